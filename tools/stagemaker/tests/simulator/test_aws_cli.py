@@ -240,5 +240,8 @@ def test_a_pipeline_registers_a_version_that_becomes_a_model(
     sagemaker("create-model", "--model-name", "cli-latest", "--execution-role-arn", ROLE_ARN, *container)
     described = sagemaker("describe-model", "--model-name", "cli-latest")
     assert described["PrimaryContainer"]["ModelPackageName"] == latest["ModelPackageArn"]
+    filters = ("--search-expression", "Filters=[{Name=ModelPackageVersion,Value=2}]")
+    results = sagemaker("search", "--resource", "ModelPackage", *filters)["Results"]
+    assert latest["ModelPackageArn"] in [item["ModelPackage"]["ModelPackageArn"] for item in results]
     sagemaker("delete-pipeline", *pipeline_option, "--client-request-token", "x" * 32)
     assert "Could not find pipeline" in refused("describe-pipeline", *pipeline_option)

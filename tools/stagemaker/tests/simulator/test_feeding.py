@@ -25,69 +25,56 @@ def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
     return check
 
 
-class Echo:
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        self.lock = threading.Lock()
+class Feeding:
+    """Feeds a server that returns its requests. bodies: those of the requests."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.bodies, self._lock = folder, list[bytes](), threading.Lock()
 
     def invoke(self, body: bytes, headers: dict[str, str], deadline: Deadline, largest: int) -> Response:
-        with self.lock:
+        with self._lock:
             self.bodies.append(body)
         return Response(200, {}, body)
 
-
-Feed = Callable[..., list[bytes]]
+    def feed(self, content: bytes, check: Callable[[], None] = lambda: None, **settings: Any) -> bytes:
+        source, output = self.folder / "in", self.folder / "out"
+        source.write_bytes(content)
+        Feeder(**settings).feed(self, source, output, check)
+        return output.read_bytes()
 
 
 @pytest.fixture
-def feed(tmp_path: Path) -> Feed:
-    """Return a function that feeds a server with an object, and returns the requests. The responses are in `out`."""
-
-    def run(
-        content: bytes, check: Callable[[], None] = lambda: None, echo: Echo | None = None, **settings: Any
-    ) -> list[bytes]:
-        echo = echo or Echo()
-        (tmp_path / "in").write_bytes(content)
-        Feeder(**settings).feed(echo, tmp_path / "in", tmp_path / "out", check)
-        return echo.bodies
-
-    return run
+def feeding(tmp_path: Path) -> Feeding:
+    return Feeding(tmp_path)
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize(
     "text", [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"x" * 2_000_000 + b"\n" + b"y" * 10]
 )
-def test_lines_are_returned_unchanged(text: bytes, concurrency: int, feed: Feed, tmp_path: Path) -> None:
+def test_lines_are_returned_unchanged(text: bytes, concurrency: int, tmp_path: Path) -> None:
     settings = {"split": "Line", "max_megabytes": 2, "concurrency": concurrency, "assemble": "Line"}
     for strategy in ("MultiRecord", "SingleRecord"):
-        bodies = feed(text, strategy=strategy, **settings)
-        assert (tmp_path / "out").read_bytes().rstrip(b"\n") == text.rstrip(b"\n")
-        assert all(len(body) <= 2 << 20 for body in bodies)
+        feeding = Feeding(tmp_path)
+        assert feeding.feed(text, strategy=strategy, **settings).rstrip(b"\n") == text.rstrip(b"\n")
+        assert all(len(body) <= 2 << 20 for body in feeding.bodies)
         if strategy == "SingleRecord":
-            assert all(body.count(b"\n") <= 1 for body in bodies)
+            assert all(body.count(b"\n") <= 1 for body in feeding.bodies)
 
 
-def test_a_record_over_the_limit_is_refused_before_it_is_sent(feed: Feed) -> None:
-    echo = Echo()
+def test_a_record_over_the_limit_is_refused_before_it_is_sent(feeding: Feeding) -> None:
     with pytest.raises(JobFailed, match="larger than the MaxPayloadInMB of 1"):
-        feed(b"a\n" + b"x" * (1 << 20) + b"\n", echo=echo, split="Line", max_megabytes=1)
-    assert all(len(body) < 1 << 20 for body in echo.bodies)
+        feeding.feed(b"a\n" + b"x" * (1 << 20) + b"\n", split="Line", max_megabytes=1)
+    assert all(len(body) < 1 << 20 for body in feeding.bodies)
 
 
-def test_a_job_can_be_stopped_while_its_filter_runs(feed: Feed) -> None:
+def test_a_job_can_be_stopped_while_its_filter_runs(feeding: Feeding) -> None:
     types = {"ContentType": "application/json", "Accept": "application/json"}
     request = {"TransformInput": types, "TransformOutput": types}
-    request["DataProcessing"] = {"OutputFilter": "$" + "[:,:,:]" * 8}
-    echo = Echo()
+    processing = DataProcessing.of(request | {"DataProcessing": {"OutputFilter": "$" + "[:,:,:]" * 8}})
     with pytest.raises(JobStopped):
-        feed(
-            b"[" * 8 + b"0,0" + b"]" * 8,
-            stop_when(lambda: bool(echo.bodies)),
-            echo,
-            processing=DataProcessing.of(request),
-        )
-    assert len(echo.bodies) == 1
+        feeding.feed(b"[" * 8 + b"0,0" + b"]" * 8, stop_when(lambda: bool(feeding.bodies)), processing=processing)
+    assert len(feeding.bodies) == 1
 
 
 @pytest.mark.parametrize(
@@ -99,19 +86,19 @@ def test_a_job_can_be_stopped_while_its_filter_runs(feed: Feed) -> None:
     ids=["split", "empty gzip members"],
 )
 def test_a_job_can_be_stopped_while_an_object_is_read(
-    content: bytes, settings: dict[str, Any], count: int, feed: Feed
+    content: bytes, settings: dict[str, Any], count: int, feeding: Feeding
 ) -> None:
     checks = itertools.count()
     with pytest.raises(JobStopped):
-        feed(content, stop_when(lambda: next(checks) == count), **settings)
+        feeding.feed(content, stop_when(lambda: next(checks) == count), **settings)
     assert next(checks) == count + 1
 
 
-def test_short_lines_take_little_memory(feed: Feed) -> None:
+def test_short_lines_take_little_memory(feeding: Feeding) -> None:
     content = b"a\n" * (1 << 17)
     tracemalloc.start()
     try:
-        feed(content, split="Line")
+        feeding.feed(content, split="Line")
         assert tracemalloc.get_traced_memory()[1] < 2 << 20
     finally:
         tracemalloc.stop()
@@ -134,7 +121,7 @@ TOO_LARGE = "larger than the MaxPayloadInMB of 6"
     ids=["plain", "short", "checksum", "damaged", "long line", "large"],
 )
 def test_compressed_objects_that_are_broken_or_too_large_are_refused(
-    content: bytes, split: str, error: str, feed: Feed
+    content: bytes, split: str, error: str, feeding: Feeding
 ) -> None:
     with pytest.raises(JobFailed, match=error):
-        feed(content, split=split, is_compressed=True)
+        feeding.feed(content, split=split, is_compressed=True)
