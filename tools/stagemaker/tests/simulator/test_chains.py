@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import IMAGE, Client, numbers, refusal
@@ -98,20 +97,6 @@ def test_each_output_is_the_next_input_and_each_container_has_its_own_model_and_
         [name] = [name for name in names if name.endswith(f"/{container_name}")]
         events = any_client.logs.get_log_events(**log, logStreamName=name)["events"]
         assert message in [event["message"] for event in events]
-
-
-def test_numbers_pass_through_a_chain_exactly_and_a_container_can_have_a_default_response_type(client: Client) -> None:
-    shift = "def model_fn(folder): return 0.1\ndef predict_fn(data, model): return data + model\n"
-    scale = "def model_fn(folder): return 1 / 3\ndef predict_fn(data, model): return data * model\n"
-    scaling_container = container(client, scale, Variables={"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"})
-    values = np.array([[number, number / 8] for number in range(50)], np.float32)
-    rows = "".join(f"{first},{second}\n" for first, second in values)
-    model = create_model(client, shift, scaling_container, reporting_script("three"))
-    [output] = completed(client, model, {"a": rows}, **CSV)
-    *lines, report = output.decode().splitlines()
-    results = np.array([line.split(",") for line in lines]).astype(np.float32)
-    assert np.array_equal(results, (values + 0.1) * (1 / 3))
-    assert json.loads(report) == [["three"], "text/csv; charset=utf-8", "text/csv"]
 
 
 @pytest.mark.parametrize(

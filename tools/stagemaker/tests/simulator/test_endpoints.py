@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from stagemaker_support.endpoints import NAMED, Endpoints, variant
-from stagemaker_support.simulator_client import IMAGE, Client, refusal
+from stagemaker_support.simulator_client import IMAGE, refusal
 
 from stagemaker.resources import endpoint
-from stagemaker.server import BUCKET, Simulator
+from stagemaker.server import BUCKET
 
 EXCEEDED = "ResourceLimitExceeded"
 pytestmark = pytest.mark.everywhere
@@ -59,24 +59,6 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
     refusal(endpoints.invoke, name, code="ValidationError")
     assert "Could not find endpoint" in refusal(endpoints.describe, name)
     assert "not found" in refusal(sagemaker.list_tags, ResourceArn=described["EndpointArn"])
-
-
-def test_lists_are_filtered_and_sorted(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
-    failing_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"))), wait=False)
-    endpoints.settle(failing_endpoint)
-    sagemaker, both_endpoints = endpoints.sagemaker, [failing_endpoint, endpoint_in_service]
-
-    def listed(**request: Any) -> list[str]:
-        listed = sagemaker.list_endpoints(MaxResults=100, **request)["Endpoints"]
-        return [item["EndpointName"] for item in listed if item["EndpointName"] in both_endpoints]
-
-    assert listed() == both_endpoints
-    assert listed(SortOrder="Ascending") == both_endpoints[::-1]
-    assert listed(SortBy="Name", SortOrder="Ascending") == sorted(both_endpoints)
-    assert listed(SortBy="Status", SortOrder="Ascending") == both_endpoints  # Failed comes before InService
-    assert listed(StatusEquals="InService") == [endpoint_in_service]
-    assert listed(StatusEquals="Failed", NameContains=failing_endpoint.upper()) == [failing_endpoint]
-    endpoints.delete(failing_endpoint)
 
 
 def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> None:
@@ -206,21 +188,6 @@ def test_running_instances_count_towards_the_limit(endpoints: Endpoints, monkeyp
     refusal(endpoints.create, one_instance, code=EXCEEDED)
     endpoints.settle(name)
     endpoints.delete(endpoints.create(two_instances), name, failed_endpoint)
-
-
-def test_an_endpoint_fails_if_its_servers_folder_cannot_be_created(endpoints: Endpoints) -> None:
-    with Simulator(isolation="off") as simulator:
-        other_endpoints = Endpoints(Client(simulator))
-        config = other_endpoints.config(variant(other_endpoints.named("m")))
-        renamed_folder = simulator.folder.rename(simulator.folder.with_name(f"{simulator.folder.name}-aside"))
-        try:
-            name = other_endpoints.create(config, wait=False)
-            described = other_endpoints.settle(name, 10)
-        finally:
-            renamed_folder.rename(simulator.folder)
-        assert described["EndpointStatus"] == "Failed"
-        assert "FileNotFoundError" in described["FailureReason"]
-        other_endpoints.delete(name)
 
 
 def test_endpoints_do_not_take_processors_from_jobs(endpoints: Endpoints) -> None:
