@@ -10,7 +10,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
 from stagemaker_support.pipelines import Pipelines, definition, fail
-from stagemaker_support.simulator_client import IMAGE, Client, refusal
+from stagemaker_support.simulator_client import CLUSTER, IMAGE, Client, refusal, training_members
 from stagemaker_support.tuning_jobs import tuning_request
 
 from stagemaker.protocol.service_model import operation_model
@@ -21,7 +21,6 @@ ROWS = re.findall(r"^\| (`.*?) \| `(\w+)` \| (.*?) \| .*? \|$", PAGE.read_text("
 CASES = [(row, operation) for row, _, _ in ROWS for operation in re.findall(r"`(\w+)`", row)]
 ABSENT = f"s3://{BUCKET}/nothing/here"
 INPUT = f"s3://{BUCKET}/error-texts/input"
-RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:[a-z-]+/"
 Request = dict[str, Any]
 
@@ -31,19 +30,13 @@ def requests(uri: str = INPUT, name: str = "taken") -> dict[str, Request]:
     variant = {"VariantName": "one", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     role = {"RoleArn": ROLE_ARN}
     return {
-        "CreateTrainingJob": role
-        | {
-            "TrainingJobName": "taken",
-            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
-            "InputDataConfig": [{"ChannelName": "data", "DataSource": source}],
-            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
-            "ResourceConfig": RESOURCES,
-        },
+        "CreateTrainingJob": training_members()
+        | {"TrainingJobName": "taken", "InputDataConfig": [{"ChannelName": "data", "DataSource": source}]},
         "CreateProcessingJob": role
         | {
             "ProcessingJobName": "taken",
             "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]},
-            "ProcessingResources": {"ClusterConfig": RESOURCES},
+            "ProcessingResources": {"ClusterConfig": CLUSTER},
         },
         "CreateHyperParameterTuningJob": tuning_request(INPUT) | {"HyperParameterTuningJobName": "taken"},
         "CreateModel": {"ModelName": "taken", "ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": {"Image": IMAGE}},
