@@ -94,7 +94,7 @@ Serve = Callable[..., Server]
 
 @pytest.fixture(scope="module")
 def serve(program_folder: Path, socket_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """Return a function that starts a server, on a Unix socket or a port, and waits until it responds to pings."""
+    """Return a function that starts a server, on a Unix socket or a port, and by default waits until it responds."""
     running = []
 
     def start(
@@ -105,6 +105,7 @@ def serve(program_folder: Path, socket_folder: Path, tmp_path_factory: pytest.Te
         stderr: socket.socket | None = None,  # receives stderr instead of the log
         hooks: str | None = None,  # a file with another image's default hooks
         folders: tuple[str, ...] = (),  # additional folders
+        wait: bool = True,
         **settings: str,
     ) -> Server:
         base = tmp_path_factory.mktemp("ml")
@@ -127,14 +128,15 @@ def serve(program_folder: Path, socket_folder: Path, tmp_path_factory: pytest.Te
         server = Server(process, address, base, log)
         running.append(server)
         deadline = time.monotonic() + 120
-        while True:
+        while wait:
             try:
                 server.request("GET", "/ping")
-                return server
+                break
             except OSError:
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.05)
+        return server
 
     yield start
     for server in running:
@@ -161,21 +163,16 @@ class Job:
     base: Path
     python: str | Path = sys.executable
 
-    def configure(self, hyperparameters: dict[str, str], hosts: tuple[str, ...] = ("algo-1",)) -> None:
-        channels = [folder.name for folder in self.base.glob("input/data/*")]
-        write_files(
-            self.base / "input/config",
-            {
-                "hyperparameters.json": json.dumps(hyperparameters),
-                "resourceconfig.json": json.dumps({"current_host": hosts[0], "hosts": hosts}),
-                "inputdataconfig.json": json.dumps({name: {"TrainingInputMode": "File"} for name in channels}),
-            },
-        )
-
-    def script(self, text: str, **hyperparameters: str) -> None:
+    def script(self, text: str, hosts: tuple[str, ...] = ("algo-1",), **hyperparameters: str) -> None:
         source = write_files(self.base.parent / "source", {"script.py": text})
         program = {"sagemaker_program": "script.py", "sagemaker_submit_directory": str(source)}
-        self.configure(program | hyperparameters)
+        channels = {folder.name: {"TrainingInputMode": "File"} for folder in self.base.glob("input/data/*")}
+        config = {
+            "hyperparameters.json": program | hyperparameters,
+            "resourceconfig.json": {"current_host": hosts[0], "hosts": hosts},
+            "inputdataconfig.json": channels,
+        }
+        write_files(self.base / "input/config", {name: json.dumps(value) for name, value in config.items()})
 
     def start(self, **env: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -1,6 +1,5 @@
 """The bridge between a port and a Unix socket: what it forwards, and what the command that it starts sees."""
 
-import http.client
 import signal
 import socket
 import subprocess
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from stagemaker_support.checkout import CONTAINER, ROOT
+from stagemaker_support.checkout import CONTAINER
 from stagemaker_support.job_traces import wait_until
 
 BRIDGE = str(CONTAINER / "bridge.py")
@@ -54,47 +53,27 @@ def echo(listener: socket.socket) -> Iterator[None]:
 
 CLIENT_SCRIPT = """
 import socket, sys
-with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
+port = int(sys.argv[1]) if sys.argv[1].isdecimal() else None
+with socket.create_connection(("127.0.0.1", port)) if port else socket.socket(socket.AF_UNIX) as connection:
+    if not port:
+        connection.connect(sys.argv[1])
     connection.sendall(b"x" * 1_000_000)
     connection.shutdown(socket.SHUT_WR)
     print(sum(len(chunk) for chunk in iter(lambda: connection.recv(1 << 16), b"")))
 """
 
 
-def test_data_is_forwarded_from_a_port_to_a_socket_and_back(socket_path: str) -> None:
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(socket_path)
-    listener.listen()
+@pytest.mark.parametrize("to_socket", [True, False])
+def test_data_is_forwarded_between_a_port_and_a_socket_in_either_direction(socket_path: str, to_socket: bool) -> None:
     port = free_port()
+    source, target = (port, socket_path) if to_socket else (socket_path, port)
+    listener = socket.socket(socket.AF_UNIX) if to_socket else socket.create_server(("127.0.0.1", port))
+    if to_socket:
+        listener.bind(socket_path)
+        listener.listen()
     with echo(listener):
-        bridge = start_bridge(port, socket_path, sys.executable, "-c", CLIENT_SCRIPT, port)
-        output, errors = bridge.communicate(timeout=60)
-    assert (output, errors) == ("1000000\n", "")
-
-
-def test_requests_are_forwarded_from_a_socket_to_a_port(socket_path: str) -> None:
-    port = free_port()
-    process = start_bridge(
-        socket_path, port, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port, cwd=ROOT
-    )
-    try:
-        wait_until(lambda: status_of(socket_path) == 200)
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def status_of(socket_path: str) -> int | None:
-    connection = http.client.HTTPConnection("localhost")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    try:
-        connection.sock.connect(socket_path)
-        connection.request("GET", "/README.md")
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
+        bridge = start_bridge(source, target, sys.executable, "-c", CLIENT_SCRIPT, source)
+        assert bridge.communicate(timeout=60) == ("1000000\n", "")
 
 
 def test_the_command_has_no_child_processes_and_its_status_is_returned(socket_path: str) -> None:

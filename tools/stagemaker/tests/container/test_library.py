@@ -100,14 +100,11 @@ def test_the_default_hooks_read_and_write_formats(address: str) -> None:
     assert post(address, "[1]", ContentType="application/json", Content_Type="image/png")[2] == "[2]"
 
 
-def test_unsupported_formats_are_refused(address: str) -> None:
+def test_unsupported_formats_and_errors_in_a_hook_are_refused(address: str) -> None:
     status, kind, body = post(address, "1", Content_Type="image/png")
     assert (status, kind) == (415, "application/json")
     assert json.loads(body)["error"] == "UnsupportedFormatError"
     assert post(address, "[1]", Content_Type="application/json", Accept="image/png")[0] == 406
-
-
-def test_an_error_in_a_hook_returns_status_500(address: str) -> None:
     assert post(address, "[1, 2, 3, 4]", Content_Type="application/json")[0] == 500
 
 
@@ -126,14 +123,8 @@ assert entry_point.run and entry_point._wait_hostname_resolution  # which multi-
     ("script", "message"),
     [
         ("import nothing", "ImportError: cannot import name 'nothing'"),
-        (
-            "import transformer\ntransformer.Transformer(input_fn=id, transform_fn=id)",
-            "ValueError: transform_fn cannot be combined",
-        ),
-        (
-            "import server; server.next_safe_port('5000-5001', '5001')",
-            "ValueError: the port 5002 is outside the range 5000-5001",
-        ),
+        ("import transformer as t; t.Transformer(input_fn=id, transform_fn=id)", "ValueError: transform_fn cannot be "),
+        ("import server; server.next_safe_port('5000-5001', '5001')", "ValueError: the port 5002 is outside the range"),
     ],
 )
 def test_what_the_package_does_not_have_is_an_error(run: Run, script: str, message: str) -> None:
@@ -189,22 +180,16 @@ print(server.next_safe_port("5000-5010", "5003"))
 
 
 def test_names_missing_from_the_packages_successor_are_available(run: Run) -> None:
-    assert run("""
+    run("""
 import inspect
 from sagemaker_containers.beta.framework import errors, modules, params
 assert issubclass(errors.ChannelDoesNotExistException, Exception)
 assert errors.ClientError and modules.exists("json") and not modules.exists("no_such_module")
-for name in ("MODEL_SERVER_WORKERS", "MODEL_SERVER_TIMEOUT", "USE_NGINX", "FRAMEWORK_SERVING_MODULE", "USER_PROGRAM"):
-    print(getattr(params, name + "_ENV"))
-print(*inspect.signature(modules.import_module).parameters)
-""") == [
-        "SAGEMAKER_MODEL_SERVER_WORKERS",
-        "SAGEMAKER_MODEL_SERVER_TIMEOUT",
-        "SAGEMAKER_USE_NGINX",
-        "SAGEMAKER_SERVING_MODULE",
-        "SAGEMAKER_PROGRAM",
-        "uri name cache",
-    ]  # fmt: skip
+names = ("MODEL_SERVER_WORKERS", "MODEL_SERVER_TIMEOUT", "USE_NGINX", "FRAMEWORK_SERVING_MODULE", "USER_PROGRAM")
+variables = ["MODEL_SERVER_WORKERS", "MODEL_SERVER_TIMEOUT", "USE_NGINX", "SERVING_MODULE", "PROGRAM"]
+assert [getattr(params, f"{name}_ENV") for name in names] == [f"SAGEMAKER_{name}" for name in variables]
+assert [*inspect.signature(modules.import_module).parameters] == ["uri", "name", "cache"]
+""")
 
 
 def test_a_worker_request_is_a_mapping(run: Run) -> None:

@@ -7,7 +7,6 @@ import signal
 import sysconfig
 import time
 import venv
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,21 +50,18 @@ def test_the_path_of_the_environment_may_need_quotes_in_a_shell(job, tmp_path: P
 
 
 def test_modules_beside_the_script_may_share_names_with_the_containers_own_files(job) -> None:
-    source = job.base.parent / "source"
-    source.mkdir()
-    (source / "train.py").write_text("import training, serving\nprint(training.X + serving.X)")
-    (source / "training.py").write_text("X = 'a'")
-    (source / "serving.py").write_text("X = 'b'")
-    job.configure({"sagemaker_program": "train.py", "sagemaker_submit_directory": str(source)})
+    job.script("", sagemaker_program="train.py")
+    files = {"train.py": "import training, serving\nprint(training.X + serving.X)"}
+    files |= {"training.py": "X = 'a'", "serving.py": "X = 'b'"}
+    for name, text in files.items():
+        (job.base.parent / "source" / name).write_text(text)
     result = job.run()
     assert (result.code, result.stdout) == (0, "ab\n"), result.stderr
 
 
 def test_a_shell_script_gets_arguments_and_its_error_is_the_reason(job) -> None:
-    job.script("")
-    source = job.base.parent / "source"
-    (source / "go.sh").write_text('#!/bin/sh\necho "got $*"\necho "no such rock" >&2\nexit 5\n')
-    job.configure({"sagemaker_program": "go.sh", "sagemaker_submit_directory": str(source), "rock": "two words"})
+    job.script("", sagemaker_program="go.sh", rock="two words")
+    (job.base.parent / "source/go.sh").write_text('#!/bin/sh\necho "got $*"\necho "no such rock" >&2\nexit 5\n')
     result = job.run()
     assert (result.code, result.stdout, result.failure) == (5, "got --rock two words\n", "no such rock")
 
@@ -94,14 +90,6 @@ def test_failing_scripts_are_reported_with_exit_code_and_reason(job, name: str) 
     assert not (job.base / "output/success").exists()
 
 
-@pytest.fixture(scope="module")
-def last_error() -> Callable[[str], str]:
-    with pytest.MonkeyPatch.context() as patch:  # importing the program sets this variable
-        patch.setenv("SAGEMAKER_BASE_DIR", "/opt/ml")
-        from stagemaker.container.script_mode import last_error
-    return last_error
-
-
 TRACE = 'Traceback (most recent call last):\n  File "script.py", line 1, in <module>\n    dig()\n'
 ROWS = "".join(f"row {number}\n" for number in range(300))
 
@@ -124,8 +112,11 @@ ROWS = "".join(f"row {number}\n" for number in range(300))
     ids=["nothing", "lines", "chained", "long message", "output after an exception", "last lines", "long line"],
 )
 def test_the_reason_is_the_last_exception_or_the_last_lines(
-    last_error: Callable[[str], str], stderr: str, start: str, end: str
+    monkeypatch: pytest.MonkeyPatch, stderr: str, start: str, end: str
 ) -> None:
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", "/opt/ml")  # importing the program sets this variable
+    from stagemaker.container.script_mode import last_error
+
     reason = last_error(stderr)
     assert reason.startswith(start)
     assert reason.endswith(end)
@@ -174,11 +165,7 @@ def test_sigterm_reaches_the_script(job, handler: str, code: int, failure: str) 
 
 
 def test_sigterm_before_the_script_starts_ends_the_job(job) -> None:
-    job.script(REPORT)
-    hyperparameters = json.loads((job.base / "input/config/hyperparameters.json").read_text())
-    job.configure(
-        hyperparameters, hosts=("algo-1.invalid", "algo-2.invalid")
-    )  # the job waits for a host without an address
+    job.script(REPORT, hosts=("algo-1.invalid", "algo-2.invalid"))  # the job waits for a host without an address
     with job.start() as process:
         assert "Imported framework" in process.stderr.readline()
         time.sleep(0.5)
@@ -198,10 +185,8 @@ def test_requirements_that_do_not_exist_are_the_reason(job) -> None:
 
 @pytest.mark.parametrize("missing", ["/no/such/folder", "resourceconfig.json"])
 def test_a_missing_source_or_configuration_file_is_the_reason(job, missing: str) -> None:
-    job.script("")
-    if missing.startswith("/"):
-        job.configure({"sagemaker_program": "script.py", "sagemaker_submit_directory": missing})
-    else:
+    job.script("", **({"sagemaker_submit_directory": missing} if missing.startswith("/") else {}))
+    if not missing.startswith("/"):
         (job.base / "input/config" / missing).unlink()
     result = job.run()
     assert result.code != 0

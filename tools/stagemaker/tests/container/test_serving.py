@@ -1,23 +1,18 @@
 """The server around the hooks: loading, paths, limits, workers, shutdown, and what it reports if a hook fails."""
 
-import contextlib
 import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import time
 import types
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 from gunicorn.errors import HaltServer
-from stagemaker_support.checkout import environment
 from stagemaker_support.job_traces import wait_until
 
 from stagemaker.container.serving import ModelServer
@@ -109,61 +104,35 @@ def test_a_model_that_does_not_load_is_reported(serve, tmp_path: Path, name: str
     assert server.stop() == 0
 
 
-Load = Callable[..., contextlib.AbstractContextManager[subprocess.Popen[str]]]
-
-
-@pytest.fixture
-def load(program_folder: Path, socket_folder: Path, tmp_path: Path) -> Load:
-    """Return a function that starts a server, which can save a failure reason, without waiting for its model."""
-
-    def start(module: str, workers: int = 2) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
-        for folder in ("model/code", "output"):
-            (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / "model/code/inference.py").write_text(module)
-        bind = f"unix:{tempfile.mkdtemp(dir=socket_folder)}/socket"
-        return subprocess.Popen(
-            [sys.executable, "-P", str(program_folder / "serving.py"), "--bind", bind],
-            env=environment() | {"SAGEMAKER_BASE_DIR": str(tmp_path), "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    return start
-
-
-def test_the_reason_why_a_model_does_not_load_is_saved(load: Load, tmp_path: Path) -> None:
-    failure = tmp_path / "output/failure"
-    with load("def model_fn(model_dir): raise OSError('torn ' * 1000)") as process:
-        wait_until(lambda: failure.exists() and failure.stat().st_size > 0, 120)
-        process.terminate()
-        process.communicate(timeout=60)
+def test_the_reason_why_a_model_does_not_load_is_saved(serve) -> None:
+    server = serve("def model_fn(model_dir): raise OSError('torn ' * 1000)", folders=("output",), wait=False)
+    failure = server.base / "output/failure"
+    wait_until(lambda: failure.exists() and failure.stat().st_size > 0, 120)
+    server.stop()
     assert len(failure.read_text()) == 1024
     assert failure.read_text().startswith("the model did not load: OSError: torn torn ")
 
 
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)", "os._exit(3)"])
-def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(load: Load, tmp_path: Path, end: str) -> None:
-    with load(f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}") as process:
-        _, stderr = process.communicate(timeout=120)
-    assert process.returncode == 3
+def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(serve, end: str) -> None:
+    module = f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}"
+    server = serve(module, folders=("output",), wait=False, SAGEMAKER_MODEL_SERVER_WORKERS="2")
+    assert server.process.wait(120) == 3
     reason = "the model did not load: the process that was loading it ended abruptly; see the log"
-    assert (tmp_path / "output/failure").read_text() == reason
-    assert "Traceback" not in stderr
-    assert ("was sent SIGSEGV" in stderr) == ("SIGSEGV" in end)
+    assert (server.base / "output/failure").read_text() == reason
+    log = server.log.read_text()
+    assert "Traceback" not in log
+    assert ("was sent SIGSEGV" in log) == ("SIGSEGV" in end)
 
 
-def test_a_server_that_is_stopped_while_it_loads_the_model_has_not_failed(load: Load, tmp_path: Path) -> None:
+def test_a_server_that_is_stopped_while_it_loads_the_model_has_not_failed(serve) -> None:
     block_sigterm = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
-    module = f"import signal, time\ndef model_fn(folder): {block_sigterm}; print('in'); time.sleep(99)"
-    with load(module, workers=1) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "in\n"
-        process.terminate()
-        _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert "Traceback" not in stderr
-    assert not (tmp_path / "output/failure").exists()
+    module = f"import signal, time\ndef model_fn(folder): {block_sigterm}; print('is in'); time.sleep(99)"
+    server = serve(module, folders=("output",), wait=False)
+    wait_until(lambda: "is in\n" in server.log.read_text(), 120)
+    assert server.stop() == 0
+    assert "Traceback" not in server.log.read_text()
+    assert not (server.base / "output/failure").exists()
 
 
 REPLACED = """
@@ -218,34 +187,31 @@ def test_a_traceback_is_written_in_a_single_write(serve, module: str) -> None:
 
 
 # The program and the module that it imports share their names with files in stagemaker/container.
-@pytest.mark.parametrize("code", ["model/code", "code"])
-def test_the_program_imports_modules_beside_it(serve, code: str) -> None:
+@pytest.mark.parametrize("place", ["model/code", "code", "variables"])
+def test_the_program_imports_modules_beside_it(serve, tmp_path: Path, place: str) -> None:
     files = {
         "serving.py": "import training\nfrom helpers_of_mine import model_fn\n"
-        "def transform_fn(*_): return training.X + open(model_fn(None)).read()",
+        "def transform_fn(model, *_): return training.X + model",
         "training.py": "X = 'mine '",
-        "helpers_of_mine.py": "import os\ndef model_fn(model_dir): return os.path.dirname(__file__) + '/rock.txt'",
-        "rock.txt": "too",
+        "helpers_of_mine.py": "import os\nROCK = open(os.path.dirname(__file__) + '/rock.txt').read()\n"
+        "def model_fn(model_dir): return ROCK + model_dir",
+        "rock.txt": "too in ",
     }
-    server = serve(files=files, code=code, SAGEMAKER_PROGRAM="serving.py")
-    assert server.post("1").text == "mine too"
+    if place == "variables":
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        settings = {"SAGEMAKER_SUBMIT_DIRECTORY": str(tmp_path), "SAGEMAKER_PROGRAM": "serving", "SM_MODEL_DIR": "/tmp"}
+        server, model = serve(**settings), "/tmp"
+    else:
+        server = serve(files=files, code=place, SAGEMAKER_PROGRAM="serving.py")
+        model = str(server.base / "model")
+    assert server.post("1").text == f"mine too in {model}"
     assert "Warning" not in server.log.read_text()
 
 
 def test_a_script_that_aws_does_not_serve_is_named(server) -> None:
     log = server.log.read_text()
     assert "AWS's image fails without it: add SAGEMAKER_PROGRAM=inference.py to the model's Env" in log
-
-
-def test_environment_variables_select_the_folders(serve, tmp_path: Path) -> None:
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source/main.py").write_text(
-        "def model_fn(model_dir): return model_dir\ndef transform_fn(model, *_): return model"
-    )
-    server = serve(
-        SAGEMAKER_SUBMIT_DIRECTORY=str(tmp_path / "source"), SAGEMAKER_PROGRAM="main", SM_MODEL_DIR=str(tmp_path)
-    )
-    assert server.post("1").text == str(tmp_path)
 
 
 def test_two_workers_respond_concurrently(serve) -> None:
@@ -260,14 +226,8 @@ def test_two_workers_respond_concurrently(serve) -> None:
         "    return str(os.getpid())\n",
         SAGEMAKER_MODEL_SERVER_WORKERS="2",
     )
-    connections = [server.connection(), server.connection()]
-    try:
-        for connection, name in zip(connections, ("first", "second"), strict=True):
-            connection.request("POST", "/invocations", name, {"Content-Type": "text/csv"})
-        workers = {connection.getresponse().read() for connection in connections}
-    finally:
-        for connection in connections:
-            connection.close()
+    with ThreadPoolExecutor(2) as pool:
+        workers = {response.text for response in pool.map(server.post, ("first", "second"))}
     assert len(workers) == 2
     assert (server.base / "model/loaded").read_text() == "xx"
 
@@ -280,37 +240,27 @@ def test_a_request_that_takes_too_long_is_aborted(serve) -> None:
     )
     assert server.log.read_text().count("Booting worker") == 1
     response = server.post("30")
-    assert (response.status, response.text.splitlines()[0]) == (
-        500,
-        "TimeoutError: the hooks did not respond within 1 s",
-    )
+    assert response.status == 500
+    assert response.text.startswith("TimeoutError: the hooks did not respond within 1 s\n")
     assert server.post("0").text == "done"
 
 
 @pytest.mark.parametrize("tcp", [False, True])
-def test_sigterm_ends_all_processes(serve, tcp: bool) -> None:
-    server = serve(PROCESS, tcp=tcp, SAGEMAKER_MODEL_SERVER_WORKERS="2")
+def test_sigterm_ends_all_processes_also_during_a_request(serve, tcp: bool) -> None:
+    busy = MODEL + "import time\ndef transform_fn(*_): print('busy', flush=True); time.sleep(600)\n"
+    server = serve(busy, tcp=tcp, SAGEMAKER_MODEL_SERVER_WORKERS="2")
     process = psutil.Process(server.process.pid)
     wait_until(lambda: len(process.children()) == 2)
     children = process.children()
     listening = [connection.laddr for connection in process.net_connections("inet") if connection.status == "LISTEN"]
     assert listening == ([("127.0.0.1", server.address)] if tcp else [])
-    assert server.stop() == 0
-    _, remaining = psutil.wait_procs(children, timeout=60)
-    assert remaining == []
-    assert tcp or not server.address.exists()
-
-
-def test_sigterm_during_a_request_ends_all_processes(serve) -> None:
-    server = serve(MODEL + "import time\ndef transform_fn(*_): print('busy', flush=True); time.sleep(600)\n")
     with closing(server.connection()) as connection:
         connection.request("POST", "/invocations", b"1")
         wait_until(lambda: "busy" in server.log.read_text())
-        children = psutil.Process(server.process.pid).children(recursive=True)
-        assert children
         assert server.stop() == 0
     _, remaining = psutil.wait_procs(children, timeout=60)
     assert remaining == []
+    assert tcp or not server.address.exists()
 
 
 def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:

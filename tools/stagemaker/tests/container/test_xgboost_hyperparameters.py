@@ -1,5 +1,7 @@
 """The hyperparameters of the built-in XGBoost algorithm."""
 
+import re
+
 import pytest
 from stagemaker_support.xgboost_data import hyperparameters
 
@@ -60,9 +62,8 @@ def test_hyperparameters_have_alternative_names(name: str) -> None:
     ],
 )
 def test_an_invalid_hyperparameter_is_named_in_the_error(name: str, value: str, reason: str) -> None:
-    with pytest.raises(UserError) as raised:
+    with pytest.raises(UserError, match=re.escape(reason)):
         validate({"num_round": "10"} | {name: value})
-    assert reason in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +80,8 @@ def test_an_invalid_hyperparameter_is_named_in_the_error(name: str, value: str, 
     ],
 )
 def test_incompatible_hyperparameters_are_refused(settings: dict[str, str], reason: str) -> None:
-    with pytest.raises(UserError) as raised:
+    with pytest.raises(UserError, match=f"^{re.escape(reason)}"):
         validate({"num_round": "10"} | settings)
-    assert str(raised.value).startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,10 @@ def test_valid_hyperparameters_are_accepted(settings: dict[str, str], name: str,
     assert validate(hyperparameters(num_round=7) | settings)[name] == value
 
 
-@pytest.mark.parametrize("settings", [{"silent": "1"}, {"eval_metric": "rmse"}])
-def test_earlier_images_accept_hyperparameters_that_were_removed_later(
-    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_earlier_images_accept_hyperparameters_that_were_removed_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.0-1-cpu-py3")
-    assert validate({"num_round": "10"} | settings).keys() == {"num_round", *settings}
+    for name, value in (("silent", "1"), ("eval_metric", "rmse")):
+        assert validate({"num_round": "10", name: value}).keys() == {"num_round", name}
 
 
 def test_hyperparameters_are_converted_to_their_types() -> None:

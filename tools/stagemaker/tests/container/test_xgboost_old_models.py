@@ -75,13 +75,14 @@ def test_current_formats_are_read(tmp_path: Path) -> None:
         np.testing.assert_array_equal(xgb.Booster(model_file=path).predict(matrix), booster.predict(matrix))
 
 
-@pytest.mark.parametrize(("version", "has_warning"), [("0.72", True), ("0.90", True), ("1.2", True), ("1.5", False)])
+@pytest.mark.parametrize("version", ["0.72", "0.90", "1.2", "1.5"])
 def test_a_forest_with_an_unknown_number_of_trees_has_a_warning(
-    version: str, has_warning: bool, capsys: pytest.CaptureFixture[str]
+    version: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, model in read(version)[1].items():
         to_json(model["file"])
-        assert ("trained with num_parallel_tree" in capsys.readouterr().err) == (has_warning and name == "forest")
+        has_warning = "trained with num_parallel_tree" in capsys.readouterr().err
+        assert has_warning == (version < "1.5" and name == "forest")
 
 
 def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
@@ -91,11 +92,8 @@ def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
     state = pickle.loads(model["pickle"].replace(b"X\x02\x00\x00\x00f0", b"X\x02\x00\x00\x00Si"))
     assert state.feature_names == ["Si", "f1", "f2"]
     state.feature_names = None
-    for booster in (
-        state,
-        xgb.Booster(model_file=tmp_path / "model"),
-        xgb.Booster(model_file=bytearray(model["file"])),
-    ):
+    files = (tmp_path / "model", bytearray(model["file"]))
+    for booster in (state, *(xgb.Booster(model_file=file) for file in files)):
         np.testing.assert_allclose(booster.predict(matrix), model["predictions"], 2e-6)
         again = pickle.loads(pickle.dumps(booster))
         np.testing.assert_array_equal(again.predict(matrix), booster.predict(matrix))
@@ -113,11 +111,8 @@ def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
 )
 def test_a_damaged_model_is_refused(version: str, writer: str) -> None:
     content = read(version)[1]["logistic"]["file"]
-    for damaged in (
-        *(content[:size] for size in range(1, len(content), 7)),
-        content + b"0",
-        content.replace(b"gb", b"GB"),
-    ):
+    cut_off = [content[:size] for size in range(1, len(content), 7)]
+    for damaged in (*cut_off, content + b"0", content.replace(b"gb", b"GB")):
         with pytest.raises(ValueError, match=r", and save it with save_model\(\"xgboost-model.json\"\)$") as failure:
             to_json(damaged)
         has_names = b"gbtree" in damaged  # which is necessary to recognise a binary model
@@ -165,9 +160,7 @@ def test_a_tree_that_leads_to_a_deleted_node_is_refused(claimed: int, child: int
     content = bytearray(read("0.90")[1]["logistic"]["file"])
     leaf = content.index(struct.pack("<3i", -1, 1, 2)) + 20
     content[leaf + 4 : leaf + 16] = struct.pack("<2i", child, child) + DELETED
-    start = content.index(b"gbtree") + 6 + 40 * 4  # of the first tree
     tree = leaf - 20 - 37 * 4
-    assert tree >= start
     content[tree + 8 : tree + 12] = struct.pack("<i", claimed)
     with pytest.raises(ValueError, match="leads to nodes that were deleted"):
         to_json(content)
@@ -179,9 +172,8 @@ def test_a_tree_that_leads_to_a_deleted_node_is_refused(claimed: int, child: int
 def test_a_link_in_json_that_leads_elsewhere_is_refused(key: str, value: int) -> None:
     model = json_of_a_pickle("1.5")
     assert to_json(json.dumps(model, separators=(",", ":")).encode())
-    tree = next(
-        tree for tree in model["Model"]["learner"]["gradient_booster"]["model"]["trees"] if len(tree["parents"]) > 1
-    )
+    trees = model["Model"]["learner"]["gradient_booster"]["model"]["trees"]
+    tree = next(tree for tree in trees if len(tree["parents"]) > 1)
     tree[key][0] = value
     tree["default_left"][0] = True
     with pytest.raises(ValueError, match=r"the nodes of tree|leads to nodes that were deleted"):

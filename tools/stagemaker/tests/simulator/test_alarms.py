@@ -99,8 +99,8 @@ class WatchedMetric:
     def state(self) -> str:
         return self.describe()["StateValue"]
 
-    def set_state(self, state: str) -> None:
-        self.cloudwatch.set_alarm_state(AlarmName=self.name, StateValue=state, StateReason="a drill")
+    def start_drill(self) -> None:
+        self.cloudwatch.set_alarm_state(AlarmName=self.name, StateValue="ALARM", StateReason="a drill")
 
 
 @pytest.mark.parametrize(
@@ -175,16 +175,26 @@ def test_a_state_set_with_set_alarm_state_is_temporary(client: Client, monkeypat
     for period, interval in ((60, 60), (3600, 60), (10, 10), (30, 10)):
         watched_metric = WatchedMetric(client, Period=period)
         watched_metric.put(age=-5, Value=1.0)
-        watched_metric.set_state("ALARM")
+        watched_metric.start_drill()
         assert (watched_metric.state(), watched_metric.describe()["StateReason"]) == ("ALARM", "a drill")
         monkeypatch.setattr(cloudwatch, "utcnow", lambda: now() + datetime.timedelta(seconds=interval))  # noqa: B023
         assert watched_metric.state() == "OK"
         monkeypatch.setattr(cloudwatch, "utcnow", now)
 
 
-def test_ignoring_missing_data_keeps_the_state(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched_metric = WatchedMetric(client, TreatMissingData="ignore")
-    watched_metric.set_state("ALARM")
+@pytest.mark.parametrize(
+    "members",
+    [{"TreatMissingData": "ignore"}, {"Statistic": None, "ExtendedStatistic": "p99"}],
+    ids=lambda it: [*it][-1],
+)
+def test_an_alarm_without_data_or_that_is_not_evaluated_keeps_its_state(
+    client: Client, monkeypatch: pytest.MonkeyPatch, members: dict[str, Any]
+) -> None:
+    watched_metric = WatchedMetric(client, **{"TreatMissingData": "breaching"} | members)
+    if "ExtendedStatistic" in members:
+        watched_metric.put(Value=9.0)
+    assert watched_metric.state() == "INSUFFICIENT_DATA"
+    watched_metric.start_drill()
     an_hour_later = cloudwatch.utcnow() + datetime.timedelta(hours=1)
     monkeypatch.setattr(cloudwatch, "utcnow", lambda: an_hour_later)
     assert watched_metric.state() == "ALARM"
@@ -192,7 +202,7 @@ def test_ignoring_missing_data_keeps_the_state(client: Client, monkeypatch: pyte
 
 def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
     watched_metric = WatchedMetric(client)
-    watched_metric.set_state("ALARM")
+    watched_metric.start_drill()
     watched_metric.put_alarm(Threshold=7.0)
     described = watched_metric.describe()
     assert (described["Threshold"], described["StateValue"], described["StateReason"]) == (7.0, "ALARM", "a drill")
@@ -221,11 +231,3 @@ def test_invalid_alarms_are_refused(client: Client, members: dict[str, Any], rea
 
 def test_an_alarm_may_cover_a_week(client: Client) -> None:
     assert WatchedMetric(client, Period=86_400, EvaluationPeriods=7).state() == "INSUFFICIENT_DATA"
-
-
-def test_an_alarm_that_is_not_evaluated_keeps_its_state(client: Client) -> None:
-    watched_metric = WatchedMetric(client, Statistic=None, ExtendedStatistic="p99", TreatMissingData="breaching")
-    watched_metric.put(Value=9.0)
-    assert watched_metric.state() == "INSUFFICIENT_DATA"
-    watched_metric.set_state("ALARM")
-    assert watched_metric.state() == "ALARM"

@@ -49,12 +49,9 @@ def model(endpoints: Endpoints) -> str:
 
 
 def capture_config(folder: str, percentage: int = 100, **members: Any) -> dict[str, Any]:
-    capture = {"DestinationS3Uri": f"s3://{BUCKET}/{folder}", "InitialSamplingPercentage": percentage}
-    return (
-        capture
-        | {"EnableCapture": True, "CaptureOptions": BOTH_MODES, "CaptureContentTypeHeader": CONTENT_TYPES}
-        | members
-    )
+    capture: dict[str, Any] = {"DestinationS3Uri": f"s3://{BUCKET}/{folder}", "InitialSamplingPercentage": percentage}
+    capture |= {"EnableCapture": True, "CaptureOptions": BOTH_MODES, "CaptureContentTypeHeader": CONTENT_TYPES}
+    return capture | members
 
 
 def captured_lines(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str, Any]]]:
@@ -118,43 +115,13 @@ def test_captured_lines_have_sagemakers_format(endpoints: Endpoints, model: str)
     assert (output["encoding"], base64.b64decode(output["data"])) == ("BASE64", b"\xff\x00")
 
 
-@pytest.mark.slow
-def test_every_invocation_is_captured_once(endpoints: Endpoints, model: str) -> None:
-    variants = [variant(model, "a"), variant(model, "b", count=2)]
-    name = endpoints.create(endpoints.config(*variants, DataCaptureConfig=capture_config("all")))
-
-    def invoke(number: int) -> tuple[str, str]:
-        response = endpoints.invoke(
-            name, f"body {number}", ContentType="text/csv", Accept="text/csv", InferenceId=f"id {number}"
-        )
-        return f"{name}/{response['InvokedProductionVariant']}", f"id {number}"
-
-    with ThreadPoolExecutor(16) as pool:
-        expected_ids = list(pool.map(invoke, range(400)))
-    endpoints.delete(name)
-    lines = wait_for_lines(endpoints, "all", 400)
-    captured_ids = [
-        (variant_path, line["eventMetadata"]["inferenceId"])
-        for variant_path, variant_lines in lines.items()
-        for line in variant_lines
-    ]
-    assert Counter(captured_ids) == Counter(expected_ids)
-    for variant_lines in lines.values():
-        for line in variant_lines:
-            number = line["eventMetadata"]["inferenceId"].removeprefix("id ")
-            data = line["captureData"]
-            assert data["endpointInput"]["data"] == data["endpointOutput"]["data"] == f"body {number}"
-
-
-@pytest.mark.slow
-def test_the_sampling_percentage_is_respected(endpoints: Endpoints, model: str) -> None:
-    count = 600
-    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture_config("share", 20)))
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda _: endpoints.invoke(name, "1", ContentType="text/csv"), range(count)))
-    time.sleep(2)
-    captured_count = sum(map(len, captured_lines(endpoints, "share").values()))
-    assert abs(captured_count - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # fails once in a million runs
+def test_the_sampling_percentage_is_respected(endpoints: Endpoints, platform: Platform) -> None:
+    capture, count = DataCapture(platform), 2000
+    fleet = Fleet(platform, "e", {"VariantName": "one"}, capture_config("share", 20))
+    for _ in range(count):
+        capture.capture({"EndpointName": "e", "Body": b"1"}, fleet, Response(200, {}, b"1"))
+    lines = wait_for_lines(endpoints, "share", 1)["e/one"]
+    assert abs(len(lines) - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # fails once in a million runs
 
 
 @pytest.mark.slow
@@ -189,36 +156,42 @@ def test_a_missing_bucket_does_not_affect_invocations(endpoints: Endpoints, mode
 
 
 @pytest.mark.slow
-def test_responses_before_a_shutdown_are_captured(tmp_path: Path) -> None:
-    completed_ids: list[str] = []
+def test_every_response_before_a_shutdown_is_captured_once(tmp_path: Path) -> None:
+    completed: Counter[tuple[str, str]] = Counter()
     with running("--state", tmp_path) as simulator:
         endpoints = Endpoints(Client(simulator))
-        name = endpoints.create(
-            endpoints.config(variant(endpoints.model(ECHO), count=2), DataCaptureConfig=capture_config("end"))
-        )
+        model = endpoints.model(ECHO)
+        variants = [variant(model, "a"), variant(model, "b", count=2)]
+        name = endpoints.create(endpoints.config(*variants, DataCaptureConfig=capture_config("end")))
 
         def invoke(client: int) -> None:
             for number in itertools.count():
+                body = f"{client}-{number}"
                 try:
-                    endpoints.invoke(name, "1", ContentType="text/csv", InferenceId=f"{client}-{number}")
+                    response = endpoints.invoke(name, body, ContentType="text/csv", InferenceId=body)
                 except (ClientError, BotoCoreError):
                     return
-                completed_ids.append(f"{client}-{number}")
+                completed[f"{name}/{response['InvokedProductionVariant']}", body] += 1
 
         with ThreadPoolExecutor(8) as pool:
             futures = [pool.submit(invoke, client) for client in range(8)]
             try:
-                wait_until(lambda: len(completed_ids) > 20)
+                wait_until(lambda: completed.total() > 100)
                 simulator.end()
             finally:
                 simulator.kill()  # otherwise the clients would never stop
         for future in futures:
             future.result()
     with running("--state", tmp_path) as simulator:
-        (lines,) = captured_lines(Endpoints(Client(simulator)), "end").values()
-    captured_ids = Counter(line["eventMetadata"]["inferenceId"] for line in lines)
-    assert captured_ids >= Counter(completed_ids)  # a captured response may not have reached its client
-    assert set(captured_ids.values()) == {1}
+        lines = captured_lines(Endpoints(Client(simulator)), "end")
+    captured = Counter()
+    for path, variant_lines in lines.items():
+        for line in variant_lines:
+            inference_id, data = line["eventMetadata"]["inferenceId"], line["captureData"]
+            captured[path, inference_id] += 1
+            assert data["endpointInput"]["data"] == inference_id
+    assert captured >= completed  # a captured response may not have reached its client
+    assert set(captured.values()) == {1}
 
 
 def test_an_invocation_waits_only_until_there_is_space_for_its_data(endpoints: Endpoints, platform: Platform) -> None:

@@ -1,11 +1,13 @@
 """DataProcessing of transform jobs: filters and joins work as SageMaker documents them."""
 
+import contextlib
 import csv
 import io
 import itertools
 import json
 import tracemalloc
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
@@ -17,6 +19,7 @@ from stagemaker.compute.batch.data_processing import DataProcessing
 from stagemaker.compute.batch.json_path import JsonPath, NoSelection
 from stagemaker.compute.failure import JobFailed, JobStopped
 
+T = TypeVar("T")
 MAX_BODY_SIZE = 6 << 20  # bytes
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
@@ -52,6 +55,15 @@ def select(kind: str, path: str, body: bytes) -> bytes:
 
 def join(kind: str, body: bytes, response: bytes, **members: str) -> bytes:
     return processing(kind, JoinSource="Input", **members).result(body, response, MAX_BODY_SIZE)
+
+
+def with_peak(work: Callable[[], T]) -> tuple[T, int]:
+    """Return the result of a piece of work and the bytes of memory that it used at its peak."""
+    tracemalloc.start()
+    try:
+        return work(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def as_csv(table: list[list[str]]) -> bytes:
@@ -128,14 +140,8 @@ def test_expressions_that_sagemaker_does_not_document_are_refused(path: str) -> 
 
 @given(st.text(st.sampled_from("$.[]'*,:-01ab @?(\\\"é"), max_size=12))
 def test_any_string_is_accepted_or_refused_as_an_expression(text: str) -> None:
-    try:
-        path = JsonPath("$" + text)
-    except ValueError:
-        return
-    try:
-        path.select(PERSON)
-    except NoSelection:
-        return
+    with contextlib.suppress(ValueError, NoSelection):
+        JsonPath("$" + text).select(PERSON)
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=8), st.data())
@@ -146,10 +152,7 @@ def test_indexes_and_slices_work_as_in_python(values: list[int], data: st.DataOb
         st.lists(st.integers(-len(values), len(values) - 1) | ranges.filter(lambda part: values[part]), min_size=1)
     )
     words = [
-        f"{'' if part.start is None else part.start}:{'' if part.stop is None else part.stop}"
-        if isinstance(part, slice)
-        else str(part)
-        for part in indexes
+        f"{part.start}:{part.stop}".replace("None", "") if isinstance(part, slice) else str(part) for part in indexes
     ]
     selected = [value for part in indexes for value in (values[part] if isinstance(part, slice) else [values[part]])]
     is_single = len(indexes) == 1 and isinstance(indexes[0], int)
@@ -184,11 +187,8 @@ def test_joined_documents_have_the_result_under_a_key(records: list[Any], data: 
     body, response = ("".join(json.dumps(value) + "\n" for value in values).encode() for values in (records, results))
     lines = join(JSON_LINES, body, response).splitlines()
     for record, result, line in zip(records, results, lines, strict=True):
-        joined = json.loads(line)
-        assert joined["SageMakerOutput"] == result
-        original = {key: value for key, value in joined.items() if key != "SageMakerOutput"}
         expected = record if isinstance(record, dict) else {"SageMakerInput": record}
-        assert original == {key: value for key, value in expected.items() if key != "SageMakerOutput"}
+        assert json.loads(line) == expected | {"SageMakerOutput": result}
 
 
 def test_a_whole_json_object_is_one_record() -> None:
@@ -252,13 +252,12 @@ def test_a_filter_cannot_make_a_body_larger_than_the_limit(kind: str, path: str,
     limit = 1 << 20
     assert len(body) < limit
     message = r"^ClientError: DataProcessing: {} '\$.*' selects more than 1 MB$"
-    tracemalloc.start()
-    try:
+
+    def filter_input() -> None:
         with pytest.raises(JobFailed, match=message.format("InputFilter")):
             input_of(kind, path, body, limit)
-        assert tracemalloc.get_traced_memory()[1] < 32 << 20
-    finally:
-        tracemalloc.stop()
+
+    assert with_peak(filter_input)[1] < 32 << 20
     with pytest.raises(JobFailed, match=message.format("OutputFilter")):
         output_of(kind, path, body, limit)
 
@@ -268,8 +267,7 @@ def test_a_filter_cannot_make_a_body_larger_than_the_limit(kind: str, path: str,
     [
         (JSON, {"OutputFilter": "$" + "[:,:,:,:]" * 6}, b"[" * 6 + b"[0,0]" + b"]" * 6),
         (JSON, {"OutputFilter": "$" + "[:,:,:,:]" * 6 + "[*]"}, b"[" * 6 + b"[[],[]]" + b"]" * 6),
-        (JSON, {"OutputFilter": "$.*"}, b"[" + b"0," * 5000 + b"0]"),
-        (JSON, {"OutputFilter": "$.*"}, b"[" + b"0.5," * 5000 + b"0.5]"),
+        (JSON, {"OutputFilter": "$.*"}, b"[" + b"0.5," * 5000 + b"0]"),
         (JSON_LINES, {"OutputFilter": "$.*"}, b"[]\n" * 5000),
         (JSON_LINES, {"OutputFilter": "$.*"}, b"\n" * 5000),
         (CSV, {"OutputFilter": "$[:,:]"}, b"," * 5000 + b"\n"),
@@ -292,12 +290,7 @@ def test_the_processing_of_a_body_can_be_stopped(kind: str, members: dict[str, s
 @pytest.mark.parametrize("body", [b"\n" * (1 << 16), b"0\n" * (1 << 14)], ids=["empty", "short"])
 @pytest.mark.parametrize("kind", [CSV, JSON_LINES])
 def test_small_records_take_little_memory(kind: str, body: bytes) -> None:
-    tracemalloc.start()
-    try:
-        joined = join(kind, body, body)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    joined, peak = with_peak(lambda: join(kind, body, body))
     assert peak < 4 * (len(body) + len(joined))
 
 

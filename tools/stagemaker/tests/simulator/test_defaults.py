@@ -4,37 +4,28 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.model_packages import SPECIFICATION, packaged
 from stagemaker_support.pipelines import Pipelines, step
-from stagemaker_support.simulator_client import IMAGE, Client
+from stagemaker_support.simulator_client import CLUSTER, IMAGE, Client, input_from
 
 from stagemaker.server import ROLE_ARN
 
-RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
-INPUT = {"S3Uri": "s3://bucket/key", "S3DataType": "S3Prefix", "S3InputMode": "File"}
-
-
-def process(client: Client, name: str, *folders: str) -> None:
-    inputs = [
-        {"InputName": f"input-{number}", "S3Input": INPUT | {"LocalPath": folder}}
-        for number, folder in enumerate(folders)
-    ]
-    client.sagemaker.create_processing_job(
-        ProcessingJobName=name,
-        RoleArn=ROLE_ARN,
-        AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]},
-        ProcessingInputs=inputs,
-        ProcessingResources={"ClusterConfig": RESOURCES},
-    )
-
 
 def test_a_processing_job_may_run_for_a_day(client: Client) -> None:
-    process(client, "default-limit")
+    client.sagemaker.create_processing_job(
+        ProcessingJobName="default-limit",
+        RoleArn=ROLE_ARN,
+        AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]},
+        ProcessingResources={"ClusterConfig": CLUSTER},
+    )
     assert client.describe("ProcessingJob", "default-limit")["StoppingCondition"] == {"MaxRuntimeInSeconds": 86400}
 
 
 def test_two_inputs_cannot_have_one_folder(client: Client) -> None:
-    folder = "/opt/ml/processing/one"
-    with pytest.raises(ClientError, match=f"the inputs input-0 and input-2 have the same LocalPath, {folder}"):
-        process(client, "same-folder", folder, "/opt/ml/processing/two", f"{folder}/")
+    folder, inputs = "/opt/ml/processing/one", []
+    for name, path in (("a", folder), ("b", "/opt/ml/processing/two"), ("c", f"{folder}/")):
+        [each] = input_from("s3://bucket/key", path)["ProcessingInputs"]
+        inputs.append(each | {"InputName": name})
+    with pytest.raises(ClientError, match=f"the inputs a and c have the same LocalPath, {folder}"):
+        client.process("", ProcessingInputs=inputs)
 
 
 def test_a_pipeline_and_what_it_registers_have_default_members(client: Client) -> None:

@@ -12,11 +12,11 @@ import psutil
 import pytest
 from stagemaker_support.docker_engine import IMAGE, REPOSITORY, containers, engine
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import OUTPUT, Client, output_to, run_each_kind
+from stagemaker_support.simulator_client import Client, run_each_kind
 from stagemaker_support.transform_jobs import container, create_model, transform
 
 from stagemaker.isolation.containers import LABEL, NOBODY, build, process_label, sweep
-from stagemaker.server import BUCKET, Simulator
+from stagemaker.server import Simulator
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
@@ -66,13 +66,6 @@ print(json.dumps({
     assert not environment["engine"]
     assert {"OWN", "PROCESSING_JOB_NAME", "SM_MODEL_DIR", "PATH"} <= set(environment["variables"])
     assert not [name for name in environment["variables"] if name.startswith("AWS_") and "REGION" not in name]
-
-
-def test_output_files_are_uploaded(client: Client) -> None:
-    script = f"open('{OUTPUT}/x', 'w').write('left')"
-    job, _ = run_job(client, script, **output_to(f"s3://{BUCKET}/left"))
-    assert job["ProcessingJobStatus"] == "Completed", job
-    assert client.get(f"s3://{BUCKET}/left/x") == b"left"
 
 
 def test_the_failure_reason_quotes_the_exception(client: Client) -> None:

@@ -29,8 +29,9 @@ NAMES = ["a", "a1", "abc-1"]
 RUNTIME_ERRORS = {"ValidationError": 400, "ModelError": 424}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def endpoints() -> Iterator[Endpoints]:
+    """Return endpoints in a simulator, which must still work after the test."""
     with Simulator(isolation="off") as simulator:
         endpoints = Endpoints(Client(simulator))
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
@@ -42,6 +43,9 @@ def endpoints() -> Iterator[Endpoints]:
         endpoints.sagemaker.create_endpoint(EndpointName="a", EndpointConfigName="a")
         endpoints.settle("a")
         yield endpoints
+        endpoints.delete_all()
+        name = endpoints.create(endpoints.config(variant("a")))
+        assert json.loads(endpoints.invoke(name)["Body"].read())[0] == "m"
 
 
 def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
@@ -98,20 +102,3 @@ def test_any_invocation_gets_a_response(endpoints: Endpoints, data: st.DataObjec
     assert code in RUNTIME_ERRORS, (response.status, content)
     assert response.status == RUNTIME_ERRORS[code]
     assert json.loads(content)["Message"]
-
-
-@pytest.fixture(autouse=True)
-def check_that_endpoints_work(endpoints: Endpoints) -> Iterator[None]:
-    yield
-    listed = endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
-    for name in [item["EndpointName"] for item in listed]:
-        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # its deletion may already have begun
-            endpoints.settle(name)
-            endpoints.delete(name)
-    for name in NAMES:
-        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # the configuration may still exist
-            variants = [variant(name, "a")]
-            endpoints.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
-    endpoints.sagemaker.create_endpoint(EndpointName="a", EndpointConfigName="a")
-    assert endpoints.settle("a")["EndpointStatus"] == "InService"
-    assert json.loads(endpoints.invoke("a")["Body"].read())[0] == "m"

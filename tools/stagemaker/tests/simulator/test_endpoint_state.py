@@ -74,55 +74,48 @@ def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_interrupted_work_is_finished(tmp_path: Path) -> None:
-    """The simulator is killed during a creation, an update and a deletion."""
-    with endpoints_of(tmp_path) as (simulator, endpoints):
-        first_config = endpoints.config(variant(endpoints.named("first")))
-        updated_endpoint, deleted_endpoint = endpoints.create(first_config), endpoints.create(first_config)
-        second_config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="second"))))
-        created_endpoint = endpoints.create(second_config, wait=False)
-        endpoints.update(updated_endpoint, second_config)
-        endpoints.sagemaker.delete_endpoint(EndpointName=deleted_endpoint)
-        assert endpoints.describe(created_endpoint)["EndpointStatus"] == "Creating"
-        assert endpoints.describe(updated_endpoint)["EndpointStatus"] == "Updating"
-        simulator.kill()
-    with endpoints_of(tmp_path) as (_, endpoints):
-        assert serving_model(endpoints, updated_endpoint) in ("first", "second")
-        for name in (created_endpoint, updated_endpoint):
-            assert_in_service(endpoints, name, second_config)
-            assert serving_model(endpoints, name) == "second"
-        names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints()["Endpoints"]]
-        assert deleted_endpoint not in names
+    """The simulator is killed during a creation, two updates, a rescale and a deletion, while another endpoint serves.
 
-
-@pytest.mark.slow
-def test_an_endpoint_is_in_status_system_updating_while_its_servers_restart(tmp_path: Path) -> None:
-    with endpoints_of(tmp_path) as (simulator, endpoints):
-        config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="slow"))))
-        name = endpoints.create(config)
-        simulator.kill()
-    with endpoints_of(tmp_path) as (_, endpoints):
-        assert endpoints.describe(name)["EndpointStatus"] == "SystemUpdating"
-        with pytest.raises(Exception, match="in status SystemUpdating"):
-            endpoints.update(name, config)
-        assert serving_model(endpoints, name) == "slow"
-        assert endpoints.settle(name)["EndpointStatus"] == "InService"
-
-
-@pytest.mark.slow
-def test_an_interrupted_update_resumes_without_the_old_fleet(tmp_path: Path) -> None:
-    """The old fleet cannot start again, because its model's archive has been deleted."""
+    One endpoint's old fleet cannot start again, because its model's archive was deleted. The rescale is repeated
+    without its policy's waits, and the failure reason of the update before it is discarded.
+    """
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
+    deployment = {"DeploymentConfig": {"BlueGreenUpdatePolicy": policy}}
     with endpoints_of(tmp_path) as (simulator, endpoints):
         archive = endpoints.client.source(weights="x = 1")
-        old_model = endpoints.model(NAMED.format(name="old"), ModelDataUrl=archive)
-        name = endpoints.create(endpoints.config(variant(old_model)))
-        new_config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="new"))))
+        models = (
+            endpoints.named("first"),
+            endpoints.model(SLEEP + NAMED.format(name="slow")),
+            endpoints.model("1 / 0"),
+            endpoints.model(NAMED.format(name="lost"), ModelDataUrl=archive),
+        )
+        first, slow, failing, lost = (endpoints.config(variant(model)) for model in models)
+        updated, without_old_fleet, deleted, serving = map(endpoints.create, (first, lost, first, slow))
+        rescaled = endpoints.create(slow, **deployment)
+        endpoints.update(rescaled, failing, **deployment)
+        assert "ZeroDivisionError" in endpoints.settle(rescaled)["FailureReason"]
         endpoints.client.s3.delete_object(Bucket=BUCKET, Key=archive.removeprefix(f"s3://{BUCKET}/"))
-        endpoints.update(name, new_config)
+        created = endpoints.create(slow, wait=False)
+        for name in (updated, without_old_fleet):
+            endpoints.update(name, slow)
+        endpoints.rescale(rescaled, {"VariantName": "one", "DesiredInstanceCount": 2})
+        endpoints.sagemaker.delete_endpoint(EndpointName=deleted)
+        assert endpoints.describe(created)["EndpointStatus"] == "Creating"
+        for name in (updated, without_old_fleet, rescaled):
+            assert endpoints.describe(name)["EndpointStatus"] == "Updating"
         simulator.kill()
     with endpoints_of(tmp_path) as (_, endpoints):
-        described = assert_in_service(endpoints, name, new_config)
-        assert "FailureReason" not in described
-        assert serving_model(endpoints, name) == "new"
+        assert endpoints.describe(serving)["EndpointStatus"] == "SystemUpdating"
+        with pytest.raises(Exception, match="in status SystemUpdating"):
+            endpoints.update(serving, first)
+        assert serving_model(endpoints, updated) in ("first", "slow")
+        for name in (created, updated, without_old_fleet, rescaled, serving):
+            described = assert_in_service(endpoints, name, slow)
+            assert "FailureReason" not in described
+            assert described["ProductionVariants"][0]["CurrentInstanceCount"] == (2 if name == rescaled else 1)
+            assert serving_model(endpoints, name) == "slow"
+        assert deleted not in [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints()["Endpoints"]]
 
 
 @pytest.mark.slow
@@ -155,26 +148,6 @@ def test_an_interrupted_traffic_shift_starts_again(tmp_path: Path) -> None:
         reason = "The CloudWatch alarm 'mine' is in ALARM: The alarm's condition is GreaterThanThreshold 5"
         assert reason in described["FailureReason"]
         assert {serving_model(endpoints, rolled_back_endpoint) for _ in range(20)} == {"old"}
-
-
-@pytest.mark.slow
-def test_an_interrupted_rescale_is_completed_after_a_restart(tmp_path: Path) -> None:
-    """The rescale is repeated without the policy's waits, and an earlier update's failure reason is discarded."""
-    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
-    policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
-    with endpoints_of(tmp_path) as (simulator, endpoints):
-        config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="m"))))
-        name = endpoints.create(config, DeploymentConfig={"BlueGreenUpdatePolicy": policy})
-        failing_config = endpoints.config(variant(endpoints.model("1 / 0")))
-        endpoints.update(name, failing_config, DeploymentConfig={"BlueGreenUpdatePolicy": policy})
-        assert "ZeroDivisionError" in endpoints.settle(name)["FailureReason"]
-        entries = [{"VariantName": "one", "DesiredInstanceCount": 2}]
-        endpoints.rescale(name, *entries)
-        simulator.kill()
-    with endpoints_of(tmp_path) as (_, endpoints):
-        assert "FailureReason" not in endpoints.describe(name)
-        described = assert_in_service(endpoints, name, config)
-        assert described["ProductionVariants"][0]["CurrentInstanceCount"] == 2
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import threading
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,10 +17,6 @@ from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.servers.response import Response
 
 
-def do_not_stop() -> None:
-    """Do nothing: this check never stops the job."""
-
-
 def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
     def check() -> None:
         if condition():
@@ -28,15 +25,27 @@ def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
     return check
 
 
-class Echo:
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        self.lock = threading.Lock()
+class Feeding:
+    """Feeds a server that returns its requests. bodies: those of the requests."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.bodies, self._lock = folder, list[bytes](), threading.Lock()
 
     def invoke(self, body: bytes, headers: dict[str, str], deadline: Deadline, largest: int) -> Response:
-        with self.lock:
+        with self._lock:
             self.bodies.append(body)
         return Response(200, {}, body)
+
+    def feed(self, content: bytes, check: Callable[[], None] = lambda: None, **settings: Any) -> bytes:
+        source, output = self.folder / "in", self.folder / "out"
+        source.write_bytes(content)
+        Feeder(**settings).feed(self, source, output, check)
+        return output.read_bytes()
+
+
+@pytest.fixture
+def feeding(tmp_path: Path) -> Feeding:
+    return Feeding(tmp_path)
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
@@ -44,82 +53,75 @@ class Echo:
     "text", [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"x" * 2_000_000 + b"\n" + b"y" * 10]
 )
 def test_lines_are_returned_unchanged(text: bytes, concurrency: int, tmp_path: Path) -> None:
-    (tmp_path / "in").write_bytes(text)
+    settings = {"split": "Line", "max_megabytes": 2, "concurrency": concurrency, "assemble": "Line"}
     for strategy in ("MultiRecord", "SingleRecord"):
-        echo = Echo()
-        feeder = Feeder(split="Line", strategy=strategy, max_megabytes=2, concurrency=concurrency, assemble="Line")
-        feeder.feed(echo, tmp_path / "in", tmp_path / "out", do_not_stop)
-        assert (tmp_path / "out").read_bytes().rstrip(b"\n") == text.rstrip(b"\n")
-        assert all(len(body) <= 2 << 20 for body in echo.bodies)
+        feeding = Feeding(tmp_path)
+        assert feeding.feed(text, strategy=strategy, **settings).rstrip(b"\n") == text.rstrip(b"\n")
+        assert all(len(body) <= 2 << 20 for body in feeding.bodies)
         if strategy == "SingleRecord":
-            assert all(body.count(b"\n") <= 1 for body in echo.bodies)
+            assert all(body.count(b"\n") <= 1 for body in feeding.bodies)
 
 
-def test_a_record_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) -> None:
-    (tmp_path / "in").write_bytes(b"a\n" + b"x" * (1 << 20) + b"\n")
-    echo = Echo()
+def test_a_record_over_the_limit_is_refused_before_it_is_sent(feeding: Feeding) -> None:
     with pytest.raises(JobFailed, match="larger than the MaxPayloadInMB of 1"):
-        Feeder(split="Line", max_megabytes=1).feed(echo, tmp_path / "in", tmp_path / "out", do_not_stop)
-    assert all(len(body) < 1 << 20 for body in echo.bodies)
+        feeding.feed(b"a\n" + b"x" * (1 << 20) + b"\n", split="Line", max_megabytes=1)
+    assert all(len(body) < 1 << 20 for body in feeding.bodies)
 
 
-def test_a_job_can_be_stopped_while_its_filter_runs(tmp_path: Path) -> None:
-    content_types = {"ContentType": "application/json", "Accept": "application/json"}
-    request = {
-        "TransformInput": content_types,
-        "TransformOutput": content_types,
-        "DataProcessing": {"OutputFilter": "$" + "[:,:,:]" * 8},
-    }
-    feeder, echo = Feeder(processing=DataProcessing.of(request)), Echo()
-    (tmp_path / "in").write_bytes(b"[" * 8 + b"0,0" + b"]" * 8)
+def test_a_job_can_be_stopped_while_its_filter_runs(feeding: Feeding) -> None:
+    types = {"ContentType": "application/json", "Accept": "application/json"}
+    request = {"TransformInput": types, "TransformOutput": types}
+    processing = DataProcessing.of(request | {"DataProcessing": {"OutputFilter": "$" + "[:,:,:]" * 8}})
     with pytest.raises(JobStopped):
-        feeder.feed(echo, tmp_path / "in", tmp_path / "out", stop_when(lambda: bool(echo.bodies)))
-    assert len(echo.bodies) == 1
+        feeding.feed(b"[" * 8 + b"0,0" + b"]" * 8, stop_when(lambda: bool(feeding.bodies)), processing=processing)
+    assert len(feeding.bodies) == 1
 
 
-def test_a_job_can_be_stopped_while_an_object_is_split(tmp_path: Path) -> None:
-    (tmp_path / "in").write_bytes(b"\n" * (1 << 20))
+@pytest.mark.parametrize(
+    ("content", "settings", "count"),
+    [
+        (b"\n" * (1 << 20), {"split": "Line"}, 5),
+        (gzip.compress(b"", mtime=0) * 100_000, {"is_compressed": True}, 3),
+    ],
+    ids=["split", "empty gzip members"],
+)
+def test_a_job_can_be_stopped_while_an_object_is_read(
+    content: bytes, settings: dict[str, Any], count: int, feeding: Feeding
+) -> None:
     checks = itertools.count()
     with pytest.raises(JobStopped):
-        Feeder(split="Line").feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(checks) == 5))
-    assert next(checks) == 6
+        feeding.feed(content, stop_when(lambda: next(checks) == count), **settings)
+    assert next(checks) == count + 1
 
 
-def test_short_lines_take_little_memory(tmp_path: Path) -> None:
-    (tmp_path / "in").write_bytes(b"a\n" * (1 << 17))
+def test_short_lines_take_little_memory(feeding: Feeding) -> None:
+    content = b"a\n" * (1 << 17)
     tracemalloc.start()
     try:
-        Feeder(split="Line").feed(Echo(), tmp_path / "in", tmp_path / "out", do_not_stop)
+        feeding.feed(content, split="Line")
         assert tracemalloc.get_traced_memory()[1] < 2 << 20
     finally:
         tracemalloc.stop()
 
 
-def test_a_job_can_be_stopped_while_it_reads_empty_gzip_members(tmp_path: Path) -> None:
-    (tmp_path / "in").write_bytes(gzip.compress(b"", mtime=0) * 100_000)
-    checks = itertools.count()
-    with pytest.raises(JobStopped):
-        Feeder(is_compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(checks) > 3))
+BROKEN = "An object is not a gzip file, or is corrupted: "
+TOO_LARGE = "larger than the MaxPayloadInMB of 6"
 
 
 @pytest.mark.parametrize(
-    ("content", "error"),
+    ("content", "split", "error"),
     [
-        (b"1,2\n", "Not a gzipped file"),
-        (gzip.compress(b"1,2\n" * 10_000)[:-20], "Compressed file ended before"),
-        (gzip.compress(b"1,2\n")[:-8] + b"\0" * 8, "CRC check failed"),
-        (gzip.compress(b"1,2\n" * 999)[:20] + b"\xff" * 20, "Error -3"),
+        (b"1,2\n", "Line", f"{BROKEN}Not a gzipped file"),
+        (gzip.compress(b"1,2\n" * 10_000)[:-20], "Line", f"{BROKEN}Compressed file ended before"),
+        (gzip.compress(b"1,2\n")[:-8] + b"\0" * 8, "Line", f"{BROKEN}CRC check failed"),
+        (gzip.compress(b"1,2\n" * 999)[:20] + b"\xff" * 20, "Line", f"{BROKEN}Error -3"),
+        (gzip.compress(b"0" * (1 << 26)), "Line", TOO_LARGE),
+        (gzip.compress(b"0" * (1 << 26)), "None", TOO_LARGE),
     ],
-    ids=["plain", "short", "checksum", "damaged"],
+    ids=["plain", "short", "checksum", "damaged", "long line", "large"],
 )
-def test_broken_compressed_objects_are_refused(content: bytes, error: str, tmp_path: Path) -> None:
-    (tmp_path / "in").write_bytes(content)
-    with pytest.raises(JobFailed, match=f"An object is not a gzip file, or is corrupted: {error}"):
-        Feeder(split="Line", is_compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", do_not_stop)
-
-
-@pytest.mark.parametrize("split", ["None", "Line"])
-def test_a_compressed_object_larger_than_a_request_is_refused(split: str, tmp_path: Path) -> None:
-    (tmp_path / "in").write_bytes(gzip.compress(b"0" * (1 << 26)))  # one line
-    with pytest.raises(JobFailed, match="larger than the MaxPayloadInMB of 6"):
-        Feeder(split=split, is_compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", do_not_stop)
+def test_compressed_objects_that_are_broken_or_too_large_are_refused(
+    content: bytes, split: str, error: str, feeding: Feeding
+) -> None:
+    with pytest.raises(JobFailed, match=error):
+        feeding.feed(content, split=split, is_compressed=True)

@@ -4,7 +4,7 @@ import contextlib
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,8 +14,7 @@ from stagemaker_support.endpoints import NAMED, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import numbers
 
-from stagemaker.orchestration.endpoints import endpoint_work
-from stagemaker.orchestration.endpoints.deployment_config import BlueGreenPolicy, read_deployment_config
+from stagemaker.orchestration.endpoints.deployment_config import BlueGreenPolicy
 from stagemaker.orchestration.endpoints.endpoint_work import GradualUpdate
 
 CLIENTS = 16
@@ -28,47 +27,37 @@ FAILING_SCRIPT = NAMED.format(name="failing").replace(
 pytestmark = pytest.mark.slow
 
 
-def canary(size: int = 25, kind: str = "CAPACITY_PERCENT", interval: int = HOUR, **members: Any) -> dict[str, Any]:
-    canary_size = {"CanarySize": {"Type": kind, "Value": size}}
-    return policy({"Type": "CANARY", "WaitIntervalInSeconds": interval} | canary_size, **members)
-
-
-def linear(percent: int, interval: int = 0, **members: Any) -> dict[str, Any]:
-    step = {"LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": percent}}
-    return policy({"Type": "LINEAR", "WaitIntervalInSeconds": interval} | step, **members)
-
-
-def all_at_once(interval: int = 0, **members: Any) -> dict[str, Any]:
-    return policy({"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": interval}, **members)
-
-
-def policy(routing: dict[str, Any], alarms: tuple[str, ...] = (), **members: Any) -> dict[str, Any]:
+def deployment(
+    kind: str, size: dict[str, Any] | None = None, interval: int = 0, alarms: tuple[str, ...] = (), **members: Any
+) -> dict[str, Any]:
+    routing = {"Type": kind, "WaitIntervalInSeconds": interval} | (size or {})
     config: dict[str, Any] = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing} | members}
     if alarms:
         config["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": name} for name in alarms]}
     return config
 
 
-class Gate:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch):
-        self._opened = threading.Semaphore(0)
-        monkeypatch.setattr(endpoint_work, "read_deployment_config", self._read)
+def size(member: str, value: int, kind: str = "CAPACITY_PERCENT") -> dict[str, Any]:
+    return {member: {"Type": kind, "Value": value}}
 
-    def open(self) -> None:
-        self._opened.release()
 
-    def _read(self, config: dict[str, Any]) -> BlueGreenPolicy:
-        policy, opened = read_deployment_config(config), self._opened
+QUARTER = size("CanarySize", 25)
 
-        class GatedDeployment(BlueGreenPolicy):
-            def steps(self, deployment: dict[str, Any]) -> Iterator[Any]:
-                for parts in policy.steps(deployment):
-                    yield parts
-                    assert opened.acquire(timeout=120)
 
-        return GatedDeployment(
-            policy.routing, policy.size, policy.interval, policy.termination_wait, alarms=policy.alarms
-        )
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
+    """Return a semaphore that must be released before an update takes its next step."""
+    steps, gate = BlueGreenPolicy.steps, threading.Semaphore(0)
+
+    def gated_steps(self: BlueGreenPolicy, deployment: dict[str, Any]) -> Iterator[Any]:
+        for parts in steps(self, deployment):
+            yield parts
+            assert gate.acquire(timeout=120)
+
+    # without the gate, the steps are also counted when an update is requested
+    monkeypatch.setattr(BlueGreenPolicy, "check", lambda *_: None)
+    monkeypatch.setattr(BlueGreenPolicy, "steps", gated_steps)
+    return gate
 
 
 class Target:
@@ -120,52 +109,77 @@ def assert_share(counts: Counter[str], share: float) -> None:
     assert counts["new"] + counts["old"] == counts.total(), counts
 
 
-def test_a_canary_gets_its_share_of_the_requests(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, alarm = Gate(monkeypatch), target.put_alarm()
+def test_a_canary_gets_its_share_of_the_requests(target: Target, gate: threading.Semaphore) -> None:
     four_instances = target.endpoints.config(variant(target.endpoints.named("new"), count=4))
-    deployment = canary(1, "INSTANCE_COUNT", interval=0, alarms=(alarm,), TerminationWaitInSeconds=1)
+    one_instance = size("CanarySize", 1, "INSTANCE_COUNT")
+    canary = deployment("CANARY", one_instance, alarms=(target.put_alarm(),), TerminationWaitInSeconds=1)
     with target.crowd() as crowd:
-        target.update(four_instances, deployment)
+        target.update(four_instances, canary)
         for percent in (25, 100):
             target.wait_for_step(percent)
             assert_share(crowd.sample(REQUESTS_PER_STEP if percent < 100 else 50), percent / 100)
             assert target.endpoints.describe(target.name)["EndpointConfigName"] == target.old
-            gate.open()
+            gate.release()
         waiter = target.endpoints.sagemaker.get_waiter("endpoint_in_service")
         waiter.wait(EndpointName=target.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
         assert crowd.sample(50) == {"new": 50}
     described = target.endpoints.describe(target.name)
-    assert (described["EndpointConfigName"], described["LastDeploymentConfig"]) == (four_instances, deployment)
+    assert (described["EndpointConfigName"], described["LastDeploymentConfig"]) == (four_instances, canary)
     assert "FailureReason" not in described
-    gate.open()
+    gate.release()
     target.endpoints.update(target.name, target.old)
     assert target.endpoints.settle(target.name)["EndpointConfigName"] == target.old
 
 
-def test_a_linear_shift_moves_the_requests_step_by_step(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = Gate(monkeypatch)
+def test_a_linear_shift_moves_the_requests_step_by_step(target: Target, gate: threading.Semaphore) -> None:
     with target.crowd() as crowd:
-        target.update(target.new, linear(40))
+        target.update(target.new, deployment("LINEAR", size("LinearStepSize", 40)))
         for percent in (40, 80, 100):
             target.wait_for_step(percent)
             assert_share(crowd.sample(REQUESTS_PER_STEP if percent < 100 else 50), percent / 100)
-            gate.open()
+            gate.release()
         assert target.endpoints.settle(target.name)["EndpointConfigName"] == target.new
-        target.update(target.old, all_at_once())
-        gate.open()
+        target.update(target.old, deployment("ALL_AT_ONCE"))
+        gate.release()
         assert target.endpoints.settle(target.name)["EndpointConfigName"] == target.old
     assert set(crowd.responses) == {("one", "old"), ("one", "new")}
 
 
-def test_an_alarm_on_a_custom_metric_rolls_the_update_back(target: Target) -> None:
-    quiet_alarm, alarm = target.put_alarm(), target.put_alarm()
-    target.update(target.new, canary(alarms=(quiet_alarm, alarm)))
-    target.wait_for_step(25)
+# What happens to an alarm once the new model has some of the traffic; the old fleet exists during the termination wait.
+ALARMS: dict[str, tuple[dict[str, Any], int, Callable[[Any, str], None], str]] = {
+    "data": (
+        deployment("CANARY", QUARTER, HOUR),
+        25,
+        lambda client, alarm: client.put_metric_data(
+            Namespace="mine", MetricData=[{"MetricName": alarm, "Value": 9.0}]
+        ),
+        "is in ALARM: The alarm's condition is GreaterThanThreshold 5",
+    ),
+    "state": (
+        deployment("ALL_AT_ONCE", TerminationWaitInSeconds=HOUR),
+        100,
+        lambda client, alarm: client.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a drill"),
+        "is in ALARM: a drill",
+    ),
+    "deletion": (
+        deployment("CANARY", QUARTER, HOUR),
+        25,
+        lambda client, alarm: client.delete_alarms(AlarmNames=[alarm]),
+        "was deleted during the update",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ALARMS)
+def test_an_alarm_rolls_the_update_back(target: Target, kind: str) -> None:
+    config, percent, change, reason = ALARMS[kind]
+    alarms = [{"AlarmName": target.put_alarm()} for _ in range(2)]
+    target.update(target.new, config | {"AutoRollbackConfiguration": {"Alarms": alarms}})
+    target.wait_for_step(percent)
     with target.crowd() as crowd:
         assert crowd.sample(100)["new"]
-        target.cloudwatch.put_metric_data(Namespace="mine", MetricData=[{"MetricName": alarm, "Value": 9.0}])
-        reason = f"The CloudWatch alarm '{alarm}' is in ALARM: The alarm's condition is GreaterThanThreshold 5"
-        target.assert_rolled_back(reason)
+        change(target.cloudwatch, alarms[1]["AlarmName"])
+        target.assert_rolled_back(f"The CloudWatch alarm '{alarms[1]['AlarmName']}' {reason}")
         assert crowd.sample(50) == {"old": 50}
 
 
@@ -175,7 +189,7 @@ def test_an_alarm_on_an_endpoint_metric_rolls_back(target: Target) -> None:
     members = {"Namespace": "AWS/SageMaker", "MetricName": "Invocation5XXErrors", "Dimensions": dimensions}
     alarm = target.put_alarm(**members)
     failing_config = target.endpoints.config(variant(target.endpoints.model(FAILING_SCRIPT), "failing"))
-    target.update(failing_config, linear(50, interval=HOUR, alarms=(alarm,)))
+    target.update(failing_config, deployment("LINEAR", size("LinearStepSize", 50), HOUR, (alarm,)))
     target.wait_for_step(50)
     with target.crowd(model_errors=True) as crowd:
         target.assert_rolled_back(f"The CloudWatch alarm '{alarm}' is in ALARM")
@@ -183,46 +197,24 @@ def test_an_alarm_on_an_endpoint_metric_rolls_back(target: Target) -> None:
     assert set(crowd.responses) == {("one", "old"), ("", MODEL_ERROR)}
 
 
-def test_an_alarm_after_the_shift_rolls_the_update_back(target: Target) -> None:
-    """The old fleet still exists during the termination wait, so the update can be rolled back."""
-    alarm = target.put_alarm()
-    target.update(target.new, all_at_once(alarms=(alarm,), TerminationWaitInSeconds=HOUR))
-    target.wait_for_step(100)
-    with target.crowd() as crowd:
-        assert crowd.sample(50) == {"new": 50}
-        target.cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a drill")
-        target.assert_rolled_back(f"The CloudWatch alarm '{alarm}' is in ALARM: a drill")
-        assert crowd.sample(50) == {"old": 50}
-
-
 def test_an_alarm_that_is_already_in_alarm_rolls_the_update_back(target: Target) -> None:
     alarm = target.put_alarm(TreatMissingData="breaching")
     with target.crowd(clients=2) as crowd:
-        target.update(target.new, all_at_once(alarms=(alarm,)))
+        target.update(target.new, deployment("ALL_AT_ONCE", alarms=(alarm,)))
         target.assert_rolled_back(f"The CloudWatch alarm '{alarm}' is in ALARM")
     assert set(crowd.responses) == {("one", "old")}
 
 
-def test_a_deleted_alarm_rolls_back(target: Target) -> None:
-    alarm = target.put_alarm()
-    target.update(target.new, canary(alarms=(alarm,)))
-    target.wait_for_step(25)
-    target.cloudwatch.delete_alarms(AlarmNames=[alarm])
-    reason = f"The CloudWatch alarm '{alarm}' was deleted during the update"
-    target.assert_rolled_back(reason)
-
-
 def test_an_update_that_takes_too_long_is_rolled_back(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """MaximumExecutionTimeoutInSeconds must be at least ten minutes, so this test moves the deadline up."""
-    updates: list[GradualUpdate] = []
+    updates, initialize = [], GradualUpdate.__init__
 
-    class RecordedUpdate(GradualUpdate):
-        def __init__(self, *arguments: Any):
-            super().__init__(*arguments)
-            updates.append(self)
+    def initialize_and_record(self: GradualUpdate, *arguments: Any) -> None:
+        initialize(self, *arguments)
+        updates.append(self)
 
-    monkeypatch.setattr(endpoint_work, "GradualUpdate", RecordedUpdate)
-    target.update(target.new, canary(interval=200, MaximumExecutionTimeoutInSeconds=600))
+    monkeypatch.setattr(GradualUpdate, "__init__", initialize_and_record)
+    target.update(target.new, deployment("CANARY", QUARTER, 200, MaximumExecutionTimeoutInSeconds=600))
     target.wait_for_step(25)
     with target.crowd() as crowd:
         assert crowd.sample(100)["new"]

@@ -2,20 +2,17 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
-import subprocess
-import sys
+import tempfile
 import time
 from pathlib import Path
 
-import psutil
 import pytest
-from stagemaker_support import SEARCH_PATH
 from stagemaker_support.job_traces import Mark, assert_no_trace, wait_until
 from stagemaker_support.sandbox import ISOLATIONS
 from stagemaker_support.simulator_client import IMAGE, Client, status_of
+from stagemaker_support.simulator_process import running
 
 from stagemaker.compute.processes import process
 from stagemaker.compute.processes.reasons import read_text
@@ -61,10 +58,6 @@ def assert_ends(run, script, reason, **members):
 def test_a_job_that_misbehaves_ends_and_leaves_nothing_behind(any_client, monkeypatch, name):
     monkeypatch.setattr(process, "MAX_PROCESSES", 30)
     assert_ends(any_client.process, *MISBEHAVIOURS[name])
-
-
-def test_a_training_job_that_forks_and_exits_completes(any_client):
-    assert_ends(any_client.train, f"{DAEMON}\nopen(os.environ['SM_MODEL_DIR'] + '/m', 'w')", None)
 
 
 def test_a_job_that_kills_all_processes_it_can_leaves_nothing_behind(any_client):
@@ -195,10 +188,9 @@ for fd in pipes:
 
 @pytest.mark.parametrize(
     ("content", "holds_pipe"),
-    [(b"not JSON\n", True), (b"not JSON\n", False), (b"{}\n", False), (b"[1]\n", True), (b"\xff\x00", False),
-     (b"x" * 60_000, True)],
+    [(b"not JSON\n", True), (b"{}\n", False), (b"[1]\n", True), (b"\xff\x00", False), (b"x" * 60_000, True)],
     ids=lambda value: value[:8] if isinstance(value, bytes) else value,
-)  # fmt: skip
+)
 def test_a_job_that_writes_to_its_supervisors_pipe_fails(unsandboxed_client, content, holds_pipe):
     """Without a sandbox, a job can write to the pipe, but then only the job itself fails."""
     script = MEDDLING_SCRIPT.replace("CONTENT", repr(content)).replace("HOLDS_PIPE", str(holds_pipe))
@@ -210,53 +202,19 @@ def test_a_job_that_removes_its_folder_completes(unsandboxed_client):
     assert_ends(unsandboxed_client.process, script, None)
 
 
-SIMULATOR_PROGRAM = """
-import signal, sys, time
-sys.path.insert(0, {tests!r})
-from stagemaker_support.simulator_client import Client
-from stagemaker.compute.processes import process
-from stagemaker.server import Simulator
-process.GRACE_SECONDS = 600  # seconds; the jobs must end without this long grace period
-if {handles_sigterm}:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
-with Simulator(isolation={isolation!r}) as simulator:
-    client = Client(simulator)
-    for _ in range(3):
-        client.process({script!r}, wait=False, seconds=600, Environment={mark!r})
-    print(simulator.folder, flush=True)
-    time.sleep(600)
-"""
-STUBBORN_SCRIPT = (
-    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('on', flush=True)\ntime.sleep(600)"
-)
+STUBBORN_SCRIPT = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)"
 
 
-@pytest.mark.parametrize(
-    "end_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda end_signal: end_signal.name
-)
+@pytest.mark.parametrize("end_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 @pytest.mark.parametrize("isolation", ISOLATIONS)
 def test_jobs_end_when_the_simulator_process_ends(end_signal, isolation):
     mark = Mark()
-    program = SIMULATOR_PROGRAM.format(
-        tests=SEARCH_PATH,
-        isolation=isolation,
-        script=STUBBORN_SCRIPT,
-        mark=mark.environment,
-        handles_sigterm=end_signal == signal.SIGTERM,
-    )
-    simulator_process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    try:
-        line = simulator_process.stdout.readline().strip()
-        assert line, "the simulator did not start"
-        simulator_folder = Path(line)
-        wait_until(lambda: any("job.py" in " ".join(process.cmdline()) for process in mark.processes()))
-        simulator_process.send_signal(end_signal)
-        simulator_process.wait(60)
-    finally:
-        simulator_process.kill()
-        simulator_process.stdout.close()
-    wait_until(lambda: not mark.processes(), 60)
-    if end_signal != signal.SIGKILL:
-        assert not simulator_folder.exists()
-    assert not [process for process in psutil.Process().children() if process.pid == simulator_process.pid]
-    shutil.rmtree(simulator_folder, ignore_errors=True)  # a killed simulator leaves its folder behind
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        with running("--isolation", isolation, TMPDIR=folder) as simulator:
+            for _ in range(3):
+                Client(simulator).process(STUBBORN_SCRIPT, wait=False, seconds=600, Environment=mark.environment)
+            wait_until(lambda: any("job.py" in " ".join(process.cmdline()) for process in mark.processes()))
+            simulator.process.send_signal(end_signal)
+            simulator.process.wait(60)
+        wait_until(lambda: not mark.processes())
+        assert end_signal == signal.SIGKILL or not os.listdir(folder)

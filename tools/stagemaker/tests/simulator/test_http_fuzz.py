@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 import pytest
 from stagemaker_support.fuzzing import TIMES, generator
-from stagemaker_support.simulator_client import Client
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client, input_from, output_to
 from stagemaker_support.simulator_process import simulator_process
 
 pytestmark = pytest.mark.fuzz
@@ -35,54 +36,22 @@ S3 = "Authorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_re
 SAGEMAKER = S3.replace("/s3/", "/sagemaker/")
 METHODS = ("GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "get", "BREW", "")
 PATHS = (
-    "/",
-    "/bucket/key",
-    "/sagemaker-us-east-1-123456789012/k",
-    "/endpoints/e/invocations",
-    "//%65ndpoints/e/invocations",
-    "http://127.0.0.1/endpoints/e/invocations",
-    "/%00",
-    "//",
-    "*",
-    "/" * 3000,
-)
+    "/", "/bucket/key", "/sagemaker-us-east-1-123456789012/k", "/endpoints/e/invocations", "/%00", "//", "*",
+    "//%65ndpoints/e/invocations", "http://127.0.0.1/endpoints/e/invocations", "/" * 3000,
+)  # fmt: skip
 HEADERS = (
-    S3,
-    SAGEMAKER,
-    "X-Amz-Target: SageMaker.ListModels",
-    "X-Amz-Target: SageMaker." + "x" * 500,
-    "Content-Type: application/x-amz-json-1.1",
-    "Content-Type: application/x-www-form-urlencoded",
-    "Transfer-Encoding: chunked",
-    "Transfer-Encoding: gzip, chunked",
-    "Content-Encoding: aws-chunked",
-    "X-Amz-Content-Sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-    "X-Amz-Decoded-Content-Length: 5",
-    "Content-Length: 5",
-    "Content-Length: -1",
-    "Content-Length: 99999999999999999999",
-    "Content-Length: 5\r\nContent-Length: 6",
-    "Expect: 100-continue",
-    "Connection: upgrade",
-    "Range: bytes=5-1",
-    "X: " + "y" * 100_000,
-    "no colon",
-    "\x00: \xff",
-)
+    S3, SAGEMAKER, "X-Amz-Target: SageMaker.ListModels", "X-Amz-Target: SageMaker." + "x" * 500,
+    "Content-Type: application/x-amz-json-1.1", "Content-Type: application/x-www-form-urlencoded",
+    "Transfer-Encoding: chunked", "Transfer-Encoding: gzip, chunked", "Content-Encoding: aws-chunked",
+    "X-Amz-Content-Sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER", "X-Amz-Decoded-Content-Length: 5",
+    "Content-Length: 5", "Content-Length: -1", "Content-Length: 99999999999999999999",
+    "Content-Length: 5\r\nContent-Length: 6", "Expect: 100-continue", "Connection: upgrade", "Range: bytes=5-1",
+    "X: " + "y" * 100_000, "no colon", "\x00: \xff",
+)  # fmt: skip
 BODIES = (
-    b"",
-    b"{}",
-    b"{",
-    b"hello",
-    b"400000\r\nxx",
-    b"5\r\nhello\r\n0\r\n\r\n",
-    b"zz\r\nhello",
-    b"ffffffffffffffff\r\n",
-    b"5;chunk-signature=0\r\nhello\r\n0;chunk-signature=0\r\n\r\n",
-    b"[" * 100_000,
-    b"<Delete>" * 1000,
-    b"\xff" * 1000,
-)
+    b"", b"{}", b"{", b"hello", b"400000\r\nxx", b"5\r\nhello\r\n0\r\n\r\n", b"zz\r\nhello", b"ffffffffffffffff\r\n",
+    b"5;chunk-signature=0\r\nhello\r\n0;chunk-signature=0\r\n\r\n", b"[" * 100_000, b"<Delete>" * 1000, b"\xff" * 1000,
+)  # fmt: skip
 
 Misbehaviour = Callable[[socket.socket, Random, threading.Event], None]
 
@@ -149,19 +118,6 @@ CROWDS: dict[str, tuple[int, tuple[Misbehaviour, ...]]] = {
 }
 
 
-def start_job(client: Client) -> dict[str, Any]:
-    local = "/opt/ml/processing"
-    s3_input = {"S3Uri": client.put("input/file", CONTENT), "LocalPath": f"{local}/input/i", "S3DataType": "S3Prefix"}
-    s3_output = {"S3Uri": f"s3://{BUCKET}/output", "LocalPath": f"{local}/output/o", "S3UploadMode": "EndOfJob"}
-    return client.process(
-        JOB_SCRIPT,
-        wait=False,
-        seconds=int(DURATION_SECONDS) + 120,
-        ProcessingInputs=[{"InputName": "i", "S3Input": s3_input | {"S3InputMode": "File"}}],
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
-    )
-
-
 def valid_requests(client: Client) -> list[Callable[[], Any]]:
     def get() -> None:
         assert client.get(f"s3://{BUCKET}/valid") == b"body"
@@ -183,16 +139,14 @@ def test_valid_requests_get_a_response_within_a_second(count: int, behaviours: t
         client = Client(simulator)
         client.process("print('warm')")
         files, threads = process.num_fds(), process.num_threads()
-        job = start_job(client)
+        folders = input_from(client.put("input/file", CONTENT)) | output_to(f"s3://{BUCKET}/output")
+        job = client.process(JOB_SCRIPT, wait=False, seconds=int(DURATION_SECONDS) + 120, **folders)
         ended, rounds = threading.Event(), []
         seeds = generator("clients")
-        rngs = [Random(seeds.getrandbits(64)) for _ in range(count)]
-        crowd = [
-            threading.Thread(
-                target=misbehave, args=(simulator.port, rng, ended, behaviours if number % 5 else (send_half,))
-            )
-            for number, rng in enumerate(rngs)
-        ]
+        crowd = []
+        for number in range(count):
+            rng, chosen = Random(seeds.getrandbits(64)), behaviours if number % 5 else (send_half,)
+            crowd.append(threading.Thread(target=misbehave, args=(simulator.port, rng, ended, chosen)))
         for member in crowd:
             member.start()
         try:
@@ -212,7 +166,4 @@ def test_valid_requests_get_a_response_within_a_second(count: int, behaviours: t
         assert slowest < 1, f"valid requests took {slowest:.2f} s on average"
         longest = max(map(max, rounds))
         assert longest < MAX_REQUEST_SECONDS, f"a valid request took {longest:.2f} s"
-        deadline = time.monotonic() + 30
-        while process.num_fds() > files + 10 or process.num_threads() > threads + 5:
-            assert time.monotonic() < deadline, (process.num_fds(), files, process.num_threads(), threads)
-            time.sleep(0.5)
+        wait_until(lambda: process.num_fds() <= files + 10 and process.num_threads() <= threads + 5, 30)

@@ -23,6 +23,7 @@ SIGNED = (
     b"Host: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, "
     b"SignedHeaders=host, Signature=0\r\n"
 )
+PUT = f"PUT /{BUCKET}/cut-off HTTP/1.1\r\n".encode() + SIGNED
 
 
 @contextlib.contextmanager
@@ -61,31 +62,23 @@ def read_response(connection: socket.socket) -> tuple[int, dict[str, str], bytes
         return status, headers, response.read(int(headers.get("Content-Length", 0)))
 
 
-def test_an_upload_cut_off_inside_a_chunk_is_not_stored() -> None:
-    """A server that counted bytes that never arrived would store uninitialised memory."""
-    with simulator_process() as simulator:
-        simulator.client("s3").create_bucket(Bucket="bucket")
-        for _ in range(50):
-            with connect(simulator.port) as connection:
-                head = b"PUT /bucket/k HTTP/1.1\r\n" + SIGNED + b"Transfer-Encoding: chunked\r\n\r\n"
-                connection.sendall(head + b"400000\r\nxx")
-        assert "Contents" not in simulator.client("s3").list_objects_v2(Bucket="bucket")
-
-
 @pytest.mark.parametrize(
     "request_bytes",
     [
-        b"PUT /bucket/k HTTP/1.1\r\n" + SIGNED + b"Transfer-Encoding: chunked\r\n\r\n400000\r\nxx",
-        b"PUT /bucket/k HTTP/1.1\r\n" + SIGNED + b"Transfer-Encoding: chunked\r\n\r\n4",
-        b"PUT /bucket/k HTTP/1.1\r\n" + SIGNED + b"Content-Length: 10\r\n\r\nxx",
-        b"PUT /bucket/k HTTP/1.1\r\n" + SIGNED,
+        PUT + b"Transfer-Encoding: chunked\r\n\r\n400000\r\nxx",
+        PUT + b"Transfer-Encoding: chunked\r\n\r\n4",
+        PUT + b"Content-Length: 10\r\n\r\nxx",
+        PUT,
         b"PUT /buck",
     ],
 )
-def test_a_request_that_ends_too_early_is_refused(client: Client, request_bytes: bytes) -> None:
+def test_a_request_that_ends_too_early_is_refused_and_stores_nothing(client: Client, request_bytes: bytes) -> None:
     status, headers, body = exchange(client.simulator.port, request_bytes, shutdown_write=True)
     assert (status, headers["Connection"]) == (400, "close")
     assert json.loads(body)["message"] == "The request ended before it was complete"
+    with connect(client.simulator.port) as connection:  # which is closed without waiting for a response
+        connection.sendall(request_bytes)
+    assert "cut-off" not in client.keys(f"s3://{BUCKET}/")
 
 
 @pytest.mark.parametrize(
@@ -169,23 +162,15 @@ def test_all_forms_of_a_request_target_are_accepted(client: Client, prefix: str)
 def test_files_and_streams_are_uploaded(client: Client) -> None:
     """boto3 sends some uploads in chunks with checksums, and waits for 100 Continue before it sends them."""
 
-    class Stream(io.RawIOBase):
-        remaining = 3_000_000
-
-        def readable(self) -> bool:
-            return True
-
-        def readinto(self, buffer: Any) -> int:
-            count = min(len(buffer), self.remaining)
-            buffer[:count] = b"z" * count
-            self.remaining -= count
-            return count
+    class Stream(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
 
     for body in (io.BytesIO(b""), io.BytesIO(b"z" * 3_000_000)):
         client.s3.put_object(Bucket=BUCKET, Key="stream", Body=body, ChecksumAlgorithm="SHA256")
         stored_body = client.s3.get_object(Bucket=BUCKET, Key="stream", ChecksumMode="ENABLED")["Body"].read()
         assert stored_body == body.getvalue()
-    client.s3.upload_fileobj(io.BufferedReader(Stream()), BUCKET, "stream")
+    client.s3.upload_fileobj(Stream(b"z" * 3_000_000), BUCKET, "stream")
     assert client.s3.get_object(Bucket=BUCKET, Key="stream")["Body"].read() == b"z" * 3_000_000
 
 
@@ -283,7 +268,7 @@ def test_requests_in_progress_get_a_response_before_the_server_ends() -> None:
 def test_closed_servers_leave_nothing_behind() -> None:
     with serve(echo):
         pass
-    server_count, descriptors, threads = 50, len(os.listdir("/proc/self/fd")), threading.active_count()
+    server_count, descriptors, threads = 20, len(os.listdir("/proc/self/fd")), threading.active_count()
     for _ in range(server_count):
         with serve(echo) as port:
             connect(port).close()

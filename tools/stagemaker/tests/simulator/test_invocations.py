@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from simulator.test_traffic import DRAWS, assert_shares
 from stagemaker_support.endpoints import NAMED, WAITING, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
@@ -169,20 +168,15 @@ def test_a_model_error_is_reported(endpoints: Endpoints, command_endpoint: str, 
     assert response["LogStreamArn"].startswith(arn)
 
 
-@pytest.mark.parametrize(
-    ("body", "kind", "message"),
-    [
+def test_a_hooks_error_is_a_model_error(endpoints: Endpoints, command_endpoint: str) -> None:
+    for body, kind, message in (
         ("raise", "text/csv", "LookupError: the request asked for an error"),
         ("x", "text/unknown", "ValueError: no text/unknown here"),
-    ],
-)
-def test_a_hooks_error_is_a_model_error(
-    endpoints: Endpoints, command_endpoint: str, body: str, kind: str, message: str
-) -> None:
-    response = refusal(endpoints.invoke, command_endpoint, body, ContentType=kind)
-    assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
-    assert message in response["OriginalMessage"]
-    assert "Traceback" in response["OriginalMessage"]
+    ):
+        response = refusal(endpoints.invoke, command_endpoint, body, ContentType=kind)
+        assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
+        assert message in response["OriginalMessage"]
+        assert "Traceback" in response["OriginalMessage"]
 
 
 def test_an_error_names_its_container(endpoints: Endpoints) -> None:
@@ -263,18 +257,18 @@ def test_a_request_without_a_content_length_is_accepted(endpoints: Endpoints, co
 
 @pytest.fixture(scope="module")
 def invoked(endpoints: Endpoints) -> str:
-    """Return an endpoint of two instances that had twelve invocations, two of them client errors and two server errors.
+    """Return an endpoint of three instances that had 14 invocations, two of them client errors and two server errors.
 
-    The last invocation comes after one that ended its server.
+    The last invocations come after one that ended its server, was repeated, and ended another one.
     """
-    name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT), count=2)))
-    for body in ("number 0", "number 1", "number 2", "number 3", "sleep 0.2", "status 400", "status 400", "status 503"):
+    name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT), count=3)))
+    for body in (*(f"number {number}" for number in range(6)), "sleep 0.2", "status 400", "status 400", "status 503"):
         with contextlib.suppress(ClientError):
             endpoints.invoke(name, body)
     response = refusal(endpoints.invoke, name, "exit")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
     assert "closed the connection" in response["OriginalMessage"]
-    for _ in range(3):  # the instances take turns
+    for _ in range(3):  # the instances that are ready respond
         assert endpoints.invoke(name, "x")["Body"].read() == b"x"
     return name
 
@@ -289,56 +283,35 @@ def test_invocation_metrics_reach_cloudwatch(endpoints: Endpoints, invoked: str)
     def points(metric: str) -> list[dict[str, Any]]:
         return cloudwatch.get_metric_statistics(MetricName=metric, **request)["Datapoints"]
 
-    wait_until(lambda: [point["Sum"] for point in points("Invocations")] == [12])
+    wait_until(lambda: [point["Sum"] for point in points("Invocations")] == [14])
     assert [point["Sum"] for point in points("Invocation4XXErrors")] == [2]
     # a missing response also counts as a server error
-    assert [(point["Sum"], point["SampleCount"]) for point in points("Invocation5XXErrors")] == [(2, 12)]
+    assert [(point["Sum"], point["SampleCount"]) for point in points("Invocation5XXErrors")] == [(2, 14)]
     [latency], [overhead] = points("ModelLatency"), points("OverheadLatency")
     assert latency["Unit"] == overhead["Unit"] == "Microseconds"
     assert 0 < latency["Minimum"] <= latency["Maximum"]
     assert 200_000 <= latency["Maximum"] < 60_000_000  # the model sleeps for 0.2 s; the machine may be busy
     assert 0 < overhead["Minimum"] < 1_000_000
-    for metric, statistic, value in (
-        ("Invocations", "Sum", 12.0),
-        ("Invocation4XXErrors", "Sum", 2.0),
-        ("Invocation5XXErrors", "Maximum", 1.0),
-        ("ModelLatency", "Average", latency["Sum"] / 12),
-    ):
-        for threshold, state in ((0.9 * value, "ALARM"), (1.1 * value, "OK")):
-            alarm = {"Namespace": "AWS/SageMaker", "MetricName": metric, "Dimensions": dimensions, "Period": 3600}
-            alarm |= {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Statistic": statistic}
-            cloudwatch.put_metric_alarm(AlarmName=f"{invoked}-{metric}", Threshold=threshold, **alarm)
-            [described] = cloudwatch.describe_alarms(AlarmNames=[f"{invoked}-{metric}"])["MetricAlarms"]
-            assert described["StateValue"] == state, described
+    for share, state in ((0.9, "ALARM"), (1.1, "OK")):
+        alarm = {"Namespace": "AWS/SageMaker", "MetricName": "ModelLatency", "Dimensions": dimensions, "Period": 3600}
+        alarm |= {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Statistic": "Average"}
+        cloudwatch.put_metric_alarm(AlarmName=invoked, Threshold=share * latency["Sum"] / 14, **alarm)
+        assert cloudwatch.describe_alarms(AlarmNames=[invoked])["MetricAlarms"][0]["StateValue"] == state
 
 
-def test_logs_have_one_stream_per_instance(endpoints: Endpoints, invoked: str) -> None:
+def test_logs_have_one_stream_per_instance_and_show_that_a_request_is_repeated_once(
+    endpoints: Endpoints, invoked: str
+) -> None:
     logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{invoked}"
     streams = [item["logStreamName"] for item in logs.describe_log_streams(logGroupName=group)["logStreams"]]
-    assert [stream[:6] for stream in streams] == ["one/i-"] * 2
+    assert [stream[:6] for stream in streams] == ["one/i-"] * 3
 
-    def lines(stream: str) -> list[str]:
+    def lines(stream: str, word: str) -> list[str]:
         events = logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]
-        return [event["message"] for event in events if "asked for number" in event["message"]]
+        return [event["message"] for event in events if event["message"].startswith(f"asked for {word}")]
 
-    wait_until(lambda: all(len(lines(stream)) == 2 for stream in streams))
-    assert sorted([*lines(streams[0]), *lines(streams[1])]) == [f"asked for number {number}" for number in range(4)]
-
-
-@pytest.mark.slow
-def test_ten_thousand_invocations_are_distributed_by_weight(endpoints: Endpoints) -> None:
-    weights = {"one": 6.0, "two": 3.0, "three": 1.0, "four": 0.0}
-    variants = [variant(endpoints.named(name), name, weight=weight) for name, weight in weights.items()]
-    name = endpoints.create(endpoints.config(*variants))
-    models = []
-    connection = http.client.HTTPConnection("127.0.0.1", endpoints.client.simulator.port, timeout=60)
-    for _ in range(DRAWS):
-        connection.request("POST", f"/endpoints/{name}/invocations", b"x")
-        response = connection.getresponse()
-        model = json.loads(response.read())[0]
-        assert (response.status, model) == (200, response.getheader("x-amzn-invoked-production-variant"))
-        models.append(model)
-    connection.close()
-    total = sum(weights.values())
-    assert_shares(models, {variant_name: weight / total for variant_name, weight in weights.items()})
-    endpoints.delete(name)
+    wait_until(lambda: all(len(lines(stream, "number")) == 2 for stream in streams))
+    numbers = sorted(line for stream in streams for line in lines(stream, "number"))
+    assert numbers == [f"asked for number {number}" for number in range(6)]
+    wait_until(lambda: sorted(len(lines(stream, "exit")) for stream in streams) == [0, 1, 1])
+    wait_until(lambda: sum(len(lines(stream, "x")) for stream in streams) == 3)

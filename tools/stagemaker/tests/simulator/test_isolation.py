@@ -3,12 +3,10 @@
 import json
 import sys
 import sysconfig
-import tarfile
 import uuid
 from pathlib import Path
 
 import pytest
-from stagemaker_support.archives import member, packed
 from stagemaker_support.job_traces import Mark, assert_no_trace
 from stagemaker_support.sandbox import needs_sandbox
 from stagemaker_support.simulator_client import IMAGE, OUTPUT, output_to
@@ -150,43 +148,18 @@ for pid in result['pids']:
     assert_no_trace(client, mark)
 
 
-INSPECTION_SCRIPT = """
-import stat
-found = {}
-places = ['/proc', '/proc/self', '/proc/1', '/proc/self/task/self', '/proc/1/net', '/proc/tty', '/proc/driver']
-for place in places:
-    for name in os.listdir(place) if os.path.isdir(place) else []:
-        path = f'{place}/{name}'
-        if name in ('mem', 'kcore', 'kmsg', 'pagemap', 'clear_refs') or not os.path.isfile(path):
-            continue
-        try:
-            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-            text = b''.join(iter(lambda: os.read(file, 1 << 20), b''))
-        except OSError:
-            continue
-        for word in WORDS:
-            if word in text.decode(errors='replace'):
-                found.setdefault(word, []).append(path)
-mounts = [line.split() for line in open('/proc/self/mountinfo')]
-result = {'found': found, 'mounts': [(fields[3], fields[4]) for fields in mounts]}
-"""
-
-
 @needs_sandbox
 def test_a_sandbox_reveals_few_paths_on_this_machine(client):
-    """Only mountinfo shows such paths: the job's folder, which cannot be hidden, and paths that the job may read."""
+    """Its list of mounts names the job's folder, which cannot be hidden, and paths that the job may read."""
     folder = str(client.simulator.folder)
-    result = run_script(
-        client, INSPECTION_SCRIPT.replace("WORDS", repr([folder, str(Path.cwd() / "tests"), "PYTEST_VERSION"]))
-    )
-    assert set(result["found"]) == {folder}
-    assert {Path(path).name for path in result["found"][folder]} == {"mountinfo"}
-    job_mounts = {source: target for source, target in result["mounts"] if source.startswith(folder)}
+    script = "mounts = [line.split() for line in open('/proc/self/mountinfo')]\n"
+    mounts = run_script(client, f"{script}result = [(fields[3], fields[4]) for fields in mounts]")
+    job_mounts = {source: target for source, target in mounts if source.startswith(folder)}
     assert sorted(job_mounts.values()) == ["/", "/opt/ml"]
     assert len({source.removeprefix(f"{folder}/").split("/")[0] for source in job_mounts}) == 1
     programs = (sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"], str(CONTAINER))
     read_only = ("/usr", "/bin", "/sbin", "/lib", "/etc", "/proc", "/dev", "/libx32", *programs)
-    assert [target for source, target in result["mounts"] if not target.startswith(read_only)] == ["/", "/opt/ml"]
+    assert [target for source, target in mounts if not target.startswith(read_only)] == ["/", "/opt/ml"]
 
 
 def test_no_environment_variable_of_this_process_reaches_a_job(any_client, monkeypatch):
@@ -219,12 +192,3 @@ result['host'] = socket.gethostname()
     result = run_script(client, script)
     names = {"algo-1": "127.0.0.1", "host": "algo-1"}
     assert result == {"127.0.0.1": False, "1.1.1.1": False, "10.0.0.1": False, "name": False} | names
-
-
-def test_a_malicious_source_archive_fails_the_job(client):
-    link = member("link", tarfile.SYMTYPE, "../..")
-    uri = client.put("harm/source.tar.gz", packed(link, member("link/escaped")))
-    job = client.train("", HyperParameters={"sagemaker_submit_directory": uri})
-    assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("ClientError: source.tar.gz could not be unpacked: ")
-    assert not list(client.simulator.folder.rglob("escaped"))

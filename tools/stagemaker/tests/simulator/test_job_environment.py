@@ -1,6 +1,5 @@
 """Only the job receives its environment variables: no process outside its sandbox does, not even bubblewrap."""
 
-import json
 import os
 import sys
 from dataclasses import replace
@@ -8,16 +7,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.sandbox import needs_sandbox
 from stagemaker_support.simulator_client import IMAGE, Client
 
 from stagemaker.compute.processes.process import SupervisedProcess
-from stagemaker.images.python_environment import this_python
 from stagemaker.isolation.bubblewrap import Bubblewrap
 from stagemaker.isolation.sandbox import Launch, Sandbox
-from stagemaker.server import Simulator
 
 # Environment variables that the dynamic loader, the C library, the shell and Python read. These values are harmless in
 # the sandbox.
@@ -126,55 +122,3 @@ def test_an_environment_variable_reaches_only_the_job(
 def test_numeric_libraries_use_as_many_threads_as_the_simulators(environments) -> None:
     job_environment, _ = environments
     assert job_environment["OMP_NUM_THREADS"] == os.environ["OMP_NUM_THREADS"]
-
-
-PROGRAM_WRITING_SCRIPT = """
-import os
-
-PROGRAM = '''#!/bin/sh
-/usr/bin/env > {record}
-ls -R / >> {record}
-exit 1
-'''
-
-def model_fn(model_dir):
-    os.makedirs("/opt/ml/model/bin")
-    with open("/opt/ml/model/bin/bwrap", "w") as file:
-        file.write(PROGRAM)
-    os.chmod("/opt/ml/model/bin/bwrap", 0o755)
-    lines = [line.split() for line in open("/proc/self/mountinfo")]
-    return [line[3] for line in lines if line[4] == "/opt/ml"][0]
-
-def transform_fn(model, data, content_type, accept):
-    return model, "text/plain"
-"""
-ECHO_SCRIPT = """
-import json, os
-
-def model_fn(model_dir):
-    return dict(os.environ)
-
-def transform_fn(model, data, content_type, accept):
-    return json.dumps(model), "application/json"
-"""
-
-
-@needs_sandbox
-def test_two_endpoints_together_cannot_run_a_program_outside_the_sandbox(tmp_path: Path) -> None:
-    """One endpoint writes a program to its folder on this machine, and another endpoint's PATH names that folder."""
-    record = tmp_path / "record"
-    with Simulator(isolation="required") as simulator:
-        endpoints = Endpoints(Client(simulator))
-        first = endpoints.create(
-            endpoints.config(variant(endpoints.model(PROGRAM_WRITING_SCRIPT.format(record=record))))
-        )
-        path = endpoints.invoke(first)["Body"].read().decode()  # relative to the root of the endpoint's file system
-        [program_folder] = simulator.folder.rglob("ml/model/bin")
-        assert str(program_folder).endswith(f"{path}/model/bin")
-        variables = {"PATH": f"{program_folder}:{this_python().search_path}", "LD_PRELOAD": f"{program_folder}/none.so"}
-        second = endpoints.create(endpoints.config(variant(endpoints.model(ECHO_SCRIPT, variables))))
-        environment = json.loads(endpoints.invoke(second)["Body"].read())
-        assert environment["PATH"].startswith(variables["PATH"])
-        assert endpoints.describe(second)["EndpointStatus"] == "InService"
-        endpoints.delete(first, second)
-    assert not record.exists()

@@ -67,26 +67,6 @@ def test_jobs_and_servers_call_the_simulator_with_their_role(client: Client) -> 
     assert completed(client, model, {"key.csv": "written"}) == [b"by a job"]
 
 
-def test_a_job_cannot_make_the_simulator_start_containers_or_send_requests(client: Client) -> None:
-    script = """
-import boto3
-from botocore.exceptions import ClientError
-for service, operation, members in (
-    ("batch", "create_compute_environment", {"computeEnvironmentName": "x", "type": "UNMANAGED"}),
-    ("lambda", "list_functions", {}),
-    ("sns", "create_topic", {"Name": "x"}),
-    ("ec2", "run_instances", {"MinCount": 1, "MaxCount": 1}),
-):
-    try:
-        getattr(boto3.client(service), operation)(**members)
-    except ClientError as error:
-        print(service, error.response["Error"]["Code"])
-"""
-    job = client.process(script)
-    refusals = client.log(job).splitlines()
-    assert refusals == [f"{service} NotImplemented" for service in ("batch", "lambda", "sns", "ec2")]
-
-
 @pytest.mark.machine
 @pytest.mark.xdist_group("docker")
 def test_no_image_is_pulled_for_a_job_that_could_choose_the_registry() -> None:

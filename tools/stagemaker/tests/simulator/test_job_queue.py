@@ -20,7 +20,6 @@ from stagemaker.protocol.errors import ServiceError
 from stagemaker.resources.processing_job import ProcessingJobs
 from stagemaker.resources.training_job import TrainingJobs
 from stagemaker.resources.transform_job import TransformJobs
-from stagemaker.server import Simulator
 from stagemaker.state.records import Store
 
 
@@ -78,7 +77,7 @@ def run_many(client, count):
 
 
 def test_more_jobs_than_cores_complete(client):
-    run_many(client, 20)
+    run_many(client, 4 * (os.cpu_count() or 1))
 
 
 @pytest.mark.timing
@@ -88,8 +87,13 @@ def test_two_hundred_jobs_use_little_memory(client):
     assert psutil.Process().memory_info().rss - memory_before < 100 << 20
 
 
-def platform_of(simulator: Simulator, jobs: JobQueue, folder: Path) -> Platform:
-    return Platform(Store(), jobs, simulator.client, Unsandboxed(), folder, folder)
+def jobs_of(kind, run, queue, client, folder):
+    """Return the jobs of a kind, each of which calls `run` instead of a program."""
+
+    class Jobs(kind):
+        job_run = type("Run", (kind.job_run,), {"run": run})
+
+    return Jobs(Platform(Store(), queue, client.simulator.client, Unsandboxed(), folder, folder))
 
 
 def fail():
@@ -106,17 +110,13 @@ def raise_unexpected_error():
 def test_a_job_that_is_stopped_at_the_very_end_ends_as_stopped(client, tmp_path, kind, end):
     done, stopped = threading.Event(), threading.Event()
 
-    class Run(kind.job_run):
-        def run(self):
-            done.set()
-            assert stopped.wait(30)
-            end()
-
-    class Jobs(kind):
-        job_run = Run
+    def run(self):
+        done.set()
+        assert stopped.wait(30)
+        end()
 
     jobs = JobQueue(tmp_path)
-    resource, name = Jobs(platform_of(client.simulator, jobs, tmp_path)), f"{kind.kind}Name"
+    resource, name = jobs_of(kind, run, jobs, client, tmp_path), f"{kind.kind}Name"
     resource.submit({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
     assert done.wait(30)
     resource.stop(f"Stop{kind.kind}", {name: "j"})
@@ -137,20 +137,13 @@ def test_a_job_that_is_stopped_at_the_very_end_ends_as_stopped(client, tmp_path,
 def test_a_job_that_is_stopped_before_it_is_queued_never_runs(client, tmp_path, kind):
     executed_records, name = [], f"{kind.kind}Name"
 
-    class Run(kind.job_run):
-        def run(self):
-            executed_records.append(self.record)
-
-    class Jobs(kind):
-        job_run = Run
-
     class StoppingQueue(JobQueue):
         def submit(self, arn, work, computes=True):
             resource.stop(f"Stop{kind.kind}", {name: "j"})
             return super().submit(arn, work, computes)
 
     jobs = StoppingQueue(tmp_path)
-    resource = Jobs(platform_of(client.simulator, jobs, tmp_path))
+    resource = jobs_of(kind, lambda self: executed_records.append(self.record), jobs, client, tmp_path)
     resource.submit({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
     wait_until(lambda: resource.store.get(kind.kind, "j")[f"{kind.kind}Status"] == "Stopped")
     jobs.close()

@@ -36,14 +36,6 @@ def endpoints(unsandboxed_client: Client):
     endpoints.delete_all()
 
 
-def failure_of(endpoints: Endpoints, model: str) -> str:
-    name = endpoints.create(endpoints.config(variant(model)), wait=False)
-    described = endpoints.settle(name)
-    assert described["EndpointStatus"] == "Failed"
-    endpoints.delete(name)
-    return described["FailureReason"]
-
-
 def s3_object(uri: str) -> dict[str, object]:
     source = {"S3Uri": uri, "S3DataType": "S3Object", "CompressionType": "None"}
     return {"ModelDataSource": {"S3DataSource": source}}
@@ -77,7 +69,7 @@ def test_a_key_that_cannot_be_a_file_is_named_in_the_reason(endpoints: Endpoints
     message = f"The key {uri.removeprefix(f's3://{BUCKET}/')!r} points outside its folder"
     variables = {"SAGEMAKER_SUBMIT_DIRECTORY": uri}
     models = [endpoints.model("", **s3_object(uri)), endpoints.model("", ModelDataUrl=uri)]
-    reasons = [failure_of(endpoints, model) for model in (*models, endpoints.model("", variables))]
+    reasons = [endpoints.failure_reason(model) for model in (*models, endpoints.model("", variables))]
     assert all(message in reason for reason in reasons), reasons
     settings = {"sagemaker_submit_directory": uri, "sagemaker_program": "a"}
     jobs = [
@@ -111,7 +103,7 @@ def test_submit_directories_that_cannot_be_folders_are_refused(endpoints: Endpoi
     assert reason in endpoints.client.train("", HyperParameters=settings)["FailureReason"]
     if path == LONG_PATH:
         reason = reason.replace("submit_directory", "SUBMIT_DIRECTORY")
-        assert reason in failure_of(endpoints, endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": path}))
+        assert reason in endpoints.failure_reason(endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": path}))
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\u00e9" * 200, "..", "a/../../b"])
@@ -153,6 +145,6 @@ def test_a_jobs_failure_reason_names_no_folder_on_this_machine(unsandboxed_clien
 
 @pytest.mark.parametrize("script", FAILING_MODELS.values(), ids=FAILING_MODELS.keys())
 def test_an_endpoints_failure_reason_names_no_folder_on_this_machine(endpoints: Endpoints, script: str) -> None:
-    reason = failure_of(endpoints, endpoints.model(script))
+    reason = endpoints.failure_reason(endpoints.model(script))
     assert "/opt/ml/code/inference.py" in reason
     assert str(endpoints.client.simulator.folder) not in reason

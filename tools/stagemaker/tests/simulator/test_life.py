@@ -22,18 +22,9 @@ from stagemaker_support.simulator_client import Client
 
 from stagemaker import locked, server
 from stagemaker.api import http_server
-from stagemaker.compute.endpoints.fleet import EndpointInstance, Fleet
-from stagemaker.compute.job import Job
-from stagemaker.compute.logs.log_stream import JobLog
-from stagemaker.compute.platform import Platform
-from stagemaker.compute.queue import JobQueue
-from stagemaker.compute.servers.chain import Chain
 from stagemaker.isolation import socket_folder
-from stagemaker.isolation.instances import instance_of
-from stagemaker.resources.registry import make_resources
 from stagemaker.server import Simulator
 from stagemaker.state import s3_folder
-from stagemaker.state.records import Store
 
 TRACED_FILES = {module.__file__ for module in (locked, server, http_server, socket_folder, s3_folder)}
 
@@ -132,26 +123,6 @@ def test_a_constructor_has_no_side_effects(temporary_folder: Path, tmp_path: Pat
     assert not added_since(resources_before)
     assert not (tmp_path / "state").exists()
     assert not list(temporary_folder.iterdir())
-
-
-def test_no_constructor_makes_a_folder_or_a_request(client: Client, temporary_folder: Path, tmp_path: Path) -> None:
-    files_before = sorted(tmp_path.rglob("*"))
-    work_folder, simulator = tmp_path / "work", client.simulator
-    queue, job = JobQueue(work_folder), Job(work_folder / "job")
-    folders = work_folder, work_folder / "sockets"
-    platform = Platform(Store(), queue, simulator.client, simulator.isolation, *folders)
-    model = {"Containers": [{"Image": client.image}] * 2}
-    logs, requests = simulator.client("logs"), []
-    logs.meta.events.register("before-send", lambda request, **_: requests.append(request.url))
-    log = JobLog(logs, "group", "stream")
-    Chain(platform, job, model, log, instance_of("ml.m5.large"))
-    variant = {"VariantName": "v", "InstanceType": "ml.m5.large", "Model": model}
-    EndpointInstance(platform, "e", variant, threading.Condition())
-    Fleet(platform, "e", variant)
-    make_resources(platform)
-    assert sorted(tmp_path.rglob("*")) == files_before
-    assert not list(temporary_folder.iterdir())
-    assert not requests
 
 
 if __name__ == "__main__":

@@ -67,9 +67,7 @@ def test_an_endpoint_responds_with_json(client: Client, endpoints: Endpoints, jo
 def test_a_models_script_is_refused(client: Client, endpoints: Endpoints) -> None:
     archive = client.put(f"linear/{next(numbers)}.tar.gz", archive_of(**{"code/inference.py": b"1 / 0"}))
     model = model_of(client, archive, SAGEMAKER_PROGRAM="inference.py")
-    endpoint = endpoints.settle(endpoints.create(endpoints.config(variant(model)), wait=False))
-    assert endpoint["EndpointStatus"] == "Failed"
-    assert "SAGEMAKER_PROGRAM is set, but this image runs no script" in endpoint["FailureReason"]
+    assert "SAGEMAKER_PROGRAM is set, but this image runs no script" in endpoints.failure_reason(model)
 
 
 def test_a_training_script_is_refused(client: Client) -> None:

@@ -13,7 +13,6 @@ import functools
 import json
 import os
 import platform
-import signal
 import socket
 import struct
 import time
@@ -28,22 +27,17 @@ LIBRARY = Path(os.__file__).parent
 SHARED = {
     "flock": LIBRARY / "tabnanny.py",
     "record lock": LIBRARY / "rlcompleter.py",
-    "lease": LIBRARY / "turtle.py",
     "inotify": LIBRARY / "this.py",
-    "fanotify": LIBRARY / "antigravity.py",
-    "dnotify": LIBRARY / "pydoc_data/topics.py",
     "time of access": LIBRARY / "pyclbr.py",
 }
 KEYRINGS = {"session keyring": -3, "user keyring": -4, "user session keyring": -5}
-F_NOTIFY, F_SETLEASE, DN_ACCESS, DN_MULTISHOT, PR_SET_NAME = 1026, 1024, 1, 0x80000000, 15
+PR_SET_NAME = 15
 libc = ctypes.CDLL(None, use_errno=True)
-signals: list[int] = []
 first_values: dict[str, Any] = {}
 # The numbers of system calls on x86-64 and on arm64
 CALLS = {
     "add_key": (248, 217), "keyctl": (250, 219), "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190),
-    "mq_open": (240, 180), "prctl": (157, 167), "syslog": (103, 116), "inotify_init1": (294, 26),
-    "inotify_add_watch": (254, 27), "fanotify_init": (300, 262), "fanotify_mark": (301, 263),
+    "mq_open": (240, 180), "prctl": (157, 167), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27),
 }  # fmt: skip
 
 
@@ -58,23 +52,8 @@ def changes(name: str, value: Any) -> bool:
     return first_values.setdefault(name, value) != value
 
 
-@functools.cache
-def crash() -> None:
-    """End a process by a signal, so that the kernel's log contains the process's name."""
-    if os.fork() == 0:
-        name_process()
-        ctypes.string_at(0)
-    os.wait()
-
-
 def name_process() -> int:
     return call("prctl", PR_SET_NAME, TOKEN.encode()[:15], 0, 0, 0)
-
-
-def read_log() -> bytes:
-    buffer = ctypes.create_string_buffer(1 << 20)
-    size = call("syslog", 3, buffer, len(buffer))
-    return buffer.raw[:size]
 
 
 def process_names() -> list[str]:
@@ -119,37 +98,11 @@ def record_lock(command: int, kind: int) -> int:
     return int(struct.unpack("hhqqi4x", fcntl.fcntl(hold("record lock"), command, wanted))[0])
 
 
-def is_open_elsewhere() -> bool:
-    """Return whether another process has a shared file open: then, no lease for writing is given."""
-    file = os.open(SHARED["lease"], os.O_RDONLY)
-    try:
-        fcntl.fcntl(file, F_SETLEASE, fcntl.F_WRLCK)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
-
-
 @functools.cache
 def watch_with_inotify() -> int:
     file = call("inotify_init1", os.O_NONBLOCK)
     call("inotify_add_watch", file, os.fsencode(SHARED["inotify"]), 0x20)  # IN_OPEN
     return file
-
-
-@functools.cache
-def watch_with_fanotify() -> int:
-    file = call("fanotify_init", 0x202, 0)  # FAN_NONBLOCK, FAN_REPORT_FID
-    call(
-        "fanotify_mark", file, 1, ctypes.c_uint64(0x20), -100, os.fsencode(SHARED["fanotify"])
-    )  # FAN_MARK_ADD, FAN_OPEN
-    return file
-
-
-@functools.cache
-def watch_with_dnotify() -> None:
-    fcntl.fcntl(os.open(SHARED["dnotify"].parent, os.O_RDONLY), F_NOTIFY, DN_ACCESS | DN_MULTISHOT - (1 << 32))
 
 
 # What the sender repeats, and what is true in the receiver if it arrives
@@ -175,18 +128,13 @@ MEANS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         lambda: listen(socket.AF_INET, ("127.0.0.1", PORT)),
         lambda: connects(socket.AF_INET, ("127.0.0.1", PORT)),
     ),
-    "vsock": (lambda: listen(40, (0xFFFFFFFF, PORT)), lambda: connects(40, (1, PORT))),
     "process": (name_process, lambda: TOKEN[:15] in process_names()),
-    "kernel log": (crash, lambda: TOKEN[:15].encode() in read_log()),
     "flock": (lambda: fcntl.flock(hold("flock"), fcntl.LOCK_EX), is_locked),
     "record lock": (
         lambda: record_lock(37, fcntl.F_RDLCK),  # F_OFD_SETLK
         lambda: record_lock(36, fcntl.F_WRLCK) != fcntl.F_UNLCK,  # F_OFD_GETLK
     ),
-    "lease": (lambda: hold("lease"), is_open_elsewhere),
     "inotify": (SHARED["inotify"].read_bytes, lambda: os.read(watch_with_inotify(), 4096)),
-    "fanotify": (SHARED["fanotify"].read_bytes, lambda: os.read(watch_with_fanotify(), 4096)),
-    "dnotify": (SHARED["dnotify"].read_bytes, lambda: watch_with_dnotify() or signals),
     "time of access": (
         SHARED["time of access"].read_bytes,
         lambda: changes("atime", SHARED["time of access"].stat().st_atime_ns),
@@ -200,7 +148,6 @@ MEANS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
 def main() -> None:
     names = set(MEANS) - set(json.loads(os.environ["OMITTED"]))
     received: set[str] = set()
-    signal.signal(signal.SIGIO, lambda number, _: signals.append(number))  # by dnotify, or the end of a lease
     deadline = time.monotonic() + (1.5 if os.environ["ROLE"] == "receive" else 60)
     while time.monotonic() < deadline:
         for name in names - received:
@@ -213,7 +160,6 @@ def main() -> None:
             print("ready", flush=True)
         time.sleep(0.1)
     print(json.dumps(sorted(received)))
-    signal.signal(signal.SIGIO, signal.SIG_IGN)  # otherwise a late signal would end Python while it finalizes
 
 
 if __name__ == "__main__":
