@@ -223,15 +223,6 @@ def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     pipelines.stop(execution)
 
 
-def test_retry_runs_a_fail_step_again(pipelines: Pipelines) -> None:
-    retry = pipelines.sagemaker.retry_pipeline_execution
-    execution = pipelines.run(condition("C", [equals(1, 1)], [fail("Bad")], []), model("M"), status="Failed")
-    retry(PipelineExecutionArn=execution)
-    pipelines.wait(execution, "Failed")
-    assert pipelines.steps(execution)["Bad"]["AttemptCount"] == 2
-    assert "in status Succeeded" in refusal(retry, PipelineExecutionArn=pipelines.run(model("M")))
-
-
 def test_retry_runs_the_failed_step_again_and_discards_later_steps(pipelines: Pipelines) -> None:
     retried_step, set_gate = pipelines.gated("Again")
     triggered_steps = [triggered_step(trigger, trigger, "Again") for trigger in ("Failed", "Any")]

@@ -1,5 +1,6 @@
-"""With a state folder, the model registry survives even if the simulator is killed."""
+"""With a state folder, the model registry survives even if the simulator is killed, and so do objects in S3."""
 
+import contextlib
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,38 +12,44 @@ from botocore.config import Config
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.model_packages import Packages
 from stagemaker_support.simulator_client import Client
-from stagemaker_support.state import running
+from stagemaker_support.state import objects_of, running
+
+from stagemaker.server import BUCKET
 
 
 @pytest.mark.slow
-def test_version_numbers_continue_after_a_kill(tmp_path: Path) -> None:
-    acknowledged_arns: list[str] = []
+def test_all_that_was_acknowledged_under_load_exists_after_a_kill_and_version_numbers_continue(tmp_path: Path) -> None:
+    objects: dict[str, bytes] = {}  # those that were stored, each with the ARN of a version as its key
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))
-        packages.sagemaker = simulator.client("sagemaker", config=Config(retries={"max_attempts": 0}))
+        packages.sagemaker, s3 = (
+            simulator.client(name, config=Config(retries={"max_attempts": 0})) for name in ("sagemaker", "s3")
+        )
         group = packages.group()
-        enough_registered = threading.Event()
+        enough_stored = threading.Event()
 
-        def register(_: int) -> None:
-            try:
-                acknowledged_arns.append(packages.version(group))
-            except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
-                return  # the simulator was killed
-            if len(acknowledged_arns) >= 20:
-                enough_registered.set()
+        def register(number: int) -> None:
+            with contextlib.suppress(botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):  # by the kill
+                arn = packages.version(group)
+                body = arn.encode() * (1 if number % 2 else 3000)
+                s3.put_object(Bucket=BUCKET, Key=arn, Body=body)
+                objects[arn] = body
+                if len(objects) >= 20:
+                    enough_stored.set()
 
         with ThreadPoolExecutor(32) as pool:
             for number in range(400):
                 pool.submit(register, number)
-            assert enough_registered.wait(120)
+            assert enough_stored.wait(120)
             simulator.kill()
             pool.shutdown(cancel_futures=True)
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))
         existing_arns = packages.listed(ModelPackageGroupName=group)
         assert [int(arn.rpartition("/")[2]) for arn in existing_arns] == list(range(len(existing_arns), 0, -1))
-        assert {*acknowledged_arns} <= {*existing_arns}
-        assert len(acknowledged_arns) == len({*acknowledged_arns})
+        stored = objects_of(packages.client.s3)[BUCKET]
+        assert stored.items() >= objects.items()
+        assert stored.keys() <= {*existing_arns}
         assert packages.version(group).endswith(f"/{len(existing_arns) + 1}")
 
 

@@ -101,24 +101,28 @@ def test_a_script_receives_its_arguments_environment_variables_and_files(any_cli
     assert content(any_client.get(artifacts.replace("model.tar", "output.tar"))) == {"plot.svg": b"drawn"}
 
 
-@pytest.mark.parametrize("is_packed", [False, True])
-def test_the_source_comes_from_a_code_channel(any_client, is_packed: bool) -> None:
-    script = "import drilling\nassert drilling.depth == 77\n" + REPORT
-    files: dict[str, str | bytes] = {"job.py": script, "requirements.txt": REQUIREMENTS, **make_wheel()}
-    if is_packed:
-        files = {"sourcedir.tar.gz": archive_of(**{"job.py": REPORT})}
-    uri = upload_folder(any_client, **files)
-    settings = {"sagemaker_program": "job.py", "n": "3"}
-    job = train(any_client, HyperParameters=settings, InputDataConfig=[channel("code", uri)])
-    assert report_of(any_client, job)["arguments"] == ["-n", "3"]
+DIRECTORY = "/opt/ml/input/data/code/source.tar.gz"
 
 
-def test_the_submit_directory_may_be_an_archive_in_the_code_channel(any_client) -> None:
-    uri = upload_folder(any_client, **{"source.tar.gz": archive_of(**{"job.py": REPORT})})
-    directory = "/opt/ml/input/data/code/source.tar.gz"
-    settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": directory}
-    job = train(any_client, HyperParameters=settings, InputDataConfig=[channel("code", uri)])
-    assert list(report_of(any_client, job)["files"]) == ["code/source.tar.gz"]
+@pytest.mark.parametrize(
+    ("files", "settings"),
+    [
+        (
+            {"job.py": f"import drilling\nassert drilling.depth == 77\n{REPORT}", "requirements.txt": REQUIREMENTS}
+            | make_wheel(),
+            {},
+        ),
+        ({"sourcedir.tar.gz": archive_of(**{"job.py": REPORT})}, {}),
+        ({"source.tar.gz": archive_of(**{"job.py": REPORT})}, {"sagemaker_submit_directory": DIRECTORY}),
+    ],
+    ids=["files", "archive", "named archive"],
+)
+def test_the_source_comes_from_a_code_channel(any_client, files: dict, settings: dict[str, str]) -> None:
+    inputs = [channel("code", upload_folder(any_client, **files))]
+    settings = {"sagemaker_program": "job.py", "n": "3"} | settings
+    report = report_of(any_client, train(any_client, HyperParameters=settings, InputDataConfig=inputs))
+    assert report["arguments"] == ["-n", "3"]
+    assert report["files"].keys() == {f"code/{name}" for name in files}
 
 
 def test_a_different_image_version_is_logged(client) -> None:

@@ -62,7 +62,6 @@ TWO_INSTANCES = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeI
         ("Regex of loss", "AlgorithmSpecification", INVALID_METRIC),
         ("InstanceType", "ResourceConfig", TWO_INSTANCES),
         ("the channel name a is used twice", "InputDataConfig", [channel("a", f"s3://bucket/{n}") for n in "12"]),
-        ("Pipe is not simulated: use File or F", "InputDataConfig", [channel("a", "s3://b/1", InputMode="Pipe")]),
     ],
 )
 def test_invalid_requests_are_refused(client, message: str, name: str, value: Any) -> None:

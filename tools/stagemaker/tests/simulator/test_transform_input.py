@@ -42,20 +42,6 @@ def test_an_id_is_not_sent_to_the_model_and_is_joined_to_its_result(client: Clie
         assert result.decode().splitlines() == expected
 
 
-def test_json_documents_are_joined(client: Client) -> None:
-    script = SUMMING_SCRIPT.replace('line.split(",")', "json.loads(line)").replace("data.", "data.decode().")
-    model = create_model(client, "import json\n" + script)
-    processing = {"InputFilter": "$.x", "JoinSource": "Input", "OutputFilter": "$['id','SageMakerOutput']"}
-    content_type = "application/jsonlines"
-    output = {"Accept": content_type, "AssembleWith": "Line"}
-    members = {"Input": LINE_INPUT | {"ContentType": content_type}, "Output": output}
-    lines = "".join(json.dumps({"id": f"é{number}", "x": [number, 1]}) + "\n" for number in range(3))
-    [result] = completed(client, model, {"a": lines}, DataProcessing=processing, **members)
-    assert [json.loads(line) for line in result.splitlines()] == [
-        {"id": f"é{number}", "SageMakerOutput": number + 1} for number in range(3)
-    ]
-
-
 JSON = {"Input": {"ContentType": "application/json"}, "Output": {"Accept": "application/json"}, "MaxPayloadInMB": 2}
 NESTED = "[" * 8 + '"' + "x" * 1000 + '"' + "]" * 8
 
@@ -81,11 +67,6 @@ def test_a_filter_that_selects_too_much_or_nothing_fails_the_job(
     [
         ({"DataProcessing": {"InputFilter": "$..a"}}, "'$..a' is not supported: the problem begins at '..a'"),
         ({"DataProcessing": {"JoinSource": "Input"}, "Output": {"Accept": "text/csv"}}, "requires AssembleWith Line"),
-        ({"Input": {"SplitType": "RecordIO"}}, "SplitType RecordIO is not simulated"),
-        ({"Input": {"SplitType": "TFRecord"}}, "SplitType TFRecord is not simulated"),
-        ({"Source": {"S3DataType": "AugmentedManifestFile"}}, "S3DataType AugmentedManifestFile is not simulated"),
-        ({"DataCaptureConfig": {"DestinationS3Uri": "s3://bucket/x"}}, "DataCaptureConfig is not simulated"),
-        ({"Resources": {"TransformAmiVersion": "al2-ami-sagemaker-batch-gpu-470"}}, "TransformAmiVersion is not"),
     ],
     ids=lambda value: str(value)[:50],
 )
@@ -102,11 +83,6 @@ def test_encryption_experiments_and_more_instances_than_objects_have_no_effect(c
     }
     members |= CSV_LINES | {"Output": CSV_LINES["Output"] | {"KmsKeyId": "alias/mine"}}
     assert completed(client, model, {"a": "1,2\n"}, **members) == [b"3\n"]
-
-
-def test_too_many_instances_are_refused(client: Client, model: str) -> None:
-    message = refusal(transform, client, model, {}, code="ResourceLimitExceeded", Resources={"InstanceCount": 21})
-    assert "at most 20 instances" in message
 
 
 def test_compressed_objects_are_read(client: Client, model: str) -> None:
