@@ -114,7 +114,7 @@ def test_a_regular_expression_that_is_slow_on_every_line_is_abandoned(client, mo
     for length in range(10, 40):
         line, line_started = "a" * length + "!", time.thread_time()
         training_metrics.measure(line)
-        if time.thread_time() - line_started > 2 * metrics.SLOW_SEARCH_SECONDS:
+        if time.thread_time() - line_started > 5 * metrics.SLOW_SEARCH_SECONDS:
             break
     for _ in range(1000):
         training_metrics.measure(line)

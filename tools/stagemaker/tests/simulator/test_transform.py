@@ -68,13 +68,6 @@ def test_lines_are_sent_together_or_one_by_one_and_responses_keep_their_order(cl
         assert [json.loads(line) for line in result.splitlines()] == expected
 
 
-@pytest.mark.parametrize("members", [{}, LINES])
-def test_a_file_or_a_line_above_the_payload_limit_fails_the_job(client: Client, members: dict[str, Any]) -> None:
-    rows = ROWS + "x" * (1 << 20) + "\n"
-    reason = reason_of(client, COUNTING_SCRIPT, {"a.csv": rows}, MaxPayloadInMB=1, **members)
-    assert "larger than the MaxPayloadInMB of 1" in reason
-
-
 def test_payloads_above_the_default_reach_the_server(client: Client) -> None:
     body = "x" * (30 << 20)
     [result] = completed(client, create_model(client, COUNTING_SCRIPT), {"a.csv": body}, MaxPayloadInMB=100, **CSV)
@@ -141,8 +134,5 @@ def test_invalid_requests_are_refused(client: Client) -> None:
     model = create_model(client, DOUBLING_SCRIPT)
     with pytest.raises(ClientError, match="must not exceed 100 MB"):
         transform(client, model, {}, MaxPayloadInMB=30, MaxConcurrentTransforms=4)
-    with pytest.raises(ClientError, match=r"Could not find model .*model/nowhere"):
-        transform(client, "nowhere", {})
-    families = "Only images of the scikit-learn, XGBoost, linear-learner and PyTorch families"
-    with pytest.raises(ClientError, match=families):
+    with pytest.raises(ClientError, match="Only images of the scikit-learn, XGBoost, linear-learner and PyTorch fam"):
         transform(client, create_model(client, {"Image": "tensorflow:1"}), {})
