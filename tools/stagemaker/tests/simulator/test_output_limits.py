@@ -202,7 +202,6 @@ def test_inputs_larger_than_the_volume_fail_the_job(client: Client) -> None:
 
 FILL = "os.posix_fallocate(os.open({path}, os.O_CREAT | os.O_RDWR), 0, 1200 << 20)"
 FILLING_SCRIPTS = {
-    "a file": FILL.format(path="os.environ['FOLDER'] + '/f'"),
     "a file in /tmp": FILL.format(path="os.environ['TMPDIR'] + '/f'"),
     "an unnamed open file": "file = tempfile.TemporaryFile()\nos.posix_fallocate(file.fileno(), 0, 1200 << 20)",
     "many empty files": "for number in range(70_000):\n    open(f'{os.environ['FOLDER']}/{number}', 'w').close()",

@@ -264,11 +264,8 @@ def test_an_execution_can_be_stopped_while_a_step_waits_for_its_next_attempt(pip
 
 def test_executions_are_deleted_with_their_pipeline(pipelines: Pipelines) -> None:
     sagemaker = pipelines.sagemaker
-    execution, _ = pipelines.sleeping()
-    name = pipelines.describe(execution)["PipelineArn"].rpartition("/")[2]
-    with pytest.raises(sagemaker.exceptions.ConflictException, match="is running"):
-        sagemaker.delete_pipeline(PipelineName=name)
-    pipelines.stop(execution)
+    execution = pipelines.start(name := pipelines.create(model("M")))
+    pipelines.wait(execution)
     sagemaker.add_tags(ResourceArn=execution, Tags=[{"Key": "a", "Value": "b"}])
     sagemaker.delete_pipeline(PipelineName=name)
     for call in (sagemaker.describe_pipeline_execution, sagemaker.list_pipeline_execution_steps):

@@ -62,15 +62,6 @@ def test_invalid_or_unsupported_requests_are_refused(
     assert expected in refusal(transform, client, model, {}, **CSV_LINES | members)
 
 
-def test_encryption_experiments_and_more_instances_than_objects_have_no_effect(client: Client, model: str) -> None:
-    members = {
-        "Resources": {"VolumeKmsKeyId": "alias/mine", "InstanceCount": 20},
-        "ExperimentConfig": {"TrialName": "one"},
-    }
-    members |= CSV_LINES | {"Output": CSV_LINES["Output"] | {"KmsKeyId": "alias/mine"}}
-    assert completed(client, model, {"a": "1,2\n"}, **members) == [b"3\n"]
-
-
 def test_compressed_objects_are_read(client: Client, model: str) -> None:
     gzip_input = {"CompressionType": "Gzip"}
     two_members = gzip.compress(b"1,2\n") + gzip.compress(b"3,4\n")
@@ -88,7 +79,8 @@ def test_a_manifest_names_the_objects(client: Client, model: str) -> None:
     for key in ("x/a.csv", "b.csv", "c.csv"):
         client.put(f"{folder}/{key}", "1,2\n")
     source = manifest(client, [{"prefix": f"s3://{BUCKET}/{folder}/"}, "x/a.csv", "c.csv"])
-    job, out = transform(client, model, {}, Source=source, **CSV_LINES)
+    resources = {"InstanceCount": 20, "VolumeKmsKeyId": "alias/mine"}  # more instances than objects
+    job, out = transform(client, model, {}, Source=source, Resources=resources, **CSV_LINES)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     assert client.keys(f"{out}/") == ["c.csv.out", "x/a.csv.out"]
     assert client.get(f"{out}/x/a.csv.out") == client.get(f"{out}/c.csv.out") == b"3\n"
