@@ -119,7 +119,8 @@ def test_concurrent_requests_register_different_versions(packages: Packages) -> 
 def test_refused_versions_use_no_number_and_deleted_numbers_are_not_reused(packages: Packages) -> None:
     group = packages.group()
     first, second = packages.version(group), packages.version(group)
-    refusal(packages.version, group=group, CertifyForMarketplace=True)
+    tags = [{"Key": "a", "Value": "b"}]
+    assert "Tags cannot be specified" in refusal(packages.version, group=group, Tags=tags)
     duplicates = [{"Name": "a", "Containers": [{"Image": "i"}]}] * 2
     refusal(packages.version, group=group, AdditionalInferenceSpecifications=duplicates)
     packages.sagemaker.delete_model_package(ModelPackageName=second)
@@ -182,11 +183,6 @@ def test_a_package_without_a_group_is_created_listed_and_deleted(packages: Packa
 )
 def test_invalid_and_unsupported_packages_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
     assert reason in refusal(packages.sagemaker.create_model_package, **members)
-
-
-def test_a_version_cannot_have_tags(packages: Packages) -> None:
-    tags = [{"Key": "a", "Value": "b"}]
-    assert "Tags cannot be specified" in refusal(packages.version, packages.group(), Tags=tags)
 
 
 def test_a_version_takes_its_specification_from_its_source(packages: Packages) -> None:
