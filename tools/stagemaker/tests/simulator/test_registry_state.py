@@ -10,6 +10,7 @@ import botocore.exceptions
 import pytest
 from botocore.config import Config
 from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.fuzzing import TIMES, generator
 from stagemaker_support.model_packages import Packages
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.state import objects_of, running
@@ -18,8 +19,13 @@ from stagemaker.server import BUCKET
 
 
 @pytest.mark.slow
-def test_all_that_was_acknowledged_under_load_exists_after_a_kill_and_version_numbers_continue(tmp_path: Path) -> None:
-    objects: dict[str, bytes] = {}  # those that were stored, each with the ARN of a version as its key
+@pytest.mark.fuzz
+@pytest.mark.parametrize("kill", range(max(1, TIMES // 4)))
+def test_what_was_acknowledged_under_load_exists_after_a_kill_and_version_numbers_continue(
+    kill: int, tmp_path: Path
+) -> None:
+    objects: dict[str, bytes | None] = {}  # those that were stored or deleted, by the ARN of a version as the key
+    count = generator(f"kill {kill}").randint(1, 60)
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))
         packages.sagemaker, s3 = (
@@ -33,8 +39,12 @@ def test_all_that_was_acknowledged_under_load_exists_after_a_kill_and_version_nu
                 arn = packages.version(group)
                 body = arn.encode() * (1 if number % 2 else 3000)
                 s3.put_object(Bucket=BUCKET, Key=arn, Body=body)
-                objects[arn] = body
-                if len(objects) >= 20:
+                if number % 3:
+                    objects[arn] = body
+                else:
+                    s3.delete_object(Bucket=BUCKET, Key=arn)
+                    objects[arn] = None
+                if len(objects) >= count:
                     enough_stored.set()
 
         with ThreadPoolExecutor(32) as pool:
@@ -47,9 +57,9 @@ def test_all_that_was_acknowledged_under_load_exists_after_a_kill_and_version_nu
         packages = Packages(Client(simulator))
         existing_arns = packages.listed(ModelPackageGroupName=group)
         assert [int(arn.rpartition("/")[2]) for arn in existing_arns] == list(range(len(existing_arns), 0, -1))
-        stored = objects_of(packages.client.s3)[BUCKET]
-        assert stored.items() >= objects.items()
-        assert stored.keys() <= {*existing_arns}
+        stored = objects_of(packages.client.s3).get(BUCKET, {})
+        assert objects == {arn: stored.get(arn) for arn in objects}
+        assert stored.keys() | objects.keys() <= {*existing_arns}
         assert packages.version(group).endswith(f"/{len(existing_arns) + 1}")
 
 
