@@ -1,12 +1,11 @@
 """`stagemaker doctor` on machines where something is missing. Each check tries out what it reports on."""
 
 import contextlib
-import http.server
 import json
 import os
 import platform
 import shutil
-import socketserver
+import socket
 import subprocess
 import sys
 import threading
@@ -149,28 +148,23 @@ def test_a_missing_docker_package_is_reported_in_one_line(tmp_path: Path) -> Non
     assert "-m pip install 'docker" in line
 
 
-class Engine(http.server.BaseHTTPRequestHandler):
-    response = b'{"Version": "28.1.2"}'
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(self.response)
-
-    def address_string(self) -> str:
-        return "a socket"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @contextlib.contextmanager
 def engine_at(path: Path, response: bytes) -> Iterator[None]:
-    handler = type("FixedEngine", (Engine,), {"response": response})
-    with socketserver.UnixStreamServer(str(path), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    """Listen at a socket, and give each request this response, as a Docker engine would."""
+
+    def answer() -> None:
+        with contextlib.suppress(OSError):  # the socket was closed
+            while True:
+                with listener.accept()[0] as connection:
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + response)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        threading.Thread(target=answer, daemon=True).start()
         yield
-        server.shutdown()
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_docker_engine_that_responds_is_reported(socket_folder: Path) -> None:

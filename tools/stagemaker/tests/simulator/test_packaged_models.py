@@ -90,7 +90,6 @@ def test_a_version_must_be_approved_but_not_a_package_without_a_group(packages: 
         ({"Image": IMAGE}, "cannot have Image"),
         ({"ModelDataUrl": "s3://bucket/model.tar.gz"}, "cannot have ModelDataUrl"),
         ({"InferenceSpecificationName": "nothing"}, "has no additional inference specification 'nothing'"),
-        ({"Mode": "MultiModel"}, "Mode MultiModel is not simulated"),
         ({"ModelPackageName": "nowhere"}, "Could not find model package"),
         ({"ModelPackageName": f"{ARN.replace('us-east', 'eu-west')}g/1"}, "package arn:aws:sagemaker:eu-west-1:"),
     ],
@@ -106,7 +105,6 @@ def test_invalid_containers_are_refused(packages: Packages, members: dict[str, A
     [
         (None, "has no InferenceSpecification"),
         ([{"ModelDataUrl": "s3://bucket/model.tar.gz"}], "must have an Image"),
-        ([{"Image": IMAGE, "ProductId": "p"}], "Container of a model package: ProductId is not simulated"),
         ([{"Image": IMAGE, "ContainerHostname": "a"}] * 2, "two containers have the ContainerHostname 'a'"),
         ([{"Image": IMAGE, "ContainerHostname": "a"}, {"Image": IMAGE}], "either all containers or none"),
     ],

@@ -83,7 +83,6 @@ RETRY_POLICY = {"ExceptionType": ["Step.THROTTLING"]}
 STEP_WITH_FILE = process(PropertyFiles=[PROPERTY_FILE])
 # Steps, members and texts of invalid definitions, each with a part of the error message
 INVALID_STEPS: list[tuple[list[Any], str]] = [
-    ([train("A", "B"), train("B", "A")], "depend on each other in a cycle: "),
     ([train("A", "A")], "Step A: the steps depend on each other in a cycle: A -> A"),
     (
         [train("A", RoleArn=get("Steps.B.RoleArn")), train("B", RoleArn=get("Steps.A.RoleArn"))],
@@ -123,10 +122,6 @@ INVALID_STEPS: list[tuple[list[Any], str]] = [
         "SupportedTransformInstanceTypes must have 1 or more items, not 0",
     ),
     ([step_with_outputs(11)], "Outputs must have 0 to 10 items, not 11"),
-    (
-        [step_with(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), step_with_outputs(4000)],
-        "Step P: Arguments.ProcessingOutputConfig.Outputs must have 0 to 10 items, not 4000",
-    ),
     ([process() | with_arguments(Environment={"a b": get("Execution.PipelineName")})], "Arguments.Environment[a b]"),
     (
         [process(), train("T", InputDataConfig=get("Steps.P.AppSpecification.ContainerEntrypoint"))],
@@ -201,12 +196,8 @@ INVALID_MEMBERS: list[tuple[dict[str, Any], str]] = [
     ({"PipelineExperimentConfig": {"ExperimentName": get("Steps.M.ModelName")}}, "must not depend on a step"),
     ({"PipelineExperimentConfig": {"TrialName": get("Parameters.X")}}, "no parameter 'X'"),
 ]
-UNSUPPORTED_TYPES = [
-    *("Callback Lambda QualityCheck ClarifyCheck EMR EMRServerless AutoML EndpointConfig Endpoint Lineage Job".split()),
-    *("ForEach", "Model2", "", 3, None),
-]
+UNSUPPORTED_TYPES = ["Callback", "Lambda", "ClarifyCheck", "EMR", "Model2", "", 3, None]
 INVALID_TEXTS = [
-    (" ", "not valid JSON"),
     (DEFINITION[:-3], "not valid JSON"),
     ("[]", "not a JSON object"),
     ("[" * 100_000, "at most 64 levels of nesting"),

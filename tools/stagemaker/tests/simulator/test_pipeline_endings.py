@@ -223,15 +223,6 @@ def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     pipelines.stop(execution)
 
 
-def test_retry_runs_a_fail_step_again(pipelines: Pipelines) -> None:
-    retry = pipelines.sagemaker.retry_pipeline_execution
-    execution = pipelines.run(condition("C", [equals(1, 1)], [fail("Bad")], []), model("M"), status="Failed")
-    retry(PipelineExecutionArn=execution)
-    pipelines.wait(execution, "Failed")
-    assert pipelines.steps(execution)["Bad"]["AttemptCount"] == 2
-    assert "in status Succeeded" in refusal(retry, PipelineExecutionArn=pipelines.run(model("M")))
-
-
 def test_retry_runs_the_failed_step_again_and_discards_later_steps(pipelines: Pipelines) -> None:
     retried_step, set_gate = pipelines.gated("Again")
     triggered_steps = [triggered_step(trigger, trigger, "Again") for trigger in ("Failed", "Any")]
@@ -273,11 +264,8 @@ def test_an_execution_can_be_stopped_while_a_step_waits_for_its_next_attempt(pip
 
 def test_executions_are_deleted_with_their_pipeline(pipelines: Pipelines) -> None:
     sagemaker = pipelines.sagemaker
-    execution, _ = pipelines.sleeping()
-    name = pipelines.describe(execution)["PipelineArn"].rpartition("/")[2]
-    with pytest.raises(sagemaker.exceptions.ConflictException, match="is running"):
-        sagemaker.delete_pipeline(PipelineName=name)
-    pipelines.stop(execution)
+    execution = pipelines.start(name := pipelines.create(model("M")))
+    pipelines.wait(execution)
     sagemaker.add_tags(ResourceArn=execution, Tags=[{"Key": "a", "Value": "b"}])
     sagemaker.delete_pipeline(PipelineName=name)
     for call in (sagemaker.describe_pipeline_execution, sagemaker.list_pipeline_execution_steps):

@@ -302,6 +302,8 @@ def test_executions_and_steps_are_listed(pipelines: Pipelines) -> None:
     members = {"PipelineExecutionDescription": "two", "PipelineExecutionDisplayName": "name"}
     sagemaker.update_pipeline_execution(PipelineExecutionArn=first_execution, **members)
     assert pipelines.describe(first_execution).items() >= members.items()
+    message = refusal(sagemaker.retry_pipeline_execution, PipelineExecutionArn=first_execution)
+    assert "in status Succeeded: only a failed or stopped execution" in message
     description = sagemaker.describe_pipeline(PipelineName=name)
     assert description["LastRunTime"] >= pipelines.describe(second_execution)["CreationTime"]
 

@@ -6,20 +6,17 @@ Their steps start no jobs, so many definitions can be tried.
 import json
 import time
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import ANYTHING, modified_documents
 from stagemaker_support.control_plane import ask
 from stagemaker_support.fuzzing import examples
 from stagemaker_support.pipelines import RUNNING, Pipelines, condition, definition, fail, get, join, model
-from stagemaker_support.simulator_client import Client
 
 from stagemaker.orchestration.pipelines.step import TRIGGERS
-from stagemaker.server import ROLE_ARN, Simulator
+from stagemaker.server import ROLE_ARN
 
 PARAMETERS = [
     {"Name": "S", "Type": "String", "DefaultValue": "text"},
@@ -82,18 +79,6 @@ def steps(names: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
 definitions = (
     st.permutations(NAMES).flatmap(steps).map(lambda items: json.loads(definition(*items, Parameters=PARAMETERS)))
 )
-
-
-@pytest.fixture(scope="module")
-def pipelines() -> Iterator[Pipelines]:
-    with Simulator(isolation="off") as simulator:
-        yield Pipelines(Client(simulator))
-
-
-@pytest.fixture(autouse=True)
-def check_simulator_still_works(pipelines: Pipelines) -> Iterator[None]:
-    yield
-    assert pipelines.statuses(pipelines.run(model("A"), model("B", "A"))) == {"A": "Succeeded", "B": "Succeeded"}
 
 
 def create_pipeline(pipelines: Pipelines, text: str) -> tuple[int, Any]:

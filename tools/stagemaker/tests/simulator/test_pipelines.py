@@ -1,6 +1,5 @@
 """Pipelines are created, updated, listed and deleted."""
 
-import datetime
 from typing import Any
 
 from stagemaker_support.pipelines import Pipelines, definition, fail, model, step
@@ -12,22 +11,9 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/"
 DEFINITION = definition(model("M"))
 
 
-def test_invalid_or_unsupported_requests_are_refused(pipelines: Pipelines) -> None:
-    sagemaker, name = pipelines.sagemaker, pipelines.create(model("M"))
-    create = {"PipelineName": "other", "RoleArn": ROLE_ARN}
-    assert "PipelineVersionAliases is not simulated" in refusal(
-        sagemaker.create_pipeline, **create, PipelineDefinition=DEFINITION, PipelineVersionAliases=["a"]
-    )
-    assert "PipelineVersionId is not simulated" in refusal(
-        sagemaker.describe_pipeline, PipelineName=name, PipelineVersionId=1
-    )
-    selection = {"SelectedSteps": [{"StepName": "M"}]}
-    assert "SelectiveExecutionConfig is not simulated" in refusal(
-        sagemaker.start_pipeline_execution, PipelineName=name, SelectiveExecutionConfig=selection
-    )
-    assert "must have either a PipelineDefinition or a PipelineDefinitionS3Location" in refusal(
-        sagemaker.create_pipeline, **create
-    )
+def test_a_pipeline_needs_a_definition(pipelines: Pipelines) -> None:
+    message = refusal(pipelines.sagemaker.create_pipeline, PipelineName="other", RoleArn=ROLE_ARN)
+    assert "must have either a PipelineDefinition or a PipelineDefinitionS3Location" in message
 
 
 def test_a_pipeline_is_created_updated_and_deleted(pipelines: Pipelines) -> None:
@@ -38,7 +24,6 @@ def test_a_pipeline_is_created_updated_and_deleted(pipelines: Pipelines) -> None
     for _ in range(2):
         response = sagemaker.create_pipeline(**request, PipelineDefinition=DEFINITION, ClientRequestToken=token)
         assert response["PipelineArn"] == arn
-    assert "already exists" in refusal(sagemaker.create_pipeline, **request, PipelineDefinition=DEFINITION)
     assert "was already used with a different" in refusal(
         sagemaker.create_pipeline,
         code="ConflictException",
@@ -61,7 +46,7 @@ def test_a_pipeline_is_created_updated_and_deleted(pipelines: Pipelines) -> None
     )
     assert sagemaker.describe_pipeline(PipelineName="Life")["PipelineDefinition"] == other_definition
     assert sagemaker.delete_pipeline(PipelineName="Life")["PipelineArn"] == arn
-    assert "Could not find pipeline" in refusal(sagemaker.delete_pipeline, code="ResourceNotFound", PipelineName="Life")
+    refusal(sagemaker.describe_pipeline, code="ResourceNotFound", PipelineName="Life")
     assert "not found" in refusal(sagemaker.list_tags, ResourceArn=arn)
 
 
@@ -72,18 +57,3 @@ def test_a_definition_that_cannot_be_read_from_s3_is_refused(pipelines: Pipeline
         request["PipelineDefinitionS3Location"] = {"Bucket": bucket, "ObjectKey": key}
         expected = f"PipelineDefinitionS3Location: s3://{bucket}/{key} could not be read"
         assert expected in refusal(pipelines.sagemaker.create_pipeline, **request)
-
-
-def test_pipelines_are_listed(pipelines: Pipelines) -> None:
-    sagemaker = pipelines.sagemaker
-    for name in ("ListB", "ListA", "ListC"):
-        sagemaker.create_pipeline(PipelineName=name, PipelineDefinition=DEFINITION, RoleArn=ROLE_ARN)
-
-    def names(**request: Any) -> list[str]:
-        pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix="List", **request)
-        return [item["PipelineName"] for page in pages for item in page["PipelineSummaries"]]
-
-    assert names() == ["ListC", "ListA", "ListB"]
-    assert names(SortBy="Name", SortOrder="Ascending", PaginationConfig={"PageSize": 1}) == ["ListA", "ListB", "ListC"]
-    assert names(CreatedBefore=datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)) == []
-    assert names(ManagedBy="AWS") == []

@@ -110,13 +110,6 @@ def test_requests_with_chunked_bodies_or_without_a_length_are_read(client: Clien
     assert b"ModelName" in response
 
 
-def test_a_silent_client_does_not_block_others(client: Client) -> None:
-    address = ("127.0.0.1", client.simulator.port)
-    with socket.create_connection(address) as silent_client, socket.create_connection(address):
-        silent_client.sendall(b"POST / HTTP/1.1\r\nX-Amz-Target: SageMaker.ListModels\r\nContent-Length: 9\r\n\r\n{")
-        assert ask(client)[0] == 200
-
-
 def test_an_unexpected_exception_returns_an_internal_failure(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Models, "page", lambda *_: 1 / 0)
     assert ask(client)[1]["__type"] == "InternalFailure"

@@ -15,6 +15,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.model import Shape
 from stagemaker_support.documented_tables import assert_documented
+from stagemaker_support.simulator_client import CLUSTER, IMAGE, input_from, training_members
+from stagemaker_support.training_jobs import channel
 
 from stagemaker.protocol.service_model import value_problems
 from stagemaker.resources.registry import KINDS
@@ -23,7 +25,6 @@ from stagemaker.server import Simulator
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 MODEL, PIPELINE, ROLE = "model", "pipeline", "arn:aws:iam::123456789012:role/Role"
-IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 # candidates for the value of a string: each pattern that is sent allows at least one of them
 STRINGS = (
     "x", "/x", "1", "1K", "1.0", "1.0.0", "s3://b/k", "https://x", "text/csv", "ml.m5.large", "mig-1g.5gb",
@@ -33,21 +34,10 @@ STRINGS = (
     f"{ARN}inference-component/x", f"{ARN}mlflow-app/x", f"{ARN}hub-content/x/Model/y/1.0.0",
     f"{ARN}hub-content/x/DataSet/y/1.0.0",
 )  # fmt: skip
-SOURCE = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/k"}}
-TRAINING = {
-    "AlgorithmSpecification": {
-        "TrainingImage": IMAGE,
-        "TrainingInputMode": "File",
-        "MetricDefinitions": [{"Name": "m", "Regex": "m=(.*)"}],
-    },
-    "RoleArn": ROLE,
-    "InputDataConfig": [{"ChannelName": "x", "DataSource": SOURCE}],
-    "OutputDataConfig": {"S3OutputPath": "s3://b/k"},
-    "StoppingCondition": {},
-    "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-}
+CHANNELS = [channel("x", "s3://b/k")]
+TRAINING = training_members() | {"InputDataConfig": CHANNELS}
+TRAINING["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "m", "Regex": "m=(.*)"}]
 STEP = {"Name": "x", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}
-UNUSABLE_CHANNEL = {"ChannelName": "..", "DataSource": SOURCE}
 # Members without which a request fails before its other members are checked. A request that creates a job also has a
 # mistake that fails the request after all its other members have been checked, so that no job starts.
 BASES: dict[str, dict[str, Any]] = {
@@ -60,18 +50,11 @@ BASES: dict[str, dict[str, Any]] = {
             "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
         },
     },
-    "CreateTrainingJob": TRAINING | {"InputDataConfig": [*TRAINING["InputDataConfig"], UNUSABLE_CHANNEL]},
+    "CreateTrainingJob": TRAINING | {"InputDataConfig": [*CHANNELS, channel("..", "s3://b/k")]},
     "CreateProcessingJob": {
         "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["x"]},
-        "ProcessingInputs": [
-            {
-                "InputName": "x",
-                "S3Input": {"S3Uri": "s3://b/k", "S3DataType": "S3Prefix", "LocalPath": "/opt/ml/processing/x"},
-            }
-        ],
-        "ProcessingResources": {
-            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
-        },
+        **input_from("s3://b/k"),
+        "ProcessingResources": {"ClusterConfig": CLUSTER | {"InstanceCount": 2}},
     },
     "CreatePipeline": {"PipelineDefinition": json.dumps({"Version": "2020-12-01", "Steps": [STEP]})},
     "ListPipelineExecutions": {"PipelineName": PIPELINE},
@@ -202,7 +185,7 @@ def smallest_value(shape: Shape) -> Any:
     if shape.type_name == "list":
         return [smallest_value(shape.member)] * max(1, shape.metadata.get("min", 1))
     if shape.type_name == "string":
-        deadline = time.monotonic() + 60
+        deadline = time.thread_time() + 60
         allowed = [text for text in (*shape.enum, *STRINGS) if not value_problems(shape, text, "", deadline)]
         assert allowed, f"add a string to STRINGS that {shape.name} allows: {shape.metadata}"
         return allowed[0]

@@ -1,5 +1,6 @@
-"""With a state folder, the model registry survives even if the simulator is killed."""
+"""With a state folder, the model registry survives even if the simulator is killed, and so do objects in S3."""
 
+import contextlib
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,40 +10,56 @@ import botocore.exceptions
 import pytest
 from botocore.config import Config
 from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.fuzzing import TIMES, generator
 from stagemaker_support.model_packages import Packages
 from stagemaker_support.simulator_client import Client
-from stagemaker_support.state import running
+from stagemaker_support.state import objects_of, running
+
+from stagemaker.server import BUCKET
 
 
 @pytest.mark.slow
-def test_version_numbers_continue_after_a_kill(tmp_path: Path) -> None:
-    acknowledged_arns: list[str] = []
+@pytest.mark.fuzz
+@pytest.mark.parametrize("kill", range(max(1, TIMES // 4)))
+def test_what_was_acknowledged_under_load_exists_after_a_kill_and_version_numbers_continue(
+    kill: int, tmp_path: Path
+) -> None:
+    objects: dict[str, bytes | None] = {}  # those that were stored or deleted, by the ARN of a version as the key
+    count = generator(f"kill {kill}").randint(1, 60)
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))
-        packages.sagemaker = simulator.client("sagemaker", config=Config(retries={"max_attempts": 0}))
+        packages.sagemaker, s3 = (
+            simulator.client(name, config=Config(retries={"max_attempts": 0})) for name in ("sagemaker", "s3")
+        )
         group = packages.group()
-        enough_registered = threading.Event()
+        enough_stored = threading.Event()
 
-        def register(_: int) -> None:
-            try:
-                acknowledged_arns.append(packages.version(group))
-            except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
-                return  # the simulator was killed
-            if len(acknowledged_arns) >= 20:
-                enough_registered.set()
+        def register(number: int) -> None:
+            with contextlib.suppress(botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):  # by the kill
+                arn = packages.version(group)
+                body = arn.encode() * (1 if number % 2 else 3000)
+                s3.put_object(Bucket=BUCKET, Key=arn, Body=body)
+                if number % 3:
+                    objects[arn] = body
+                else:
+                    s3.delete_object(Bucket=BUCKET, Key=arn)
+                    objects[arn] = None
+                if len(objects) >= count:
+                    enough_stored.set()
 
         with ThreadPoolExecutor(32) as pool:
             for number in range(400):
                 pool.submit(register, number)
-            assert enough_registered.wait(120)
+            assert enough_stored.wait(120)
             simulator.kill()
             pool.shutdown(cancel_futures=True)
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))
         existing_arns = packages.listed(ModelPackageGroupName=group)
         assert [int(arn.rpartition("/")[2]) for arn in existing_arns] == list(range(len(existing_arns), 0, -1))
-        assert {*acknowledged_arns} <= {*existing_arns}
-        assert len(acknowledged_arns) == len({*acknowledged_arns})
+        stored = objects_of(packages.client.s3).get(BUCKET, {})
+        assert objects == {arn: stored.get(arn) for arn in objects}
+        assert stored.keys() | objects.keys() <= {*existing_arns}
         assert packages.version(group).endswith(f"/{len(existing_arns) + 1}")
 
 

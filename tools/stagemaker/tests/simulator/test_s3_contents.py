@@ -88,34 +88,6 @@ def test_the_folder_is_removed_when_the_last_simulator_ends(tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
-FAILING_STORE = """
-import sys
-from pathlib import Path
-from botocore.exceptions import ClientError
-from stagemaker.server import BUCKET, Simulator
-from stagemaker.state.stored_objects import StoredObjects
-store = StoredObjects.store
-def fail(*_):
-    raise OSError("the disk is full")
-with Simulator(state=Path(sys.argv[1])) as simulator:
-    StoredObjects.store = fail
-    try:
-        simulator.client("s3").put_object(Bucket=BUCKET, Key="large", Body=bytes(1 << 20))
-    except ClientError as error:
-        assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 507
-    else:
-        raise AssertionError("the put succeeded")
-    StoredObjects.store = store
-with Simulator(state=Path(sys.argv[1])) as simulator:
-    assert simulator.client("s3").get_object(Bucket=BUCKET, Key="large")["Body"].read() == bytes(1 << 20)
-"""
-
-
-def test_content_that_could_not_be_stored_is_stored_when_the_simulator_ends(tmp_path: Path) -> None:
-    result = run("-c", FAILING_STORE, tmp_path / "state", cwd=ROOT)
-    assert result.returncode == 0, result.stderr
-
-
 @pytest.mark.parametrize("size", [100, MAX_BYTES_IN_MEMORY + 100])
 def test_an_object_that_is_replaced_while_it_is_read_is_read_to_its_end(client: Client, size: int) -> None:
     backend, data = s3_backends["123456789012"]["aws"], os.urandom(size)

@@ -4,42 +4,12 @@ import importlib.util
 
 import pytest
 from stagemaker_support.simulator_client import Client
-from stagemaker_support.transform_jobs import completed, create_model
 
 pytestmark = pytest.mark.everywhere
-
-# A script whose imports and responses resemble those of public scripts for inference pipelines.
-FEATURES = """
-from io import StringIO
-
-import numpy as np
-import pandas as pd
-from sagemaker_containers.beta.framework import (
-    content_types, encoders, env, modules, transformer, worker)
-
-def model_fn(model_dir):
-    return 10.0
-
-def input_fn(input_data, content_type):
-    assert content_type == content_types.CSV
-    return pd.read_csv(StringIO(input_data), header=None)
-
-def predict_fn(input_data, model):
-    return input_data.to_numpy() * model
-
-def output_fn(prediction, accept):
-    return worker.Response(encoders.encode(prediction, accept), accept, mimetype=accept)
-"""
-CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
 
 
 def test_the_package_is_available_only_in_jobs() -> None:
     assert importlib.util.find_spec("sagemaker_containers") is None
-
-
-def test_a_script_can_return_a_worker_response(any_client: Client) -> None:
-    model = create_model(any_client, FEATURES)
-    assert completed(any_client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
 
 
 @pytest.mark.slow

@@ -299,14 +299,10 @@ NESTED = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": 
 @pytest.mark.parametrize(
     ("request_", "reason"),
     [
-        ({"Resource": "Model"}, "Resource Model is not simulated"),
-        ({"Resource": "Project"}, "Resource Project is not simulated"),
-        ({"Resource": "Nothing"}, "enum value set"),
         ({"Resource": "ModelCard"} | filtered("Nothing", "Exists"), "does not have the property"),
         ({"SearchExpression": {}}, "must have at least one filter"),
         ({"SortBy": "Nothing"}, "ModelPackage does not have the property 'Nothing'"),
         ({"SortBy": "InferenceSpecification"}, "cannot be sorted by InferenceSpecification"),
-        ({"VisibilityConditions": [{"Key": "a", "Value": "b"}]}, "VisibilityConditions are not simulated"),
         ({"NextToken": "x"}, "NextToken"),
         (filtered("Nothing", "Exists"), "does not have the property 'Nothing'"),
         (filtered("ModelPackageName.More", "Exists"), "does not have the property"),

@@ -150,12 +150,9 @@ def create_pipeline(client: Client, recording: Recording) -> None:
     for key, body in objects.items():
         client.s3.put_object(Bucket=recording.bucket, Key=key, Body=body)
     request = {"PipelineName": recording.pipeline, "RoleArn": ROLE_ARN, "PipelineDefinition": definition}
-    client.sagemaker.create_pipeline(**request, ClientRequestToken="first-request-of-the-notebook-000000")
-    token = "second-request-of-the-notebook-00000"
-    assert "already exists" in refusal(client.sagemaker.create_pipeline, **request, ClientRequestToken=token)
+    client.sagemaker.create_pipeline(**request)
+    assert "already exists" in refusal(client.sagemaker.create_pipeline, **request)
     client.sagemaker.update_pipeline(**request)
-    stored_definition = client.sagemaker.describe_pipeline(PipelineName=recording.pipeline)["PipelineDefinition"]
-    assert json.loads(stored_definition) == json.loads(definition)
 
 
 @pytest.fixture

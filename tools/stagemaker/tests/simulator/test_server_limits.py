@@ -64,7 +64,7 @@ def test_all_folders_count_towards_the_volume_size(tmp_path: Path) -> None:
             time.sleep(0.05)
 
 
-@pytest.mark.parametrize("folder", ["sockets", "model", "temporary"])
+@pytest.mark.parametrize("folder", ["sockets", "temporary"])
 def test_an_endpoint_without_a_volume_size_has_a_limit(
     any_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:

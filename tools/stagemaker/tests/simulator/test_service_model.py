@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import time
 from typing import Any
 
 import pytest
@@ -148,6 +149,17 @@ def test_slow_patterns_stop_at_the_time_limit(pattern: str) -> None:
     operation = model_of(X={"type": "list", "member": {"shape": "Text"}}, Text=STRING | {"pattern": pattern})
     with pytest.raises(ServiceError, match="regular expression"):
         read_request(operation, {"X": ["https://" + "a" * 60 + "!"] * 1000 + ["a" * 60 + "!"] * 1000}, 0.5)
+
+
+class Stalled(str):
+    def __len__(self) -> int:
+        time.sleep(0.2)  # as if the process did not run for a while
+        return super().__len__()
+
+
+def test_only_processor_time_counts_towards_the_time_limit_of_patterns() -> None:
+    operation = model_of(X=STRING | {"pattern": "[a-z]+"})
+    assert read_request(operation, {"X": Stalled("stalled")}, 0.1) == {"X": "stalled"}
 
 
 def test_responses_contain_only_the_shapes_members_and_json_values() -> None:

@@ -5,12 +5,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
 from stagemaker_support.checkout import ROOT, environment
 from stagemaker_support.sandbox import needs_sandbox
 from stagemaker_support.simulator_client import IMAGE
@@ -51,18 +48,6 @@ def test_models_tags_and_interrupted_jobs_survive_a_kill(tmp_path: Path) -> None
         assert "The simulator ended before the job did" in job["FailureReason"]
         assert simulator.end() == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "s3", "state.sqlite"]
-
-
-def test_first_requests_can_arrive_at_once(tmp_path: Path) -> None:
-    config = Config(read_timeout=60, retries={"total_max_attempts": 1})
-    container = MODEL["PrimaryContainer"] | {"ModelDataUrl": f"s3://{BUCKET}/absent"}
-    with running("--state", tmp_path) as simulator, ThreadPoolExecutor() as threads:
-        sagemaker, s3 = (simulator.client(service, config=config) for service in ("sagemaker", "s3"))
-        model = threads.submit(sagemaker.create_model, **MODEL | {"ModelName": "m", "PrimaryContainer": container})
-        lists = [threads.submit(s3.list_buckets) for _ in range(4)]
-        with pytest.raises(ClientError, match="Could not find model data"):
-            model.result()
-        assert all(BUCKET in str(buckets.result()["Buckets"]) for buckets in lists)
 
 
 def test_a_folder_can_be_used_by_only_one_simulator_at_a_time(tmp_path: Path) -> None:

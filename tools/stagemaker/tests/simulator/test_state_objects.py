@@ -192,3 +192,13 @@ def check_stored(folder: Path, buckets: dict[str, Any]) -> None:
     for bucket, key, attributes in rows:
         value = json.loads(attributes)["metadata"]["x-amz-meta-value"]
         assert stored[bucket][key] == value.encode() * int(value[-5:])
+
+
+@pytest.mark.timing
+def test_a_simulator_with_ten_thousand_objects_starts_quickly(tmp_path: Path) -> None:
+    with running("--state", tmp_path) as simulator, ThreadPoolExecutor(4) as pool:
+        put = partial(simulator.client("s3").put_object, Bucket=BUCKET)
+        list(pool.map(lambda number: put(Key=f"{number}", Body=f"{number} ".encode() * 100), range(10_000)))
+    start = time.monotonic()
+    with running("--state", tmp_path):
+        assert time.monotonic() - start < 20

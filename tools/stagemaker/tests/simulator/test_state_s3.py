@@ -188,12 +188,22 @@ def test_every_kind_of_change_to_s3_survives_a_kill(tmp_path: Path) -> None:
         assert objects_of(client_for_another_account(simulator)) == {"of-another-account": objects_of_other_account}
 
 
-def test_a_change_that_could_not_be_written_is_written_with_the_next_one(tmp_path: Path) -> None:
+def test_a_change_that_could_not_be_written_is_written_with_the_next_one_or_at_the_end(tmp_path: Path) -> None:
+    stored = {"retried": {"large": LARGE_BODY, "small": b"1"}}
     with running("--state", tmp_path) as simulator:
         s3 = ChangeCase(simulator, tmp_path, "retried").s3
-        (tmp_path / "s3").rename(tmp_path / "away")
-        with pytest.raises(ClientError, match="could not be read or written"):
-            s3.put_object(Bucket="retried", Key="large", Body=LARGE_BODY)
-        (tmp_path / "away").rename(tmp_path / "s3")
+
+        def fail_to_put(key: str) -> None:
+            (tmp_path / "s3").rename(tmp_path / "away")
+            with pytest.raises(ClientError, match="could not be read or written"):
+                s3.put_object(Bucket="retried", Key=key, Body=LARGE_BODY)
+            (tmp_path / "away").rename(tmp_path / "s3")
+
+        fail_to_put("large")
         s3.put_object(Bucket="retried", Key="small", Body=b"1")
-        assert stored_objects(tmp_path) == {"retried": {"large": LARGE_BODY, "small": b"1"}}
+        assert stored_objects(tmp_path) == stored
+        fail_to_put("last")
+        assert stored_objects(tmp_path) == stored
+        simulator.end()
+    stored["retried"]["last"] = LARGE_BODY
+    assert stored_objects(tmp_path) == stored

@@ -22,23 +22,6 @@ def transform_fn(model, data, content_type, accept):
     connection.shutdown(socket.SHUT_RDWR)
     return b"", accept
 """
-# A replacement for the container's server that announces execution parameters.
-ANNOUNCING_SERVER = """
-import http.server, os, socketserver, sys
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def address_string(self):
-        return "unix"
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        if self.path == "/execution-parameters":
-            self.wfile.write(PARAMETERS)
-
-path = sys.argv[sys.argv.index("--bind") + 1].removeprefix("unix:")
-os.unlink(path)
-socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
-"""
 NOT_HTTP, NOT_ASCII = "the server's response is not valid HTTP: ", "that is not ASCII"
 REFUSED_HEADERS = [
     ("Transfer-Encoding: chunked\r\n\r\n-5\r\nhello", NOT_HTTP),
@@ -99,7 +82,8 @@ def test_a_transform_job_reports_an_invalid_response(client: Client) -> None:
     ],
 )
 def test_invalid_execution_parameters_are_reported_as_short_text(client: Client, message: str, reason: str) -> None:
-    model = create_model(client, ANNOUNCING_SERVER.replace("PARAMETERS", message))
+    script = f"def model_fn(model_dir):\n    return None\ndef execution_parameters_fn():\n    return {message}"
+    model = create_model(client, script)
     job_reason = failure_reason(client, model, {"a": b"x"}, Input=BINARY)
     assert job_reason.startswith("AlgorithmError: /execution-parameters")
     assert reason in job_reason

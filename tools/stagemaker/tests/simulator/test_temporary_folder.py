@@ -62,22 +62,16 @@ with Simulator(isolation="off"):
     print("started", flush=True)
     sys.stdin.read()
 """
-FOLDER_PROGRAM = """
-import sys
-from stagemaker import locked
-with locked.temporary_folder("recore-check-") as folder:
-    print(folder, flush=True)
-    sys.stdin.read()
-"""
 
 
 @contextmanager
-def killed(program: str) -> Iterator[str]:
-    command = [sys.executable, "-c", program]
+def killed_simulator() -> Iterator[None]:
+    command = [sys.executable, "-c", SIMULATOR_PROGRAM]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        yield process.stdout.readline().removesuffix("\n")
+        assert process.stdout.readline() == "started\n"
+        yield
         process.kill()
 
 
@@ -86,17 +80,17 @@ def test_the_next_simulator_removes_a_killed_simulators_folders(
 ) -> None:
     folder = set_temporary_folder(tmp_path / LONG_NAME, monkeypatch)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
-    with killed(SIMULATOR_PROGRAM) as line:
-        assert line == "started"
+    (folder / "stagemaker-mine").mkdir()
+    with killed_simulator():
         [leftover] = short_folder.iterdir()
         assert stat.S_IMODE(leftover.stat().st_mode) == 0o700
         run_simulator()
         assert leftover.exists()  # its simulator is still running
     names = sorted(path.name.rpartition("-")[0] for path in folder.iterdir())
-    assert names == ["stagemaker-jobs", "stagemaker-objects"]
+    assert names == ["stagemaker", "stagemaker-jobs", "stagemaker-objects"]
     run_simulator()
     assert not list(short_folder.iterdir())
-    assert not list(folder.iterdir())
+    assert [path.name for path in folder.iterdir()] == ["stagemaker-mine"]
 
 
 def run_simulator() -> None:
@@ -106,18 +100,14 @@ def run_simulator() -> None:
     )
 
 
-def test_a_killed_programs_temporary_folders_are_removed_by_its_next_one(
+def test_temporary_folders_of_ended_programs_are_removed_by_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parent = set_temporary_folder(tmp_path / SPECIAL_NAME, monkeypatch)
-    (parent / "recore-mine").mkdir()
-    with killed(FOLDER_PROGRAM) as line:
-        leftover = Path(line)
-        with locked.temporary_folder("recore-predict-"):
-            assert leftover.exists()  # its program is still running
-    assert leftover.exists()
-    with locked.temporary_folder("recore-predict-") as folder:
-        assert {path.name for path in parent.iterdir()} == {Path(folder).name, "recore-mine"}
+    for name in ("recore-mine", f"recore-other{locked.TEMPORARY}"):
+        (parent / name).mkdir()
+    with locked.temporary_folder("recore-check-") as first, locked.temporary_folder("recore-predict-") as second:
+        assert {path.name for path in parent.iterdir()} == {Path(first).name, Path(second).name, "recore-mine"}
     assert [path.name for path in parent.iterdir()] == ["recore-mine"]
 
 

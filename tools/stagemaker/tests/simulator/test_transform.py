@@ -1,7 +1,6 @@
 """Batch Transform: objects are split into requests for a real server, and the responses are assembled."""
 
 import json
-import re
 import time
 from typing import Any
 
@@ -69,13 +68,6 @@ def test_lines_are_sent_together_or_one_by_one_and_responses_keep_their_order(cl
         assert [json.loads(line) for line in result.splitlines()] == expected
 
 
-@pytest.mark.parametrize("members", [{}, LINES])
-def test_a_file_or_a_line_above_the_payload_limit_fails_the_job(client: Client, members: dict[str, Any]) -> None:
-    rows = ROWS + "x" * (1 << 20) + "\n"
-    reason = reason_of(client, COUNTING_SCRIPT, {"a.csv": rows}, MaxPayloadInMB=1, **members)
-    assert "larger than the MaxPayloadInMB of 1" in reason
-
-
 def test_payloads_above_the_default_reach_the_server(client: Client) -> None:
     body = "x" * (30 << 20)
     [result] = completed(client, create_model(client, COUNTING_SCRIPT), {"a.csv": body}, MaxPayloadInMB=100, **CSV)
@@ -96,43 +88,20 @@ def test_the_failure_reason_names_the_error_of_a_model_that_fails_to_load(any_cl
     assert "no weights here" in any_client.log(job)
 
 
-# A replacement for the container's server that passes health checks. HOW is replaced by its response to an invocation.
-IMPOSTOR_SERVER = """
-import contextlib, os, socket, sys, time
-
-path = sys.argv[sys.argv.index("--bind") + 1].removeprefix("unix:")
-os.unlink(path)
-server = socket.socket(socket.AF_UNIX)
-server.bind(path)
-server.listen()
-while True:
-    connection, _ = server.accept()
-    head = connection.recv(65536)
-    if head.startswith(b"GET /ping"):
-        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
-    elif head.startswith(b"GET"):
-        connection.sendall(b"HTTP/1.1 404 No\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
-    else:
-        with contextlib.suppress(OSError):
-            HOW
-    connection.close()
-"""
-MISBEHAVIOURS = {
-    "drips": ("for byte in b'HTTP/1.1 200 OK' + b'x' * 6000: connection.sendall(bytes([byte])) or time.sleep(0.1)", 1),
-    "hangs": ("time.sleep(600)", 1),
-    "exits": ("os.kill(os.getppid(), 9) or os._exit(3)", 1),
-    "closes": ("pass", 5),
-}
-
-
-@pytest.mark.parametrize(("behaviour", "seconds"), MISBEHAVIOURS.values(), ids=MISBEHAVIOURS.keys())
-def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, behaviour: str, seconds: int) -> None:
-    configuration = {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": seconds}
+@pytest.mark.parametrize(
+    ("behaviour", "problem"),
+    [
+        ("time.sleep(600)", "the server did not respond within 1 s"),
+        ("os.kill(os.getppid(), 9) or os._exit(3)", "the server did not respond: "),
+    ],
+)
+def test_a_server_that_hangs_or_ends_fails_the_job_in_time(client: Client, behaviour: str, problem: str) -> None:
+    configuration = {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": 1}
     start = time.monotonic()
-    script = IMPOSTOR_SERVER.replace("HOW", behaviour)
+    script = f"import os, time\n{DOUBLING_SCRIPT}".replace('    if "refuse"', f'    {behaviour}\n    if "refuse"')
     reason = reason_of(client, script, {"a.csv": "a\n"}, ModelClientConfig=configuration)
-    problem = f"did not respond within {seconds} s" if "600" in behaviour else "(server's response|server did not resp)"
-    assert re.match(f"ClientError: The model's server failed to handle a request: the .*{problem}", reason)
+    assert reason.startswith("ClientError: The model's server failed to handle a request: the ")
+    assert problem in reason
     assert time.monotonic() - start < 120  # although a server may hang for ten minutes
 
 
@@ -165,8 +134,5 @@ def test_invalid_requests_are_refused(client: Client) -> None:
     model = create_model(client, DOUBLING_SCRIPT)
     with pytest.raises(ClientError, match="must not exceed 100 MB"):
         transform(client, model, {}, MaxPayloadInMB=30, MaxConcurrentTransforms=4)
-    with pytest.raises(ClientError, match=r"Could not find model .*model/nowhere"):
-        transform(client, "nowhere", {})
-    families = "Only images of the scikit-learn, XGBoost, linear-learner and PyTorch families"
-    with pytest.raises(ClientError, match=families):
+    with pytest.raises(ClientError, match="Only images of the scikit-learn, XGBoost, linear-learner and PyTorch fam"):
         transform(client, create_model(client, {"Image": "tensorflow:1"}), {})

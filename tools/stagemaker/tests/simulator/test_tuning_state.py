@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,10 @@ class RestartableSimulator:
         self.client = Client(self.simulator)
         self.tuning = Tuning(self.client.sagemaker)
 
+    def until(self, name: str, accepts: Callable[[list[str]], bool]) -> list[str]:
+        """Wait until the statuses of a tuning job's training jobs are accepted, and return them."""
+        return self.tuning.until(lambda: statuses(self.tuning, name), accepts)
+
 
 @pytest.fixture
 def restartable(tmp_path: Path) -> Iterator[RestartableSimulator]:
@@ -69,9 +73,8 @@ def test_after_a_kill_only_interrupted_values_are_tried_again(restartable: Resta
         tuning_request(restartable.client.source(job=SCRIPT), 5, 2, Strategy="Grid", ParameterRanges=ranges)
     )
     for count in (1, 3):
-        job_statuses = restartable.tuning.until(
-            lambda: statuses(restartable.tuning, name),
-            lambda job_statuses, count=count: job_statuses.count("Completed") >= count and "InProgress" in job_statuses,
+        job_statuses = restartable.until(
+            name, lambda items, count=count: items.count("Completed") >= count and "InProgress" in items
         )
         assert job_statuses.count("InProgress") <= 2
         restartable.simulator.kill()
@@ -99,9 +102,7 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
     late_request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600
     names = [restartable.tuning.create(request) for request in (late_request, stopped_request, continued_request)]
     for name in names:
-        restartable.tuning.until(
-            lambda name=name: statuses(restartable.tuning, name), lambda job_statuses: job_statuses != []
-        )
+        restartable.until(name, bool)
     restartable.tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: names[1]})
     restartable.simulator.kill()
     move_start_back(restartable.folder, names[0], hours=2)
@@ -110,15 +111,10 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
     job = restartable.tuning.wait(names[0])
     assert job[STATUS] == "Failed"  # there was no objective value when the time limit was reached
     assert job["ConsumedResources"]["RuntimeInSeconds"] >= 7200
-    restartable.tuning.until(
-        lambda: statuses(restartable.tuning, names[2]), lambda job_statuses: "InProgress" in job_statuses
-    )
-
+    restartable.until(names[2], lambda items: "InProgress" in items)
     assert restartable.simulator.end() == 0
     restartable.start()
-    job_statuses = restartable.tuning.until(
-        lambda: statuses(restartable.tuning, names[2]), lambda job_statuses: job_statuses[-1] == "InProgress"
-    )
+    job_statuses = restartable.until(names[2], lambda items: items[-1] == "InProgress")
     assert "Stopped" not in job_statuses  # a normal end of the simulator also interrupts jobs, which are then replaced
     assert restartable.tuning.describe(names[2])[STATUS] == "InProgress"
 

@@ -61,6 +61,17 @@ def read_request(connection: socket.socket) -> bytes:
     return head
 
 
+def answering(response: bytes) -> Callable[[socket.socket], None]:
+    """Return a function that reads a request's head, sends this response and closes the connection."""
+
+    def respond(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(response)
+        connection.close()
+
+    return respond
+
+
 def drip_body(connection: socket.socket) -> None:
     read_request(connection)
     connection.sendall(OK + b"Content-Length: 1000\r\n\r\n")
@@ -107,24 +118,13 @@ def test_a_broken_connection_or_response_is_reported(
     socket_path: Path, body: bytes, response: bytes, expected: type[NoResponse], message: str
 ) -> None:
     """Disconnected, raised only if no response has begun, means that the server may not have received the request."""
-
-    def respond(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(response)
-        connection.close()
-
-    with serve(socket_path, respond), pytest.raises(NoResponse, match=message) as caught:
+    with serve(socket_path, answering(response)), pytest.raises(NoResponse, match=message) as caught:
         UnixClient(socket_path).request("POST", "/invocations", body, deadline=Deadline(5))
     assert type(caught.value) is expected
 
 
 def test_a_response_before_the_end_of_the_request_is_read(socket_path: Path) -> None:
-    def respond(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large")
-        connection.close()
-
-    with serve(socket_path, respond):
+    with serve(socket_path, answering(b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large")):
         client = UnixClient(socket_path)
         for _ in range(3):
             response = client.request("POST", "/invocations", b"x" * (5 << 20), deadline=Deadline(5))
@@ -138,11 +138,8 @@ def test_a_request_that_is_not_valid_http_is_refused(socket_path: Path, headers:
 
 
 def test_a_response_that_is_too_large_is_refused(socket_path: Path) -> None:
-    def respond(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(OK + b"Content-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
-
-    with serve(socket_path, respond), pytest.raises(NoResponse, match="larger than 1 MB"):
+    response = OK + b"Content-Length: 5000000\r\n\r\n" + b"x" * 5_000_000
+    with serve(socket_path, answering(response)), pytest.raises(NoResponse, match="larger than 1 MB"):
         UnixClient(socket_path).request("POST", "/invocations", deadline=Deadline(5), max_bytes=1 << 20)
 
 
@@ -162,12 +159,7 @@ def test_status_headers_and_body_are_returned_and_connections_are_kept(socket_pa
 
 
 def test_the_client_reconnects_to_a_server_that_closes_its_connections(socket_path: Path) -> None:
-    def respond(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(OK + b"Content-Length: 2\r\n\r\nok")
-        connection.close()
-
-    with serve(socket_path, respond):
+    with serve(socket_path, answering(OK + b"Content-Length: 2\r\n\r\nok")):
         client = UnixClient(socket_path)
         for _ in range(5):
             assert client.request("GET", "/ping", deadline=Deadline(5)).body == b"ok"

@@ -14,18 +14,16 @@ from stagemaker.compute.processes.process import Ending, SupervisedProcess
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import Launch
 
-SAVING_SECONDS = 60.0  # seconds that a stopped job has to upload its outputs
-
 
 class Job:
     """A running job. instance: the limits of its commands. is_interrupted: whether the simulator ended it.
 
-    path: of the job's folder, which `folder` creates. stopping: set when the job must stop. deadline: of the job or of
-    its current part.
+    path: of the job's folder, which `folder` creates. saving_seconds: the time that the job has to upload its outputs
+    once it was stopped. stopping: set when the job must stop. deadline: of the job or of its current part.
     """
 
-    def __init__(self, path: Path):
-        self.path, self.stopping = path, threading.Event()
+    def __init__(self, path: Path, saving_seconds: float = 60.0):
+        self.path, self.saving_seconds, self.stopping = path, saving_seconds, threading.Event()
         self._processes: list[SupervisedProcess] = []
         self._lock = threading.Lock()  # guards `_processes`, and `stopping` while a process is started
         self.deadline = Deadline(math.inf)
@@ -94,7 +92,7 @@ class Job:
 
     def save_outputs(self) -> None:
         """Give a job that was stopped, by request or by its time limit, some time to upload its outputs."""
-        self._is_saving, self.deadline = True, Deadline(SAVING_SECONDS)
+        self._is_saving, self.deadline = True, Deadline(self.saving_seconds)
 
     def stop(self) -> None:
         """Give the job's processes some time to end, and start no more."""

@@ -18,7 +18,8 @@ from stagemaker.protocol.session import simulator_botocore_session
 MAX_DEPTH = 50  # levels of nesting in a request; some shapes are recursive, and set no limit
 MAX_VALUES = 50_000  # values in a request; each invalid one costs memory and a line of the response
 MAX_PROBLEMS = 20  # problems listed in a response
-PATTERN_SECONDS = 2.0  # for all patterns of a request: some take exponential time on a value that does not match
+# processor time for all patterns of a request: some take exponential time on a value that does not match
+PATTERN_SECONDS = 2.0
 # maximum number and length of the values that are remembered as matching a pattern
 MAX_REMEMBERED_MATCHES, MAX_REMEMBERED_LENGTH = 1000, 200
 UPPER_BOUNDS = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": math.inf, "timestamp": math.inf}
@@ -52,7 +53,7 @@ def read_request(operation: OperationModel, document: Any, pattern_seconds: floa
         raise ServiceError("SerializationException", "The request body must be a JSON object")
     _check_size(document)
     values = _to_python(operation.input_shape, document, "")
-    if problems := _problems(operation.input_shape, values, "", time.monotonic() + pattern_seconds):
+    if problems := _problems(operation.input_shape, values, "", time.thread_time() + pattern_seconds):
         raise validation_error(problems)
     return dict(values)
 
@@ -60,7 +61,7 @@ def read_request(operation: OperationModel, document: Any, pattern_seconds: floa
 def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]:
     """Return the problems with the value at a path of a request, or an empty list if the value is valid.
 
-    deadline: a time.monotonic() value; a pattern that has not matched by then counts as no match.
+    deadline: a time.thread_time() value; a pattern that has not matched by then counts as no match.
     """
     try:
         return _problems(shape, _to_python(shape, value, f"{path}."), path, deadline)
@@ -199,11 +200,13 @@ def _compile_pattern(text: str) -> "regex.Pattern[str]":
 def _matches_fully(pattern: "regex.Pattern[str]", value: str, deadline: float) -> bool:
     if (pattern, value) in _remembered_matches:  # matching releases the GIL, which takes longer than a short match
         return True
-    seconds_left = deadline - time.monotonic()
-    try:
-        is_match = seconds_left > 0 and pattern.fullmatch(value, timeout=seconds_left, concurrent=True) is not None
-    except TimeoutError:
-        return False
+    is_match = False
+    while (seconds_left := deadline - time.thread_time()) > 0:
+        try:
+            is_match = pattern.fullmatch(value, timeout=seconds_left, concurrent=True) is not None
+            break
+        except TimeoutError:  # regex counts the processor time of all threads, so this thread may have time left
+            continue
     if is_match and len(value) < MAX_REMEMBERED_LENGTH:
         if len(_remembered_matches) >= MAX_REMEMBERED_MATCHES:
             _remembered_matches.clear()

@@ -40,7 +40,7 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
 def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, optional: str = "") -> None:
     """Raise DefinitionError if arguments violate their request's shape, as far as can be known before an execution.
 
-    deadline: the time at which matching the service model's patterns must end, on the clock of time.monotonic().
+    deadline: the time at which matching the service model's patterns must end, on the clock of time.thread_time().
     optional: a member that the shape requires but the arguments may omit.
     """
     if is_expression(document):

@@ -13,7 +13,7 @@ from stagemaker.orchestration.pipelines.expressions import GET, SCALARS, Scope, 
 from stagemaker.orchestration.pipelines.property_path import PropertyPath, value_below
 from stagemaker.protocol.service_model import operation_model
 
-PATTERN_SECONDS = 2.0  # time limit for matching all patterns in a step's arguments
+PATTERN_SECONDS = 2.0  # processor time for matching all patterns in a step's arguments
 BRANCHES = {"IfSteps": True, "ElseSteps": False}
 SUMMARIES, LIST_JOBS = "TrainingJobSummaries", "ListTrainingJobsForHyperParameterTuningJob"
 Document = dict[str, Any]
@@ -70,7 +70,7 @@ class RequestStepType(StepType):
         return _response_members(f"Describe{self.kind}")
 
     def check(self, arguments: Document, scope: Scope) -> None:
-        deadline = time.monotonic() + PATTERN_SECONDS
+        deadline = time.thread_time() + PATTERN_SECONDS
         check_arguments(self.request_shape, arguments, scope, "Arguments", deadline, self.name_member)
 
     def check_property(self, arguments: Document, path: PropertyPath) -> None:
