@@ -38,8 +38,8 @@ class Values:
 class Case:
     """Files to import and the right answer.
 
-    `files` maps names to contents. `assays` is the name of the assay table among them, and `like` that of a data file;
-    the other files are spectra. `values` None: only one of the `questions` is right. `note`: a remark must contain it.
+    `files` maps names to contents. `assays` is the name of the assay table among them; the other files are spectra.
+    `values` None: only one of the `questions` is right. `note`: a remark must contain it.
     `header`: of the column of assays that the case is about.
     """
 
@@ -47,7 +47,6 @@ class Case:
     values: Values | None = None
     questions: tuple[str, ...] = (ANY,)
     assays: str = ""
-    like: str = ""
     options: dict[str, object] = field(default_factory=dict)
     note: str = ""
     header: str = ""
@@ -110,12 +109,11 @@ def run_case(case: Case, folder: Path) -> Outcome:
     for name, content in case.files.items():
         (folder / name).write_bytes(content)
     out = folder / "out.csv.gz"
-    spectra = [name for name in case.files if name not in (case.assays, case.like)]
+    spectra = [name for name in case.files if name != case.assays]
     options = ImportOptions(
         tuple(folder / name for name in spectra or [case.assays]),
         out,
         assays=folder / case.assays if case.assays else None,
-        like=folder / case.like if case.like else None,
         reading=Reading(**{name: value for name, value in case.options.items() if name in READING}),
         **{name: value for name, value in case.options.items() if name not in READING},
     )
