@@ -1,11 +1,9 @@
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from recore_support.browser import assert_usable, open_report
 from recore_support.monitored_traffic import monitor_sample
 
 from recore.dataset.sample_files import Plan, make_sample
@@ -68,15 +66,3 @@ def test_before_a_drill_hole_is_complete_the_report_says_that_nothing_is_tested(
 def test_names_of_drill_holes_are_escaped(spectra: Path, tmp_path: Path) -> None:
     write_page(drift_page(monitor_sample(spectra, name=HOSTILE)), tmp_path / "drift.html")
     assert "<img src=x" not in (tmp_path / "drift.html").read_text()
-
-
-@pytest.mark.machine
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("change", "name"), [(0.0, ""), (0.2, HOSTILE)], ids=["the same", "hostile drift"])
-def test_the_drift_report_works_in_a_browser(
-    chromium: Any, spectra: Path, tmp_path: Path, change: float, name: str, scheme: str
-) -> None:
-    page = tmp_path / "drift.html"
-    write_page(drift_page(monitor_sample(spectra, change, name)), page)
-    with open_report(chromium, page, scheme) as report:
-        assert_usable(report, page, "Drift at cores", {"evidence", "samples", "scores", "deviations"})
