@@ -57,7 +57,7 @@ class DataFile:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the file as it is on the disk."""
+        """The SHA-256 of the file as it is on the disk."""
         self.file.seek(0)
         return hashlib.file_digest(self.file, "sha256").hexdigest()
 

@@ -109,13 +109,7 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
             f"{HEADER},Cu_ppm,Cu (%)\na,D,0,1,2,3\n",
             "CuPPM in 'Cu_ppm' and 'Cu (%)'; choose, for example",
         ),
-        ("target", f"{HEADER},CuPPM,Cu_pct\na,D,0,1,2,3\n", "CuPPM in 'CuPPM' and 'Cu_pct'"),
         ("target", f"{HEADER},Cu_ppm,Cu_ppm.1\na,D,0,1,2,3\n", "CuPPM in 'Cu_ppm' and 'Cu_ppm.1'"),
-        (
-            "target",
-            f"{HEADER},FeS2 (%)\na,D,0,1,2\n",
-            "FePCT and SPPM in 'FeS2 (%)'; choose, for example",
-        ),
         ("target", "sample,hole,BHID,from,to\na,D,E,0,1\n", "SiteID can be 'hole' or 'BHID'"),
     ],
 )

@@ -79,16 +79,6 @@ def test_a_long_line_of_empty_cells_and_many_comments_take_no_time(tmp_path: Pat
     assert time.process_time() - start < 5  # one that is quadratic takes minutes
 
 
-def test_reflectance_of_the_near_infrared_is_asked_about_and_absorbance_is_not(tmp_path: Path) -> None:
-    x = np.arange(1000, 2501, 10.0)
-    water = 0.2 * np.exp(-(((x - 1415) / 30) ** 2)) + 0.3 * np.exp(-(((x - 1915) / 40) ** 2))
-    grid = "sample," + ",".join(f"{value:.0f} nm" for value in x)
-    for values, is_asked in ((0.3 + water, False), (10 ** -(0.3 + water), True)):
-        (tmp_path / "nir.csv").write_text("\n".join([grid, *(f"{n}," + ",".join(map(str, values)) for n in "abc")]))
-        result, _ = run_import(tmp_path, "nir.csv", table="")
-        assert [problem.question for problem in result.problems] == ["quantity"] * is_asked
-
-
 def test_values_that_are_mostly_negative_are_asked_about(tmp_path: Path) -> None:
     content = "".join(f"{a},{b}\n" for a, b in zip(X, Y - Y.mean(), strict=True))
     assert read_one(tmp_path, content).question == "quantity"

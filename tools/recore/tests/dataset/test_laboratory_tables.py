@@ -21,26 +21,6 @@ def read_table(folder: Path, text: str, **options: object) -> AssayTable:
     return read_assays(path, **options)
 
 
-def test_two_columns_that_can_name_samples_are_asked_about(tmp_path: Path) -> None:
-    text = "Lab Sample ID,Client Sample ID,hole,from,to\na,x,D,0,1\nb,y,D,1,2\n"
-    with pytest.raises(Question, match='such as --column "sample=Lab Sample ID"') as raised:
-        read_table(tmp_path, text)
-    assert raised.value.id == "sample"
-    assert read_table(tmp_path, text, columns={"sample": "Client Sample ID"}).samples == ["x", "y"]
-
-
-def test_a_row_of_units_below_the_header_counts(tmp_path: Path) -> None:
-    rows = "a,D,0,1,12,3.5,0.2\nb,D,1,2,13,3.6,<0.1\n"
-    methods = "Unit,,,,ME-ICP61 ppm,XRF26 %,Au-AA25 ppm"
-    for units in (",,m,m,ppm,%,g/t", "Units,,(m),(m),[ppm],(%),(g/t)", methods):
-        table = read_table(tmp_path, f"{HEADER},Cu,Al2O3,Au\n{units}\n{rows}")
-        assert table.samples == ["a", "b"]
-        assert (table.assays["CuPPM"], table.assays["AuPPM"]) == ([12, 13], [0.2, 0.05])
-        np.testing.assert_allclose(table.assays["AlPPM"], [18523.9, 19053.2], rtol=1e-5)
-    with pytest.raises(ValueError, match="ounces per ton"):
-        read_table(tmp_path, f"{HEADER},Cu,Al2O3,Au\n,,m,m,ppm,%,opt\n{rows}")
-
-
 def test_the_unit_of_columns_that_state_none_is_asked_once(tmp_path: Path) -> None:
     text = f"{HEADER},Cu,Al2O3,Zn_ppm,Rock\na,D,0,1,0.5,12,30,granite\n"
     with pytest.raises(Question, match="state no unit: Cu, Al2O3; state it with --content-unit pct") as raised:
@@ -87,14 +67,6 @@ def test_a_choice_beats_what_names_say(tmp_path: Path) -> None:
     assert (table.assays["CuPPM"], table.assays["AuPPM"]) == ([20000], [4])
     np.testing.assert_allclose(table.assays["FePCT"], 4.6550, rtol=1e-4)
     assert np.isnan(table.assays["SPPM"]).all()
-
-
-def test_a_packed_table_with_a_title_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "lab.csv.gz"
-    path.write_bytes(gzip.compress(f"Certificate 17\n{HEADER},Cu_ppm\n#2,D,0,1,12\n".encode()))
-    table = read_assays(path)
-    assert (table.samples, table.assays["CuPPM"]) == (["#2"], [12])
-    assert any("title" in remark for remark in table.remarks)
 
 
 def test_numbers_that_may_be_codes_are_noted(tmp_path: Path) -> None:
@@ -153,14 +125,15 @@ def test_a_data_file_in_the_schema_is_imported_as_it_is(tmp_path: Path, sample: 
 
 
 def test_an_option_that_answers_one_question_leaves_the_others(tmp_path: Path) -> None:
-    text = "Name,Code,SiteID,DepthFrom,DepthTo,Cu\na,x,D,0,1,1.5\nb,y,D,1,2,2.6\n"
-    with pytest.raises(Question) as asked:
+    text = "Lab Sample ID,Client Sample ID,hole,from,to,Cu\na,x,D,0,1,1.5\nb,y,D,1,2,2.6\n"
+    with pytest.raises(Question, match='such as --column "sample=Lab Sample ID"') as asked:
         read_table(tmp_path, text)
     assert asked.value.id == "sample"
+    columns = {"sample": "Client Sample ID"}
     with pytest.raises(Question, match="state no unit: Cu"):
-        read_table(tmp_path, text, columns={"sample": "Name"})
-    table = read_table(tmp_path, text, columns={"sample": "Name"}, content_unit="pct")
-    assert table.assays["CuPPM"] == [15_000, 26_000]
+        read_table(tmp_path, text, columns=columns)
+    table = read_table(tmp_path, text, columns=columns, content_unit="pct")
+    assert (table.samples, table.assays["CuPPM"]) == (["x", "y"], [15_000, 26_000])
 
 
 def test_an_element_that_is_no_target_is_not_offered(tmp_path: Path) -> None:

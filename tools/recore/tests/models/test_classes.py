@@ -1,20 +1,17 @@
+import functools
 import inspect
-from collections.abc import Callable
+import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from models.house_prices import MakeEnv
 from stagemaker_support.simulator_client import Client
 
 from recore.model import (
-    S3URL,
-    LocalEnv,
     Model,
     ModelDatasetGenerator,
     ModelPredictor,
     ModelTrainer,
-    SageMakerEnv,
     core,
 )
 from recore.model.classes import ModelClassError, load_model
@@ -29,40 +26,22 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("function", "parameters"),
-    [
-        (ModelTrainer, "env"),
-        (ModelTrainer.train, ""),
-        (ModelPredictor, "env"),
-        (ModelPredictor.setup, ""),
-        (ModelPredictor.teardown, ""),
-        (ModelPredictor.result, "data"),
-        (ModelPredictor.batch_result, "data"),
-        (ModelPredictor.invoke, "data"),
-        (ModelPredictor.batch_invoke, "data"),
-        (ModelPredictor.metadata, ""),
-        (ModelPredictor.record_invoke, "datum prediction"),
-        (ModelPredictor.record_invoke_id, "datum prediction"),
-        (ModelDatasetGenerator, "env"),
-        (ModelDatasetGenerator.generate, ""),
-        (ModelDatasetGenerator.upload_to_s3, "file_path"),
-        (SageMakerEnv, "ml_folder environ=None"),
-        (LocalEnv, "ml_folder cfg session=None"),
-        (LocalEnv.clean_model_folder, ""),
-        (LocalEnv.download_dataset, "dataset"),
-        (LocalEnv.download_model, "training_job"),
-        (S3URL, "s3folder"),
-        (S3URL.bucket, ""),
-        (S3URL.path, "suffix"),
-        (S3URL.url, "suffix=''"),
-    ],
-    ids=lambda value: getattr(value, "__qualname__", ""),
-)
-def test_parameters_and_defaults_are_those_of_ml2ps_reference(function: Callable[..., Any], parameters: str) -> None:
-    given = [item.replace(annotation=item.empty) for item in inspect.signature(function).parameters.values()]
-    assert [str(item) for item in given if item.name != "self"] == parameters.split()
-    assert function.__qualname__.partition(".")[0] in vars(core)
+REFERENCE = """
+    ModelTrainer(env) ModelTrainer.train() ModelDatasetGenerator(env) ModelDatasetGenerator.generate()
+    ModelDatasetGenerator.upload_to_s3(file_path) ModelPredictor(env) ModelPredictor.setup() ModelPredictor.teardown()
+    ModelPredictor.result(data) ModelPredictor.batch_result(data) ModelPredictor.invoke(data)
+    ModelPredictor.batch_invoke(data) ModelPredictor.metadata() ModelPredictor.record_invoke(datum, prediction)
+    ModelPredictor.record_invoke_id(datum, prediction) SageMakerEnv(ml_folder, environ=None)
+    LocalEnv(ml_folder, cfg, session=None) LocalEnv.clean_model_folder() LocalEnv.download_dataset(dataset)
+    LocalEnv.download_model(training_job) S3URL(s3folder) S3URL.bucket() S3URL.path(suffix) S3URL.url(suffix='')
+"""
+
+
+def test_parameters_and_defaults_are_those_of_ml2ps_reference() -> None:
+    for name, parameters in re.findall(r"([\w.]+)\((.*?)\)", REFERENCE):
+        function = functools.reduce(getattr, name.split("."), core)
+        given = [item.replace(annotation=item.empty) for item in inspect.signature(function).parameters.values()]
+        assert ", ".join(str(item) for item in given if item.name != "self") == parameters, name
     assert inspect.isclass(core.SageMakerEnvType)
 
 

@@ -143,20 +143,12 @@ def test_a_model_class_must_be_named(ml: Path, command: str) -> None:
 @pytest.mark.parametrize(
     ("command", "model", "variables", "reason"),
     [
+        ("train", "Nothing", {}, "'front_parts.Nothing' cannot be imported: the module 'front_parts' has no"),
+        ("serve", "no.Model", {}, "'front_parts.no.Model' cannot be imported: there is no module 'front_par"),
+        ("generate-dataset", "NOT_A_MODEL", {}, "'front_parts.NOT_A_MODEL' is not a model class: it must be a subcl"),
         *(
-            each
+            (command, "FailingModel", {"ML2P_S3_URL": "bucket/x"}, "the environment variable ML2P_S3_URL is invalid: ")
             for command in COMMANDS
-            for each in (
-                (command, "Nothing", {}, "'front_parts.Nothing' cannot be imported: the module 'front_parts' has no"),
-                (command, "no.Model", {}, "'front_parts.no.Model' cannot be imported: there is no module 'front_par"),
-                (command, "NOT_A_MODEL", {}, "'front_parts.NOT_A_MODEL' is not a model class: it must be a subclass"),
-                (
-                    command,
-                    "FailingModel",
-                    {"ML2P_S3_URL": "bucket/folder"},
-                    "the environment variable ML2P_S3_URL is invalid: 'bucket/folder' is not an S3 address",
-                ),
-            )
         ),
         ("train", "Empty", {}, "Empty: .TRAINER should be an instance of ModelTrainer"),
         ("serve", "Empty", {}, "Empty: .PREDICTOR should be an instance of ModelPredictor"),

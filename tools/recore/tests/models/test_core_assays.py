@@ -23,7 +23,6 @@ from models.house_prices import (
     generate_dataset,
     invoke,
     program_environment,
-    run_program,
     s3_variables,
     train,
     upload_code_archive,
@@ -290,43 +289,40 @@ def test_a_model_without_expected_errors_still_predicts(
     assert copper["value"] >= 0
 
 
-PREDICT_PROGRAM = """
+TRAIN_AND_PREDICT = """
 import json, sys
-import numpy as np
 from core_assays import CoreAssays
-from preprocess import preprocess
 from recore.model import SageMakerEnv
-from train import model_fn
 
-predictor = CoreAssays().predictor(SageMakerEnv(sys.argv[1], {}))
+env = SageMakerEnv(sys.argv[1], {})
+CoreAssays().trainer(env).train()
+predictor = CoreAssays().predictor(env)
 predictor.setup()
-results = predictor.batch_result(json.load(sys.stdin))
-inputs, _ = preprocess(sys.argv[1] + "/input/data/training/public.csv.gz")
-print(json.dumps([results, model_fn(sys.argv[1] + "/model").predict(inputs).tolist()]))
+print(json.dumps(predictor.batch_result(json.load(sys.stdin))))
 """
 
 
 def test_a_different_submission_can_be_used(core_data_file: bytes, tmp_path: Path) -> None:
     support.write_code(tmp_path / "code", {"train.py": support.OTHER_TRAIN, "preprocess.py": support.OTHER_PREPROCESS})
     env = make_training_folder(tmp_path / "ml", core_data_file, encode({"scale": 0.5}))
-    result = run_program(tmp_path / "code", tmp_path / "ml", "--model", "core_assays.CoreAssays", "train")
-    assert result.returncode == 0, result.stderr
-    errors = json.loads((env.model_folder() / "expected_error.json").read_text())
+    spectra = spectra_of(env.dataset_folder() / "public.csv.gz")
     result = subprocess.run(
-        [sys.executable, "-c", PREDICT_PROGRAM, str(tmp_path / "ml")],
+        [sys.executable, "-c", TRAIN_AND_PREDICT, str(tmp_path / "ml")],
         cwd=tmp_path / "code",
         env=program_environment(tmp_path / "code", {}),
-        input=json.dumps(spectra_of(env.dataset_folder() / "public.csv.gz")),
+        input=json.dumps(spectra),
         capture_output=True,
         text=True,
     )
     assert result.returncode == 0, result.stderr
-    results, expected = json.loads(result.stdout)
-    np.testing.assert_allclose(values_of(results), np.array(expected), rtol=1e-9)
-    assays = pd.read_csv(env.dataset_folder() / "public.csv.gz")["CuPPM"]
-    copper = np.array(expected)[:, TARGETS.index("CuPPM")]
-    assert errors["CuPPM"] == pytest.approx(math.sqrt(((assays - copper) ** 2).mean()), rel=1e-9)
-    assert results[0]["assays"]["CuPPM"]["expected_error"] == errors["CuPPM"]
+    results = json.loads(result.stdout)
+    assays = pd.read_csv(env.dataset_folder() / "public.csv.gz").reindex(columns=TARGETS)
+    sums = [sum(datum["absorbances"][:40:4]) for datum in spectra]
+    expected = np.outer(sums, 0.5 * assays.mean())
+    np.testing.assert_allclose(values_of(results), expected, rtol=1e-9)
+    copper = {name: result["assays"]["CuPPM"][name] for result in results[:1] for name in ("expected_error", "unit")}
+    rmse = math.sqrt(((assays["CuPPM"] - expected[:, TARGETS.index("CuPPM")]) ** 2).mean())
+    assert copper == {"expected_error": pytest.approx(rmse, rel=1e-9), "unit": "ppm"}
 
 
 # ---- In the simulator ------------------------------------------------------------------------------------

@@ -1,11 +1,9 @@
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from recore_support.browser import assert_usable, open_report
 from recore_support.monitored_traffic import monitor_sample
 
 from recore.dataset.sample_files import Plan, make_sample
@@ -39,14 +37,15 @@ def test_without_drift_the_findings_say_so(spectra: Path, tmp_path: Path) -> Non
     np.testing.assert_allclose(deviations["mean"], found.traffic.deviations.astype(float).mean(axis=0))
 
 
-def test_a_drift_is_dated_and_its_bands_are_listed(spectra: Path, tmp_path: Path) -> None:
-    found = monitor_sample(spectra, change=0.2)
+def test_a_drift_is_dated_its_bands_are_listed_and_names_are_escaped(spectra: Path, tmp_path: Path) -> None:
+    found = monitor_sample(spectra, 0.2, HOSTILE)
     page = drift_page(found)
     assert page.findings[0].level == "bad"
     assert page.findings[0].text.startswith("drift since about 2026-03-")
     half = len(found.traffic.samples) / 2
     assert abs(found.changed[0] - half) < 30
     write_page(page, tmp_path / "drift.html")
+    assert "<img src=x" not in (tmp_path / "drift.html").read_text()
     bands = pd.read_csv(tmp_path / "drift/bands.csv")
     deviations = pd.read_csv(tmp_path / "drift/deviations.csv").set_index("wavenumber")["mean"]
     largest = deviations.abs().idxmax()
@@ -63,20 +62,3 @@ def test_before_a_drill_hole_is_complete_the_report_says_that_nothing_is_tested(
     page = drift_page(found)
     assert [finding.level for finding in page.findings if finding.name == "drift"] == ["note"]
     write_page(page, tmp_path / "drift.html")
-
-
-def test_names_of_drill_holes_are_escaped(spectra: Path, tmp_path: Path) -> None:
-    write_page(drift_page(monitor_sample(spectra, name=HOSTILE)), tmp_path / "drift.html")
-    assert "<img src=x" not in (tmp_path / "drift.html").read_text()
-
-
-@pytest.mark.machine
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("change", "name"), [(0.0, ""), (0.2, HOSTILE)], ids=["the same", "hostile drift"])
-def test_the_drift_report_works_in_a_browser(
-    chromium: Any, spectra: Path, tmp_path: Path, change: float, name: str, scheme: str
-) -> None:
-    page = tmp_path / "drift.html"
-    write_page(drift_page(monitor_sample(spectra, change, name)), page)
-    with open_report(chromium, page, scheme) as report:
-        assert_usable(report, page, "Drift at cores", {"evidence", "samples", "scores", "deviations"})

@@ -1,5 +1,4 @@
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from recore_support.browser import assert_usable, open_report
 from recore_support.command import recore, recore_process
 from scipy import stats
 from sklearn.decomposition import PCA
@@ -314,6 +312,13 @@ def test_a_few_rows_are_enough(explore_changed: Callable[..., Page], rows: int) 
     assert rows < 2 or "same spectrum" in finding_text(page, "duplicates across files", "bad")
 
 
+def test_targets_without_assays_are_folded(explore_changed: Callable[..., Page]) -> None:
+    page = explore_changed(lambda data: data.drop(columns=["CuPPM", "AuPPM"]))
+    section = next(section for section in page.sections if section.name == "assays")
+    assert section.folded == {"2 targets without assays": "AuPPM, CuPPM"}
+    assert [len(item.numbers) for item in section.items] == [47, 47, 49]
+
+
 def test_repeats_are_found_despite_noise(explore_changed: Callable[..., Page]) -> None:
     def repeat_rows(data: pd.DataFrame) -> pd.DataFrame:
         random = np.random.default_rng(0)
@@ -357,30 +362,6 @@ def test_the_explore_command_writes_a_report(tmp_path: Path, public: pd.DataFram
     result = recore("explore", data, "--out", out, "--json")
     assert {finding["name"] for finding in json.loads(result.stdout)} >= {"outliers", "no duplicates"}
     assert recore("explore", data, "--out", "x.txt").returncode == 2
-
-
-# ---- in a browser -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.machine
-@pytest.mark.parametrize("data", ["sample", "yamsys", "hostile"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_report_works_in_a_browser(
-    chromium: Any, tmp_path: Path, sample: Path, public: pd.DataFrame, data: str, scheme: str
-) -> None:
-    if data == "yamsys" and "RECORE_YAMSYS" not in os.environ:
-        pytest.skip("RECORE_YAMSYS is not set; it must name a folder with the YAMSYS soils")
-    folder = Path(os.environ.get("RECORE_YAMSYS", "")) if data == "yamsys" else tmp_path
-    if data == "sample":
-        files = sample / "public/public.csv.gz", sample / "private/private.csv.gz"
-    elif data == "yamsys":
-        files = folder / "public.csv.gz", folder / "private.csv.gz"
-    else:
-        names = public["SiteID"].map(lambda name: f"{name}{HOSTILE}")
-        files = write_csv(tmp_path / "h.csv.gz", public.assign(SiteID=names)), None
-    write_page(explore_file(*files), tmp_path / "r.html")
-    with open_report(chromium, tmp_path / "r.html", scheme) as report:
-        assert_usable(report, tmp_path / "r.html", "Explore", ("spectra", "spectra-by-hole", "scores"))
 
 
 @pytest.mark.timing

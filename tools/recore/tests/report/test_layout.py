@@ -1,4 +1,3 @@
-import json
 import shutil
 import subprocess
 import sys
@@ -8,12 +7,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from recore_support.browser import OpenReport, assert_sound, open_report
-from recore_support.example_runs import change_record, make_runs
+from recore_support.browser import OpenReport, assert_sound, assert_usable, open_report
+from recore_support.example_runs import HOSTILE, change_record, make_hostile, make_runs
+from recore_support.monitored_traffic import monitor_sample
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
 from support.once import make_once
 
+from recore.dataset.sample_files import Plan, make_sample
+from recore.report import drift_page
 from recore.report.explore.file_report import explore_file
 from recore.report.page.page_files import write_page
 from recore.report.run.run_report import write_report
@@ -28,17 +30,22 @@ def make_explore_report(folder: Path, sample: Path) -> None:
     write_page(explore_file(sample / "public/public.csv.gz", sample / "private/private.csv.gz"), folder / "report.html")
 
 
-def make_long_names_report(folder: Path, sample: Path) -> None:
-    """Write a report with long hole names and few targets, one with values of zero."""
+def read_with_long_names(sample: Path) -> pd.DataFrame:
     data = pd.read_csv(sample / "public/public.csv.gz", index_col=0)
-    data["SiteID"] = "A drill hole with quite a long name, number " + data["SiteID"].astype(str)
+    return data.assign(SiteID=data["SiteID"].astype(str) + HOSTILE)
+
+
+def make_long_names_report(folder: Path, sample: Path) -> None:
+    """Write a report with long hole names, which are markup, and few targets, one with values of zero."""
+    data = read_with_long_names(sample)
     data = data.drop(columns=[name for name in data if name.endswith("PPM") and name not in ("CuPPM", "AuPPM")])
     data.loc[data.index[:5], "CuPPM"] = 0
     write_page(explore_file(write_csv(folder / "long.csv.gz", data)), folder / "report.html")
 
 
 def make_validate_report(folder: Path, sample: Path) -> None:
-    files = ["--public", str(sample / "public/public.csv.gz"), "--out", str(folder / "report.html")]
+    public = write_csv(folder / "long.csv.gz", read_with_long_names(sample))
+    files = ["--public", str(public), "--out", str(folder / "report.html")]
     command = [sys.executable, "-m", "recore", "validate", *files, "--repeats", "1", "--minutes", "0.5"]
     subprocess.run(command, cwd=ROOT, env=environment(), check=True, timeout=600)
 
@@ -60,8 +67,23 @@ def make_run_report(folder: Path, sample: Path) -> None:
 
     change_record(folder / "runs/before", make_earlier)
     write_report(change_record(folder / "runs/mine", lower_r2))
-    shutil.copy(folder / "runs/mine/report.html", folder / "report.html")
-    shutil.copytree(folder / "runs/mine/report", folder / "report")
+    move_report(folder / "runs/mine", folder)
+
+
+def make_hostile_run_report(folder: Path, sample: Path) -> None:
+    make_runs(folder / "made", sample)
+    write_report(make_hostile(folder / "made/runs/good", sample))
+    move_report(folder / "made/runs/good", folder)
+
+
+def move_report(run: Path, folder: Path) -> None:
+    (run / "report.html").rename(folder / "report.html")
+    (run / "report").rename(folder / "report")
+
+
+def make_drift_report(folder: Path, sample: Path) -> None:
+    make_sample(folder, Plan(rows=400, holes=40, channels=120, seed=5))
+    write_page(drift_page(monitor_sample(folder, 0.2, HOSTILE)), folder / "report.html")
 
 
 REPORTS: dict[str, Callable[[Path, Path], None]] = {
@@ -69,6 +91,15 @@ REPORTS: dict[str, Callable[[Path, Path], None]] = {
     "long names": make_long_names_report,
     "validate": make_validate_report,
     "run": make_run_report,
+    "hostile run": make_hostile_run_report,
+    "drift": make_drift_report,
+}
+# The title of each report, and its figures with a legend.
+LEGENDS = {
+    "Explore": {"spectra", "spectra-by-hole", "scores"},
+    "Validate": {"comparison-scores", "r2", "contributions", "sensitivity"},
+    "Run ": {"r2", "costs", "history", "change", "predicted-measured"},
+    "Drift at cores": {"evidence", "samples", "scores", "deviations"},
 }
 
 
@@ -76,6 +107,14 @@ REPORTS: dict[str, Callable[[Path, Path], None]] = {
 def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     make = REPORTS[request.param]
     return make_once(tmp_path_factory, f"layout {request.param}", lambda folder: make(folder, sample)) / "report.html"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_report_works_with_mouse_and_keyboard_and_in_print(chromium: Any, page: Path, scheme: str) -> None:
+    with open_report(chromium, page, scheme) as report:
+        title = next(title for title in LEGENDS if report.tab.title().startswith(title))
+        assert_usable(report, page, title, LEGENDS[title] & set(report.figures()))
+        assert report.tab.locator("svg a").count() == 0
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -140,48 +179,3 @@ def test_a_printed_report_is_small_and_shows_the_chosen_target(chromium: Any, pa
         assert choices_on_paper(report) <= {3}
         assert not report.tab.query_selector("[data-chooses]") or choices_on_paper(report) == {3}
         assert report.problems == []
-
-
-def test_targets_without_assays_take_one_line(
-    tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path
-) -> None:
-    """Targets without assays appear only in the CSV file and in a collapsed line, not in figures or tables."""
-    folder = make_once(tmp_path_factory, "layout long names", lambda folder: make_long_names_report(folder, sample))
-    numbers = pd.read_csv(folder / "report/assays.csv")
-    empty = numbers["assay"][numbers["measured"] == 0].tolist()
-    assert len(numbers) == 49
-    assert len(empty) > 30
-    with open_report(chromium, folder / "report.html") as report:
-        rows = report.tab.locator("#assays tbody tr td:first-child").all_text_contents()
-        assert rows == numbers["assay"][numbers["measured"] > 0].tolist()
-        assert not set(empty) & set(report.tab.locator("#assay-states text").all_text_contents())
-        details = report.tab.locator("section#assays details, section details", has_text=", ".join(empty))
-        assert details.locator("summary").text_content() == f"{len(empty)} targets without assays"
-        assert "values outside" in report.tab.text_content("#assay-values-summary") or "value outside" in (
-            report.tab.text_content("#assay-values-summary")
-        )
-
-
-def test_values_outside_the_axis_are_marked_and_counted(
-    tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path
-) -> None:
-    """A triangle at the edge stands for an R2 of -7.25, the caption counts it, and hovering shows the number."""
-    folder = make_once(tmp_path_factory, "layout run", lambda folder: make_run_report(folder, sample))
-    numbers = pd.read_csv(folder / "report/r2.csv").dropna(subset="R2 private").set_index("target")
-    assert numbers["R2 private"]["CuPPM"] == -7.25
-    contents = json.loads((folder / "report/contents.json").read_text())
-    count = (numbers[["R2 public", "R2 private"]] < -1).sum().sum()
-    assert f"{count} values outside the axis" in contents["files"]["r2.csv"]["summary"]
-    with open_report(chromium, folder / "report.html") as report:
-        points = report.tab.evaluate("""() => {
-            const trace = document.querySelector("#r2 .plot").data.find((one) => one.name === "private");
-            return trace.text.map((text, i) => [text, trace.marker.symbol[i]]);
-        }""")
-        assert ["CuPPM: -7.2500", "triangle-left"] in points
-        outside = [text.split(":")[0] for text, symbol in points if symbol == "triangle-left"]
-        assert sorted(outside) == sorted(numbers.index[numbers["R2 private"] < -1])
-        names = report.tab.locator("#r2 .ytick text").all_text_contents()
-        assert "CuPPM" in names
-        assert "AuPPM" not in names
-        summary = report.tab.locator("details summary", has_text="without a score")
-        assert summary.text_content() == "1 target without a score"

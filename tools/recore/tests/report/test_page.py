@@ -214,16 +214,6 @@ def test_without_javascript_no_figure_is_empty_without_a_word(tmp_path: Path, ch
 
 
 @pytest.mark.machine
-def test_an_empty_figure_is_detected(chromium: Any, tmp_path: Path) -> None:
-    example = make_page()
-    empty = Figure("empty", "Empty", "Nothing.", new_figure(200), pd.DataFrame({"x": [1]}))
-    write_page(Page("t", "", {}, [], [Section("s", "s", "", [*example.items[:2], empty])]), tmp_path / "r.html")
-    with open_report(chromium, tmp_path / "r.html") as report:
-        assert report.empty_figures() == ["empty"]
-        assert report.hover("empty") == ""
-
-
-@pytest.mark.machine
 def test_the_content_security_policy_blocks_outside_requests(chromium: Any, tmp_path: Path) -> None:
     write_page(make_page(), tmp_path / "r.html")
     as_function: Callable[[str], str] = "code => {{ {} }}".format

@@ -279,6 +279,21 @@ def test_a_run_is_compared_with_the_best_earlier_run_on_the_same_data(run_copy: 
     write_report(run_copy)
 
 
+def test_targets_with_a_useless_score_are_marked_and_those_without_one_folded(run_copy: Path) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["scores"]["private"]["r2"]["CuPPM"] = -7.25
+        record["scores"]["public"]["r2"]["AuPPM"] = record["scores"]["private"]["r2"]["AuPPM"] = None
+
+    page = report_run(change_record(run_copy, change))
+    figure = next(item for item in page.items if item.name == "r2")
+    points = next(trace for trace in figure.plot.data if trace.name == "private")
+    assert dict(zip(points.text, points.marker.symbol, strict=True))["CuPPM: -7.2500"] == "triangle-left"
+    assert f"{(figure.numbers.iloc[:, 1:] < -1).sum().sum()} value" in figure.summary
+    assert "AuPPM" not in figure.numbers["target"].tolist()
+    folded = next(section.folded for section in page.sections if section.name == "scores")
+    assert folded == {"1 target without a score": "AuPPM"}
+
+
 def test_text_is_never_markup(run_copy: Path, sample: Path) -> None:
     write_report(make_hostile(run_copy, sample))
     text = (run_copy / "report.html").read_text()

@@ -1,4 +1,3 @@
-import os
 import re
 import time
 from pathlib import Path
@@ -6,36 +5,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from recore_support.browser import assert_usable, open_report
-from recore_support.validations import HOSTILE
+from recore_support.browser import open_report
 from support.checkout import ROOT
-from support.data_files import write_csv
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.report.page.page_files import write_page
 from recore.report.validate.submission_report import validate_submission
 from recore.validation import ValidationSettings
-
-
-@pytest.mark.machine
-@pytest.mark.parametrize("data", ["sample", "yamsys", "hostile"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_report_works_in_a_browser(
-    chromium: Any, tmp_path: Path, small_file: Path, linear_submission: Path, data: str, scheme: str
-) -> None:
-    if data == "yamsys" and "RECORE_YAMSYS" not in os.environ:
-        pytest.skip("RECORE_YAMSYS is not set; it must name a folder with the YAMSYS soils")
-    path = Path(os.environ["RECORE_YAMSYS"], "public.csv.gz") if data == "yamsys" else small_file
-    if data == "hostile":
-        frame = pd.read_csv(small_file, index_col=0)
-        path = write_csv(tmp_path / "h.csv.gz", frame.assign(SiteID=frame["SiteID"].astype(str) + HOSTILE))
-    page = validate_submission(linear_submission if data == "hostile" else ROOT, path, ValidationSettings(minutes=10))
-    write_page(page, tmp_path / "r.html")
-    with open_report(chromium, tmp_path / "r.html", scheme) as report:
-        assert_usable(
-            report, tmp_path / "r.html", "Validate", ("comparison-scores", "r2", "contributions", "sensitivity")
-        )
-        assert len(report.tab.pdf(format="A4")) < 5_000_000
 
 
 @pytest.mark.machine

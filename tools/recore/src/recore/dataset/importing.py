@@ -118,6 +118,11 @@ class Row:
     index: str
     spectra: list[Spectrum]
 
+    @property
+    def mean(self) -> Numbers:
+        """The mean absorbance (channels,)."""
+        return np.asarray(np.mean([spectrum.absorbance for spectrum in self.spectra], axis=0))
+
 
 def import_files(
     options: ImportOptions, advance: Callable[[str, int, int], None] = lambda stage, done, total: None
@@ -318,10 +323,9 @@ def _in_order_of_table(rows: list[Row], table: AssayTable, unlisted: Iterable[st
     return sorted(renamed, key=lambda row: table.places[row.sample])
 
 
-def as_written(spectra: list[Spectrum]) -> Numbers:
-    """The mean absorbance (channels,) as a data file holds it."""
-    # adding 0.0 turns -0.0 into 0.0
-    return np.asarray(np.round(np.mean([spectrum.absorbance for spectrum in spectra], axis=0), DECIMALS) + 0.0)
+def as_written(absorbance: Numbers) -> Numbers:
+    """Absorbance as a data file holds it."""
+    return np.asarray(np.round(absorbance, DECIMALS) + 0.0)  # which turns -0.0 into 0.0
 
 
 def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, advance: Callable[[int], None]) -> None:
@@ -337,7 +341,7 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, ad
     with write_data_file(path) as append:
         for start in range(0, len(rows), CHUNK):
             part = slice(start, start + CHUNK)
-            means = np.array([as_written(row.spectra) for row in rows[part]])
+            means = as_written(np.array([row.mean for row in rows[part]]))
             columns = {"": index} | identity
             columns = {name: values[part] for name, values in columns.items()}
             columns |= dict(zip(grid.names, means.T, strict=True))

@@ -59,14 +59,8 @@ def read_spectra(path: Path, grid: Grid, most: int) -> FileSpectra:
     if question:
         return FileSpectra([], [*problems, Problem(str(path), question, "quantity")], remarks, is_complete)
     spectra, more, on_grid = put_on_grid(spectra, grid, interpolate=True)
-    spectra = [replace(item, absorbance=_as_written([item])) for item in spectra]
+    spectra = [item if item.in_schema else replace(item, absorbance=as_written(item.absorbance)) for item in spectra]
     return FileSpectra(spectra, problems + more, remarks + on_grid, is_complete)
-
-
-def _as_written(spectra: list[Spectrum]) -> Numbers:
-    """The absorbance of a row (channels,), as the import writes it; that of a data file in the schema as it is."""
-    is_in_schema = len(spectra) == 1 and spectra[0].in_schema
-    return spectra[0].absorbance if is_in_schema else as_written(spectra)
 
 
 @dataclass(frozen=True)
@@ -144,5 +138,11 @@ def _columns(rows: Sequence[Row], channels: Sequence[str], unread: Mapping[str, 
     ids = [row.spectra[0].ids if row.spectra else unread.get(row.sample, {}) for row in rows]
     columns: Columns = {"": np.array([row.index for row in rows], dtype=object)}
     columns |= {name: np.array([each.get(name, "") for each in ids], dtype=object) for name in IDS}
-    spectra = [_as_written(row.spectra) if row.spectra else np.full(len(channels), np.nan) for row in rows]
-    return columns | dict(zip(channels, np.array(spectra).T, strict=True))
+    absorbance = np.array([_absorbance(row) if row.spectra else np.full(len(channels), np.nan) for row in rows])
+    return columns | dict(zip(channels, absorbance.T, strict=True))
+
+
+def _absorbance(row: Row) -> Numbers:
+    """The absorbance of a row (channels,), as the import writes it; that of a data file in the schema as it is."""
+    is_in_schema = len(row.spectra) == 1 and row.spectra[0].in_schema
+    return row.mean if is_in_schema else as_written(row.mean)

@@ -14,7 +14,7 @@ Part = TypeVar("Part")
 
 
 class ModelTrainer:
-    """Trains a model. env: where to read the data and write the model."""
+    """Trains a model. env: says where the data are, and where the model belongs."""
 
     def __init__(self, env: SageMakerEnv):
         self.env = env
@@ -25,7 +25,7 @@ class ModelTrainer:
 
 
 class ModelDatasetGenerator(S3Access):
-    """Makes a dataset. env: which dataset, and where on S3 it belongs."""
+    """Makes a dataset. env: says which dataset, and where on S3 it belongs."""
 
     def generate(self) -> None:
         """Read data from their source, make the dataset and write it to S3."""

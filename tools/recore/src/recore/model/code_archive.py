@@ -39,7 +39,7 @@ def write_code_archive(archive: str | Path, folder: str | Path, packages: Iterab
 
 
 def pack(contents: Mapping[str, bytes]) -> bytes:
-    """Return such an archive of the contents of files by their names."""
+    """Return a tar.gz with these files, whose contents are given by their names. Equal files give equal bytes."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, content in sorted(contents.items()):

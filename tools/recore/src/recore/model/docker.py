@@ -89,8 +89,7 @@ def train(options: ContainerOptions) -> None:
     """Train the model."""
     with options.started("train", "creating the training job") as (env, model):
         click.echo(f"Starting training job {env.training_job_name}.")
-        trainer = model.trainer(env)
-        trainer.train()
+        model.trainer(env).train()
     click.echo("Done.")
 
 
@@ -113,6 +112,5 @@ def generate_dataset(options: ContainerOptions) -> None:
     """Generates a dataset for training the model."""
     with options.started("generate-dataset", "generating the dataset") as (env, model):
         click.echo(f"Starting generation of dataset {env.dataset_name}.")
-        dataset_generator = model.dataset_generator(env)
-        dataset_generator.generate()
+        model.dataset_generator(env).generate()
     click.echo("Done.")

@@ -24,7 +24,7 @@ class RecordStore(Protocol):
 
 
 class ModelPredictor(S3Access):
-    """Makes predictions. env: where to read the model, and whether to keep records."""
+    """Makes predictions. env: says where the model is, and whether records are kept."""
 
     def __init__(self, env: SageMakerEnv):
         super().__init__(env)

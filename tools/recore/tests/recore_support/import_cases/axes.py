@@ -14,20 +14,17 @@ from recore_support.import_cases.building import (
     NIR_OPUS,
     OMNIC,
     OPUS,
-    US,
     US_TAB,
     VISNIR_NM,
     WINDOWS,
     Axis,
-    TextFormat,
-    absorbance,
     axis,
     listed,
     table,
     transposed,
     two_columns,
 )
-from recore_support.import_cases.case import ANY, NO_ID, Case, Values, asks, or_asks
+from recore_support.import_cases.case import ANY, NO_ID, Case, asks, or_asks
 
 # "Wavelength (cm-1)": some software calls every axis a wavelength; "Spectrum" has "um" in it; MicroLab is a software
 WAVENUMBER_WORDS = listed("""
@@ -144,35 +141,9 @@ SATELLITE = Axis(np.array([1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12]), decimals=0)
 NUMBERS = "5001|5002|5003|5004|5005|5006|5007|5008"
 
 
-def like(case: Case, grid: Axis) -> Case:
-    columns = {"": "1", "SiteID": "1", "DepthFrom": "0", "DepthTo": "1"}
-    files = {**case.files, "like.csv": table(grid, US, columns, "1").files["spectra.csv"]}
-    return Case(files, case.values, (), like="like.csv")
-
-
-def two_axes(names: tuple[str, str], form: TextFormat = US, is_counted: bool = False) -> Case:
-    columns = [MIR.positions if "umber" in name else 1e7 / MIR.positions for name in names]
-    rows = [[*[""] * is_counted, *names, "Absorbance"]]
-    for number, (*positions, y) in enumerate(zip(*columns, absorbance(MIR.wavenumbers)[0], strict=True)):
-        rows.append([*[str(number)] * is_counted, *(form.number(x, 3) for x in positions), form.number(y, 5)])
-    return Case({"R1.csv": form.content(rows)})
-
-
 def line_of_wavelengths() -> Case:
     wavelengths = ",".join(["Wavelength (nm)", *(f"{1e7 / x:.1f}" for x in MIR.positions)])
     return table(columns={"Wavenumber (cm-1)": "R1|R2|R3"}).edited("\nR1", f"\n{wavelengths}\nR1")
-
-
-def with_zeros() -> Case:
-    """A table in which some channels are exactly zero, as software writes for channels without a measurement."""
-    case = table()
-    header, *rows = (line.split(",") for line in case.files["spectra.csv"].decode().splitlines())
-    places = [number for number, name in enumerate(header) if number and abs(float(name) - 2350) < 400]
-    spectra = case.right.absorbance.copy()
-    spectra[:, [place - 1 for place in places]] = 0
-    rows = [["0" if place in places else cell for place, cell in enumerate(row)] for row in rows]
-    values = Values(case.right.index, case.right.wavenumbers, spectra)
-    return Case({"spectra.csv": US.content([header, *rows])}, values, ()).notes("exactly 0")
 
 
 AXES = [
@@ -203,7 +174,6 @@ AXES = [
         table(channel="wl{}"),
         table(NIR_NM, columns={"AcquisitionDate": "2024-03-01|2024-03-01|2024-03-01", "SampleName": "R1|R2|R3"}),
         table(VISNIR_NM, columns={"PointID": "101|102|205"}, index="101|102|205", channel="spc.{}"),
-        like(table(MIR_NM, GERMAN), Axis(MIR_NM.positions[::-1], decimals=0)),
     ),
     *or_asks("unit", two_columns("Wavelength", "A"), two_columns(None, axis=axis(4000, 9985, 192.87, decimals=2))),
     two_columns("Wellenzahl", axis=axis(2500, 1000, -50)),
@@ -218,8 +188,6 @@ AXES = [
     table(VISNIR_NM).with_options(unit="nm"),
     table(axis(2500, 1000, -50)).with_options(unit="cm-1"),
     *or_asks(ANY, table(VISNIR_NM, US_TAB, {"Wavelength": "R1|R2|R3"}).with_options(unit="nm")),
-    like(table(MIR.reversed, GERMAN), MIR),
-    *asks(NO_ID, like(table(axis(4000, 600, -800)), axis(3900, 700, -100)).with_options(interpolate=True)),
     # comments and titles
     two_columns(None, axis=MIR_NM, before="# wavelength (nm), absorbance\n"),
     two_columns(None, axis=MIR_UM, before="# rock 7\n# x: microns\n# y: log 1/R\n"),
@@ -282,11 +250,8 @@ AXES = [
     *asks(
         "channels",
         table(axis(1, 60, 1, decimals=0)),
-        table(axis(0, 39, 1, decimals=0)),
-        table(axis(851, 1, -1, decimals=0)),
         *(table(axis(1, 40, 1, decimals=0), channel=word + "{}") for word in ("r", "V", "X", "c", "PC")),
         two_columns("n", "A", axis(1, 400, 1, decimals=0)),
-        two_columns(None, axis=axis(1, 300, 1), form=GERMAN),
         table(SATELLITE, channel=lambda number: f"B{int(number):02}").with_options(unit="cm-1"),
     ),
     *asks(ANY, table(axis(2, 41, 1, decimals=0), channel="V{}")),
@@ -294,32 +259,21 @@ AXES = [
     *asks(
         "peaks",
         two_columns(axis=PEAKS),
-        two_columns(axis=Axis(PEAKS.positions[:4])),
-        two_columns(None, axis=Axis(np.array([4000, *PEAKS.positions, 349]))),
         table(PEAKS),
     ),
     two_columns(axis=PEAKS).with_options(unit="cm-1").notes("differ by factors, as in a list of peaks"),
     two_columns(axis=NIR_AND_MIR),
-    # axes that no spectrum has
-    *asks(NO_ID, two_columns("freq", "data", axis(2000, -200, -50)), two_columns("cm-1", "A", axis(-200, 2000, 50))),
     *asks(
         "layout",
-        two_axes(("Wavenumber (cm-1)", "Wavelength (nm)")),
-        two_axes(("Wavelength (nm)", "Wavenumber (cm-1)"), GERMAN),
-        two_axes(("Wavenumber", "wl_nm"), is_counted=True),
         line_of_wavelengths(),
         # spectra in columns
         transposed(NUMBERS, "X [1/cm]"),
-        transposed("B12|B13|B14"),
         transposed("P1|P2|P3", "Wellenzahl", OPUS, GERMAN),
         transposed("101|102|103", "cm-1", MIR, GERMAN_TAB),
         transposed(NUMBERS, "wavelength_nm", MIR_NM),
         transposed("a.asd|b.asd", "Wavelength", MIR_NM, US_TAB),
-        transposed("1|2|3|4|5|6|7|8", "wavenumber"),
-        transposed("5008|5007|5006|5005|5004"),
         transposed(NUMBERS, "wn", MIR.reversed),
         transposed("4100|4101|4102|4103|4104|4105|4106|4107", "cm-1", NIR),
-        transposed("S101|S102|S103|S104|S105|S106|S107|S108"),
         transposed("S1|S2|S3|S4|S5|S6|S7|S8", ""),
         transposed("|".join(f"S{4 * number**2}" for number in range(2, 12)), "").with_options(unit="cm-1"),
     ),
@@ -347,7 +301,6 @@ QUANTITIES = [
     table(quantity="percent").with_options(convert="percent"),
     table(offset=0.8),
     two_columns(offset=-0.21),
-    with_zeros(),
     two_columns(None, before="# cm-1, absorbance\n"),
     two_columns("cm-1", before="# calculated from reflectance (%)\n"),
     table(MIR_UM, before="# Wavelength (um), log(1/R)\n"),

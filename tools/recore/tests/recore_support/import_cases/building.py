@@ -198,12 +198,9 @@ def table(
 
 
 def transposed(names: str, corner: str = "Wavenumber (cm-1)", axis: Axis = MIR, form: TextFormat = US) -> Case:
-    index = names.split("|")
-    written, spectra = _rounded(axis, len(index), "absorbance", 5, 0)
-    rows = [[corner, *index]]
-    for position, values in zip(axis.positions, written.T, strict=True):
-        rows.append([form.number(position, axis.decimals), *(form.number(value, 5) for value in values)])
-    return _case("spectra.csv", form.content(rows), axis, spectra, index)
+    """A table with one spectrum a column, which has no right values."""
+    lines = table(axis, form, {corner: names}).files["spectra.csv"].decode().splitlines()
+    return Case({"spectra.csv": form.content(zip(*(line.split(form.separator) for line in lines), strict=True))})
 
 
 # standard atomic weights (IUPAC, abridged)

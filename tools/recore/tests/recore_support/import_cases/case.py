@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from math import isclose
 from pathlib import Path
@@ -38,8 +37,8 @@ class Values:
 class Case:
     """Files to import and the right answer.
 
-    `files` maps names to contents. `assays` is the name of the assay table among them, and `like` that of a data file;
-    the other files are spectra. `values` None: only one of the `questions` is right. `note`: a remark must contain it.
+    `files` maps names to contents. `assays` is the name of the assay table among them; the other files are spectra.
+    `values` None: only one of the `questions` is right. `note`: a remark must contain it.
     `header`: of the column of assays that the case is about.
     """
 
@@ -47,14 +46,9 @@ class Case:
     values: Values | None = None
     questions: tuple[str, ...] = (ANY,)
     assays: str = ""
-    like: str = ""
     options: dict[str, object] = field(default_factory=dict)
     note: str = ""
     header: str = ""
-
-    @property
-    def is_plain(self) -> bool:
-        return not self.questions
 
     @property
     def right(self) -> Values:
@@ -74,7 +68,7 @@ class Case:
         return replace(self, files={**self.files, name: content.replace(old.encode(), new.encode(), count)})
 
     def __str__(self) -> str:
-        kind = "plain" if self.is_plain else f"{'/'.join(self.questions)}{' or values' if self.values else ''}"
+        kind = f"{'/'.join(self.questions)}{' or values' if self.values else ''}" if self.questions else "plain"
         name = self.assays or next(iter(self.files))
         return f"({kind}) {self.options or ''} {', '.join(self.files)}: {self.files[name][:160]!r}"
 
@@ -89,67 +83,50 @@ def or_asks(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
     return [replace(case, questions=(questions,) if isinstance(questions, str) else questions) for case in cases]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a case.
+def failure_of(case: Case, folder: Path) -> str:
+    """What is wrong with the import of a case, or "".
 
-    `verdict` is "right"; "asked": refused although the files are plain, or for another reason than the right one, or
-    a column of assays is ignored with a note; "wrong": other numbers, something written where a question is right,
-    no note, or an unexpected exception.
+    Other numbers, something written where a question is right, a question or an ignored column where the files are
+    plain, another question than the right one, no note, or an unexpected exception.
     """
-
-    case: Case
-    verdict: str
-    reason: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.verdict}: {self.reason} {self.case}"
-
-
-def run_case(case: Case, folder: Path) -> Outcome:
     for name, content in case.files.items():
         (folder / name).write_bytes(content)
     out = folder / "out.csv.gz"
-    spectra = [name for name in case.files if name not in (case.assays, case.like)]
+    spectra = [name for name in case.files if name != case.assays]
     options = ImportOptions(
         tuple(folder / name for name in spectra or [case.assays]),
         out,
         assays=folder / case.assays if case.assays else None,
-        like=folder / case.like if case.like else None,
         reading=Reading(**{name: value for name, value in case.options.items() if name in READING}),
         **{name: value for name, value in case.options.items() if name not in READING},
     )
     try:
         result = import_files(options)
     except (ValueError, OSError) as error:
-        return _refused(case, out, {getattr(error, "id", NO_ID)}, str(error).replace(f"{folder}/", ""))
+        return _failure_if_refused(case, out, {getattr(error, "id", NO_ID)}, str(error))
     except Exception as error:
-        return Outcome(case, "wrong", f"{type(error).__name__}: {error}")
+        return f"{type(error).__name__}: {error}"
     if result.problems or not result.rows:
         questions = {getattr(problem, "question", NO_ID) for problem in result.problems}
-        return _refused(case, out, questions, "; ".join(problem.reason for problem in result.problems[:3]))
-    return _written(case, out, result)
+        return _failure_if_refused(case, out, questions, "; ".join(problem.reason for problem in result.problems[:3]))
+    return _failure_if_written(case, out, result)
 
 
-def _refused(case: Case, out: Path, questions: set[str], reason: str) -> Outcome:
+def _failure_if_refused(case: Case, out: Path, questions: set[str], reason: str) -> str:
     if out.exists():
-        return Outcome(case, "wrong", f"refused, but written: {reason}")
-    is_right = ANY in case.questions or questions.intersection(case.questions)
-    return Outcome(case, "right" if is_right else "asked", f"{sorted(questions)} {reason}")
+        return f"refused, but written: {reason}"
+    return "" if ANY in case.questions or questions.intersection(case.questions) else f"{sorted(questions)} {reason}"
 
 
-def _written(case: Case, out: Path, result: ImportResult) -> Outcome:
+def _failure_if_written(case: Case, out: Path, result: ImportResult) -> str:
     if case.values is None:
-        return Outcome(case, "wrong", f"written: {result.rows} rows of {result.grid}")
+        return f"written: {result.rows} rows of {result.grid}"
     notes = [*result.remarks, *map(str, result.suspected)]
     if difference := _difference(out, case.values):
         is_noted = case.header and any("ignored" in note and case.header.strip() in note for note in notes)
-        if is_noted and not _difference(out, case.values, are_missing_allowed=True):
-            return Outcome(case, "right" if ANY in case.questions else "asked", f"{case.header!r} is ignored")
-        return Outcome(case, "wrong", difference)
-    if not any(case.note in note for note in [*notes, ""]):
-        return Outcome(case, "wrong", f"no remark contains {case.note!r}: {notes}")
-    return Outcome(case, "right")
+        is_ignored = ANY in case.questions and is_noted and not _difference(out, case.values, are_missing_allowed=True)
+        return "" if is_ignored else difference
+    return "" if any(case.note in note for note in [*notes, ""]) else f"no remark contains {case.note!r}: {notes}"
 
 
 def _difference(path: Path, values: Values, are_missing_allowed: bool = False) -> str:
@@ -182,9 +159,3 @@ def _is_same(cell: str, value: float | str | None) -> bool:
     if isinstance(value, str) or value is None or not cell:
         return cell == (value or "")
     return isclose(float(cell), value, rel_tol=5e-5, abs_tol=1e-9)  # converted with atomic weights of five digits
-
-
-def tally(outcomes: Iterable[Outcome]) -> str:
-    verdicts = [outcome.verdict for outcome in outcomes]
-    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in ("right", "asked", "wrong"))
-    return "\n".join([counts, *(str(outcome) for outcome in outcomes if outcome.verdict != "right")])

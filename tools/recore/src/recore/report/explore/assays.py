@@ -51,11 +51,11 @@ BOXES = "The box contains the middle half of the values, the whiskers nine tenth
 NOT_MEASURED = "{targets} without assays"
 
 
-def section(data: SpectralData) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(data: SpectralData) -> Section:
+    """The section with its findings."""
     if not len(data.assays.columns):
         finding = PageFinding("note", "no assays", "the file has no assays, as is usual for private data", "assays")
-        return Section("assays", TITLE, READING, (), NO_ASSAYS), [finding]
+        return Section("assays", TITLE, READING, (), NO_ASSAYS, [finding])
     table = summarise(data)
     measured = table[table["measured"] > 0]
     empty = table["assay"][table["measured"] == 0].tolist()
@@ -63,7 +63,7 @@ def section(data: SpectralData) -> tuple[Section, list[PageFinding]]:
     items.append(Table("assays", "All assays", "Each in its own unit.", table, empty))
     folded = {NOT_MEASURED.format(targets=count(len(empty), "target")): ", ".join(empty)} if empty else {}
     note = NOTE.format(repeats=LIMIT_REPEATS, share=LIMIT_SHARE)
-    return Section("assays", TITLE, READING, items, note, folded), _findings(table)
+    return Section("assays", TITLE, READING, items, note, _findings(table), folded)
 
 
 def summarise(data: SpectralData) -> pd.DataFrame:

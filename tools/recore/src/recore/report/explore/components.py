@@ -66,14 +66,12 @@ LIMITS = (
 OUTLYING = "The rows that are furthest beyond a limit, after SNV, and the median of all rows."
 
 
-def section(
-    data: SpectralData, shapes: Binned, holes: list[str]
-) -> tuple[Section, list[PageFinding], pd.DataFrame | None]:
-    """The section, its findings, and the table of the rows; None if components cannot be fitted."""
+def section(data: SpectralData, shapes: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
+    """The section with its findings, and the table of the rows; None if components cannot be fitted."""
     try:
         model = Components(shapes.values)
     except ValueError as error:
-        return Section("components", TITLE, READING, (), NOT_DRAWN.format(reason=error)), [], None
+        return Section("components", TITLE, READING, (), NOT_DRAWN.format(reason=error)), None
     table = row_table(data, shapes, model)
     beyond = beyond_limits(table, model)
     ratio = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()  # to the limit it exceeds most
@@ -95,7 +93,7 @@ def section(
     if beyond.any():
         furthest = np.argsort(-np.where(beyond, ratio, -1), kind="stable")[: beyond.sum()]
         items += [_outlying_spectra(shapes, table, furthest), _outlying_rows(table, model, furthest)]
-    return Section("components", TITLE, READING, items, note), _findings(table, model, beyond, ratio), table
+    return Section("components", TITLE, READING, items, note, _findings(table, model, beyond, ratio)), table
 
 
 def row_table(data: SpectralData, shapes: Binned, model: Components) -> pd.DataFrame:

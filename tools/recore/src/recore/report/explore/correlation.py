@@ -31,11 +31,11 @@ HEAT_MAP = (
 )
 
 
-def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(data: SpectralData, shapes: Binned) -> Section:
+    """The section with its findings."""
     table = correlation_table(data, shapes)
     if not len(table):
-        return Section("correlation", TITLE, READING, (), NOT_DRAWN.format(rows=FEWEST_ROWS)), []
+        return Section("correlation", TITLE, READING, (), NOT_DRAWN.format(rows=FEWEST_ROWS))
     strongest = _strongest(table, shapes)
     items = (_heat_map(table, shapes), strongest)
     high = strongest.numbers[strongest.numbers["correlation"].abs() >= HIGH_CORRELATION]
@@ -45,7 +45,7 @@ def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[PageFindi
     if len(high):
         text += f": {list_names(high['assay'].tolist(), LISTED)}"
     finding = PageFinding("note", "correlation", text, "correlation", {"assays": high["assay"].tolist()})
-    return Section("correlation", TITLE, READING, items, NOTE.format(width=shapes.width)), [finding]
+    return Section("correlation", TITLE, READING, items, NOTE.format(width=shapes.width), [finding])
 
 
 def correlation_table(data: SpectralData, shapes: Binned) -> pd.DataFrame:

@@ -42,8 +42,8 @@ FIRST_HOLES = " The first {drawn} of {holes} holes."
 LOGS = "Scores and assays of single holes along their depth. Click a legend entry to show or hide a hole."
 
 
-def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings. table: components.row_table, None if there are no components."""
+def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) -> Section:
+    """The section with its findings. table: components.row_table, None if there are no components."""
     intervals, findings = _intervals(data)
     items: list[Figure | Table] = [Table("intervals", "Holes", "Samples and depths (m) of each hole.", intervals)]
     depth = data.depth if table is None else data.depth[table.index]
@@ -52,10 +52,10 @@ def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) 
         reason = ONE_DEPTH if len(depths) else NO_DEPTH
         text = f"{reason}, so nothing can be drawn along the holes"
         findings.insert(0, PageFinding("note", "no depths", text, "depth"))
-        return Section("depth", TITLE, READING, items, NOT_DRAWN.format(reason=reason)), findings
+        return Section("depth", TITLE, READING, items, NOT_DRAWN.format(reason=reason), findings)
     if table is not None:
         items = [_all_holes(table, depth), _logs(data, table, holes), *items]
-    return Section("depth", TITLE, READING, items, NOTE.format(samples=DRAWN_SAMPLES, steps=DEPTH_STEPS)), findings
+    return Section("depth", TITLE, READING, items, NOTE.format(samples=DRAWN_SAMPLES, steps=DEPTH_STEPS), findings)
 
 
 def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:

@@ -45,15 +45,13 @@ HISTOGRAM = "Distance of each row to its nearest neighbour. Rows left of the das
 IDENTICAL = " The first bar includes {rows} with a smaller distance than the axis shows."
 
 
-def section(
-    data: SpectralData, shapes: Binned, private: tuple[SpectralData, Binned] | None
-) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(data: SpectralData, shapes: Binned, private: tuple[SpectralData, Binned] | None) -> Section:
+    """The section with its findings."""
     files = [("public", data, shapes)]
     if private:
         files.append(("private", *private))
     if sum(len(binned.rows) for _, _, binned in files) < 2:
-        return Section("duplicates", TITLE, READING, (), NOT_DRAWN), []
+        return Section("duplicates", TITLE, READING, (), NOT_DRAWN)
     spectra, ids = _combine(files)
     noise = estimate_noise(spectra)
     pairs = nearest_pairs(spectra, np.concatenate([binned.values for _, _, binned in files]))
@@ -72,7 +70,7 @@ def section(
         numbers = duplicates[[*columns, "distance", "correlation", "distance / noise"]]
         items.append(Table("duplicate-rows", "Rows with the same spectrum", "The nearest pairs first.", numbers))
     note = NOTE.format(edge=EDGE, factor=NOISE_FACTOR, share=USUAL_SHARE, neighbours=NEIGHBOURS, scores=SCORES)
-    return Section("duplicates", TITLE, READING, items, note), _findings(duplicates, noise)
+    return Section("duplicates", TITLE, READING, items, note, _findings(duplicates, noise))
 
 
 def estimate_noise(spectra: Floats) -> float:

@@ -14,7 +14,7 @@ from recore.dataset import (
 )
 from recore.report.explore import assays, components, correlation, depth, duplicates, shift, spectra
 from recore.report.explore.spectra import order_holes
-from recore.report.page.content import Page, PageFinding, Section, by_level
+from recore.report.page.content import Page, PageFinding, by_level, findings_of
 from recore.report.statistics import bin_spectra
 from recore.schema import channels_of
 from recore.spectral_data import SpectralData, read_data
@@ -45,33 +45,31 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
     private_shapes = None
     if private_data is not None and not shift.channel_difference(data, private_data):
         private_shapes = bin_spectra(private_data, like=data)
-    parts: list[tuple[Section, list[PageFinding]]] = []
     advance("spectra")
     holes = order_holes(data, shapes)
     names = [hole.name for hole in holes]
-    parts.append(spectra.section(data, shapes, holes, private_data))
+    sections = [spectra.section(data, shapes, holes, private_data)]
     advance("components")
-    section, findings, table = components.section(data, shapes, names)
-    parts.append((section, findings))
+    section, table = components.section(data, shapes, names)
+    sections.append(section)
     if private_data is not None:
         advance("private against public")
-        parts.append(shift.section(data, shapes, private_data, private_shapes))
+        sections.append(shift.section(data, shapes, private_data, private_shapes))
     advance("duplicates")
     comparable = (private_data, private_shapes) if private_data is not None and private_shapes is not None else None
-    parts.append(duplicates.section(data, shapes, comparable))
+    sections.append(duplicates.section(data, shapes, comparable))
     advance("assays")
-    parts.append(assays.section(data))
+    sections.append(assays.section(data))
     advance("correlation")
-    parts.append(correlation.section(data, shapes))
+    sections.append(correlation.section(data, shapes))
     advance("depth")
-    parts.append(depth.section(data, table, names))
+    sections.append(depth.section(data, table, names))
     facts = {"file": str(public), **_facts(data)}
     if private_data is not None:
         facts["private file"] = f"{private}, rows: {private_data.rows:,}, holes: {len(set(private_data.hole)):,}"
     of_private = _column_findings(private_data, f"{private_data.path.name}: ") if private_data else []
-    of_sections = (finding for _, findings in parts for finding in findings)
-    all_findings = by_level([*of_sections, *_column_findings(data), *of_private])
-    return Page(f"Explore {public.name}", LEAD, facts, all_findings, [section for section, _ in parts])
+    findings = by_level([*findings_of(sections), *_column_findings(data), *of_private])
+    return Page(f"Explore {public.name}", LEAD, facts, findings, sections)
 
 
 def _read(path: Path) -> SpectralData:

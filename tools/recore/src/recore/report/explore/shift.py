@@ -25,8 +25,11 @@ RANDOM_SPLITS = 20  # of the public holes, for comparison
 
 @dataclass(frozen=True)
 class TwoSample:
-    """auc: of the classifier's ROC curve: 0.5 if the sets do not differ, NaN if too few rows. by_hole: tested on new
-    holes, not rows. usual: ascending, for random splits of the public holes; empty for fewer than four, or not by_hole.
+    """How well a classifier separates two sets of rows.
+
+    auc: the area under its ROC curve, which is 0.5 if the sets do not differ, and NaN if there are too few rows.
+    by_hole: whether it was tested on new holes instead of new rows. usual: the areas for random splits of the public
+    holes, ascending; there are none for fewer than four holes, or if it was not tested by hole.
     """
 
     auc: float
@@ -118,10 +121,8 @@ HELD_OUT = (
 )
 
 
-def section(
-    data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned | None
-) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned | None) -> Section:
+    """The section with its findings."""
     reason, model = channel_difference(data, private), None
     if not reason and (private_shapes is None or not len(private_shapes.rows)):
         reason = "no private row has a valid spectrum"
@@ -132,7 +133,7 @@ def section(
             reason = str(error)
     if model is None or private_shapes is None:
         finding = PageFinding("bad", "shift", NOT_COMPARABLE.format(reason=reason), "shift")
-        return Section("shift", TITLE, READING, (), NOT_DRAWN.format(reason=reason)), [finding]
+        return Section("shift", TITLE, READING, (), NOT_DRAWN.format(reason=reason), [finding])
     holes = held_out_holes(data, shapes, private, private_shapes, model)
     private_hole = private.hole[private_shapes.rows]
     comparison = compare_sets(shapes.values, data.hole[shapes.rows], private_shapes.values, private_hole)
@@ -148,7 +149,7 @@ def section(
     findings = [_share_finding(holes)]
     if not np.isnan(comparison.auc):
         findings.append(_auc_finding(comparison))
-    return Section("shift", TITLE, READING, items, note), findings
+    return Section("shift", TITLE, READING, items, note, findings)
 
 
 def channel_difference(data: SpectralData, private: SpectralData) -> str:

@@ -100,10 +100,8 @@ def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
     return result
 
 
-def section(
-    data: SpectralData, shapes: Binned, holes: list[HoleSpectra], private: SpectralData | None
-) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings. holes: those that differ most first."""
+def section(data: SpectralData, shapes: Binned, holes: list[HoleSpectra], private: SpectralData | None) -> Section:
+    """The section with its findings. holes: those that differ most first."""
     items: list[Figure | Table] = [_all_rows(data, private), _by_hole(data, holes)]
     if sum(hole.shape is not None for hole in holes) > 1:
         items.append(_differences(shapes, holes))
@@ -112,7 +110,7 @@ def section(
     note = NOTE.format(edge=EDGE) + (THINNED.format(step=step) if step > 1 else "")
     note += NAMED_HOLES.format(named=NAMED) if len(holes) > NAMED else ""
     note += FIRST_WRITTEN.format(written=WRITTEN_HOLES, holes=len(holes)) if len(holes) > WRITTEN_HOLES else ""
-    return Section("spectra", TITLE, READING, items, note), _findings(data)
+    return Section("spectra", TITLE, READING, items, note, _findings(data))
 
 
 def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:

@@ -78,6 +78,7 @@ class Section:
     reading: str
     items: Sequence[Figure | Table] = ()
     note: str = ""
+    findings: Sequence[PageFinding] = ()
     folded: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -94,6 +95,10 @@ class Page:
     @property
     def items(self) -> list[Figure | Table]:
         return list(chain.from_iterable(section.items for section in self.sections))
+
+
+def findings_of(sections: Iterable[Section]) -> list[PageFinding]:
+    return list(chain.from_iterable(section.findings for section in sections))
 
 
 def by_level(findings: Iterable[PageFinding]) -> list[PageFinding]:

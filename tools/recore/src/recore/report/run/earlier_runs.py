@@ -58,11 +58,11 @@ class Comparable:
     invalid: list[str]
 
 
-def section(run: Record) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(run: Record) -> Section:
+    """The section with its findings."""
     runs = _find_runs(run)
     if runs is None:
-        return Section("previous", TITLE, READING, (), UNREADABLE), []
+        return Section("previous", TITLE, READING, (), UNREADABLE)
     notes = []
     if runs.other_data:
         notes.append(OTHER_DATA.format(runs=count(runs.other_data, "run")))
@@ -81,7 +81,7 @@ def section(run: Record) -> tuple[Section, list[PageFinding]]:
             items.append(_change_figure(changes, best, run.judge))
         items.append(Table("changes", f"Compared with {short_name(best.folder.name)}", CHANGES, changes))
         findings += _change_findings(run, best, changes, run.judge)
-    return Section("previous", TITLE, READING, items, " ".join(notes)), findings
+    return Section("previous", TITLE, READING, items, " ".join(notes), findings)
 
 
 def _find_runs(run: Record) -> Comparable | None:

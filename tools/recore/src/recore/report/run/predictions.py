@@ -61,20 +61,19 @@ class PublicRows:
     predicted: Floats
 
 
-def section(run: Record, public: Path | None = None) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings. public: where the public file is now, if not where it was during the run."""
+def section(run: Record, public: Path | None = None) -> Section:
+    """The section with its findings. public: where the public file is now, if not where it was during the run."""
     try:
         data = _read(run, public)
     except (ValueError, OSError) as error:
         text = NOT_COMPARABLE.format(reason=plain(str(error)))
-        return Section("predicted", TITLE, READING, (), text), [
-            PageFinding("note", "nothing to compare", text, "predicted")
-        ]
+        finding = PageFinding("note", "nothing to compare", text, "predicted")
+        return Section("predicted", TITLE, READING, (), text, [finding])
     table = _error_table(run, data)
     items = (_figure(data, table), Table("errors", "Errors of all targets", ERRORS, table))
     note = HELD_OUT_ROWS if data.score == HELD_OUT else TRAINED_ROWS
     note += NOTE.format(residuals=MOST_RESIDUALS, others=MOST_OTHERS)
-    return Section("predicted", f"{TITLE}, {data.score} rows", READING, items, note), _findings(run, data.score, table)
+    return Section("predicted", f"{TITLE}, {data.score} rows", READING, items, note, _findings(run, data.score, table))
 
 
 def _read(run: Record, public: Path | None) -> PublicRows:

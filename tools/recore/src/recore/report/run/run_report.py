@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from recore.evaluation import HELD_OUT, SCORES, SIDES, Record, read_record
-from recore.report.page.content import Page, by_level
+from recore.report.page.content import Page, by_level, findings_of
 from recore.report.page.page_files import write_page
 from recore.report.run import earlier_runs, predictions, steps, target_scores
 from recore.text import plain
@@ -20,16 +20,15 @@ def report_run(folder: Path, public: Path | None = None) -> Page:
     Raises FileNotFoundError or ValueError if the folder has no valid run.json. The page describes what else is missing.
     """
     run = read_record(folder)
-    parts = [
+    sections = [
         target_scores.section(run),
         earlier_runs.section(run),
         predictions.section(run, public),
         steps.section(run),
     ]
     if run.state != "Completed":  # the section with the failed steps comes first
-        parts = parts[-1:] + parts[:-1]
-    findings = by_level(finding for _, findings in parts for finding in findings)
-    return Page(f"Run {plain(folder.resolve().name)}", LEAD, _facts(run), findings, [section for section, _ in parts])
+        sections = sections[-1:] + sections[:-1]
+    return Page(f"Run {plain(folder.resolve().name)}", LEAD, _facts(run), by_level(findings_of(sections)), sections)
 
 
 def write_report(folder: Path, public: Path | None = None) -> Page:

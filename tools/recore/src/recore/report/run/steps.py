@@ -34,8 +34,8 @@ WITHHELD = (
 )
 
 
-def section(run: Record) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(run: Record) -> Section:
+    """The section with its findings."""
     table = _table(run)
     items: list[Figure | Table] = []
     if table["seconds"].notna().any():
@@ -50,7 +50,7 @@ def section(run: Record) -> tuple[Section, list[PageFinding]]:
         if len(lines):
             items.append(Table("last-lines", "Last lines of the failed steps", LAST_LINES, lines))
     note = NOTE.format(instances=", ".join(f"{job} {kind}" for job, kind in run.instances.items()))
-    return Section("steps", TITLE, READING, items, note), _findings(run)
+    return Section("steps", TITLE, READING, items, note, _findings(run))
 
 
 def _table(run: Record) -> pd.DataFrame:

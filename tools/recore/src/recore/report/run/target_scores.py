@@ -45,10 +45,10 @@ COSTS = "The loss of each target. An improvement of the first ones pays most."
 NOT_SCORED = "{targets} without a score"
 
 
-def section(run: Record) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(run: Record) -> Section:
+    """The section with its findings."""
     if run.judge is None:
-        return Section("scores", TITLE, READING, (), NO_SCORE), [PageFinding("bad", "no score", NO_SCORE, "scores")]
+        return Section("scores", TITLE, READING, (), NO_SCORE, [PageFinding("bad", "no score", NO_SCORE, "scores")])
     table = target_table(run)
     scored = table[table[f"R2 {run.judge}"].notna()]
     empty = table["target"][table[[f"R2 {side}" for side in run.scores]].isna().all(axis=1)].tolist()
@@ -60,7 +60,7 @@ def section(run: Record) -> tuple[Section, list[PageFinding]]:
     line = NOT_SCORED.format(targets=count(len(empty), "target"))
     folded = {line: ", ".join(map(short_name, empty))} if empty else {}
     note = NOTE.format(judge=run.judge)
-    return Section("scores", TITLE, READING, items, note, folded), _findings(run, run.judge)
+    return Section("scores", TITLE, READING, items, note, _findings(run, run.judge), folded)
 
 
 def target_table(run: Record) -> pd.DataFrame:

@@ -54,10 +54,10 @@ NO_WAVENUMBERS = (
 )
 
 
-def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(result: ValidationResult) -> Section:
+    """The section with its findings."""
     if not result.ranked_targets:
-        return Section("bands", TITLE, READING, (), NOTHING_PREDICTED), []
+        return Section("bands", TITLE, READING, (), NOTHING_PREDICTED)
     note = SENSITIVITY_NOTE.format(probes=result.probes)
     if result.probes < min(PROBES, len(result.inputs)):
         note += FEWER_PROBES.format(limit=PROBES)
@@ -77,9 +77,9 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
         _patterns(result, bins, order),
     ]
     if not are_wavenumbers:
-        return Section("bands", TITLE, READING, items, note), []
+        return Section("bands", TITLE, READING, items, note)
     items += [_strongest_bands(result, bins, relative), table_of_regions()]
-    return Section("bands", TITLE, READING, items, note), _findings(result, bins, relative)
+    return Section("bands", TITLE, READING, items, note, _findings(result, bins, relative))
 
 
 @dataclass(frozen=True)

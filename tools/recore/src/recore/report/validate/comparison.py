@@ -32,18 +32,15 @@ FILLED = " Targets have gaps in many different rows, so the baselines fill each 
 WHISKERS = " Whiskers: the standard deviation over all folds that were drawn."
 
 
-def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(result: ValidationResult) -> Section:
+    """The section with its findings but that of the score."""
     table = compare_scores(result)
     what = "The first folds are those of train.py, the others are drawn."
     repeats = Table("repeats", "This submission, by folds", what, list_repeats(result))
     note = ONLY_MEAN if {name for _, name in result.baselines} == {"mean"} else NOTE
     note += FILLED if note == NOTE and fills_gaps(result.measured) else ""
     note += WHISKERS if table["sd over folds"].notna().any() else ""
-    return Section("comparison", TITLE, READING, (_bars(table), repeats), note), [
-        _score_finding(result),
-        _baseline_finding(table),
-    ]
+    return Section("comparison", TITLE, READING, (_bars(table), repeats), note, [_baseline_finding(table)])
 
 
 def compare_scores(result: ValidationResult) -> pd.DataFrame:
@@ -91,7 +88,8 @@ def _bars(table: pd.DataFrame) -> Figure:
     return Figure("comparison-scores", "Scores of the baselines and this submission", summary, plot, table)
 
 
-def _score_finding(result: ValidationResult) -> PageFinding:
+def score_finding(result: ValidationResult) -> PageFinding:
+    """The finding that comes before all others."""
     scores = result.scores_of_repeats(result.decisive_split)
     possible = result.possible_score
     first, *others = scores

@@ -30,12 +30,12 @@ NOT_CHOSEN = "Not drawn: name one of the hyperparameters of fit() with --curve N
 FAILED = " fit() failed with {failures}."
 
 
-def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(result: ValidationResult) -> Section:
+    """The section with its findings."""
     curve = result.curve
     if curve is None:
         names = ", ".join(result.hyperparameters)
-        return Section("curve", TITLE, READING, (), NOT_CHOSEN.format(names=names) if names else NO_CURVE), []
+        return Section("curve", TITLE, READING, (), NOT_CHOSEN.format(names=names) if names else NO_CURVE)
     failures = dict(sorted((each.setting, why) for each, why in result.failed.items()))
     note = NOTE + (ALPHA_NOTE if curve.default is None else "")
     if failures:
@@ -50,7 +50,7 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
         failed = [PageFinding("note", "failed values", text, "curve", {"values": list(failures)})]
     if len(judged) < 2:
         skipped = NO_TIME if any(each.purpose == "curve" for each in result.skipped) else "Not drawn: too few values."
-        return Section("curve", title, READING, (), skipped + note.removeprefix(NOTE)), failed
+        return Section("curve", title, READING, (), skipped + note.removeprefix(NOTE), failed)
     items = (_scores(table, result, curve), _by_target(table, result, curve))
     unchanged = _values_without_effect(result, curve)
     tried = len(judged) - 1 if curve.default is not None else len(judged)
@@ -61,7 +61,7 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
         findings.append(PageFinding("note", "no effect", text, "curve", {"values": unchanged}))
     if len(unchanged) < tried:
         findings.append(_finding(judged, result, curve))
-    return Section("curve", title, READING, items, note), [*findings, *failed]
+    return Section("curve", title, READING, items, note, [*findings, *failed])
 
 
 def draw_points(result: ValidationResult, curve: Curve) -> pd.DataFrame:

@@ -34,13 +34,13 @@ NOTE = (
 TOO_FEW_HOLES = "Not drawn: there are too few drill holes."
 
 
-def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(result: ValidationResult) -> Section:
+    """The section with its findings."""
     table = learning_curve(result)
     if len(table) < 2:
         no_time = any(each.purpose == "learning" for each in result.skipped)
-        return Section("learning", TITLE, READING, (), NO_TIME if no_time else TOO_FEW_HOLES), []
-    return Section("learning", TITLE, READING, (_curve(table, result),), NOTE), [_finding(table)]
+        return Section("learning", TITLE, READING, (), NO_TIME if no_time else TOO_FEW_HOLES)
+    return Section("learning", TITLE, READING, (_curve(table, result),), NOTE, [_finding(table)])
 
 
 def learning_curve(result: ValidationResult) -> pd.DataFrame:

@@ -43,10 +43,10 @@ OVER_DEPTH = " Over depth: the medians of {steps} groups of neighbouring depths 
 NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all rows have the same one."
 
 
-def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(result: ValidationResult) -> Section:
+    """The section with its findings."""
     if not result.ranked_targets:
-        return Section("residuals", TITLE, READING, (), NOTHING_PREDICTED), []
+        return Section("residuals", TITLE, READING, (), NOTHING_PREDICTED)
     note = NOTE.format(split=result.held_out, points=DRAWN_POINTS)
     residuals = (result.predicted - result.measured) / result.deviations
     by_hole = mean_residuals(result, residuals)
@@ -60,7 +60,7 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
         note += OVER_DEPTH.format(steps=min(DEPTH_STEPS, len(depths)))
     else:
         note += NO_DEPTHS
-    return Section("residuals", TITLE, READING, items, note), _findings(by_hole, result)
+    return Section("residuals", TITLE, READING, items, note, _findings(by_hole, result))
 
 
 def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:

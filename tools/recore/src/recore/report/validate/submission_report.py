@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from recore.evaluation import HELD_OUT, HONEST_GAP, find_runs, read_submission, sha256_of, write_held_out_again
-from recore.report.page.content import Level, Page, PageFinding, by_level
+from recore.report.page.content import Level, Page, PageFinding, by_level, findings_of
 from recore.report.validate import bands, comparison, curve_section, learning, residuals, target_scores
 from recore.text import plain
 from recore.validation import Advance, ValidationResult, ValidationSettings, run_validation
@@ -69,12 +69,11 @@ def validate_submission(
     """
     result = run_validation(submission, public, settings, advance)
     advance("writing", 0, 1)
-    parts = [module.section(result) for module in SECTIONS]
-    score, *others = (finding for _, found in parts for finding in found)  # the comparison's first is the score
+    sections = [module.section(result) for module in SECTIONS]
     own = connect_runs(result, submission, public, runs)
-    findings = [score, *own, *by_level([*_data_findings(result), *others])]
+    findings = [comparison.score_finding(result), *own, *by_level([*_data_findings(result), *findings_of(sections)])]
     facts = _facts(result, submission, public)
-    return Page(f"Validate {public.name}", LEAD, facts, findings, [section for section, _ in parts])
+    return Page(f"Validate {public.name}", LEAD, facts, findings, sections)
 
 
 def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str, str]:

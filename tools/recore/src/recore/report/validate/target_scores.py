@@ -41,8 +41,8 @@ WHISKERS = "Whiskers: the standard deviation over the folds that were drawn. "
 NOT_MEASURED = "{count} of {total} targets without assays in these rows"
 
 
-def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
+def section(result: ValidationResult) -> Section:
+    """The section with its findings."""
     table = score_targets(result)
     not_measured = table["target"][table["measured"] == 0].tolist()
     scored = table.dropna(subset=[f"R2 {result.decisive_split}"])
@@ -56,8 +56,8 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
         folded[NOT_MEASURED.format(count=len(not_measured), total=len(table))] = ", ".join(not_measured)
     findings = [*_gain_findings(scored), *_error_findings(scored, result), *_data_findings(table, result)]
     if any(f"sd {split}" in table for split in result.splits):
-        return Section("target-scores", TITLE, READING + WIDE, items, NOTE + DEVIATIONS, folded), findings
-    return Section("target-scores", TITLE, READING, items, NOTE, folded), findings
+        return Section("target-scores", TITLE, READING + WIDE, items, NOTE + DEVIATIONS, findings, folded)
+    return Section("target-scores", TITLE, READING, items, NOTE, findings, folded)
 
 
 def score_targets(result: ValidationResult) -> pd.DataFrame:
