@@ -53,16 +53,6 @@ class Endpoint:
         return answer["Body"].read().decode()
 
 
-def test_a_transform_job_joins_lines_with_the_predictions_of_predict_py(
-    client: Client, model: str, trained_model: Trained
-) -> None:
-    _, *lines = trained_model.lines
-    [result] = completed(client, model, {"lines.csv": "".join(lines)}, **JOINED)
-    joined, inputs = (list(csv.reader(text)) for text in (result.decode().splitlines(), lines))
-    assert [row[:-49] for row in joined] == inputs
-    assert_close("\n".join(",".join(row[-49:]) for row in joined), trained_model.predictions)
-
-
 def test_a_bad_row_of_a_transform_job_costs_the_others_nothing(
     client: Client, model: str, trained_model: Trained
 ) -> None:
@@ -129,12 +119,6 @@ def test_each_prediction_has_its_unit_error_interval_and_flags(endpoint: Endpoin
                 "interval": [low[place], high[place]],
                 "flags": [flag for flag, rows in beyond.items() if rows[place]],
             }
-
-
-def test_a_header_alone_is_answered_without_predictions(endpoint: Endpoint, trained_model: Trained) -> None:
-    assert endpoint.invoke(trained_model.lines[0], "text/csv", "text/csv") == ""
-    answer = endpoint.invoke(trained_model.lines[0], "text/csv", "application/json")
-    assert json.loads(answer) == {"predictions": []}
 
 
 def test_an_invalid_request_is_refused_with_one_line(endpoint: Endpoint, trained_model: Trained) -> None:
