@@ -117,7 +117,8 @@ def run(
         )
         _announce(place, settings, engine, data, console)
         arguments = click.get_current_context().params | data.files
-        del arguments["note"]  # which can be replaced later
+        for name in ("note", "as_json", "ascii_only"):  # a hand-over repeats the run without them
+            del arguments[name]
         context = make_context(place, note, arguments, folder)
         watching = show_steps("run", list(evaluation_run.steps.values()), ascii_only)
         record, interrupted = run_and_keep(evaluation_run, run_folder, context, watching)
