@@ -54,9 +54,6 @@ OUTCOMES = {
     "train_escape_sequences": Outcome(r"recore: train failed: .*owned.*"),
     "train_many_files": COMPLETED,
     "train_sparse_file": Outcome(r"recore: train failed: .*VolumeSizeInGB.*"),
-    "train_link_loop": Outcome(
-        r"recore: train failed: /opt/ml/model could not be read: it contains a loop of symbolic links"
-    ),
     "train_deep_folders": Outcome(r"recore: train failed: .*/opt/ml/model.*"),
     "train_fifo": COMPLETED,
     "train_links_out": COMPLETED,
@@ -75,19 +72,15 @@ OUTCOMES = {
         r"recore: public preprocess failed: .* could not be read: it contains a loop of symbolic links"
     ),
     "preprocess_link_out": Outcome(r"recore: public preprocess failed: preprocess.py did not write public.csv"),
-    "preprocess_deep_folders": Outcome(r"recore: public preprocess failed: .*/opt/ml/processing/output/preprocess.*"),
-    "preprocess_sparse_file": Outcome(r"recore: public preprocess failed: .*VolumeSizeInGB.*"),
     "preprocess_forged_scores": Outcome(r"recore: public predict failed: IndexError: .*, in input_fn.*"),
     "preprocess_repeats_rows": WRONG_SHAPE,
     "serve_hangs": Outcome(r"recore: public predict failed: .*(did not respond|no response) within 5 s.*"),
     "serve_drips": Outcome(r"recore: public predict failed: .*did not respond within 5 s"),
     "serve_exits": Outcome(r"recore: public predict failed: .*did not respond: it closed the connection"),
     "serve_too_few_rows": WRONG_SHAPE,
-    "serve_too_many_columns": WRONG_SHAPE,
     "serve_not_finite": Outcome(r"recore: public score failed: .*inf.*"),
     "serve_escape_sequences": Outcome(r"recore: public predict failed: .*owned.*"),
     "serve_environment": COMPLETED,
-    "requirements_option": Outcome(rf"{NOT_INSTALLED} line 1: jobs do not support the option '--index-url .*'"),
     "requirements_address": Outcome(
         rf"{NOT_INSTALLED} line 1: 'something @ https.*' is neither the name of a package .*"
     ),
@@ -217,27 +210,12 @@ def test_a_hostile_submission_does_no_harm(name: str, secret_sample: Path, tmp_p
         check_report(run, REPORTED[name])
 
 
-# These are the effects that security.md describes for machines without a sandbox. train_kill_everything would end
-# these tests, too. The others are left out because a sandbox does not affect them: they test how the pipeline treats a
-# file or a response.
-HARMLESS_WITHOUT_SANDBOX = (
-    "train_daemon",
-    "train_fork_bomb",
-    "train_many_files",
-    "train_sparse_file",
-    "train_link_loop",
-    "train_links_out",
-    "train_devices",
-    "train_folder_replaced",
-    "train_unreadable",
-    "preprocess_control_characters",
-    "preprocess_link_out",
-    "preprocess_sparse_file",
-    "serve_hangs",
-    "serve_exits",
-    "setup_runs_code",
-)
-WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HARMLESS_WITHOUT_SANDBOX} | {
+# These are the effects that security.md describes for machines without a sandbox; the other submissions have none.
+WITHOUT_SANDBOX = {
+    "train_daemon": (COMPLETED, Effects()),
+    "train_sparse_file": (OUTCOMES["train_sparse_file"], Effects()),
+    "preprocess_link_out": (OUTCOMES["preprocess_link_out"], Effects()),
+    "serve_hangs": (OUTCOMES["serve_hangs"], Effects()),
     "serve_environment": (COMPLETED, Effects(secrets_visible=True)),
     "requirements_code": (COMPLETED, Effects(written_files=("written",))),
     "train_writes_out": (COMPLETED, Effects(written_files=("written",))),
@@ -245,7 +223,6 @@ WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HARMLESS_WITHOU
     "preprocess_repeats_rows": (WRONG_SHAPE, Effects(folder_named=True)),
     "preprocess_forged_scores": (OUTCOMES["preprocess_forged_scores"], Effects(folder_named=True)),
     "serve_too_few_rows": (WRONG_SHAPE, Effects(folder_named=True)),
-    "serve_too_many_columns": (WRONG_SHAPE, Effects(folder_named=True)),
     "serve_escape_sequences": (OUTCOMES["serve_escape_sequences"], Effects(folder_named=True)),
 }
 

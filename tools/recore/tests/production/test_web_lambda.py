@@ -210,17 +210,6 @@ def test_with_an_api_key_the_page_asks_for_it_and_has_no_form(deployment: Path, 
     assert run.answers[1]["statusCode"] == 404
 
 
-def test_an_endpoint_that_is_gone_is_one_message_and_a_line_in_the_log(
-    deployment: Path, variables: dict[str, str], few_rows: Path
-) -> None:
-    event = make_event("2.0", "/api/assays", few_rows.read_bytes(), {"name": "few.csv.gz"})
-    run = LambdaRun(deployment, [event], **variables | {"RECORE_ENDPOINT": "gone"})
-    assert run.answers[0]["statusCode"] == 502
-    assert "the endpoint gone does not answer" in json.loads(read_body(run.answers[0]))["error"]
-    assert "the endpoint gone: " in run.log
-    assert "Traceback" not in run.log
-
-
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
