@@ -14,7 +14,7 @@ from support.once import make_once
 
 @pytest.fixture(scope="session")
 def many_holes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_once(tmp_path_factory, "many_holes", lambda folder: make_sample_with_gaps(folder, rows=240, holes=18))
+    return make_once(tmp_path_factory, "many_holes", lambda folder: make_sample_with_gaps(folder, rows=400, holes=18))
 
 
 @pytest.fixture(scope="session")
