@@ -148,17 +148,18 @@ def test_private_assays_are_on_s3_only_while_they_are_scored(sessions: dict[str,
 
 def test_objects_are_removed_unless_keep_is_set(sessions: dict[str, Session]) -> None:
     simulator = sessions["aws"].simulator
-    remaining = [
-        item["Key"].split("/")[1]
-        for bucket in (BUCKET, BUCKET_NAME)
-        for item in simulator.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
-    ]
-    models = {model["ModelName"] for model in simulator.client("sagemaker").list_models()["Models"]}
     names = {
         name: session.requests_to("sagemaker", "CreateModel")[0]["ModelName"] for name, session in sessions.items()
     }
+    models = {model["ModelName"] for model in simulator.client("sagemaker").list_models()["Models"]}
     assert models & set(names.values()) == {names["local"]}
-    assert set(remaining) & set(names.values()) == {names["local"]}
+    kept = {
+        name
+        for name in names.values()
+        for bucket in (BUCKET, BUCKET_NAME)
+        if simulator.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"recore/{name}/")["KeyCount"]
+    }
+    assert kept == {names["local"]}
 
 
 def test_the_possible_cost_is_announced_first(sessions: dict[str, Session]) -> None:
