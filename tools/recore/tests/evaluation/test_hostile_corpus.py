@@ -1,5 +1,7 @@
 """Each hostile submission ends with a clear message, leaves no process, changes nothing and reveals no assay."""
 
+import contextlib
+import ctypes
 import gzip
 import os
 import re
@@ -8,18 +10,21 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
+import psutil
 import pytest
 from recore_support.hostile_corpus import FILES, SCRIPTS, make_hostile
-from recore_support.orphans import watch_orphans
 from recore_support.run_command import file_options
 from recore_support.submission_runs import FinishedRun, other_entries
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
 
+PR_SET_CHILD_SUBREAPER = 36
+END_SECONDS = 20.0  # killed processes must end within this time
 SECRET = "7654321.25"  # an assay that appears only in the private data
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 # These limits are short enough for a test.
@@ -145,6 +150,26 @@ class Effects:
     written_files: tuple[str, ...] = ()
     running_processes: tuple[str, ...] = ()
     temporary_files: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def watch_orphans() -> Iterator[list[str]]:
+    """When the block ends, list the commands of processes that it started and that are still running, and kill them.
+
+    In the block, a process whose parent ends becomes a child of this process, even in its own session. Linux only.
+    """
+    prctl, own, commands = ctypes.CDLL(None, use_errno=True).prctl, psutil.Process(), list[str]()
+    assert prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    before = set(own.children())
+    try:
+        yield commands
+    finally:
+        while new := set(own.children()) - before:  # children of killed processes become children of this process
+            for process in psutil.wait_procs(new, END_SECONDS)[1]:
+                with contextlib.suppress(psutil.Error):
+                    commands.append(" ".join(process.cmdline()) or process.name())
+                    process.kill()
+        prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) -> tuple[FinishedRun, Effects]:
