@@ -82,34 +82,6 @@ def test_a_target_with_few_training_rows_is_not_predicted(data: Data) -> None:
         assert values.drop(columns=["CuPPM", "FePCT", "AlPPM"]).isna().all(axis=None)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("", "one of the arguments --limesoda --public is required"),
-        ("--limesoda --public p.csv.gz", "not allowed with argument"),
-        ("--public p.csv.gz --private q.csv.gz", "--private and --actual go together"),
-        ("--limesoda --peers theirs", "invalid choice: 'theirs'"),
-    ],
-)
-def test_invalid_arguments_are_reported(
-    arguments: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.argv", ["accuracy.py", *arguments.split()])
-    with pytest.raises(SystemExit) as raised:
-        accuracy.parse()
-    assert raised.value.code == 2
-    assert message in capsys.readouterr().err
-
-
-def test_an_invalid_file_is_reported_in_one_line(files: list[Path], tmp_path: Path) -> None:
-    truncated = tmp_path / "truncated.csv.gz"
-    truncated.write_bytes(files[0].read_bytes()[:5000])
-    result = run(COMMAND, "--public", truncated, cwd=tmp_path)
-    assert result.returncode == 1
-    assert result.stderr.startswith(f"accuracy.py: {truncated}: ")
-    assert result.stderr.count("\n") == 1
-
-
 @pytest.mark.slow
 def test_a_set_of_limesoda_scores_as_on_the_page(tmp_path: Path) -> None:
     table = run_table("--limesoda", "NRW.42", folder=tmp_path)

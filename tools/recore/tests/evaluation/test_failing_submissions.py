@@ -1,4 +1,3 @@
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,13 +37,6 @@ def change(file: str, old: str, new: str) -> dict[str, tuple[str, str]]:
 
 
 READ_LINE, INPUTS_EXPRESSION = "    return input_data.splitlines()[1:]", "*(row[name] for name in channels)"
-GAPS = """    from sklearn.cross_decomposition import PLSRegression
-
-    channels = [name for name in rows[0] if name[:1].isdigit()]
-    gap = float("nan")
-    PLSRegression(1).fit([[float(row[name]) for name in channels] for row in rows], [[gap] for row in rows])
-    print("""
-OWN_CLASS = "class Mine(list):\n    pass\n\n\ndef main():\n    np.nanmean = lambda *_, **__: Mine()"
 FAILURES = {
     "training raises an exception": Failure(
         "train",
@@ -70,35 +62,6 @@ FAILURES = {
         logged="ModuleNotFoundError: No module named 'channels'",
         advice="preprocess.py runs without the submission's other files: move what it needs from channels.py into it",
     ),
-    "a module that setup.py does not name": Failure(
-        "train",
-        "ModuleNotFoundError: No module named 'means' (train.py, line 6, in <module>)",
-        files={"means": ""},
-        logged="ModuleNotFoundError: No module named 'means'",
-        advice='add "means" to py_modules of setup.py',
-        **change("train.py", "import numpy as np\n", "import means\nimport numpy as np\n"),
-    ),
-    "a model that cannot take gaps": Failure(
-        "train",
-        "ValueError: Input y contains NaN. (train.py, line 37, in main)",
-        logged="ValueError: Input y contains NaN.",
-        advice="assays have gaps: wrap the estimator in MeasuredRowsRegressor from the template's estimators.py",
-        **change("train.py", "    print(", GAPS),
-    ),
-    "a package that requirements.txt does not name": Failure(
-        "predict",
-        "ModuleNotFoundError: No module named 'no_such_package' (train.py, line 11, in model_fn)",
-        logged="ModuleNotFoundError: No module named 'no_such_package'",
-        advice="add `no_such_package==<version>` to requirements.txt",
-        **change("train.py", "def model_fn(model_dir):\n", "def model_fn(model_dir):\n    import no_such_package\n\n"),
-    ),
-    "a pickle with a class of the script": Failure(
-        "predict",
-        "AttributeError: Can't get attribute 'Mine' on <module '__main__'> (train.py, line 12, in model_fn)",
-        logged="Can't get attribute 'Mine' on <module '__main__'>",
-        advice="move Mine from train.py to another module",
-        **change("train.py", "def main():", OWN_CLASS),
-    ),
     "one row too few": Failure(
         "score",
         "score.py: /opt/ml/processing/input/predictions/public.csv.out: ",
@@ -111,12 +74,6 @@ FAILURES = {
         files={"requirements.txt": "no-such-package==1.0\n", "MANIFEST.in": "include requirements.txt\n"},
         logged="ERROR: No matching distribution found for no-such-package==1.0",
         advice="requirements.txt, line 1, asks for `no-such-package==1.0`",
-    ),
-    "invalid Python": Failure(
-        "train",
-        "SyntaxError: '(' was never closed (train.py, line 27)",
-        logged="SyntaxError: '(' was never closed",
-        **change("train.py", "def main():", "def main("),
     ),
     "no model": Failure(
         "train",
@@ -147,9 +104,6 @@ FAILURES = {
         "every prediction is empty",
         **change("train.py", "np.tile(model,", "np.tile(model * np.nan,"),
     ),
-    "no predictions": Failure(
-        "score", "No columns to parse from file", **change("train.py", "in prediction)", "in prediction[:0])")
-    ),
 }
 QUICK = "a server that ends"  # not marked as slow; its reason is the same on both sides
 
@@ -163,6 +117,7 @@ def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path
     # without an index, pip's message about a missing package does not depend on the network
     result = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
     assert result.status == 1, result.stderr
+    assert "to see the error alone" not in result.stderr  # a stranger's submission is not started by hand
     explained_reasons: set[str] = set()
     for step in failure.failed_steps:
         assert failure.reason in result.reason(step)
@@ -183,21 +138,6 @@ def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path
     is_private = failure.failed_steps[0].startswith("private")
     command = f"less {result.log(failure.failed_steps[0])}" if is_private else f"recore check {submission} "
     assert command in result.stdout.splitlines()[-1].removeprefix("next: ")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("step", ["train", "public preprocess"])
-def test_the_command_that_is_suggested_shows_the_error(step: str, tmp_path: Path, sample: Path) -> None:
-    script = f"{step.rpartition(' ')[2]}.py"
-    paths = "--input --output" if script == "preprocess.py" else ""
-    fails = f"def main():  # {paths}\n    raise ValueError('no copper')"
-    submission = variant(tmp_path / "submission", {script: ("def main():", fails)})
-    private = run_submission(submission, tmp_path / "runs/private", *file_options(sample))
-    assert "error alone" not in private.stderr
-    result = run_submission(submission, tmp_path / "runs/run", "--public", sample / "public/public.csv.gz")
-    [line] = [line for line in explanation_of(result, step) if line.startswith("  to see the error alone: ")]
-    done = subprocess.run(line.partition(": ")[2], shell=True, capture_output=True, text=True)
-    assert "ValueError: no copper" in done.stderr
 
 
 def explanation_of(result: FinishedRun, step: str) -> list[str]:

@@ -1,4 +1,3 @@
-import io
 import json
 import tarfile
 from collections.abc import Callable
@@ -9,6 +8,7 @@ import pandas as pd
 import pytest
 import score
 from sklearn.metrics import r2_score
+from stagemaker_support.archives import archive_of, member, packed
 from support.checkout import ROOT
 from support.data_files import write_csv
 
@@ -107,24 +107,13 @@ def test_a_file_that_is_not_a_table_is_refused(
         score_held_out(tmp_path / "held-out.csv", public[0], SCORE, tmp_path / "scores.txt")
 
 
-def write_archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
-    """Names without content become symbolic links to /etc/passwd."""
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in members:
-            member = tarfile.TarInfo(name)
-            if content is None:
-                member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
-            else:
-                member.size = len(content)
-            tar.addfile(member, io.BytesIO(content or b""))
-    return path
+def extract(archive: bytes, folder: Path) -> None:
+    (folder / "model.tar.gz").write_bytes(archive)
+    extract_held_out(folder / "model.tar.gz", folder / "predictions/held-out.csv")
 
 
 def test_the_file_beside_the_model_is_extracted(tmp_path: Path) -> None:
-    model = write_archive(
-        tmp_path / "model.tar.gz", ("./model.pkl", b"m"), ("./held_out.csv", b"a"), ("code/held_out.csv", b"b")
-    )
-    extract_held_out(model, tmp_path / "predictions/held-out.csv")
+    extract(archive_of(**{"./model.pkl": b"m", "./held_out.csv": b"a", "code/held_out.csv": b"b"}), tmp_path)
     assert (tmp_path / "predictions/held-out.csv").read_bytes() == b"a"
 
 
@@ -138,17 +127,21 @@ def test_the_file_beside_the_model_is_extracted(tmp_path: Path) -> None:
     ids=["columns", "header", "cells"],
 )
 def test_a_table_that_would_take_long_to_parse_is_not_read(content: bytes, reason: str, tmp_path: Path) -> None:
-    model = write_archive(tmp_path / "model.tar.gz", ("held_out.csv", content))
     with pytest.raises(NoHeldOutScoreError, match=reason):
-        extract_held_out(model, tmp_path / "held-out.csv")
-    assert not (tmp_path / "held-out.csv").exists()
+        extract(archive_of(**{"held_out.csv": content}), tmp_path)
+    assert not (tmp_path / "predictions/held-out.csv").exists()
 
 
-@pytest.mark.parametrize("members", [[("model.pkl", b"m")], [("held_out.csv", None)], [("code/held_out.csv", b"b")]])
-def test_other_files_and_symbolic_links_are_not_extracted(
-    members: list[tuple[str, bytes | None]], tmp_path: Path
-) -> None:
-    model = write_archive(tmp_path / "model.tar.gz", *members)
+@pytest.mark.parametrize(
+    "archive",
+    [
+        archive_of(**{"model.pkl": b"m"}),
+        packed(member("held_out.csv", tarfile.SYMTYPE, "/etc/passwd")),
+        archive_of(**{"code/held_out.csv": b"b"}),
+    ],
+    ids=["none", "a link", "elsewhere"],
+)
+def test_other_files_and_symbolic_links_are_not_extracted(archive: bytes, tmp_path: Path) -> None:
     with pytest.raises(NoHeldOutScoreError, match=r"train.py did not write held_out\.csv beside the model"):
-        extract_held_out(model, tmp_path / "held-out.csv")
-    assert not (tmp_path / "held-out.csv").exists()
+        extract(archive, tmp_path)
+    assert not (tmp_path / "predictions/held-out.csv").exists()

@@ -86,7 +86,7 @@ def test_each_submission_is_judged_once_and_ranked(
         copy,
         tmp_path / "nowhere",
         better,
-        tiny(tmp_path / "slow", {"train.py": SLEEP + TRAIN}),
+        tiny(tmp_path / "slow", {"preprocess.py": SLEEP + PREPROCESS}),
     ]
     new = judge(*paths, seconds=20)
     assert {entry.path for entry in new} == {*paths} - {tmp_path / "nowhere"}
@@ -98,7 +98,8 @@ def test_each_submission_is_judged_once_and_ranked(
     assert results["copy"] == "completed"
     assert results["partly"] == "private preprocess failed"  # without its reason, which could quote private spectra
     assert results["fails"].startswith("train failed: ValueError: no copper here (train.py, line 1")
-    assert results["slow"].startswith("train failed: the job was stopped: it exceeded its time limit of 0.333 min")
+    reason = "public preprocess failed: the job was stopped: it exceeded its time limit of 0.333 min"
+    assert results["slow"].startswith(reason)
     folders = {entry.path.relative_to(tmp_path).parts[0]: entry.record.folder for entry in ranked[:-1]}
     assert folders["copy"] == folders["a"] != folders["b"]
     assert len(set(folders.values())) == 5 == len(list((tmp_path / "judged").iterdir()))
@@ -108,31 +109,9 @@ def test_each_submission_is_judged_once_and_ranked(
     read = Round(data, tmp_path / "judged", 21).read(paths)
     assert [entry.path.name for entry in read if not entry.record] == ["fails", "nowhere", "slow"]  # less time before
 
-
-def test_the_time_limit_is_that_of_each_job_with_the_submissions_code() -> None:
-    settings = RunSettings("name", "bucket", "role", training_seconds=90)
-    requests = (
-        training_request(settings),
-        preprocessing_request(settings, "private"),
-        scoring_request(settings, "public"),
-    )
-    assert [request["StoppingCondition"]["MaxRuntimeInSeconds"] for request in requests] == [90, 90, 3600]
-
-
-def test_preprocessing_that_does_not_end_is_stopped(judge: Callable[..., list[Entry]], tmp_path: Path) -> None:
-    (entry,) = judge(tiny(tmp_path / "waits", {"preprocess.py": SLEEP + PREPROCESS}), seconds=15)
-    reason = "public preprocess failed: the job was stopped: it exceeded its time limit of 0.25 min"
-    assert entry.result.startswith(reason)
-
-
-def test_a_run_counts_only_for_the_same_data_and_score_and_if_the_submission_decided_it(
-    judge: Callable[..., list[Entry]], data: DataFiles, tmp_path: Path
-) -> None:
-    good = tiny(tmp_path / "mine")
-    (entry,) = judge(good)
-    path = entry.record.folder / "run.json"
+    path = folders["b"] / "run.json"
     record = json.loads(path.read_text())
-    changes = [
+    changes = [  # with which a run does not count: other data, another score, or not decided by the submission
         {"data": record["data"] | {"actual": {"path": "a", "sha256": "0" * 64}}},
         {"score_script": {"sha256": "0" * 64}},
         {"state": "Stopped"},
@@ -145,10 +124,20 @@ def test_a_run_counts_only_for_the_same_data_and_score_and_if_the_submission_dec
     ]
     for change in ({}, *changes):
         path.write_text(json.dumps(record | change))
-        (entry,) = Round(data, tmp_path / "judged", 60).read([good])
+        (entry,) = Round(data, tmp_path / "judged", 60).read([better])
         assert (entry.record is None) == bool(change)
-    (again,) = judge(good)
+    (again,) = judge(better)
     assert again.record.folder.name == f"{path.parent.name}-2"
+
+
+def test_the_time_limit_is_that_of_each_job_with_the_submissions_code() -> None:
+    settings = RunSettings("name", "bucket", "role", training_seconds=90)
+    requests = (
+        training_request(settings),
+        preprocessing_request(settings, "private"),
+        scoring_request(settings, "public"),
+    )
+    assert [request["StoppingCondition"]["MaxRuntimeInSeconds"] for request in requests] == [90, 90, 3600]
 
 
 def test_held_out_predictions_are_made_again_for_claims_that_would_decide_a_place(
@@ -183,21 +172,16 @@ def test_held_out_predictions_are_made_again_for_claims_that_would_decide_a_plac
 def test_an_interrupt_stops_the_jobs_and_keeps_only_complete_runs(
     judge: Callable[..., list[Entry]], tmp_path: Path
 ) -> None:
-    good, slow = tiny(tmp_path / "good"), tiny(tmp_path / "slow", {"train.py": SLEEP + TRAIN})
-    judge(good)
+    slow, waits = (tiny(tmp_path / name, {"train.py": SLEEP + TRAIN + f"# {name}"}) for name in ("slow", "waits"))
 
     def interrupt(step: Step) -> None:
         if step.seconds is None:  # it begins
             os.kill(os.getpid(), signal.SIGINT)
 
     with interrupts.raised(), pytest.raises(KeyboardInterrupt):
-        judge(good, slow, tiny(tmp_path / "waits", {"train.py": TRAIN + "# waits"}), jobs=1, watch=interrupt)
-    assert [path.name[:5] for path in (tmp_path / "judged").iterdir()] == ["good-"]
-    assert [entry.result for entry in judge.entries] == [
-        "completed",
-        "not judged: interrupted",
-        "not judged: interrupted",
-    ]
+        judge(slow, waits, jobs=1, watch=interrupt)
+    assert list((tmp_path / "judged").iterdir()) == []
+    assert [entry.result for entry in judge.entries] == ["not judged: interrupted"] * 2
 
 
 def test_nothing_runs_without_a_sandbox(sample: Path, tmp_path: Path) -> None:

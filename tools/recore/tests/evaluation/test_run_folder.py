@@ -111,20 +111,14 @@ def test_the_next_run_removes_the_leftovers_of_a_killed_one(tmp_path: Path) -> N
     assert names(tmp_path / "live") == ["half"]
 
 
-def test_symbolic_links_are_not_followed_during_removal(tmp_path: Path) -> None:
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "precious").mkdir()
-    (tmp_path / "precious/file").write_text("")
+def test_what_no_run_created_is_kept_and_links_are_not_followed(tmp_path: Path) -> None:
+    for name in ("runs/.download.part", "precious/folder"):
+        (tmp_path / name).mkdir(parents=True)
     (tmp_path / "runs/.mine-x.part").symlink_to("../precious")
     with RunFolder(tmp_path / "runs/mine") as folder:
         folder.keep()
-    assert (tmp_path / "precious/file").exists()
-
-
-def test_a_folder_that_no_run_created_is_kept(tmp_path: Path) -> None:
-    (tmp_path / ".download.part").mkdir()
-    with RunFolder(tmp_path / "mine"):
-        assert names(tmp_path)[0] == ".download.part"
+    assert (tmp_path / "runs/.download.part").exists()
+    assert (tmp_path / "precious/folder").exists()
 
 
 def test_a_record_with_names_that_are_not_utf_8_can_be_read(tmp_path: Path) -> None:

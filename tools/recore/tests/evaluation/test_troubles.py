@@ -299,22 +299,48 @@ def write_lines(services: Services, job: str, *lines: str) -> None:
     services.logs.put_log_events(**stream, logEvents=events)
 
 
-@pytest.mark.parametrize("to_end", [False, True])
-def test_a_failed_jobs_log_is_read_until_no_more_lines_arrive(to_end: bool, services: Services, tmp_path: Path) -> None:
-    """On AWS lines may arrive one by one."""
-    lines = iter(["Traceback (most recent call last):", "  raise KeyError('x')", "KeyError: 'x'"])
+def read_log(
+    services: Services, job: str, folder: Path, arrive: Callable[[int], object], to_end: bool = True
+) -> tuple[list[str], list[float]]:
+    """Return the lines of a job's log, and the pauses while it was read. arrive: called in each, with its number."""
     pauses: list[float] = []
 
     def wait(seconds: float) -> None:
         pauses.append(seconds)
-        for line in itertools.islice(lines, 1):
-            write_lines(services, f"torn-{to_end}", line)
+        arrive(len(pauses))
 
-    write_log(services.logs, "TrainingJob", f"torn-{to_end}", tmp_path / "log", 5, to_end, wait=wait)
-    assert (tmp_path / "log").read_text().splitlines()[-1] == (
-        "KeyError: 'x'" if to_end else "Traceback (most recent call last):"
-    )
+    write_log(services.logs, "TrainingJob", job, folder / "logs/log", 5, to_end, wait=wait)
+    [path] = (folder / "logs").iterdir()
+    return path.read_text().splitlines(), pauses
+
+
+@pytest.mark.parametrize("to_end", [False, True])
+def test_a_failed_jobs_log_is_read_until_no_more_lines_arrive(to_end: bool, services: Services, tmp_path: Path) -> None:
+    """On AWS lines may arrive one by one."""
+    lines = ["Traceback (most recent call last):", "  raise KeyError('x')", "KeyError: 'x'"]
+
+    def arrive(number: int) -> None:
+        if number <= len(lines):
+            write_lines(services, f"torn-{to_end}", lines[number - 1])
+
+    found, pauses = read_log(services, f"torn-{to_end}", tmp_path, arrive, to_end)
+    assert found == (lines if to_end else lines[:1])
     assert pauses == [5] * (4 if to_end else 1)
+
+
+def test_log_lines_are_kept_if_the_rest_cannot_be_read(services: Services, tmp_path: Path) -> None:
+    write_lines(services, "revoked", "first")
+
+    def revoke(number: int) -> None:
+        if number == 2:
+            refuse(services.logs, "cloudwatch-logs.GetLogEvents")
+
+    assert read_log(services, "revoked", tmp_path, revoke)[0] == ["first"]
+
+
+def test_a_log_that_never_ends_is_read_for_a_minute(services: Services, tmp_path: Path) -> None:
+    _, pauses = read_log(services, "endless", tmp_path, lambda number: write_lines(services, "endless", str(number)))
+    assert sum(pauses) == 60
 
 
 @pytest.mark.parametrize("script", ["", "raise KeyError('x')\n"], ids=["Completed", "Failed"])
@@ -332,29 +358,6 @@ def test_a_step_waits_for_lines_that_arrive_after_its_job_has_ended(
     run = EvaluationRun(on_aws, run.settings, run.submission, run.data, ROOT / "score.py", run.folder)
     run.execute()
     assert "the last line" in (run.folder / "logs/train.log").read_text().splitlines()
-
-
-def test_log_lines_are_kept_if_the_rest_cannot_be_read(services: Services, tmp_path: Path) -> None:
-    write_lines(services, "revoked", "first")
-    pauses = itertools.count(1)
-
-    def wait(_: float) -> None:
-        if next(pauses) == 2:
-            refuse(services.logs, "cloudwatch-logs.GetLogEvents")
-
-    write_log(services.logs, "TrainingJob", "revoked", tmp_path / "logs/log", delay=5, to_end=True, wait=wait)
-    assert [path.read_text() for path in (tmp_path / "logs").iterdir()] == ["first\n"]
-
-
-def test_a_log_that_never_ends_is_read_for_a_minute(services: Services, tmp_path: Path) -> None:
-    pauses: list[float] = []
-
-    def wait(seconds: float) -> None:
-        pauses.append(seconds)
-        write_lines(services, "endless", str(len(pauses)))
-
-    write_log(services.logs, "TrainingJob", "endless", tmp_path / "log", delay=5, to_end=True, wait=wait)
-    assert sum(pauses) == 60
 
 
 @pytest.mark.parametrize("operation", ["DescribeLogStreams", "GetLogEvents"])

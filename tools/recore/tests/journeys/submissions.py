@@ -9,11 +9,6 @@ RIDGE = """\
     from sklearn.linear_model import Ridge
     return Ridge(alpha).fit(inputs, targets)
 """
-LIGHTGBM = """\
-    from lightgbm import LGBMRegressor
-    from sklearn.multioutput import MultiOutputRegressor
-    return MultiOutputRegressor(LGBMRegressor(n_estimators=3, verbose=-1, n_jobs=1)).fit(inputs, targets)
-"""
 PLS = """\
     from sklearn.cross_decomposition import PLSRegression
     from sklearn.pipeline import make_pipeline
@@ -48,10 +43,6 @@ class Model:
 MODELS = {
     "pickle": Model(),
     "joblib": Model(save=JOBLIB, load=LOAD_JOBLIB),
-    "compressed": Model(
-        save=JOBLIB.replace("model.joblib", "model.pkl").replace("))\n", "), compress=3)\n"),
-        load=LOAD_JOBLIB.replace("model.joblib", "model.pkl"),
-    ),
     "dictionary": Model(
         PLS,
         JOBLIB.replace("dump(model", 'dump({"model": model, "columns": list(model.feature_names_in_)}'),
@@ -75,7 +66,6 @@ MODELS = {
     return model
 """,
     ),
-    "lightgbm": Model(LIGHTGBM, requirement="lightgbm==4.6.0"),
     "xgboost": Model(
         XGBOOST,
         """\

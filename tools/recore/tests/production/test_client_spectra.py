@@ -1,6 +1,7 @@
 """Samples of captured requests and tables of assays, without an endpoint."""
 
 import gzip
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,10 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from stagemaker_support.archives import archive_of
 
 from recore.production.arrived_assays import read_assays
 from recore.production.captured import Body, CaptureEvent
-from recore.production.client_spectra import ClientSpectra, SpectraReader, TrainedOn, make_trained_on
+from recore.production.client_spectra import ClientSpectra, SpectraReader, TrainedOn, make_trained_on, read_trained_on
 from recore.production.containers.domain import fit_reference
 from recore.production.predicting import read_columns
 from recore.production.project import ProductionError
@@ -88,6 +90,22 @@ def test_an_archive_without_columns_is_named_by_its_version(content: bytes, reas
     version = SimpleNamespace(number=3, archives=["s3://models/model.tar.gz"])
     with pytest.raises(ProductionError, match=f"version 3, s3://models/model.tar.gz: {reason}"):
         read_columns(SimpleNamespace(read=lambda uri: content), version)
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [
+        (None, "version 3 does not say what it was trained on"),
+        ("{}", "version 3, s3://models/model.tar.gz: the reference of its spectra is invalid: `channels` is missing"),
+        ("[]", "version 3, s3://models/model.tar.gz: the reference of its spectra is invalid: an object is needed"),
+    ],
+)
+def test_an_archive_without_a_usable_reference_is_named_by_its_version(reference: str | None, reason: str) -> None:
+    """Its data had too few spectra, it is older than the reference, or it was changed."""
+    files = {"channels.json": json.dumps({"columns": NAMES})} | ({"reference.json": reference} if reference else {})
+    version = SimpleNamespace(number=3, archives=["s3://models/model.tar.gz"])
+    with pytest.raises(ProductionError, match=reason):
+        read_trained_on(SimpleNamespace(read=lambda uri: archive_of(**files)), version)
 
 
 def test_columns_are_found_by_name(tmp_path: Path) -> None:

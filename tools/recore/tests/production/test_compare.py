@@ -261,19 +261,6 @@ def test_captures_of_an_earlier_state_do_not_count(
     assert (found["samples"], found["client_samples"]) == (1, {"A": 1, "B": 0})
 
 
-@pytest.mark.slow
-def test_three_variants(make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
-    endpoint = make_endpoint("three", third="0.05")
-    for sample in SAMPLES:
-        endpoint.send(as_csv(sample), "A")
-    endpoint.captured(len(SAMPLES))
-    completed = compare(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
-    lines = completed.stdout.splitlines()
-    assert [line[:15] for line in lines if " compared with " in line] == ["B compared with", "C compared with"]
-    assert any(line.startswith("C is better on the weighted score") for line in lines)
-    assert lines[-1].endswith("production update 2")
-
-
 def test_an_endpoint_that_cannot_be_compared(
     endpoints: Endpoints, variables: dict[str, str], tmp_path: Path, endpoint: ABTestEndpoint
 ) -> None:
@@ -344,10 +331,3 @@ def test_a_request_of_a_comparison_has_a_recognisable_inference_id() -> None:
     assert len(first) == len(second) == LONGEST_INFERENCE_ID
     assert first != second
     assert first.startswith("compare-")
-
-
-@pytest.mark.parametrize("option", ["--difference", "--confidence"])
-def test_an_option_is_a_number(option: str, tmp_path: Path) -> None:
-    completed = recore("production", "compare", "--assays", "a.csv", option, "nan", cwd=tmp_path)
-    assert completed.returncode == 2
-    assert "a number is needed" in completed.stderr

@@ -1,6 +1,5 @@
 """The program that scores held-out predictions: the score of a run, to the last digit, and what cannot be scored."""
 
-import io
 import json
 import re
 import subprocess
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from recore_support.production_containers import CONTAINERS, Trained
+from stagemaker_support.archives import archive_of, member, packed
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
 
@@ -45,19 +45,6 @@ def test_the_pipeline_writes_the_score_of_a_run(trained_model: Trained, tmp_path
     assert_equal_to_a_run(json.loads(trained_model.evaluation.read_text()), details)
 
 
-def write_archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
-    """Write an archive; members without content become symbolic links to /etc/passwd."""
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in members:
-            member = tarfile.TarInfo(name)
-            if content is None:
-                member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
-            else:
-                member.size = len(content)
-            tar.addfile(member, io.BytesIO(content or b""))
-    return path
-
-
 @pytest.fixture
 def data() -> pd.DataFrame:
     random = np.random.default_rng(0)
@@ -79,7 +66,8 @@ def test_rows_without_a_prediction_do_not_count(data: pd.DataFrame, tmp_path: Pa
     predicted = (assays.fillna(3.0) + 1.0).mask(np.random.default_rng(1).random(assays.shape) < 0.2)
     predicted["TePPB"] = np.nan
     held_out = predicted.to_csv(index_label="index").encode()
-    archive = write_archive(tmp_path / "model.tar.gz", ("code/held_out.csv", b"x"), ("./held_out.csv", held_out))
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(archive_of(**{"code/held_out.csv": b"x", "./held_out.csv": held_out}))
     data_file = write_csv(tmp_path / "public.csv.gz", data)
     result = run(tmp_path, archive, data_file)
     assert result.returncode == 0, result.stderr
@@ -90,23 +78,27 @@ def test_rows_without_a_prediction_do_not_count(data: pd.DataFrame, tmp_path: Pa
     assert sorted(path.name for path in (tmp_path / "evaluation").iterdir()) == ["evaluation.json"]
 
 
+NOT_WRITTEN = "there is no score: train.py did not write held_out.csv beside the model"
+
+
 @pytest.mark.parametrize(
-    ("members", "reason"),
+    ("archive", "reason"),
     [
-        ([("model.pkl", b"m")], "there is no score: train.py did not write held_out.csv beside the model"),
-        ([("held_out.csv", None)], "there is no score: train.py did not write held_out.csv beside the model"),
-        ([("held_out.csv", b"")], "held_out.csv: Empty CSV file"),
-        ([("held_out.csv", b"index,CuPPM\n1,2\n")], "held_out.csv has 1 rows, but public.csv.gz has 30"),
-        ([("held_out.csv", b"index,x\n1,2\n")], "public.csv.gz has none of the columns of held_out.csv"),
-        ([("held_out.csv", b"index,CuPPM\n" + b"1,2\n" * 30)], "the shape is (30, 1) instead of (30, 49)"),
+        (archive_of(**{"model.pkl": b"m"}), NOT_WRITTEN),
+        (packed(member("held_out.csv", tarfile.SYMTYPE, "/etc/passwd")), NOT_WRITTEN),
+        (archive_of(**{"held_out.csv": ""}), "held_out.csv: Empty CSV file"),
+        (archive_of(**{"held_out.csv": "index,CuPPM\n1,2\n"}), "held_out.csv has 1 rows, but public.csv.gz has 30"),
+        (archive_of(**{"held_out.csv": "index,x\n1,2\n"}), "public.csv.gz has none of the columns of held_out.csv"),
+        (archive_of(**{"held_out.csv": "index,CuPPM\n" + "1,2\n" * 30}), "the shape is (30, 1) instead of (30, 49)"),
     ],
+    ids=range(6),
 )
 def test_what_cannot_be_scored_is_refused_in_one_line(
-    members: list[tuple[str, bytes | None]], reason: str, data: pd.DataFrame, tmp_path: Path
+    archive: bytes, reason: str, data: pd.DataFrame, tmp_path: Path
 ) -> None:
-    archive = write_archive(tmp_path / "model.tar.gz", *members)
+    (tmp_path / "model.tar.gz").write_bytes(archive)
     with pytest.raises(evaluate.ScoreError, match=re.escape(reason)) as refused:
-        evaluate.evaluate(archive, write_csv(tmp_path / "public.csv.gz", data), SCORE)
+        evaluate.evaluate(tmp_path / "model.tar.gz", write_csv(tmp_path / "public.csv.gz", data), SCORE)
     assert len(str(refused.value).splitlines()) == 1
 
 

@@ -6,7 +6,6 @@ import io
 import json
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from preprocess import preprocess
 from recore_support.production_containers import CONTAINERS, Trained
+from stagemaker_support.archives import content
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, environment
 from support.data_files import write_gz
@@ -263,7 +263,7 @@ def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Traine
     code["preprocess.py"] = (ROOT / "preprocess.py").read_bytes()
     header, reference = read_header(trained_model.data_file), fit_file(trained_model.data_file)
     features.write_archive(header, reference, code, tmp_path / "features.tar.gz")
-    packed, written = map(read_members, (trained_model.features, tmp_path / "features.tar.gz"))
+    packed, written = map(content, (trained_model.features, tmp_path / "features.tar.gz"))
     reference, expected = (json.loads(members.pop("reference.json")) for members in (packed, written))
     assert packed == written
     # its linear algebra may round differently in another process
@@ -271,11 +271,6 @@ def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Traine
     for name, values in expected.items():
         close = np.array(values).dtype.kind == "f"
         assert np.allclose(reference[name], values, rtol=1e-9, atol=1e-9) if close else reference[name] == values
-
-
-def read_members(archive: Path) -> dict[str, bytes | None]:
-    with tarfile.open(archive) as tar:
-        return {member.name: file.read() if (file := tar.extractfile(member)) else None for member in tar}
 
 
 @pytest.mark.parametrize(

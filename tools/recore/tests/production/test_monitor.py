@@ -5,8 +5,7 @@ import csv
 import io
 import json
 import re
-import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from recore_support.production import ProductionCommands
+from stagemaker_support.archives import archive_of, content
 from support.checkout import ROOT
 
 from recore.schema import IDS
@@ -61,9 +61,9 @@ class Monitored:
             time = datetime.fromisoformat(metadata.get("inferenceTime", self.begin.isoformat()))
             lines.setdefault(f"{time:%Y/%m/%d/%H}", []).append(event if isinstance(event, str) else json.dumps(event))
         number = len(self.keys())
-        for hour, content in lines.items():
+        for hour, texts in lines.items():
             key = f"{self.prefix}{hour}/{number:04}.jsonl"
-            self.client.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(content).encode())
+            self.client.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(texts).encode())
 
     @property
     def prefix(self) -> str:
@@ -293,57 +293,17 @@ def test_an_endpoint_of_another_model_is_not_compared_with_ours(monitored: Monit
     assert "the endpoint serves the model trained-1, which is not a version of others" in error
 
 
-def few_holes(reference: dict[str, Any]) -> dict[str, Any]:
-    return reference | {"hole_names": reference["hole_names"][:9], "holes": [hole % 9 for hole in reference["holes"]]}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda reference: None, "version 1 does not say what it was trained on"),
-        (few_holes, "version 1 was trained on 9 drill holes: at least 10 are needed to know how much new ones may"),
-        (lambda reference: reference | {"hole_names": []}, "version 1 was trained on 0 drill holes: at least 10"),
-        (lambda reference: {}, "model.tar.gz: the reference of its spectra is invalid: `channels` is missing"),
-        (lambda reference: [], "model.tar.gz: the reference of its spectra is invalid: an object is needed"),
-    ],
-    ids=["none", "few holes", "no holes", "empty", "a list"],
-)
-def test_a_version_without_a_usable_reference_cannot_be_monitored(
-    monitored: Monitored, samples: pd.DataFrame, change: Callable[[Any], Any], message: str
-) -> None:
-    """Its data had too few spectra or holes, it is older than the reference, or its archive was changed."""
-    client = monitored.client
-    archive = client.sagemaker.describe_model_package(ModelPackageName=monitored_package(monitored))
-    uri = archive["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    content = client.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    monitored.capture(samples[:5])
+def test_a_version_trained_on_few_drill_holes_cannot_be_monitored(monitored: Monitored) -> None:
+    s3 = monitored.client.s3
+    bucket, _, key = monitored.commands.succeed("describe", 1)["archives"][0].removeprefix("s3://").partition("/")
+    archive = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    files = content(archive)
+    reference = json.loads(files["reference.json"])
+    few = {"hole_names": reference["hole_names"][:9], "holes": [hole % 9 for hole in reference["holes"]]}
     try:
-        client.s3.put_object(Bucket=bucket, Key=key, Body=with_reference(content, change))
+        changed = archive_of(**files | {"reference.json": json.dumps(reference | few)})
+        s3.put_object(Bucket=bucket, Key=key, Body=changed)
         error = monitored.commands.refuse("monitor")
     finally:
-        client.s3.put_object(Bucket=bucket, Key=key, Body=content)
-    assert message in error
-
-
-def monitored_package(monitored: Monitored) -> str:
-    """The ARN of version 1."""
-    listed = monitored.client.sagemaker.list_model_packages(ModelPackageGroupName="trained")
-    packages = listed["ModelPackageSummaryList"]
-    return next(each["ModelPackageArn"] for each in packages if each["ModelPackageVersion"] == 1)
-
-
-def with_reference(content: bytes, change: Callable[[Any], Any]) -> bytes:
-    """Return the archive of a features container with a changed reference, without one if it is None."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=io.BytesIO(content)) as source, tarfile.open(fileobj=packed, mode="w:gz") as target:
-        for member in source:
-            data = source.extractfile(member)
-            if member.name == "reference.json" and data:
-                changed = change(json.load(data))
-                if changed is None:
-                    continue
-                text = json.dumps(changed).encode()
-                member.size, data = len(text), io.BytesIO(text)
-            target.addfile(member, data)
-    return packed.getvalue()
+        s3.put_object(Bucket=bucket, Key=key, Body=archive)
+    assert "version 1 was trained on 9 drill holes: at least 10 are needed to know how much new ones may" in error

@@ -1,7 +1,6 @@
 """`register`: the model of a run becomes a version without being trained again."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -38,8 +37,6 @@ def test_a_registered_run_answers_as_it_did(
     joined = (tmp_path / "joined.csv").read_text().splitlines()[1:]
     assert [line.split(",", 5)[5] for line in joined] == predictions
     commands.succeed("delete", "--all", "--yes")
-    assert commands.succeed("delete", "--all", "--yes")["changed"] is False
-    assert commands.succeed("list")["versions"] == []
     s3 = commands.client.s3
     bucket = "sagemaker-us-east-1-123456789012"
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix=f"{commands.name}/")
@@ -60,14 +57,3 @@ def test_a_hand_over_is_registered_without_the_hosts_data(
     (handed / "model.tar.gz").write_bytes((handed / "request.csv").read_bytes())
     line = commands.refuse("register", handed)
     assert "it is not the file that was handed over (SHA256SUMS has another hash): copy the hand-over again" in line
-
-
-def test_a_run_that_cannot_be_used_is_refused(commands: ProductionCommands, finished_run: Path, tmp_path: Path) -> None:
-    other = shutil.copytree(finished_run, tmp_path / "other")
-    line = commands.refuse("register", other, "--public", ROOT / "README.md")
-    assert "this is not the file that the run was trained on" in line
-    (other / "model.tar.gz").unlink()
-    assert "the run has no model.tar.gz" in commands.refuse("register", other)
-    (other / "run.json").write_text("{")
-    assert "not a valid run record" in commands.refuse("register", other)
-    assert "there is no such folder" in commands.refuse("register", tmp_path / "missing")

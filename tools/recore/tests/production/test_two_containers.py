@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -34,33 +34,22 @@ def model(client: Client, trained_model: Trained) -> str:
     return create_model(client, trained_model.features.read_bytes(), trained_model.archive.read_bytes())
 
 
+Invoke = Callable[[str, str, str], str]
+
+
 @pytest.fixture(scope="module")
-def endpoint(client: Client, model: str) -> Iterator["Endpoint"]:
+def invoke(client: Client, model: str) -> Iterator[Invoke]:
+    """Return a function that sends a body of a content type to an endpoint with the model, and an accepted type."""
     endpoints = Endpoints(client)
-    yield Endpoint(endpoints, endpoints.create(endpoints.config(variant(model))))
-    endpoints.delete_all()
+    name = endpoints.create(endpoints.config(variant(model)))
 
-
-class Endpoint:
-    """An endpoint with the model of both containers."""
-
-    def __init__(self, endpoints: Endpoints, name: str) -> None:
-        self._endpoints, self._name = endpoints, name
-
-    def invoke(self, body: str, content_type: str, accept: str) -> str:
-        answer = self._endpoints.invoke(self._name, body, ContentType=content_type, Accept=accept)
+    def send(body: str, content_type: str, accept: str) -> str:
+        answer = endpoints.invoke(name, body, ContentType=content_type, Accept=accept)
         assert answer["ContentType"].partition(";")[0] == accept
         return answer["Body"].read().decode()
 
-
-def test_a_transform_job_joins_lines_with_the_predictions_of_predict_py(
-    client: Client, model: str, trained_model: Trained
-) -> None:
-    _, *lines = trained_model.lines
-    [result] = completed(client, model, {"lines.csv": "".join(lines)}, **JOINED)
-    joined, inputs = (list(csv.reader(text)) for text in (result.decode().splitlines(), lines))
-    assert [row[:-49] for row in joined] == inputs
-    assert_close("\n".join(",".join(row[-49:]) for row in joined), trained_model.predictions)
+    yield send
+    endpoints.delete_all()
 
 
 def test_a_bad_row_of_a_transform_job_costs_the_others_nothing(
@@ -85,23 +74,21 @@ def test_a_bad_row_of_a_transform_job_costs_the_others_nothing(
     assert ((numbers[:, 1] <= numbers[:, 0]) & (numbers[:, 0] <= numbers[:, 2])).all()
 
 
-@pytest.mark.parametrize("has_assays", [False, True], ids=["without assays", "with assays"])
 @pytest.mark.parametrize("has_header", [False, True], ids=["without header", "with header"])
 def test_an_endpoint_answers_csv_with_the_predictions_of_predict_py(
-    endpoint: Endpoint, trained_model: Trained, has_assays: bool, has_header: bool
+    invoke: Invoke, trained_model: Trained, has_header: bool
 ) -> None:
-    lines = trained_model.lines if has_assays else trained_model.lines_without_assays
-    body = "".join(lines if has_header else lines[1:])
-    assert_close(endpoint.invoke(body, "text/csv", "text/csv"), trained_model.predictions)
-    last = (lines[:1] if has_header else []) + lines[-1:]
-    assert_close(endpoint.invoke("".join(last), "text/csv", "text/csv"), trained_model.predictions[-1:])
+    lines = trained_model.lines if has_header else trained_model.lines[1:]
+    assert_close(invoke("".join(lines), "text/csv", "text/csv"), trained_model.predictions)
+    last = lines[:has_header] + lines[-1:]
+    assert_close(invoke("".join(last), "text/csv", "text/csv"), trained_model.predictions[-1:])
 
 
-def test_an_endpoint_answers_json_with_the_same_predictions(endpoint: Endpoint, trained_model: Trained) -> None:
+def test_an_endpoint_answers_json_with_the_same_predictions(invoke: Invoke, trained_model: Trained) -> None:
     spectra = trained_model.spectra
     answers = [
-        endpoint.invoke(json.dumps({"instances": spectra}), "application/json", "application/json"),
-        endpoint.invoke("".join(trained_model.lines[1:]), "text/csv; charset=utf-8", "application/json"),
+        invoke(json.dumps({"instances": spectra}), "application/json", "application/json"),
+        invoke("".join(trained_model.lines[1:]), "text/csv; charset=utf-8", "application/json"),
     ]
     for answer in answers:
         predictions = json.loads(answer)["predictions"]
@@ -109,11 +96,11 @@ def test_an_endpoint_answers_json_with_the_same_predictions(endpoint: Endpoint, 
         assert all(list(prediction["assays"]) == list(TARGETS) for prediction in predictions)
         values = [[assay["value"] for assay in prediction["assays"].values()] for prediction in predictions]
         np.testing.assert_allclose(np.array(values, dtype=float), trained_model.predictions, rtol=1e-9)
-    assert_close(endpoint.invoke(json.dumps(spectra[0]), "application/json", "text/csv"), trained_model.predictions[:1])
+    assert_close(invoke(json.dumps(spectra[0]), "application/json", "text/csv"), trained_model.predictions[:1])
 
 
-def test_each_prediction_has_its_unit_error_interval_and_flags(endpoint: Endpoint, trained_model: Trained) -> None:
-    answer = endpoint.invoke(json.dumps({"instances": trained_model.spectra}), "application/json", "application/json")
+def test_each_prediction_has_its_unit_error_interval_and_flags(invoke: Invoke, trained_model: Trained) -> None:
+    answer = invoke(json.dumps({"instances": trained_model.spectra}), "application/json", "application/json")
     calibration = json.loads((trained_model.model / "expected_error.json").read_text())
     assays = [prediction["assays"] for prediction in json.loads(answer)["predictions"]]
     for name in TARGETS:
@@ -131,20 +118,14 @@ def test_each_prediction_has_its_unit_error_interval_and_flags(endpoint: Endpoin
             }
 
 
-def test_a_header_alone_is_answered_without_predictions(endpoint: Endpoint, trained_model: Trained) -> None:
-    assert endpoint.invoke(trained_model.lines[0], "text/csv", "text/csv") == ""
-    answer = endpoint.invoke(trained_model.lines[0], "text/csv", "application/json")
-    assert json.loads(answer) == {"predictions": []}
-
-
-def test_an_invalid_request_is_refused_with_one_line(endpoint: Endpoint, trained_model: Trained) -> None:
+def test_an_invalid_request_is_refused_with_one_line(invoke: Invoke, trained_model: Trained) -> None:
     header, line, *_ = trained_model.lines
     cells = line.split(",")
     cells[len(cells) // 2] = "O.5"
     bad_cell = "\n".join([header, ",".join(cells)])
     for body, message in (("1,2\n", "the request: its first line has 2 cells"), (bad_cell, "O.5")):
         with pytest.raises(ClientError, match=message) as refused:
-            endpoint.invoke(body, "text/csv", "text/csv")
+            invoke(body, "text/csv", "text/csv")
         assert refused.value.response["OriginalStatusCode"] == 400
 
 

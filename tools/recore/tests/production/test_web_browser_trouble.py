@@ -87,21 +87,13 @@ def test_an_api_key_that_no_header_can_have_is_named(chromium: Any, web_page: We
     assert tab.problems == []
 
 
-def test_an_endpoint_or_a_page_that_is_gone_is_a_clear_message(
-    chromium: Any,
-    serving: ProductionCommands,
-    files: dict[str, bytes],
+def test_a_page_that_is_gone_is_a_clear_message(
+    chromium: Any, trained: ProductionCommands, web_page: WebPage, files: dict[str, bytes], tmp_path: Path
 ) -> None:
-    serving.succeed("deploy", "--variant", "A=1")
-    page = WebPage(serving)
+    page = WebPage(ProductionCommands(trained.client, tmp_path, "trained"), web_page.endpoint)
     with open_tab(chromium, page.address) as tab:
-        serving.succeed("delete", "--endpoint")
-        opus = {"DD001_53.0": files["DD001_53.0"]}
-        tab.add_files(opus)
-        [message] = tab.messages()
-        assert f"the endpoint {serving.config['ENDPOINT_NAME']} does not answer" in message
         page.stop()
-        tab.add_files(opus)
+        tab.add_files({"DD001_53.0": files["DD001_53.0"]})
         [message] = tab.messages()
         assert "is it still running?" in message
         assert tab.page.is_hidden("#samples")

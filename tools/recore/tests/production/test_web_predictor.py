@@ -94,20 +94,14 @@ def test_the_endpoint_gets_only_the_absorbances_of_a_line(
 
 @pytest.mark.parametrize(
     ("file", "identity"),
-    [("DD1.0", "DD1"), ("DD1.1", "DD1.1"), ("DD1.12", "DD1.12"), ("DD1", "DD1"), ("D\u00e4.1", None)],
+    [("DD1.0", "DD1"), ("DD1.1", "DD1.1"), ("DD1.12", "DD1.12"), ("DD1", "DD1"), ("D\u00e4.1", None), ("x.csv", "S1")],
 )
 def test_the_inference_id_is_the_samples_name_with_its_replicate(
     file: str, identity: str | None, endpoint: Endpoint, predictor: Predictor, rows: list[list[str]], tmp_path: Path
 ) -> None:
-    predict_file(predictor, tmp_path, file, opus_file(rows, 1))
+    table = csv_bytes([rows[0], ["S1", *rows[1][1:]]])
+    predict_file(predictor, tmp_path, file, table if file.endswith(".csv") else opus_file(rows, 1))
     assert [request[0] for request in endpoint.requests] == [identity]
-
-
-def test_a_table_of_one_row_has_its_name_as_the_inference_id(
-    endpoint: Endpoint, predictor: Predictor, rows: list[list[str]], tmp_path: Path
-) -> None:
-    predict_file(predictor, tmp_path, "one.csv", csv_bytes([rows[0], ["S1", *rows[1][1:]]]))
-    assert [request[0] for request in endpoint.requests] == ["S1"]
 
 
 @pytest.mark.parametrize(

@@ -97,17 +97,15 @@ def write_sample_assays(path: Path, samples: Iterable[Sample]) -> Path:
 class ABTestEndpoint:
     """Creates an endpoint with the variants A, with the larger weight, and B, whose errors are a tenth of A's.
 
-    B's model is that of version 1. third: the scale of the errors of a variant C, of version 2.
+    B's model is that of version 1.
     """
 
-    def __init__(self, endpoints: Endpoints, folder: str, third: str | None = None, **capture: Any):
+    def __init__(self, endpoints: Endpoints, folder: str, **capture: Any):
         self.endpoints, self.folder, self.began = endpoints, folder, datetime.now(UTC)
         variants = [
             variant(endpoints.model(SCRIPT, {"SCALE": "5.0"}), "A", weight=2),
-            variant(self._versioned_model(1, "0.5"), "B"),
+            variant(self._versioned_model(), "B"),
         ]
-        if third:
-            variants.append(variant(self._versioned_model(2, third), "C"))
         config = endpoints.config(
             *variants,
             DataCaptureConfig={
@@ -125,16 +123,16 @@ class ABTestEndpoint:
     def destination(self) -> str:
         return f"s3://{BUCKET}/{self.folder}"
 
-    def _versioned_model(self, number: int, scale: str) -> str:
+    def _versioned_model(self) -> str:
         packages = Packages(self.endpoints.client)
         container = packages.container("B")
         container["Environment"] |= {
             "SAGEMAKER_SUBMIT_DIRECTORY": self.endpoints.client.source(inference=SCRIPT),
-            "SCALE": scale,
+            "SCALE": "0.5",
         }
         version = packages.version(packages.group(), InferenceSpecification=SPECIFICATION | {"Containers": [container]})
         packages.approve(version)
-        name = f"{self.folder}-{number}"
+        name = f"{self.folder}-1"
         self.endpoints.sagemaker.create_model(
             ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer={"ModelPackageName": version}
         )

@@ -71,11 +71,6 @@ for number in range(3000):
 with open(MODEL + "/sparse", "wb") as file:
     file.truncate(100 << 30)
 """,
-    "train_link_loop": """
-os.symlink("b", MODEL + "/a")
-os.symlink("a", MODEL + "/b")
-os.symlink(".", MODEL + "/here")
-""",
     "train_deep_folders": f"os.chdir(MODEL)\n{DEEP}",
     "train_fifo": """  # a program that opens the pipe waits forever
 os.chdir(MODEL)
@@ -136,11 +131,6 @@ os.mkfifo("fifo")
 os.remove(OUTPUT + "/public.csv")
 os.symlink("ACTUAL", OUTPUT + "/public.csv")
 """,
-    "preprocess_deep_folders": f"os.chdir(OUTPUT)\n{DEEP}",
-    "preprocess_sparse_file": """
-with open(OUTPUT + "/sparse", "wb") as file:
-    file.truncate(100 << 30)
-""",
     "preprocess_forged_scores": """
 for folder, _, _ in list(os.walk(BASE)):
     for side in ("public", "private"):
@@ -189,10 +179,6 @@ def predict_fn(inputs, means):
 def predict_fn(inputs, means):
     return [means]
 """,
-    "serve_too_many_columns": """
-def predict_fn(inputs, means):
-    return [[*means, 1.0] for _ in inputs]
-""",
     "serve_not_finite": """
 def predict_fn(inputs, means):
     return [[float("inf")] * len(means) for _ in inputs]
@@ -221,10 +207,6 @@ with tarfile.open("src.tar.gz", "w:gz") as tar:
 INCLUDED = "include requirements.txt\n"
 WRITING = 'open("OUTSIDE/written", "w").write("written")\n'
 FILES = {
-    "requirements_option": {
-        "MANIFEST.in": INCLUDED,
-        "requirements.txt": "--index-url http://127.0.0.1:1/simple\nsomething==1\n",
-    },
     "requirements_address": {
         "MANIFEST.in": INCLUDED,
         "requirements.txt": "something @ https://127.0.0.1:1/something.zip\n",

@@ -16,7 +16,6 @@ import pandas as pd
 from stagemaker_support.simulator_client import IMAGE, Client, numbers
 from support.checkout import ROOT, copy_scripts, run
 
-from recore.schema import TARGETS
 from stagemaker.server import ROLE_ARN
 
 CONTAINERS = ROOT / "tools/recore/src/recore/production/containers"
@@ -97,12 +96,6 @@ class Trained:
     def lines(self) -> list[str]:
         """The lines of the data file, the header first."""
         return gzip.decompress(self.data_file.read_bytes()).decode().splitlines(keepends=True)
-
-    @property
-    def lines_without_assays(self) -> list[str]:
-        rows = [line.split(",") for line in self.lines]
-        places = [place for place, name in enumerate(rows[0]) if name.strip('"\n') not in TARGETS]
-        return [",".join(row[place].rstrip() for place in places) + "\n" for row in rows]
 
     @property
     def spectra(self) -> list[dict[str, Any]]:

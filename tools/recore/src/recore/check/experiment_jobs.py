@@ -194,7 +194,7 @@ class ExperimentJobs:
             storage.put((PROGRAMS / program).read_bytes(), script)
             self._put_all(storage, sources)
             places = {source: (source, "") for source in sources}
-            self.run(step, job_requests.processing_request(settings, name, script, [], places, ("results", "")))
+            self.run(step, job_requests.processing_request(settings, name, script, {}, places, ("results", "")))
             return self._download_results(settings, self.folder / f"{name}-results")
 
     def train(self, name: str, program: str, channels: Mapping[str, Files], files: dict[str, bytes]) -> Path:

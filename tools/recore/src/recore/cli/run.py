@@ -4,8 +4,7 @@ import datetime
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -46,7 +45,27 @@ if TYPE_CHECKING:
 @click.option("--report/--no-report", default=True, help="Write report.html into the run's folder.")
 @ascii_option
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
-def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
+def run(
+    submission: Path,
+    public: Path | None,
+    private: Path | None,
+    actual: Path | None,
+    out: Path | None,
+    note: str,
+    engine: str,
+    isolation: str | None,
+    max_payload: int,
+    role: str | None,
+    bucket: str | None,
+    image: str | None,
+    training_instances: str,
+    processing_instances: str,
+    transform_instances: str,
+    keep: bool,
+    report: bool,
+    ascii_only: bool,
+    as_json: bool,
+) -> None:
     """Train, preprocess, predict and score a submission as jobs.
 
     SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` writes.
@@ -78,33 +97,38 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
         run_and_keep,
     )
 
-    options = SimpleNamespace(**values)
-    if (options.private or options.actual) and not options.public:
+    if (private or actual) and not public:
         raise click.UsageError("--private and --actual need --public")
-    data = choose_data_files(options.submission, options.public, options.private, options.actual)
-    files = read_submission(options.submission)
-    jobs = ("training", "processing", "transform")
-    instances = {job: _parse_instances(job, values[f"{job}_instances"]) for job in jobs}
-    isolation = choose_isolation(options.isolation, options.submission, options.actual)
-    place_settings = PlaceSettings(options.engine, isolation, options.role, options.bucket, options.image)
+    data = choose_data_files(submission, public, private, actual)
+    files = read_submission(submission)
+    instances = {
+        "training": _parse_instances("training", training_instances),
+        "processing": _parse_instances("processing", processing_instances),
+        "transform": _parse_instances("transform", transform_instances),
+    }
+    place_settings = PlaceSettings(engine, choose_isolation(isolation, submission, actual), role, bucket, image)
     now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # which can be gone when the run ends
-    run_folder = RunFolder(options.out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
+    run_folder = RunFolder(out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
     with open_place(place_settings, show_line) as place, run_folder:
-        settings = RunSettings.at(place, max_payload=options.max_payload, **instances)
-        score = TEMPLATE / "score.py"
-        evaluation_run = EvaluationRun(place.services, settings, files, data, score, run_folder.path, options.keep)
-        _announce(place, settings, options.engine, data, console)
-        context = make_context(place, note, vars(options) | data.files, folder)
+        settings = RunSettings.at(place, max_payload=max_payload, **instances)
+        evaluation_run = EvaluationRun(
+            place.services, settings, files, data, TEMPLATE / "score.py", run_folder.path, keep
+        )
+        _announce(place, settings, engine, data, console)
+        arguments = click.get_current_context().params | data.files
+        for name in ("note", "as_json", "ascii_only"):  # a hand-over repeats the run without them
+            del arguments[name]
+        context = make_context(place, note, arguments, folder)
         watching = show_steps("run", list(evaluation_run.steps.values()), ascii_only)
         record, interrupted = run_and_keep(evaluation_run, run_folder, context, watching)
-        if options.report:
+        if report:
             _write_report(evaluation_run.folder)
     if as_json:
         click.echo(json.dumps(record, default=str))
     else:
         _show_results(evaluation_run)
-    for line in explain_failures(evaluation_run, installs=options.engine != "aws"):
+    for line in explain_failures(evaluation_run, installs=engine != "aws"):
         show_line(line)
     if not as_json and (command := next_command(evaluation_run)):
         click.echo(f"next: {command}")

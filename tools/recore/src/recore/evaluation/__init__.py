@@ -14,6 +14,8 @@ from recore.evaluation.job_requests import (
     Instances,
     RunSettings,
     describe_limits,
+    processing_arguments,
+    training_arguments,
 )
 from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.judging import Entry, Round, tied_by_private_score

@@ -117,21 +117,16 @@ def training_request(settings: RunSettings) -> Request:
         "sagemaker_program": "train.py",
         "sagemaker_submit_directory": f"{ML}/input/data/code/{SOURCE[-1]}",
     }
-    return {
-        "TrainingJobName": settings.job("train"),
-        "RoleArn": settings.role,
-        "AlgorithmSpecification": {"TrainingImage": settings.image, "TrainingInputMode": "File"},
-        "HyperParameters": {name: json.dumps(value) for name, value in program.items()},
-        "InputDataConfig": [
-            channel("training", settings.uri(*TRAINING)),
-            channel("code", settings.uri(*SOURCE)),
-        ],
-        "OutputDataConfig": {"S3OutputPath": settings.uri("model")},
-        "ResourceConfig": settings.training.request | {"VolumeSizeInGB": VOLUME_GB},
-        "StoppingCondition": {"MaxRuntimeInSeconds": settings.training_seconds or JOB_SECONDS},
-        "Environment": ENVIRONMENT,
-        "EnableNetworkIsolation": True,
-    }
+    arguments = training_arguments(
+        settings.image,
+        settings.role,
+        settings.training.request,
+        hyperparameters=program,
+        channels={"training": settings.uri(*TRAINING), "code": settings.uri(*SOURCE)},
+        output=settings.uri("model"),
+        seconds=settings.training_seconds,
+    )
+    return {"TrainingJobName": settings.job("train")} | arguments
 
 
 def preprocessing_request(settings: RunSettings, side: str) -> Request:
@@ -144,7 +139,7 @@ def preprocessing_request(settings: RunSettings, side: str) -> Request:
         settings,
         f"{side} preprocess",
         script=PREPROCESS,
-        arguments=[word for pair in paths.items() for word in pair] if settings.pass_paths else [],
+        arguments=paths if settings.pass_paths else {},
         sources={"public": data_place(side)},
         output=inputs_place(side),
         seconds=settings.training_seconds,
@@ -208,11 +203,11 @@ def scoring_request(settings: RunSettings, side: str) -> Request:
         settings,
         f"{side} score",
         script=SCORE,
-        arguments=[
-            *("--actual", f"{actual}/public.csv.gz"),
-            *("--predicted", f"{predicted}/public.csv.out"),
-            *("--output", f"{PROCESSING}/output/scores/{side}.txt"),
-        ],
+        arguments={
+            "--actual": f"{actual}/public.csv.gz",
+            "--predicted": f"{predicted}/public.csv.out",
+            "--output": f"{PROCESSING}/output/scores/{side}.txt",
+        },
         sources={"actual": assays_place(side), "predictions": predictions_place(side)},
         output=(side, "scores", f"{side}.txt"),
     )
@@ -228,45 +223,91 @@ def describe_limits(settings: RunSettings) -> list[str]:
     return [f"{name}: {instances.count} x {instances.type}, {limit}" for name, (instances, limit) in jobs.items()]
 
 
-def channel(name: str, uri: str) -> Request:
-    source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
-    return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
-
-
 def processing_request(
     settings: RunSettings,
     step: str,
     script: Place,
-    arguments: list[str],
+    arguments: Mapping[str, str],
     sources: Mapping[str, Place],
     output: Place,
     seconds: int | None = None,
 ) -> Request:
     """A processing job. sources: files by the name of their folder in the job. output: in a folder of the same name."""
+    request = processing_arguments(
+        settings.image,
+        settings.role,
+        settings.processing.request,
+        script[-1],
+        arguments,
+        inputs={name: settings.uri(*place) for name, place in {"code": script, **sources}.items()},
+        output=output[-2],
+        target=settings.uri(*output[:-1]),
+        seconds=seconds,
+    )
+    return {"ProcessingJobName": settings.job(step)} | request
+
+
+# ---- The members of requests that steps of a pipeline have, too: an address or an instance may be an expression ----
+def training_arguments(
+    image: str,
+    role: str,
+    instances: Request,
+    hyperparameters: Mapping[str, Any],
+    channels: Mapping[str, Any],
+    output: str,
+    seconds: int | None = None,
+) -> Request:
+    """A request for a training job without its name. channels: addresses by name. seconds: its time limit."""
+    return {
+        "RoleArn": role,
+        "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
+        "HyperParameters": {name: json.dumps(value) for name, value in hyperparameters.items()},
+        "InputDataConfig": [channel(name, uri) for name, uri in channels.items()],
+        "OutputDataConfig": {"S3OutputPath": output},
+        "ResourceConfig": instances | {"VolumeSizeInGB": VOLUME_GB},
+        "StoppingCondition": {"MaxRuntimeInSeconds": seconds or JOB_SECONDS},
+        "Environment": ENVIRONMENT,
+        "EnableNetworkIsolation": True,
+    }
+
+
+def channel(name: str, uri: Any) -> Request:
+    source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
+
+
+def processing_arguments(
+    image: str,
+    role: str,
+    instances: Request,
+    script: str,
+    arguments: Mapping[str, str],
+    inputs: Mapping[str, Any],
+    output: str,
+    target: Any,
+    seconds: int | None = None,
+) -> Request:
+    """A request for a processing job without its name. script: of the input `code`, with these options.
+
+    inputs: addresses by the name of their folder in the job. output: the name of a folder that is uploaded to `target`.
+    """
     specification: Request = {
-        "ImageUri": settings.image,
-        "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script[-1]}"],
+        "ImageUri": image,
+        "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script}"],
     }
     if arguments:
-        specification["ContainerArguments"] = arguments
-    files = {"S3DataType": "S3Prefix", "S3InputMode": "File"}
-    inputs = [
-        {
-            "InputName": name,
-            "S3Input": {"S3Uri": settings.uri(*place), "LocalPath": f"{PROCESSING}/input/{name}"} | files,
-        }
-        for name, place in {"code": script, **sources}.items()
-    ]
-    folder = {"S3Uri": settings.uri(*output[:-1]), "LocalPath": f"{PROCESSING}/output/{output[-2]}"}
+        specification["ContainerArguments"] = [word for pair in arguments.items() for word in pair]
+    files = {"S3DataType": "S3Prefix", "S3InputMode": "File", "S3DataDistributionType": "FullyReplicated"}
+    folder = {"S3Uri": target, "LocalPath": f"{PROCESSING}/output/{output}", "S3UploadMode": "EndOfJob"}
     return {
-        "ProcessingJobName": settings.job(step),
-        "RoleArn": settings.role,
+        "RoleArn": role,
         "AppSpecification": specification,
-        "ProcessingInputs": inputs,
-        "ProcessingOutputConfig": {
-            "Outputs": [{"OutputName": output[-2], "S3Output": folder | {"S3UploadMode": "EndOfJob"}}]
-        },
-        "ProcessingResources": {"ClusterConfig": settings.processing.request | {"VolumeSizeInGB": VOLUME_GB}},
+        "ProcessingInputs": [
+            {"InputName": name, "S3Input": {"S3Uri": uri, "LocalPath": f"{PROCESSING}/input/{name}"} | files}
+            for name, uri in inputs.items()
+        ],
+        "ProcessingOutputConfig": {"Outputs": [{"OutputName": output, "S3Output": folder}]},
+        "ProcessingResources": {"ClusterConfig": instances | {"VolumeSizeInGB": VOLUME_GB}},
         "StoppingCondition": {"MaxRuntimeInSeconds": seconds or JOB_SECONDS},
         "Environment": ENVIRONMENT,
         "NetworkConfig": {"EnableNetworkIsolation": True},

@@ -119,6 +119,7 @@ def _make_client(service: str) -> Any:
     if _is_loopback(client.meta.endpoint_url):
         client = boto3.client(service, config=retries.merge(Config(proxies={})))
         client.meta.events.register_first("needs-retry", _raise_if_gone)
+    _ = client.exceptions  # created at first use: threads that use it at once would get different classes
     return client
 
 

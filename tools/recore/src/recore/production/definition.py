@@ -13,14 +13,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from recore.evaluation import JOB_SECONDS
+from recore.evaluation import processing_arguments, training_arguments
 from recore.production.project import ProductionProject
 from recore.production.sources import ARCHIVE, Sources
 
 Request = dict[str, Any]
 
 ML, PROCESSING = "/opt/ml", "/opt/ml/processing"
-VOLUME_GB = 30
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # sets have the same order in a repeated job
 CACHE = {"Enabled": True, "ExpireAfter": "30d"}
 STEPS = ("Features", "Train", "Evaluate", "CheckScore", "RegisterModel", "CreateModel")
@@ -121,47 +120,25 @@ def _features_step(project: ProductionProject, sources: Sources) -> Request:
 def _training_step(project: ProductionProject, sources: Sources, hyperparameters: Mapping[str, Any]) -> Request:
     inputs = _get("Parameters.InputData")
     instance = _get("Parameters.TrainingInstanceType")
-    arguments = training_arguments(project, inputs, instance, sources, hyperparameters)
+    arguments = tuned_arguments(project, inputs, instance, sources, hyperparameters)
     return {"Name": "Train", "Type": "Training", "Arguments": arguments, "CacheConfig": CACHE}
 
 
-def training_arguments(
+def tuned_arguments(
     project: ProductionProject, data: Any, instance: Any, sources: Sources, hyperparameters: Mapping[str, Any]
 ) -> Request:
     """The members of a request for a training job. data, instance: an address and a type, or expressions for them."""
     program = {"sagemaker_program": "model.py", "sagemaker_submit_directory": f"{ML}/input/data/code/{ARCHIVE}"}
-    channels = {"training": data, "code": f"{sources.training}/{ARCHIVE}"}
-    return {
-        "AlgorithmSpecification": {
-            "TrainingImage": project.settings.training_image or project.settings.image,
-            "TrainingInputMode": "File",
-            "MetricDefinitions": [OBJECTIVE],
-        },
-        "HyperParameters": {name: json.dumps(value) for name, value in (program | dict(hyperparameters)).items()},
-        "InputDataConfig": [
-            {
-                "ChannelName": name,
-                "DataSource": {
-                    "S3DataSource": {
-                        "S3DataType": "S3Prefix",
-                        "S3Uri": uri,
-                        "S3DataDistributionType": "FullyReplicated",
-                    }
-                },
-            }
-            for name, uri in channels.items()
-        ],
-        "OutputDataConfig": {"S3OutputPath": project.uri("training")},
-        "ResourceConfig": {
-            "InstanceType": instance,
-            "InstanceCount": 1,
-            "VolumeSizeInGB": VOLUME_GB,
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": JOB_SECONDS},
-        "Environment": ENVIRONMENT,
-        "RoleArn": project.role,
-        "EnableNetworkIsolation": True,
-    }
+    arguments = training_arguments(
+        project.settings.training_image or project.settings.image,
+        project.role,
+        {"InstanceType": instance, "InstanceCount": 1},
+        hyperparameters=program | dict(hyperparameters),
+        channels={"training": data, "code": f"{sources.training}/{ARCHIVE}"},
+        output=project.uri("training"),
+    )
+    arguments["AlgorithmSpecification"]["MetricDefinitions"] = [OBJECTIVE]
+    return arguments
 
 
 def _evaluation_step(project: ProductionProject, sources: Sources) -> Request:
@@ -211,49 +188,15 @@ def _processing_step(
     project: ProductionProject, name: str, script: str, inputs: Request, arguments: dict[str, str], output: str
 ) -> Request:
     """A step with a processing job. inputs: the addresses of the files in folders of these names. output: a folder."""
-    files = {"S3DataType": "S3Prefix", "S3InputMode": "File", "S3DataDistributionType": "FullyReplicated"}
-    return {
-        "Name": name,
-        "Type": "Processing",
-        "Arguments": {
-            "ProcessingResources": {
-                "ClusterConfig": {
-                    "InstanceType": _get("Parameters.ProcessingInstanceType"),
-                    "InstanceCount": _get("Parameters.ProcessingInstanceCount"),
-                    "VolumeSizeInGB": VOLUME_GB,
-                }
-            },
-            "AppSpecification": {
-                "ImageUri": project.settings.image,
-                "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script}"],
-                "ContainerArguments": [word for pair in arguments.items() for word in pair],
-            },
-            "RoleArn": project.role,
-            "ProcessingInputs": [
-                {
-                    "InputName": input_name,
-                    "S3Input": {"S3Uri": uri, "LocalPath": f"{PROCESSING}/input/{input_name}"} | files,
-                }
-                for input_name, uri in inputs.items()
-            ],
-            "ProcessingOutputConfig": {
-                "Outputs": [
-                    {
-                        "OutputName": output,
-                        "S3Output": {
-                            "S3Uri": _join("/", project.uri(name.lower()), _get("Execution.PipelineExecutionId")),
-                            "LocalPath": f"{PROCESSING}/output/{output}",
-                            "S3UploadMode": "EndOfJob",
-                        },
-                    }
-                ]
-            },
-            "StoppingCondition": {"MaxRuntimeInSeconds": JOB_SECONDS},
-            "Environment": ENVIRONMENT,
-            "NetworkConfig": {"EnableNetworkIsolation": True},
-        },
-        "CacheConfig": CACHE,
+    instances = {
+        "InstanceType": _get("Parameters.ProcessingInstanceType"),
+        "InstanceCount": _get("Parameters.ProcessingInstanceCount"),
     }
+    target = _join("/", project.uri(name.lower()), _get("Execution.PipelineExecutionId"))
+    request = processing_arguments(
+        project.settings.image, project.role, instances, script, arguments, inputs, output, target
+    )
+    return {"Name": name, "Type": "Processing", "Arguments": request, "CacheConfig": CACHE}
 
 
 def _output(step: str, output: str, name: str) -> Request:

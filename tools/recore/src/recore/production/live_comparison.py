@@ -24,6 +24,7 @@ def compare_endpoint(
     project: ProductionProject,
     file: Path,
     watch: Watch,
+    *,
     difference: float,
     confidence: float,
     send_requests: bool,

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -42,26 +43,39 @@ if TYPE_CHECKING:
     from recore.production.archives import TrainedModel
 
 
+@dataclass(frozen=True)
+class Batch:
+    """A batch transform that has ended: the name of its job, the address of its output, and what the table holds."""
+
+    job: str
+    output: str
+    samples: PredictedSamples
+
+
 def predict_file(
     project: ProductionProject,
     file: Path,
     out: Path,
     number: int | None,
     watch: Watch,
-    **added: bool,
+    *,
+    intervals: bool,
+    spectra: bool,
 ) -> tuple[Outcome, PredictedSamples]:
     """Predict a data file with a version, by default the latest approved one, into the table `out`.
 
-    added: as of `write_table`. Raises ValueError or OSError if the file does not fit, WorkFailedError if the job fails.
+    intervals, spectra: as of `write_table`. Raises ValueError or OSError if the file does not fit, WorkFailedError if
+    the job fails.
     """
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
     model = ensure_model(project, version)
-    job, output, samples = run_batch(project, model, columns, file, out, watch, **added)
+    batch = run_batch(project, model, columns, file, out, watch, intervals=intervals, spectra=spectra)
+    samples = batch.samples
     predicted = samples.rows - len(samples.problems)
     rows = f"{samples.rows} rows" if not samples.problems else f"{predicted} of {samples.rows} rows"
     lines = [f"{rows} of {file} predicted by version {version.number}: {out}", samples.describe_domain()]
-    described = {"job": job, "output": output, "out": str(out)}
+    described = {"job": batch.job, "output": batch.output, "out": str(out)}
     return Outcome(lines, {"version": version.number, **samples.describe(), **described}), samples
 
 
@@ -72,9 +86,11 @@ def run_batch(
     file: Path,
     out: Path,
     watch: Watch,
-    **added: bool,
-) -> tuple[str, str, PredictedSamples]:
-    """Predict a data file with a model of both containers. Returns the job's name, and the address of its output.
+    *,
+    intervals: bool,
+    spectra: bool = False,
+) -> Batch:
+    """Predict a data file with a model of both containers.
 
     columns: of the training file. Raises as `predict_file`.
     """
@@ -107,10 +123,10 @@ def run_batch(
     _wait(project, job, watch)
     output = f"{output}/{RECORD_NAME}.out"
     joined = csv.reader(io.StringIO(project.read(output).decode()))
-    samples = write_table(joined, used, out, **added)
+    samples = write_table(joined, used, out, intervals, spectra)
     if samples.rows != rows:
         raise WorkFailedError(f"the job {job} answered {samples.rows} of {rows} rows")
-    return job, output, samples
+    return Batch(job, output, samples)
 
 
 def describe_batch_costs(project: ProductionProject) -> str:
@@ -176,7 +192,7 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
 
 
 def predict_samples(
-    place: OpenPlace, trained: "TrainedModel", file: Path, out: Path, watch: Watch, **added: bool
+    place: OpenPlace, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool
 ) -> PredictedSamples:
     """Predict a data file with the model of a run or a hand-over, in one job that leaves nothing.
 
@@ -194,4 +210,4 @@ def predict_samples(
         Containers=containers(project, features, model),
         EnableNetworkIsolation=True,
     )
-    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, **added)[-1]
+    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, intervals=intervals).samples

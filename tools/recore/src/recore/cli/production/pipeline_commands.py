@@ -76,7 +76,7 @@ def train(
 @click.option("--intervals", is_flag=True, help="Add both ends of the 90 % interval of each assay.")
 @click.option("--spectra", is_flag=True, help="Keep the channels in the predictions' file, too.")
 @as_json
-def predict(file: Path, out: Path, version: int | None, as_json: bool, **columns: bool) -> None:
+def predict(file: Path, out: Path, version: int | None, intervals: bool, spectra: bool, as_json: bool) -> None:
     """Predict the samples of a data file in batch.
 
     FILE holds raw spectra in the challenge's schema. For each row, in the file's order, the result has its name, its
@@ -98,7 +98,7 @@ def predict(file: Path, out: Path, version: int | None, as_json: bool, **columns
         costs = [describe_batch_costs(project)]
         show_costs("predict", costs)
         with show_work("predict") as advance:
-            outcome, samples = predict_file(project, file, out, version, advance, **columns)
+            outcome, samples = predict_file(project, file, out, version, advance, intervals=intervals, spectra=spectra)
     for line in samples.describe_problems():
         click.echo(plain(f"recore: {file}: {line}", 2000), err=True)
     show_outcome(outcome, as_json, costs)

@@ -20,7 +20,10 @@ def percent_option(name: str, least: float, most: float, default: float, text: s
 @production.command()
 @click.option("--assays", type=FILE, required=True, help="The assays: a CSV or csv.gz.")
 @percent_option(
-    *("--difference", 1, 50, 10.0),
+    "--difference",
+    1,
+    50,
+    10.0,
     "The difference of RMSE, in %, that is worth finding. It determines how many more samples are asked for.",
 )
 @percent_option("--confidence", 50, 99, 95.0, "Confidence level, in %, of all intervals together.")
@@ -56,9 +59,16 @@ def compare(
 
     if out:
         check_target(out, assays, "the table would replace the assays")
-    settings = difference / 100, confidence / 100, not no_requests, out
     with open_here() as project, show_work("compare") as advance:
-        outcome = compare_endpoint(project, assays, advance, *settings)
+        outcome = compare_endpoint(
+            project,
+            assays,
+            advance,
+            difference=difference / 100,
+            confidence=confidence / 100,
+            send_requests=not no_requests,
+            out=out,
+        )
     show_outcome(outcome, as_json)
 
 
