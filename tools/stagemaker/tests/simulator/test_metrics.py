@@ -118,7 +118,6 @@ def test_a_regular_expression_that_is_slow_on_every_line_is_abandoned(client, mo
             break
     for _ in range(1000):
         training_metrics.measure(line)
-    assert not training_metrics
     assert time.thread_time() - started < 15  # another thousand lines would take 20 s
     assert training_metrics.warnings == [
         "[the metric slow is no longer collected: its regular expression takes too long]"
