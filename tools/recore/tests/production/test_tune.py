@@ -161,7 +161,7 @@ def test_a_failure_has_its_reason_and_only_the_projects_own_tuning_jobs_are_dele
     commands: ProductionCommands, public: Path, tmp_path: Path
 ) -> None:
     """Names hold only the beginning of the group's name, so another group's tuning jobs can have similar ones."""
-    other = ProductionCommands(commands.client, tmp_path, f"{commands.name[:25]}-other")
+    other = ProductionCommands(commands.client, tmp_path, f"{commands.name[:24]}-other")
     submission = tunable(tmp_path / "theirs", {"train.py": FAILING})
     for each in (commands, other):
         each.configure()
