@@ -115,6 +115,8 @@ def test_datasets_and_lists_need_no_image(project: Path) -> None:
 
 
 def test_models_are_created_described_and_deleted(project: Path) -> None:
+    archive = "house-prices/models/house-prices-prices-7-0/output/model.tar.gz"
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=archive)
     output(project, "model", "create", "prices-7-0-0")
     container = json.loads(output(project, "model", "describe", "prices-7-0-0"))["PrimaryContainer"]
     assert container["Environment"]["ML2P_MODEL_CLS"] == "model.HousePrices"
