@@ -19,9 +19,10 @@ class Locked:
     unsupported: the file system has no locks.
     """
 
+    _descriptor = -1
+
     def __init__(self, folder: Path):
         self.held = self.unsupported = False
-        self._descriptor = -1
         try:
             with contextlib.suppress(FileNotFoundError):  # another process may remove it at the same time
                 self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -37,6 +38,10 @@ class Locked:
     def close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __del__(self) -> None:  # after an interrupt, nobody else has it to close
+        self.close()
 
 
 @contextlib.contextmanager
