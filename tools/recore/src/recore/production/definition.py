@@ -120,11 +120,11 @@ def _features_step(project: ProductionProject, sources: Sources) -> Request:
 def _training_step(project: ProductionProject, sources: Sources, hyperparameters: Mapping[str, Any]) -> Request:
     inputs = _get("Parameters.InputData")
     instance = _get("Parameters.TrainingInstanceType")
-    arguments = tuned_arguments(project, inputs, instance, sources, hyperparameters)
+    arguments = model_training_arguments(project, inputs, instance, sources, hyperparameters)
     return {"Name": "Train", "Type": "Training", "Arguments": arguments, "CacheConfig": CACHE}
 
 
-def tuned_arguments(
+def model_training_arguments(
     project: ProductionProject, data: Any, instance: Any, sources: Sources, hyperparameters: Mapping[str, Any]
 ) -> Request:
     """The members of a request for a training job. data, instance: an address and a type, or expressions for them."""

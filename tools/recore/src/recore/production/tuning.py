@@ -14,7 +14,7 @@ from typing import Any
 
 from recore.evaluation import JOB_SECONDS, Step, SubmissionFiles
 from recore.listing import count
-from recore.production.definition import OBJECTIVE, tuned_arguments
+from recore.production.definition import OBJECTIVE, model_training_arguments
 from recore.production.hyperparameters import Value, describe_values, restore_values
 from recore.production.pipeline import WatchStep, describe_pipeline_costs, find_data, train
 from recore.production.project import PAUSE, Outcome, ProductionProject, Watch, WorkFailedError, wait_for_end
@@ -130,7 +130,7 @@ def list_tuning_jobs(project: ProductionProject) -> dict[str, str]:
 
 def _make_request(project: ProductionProject, files: SubmissionFiles, data: str, plan: TuningPlan) -> dict[str, Any]:
     instance = project.settings.training_instance_type
-    arguments = tuned_arguments(project, data, instance, upload_sources(project, files), {})
+    arguments = model_training_arguments(project, data, instance, upload_sources(project, files), {})
     return {
         "HyperParameterTuningJobConfig": {
             "Strategy": "Bayesian",
