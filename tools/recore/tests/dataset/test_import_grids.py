@@ -35,14 +35,16 @@ def test_grids_that_differ_only_by_laser_calibration_count_as_equal(folder: Path
 
 
 def test_a_gap_is_not_filled_and_coarse_spectra_are_reported(folder: Path) -> None:
-    lines = [f"{x},{absorbance(x)}\n" for x in np.linspace(4050, 550, 300) if not 2280 < x < 2400]
-    (folder / "spectra/c.csv").write_text("".join(lines))
+    for name, lower, upper in (("c", 2280, 2400), ("e", 3900, 4045)):  # within, and before the last channel
+        lines = [f"{x},{absorbance(x)}\n" for x in np.linspace(4050, 550, 300) if not lower < x < upper]
+        (folder / f"spectra/{name}.csv").write_text("".join(lines))
     write_opus(folder / "spectra/d.0", x=np.linspace(4100, 500, 41))
     result, data = run_import(folder, table="", replicates="mean", interpolate=True, keep_going=True)
-    (problem,) = result.problems
-    assert problem.source.endswith("c.csv")
-    assert "no channel between 2411.2 and 2270.7 cm-1, but the grid has" in problem.reason
-    assert any("1 of 6 spectra" in remark and "the spline adds no detail" in remark for remark in result.remarks)
+    assert {Path(problem.source).name: problem.reason for problem in result.problems} == {
+        "c.csv": "it has no channel between 2411.2 and 2270.7 cm-1, but the grid has",
+        "e.csv": "it has no channel between 4050.0 and 3897.8 cm-1, but the grid has",
+    }
+    assert any("1 of 7 spectra" in remark and "the spline adds no detail" in remark for remark in result.remarks)
     assert list(data.index) == ["a", "b", "d"]
 
 

@@ -12,7 +12,7 @@ HEADER = ",SiteID,4000,CuPPM,DepthFrom,3993.1,AuPPM\n"
 ROWS = [  # quotes, signs and digits that a program would write differently
     '7,A,0.10,1e3,0,"+1,5",\n',
     "a,B,.5,010.0,1.0,-0.0,NA\n",
-    "9,A,1,2,2,3,4\n",
+    "9, A ,1,2,2,3,4\n",
     '10," C ",1,2,3,4,0.50\n',
 ]
 
@@ -37,7 +37,7 @@ def test_cells_are_copied_digit_for_digit(kind: str, table: Path, tmp_path: Path
     result = recore_process("split", table, "--holes", "A", "--out", tmp_path / "out")
     assert result.returncode == 0, result.stderr
     assert read(tmp_path / "out", "public/public.csv.gz") == HEADER + ROWS[1] + "10, C ,1,2,3,4,0.50\n"
-    private = ',SiteID,4000,DepthFrom,3993.1\n7,A,0.10,0,"+1,5"\n9,A,1,2,3\n'
+    private = ',SiteID,4000,DepthFrom,3993.1\n7,A,0.10,0,"+1,5"\n9, A ,1,2,3\n'
     assert read(tmp_path / "out", "private/private.csv.gz") == private
     assert read(tmp_path / "out", "private/actual.csv.gz") == ",CuPPM,AuPPM\n7,1e3,\n9,2,4\n"
     assert "public: 2 drill holes, 2 rows: " in result.stdout
