@@ -161,21 +161,36 @@ def test_a_job_that_was_refused_is_not_stopped(services: Services, sleeping_run:
     assert sleeping_run.steps["clean up"].completed
 
 
-def test_an_interrupt_whose_stop_request_is_refused_is_reported(
-    services: Services, sleeping_run: EvaluationRun, final_status: Callable[[], str]
-) -> None:
-    refused_stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
+def interrupt_training(refused_stops: list[object]) -> Callable[[Step], None]:
+    """Return an observer that sends SIGINT in training, until a request to stop was refused."""
 
     def interrupt(step: Step) -> None:
         if step.state == "Training" and not refused_stops:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
+    return interrupt
+
+
+def test_an_interrupt_whose_stop_request_is_refused_is_reported(
+    services: Services, sleeping_run: EvaluationRun, final_status: Callable[[], str]
+) -> None:
+    refused_stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
     with pytest.raises(KeyboardInterrupt):
-        sleeping_run.execute(interrupt)
+        sleeping_run.execute(interrupt_training(refused_stops))
     train = sleeping_run.steps["train"]
     assert (train.state, sleeping_run.state) == ("Failed", "Failed")
     assert "StopTrainingJob" in str(train.reason)
     assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
+
+
+def test_a_request_to_stop_is_repeated_if_the_job_has_not_started(
+    services: Services, sleeping_run: EvaluationRun
+) -> None:
+    refused_stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob", "ValidationException", times=2)
+    with pytest.raises(KeyboardInterrupt):
+        sleeping_run.execute(interrupt_training(refused_stops))
+    assert len(refused_stops) == 2
+    assert sleeping_run.steps["train"].state == "Stopped"
 
 
 # ---- Objects ---------------------------------------------------------------------------------------------

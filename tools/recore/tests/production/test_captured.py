@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from recore.production.captured import Body, make_key, read_events, read_predict
 from recore.schema import TARGETS
 from stagemaker.server import BUCKET
 
-SINCE = datetime(2024, 5, 1, 13, 30, 0, 500_000, tzinfo=UTC)
+SINCE = datetime(2024, 5, 1, 15, 30, 0, 500_000, tzinfo=timezone(timedelta(hours=2)))
 SAMPLES = make_samples(2, 2)
 
 

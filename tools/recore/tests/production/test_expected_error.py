@@ -141,7 +141,8 @@ def test_few_rows_have_no_expected_error() -> None:
 def test_quantiles_are_corrected_for_the_number_of_errors() -> None:
     """Of 19 errors, a new one is outside of the smallest and the largest with a probability of 1 in 20 each."""
     errors = np.random.default_rng(0).permutation(np.arange(19.0))
-    assert np.transpose(conformal_quantiles(errors, np.array([0.05, 0.1, 0.0]))).tolist() == [[0, 18], [1, 17], [0, 18]]
+    quantiles = np.transpose(conformal_quantiles(errors, np.array([0.05, 0.1, 0.13, 0.0])))
+    assert quantiles.tolist() == [[0, 18], [1, 17], [1, 17], [0, 18]]
 
 
 def test_without_another_hole_the_share_is_that_of_independent_rows() -> None:

@@ -12,6 +12,7 @@ from stagemaker_support.job_traces import wait_until
 from stagemaker_support.training_jobs import ALGORITHM
 
 from stagemaker.compute.logs import log_stream
+from stagemaker.compute.logs.metrics import TrainingMetrics
 from stagemaker.compute.processes import process
 
 
@@ -151,12 +152,14 @@ def test_invalid_and_slow_metric_definitions_are_ignored(client):
 def test_a_reader_reads_the_available_output_if_the_writer_survives(client):
     """Without a sandbox, a process can escape its supervisor and keep the pipe open; the job ends nevertheless."""
     read_end, write_end = os.pipe()
-    os.write(write_end, b"one\ntwo")
-    log = log_stream.JobLog(client.logs, "/aws/sagemaker/ProcessingJobs", "escaped").create()
+    os.write(write_end, b"loss=1;\nloss=2;")
+    metrics = TrainingMetrics(client.simulator.client("cloudwatch"), "escaped", "escaped", {"loss": "loss=(.*?);"})
+    log = log_stream.JobLog(client.logs, "/aws/sagemaker/TrainingJobs", "escaped", metrics).create()
     with open(read_end, "rb") as pipe:
         log.read(pipe, lambda: 0)
     os.close(write_end)
-    assert list(log.tail) == ["one", "two"]
+    assert list(log.tail) == ["loss=1;", "loss=2;"]
+    assert [metric["Value"] for metric in metrics.final_values()] == [2]
 
 
 def test_the_limit_of_an_endless_log_applies_to_each_period(client, monkeypatch):
