@@ -77,7 +77,7 @@ def test_everything_is_deleted_but_what_another_model_has(
     s3, bucket, folder = commands.client.s3, BUCKET, f"{commands.name}/{commands.name}"
     for name in ("input", "input2"):
         s3.put_object(Bucket=bucket, Key=f"{folder}/{name}/public.csv.gz", Body=b"")
-    commands.configure(INPUT_DATA=f"s3://{bucket}/{folder}/input")
+    commands.configure(INPUT_DATA=f"s3://{bucket}/{folder}/input/")
     commands.succeed("delete", "--all", "--yes")
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}/")["Contents"]
     assert [item["Key"] for item in listed] == [f"{folder}/input/public.csv.gz"]

@@ -11,6 +11,7 @@ from recore_support.validations import TARGETS
 from recore.validation.baselines import group_targets, pls_path
 from recore.validation.plan import Curve, choose_curve, make_plan, thin_rows
 from recore.validation.prediction_errors import describe_errors, errors_table, prediction_errors, r2_by_target
+from recore.validation.validation import combine_folds
 
 
 def test_thinning_keeps_every_hole() -> None:
@@ -22,9 +23,23 @@ def test_thinning_keeps_every_hole() -> None:
     assert counts["H3"] == 20
     assert counts.drop(["H0", "H3"]).nunique() == 1
     assert (np.diff(kept_rows) > 0).all()
+    assert {0, 4, 5, 504, len(holes) - 1} <= set(kept_rows.tolist())  # the first and the last row of a hole
     assert thin_rows(holes, 10_000).tolist() == list(range(len(holes)))
     many_holes = np.array([f"H{number}" for number in range(1000)])
     assert 400 <= len(thin_rows(many_holes, 500)) <= 500
+
+
+def test_only_complete_cross_validations_have_predictions() -> None:
+    holes = np.repeat([f"H{number}" for number in range(7)], 6).astype(object)
+    required, *optional = make_plan(holes, None, 2, 0)
+    fits = [*required, *(fit for stage in optional for fit in stage)]
+    skipped = fits[-1]
+    outcomes = [(fit, None if fit is skipped else np.ones((len(fit.held_out), 3))) for fit in fits]
+    predictions, skipped_ones, failed = combine_folds(outcomes, (len(holes), 3))
+    assert (skipped_ones, failed) == ([skipped.cross_validation], {})
+    assert sum(fit.cross_validation == skipped.cross_validation for fit in fits) > 1
+    assert predictions.keys() == {fit.cross_validation for fit in fits} - {skipped.cross_validation}
+    assert all((values == 1).all() for values in predictions.values())
 
 
 def test_the_plan_holds_out_each_row_once_and_never_trains_on_its_hole() -> None:

@@ -68,6 +68,14 @@ def test_lines_are_sent_together_or_one_by_one_and_responses_keep_their_order(cl
         assert [json.loads(line) for line in result.splitlines()] == expected
 
 
+def test_variables_of_the_job_replace_those_of_the_model(client: Client) -> None:
+    script = COUNTING_SCRIPT.replace("json.dumps([", "os.environ['A'] + os.environ['B'] + str([")
+    definition = container(client, f"import os\n{script}", Variables={"A": "model", "B": "model"})
+    model = create_model(client, definition)
+    [result] = completed(client, model, {"a.csv": "a\n"}, Environment={"B": "job"}, **CSV)
+    assert result.startswith(b"modeljob[")
+
+
 def test_payloads_above_the_default_reach_the_server(client: Client) -> None:
     body = "x" * (30 << 20)
     [result] = completed(client, create_model(client, COUNTING_SCRIPT), {"a.csv": body}, MaxPayloadInMB=100, **CSV)

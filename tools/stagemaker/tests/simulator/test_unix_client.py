@@ -158,6 +158,25 @@ def test_status_headers_and_body_are_returned_and_connections_are_kept(socket_pa
         assert connections[0].recv(1) == b""
 
 
+def test_a_late_response_is_not_that_to_the_next_request(socket_path: Path) -> None:
+    timed_out = threading.Event()
+
+    def respond(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(OK + b"Content-Length: 5\r\n\r\nfirst")
+        read_request(connection)
+        timed_out.wait(30)
+        connection.sendall(OK + b"Content-Length: 4\r\n\r\nlate")
+
+    with serve(socket_path, respond):
+        client = UnixClient(socket_path)
+        assert client.request("GET", "/1", deadline=Deadline(5)).body == b"first"
+        with pytest.raises(TimedOut):
+            client.request("GET", "/2", deadline=Deadline(0.2))
+        timed_out.set()
+        assert client.request("GET", "/3", deadline=Deadline(5)).body == b"first"
+
+
 def test_the_client_reconnects_to_a_server_that_closes_its_connections(socket_path: Path) -> None:
     with serve(socket_path, answering(OK + b"Content-Length: 2\r\n\r\nok")):
         client = UnixClient(socket_path)

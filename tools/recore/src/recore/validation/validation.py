@@ -80,21 +80,25 @@ class FitQueue:
         self.advance("fitting", self.done, self.total)
         return predicted
 
-    def results(
-        self, shape: tuple[int, ...]
-    ) -> tuple[dict[CrossValidation, Floats], list[CrossValidation], dict[CrossValidation, str]]:
-        """The predictions of the completed cross-validations, the skipped ones, and the failed ones with the reason.
+    def outcomes(self) -> list[tuple[FoldFit, Floats | str | None]]:
+        """Wait for all fits. Raises SubmissionError if one failed that every report needs."""
+        return [(fit, future.result()) for fit, future in self.futures]
 
-        shape: (rows, targets) of the predictions. Raises SubmissionError if a fit failed that every report needs.
-        """
-        outcomes = [(fit, future.result()) for fit, future in self.futures]
-        skipped = {fit.cross_validation: None for fit, outcome in outcomes if outcome is None}
-        failed = {fit.cross_validation: outcome for fit, outcome in outcomes if isinstance(outcome, str)}
-        predictions: dict[CrossValidation, Floats] = defaultdict(lambda: np.full(shape, np.nan))
-        for fit, outcome in outcomes:
-            if isinstance(outcome, np.ndarray) and fit.cross_validation not in {*skipped, *failed}:
-                predictions[fit.cross_validation][fit.held_out] = outcome
-        return dict(predictions), list(skipped), failed
+
+def combine_folds(
+    outcomes: list[tuple[FoldFit, Floats | str | None]], shape: tuple[int, ...]
+) -> tuple[dict[CrossValidation, Floats], list[CrossValidation], dict[CrossValidation, str]]:
+    """Return the predictions of complete cross-validations, the skipped ones, and the failed ones with the reason.
+
+    shape: (rows, targets) of the predictions.
+    """
+    skipped = {fit.cross_validation: None for fit, outcome in outcomes if outcome is None}
+    failed = {fit.cross_validation: outcome for fit, outcome in outcomes if isinstance(outcome, str)}
+    predictions: dict[CrossValidation, Floats] = defaultdict(lambda: np.full(shape, np.nan))
+    for fit, outcome in outcomes:
+        if isinstance(outcome, np.ndarray) and fit.cross_validation not in {*skipped, *failed}:
+            predictions[fit.cross_validation][fit.held_out] = outcome
+    return dict(predictions), list(skipped), failed
 
 
 def run_validation(
@@ -136,7 +140,7 @@ def run_validation(
         plan = make_plan(used.hole, curve, settings.repeats, settings.seed)
         fits = FitQueue(workers, plan, kept, budget, advance)
         baselines = cross_validate_baselines(used, measured)
-        predictions, skipped, failed = fits.results(measured.shape)
+        predictions, skipped, failed = combine_folds(fits.outcomes(), measured.shape)
         sensitivity, probes = fits.sensitivity.result()
         return ValidationResult(
             data=used,
