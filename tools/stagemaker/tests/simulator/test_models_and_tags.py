@@ -78,6 +78,9 @@ def test_tags_are_added_and_removed(client: Client, name: str) -> None:
     assert tags_of(client, arn) == {"team": "rock"} | dict.fromkeys(tag_keys, "1")
     client.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team", "nobody"])
     assert tags_of(client, arn) == dict.fromkeys(tag_keys, "1")
+    client.sagemaker.delete_model(ModelName=name)
+    client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
+    assert tags_of(client, arn) == {}  # a new model of the same name
 
 
 def test_a_resource_has_at_most_fifty_tags(client: Client, name: str) -> None:

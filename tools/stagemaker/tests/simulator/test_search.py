@@ -158,6 +158,12 @@ def recorded(job: Record) -> Record:
     return record
 
 
+def test_in_compares_whole_values() -> None:
+    resource = Recorded("TrainingJob", {"TrainingJobStatus": "a"}, {"TrainingJobStatus": "ab"})
+    filters = [{"Name": "TrainingJobStatus", "Operator": "In", "Value": "ab,c"}]
+    assert resource.search(SearchExpression={"Filters": filters}) == [1]
+
+
 @given(
     jobs=JOBS,
     expression=st.none() | EXPRESSIONS,

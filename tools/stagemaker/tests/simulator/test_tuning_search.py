@@ -175,6 +175,7 @@ def test_a_value_is_compared_with_the_median_of_other_jobs(value: float, maximiz
     other_averages = [running_averages(values) for values in ([4.0, 2.0], [2.0, 2.0], [3.0, 9.0], [9.0])]
     assert other_averages[0] == [4.0, 3.0]
     assert is_worse_than_median(2, value, other_averages, maximize) is is_worse
+    assert is_worse_than_median(1, 4.0, other_averages, maximize=False)  # the median at this step, 3.5
     assert not is_worse_than_median(2, 3.0, other_averages, maximize)  # as good as the median
     assert not is_worse_than_median(3, value, other_averages, maximize)  # no other job has reached this step
     assert not is_worse_than_median(2, value, other_averages[:2], maximize)
