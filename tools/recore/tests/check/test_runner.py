@@ -109,7 +109,11 @@ def test_results_are_shown_as_they_come(source: SubmissionSource) -> None:
             ["RC101"],
         ),
         ([("RC101", ERROR), ("RC301",)], {"RC301": ""}, ["RC301"]),  # RC101 is not selected
-        ([("RC301", ERROR), ("RC302",)], {"RC301": "", "RC302": ""}, ["RC301", "RC302"]),
+        (
+            [("RC301", ERROR), ("RC302",), ("RC303", "RC302")],
+            {"RC301": "", "RC302": "", "RC303": ""},
+            ["RC301", "RC302", "RC303"],
+        ),
         ([("RC202", ERROR), ("RC301",)], {"RC301": "it needs RC202 (rule-rc202), which found an error"}, ["RC202"]),
     ],
 )
