@@ -4,11 +4,14 @@ import contextlib
 import errno
 import gzip
 import os
-import tarfile
+import tarfile as tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO, cast
+
+if not hasattr(tarfile, "data_filter"):  # before Python 3.11.4, as in Debian 12
+    from backports import tarfile as tarfile  # type: ignore[import-not-found,no-redef]
 
 CHUNK_SIZE = 1 << 18  # bytes that are read at a time
 MAX_HEADER_BYTES = 1 << 20  # maximum size of all headers before a file's content

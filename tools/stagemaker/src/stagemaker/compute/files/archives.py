@@ -1,11 +1,10 @@
 """Packs jobs' output files into tar.gz archives, and unpacks archives without writing outside a folder."""
 
 import os
-import tarfile
 from pathlib import Path
 
 from stagemaker import machine
-from stagemaker.archive_members import ARCHIVE_ERRORS, CheckedReader, read_members, without_owner
+from stagemaker.archive_members import ARCHIVE_ERRORS, CheckedReader, read_members, tarfile, without_owner
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files.output_files import Announce, Check, OutputFolder, ignore
 from stagemaker.compute.processes.volume import Volume
