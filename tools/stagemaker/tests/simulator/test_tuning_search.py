@@ -79,10 +79,7 @@ def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> N
         number, added_values = restarted_search.add(values)
         assert added_values == values
         restarted_search.finish(number, loss(values))
-    for values, expected in zip(run_trials(restarted_search, 2), suggestions[12:], strict=True):
-        assert values.pop("kind") == expected["kind"]
-        for name, value in values.items():  # the last digit of 1 - x may be lost with ReverseLogarithmic scaling
-            assert float(value) == pytest.approx(float(expected[name]), rel=1e-12)
+    assert run_trials(restarted_search, 2) == suggestions[12:]
     assert len({tuple(values.values()) for values in suggestions}) == 14
 
 

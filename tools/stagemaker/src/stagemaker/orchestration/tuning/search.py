@@ -5,6 +5,7 @@ after the trial.
 """
 
 import itertools
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -100,12 +101,8 @@ class Search:
         return len(self._trials) - 1, values
 
     def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
-        if self._strategy == "Bayesian":
-            # running trials count as bad, so that parallel trials differ from each other
-            return optuna.samplers.TPESampler(
-                seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
-            )
-        return optuna.samplers.RandomSampler(seed=seed)
+        startup_trials = STARTUP_TRIALS if self._strategy == "Bayesian" else sys.maxsize  # else only random values
+        return _Sampler({item.name: item for item in self._ranges}, seed, startup_trials)
 
     def _params(self, values: Mapping[str, str]) -> dict[str, Any] | None:
         params = {}
@@ -115,6 +112,36 @@ class Search:
                 return None
             params[item.name] = _to_optuna(item, value)
         return params
+
+
+class _Sampler(optuna.samplers.TPESampler):
+    """Samples only values that stay the same when they are written as text and read again.
+
+    A job's values are text, and a search that continues after a restart reads them from there. A reverse logarithmic
+    value is sampled as its distance from 1, which would lose its last digits on the way.
+    """
+
+    def __init__(self, ranges: Mapping[str, Range], seed: int, startup_trials: int):
+        # running trials count as bad, so that parallel trials differ from each other
+        super().__init__(seed=seed, n_startup_trials=startup_trials, multivariate=True, constant_liar=True)
+        self._ranges = ranges
+
+    def sample_relative(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {name: self._as_read(name, value) for name, value in super().sample_relative(*args, **kwargs).items()}
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: optuna.trial.FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        value = super().sample_independent(study, trial, param_name, param_distribution)
+        return self._as_read(param_name, value)
+
+    def _as_read(self, name: str, value: Any) -> Any:
+        item = self._ranges[name]
+        return _to_optuna(item, item.parse(_from_optuna(item, value)))
 
 
 def _distribution(item: Range) -> BaseDistribution:
