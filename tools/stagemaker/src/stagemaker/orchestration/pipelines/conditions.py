@@ -22,11 +22,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 OPERAND = (dict, str, int, float, bool)
 MEMBERS: dict[str, dict[str, Any]] = {name: {"LeftValue": OPERAND, "RightValue": OPERAND} for name in COMPARISONS}
-MEMBERS |= {
-    "In": {"QueryValue": OPERAND, "Values": list},
-    "Not": {"Condition": dict},
-    "Or": {"Conditions": list},
-}
+MEMBERS |= {"In": {"QueryValue": OPERAND, "Values": list}, "Not": {"Condition": dict}, "Or": {"Conditions": list}}
 
 
 def parse_condition(document: Any, scope: Scope) -> Expression:

@@ -50,8 +50,7 @@ class StepContext:
         return str(values[name])
 
     def properties(self, step: str) -> Record:
-        properties: Record = self._records[step].internal["Properties"]
-        return properties
+        return dict(self._records[step].internal["Properties"])
 
     def read_json(self, uri: str) -> Any:
         """Return a JSON document from S3. Raises StepFailure if it does not exist, or is too large or invalid."""

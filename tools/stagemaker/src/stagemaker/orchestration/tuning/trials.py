@@ -66,8 +66,11 @@ class Trial:
     def summary(self) -> Record:
         job = self.job or {}
         names = ("CreationTime", "TrainingStartTime", "TrainingEndTime", "FailureReason", "TrainingJobArn")
-        metric = {"Type": self.record["ObjectiveType"], "MetricName": self.record["MetricName"]}
-        metric |= {"Value": self.objective}
+        metric = {
+            "Type": self.record["ObjectiveType"],
+            "MetricName": self.record["MetricName"],
+            "Value": self.objective,
+        }
         return {name: job.get(name) for name in names} | {
             "TrainingJobName": self.name,
             "TrainingJobDefinitionName": self.record["DefinitionName"] or None,
