@@ -128,10 +128,8 @@ class EndpointInstance:
                 with job.time_limit(download_seconds):
                     stack.enter_context(chain)
             except JobTimedOut:
-                reason = (
-                    f"the model was not prepared within the ModelDataDownloadTimeoutInSeconds of {download_seconds}"
-                )
-                raise JobFailed(f"ClientError: {reason}") from None
+                limit = f"the ModelDataDownloadTimeoutInSeconds of {download_seconds}"
+                raise JobFailed(f"ClientError: the model was not prepared within {limit}") from None
             chain.wait_until_ready(startup_seconds)
             while True:
                 self._must_ping.clear()
