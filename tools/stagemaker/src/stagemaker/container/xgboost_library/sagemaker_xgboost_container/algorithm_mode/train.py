@@ -13,14 +13,10 @@ from ..image_version import is_before
 from . import hyperparameter_validation, metrics
 
 CHANNELS = ("train", "validation")
-# hyperparameters that are not XGBoost's own
-ALGORITHM_SETTINGS = (
-    "num_round",
-    "csv_weights",
-    "early_stopping_rounds",
-    "save_model_on_termination",
-    "_tuning_objective_metric",
-)
+# hyperparameters that are not XGBoost's own, or are set separately
+ALGORITHM_SETTINGS = {"num_round", "csv_weights", "early_stopping_rounds", "save_model_on_termination"}
+ALGORITHM_SETTINGS |= {"eval_metric", "_tuning_objective_metric", *hyperparameter_validation.UNUSED_HYPERPARAMETERS}
+ADDED_METRICS = {*metrics.REGRESSION_METRICS, *metrics.CLASSIFICATION_METRICS}  # that XGBoost itself does not have
 
 
 class StopOnTermination(xgb.callback.TrainingCallback):
@@ -80,17 +76,11 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
     names: list[str] = values.get("eval_metric", [])
     if tuned_metric := values.get("_tuning_objective_metric", "").partition(":")[2]:
         names = names if tuned_metric in names else [*names, tuned_metric]
-    # metrics that XGBoost itself does not have
-    added_names = [name for name in names if name in (*metrics.REGRESSION_METRICS, *metrics.CLASSIFICATION_METRICS)]
-    settings = {
-        name: value
-        for name, value in values.items()
-        if name not in (*ALGORITHM_SETTINGS, *hyperparameter_validation.UNUSED_HYPERPARAMETERS)
-    }
+    added_names = [name for name in names if name in ADDED_METRICS]
+    settings = {name: value for name, value in values.items() if name not in ALGORITHM_SETTINGS}
     if settings.get("objective") == "reg:linear":  # its older name
         settings["objective"] = "reg:squarederror"
-    settings.pop("eval_metric", None)
-    native_names = [name for name in names if name not in added_names]
+    native_names = [name for name in names if name not in ADDED_METRICS]
     if not native_names and (earlier_name := metrics.earlier_metric(settings.get("objective", ""))):
         native_names = [earlier_name]
     if native_names:
