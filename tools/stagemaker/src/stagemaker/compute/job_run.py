@@ -88,9 +88,8 @@ class JobRun:
         """Record how the job ended. A job with the status Stopping always becomes Stopped."""
 
         def with_ending(record: Record) -> Record:
-            if record[f"{self.kind}Status"] == "Stopping":
-                return self.ended_record(record, "Stopped", {})
-            return self.ended_record(record, status, members)
+            ending = ("Stopped", {}) if record[f"{self.kind}Status"] == "Stopping" else (status, members)
+            return self.ended_record(record, *ending)
 
         self.store.change(self.kind, self.name, with_ending)
 

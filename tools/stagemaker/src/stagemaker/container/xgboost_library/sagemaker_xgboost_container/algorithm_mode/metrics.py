@@ -63,18 +63,13 @@ def _to_classes(predictions: Any, objective: str) -> Any:
     return (predictions > (0 if objective == "binary:logitraw" else 0.5)).astype(int)
 
 
-def _metric_function(name: str) -> Callable[[Any, Any], Any]:
+def _metric_function(name: str) -> Any:
     from sklearn import metrics
 
-    functions: dict[str, Callable[..., Any]] = {
-        "accuracy": metrics.accuracy_score,
-        "balanced_accuracy": metrics.balanced_accuracy_score,
-        "mse": metrics.mean_squared_error,
-        "r2": metrics.r2_score,
-    }
-    if name in functions:
-        return functions[name]
+    if name == "mse":
+        return metrics.mean_squared_error
+    if name in ("accuracy", "balanced_accuracy", "r2"):
+        return getattr(metrics, f"{name}_score")
     kind, _, average = name.partition("_")
     average = average or ("macro" if kind == "f1" else "binary")
-    score = {"f1": metrics.f1_score, "precision": metrics.precision_score, "recall": metrics.recall_score}[kind]
-    return partial(score, average=average, zero_division=0)
+    return partial(getattr(metrics, f"{kind}_score"), average=average, zero_division=0)
