@@ -12,13 +12,7 @@ from stagemaker.compute.failure import was_interrupted
 from stagemaker.compute.platform import Platform
 from stagemaker.orchestration.pipelines.document import StepFailure
 from stagemaker.orchestration.pipelines.retries import EXCEPTION_TYPES_BY_CODE, EXCEPTION_TYPES_BY_REASON
-from stagemaker.orchestration.pipelines.step_types import (
-    LIST_JOBS,
-    MODEL_PACKAGE,
-    SUMMARIES,
-    TUNING_JOB,
-    RequestStepType,
-)
+from stagemaker.orchestration.pipelines.step_types import LIST_JOBS, SUMMARIES, TUNING_JOB, RequestStepType
 from stagemaker.orchestration.runner import raise_if_unavailable, send
 from stagemaker.state.records import Record
 
@@ -35,7 +29,7 @@ class StepResource:
 
     def __init__(self, platform: Platform, step_type: RequestStepType, name: str, execution: str):
         self._platform, self._type, self.name, self._execution = platform, step_type, name, execution
-        self._is_package = step_type.kind == MODEL_PACKAGE
+        self._is_package = step_type.kind == "ModelPackage"
 
     def create(self, request: Record) -> str:
         """Create the resource, unless an earlier simulator has created it. Returns its ARN. Raises StepFailure."""

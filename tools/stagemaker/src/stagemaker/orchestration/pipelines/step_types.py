@@ -24,7 +24,7 @@ from stagemaker.protocol.service_model import operation_model
 
 PATTERN_SECONDS = 2.0  # processor time for matching all patterns in a step's arguments
 BRANCHES = {"IfSteps": True, "ElseSteps": False}
-TUNING_JOB, MODEL_PACKAGE = "HyperParameterTuningJob", "ModelPackage"
+TUNING_JOB = "HyperParameterTuningJob"
 SUMMARIES, LIST_JOBS = "TrainingJobSummaries", "ListTrainingJobsForHyperParameterTuningJob"
 Document = dict[str, Any]
 
@@ -97,20 +97,15 @@ class RequestStepType(StepType):
                 raise DefinitionError(
                     f"the step's arguments must have a {shape.type_name} that contains '{str(token)[:80]}'"
                 )
-            if shape.type_name == "structure":
-                if token not in shape.members:
-                    return
-                shape, below = shape.members[token], (value or {}).get(token)
-            elif shape.type_name in ("list", "map"):
-                below = _item(value, token)
-                if below is None:
-                    raise DefinitionError(f"the step's arguments have no item '{str(token)[:80]}'")
-                shape = shape.member if shape.type_name == "list" else shape.value
-            else:
+            is_structure = shape.type_name == "structure"
+            if not expected or (is_structure and token not in shape.members):
                 return
-            if is_expression(below):
+            value = _item(value, token)
+            if value is None and not is_structure:
+                raise DefinitionError(f"the step's arguments have no item '{str(token)[:80]}'")
+            if is_expression(value):
                 return
-            value = below
+            shape = shape.members[token] if is_structure else shape.value if expected is dict else shape.member
 
 
 class ConditionStepType(StepType):
@@ -203,7 +198,7 @@ TYPES = (
     ),
     RequestStepType("Model", "Model", frozenset({"RetryPolicies"}), kind="Model", is_job=False),
     # registers a version of a group, which is created if it does not exist
-    RequestStepType("RegisterModel", "RegisterModel", frozenset({"RetryPolicies"}), kind=MODEL_PACKAGE, is_job=False),
+    RequestStepType("RegisterModel", "RegisterModel", frozenset({"RetryPolicies"}), kind="ModelPackage", is_job=False),
     ConditionStepType("Condition", "Condition"),
     FailStepType("Fail", "Fail"),
 )

@@ -8,20 +8,16 @@ import numpy as np
 
 from ..image_version import is_before
 
-XGBOOST_METRICS = frozenset(
-    """
-    aft-nloglik auc aucpr cox-nloglik error gamma-deviance gamma-nloglik interval-regression-accuracy logloss mae map
-    mape merror mlogloss mphe ndcg poisson-nloglik rmse rmsle tweedie-nloglik
-    """.split()
-)
+XGBOOST_METRICS = (
+    "aft-nloglik auc aucpr cox-nloglik error gamma-deviance gamma-nloglik interval-regression-accuracy logloss mae map "
+    "mape merror mlogloss mphe ndcg poisson-nloglik rmse rmsle tweedie-nloglik"
+).split()
 MAXIMIZED_METRICS = frozenset(["auc", "aucpr", "map", "ndcg"])  # the others are minimised
 REGRESSION_METRICS = ("mse", "r2")
-CLASSIFICATION_METRICS = tuple(
-    """
-    accuracy balanced_accuracy f1 f1_binary f1_macro precision precision_macro precision_micro recall recall_macro
-    recall_micro
-    """.split()
-)
+CLASSIFICATION_METRICS = (
+    "accuracy balanced_accuracy f1 f1_binary f1_macro precision precision_macro precision_micro recall recall_macro "
+    "recall_micro"
+).split()
 # by objective: XGBoost's former default eval_metric, and the version that changed it
 EARLIER_METRICS = {
     "binary:logistic": ("error", (1, 3)),
