@@ -218,10 +218,7 @@ class EndpointWork(Work):
         self.persist(delete)
 
     def _restore(self, record: StoredRecord) -> None:
-        """Start the fleets of an earlier simulator's endpoint, then continue its update, with or without them.
-
-        Without fleets and without an update, the endpoint fails.
-        """
+        """Start the fleets of an earlier simulator's endpoint, then continue its update, with or without them."""
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)
         try:

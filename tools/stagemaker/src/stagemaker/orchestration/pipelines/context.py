@@ -16,10 +16,7 @@ MAX_FILE_SIZE = 16 << 20  # bytes of a property file
 
 
 class StepContext:
-    """The values that the expressions of one step refer to.
-
-    records: the records of the execution's steps, by name. step: the name of this step, if there is one.
-    """
+    """What a step's expressions refer to. records: of the execution's steps, by name. step: its name, if any."""
 
     def __init__(
         self,

@@ -1,6 +1,5 @@
 """The metrics of the built-in algorithm: XGBoost's own, and those that the algorithm computes with scikit-learn."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -40,15 +39,11 @@ def is_maximized(name: str) -> bool:
     return name in MAXIMIZED_METRICS or name == "r2" or name in CLASSIFICATION_METRICS
 
 
-def make_evaluation(names: list[str], objective: str) -> Callable[[Any, Any], list[tuple[str, float]]]:
-    """Return a function for xgboost.train that computes these metrics."""
-
-    def evaluate(predictions: Any, data: Any) -> list[tuple[str, float]]:
-        labels, classes = data.get_label(), _to_classes(predictions, objective)
-        values = {name: predictions if name in REGRESSION_METRICS else classes for name in names}
-        return [(name, float(_metric_function(name)(labels, values[name]))) for name in names]
-
-    return evaluate
+def evaluate(names: list[str], objective: str, predictions: Any, data: Any) -> list[tuple[str, float]]:
+    """Return the names and values of these metrics, for xgboost.train."""
+    labels, classes = data.get_label(), _to_classes(predictions, objective)
+    values = {name: predictions if name in REGRESSION_METRICS else classes for name in names}
+    return [(name, float(_metric_function(name)(labels, values[name]))) for name in names]
 
 
 def _to_classes(predictions: Any, objective: str) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,9 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
             data["train"],
             num_boost_round=values["num_round"],
             evals=[(matrix, name) for name, matrix in data.items()],
-            custom_metric=metrics.make_evaluation(added_names, settings.get("objective", "")) if added_names else None,
+            custom_metric=partial(metrics.evaluate, added_names, settings.get("objective", ""))
+            if added_names
+            else None,
             callbacks=callbacks,
             verbose_eval=False,
         )
