@@ -167,9 +167,8 @@ class FleetEnded(Exception):
 class Reply:
     """The outcome of an invocation.
 
-    response: the response, whatever its status, or None if there is a reason instead. container: the name of the
-    container that replied or failed; empty if it is unknown. instance: the one that was invoked last, or None. seconds:
-    how long the model took.
+    response: whatever its status, or None if there is a reason instead. container: the name of the one that replied or
+    failed; empty if it is unknown. instance: the one that was invoked last, or None. seconds: the model's time.
     """
 
     response: Response | None = None

@@ -81,8 +81,9 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
     settings = {name: value for name, value in values.items() if name not in ALGORITHM_SETTINGS}
     if settings.get("objective") == "reg:linear":  # its older name
         settings["objective"] = "reg:squarederror"
+    objective = settings.get("objective", "")
     native_names = [name for name in names if name not in ADDED_METRICS]
-    if not native_names and (earlier_name := metrics.earlier_metric(settings.get("objective", ""))):
+    if not native_names and (earlier_name := metrics.earlier_metric(objective)):
         native_names = [earlier_name]
     if native_names:
         settings["eval_metric"] = native_names
@@ -98,9 +99,7 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
             data["train"],
             num_boost_round=values["num_round"],
             evals=[(matrix, name) for name, matrix in data.items()],
-            custom_metric=partial(metrics.evaluate, added_names, settings.get("objective", ""))
-            if added_names
-            else None,
+            custom_metric=partial(metrics.evaluate, added_names, objective) if added_names else None,
             callbacks=callbacks,
             verbose_eval=False,
         )
