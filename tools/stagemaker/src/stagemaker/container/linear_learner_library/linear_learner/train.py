@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
 
 from . import linear_hyperparameters
 from .data import read_channel
@@ -198,8 +199,7 @@ def _row_weights(labels: Any, settings: Mapping[str, Any]) -> Any:
     if settings["predictor_type"] == REGRESSOR or (is_multiclass and not settings["balance_multiclass_weights"]):
         return None
     if is_multiclass:
-        counts = np.bincount(labels.astype(int))
-        return len(labels) / (np.count_nonzero(counts) * counts[labels.astype(int)])
+        return compute_sample_weight("balanced", labels)
     if isinstance(multiplier, str):
         positives = labels.sum()
         multiplier = (len(labels) - positives) / positives if 0 < positives < len(labels) else 1.0
