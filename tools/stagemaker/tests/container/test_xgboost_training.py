@@ -83,7 +83,7 @@ def train(tmp_path: Path) -> Train:
 
     def run(settings: dict[str, str], channels: dict[str, str]) -> TrainedJob:
         make_job_folder(tmp_path, settings, channels)
-        command = [sys.executable, "-P", CONTAINER / "xgboost_training.py"]
+        command = [sys.executable, "-P", CONTAINER / "algorithm_training.py", "xgboost"]
         variables = os.environ | {"SAGEMAKER_BASE_DIR": str(tmp_path)}
         result = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
         return TrainedJob(result.returncode, result.stdout + result.stderr, tmp_path)

@@ -73,10 +73,7 @@ class JobRun:
             self.end("Failed", FailureReason=reason_of(error, job.path)[:1024])
 
     def begin(self, *images: tuple[str, JobLog], announce: Callable[[str], None] = lambda line: None) -> None:
-        """Make the images, given with their logs, available, and record that the job's time begins.
-
-        Raises JobFailed or JobStopped.
-        """
+        """Make images, given with their logs, available, and begin the job's time. Raises JobFailed or JobStopped."""
         for image, log in images:
             self.platform.prepare(self.job, image, log, announce)
         self.change(**{f"{self._activity}StartTime": now()})
@@ -88,9 +85,8 @@ class JobRun:
         """Record how the job ended. A job with the status Stopping always becomes Stopped."""
 
         def with_ending(record: Record) -> Record:
-            if record[f"{self.kind}Status"] == "Stopping":
-                return self.ended_record(record, "Stopped", {})
-            return self.ended_record(record, status, members)
+            ending = ("Stopped", {}) if record[f"{self.kind}Status"] == "Stopping" else (status, members)
+            return self.ended_record(record, *ending)
 
         self.store.change(self.kind, self.name, with_ending)
 

@@ -59,11 +59,9 @@ class TrainingRun(JobRun):
         record, job, algorithm = self.record, self.job, self.record["AlgorithmSpecification"]
         self._enter_status("Downloading", "Downloading input data")
         requirements = input_files.prepare(record, job, self.platform.s3, volume, self.platform.isolation.keeps_paths)
-        has_network = not record.get("EnableNetworkIsolation")
-        image = algorithm["TrainingImage"]
-        sandbox = self.platform.sandbox(
-            job, image, requirements, log, has_network=has_network, announce=self._change_message
-        )
+        image, network = algorithm["TrainingImage"], not record.get("EnableNetworkIsolation")
+        announce = self._change_message
+        sandbox = self.platform.sandbox(job, image, requirements, log, has_network=network, announce=announce)
         command = algorithm.get("ContainerEntrypoint") or self.platform.isolation.training(image)
         command = [*command, *algorithm.get("ContainerArguments", [])]
         variables = {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": record["TrainingJobArn"]}
@@ -91,9 +89,8 @@ class TrainingRun(JobRun):
             for name, folder in folders.items():
                 archive = self.job.folder / f"{name}.tar.gz"
                 archives.pack(folder, archive, volume, check, announce if folder is model else ignore)
-                transfers.upload_file(
-                    s3, archive, f"{target[: target.rindex('/output/')]}/output/{archive.name}", check
-                )
+                uri = f"{target[: target.rindex('/output/')]}/output/{archive.name}"
+                transfers.upload_file(s3, archive, uri, check)
         except JobFailed as failure:
             log.line(str(failure))
             raise

@@ -230,11 +230,8 @@ def call_hook(function: Callable[[], Any]) -> Response:
 
 
 def make_text_response(status: int, text: str, *headers: Header) -> Response:
-    return (
-        f"{status} {http.HTTPStatus(status).phrase}",
-        [("Content-Type", TEXT), *headers],
-        text.encode(errors="backslashreplace"),
-    )
+    phrase = http.HTTPStatus(status).phrase
+    return f"{status} {phrase}", [("Content-Type", TEXT), *headers], text.encode(errors="backslashreplace")
 
 
 class HookApplication:

@@ -21,10 +21,10 @@ class ImageFamily:
     repositories, tags: patterns for image names, without registry and tag, and for tags (None: any). distribution: the
     framework's package. package_sets: the packages by the version in an image's tag, the newest first; a family with
     one set has no version for it. old_versions: the versions of tags without a number. version_variable: contains the
-    image's tag or old version in a job. training: the program that `train` runs. hooks: a file with default hooks for
-    `serve`. metrics: by name, the regular expressions with which SageMaker searches every log. builds_to_serve: a
-    pattern for images whose `serve` builds a package from the script, for which pip needs a network. runs_scripts:
-    whether jobs can have a script. versioned_names: a pattern for images whose tags choose the packages.
+    image's tag or old version in a job. algorithm: the built-in one, for algorithm_training.py. hooks: a file with
+    default hooks for `serve`. metrics: by name, the regular expressions with which SageMaker searches every log.
+    builds_to_serve: a pattern for images whose `serve` builds a package from the script, for which pip needs a network.
+    runs_scripts: whether jobs can have a script. versioned_names: a pattern for images whose tags choose the packages.
     """
 
     name: str
@@ -35,7 +35,7 @@ class ImageFamily:
     examples: str = ""
     old_versions: Mapping[str, str] = field(default_factory=dict)
     version_variable: str | None = None
-    training: Path = CONTAINER / "script_mode.py"
+    algorithm: str | None = None
     hooks: Path | None = None
     metrics: Mapping[str, str] = field(default_factory=dict)
     builds_to_serve: re.Pattern[str] | None = None
@@ -94,7 +94,8 @@ class ImageFamily:
         return lines
 
     def train(self) -> list[str]:
-        return ["python", "-P", str(self.training)]
+        program = ["algorithm_training.py", self.algorithm] if self.algorithm else ["script_mode.py"]
+        return ["python", "-P", str(CONTAINER / program[0]), *program[1:]]
 
     def serve(self, socket: str) -> list[str]:
         hooks = ["--hooks", str(self.hooks)] if self.hooks else []

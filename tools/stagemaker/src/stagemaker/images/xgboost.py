@@ -23,7 +23,7 @@ FAMILY = ImageFamily(
     examples="1.7-1 and 3.0-5",
     old_versions={"1": "0.72", "latest": "0.72"},
     version_variable="XGBOOST_IMAGE_VERSION",
-    training=CONTAINER / "xgboost_training.py",
+    algorithm="xgboost",
     hooks=CONTAINER / "xgboost_hooks.py",
     # a script's output contains a tab, which CloudWatch shows as #011
     metrics={

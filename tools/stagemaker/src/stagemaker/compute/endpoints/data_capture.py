@@ -45,15 +45,13 @@ class CapturedInvocation:
 
     def line(self) -> bytes:
         modes = {option["CaptureMode"] for option in self.config["CaptureOptions"]}
-        messages = {
-            "Input": (self.request.get("Body", b""), self.request.get("ContentType")),
-            "Output": (self.response.body, self.response.headers.get("content-type")),
-        }
-        data = {
-            f"endpoint{mode}": {"mode": mode.upper()} | _encode(*message, self.config)
-            for mode, message in messages.items()
-            if modes & {mode, "InputAndOutput"}
-        }
+        data = {}
+        for mode, body, content_type in (
+            ("Input", self.request.get("Body", b""), self.request.get("ContentType")),
+            ("Output", self.response.body, self.response.headers.get("content-type")),
+        ):
+            if modes & {mode, "InputAndOutput"}:
+                data[f"endpoint{mode}"] = {"mode": mode.upper()} | _encode(body, content_type, self.config)
         metadata: Record = {"eventId": str(uuid.uuid4())}
         if inference_id := self.request.get("InferenceId"):
             metadata["inferenceId"] = inference_id

@@ -128,10 +128,8 @@ class EndpointInstance:
                 with job.time_limit(download_seconds):
                     stack.enter_context(chain)
             except JobTimedOut:
-                reason = (
-                    f"the model was not prepared within the ModelDataDownloadTimeoutInSeconds of {download_seconds}"
-                )
-                raise JobFailed(f"ClientError: {reason}") from None
+                limit = f"the ModelDataDownloadTimeoutInSeconds of {download_seconds}"
+                raise JobFailed(f"ClientError: the model was not prepared within {limit}") from None
             chain.wait_until_ready(startup_seconds)
             while True:
                 self._must_ping.clear()
@@ -169,9 +167,8 @@ class FleetEnded(Exception):
 class Reply:
     """The outcome of an invocation.
 
-    response: the response, whatever its status, or None if there is a reason instead. container: the name of the
-    container that replied or failed; empty if it is unknown. instance: the one that was invoked last, or None. seconds:
-    how long the model took.
+    response: whatever its status, or None if there is a reason instead. container: the name of the one that replied or
+    failed; empty if it is unknown. instance: the one that was invoked last, or None. seconds: the model's time.
     """
 
     response: Response | None = None

@@ -3,7 +3,7 @@
 import datetime
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 
 from stagemaker.compute.deadline import Deadline
@@ -19,6 +19,7 @@ from stagemaker.state.records import Record
 
 NAMESPACE = "AWS/SageMaker"
 MetricKey = tuple[str, str, str]  # endpoint, variant, metric
+STATISTICS: dict[str, Callable[[list[float]], float]] = {"SampleCount": len, "Sum": sum, "Minimum": min, "Maximum": max}
 PRIMARY = "primary"  # what SageMaker's messages call a model's only container
 RESPONSE_SECONDS = 60.0  # seconds within which a model must respond
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
@@ -58,12 +59,7 @@ class InvocationMetrics:
                 "Dimensions": [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}],
                 "Timestamp": timestamp,
                 "Unit": "Microseconds" if metric.endswith("Latency") else "None",
-                "StatisticValues": {
-                    "SampleCount": len(values),
-                    "Sum": sum(values),
-                    "Minimum": min(values),
-                    "Maximum": max(values),
-                },
+                "StatisticValues": {name: statistic(values) for name, statistic in STATISTICS.items()},
             }
             for (endpoint, variant, metric), values in values_by_key.items()
         ]

@@ -7,12 +7,14 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from stagemaker.archive_members import CheckedReader
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.isolation.sandbox import ML
+
+T = TypeVar("T")
 
 CHUNK_SIZE = 1 << 20  # bytes that are copied at a time
 MAX_FILES = 10_000  # files that can be uploaded from a folder: each takes 10 ms of the time that all jobs share
@@ -49,11 +51,7 @@ class OutputFile:
 
     def open(self) -> BinaryIO:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        try:
-            return open(os.open(self.path, flags), "rb")
-        except PermissionError:  # SageMaker's own process may read every file
-            os.chmod(self.path, 0o600)
-            return open(os.open(self.path, flags), "rb")
+        return open(_with_permission(self.path, 0o600, lambda path: os.open(path, flags)), "rb")
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class OutputFolder:
                 return
             while folders:
                 folder, subfolders = folders.pop(), []
-                for name in sorted(_list_names(os.path.join(self.path, folder))):
+                for name in sorted(_with_permission(os.path.join(self.path, folder), 0o700, os.listdir)):
                     check()
                     file = self._file(os.path.join(folder, name))
                     if file and file.is_folder and not file.is_link:
@@ -168,9 +166,9 @@ class OutputFolder:
         return JobFailed(f"AlgorithmError: {self.name} could not be read: {reason}")
 
 
-def _list_names(folder: str) -> list[str]:
+def _with_permission(path: str, mode: int, read: Callable[[str], T]) -> T:
     try:
-        return os.listdir(folder)
-    except PermissionError:  # SageMaker's own process may read every folder
-        os.chmod(folder, 0o700)
-        return os.listdir(folder)
+        return read(path)
+    except PermissionError:  # SageMaker's own process may read everything
+        os.chmod(path, mode)
+        return read(path)

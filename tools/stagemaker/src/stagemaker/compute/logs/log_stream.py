@@ -104,10 +104,9 @@ class JobLog:
             while count < len(events) and size < MAX_BATCH_BYTES:
                 size += 4 * len(events[count]["message"]) + LINE_OVERHEAD
                 count += 1
+            stream = {"logGroupName": self._group, "logStreamName": self._stream}
             try:
-                self._client.put_log_events(
-                    logGroupName=self._group, logStreamName=self._stream, logEvents=events[:count]
-                )
+                self._client.put_log_events(**stream, logEvents=events[:count])
             except (ClientError, BotoCoreError) as error:
                 logger.debug("%s: %s", self._stream, error)
             events = events[count:]

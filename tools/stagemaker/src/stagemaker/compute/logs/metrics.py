@@ -46,9 +46,8 @@ class TrainingMetrics:
             try:
                 self._patterns[name] = regex.compile(pattern)
             except regex.error as error:
-                self.warnings.append(
-                    f"[the metric {name} is not collected: its regular expression is invalid: {error}]"
-                )
+                reason = f"its regular expression is invalid: {error}"
+                self.warnings.append(f"[the metric {name} is not collected: {reason}]")
 
     def measure(self, line: str) -> None:
         for name, pattern in list(self._patterns.items()):

@@ -60,11 +60,8 @@ class SupervisedProcess:
         self._lock = threading.Lock()  # guards the pipe for orders: `wait` closes it
         no_limits = dict.fromkeys(("memory", "cpus", "volume", "memory_use")) | {"folders": []}
         specification = asdict(launch) | (asdict(instance) if instance else no_limits)
-        specification |= {
-            "seconds": seconds if seconds < math.inf else None,
-            "grace": GRACE_SECONDS,
-            "processes": MAX_PROCESSES,
-        }
+        specification |= {"grace": GRACE_SECONDS, "processes": MAX_PROCESSES}
+        specification |= {"seconds": seconds if seconds < math.inf else None}
         self._start_time = time.monotonic()
         self._latest_end = self._start_time + seconds + GRACE_SECONDS + OVERDUE_SECONDS
         handle, path = tempfile.mkstemp(dir=folder)  # the specification could be too long for an argument

@@ -47,7 +47,9 @@ def main() -> None:
     events = int(sys.argv[2])
     with contextlib.suppress(AttributeError):  # prctl exists only on Linux
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    leave_session_keyring()
+    # a new keyring for this process and its children, instead of one that all jobs would share
+    if call := system_calls.number("keyctl"):
+        ctypes.CDLL(None).syscall(call, KEYCTL_JOIN_SESSION_KEYRING, None)
     for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_number, lambda *_: None)  # the parent decides when to end; handlers are not inherited
     start_time = time.monotonic()
@@ -69,12 +71,6 @@ def main() -> None:
     outcome.setdefault("processor_seconds", children.ru_utime + children.ru_stime)
     outcome["seconds"] = time.monotonic() - start_time
     os.write(events, json.dumps(outcome).encode() + b"\n")
-
-
-def leave_session_keyring() -> None:
-    """Give this process and its children a new keyring instead of one that all jobs would share."""
-    if call := system_calls.number("keyctl"):
-        ctypes.CDLL(None).syscall(call, KEYCTL_JOIN_SESSION_KEYRING, None)
 
 
 def start(specification: dict[str, Any]) -> Any:

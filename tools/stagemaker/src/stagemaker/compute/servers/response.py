@@ -42,11 +42,7 @@ class Disconnected(NoResponse):
 
 @dataclass(frozen=True)
 class Response:
-    """A response.
-
-    headers: the last value by lower-case name. container: the name of the container that sent it, which is empty for a
-    model's only container.
-    """
+    """A response. headers: the last value by lower-case name. container: its sender; empty for a model's only one."""
 
     status: int
     headers: Mapping[str, str]

@@ -1,7 +1,6 @@
 """An endpoint's background work: its life cycle from its creation to its deletion, as its record requires.
 
-The record's internal members include Deployment, which is in service, and Pending, which will replace it. Either may
-be None.
+The record's internal members include Deployment, in service, and Pending, which will replace it. Either may be None.
 """
 
 import math
@@ -218,10 +217,7 @@ class EndpointWork(Work):
         self.persist(delete)
 
     def _restore(self, record: StoredRecord) -> None:
-        """Start the fleets of an earlier simulator's endpoint, then continue its update, with or without them.
-
-        Without fleets and without an update, the endpoint fails.
-        """
+        """Start the fleets of an earlier simulator's endpoint, then continue its update, with or without them."""
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)
         try:

@@ -20,20 +20,14 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
 }
+KINDS = {str: "string", bool: "boolean"}  # of values that are no numbers
 OPERAND = (dict, str, int, float, bool)
 MEMBERS: dict[str, dict[str, Any]] = {name: {"LeftValue": OPERAND, "RightValue": OPERAND} for name in COMPARISONS}
-MEMBERS |= {
-    "In": {"QueryValue": OPERAND, "Values": list},
-    "Not": {"Condition": dict},
-    "Or": {"Conditions": list},
-}
+MEMBERS |= {"In": {"QueryValue": OPERAND, "Values": list}, "Not": {"Condition": dict}, "Or": {"Conditions": list}}
 
 
 def parse_condition(document: Any, scope: Scope) -> Expression:
-    """Return an expression whose value is the outcome of a condition.
-
-    Raises DefinitionError if the condition is malformed, or compares values that cannot be compared.
-    """
+    """Return an expression whose value is the outcome of a condition. Raises DefinitionError if it is invalid."""
     kind, parts = _read(document)
     if kind == "Not":
         operand = parse_condition(parts["Condition"], scope)
@@ -68,7 +62,7 @@ def _check_types(kind: str, types: list[str]) -> None:
 
 def _holds(kind: str, compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
     first, second = _read_like(left, right), _read_like(right, left)
-    types = {_type_name(first), _type_name(second)}
+    types = {KINDS.get(type(value), "number") for value in (first, second)}
     if kind == "In" and len(types) > 1:
         return False  # another value may be equal
     if len(types) > 1 or (kind not in ("Equals", "In") and types == {"boolean"}):
@@ -94,9 +88,3 @@ def _read(document: Any) -> tuple[str, dict[str, Any]]:
     if not isinstance(kind, str) or kind not in MEMBERS:
         raise DefinitionError(f"the condition type {str(kind)[:80]} is not one of {', '.join(MEMBERS)}")
     return kind, read_members(document, kind, MEMBERS[kind] | {"Type": str}, {})
-
-
-def _type_name(value: Any) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    return "string" if isinstance(value, str) else "number"

@@ -16,10 +16,7 @@ MAX_FILE_SIZE = 16 << 20  # bytes of a property file
 
 
 class StepContext:
-    """The values that the expressions of one step refer to.
-
-    records: the records of the execution's steps, by name. step: the name of this step, if there is one.
-    """
+    """What a step's expressions refer to. records: of the execution's steps, by name. step: its name, if any."""
 
     def __init__(
         self,
@@ -50,8 +47,7 @@ class StepContext:
         return str(values[name])
 
     def properties(self, step: str) -> Record:
-        properties: Record = self._records[step].internal["Properties"]
-        return properties
+        return dict(self._records[step].internal["Properties"])
 
     def read_json(self, uri: str) -> Any:
         """Return a JSON document from S3. Raises StepFailure if it does not exist, or is too large or invalid."""

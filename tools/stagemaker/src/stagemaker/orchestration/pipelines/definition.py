@@ -81,17 +81,13 @@ def _check_steps(definition: PipelineDefinition) -> None:
                 check_sizes(step.type.request_shape, step.arguments, "Arguments")
     for step in definition.steps.values():
         with located(f"Step {step.name}"):
-            _check_step(step, definition)
-
-
-def _check_step(step: PipelineStep, definition: PipelineDefinition) -> None:
-    for name in step.depends_on:
-        if name not in definition.steps:
-            raise DefinitionError(f"DependsOn: there is no step '{name[:80]}'")
-    step.check(definition.scope(step))
-    for name in step.needs:
-        if isinstance(definition.steps[name].type, FailStepType):
-            raise DefinitionError(f"the step can never run, because step {name} ends the execution")
+            for name in step.depends_on:
+                if name not in definition.steps:
+                    raise DefinitionError(f"DependsOn: there is no step '{name[:80]}'")
+            step.check(definition.scope(step))
+            for name in step.needs:
+                if isinstance(definition.steps[name].type, FailStepType):
+                    raise DefinitionError(f"the step can never run, because step {name} ends the execution")
 
 
 def _check_experiment(definition: PipelineDefinition) -> None:

@@ -131,7 +131,10 @@ class ExecutionWork(Work):
         return execution
 
     def _end(self) -> None:
-        failed = [record for record in self._records.by_name.values() if _has_failed(record)]
+        records = self._records.by_name.values()
+        failed = [record for record in records if record["StepStatus"] == "Failed"]
+        # the end of the execution, which also stops steps, is no reason
+        failed += [record for record in records if record["StepStatus"] == "Stopped" and record["FailureReason"]]
         status = "Failed" if failed else "Succeeded"
         if failed and all(map(self._has_successor, failed)):
             status = "CompletedWithFailures"
@@ -147,8 +150,3 @@ class ExecutionWork(Work):
     def _has_successor(self, record: Record) -> bool:
         name, status = record["StepName"], record["StepStatus"]
         return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._records.by_name)
-
-
-def _has_failed(record: Record) -> bool:
-    """Return whether a step failed, or was stopped for a reason other than the end of the execution."""
-    return record["StepStatus"] == "Failed" or (record["StepStatus"] == "Stopped" and bool(record["FailureReason"]))

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stagemaker.orchestration.pipelines.document import DefinitionError, read_members
@@ -22,8 +22,8 @@ class Parameter:
 
     name: str
     type: str
-    default: Value | None
-    choices: tuple[Value, ...]
+    default: Value | None = None
+    choices: tuple[Value, ...] = ()
 
     def read(self, text: str) -> Value:
         """Convert text from a request to a value. Raises DefinitionError if the parameter cannot have this value."""
@@ -82,11 +82,10 @@ def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
             raise DefinitionError(f"Parameter {name}: the name is used twice")
         if kind not in TYPES:
             raise DefinitionError(f"Parameter {name}: the type {kind[:80]} is not one of {', '.join(TYPES)}")
-        unrestricted = Parameter(name, kind, None, ())
-        choices = tuple(map(unrestricted.check, checked.get("EnumValues", [])))
-        restricted = Parameter(name, kind, None, choices)
-        default = restricted.check(checked["DefaultValue"]) if "DefaultValue" in checked else None
-        parameters[name] = Parameter(name, kind, default, choices)
+        parameter = Parameter(name, kind)
+        parameter = replace(parameter, choices=tuple(map(parameter.check, checked.get("EnumValues", []))))
+        default = parameter.check(checked["DefaultValue"]) if "DefaultValue" in checked else None
+        parameters[name] = replace(parameter, default=default)
     return parameters
 
 

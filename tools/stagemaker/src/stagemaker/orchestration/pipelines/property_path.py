@@ -56,14 +56,6 @@ def _is_name(member: str) -> bool:
     return member.endswith("Name") or member == "Key"
 
 
-def _find_item(items: list[Any], name: str) -> Any:
-    """Return the item that has this name in its Key or in a member ending in Name, or None if no item has it."""
-    for item in items:
-        if isinstance(item, dict) and any(value == name for member, value in item.items() if _is_name(member)):
-            return item
-    return None
-
-
 def _shape_below(shape: Shape, token: Token) -> Shape:
     below: Shape
     if shape.type_name == "structure" and isinstance(token, str):
@@ -84,11 +76,11 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
 
 
 def value_below(value: Any, token: Token) -> Any:
-    """Return the member or item that a token names, or None if it does not exist."""
+    """Return the member or item that a token names, or None. A list's item has its name in a Key or a ...Name."""
     if isinstance(value, dict) and isinstance(token, str):
         return value.get(token)
-    if isinstance(value, list):
-        if isinstance(token, int):
-            return value[token] if token < len(value) else None
-        return _find_item(value, token)
-    return None
+    items = value if isinstance(value, list) else []
+    if isinstance(token, int):
+        return items[token] if token < len(items) else None
+    names = ((item, member) for item in items if isinstance(item, dict) for member in item if _is_name(member))
+    return next((item for item, member in names if item[member] == token), None)

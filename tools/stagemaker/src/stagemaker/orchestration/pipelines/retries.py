@@ -25,8 +25,10 @@ EXCEPTION_TYPES_BY_REASON = {
     "CapacityError": CAPACITY,
     "ResourceLimitExceeded": RESOURCE_LIMIT,
 }
-MAX_ATTEMPTS, MAX_INTERVAL_SECONDS, MAX_MINUTES, MAX_BACKOFF_RATE = 20, 43_200, 14_400, 1000
-NUMBER = (int, float)
+MAX_ATTEMPTS, MAX_MINUTES = 20, 14_400
+LIMITS = {"MaxAttempts": (1, MAX_ATTEMPTS), "ExpireAfterMin": (1, MAX_MINUTES)}
+LIMITS |= {"IntervalSeconds": (0, 43_200), "BackoffRate": (0, 1000)}
+MEMBERS: Types = dict.fromkeys(LIMITS, int) | {"BackoffRate": (int, float)}
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,7 @@ def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
     """Return the retry policies of a step. Raises DefinitionError if one is invalid."""
     policies: list[RetryPolicy] = []
     for document in documents:
-        optional: Types = {"BackoffRate": NUMBER, "IntervalSeconds": int, "MaxAttempts": int, "ExpireAfterMin": int}
-        members = read_members(document, "RetryPolicies", {"ExceptionType": list}, optional)
+        members = read_members(document, "RetryPolicies", {"ExceptionType": list}, MEMBERS)
         exceptions = members["ExceptionType"]
         if not exceptions or any(not isinstance(name, str) or name not in EXCEPTIONS for name in exceptions):
             raise DefinitionError(f"RetryPolicies: ExceptionType must list one or more of {', '.join(EXCEPTIONS)}")
@@ -70,9 +71,7 @@ def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
             raise DefinitionError("RetryPolicies: two policies contain the same ExceptionType")
         if "MaxAttempts" in members and "ExpireAfterMin" in members:
             raise DefinitionError("RetryPolicies: a policy can have either MaxAttempts or ExpireAfterMin, not both")
-        limits = {"MaxAttempts": (1, MAX_ATTEMPTS), "ExpireAfterMin": (1, MAX_MINUTES)}
-        limits |= {"IntervalSeconds": (0, MAX_INTERVAL_SECONDS), "BackoffRate": (0, MAX_BACKOFF_RATE)}
-        for name, (least, most) in limits.items():
+        for name, (least, most) in LIMITS.items():
             if not least <= members.get(name, least) <= most:
                 raise DefinitionError(f"RetryPolicies: {name} must be between {least} and {most}")
         minutes = members.get("ExpireAfterMin")

@@ -48,8 +48,7 @@ class CacheConfig:
 def read_cache_config(document: Any) -> CacheConfig:
     """Read the CacheConfig of a step. Raises DefinitionError if it is invalid."""
     config = read_members(document, "CacheConfig", {"Enabled": bool}, {"ExpireAfter": str})
-    expires = read_duration(config["ExpireAfter"]) if "ExpireAfter" in config else None
-    return CacheConfig(config["Enabled"], expires)
+    return CacheConfig(config["Enabled"], read_duration(config["ExpireAfter"]) if "ExpireAfter" in config else None)
 
 
 def read_duration(text: str) -> datetime.timedelta:
@@ -64,9 +63,6 @@ def read_duration(text: str) -> datetime.timedelta:
     if days > MAX_DAYS:
         raise DefinitionError(f"CacheConfig: ExpireAfter '{text[:80]}' is longer than a thousand years")
     return datetime.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-
-
-NO_CACHE = CacheConfig(enabled=False, expires=None)
 
 
 @dataclass(frozen=True)
@@ -104,8 +100,7 @@ class PipelineStep:
 
     def check(self, scope: Scope) -> None:
         """Determine which steps this one needs. Raises DefinitionError if it cannot run."""
-        self.type.check(self.arguments, scope)
-        succeeded = [*self.type.references(self.arguments, scope), *(self.branch or ())[:1]]
+        succeeded = [*self.type.check(self.arguments, scope), *(self.branch or ())[:1]]
         self.needs.update(_combine_endings([*self.depends_on.items(), *((name, SUCCEEDED) for name in succeeded)]))
 
 
@@ -134,7 +129,7 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
             arguments=members["Arguments"],
             depends_on=_combine_endings(_read_dependency(item) for item in members.get("DependsOn", [])),
             branch=branch,
-            cache=read_cache_config(members["CacheConfig"]) if "CacheConfig" in members else NO_CACHE,
+            cache=read_cache_config(members.get("CacheConfig", {"Enabled": False})),
             files=_read_files(members.get("PropertyFiles", []), step_type, members["Arguments"]),
             retries=read_policies(members.get("RetryPolicies", [])),
             labels={f"Step{member}": members[member] for member in MAX_LENGTHS if member in members},

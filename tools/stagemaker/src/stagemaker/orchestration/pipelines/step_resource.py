@@ -12,13 +12,7 @@ from stagemaker.compute.failure import was_interrupted
 from stagemaker.compute.platform import Platform
 from stagemaker.orchestration.pipelines.document import StepFailure
 from stagemaker.orchestration.pipelines.retries import EXCEPTION_TYPES_BY_CODE, EXCEPTION_TYPES_BY_REASON
-from stagemaker.orchestration.pipelines.step_types import (
-    LIST_JOBS,
-    SUMMARIES,
-    RegisterModelStepType,
-    RequestStepType,
-    TuningStepType,
-)
+from stagemaker.orchestration.pipelines.step_types import LIST_JOBS, SUMMARIES, TUNING_JOB, RequestStepType
 from stagemaker.orchestration.runner import raise_if_unavailable, send
 from stagemaker.state.records import Record
 
@@ -35,7 +29,7 @@ class StepResource:
 
     def __init__(self, platform: Platform, step_type: RequestStepType, name: str, execution: str):
         self._platform, self._type, self.name, self._execution = platform, step_type, name, execution
-        self._is_package = isinstance(step_type, RegisterModelStepType)
+        self._is_package = step_type.kind == "ModelPackage"
 
     def create(self, request: Record) -> str:
         """Create the resource, unless an earlier simulator has created it. Returns its ARN. Raises StepFailure."""
@@ -60,10 +54,7 @@ class StepResource:
         return str(response[f"{self._type.kind}Arn"])
 
     def find_arn(self) -> str | None:
-        """Return the resource's ARN, or None if it does not exist.
-
-        Always returns None for a model package, because its ClientToken prevents duplicates.
-        """
+        """Return the resource's ARN, if it exists. None for a model package: its ClientToken prevents duplicates."""
         record = None if self._is_package else self._record()
         return str(record[f"{self._type.kind}Arn"]) if record else None
 
@@ -99,7 +90,7 @@ class StepResource:
         operation = f"Describe{self._type.kind}"
         try:
             response = send(self._platform, operation, {self._type.name_member: arn if self._is_package else self.name})
-            if isinstance(self._type, TuningStepType):
+            if self._type.kind == TUNING_JOB:
                 response[SUMMARIES] = self._training_jobs(response)
         except ClientError as error:
             raise StepFailure(f"ClientError: sagemaker:{operation}: {error}") from None

@@ -18,12 +18,10 @@ from stagemaker.orchestration.pipelines.step import PipelineStep
 from stagemaker.orchestration.pipelines.step_cache import StepCache
 from stagemaker.orchestration.pipelines.step_resource import StepResource, new_name
 from stagemaker.orchestration.pipelines.step_types import ConditionStepType, FailStepType, RequestStepType
-from stagemaker.orchestration.runner import Work
+from stagemaker.orchestration.runner import MAX_REASON_LENGTH, Work
 from stagemaker.state.records import Record, StoredRecord, now
 
 logger = logging.getLogger(__name__)
-
-MAX_REASON_LENGTH = 1024  # characters
 
 
 class StepRunner:
@@ -100,24 +98,18 @@ class StepRunner:
         self._records.put(step.name, StepStatus="Stopping")
 
     def fail(self, step: PipelineStep, failure: StepFailure) -> None:
-        """End an attempt that failed. If a retry policy applies, another attempt follows.
-
-        A step with the status Stopping becomes Stopped instead.
-        """
+        """End a failed attempt, as Stopped if it was Stopping. If a retry policy applies, another attempt follows."""
         record, time, reason = self._records.by_name[step.name], now(), str(failure)[:MAX_REASON_LENGTH]
         if record["StepStatus"] == "Stopping":
             self._records.put(step.name, StepStatus="Stopped", EndTime=time)
             return
         first_failure, retry_counts = record.internal.get("FirstFailed") or time, record.internal.get("Retries") or {}
         for number, policy in enumerate(step.retries):
-            retry_count = retry_counts.get(str(number), 0)
-            if failure.kind not in policy.exceptions:
-                continue
-            delay = policy.delay(retry_count, time - first_failure)
+            count = retry_counts.get(str(number), 0)
+            delay = policy.delay(count, time - first_failure) if failure.kind in policy.exceptions else None
             if delay is not None:
-                retry_at = time + datetime.timedelta(seconds=delay)
-                retry_counts = retry_counts | {str(number): retry_count + 1}
-                members = {"RetryAt": retry_at, "Retries": retry_counts, "FirstFailed": first_failure}
+                retry_at, retries = time + datetime.timedelta(seconds=delay), retry_counts | {str(number): count + 1}
+                members = {"RetryAt": retry_at, "Retries": retries, "FirstFailed": first_failure}
                 self._records.put(step.name, StepStatus="Starting", FailureReason=reason, **members)
                 return
         self._records.put(step.name, StepStatus=failure.status, EndTime=time, FailureReason=reason)

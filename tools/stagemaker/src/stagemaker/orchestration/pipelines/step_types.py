@@ -1,24 +1,35 @@
 """The simulated step types, with their arguments and properties."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from botocore.model import DenormalizedStructureBuilder, Shape
 
 from stagemaker.orchestration.pipelines.arguments import check_arguments
 from stagemaker.orchestration.pipelines.conditions import parse_condition
 from stagemaker.orchestration.pipelines.document import DefinitionError, read_members
-from stagemaker.orchestration.pipelines.expressions import GET, SCALARS, Scope, is_expression, parse, references
+from stagemaker.orchestration.pipelines.expressions import (
+    GET,
+    SCALARS,
+    Scope,
+    is_expression,
+    parse,
+    references,
+    steps_of,
+)
 from stagemaker.orchestration.pipelines.property_path import PropertyPath, value_below
 from stagemaker.protocol.service_model import operation_model
 
 PATTERN_SECONDS = 2.0  # processor time for matching all patterns in a step's arguments
 BRANCHES = {"IfSteps": True, "ElseSteps": False}
+TUNING_JOB = "HyperParameterTuningJob"
 SUMMARIES, LIST_JOBS = "TrainingJobSummaries", "ListTrainingJobsForHyperParameterTuningJob"
 Document = dict[str, Any]
 
 
+@dataclass(frozen=True)
 class StepType:
     """A type of step.
 
@@ -26,36 +37,36 @@ class StepType:
     members that steps of this type can have in addition to those of all steps.
     """
 
-    name: ClassVar[str]
-    metadata: ClassVar[str]
-    options: ClassVar[frozenset[str]] = frozenset()
+    name: str
+    metadata: str
+    options: frozenset[str] = frozenset()
 
     def properties(self) -> Mapping[str, Shape]:
         return {}
 
-    def check(self, arguments: Document, scope: Scope) -> None:
-        """Raise DefinitionError if a step with these arguments cannot run."""
+    def check(self, arguments: Document, scope: Scope) -> Iterable[str]:
+        """Return the steps that the arguments refer to. Raises DefinitionError if a step with them cannot run."""
         raise NotImplementedError
-
-    def references(self, arguments: Document, scope: Scope) -> Iterator[str]:
-        return references(arguments, scope)
 
     def check_property(self, arguments: Document, path: PropertyPath) -> None:
         """Raise DefinitionError if a step with these arguments will certainly not have the property."""
 
 
+@dataclass(frozen=True)
 class RequestStepType(StepType):
     """A type of step that creates a resource. Its arguments are the Create request without the resource's name.
 
-    is_job: whether it is a job, which must end before the step ends. uncached: the paths of request members that do not
-    affect a cached result; a list on a path stands for all its items.
+    kind: of the resource. outputs: returns the URIs of a step's outputs, given its properties. uncached: the paths of
+    request members that do not affect a cached result; a list on a path stands for all its items. is_job: whether the
+    resource is a job, which must end before the step ends. name_length: the most characters of the resource's name.
     """
 
-    kind: ClassVar[str]
-    options = frozenset({"CacheConfig", "RetryPolicies"})
-    is_job: ClassVar[bool] = True
-    uncached: ClassVar[Sequence[str]] = ()
-    name_length: ClassVar[int] = 63
+    options: frozenset[str] = frozenset({"CacheConfig", "RetryPolicies"})
+    kind: str = ""
+    outputs: Callable[[Mapping[str, Any]], list[str]] = lambda properties: []
+    uncached: Sequence[str] = ()
+    is_job: bool = True
+    name_length: int = 63
 
     @property
     def name_member(self) -> str:
@@ -67,11 +78,14 @@ class RequestStepType(StepType):
         return shape
 
     def properties(self) -> Mapping[str, Shape]:
-        return _response_members(f"Describe{self.kind}")
+        """Return the members of Describe's response, and a tuning job's training jobs, the best first."""
+        jobs = {SUMMARIES: _response_members(LIST_JOBS)[SUMMARIES]} if self.kind == TUNING_JOB else {}
+        return {**_response_members(f"Describe{self.kind}"), **jobs}
 
-    def check(self, arguments: Document, scope: Scope) -> None:
+    def check(self, arguments: Document, scope: Scope) -> Iterable[str]:
         deadline = time.thread_time() + PATTERN_SECONDS
         check_arguments(self.request_shape, arguments, scope, "Arguments", deadline, self.name_member)
+        return references(arguments, scope)
 
     def check_property(self, arguments: Document, path: PropertyPath) -> None:
         """Raise DefinitionError if Describe copies the property from the request, but the request does not have it."""
@@ -83,122 +97,27 @@ class RequestStepType(StepType):
                 raise DefinitionError(
                     f"the step's arguments must have a {shape.type_name} that contains '{str(token)[:80]}'"
                 )
-            if shape.type_name == "structure":
-                if token not in shape.members:
-                    return
-                shape, below = shape.members[token], (value or {}).get(token)
-            elif shape.type_name in ("list", "map"):
-                below = _item(value, token)
-                if below is None:
-                    raise DefinitionError(f"the step's arguments have no item '{str(token)[:80]}'")
-                shape = shape.member if shape.type_name == "list" else shape.value
-            else:
+            is_structure = shape.type_name == "structure"
+            if not expected or (is_structure and token not in shape.members):
                 return
-            if is_expression(below):
+            value = _item(value, token)
+            if value is None and not is_structure:
+                raise DefinitionError(f"the step's arguments have no item '{str(token)[:80]}'")
+            if is_expression(value):
                 return
-            value = below
-
-    def outputs(self, properties: Mapping[str, Any]) -> list[str]:
-        return []
-
-
-class ProcessingStepType(RequestStepType):
-    name = "Processing"
-    metadata = kind = "ProcessingJob"
-    options = RequestStepType.options | {"PropertyFiles"}
-    uncached = (
-        "ProcessingOutputConfig.Outputs.S3Output.S3Uri ProcessingOutputConfig.KmsKeyId ProcessingResources "
-        "StoppingCondition"
-    ).split()
-
-    def outputs(self, properties: Mapping[str, Any]) -> list[str]:
-        outputs = properties.get("ProcessingOutputConfig", {}).get("Outputs", [])
-        return [output["S3Output"]["S3Uri"] for output in outputs if "S3Output" in output]
-
-
-class TrainingStepType(RequestStepType):
-    name = "Training"
-    metadata = kind = "TrainingJob"
-    uncached = (
-        "HyperParameters.sagemaker_job_name OutputDataConfig ResourceConfig StoppingCondition RetryStrategy "
-        "CheckpointConfig DebugHookConfig.S3OutputPath DebugRuleConfigurations.S3OutputPath ProfilerConfig "
-        "ProfilerRuleConfigurations TensorBoardOutputConfig"
-    ).split()
-
-    def outputs(self, properties: Mapping[str, Any]) -> list[str]:
-        return [properties["ModelArtifacts"]["S3ModelArtifacts"]]
-
-
-class TuningStepType(RequestStepType):
-    """A step that runs a tuning job. One of the step's properties lists the training jobs, the best first."""
-
-    name = "Tuning"
-    metadata = "TuningJob"
-    kind = "HyperParameterTuningJob"
-    uncached = tuple(
-        f"{definition}.{member}"
-        for definition in ("TrainingJobDefinition", "TrainingJobDefinitions")
-        for member in (
-            "CheckpointConfig OutputDataConfig ResourceConfig HyperParameterTuningResourceConfig StoppingCondition "
-            "RetryStrategy RoleArn StaticHyperParameters.sagemaker_job_name"
-        ).split()
-    )
-    name_length = 32
-
-    def properties(self) -> Mapping[str, Shape]:
-        return {**super().properties(), SUMMARIES: _response_members(LIST_JOBS)[SUMMARIES]}
-
-    def outputs(self, properties: Mapping[str, Any]) -> list[str]:
-        """Return the URI of the best training job's model."""
-        best_job = properties["BestTrainingJob"]
-        definitions = properties.get("TrainingJobDefinitions") or [properties["TrainingJobDefinition"]]
-        name = best_job.get("TrainingJobDefinitionName")
-        best_definition = next((item for item in definitions if item.get("DefinitionName") == name), definitions[0])
-        target = best_definition["OutputDataConfig"]["S3OutputPath"].rstrip("/")
-        return [f"{target}/{best_job['TrainingJobName']}/output/"]
-
-
-class TransformStepType(RequestStepType):
-    name = "Transform"
-    metadata = kind = "TransformJob"
-    uncached = ("TransformOutput.S3OutputPath", "TransformOutput.KmsKeyId", "TransformResources")
-
-    def outputs(self, properties: Mapping[str, Any]) -> list[str]:
-        return [properties["TransformOutput"]["S3OutputPath"]]
-
-
-class ModelStepType(RequestStepType):
-    name = metadata = kind = "Model"
-    options = frozenset({"RetryPolicies"})
-    is_job = False
-
-
-class RegisterModelStepType(RequestStepType):
-    """A step that registers a model package as a version of a group, which is created if it does not exist."""
-
-    name = metadata = "RegisterModel"
-    kind = "ModelPackage"
-    options = frozenset({"RetryPolicies"})
-    is_job = False
+            shape = shape.members[token] if is_structure else shape.value if expected is dict else shape.member
 
 
 class ConditionStepType(StepType):
-    name = metadata = "Condition"
-
     def properties(self) -> Mapping[str, Shape]:
         builder = DenormalizedStructureBuilder().with_members({"Outcome": {"type": "boolean"}})
         return dict(builder.build_model().members)
 
-    def check(self, arguments: Document, scope: Scope) -> None:
+    def check(self, arguments: Document, scope: Scope) -> Iterable[str]:
         conditions = self._read(arguments)["Conditions"]
         if not conditions:
             raise DefinitionError("Arguments: Conditions must not be empty")
-        for condition in conditions:
-            parse_condition(condition, scope)
-
-    def references(self, arguments: Document, scope: Scope) -> Iterator[str]:
-        for condition in arguments["Conditions"]:
-            yield from parse_condition(condition, scope).steps
+        return steps_of(parse_condition(condition, scope) for condition in conditions)
 
     def branches(self, arguments: Document) -> list[tuple[bool, Any]]:
         """Return the documents of the inner steps, each with the outcome for which it runs. Raises DefinitionError."""
@@ -210,19 +129,80 @@ class ConditionStepType(StepType):
 
 
 class FailStepType(StepType):
-    name = metadata = "Fail"
-
-    def check(self, arguments: Document, scope: Scope) -> None:
+    def check(self, arguments: Document, scope: Scope) -> Iterable[str]:
         members = read_members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})
-        type_name = parse(members["ErrorMessage"], scope).type
-        if type_name not in (*SCALARS, "any"):
-            raise DefinitionError(f"Arguments.ErrorMessage must be a string, not a {type_name}")
+        expression = parse(members["ErrorMessage"], scope)
+        if expression.type not in (*SCALARS, "any"):
+            raise DefinitionError(f"Arguments.ErrorMessage must be a string, not a {expression.type}")
+        return expression.steps
 
 
-REQUEST_TYPES = (ProcessingStepType, TrainingStepType, TuningStepType, TransformStepType, ModelStepType)
-STEP_TYPES: dict[str, StepType] = {
-    kind.name: kind() for kind in (*REQUEST_TYPES, RegisterModelStepType, ConditionStepType, FailStepType)
-}
+def _processing_outputs(properties: Mapping[str, Any]) -> list[str]:
+    outputs = properties.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    return [output["S3Output"]["S3Uri"] for output in outputs if "S3Output" in output]
+
+
+def _tuning_outputs(properties: Mapping[str, Any]) -> list[str]:
+    """Return the URI of the best training job's model."""
+    best_job = properties["BestTrainingJob"]
+    definitions = properties.get("TrainingJobDefinitions") or [properties["TrainingJobDefinition"]]
+    name = best_job.get("TrainingJobDefinitionName")
+    best_definition = next((item for item in definitions if item.get("DefinitionName") == name), definitions[0])
+    target = best_definition["OutputDataConfig"]["S3OutputPath"].rstrip("/")
+    return [f"{target}/{best_job['TrainingJobName']}/output/"]
+
+
+PROCESSING_UNCACHED = (
+    "ProcessingOutputConfig.Outputs.S3Output.S3Uri ProcessingOutputConfig.KmsKeyId ProcessingResources "
+    "StoppingCondition"
+)
+TRAINING_UNCACHED = (
+    "HyperParameters.sagemaker_job_name OutputDataConfig ResourceConfig StoppingCondition RetryStrategy "
+    "CheckpointConfig DebugHookConfig.S3OutputPath DebugRuleConfigurations.S3OutputPath ProfilerConfig "
+    "ProfilerRuleConfigurations TensorBoardOutputConfig"
+)
+TUNING_UNCACHED = (  # in each definition
+    "CheckpointConfig OutputDataConfig ResourceConfig HyperParameterTuningResourceConfig StoppingCondition "
+    "RetryStrategy RoleArn StaticHyperParameters.sagemaker_job_name"
+)
+TYPES = (
+    RequestStepType(
+        "Processing",
+        "ProcessingJob",
+        RequestStepType.options | {"PropertyFiles"},
+        kind="ProcessingJob",
+        outputs=_processing_outputs,
+        uncached=PROCESSING_UNCACHED.split(),
+    ),
+    RequestStepType(
+        "Training",
+        "TrainingJob",
+        kind="TrainingJob",
+        outputs=lambda properties: [properties["ModelArtifacts"]["S3ModelArtifacts"]],
+        uncached=TRAINING_UNCACHED.split(),
+    ),
+    RequestStepType(
+        "Tuning",
+        "TuningJob",
+        kind=TUNING_JOB,
+        outputs=_tuning_outputs,
+        uncached=[f"TrainingJobDefinition{end}.{name}" for end in ("", "s") for name in TUNING_UNCACHED.split()],
+        name_length=32,
+    ),
+    RequestStepType(
+        "Transform",
+        "TransformJob",
+        kind="TransformJob",
+        outputs=lambda properties: [properties["TransformOutput"]["S3OutputPath"]],
+        uncached=("TransformOutput.S3OutputPath", "TransformOutput.KmsKeyId", "TransformResources"),
+    ),
+    RequestStepType("Model", "Model", frozenset({"RetryPolicies"}), kind="Model", is_job=False),
+    # registers a version of a group, which is created if it does not exist
+    RequestStepType("RegisterModel", "RegisterModel", frozenset({"RetryPolicies"}), kind="ModelPackage", is_job=False),
+    ConditionStepType("Condition", "Condition"),
+    FailStepType("Fail", "Fail"),
+)
+STEP_TYPES: dict[str, StepType] = {kind.name: kind for kind in TYPES}
 
 
 def _response_members(operation: str) -> Mapping[str, Shape]:

@@ -66,8 +66,11 @@ class Trial:
     def summary(self) -> Record:
         job = self.job or {}
         names = ("CreationTime", "TrainingStartTime", "TrainingEndTime", "FailureReason", "TrainingJobArn")
-        metric = {"Type": self.record["ObjectiveType"], "MetricName": self.record["MetricName"]}
-        metric |= {"Value": self.objective}
+        metric = {
+            "Type": self.record["ObjectiveType"],
+            "MetricName": self.record["MetricName"],
+            "Value": self.objective,
+        }
         return {name: job.get(name) for name in names} | {
             "TrainingJobName": self.name,
             "TrainingJobDefinitionName": self.record["DefinitionName"] or None,
@@ -80,10 +83,7 @@ class Trial:
 
 
 def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | None = None) -> list[Trial]:
-    """Return a tuning job's trials in the order in which they were planned.
-
-    records: the records of all trials, if the caller has already read them.
-    """
+    """Return a tuning job's trials in the planned order. records: those of all trials, if they are already read."""
     all_records: Sequence[Record] = store.all(KIND) if records is None else records
     own = [record for record in all_records if record["TuningId"] == tuning.internal["TuningId"]]
     return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]

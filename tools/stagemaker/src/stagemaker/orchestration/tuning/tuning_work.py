@@ -108,7 +108,8 @@ class TuningWork(Work):
             trial.metrics_read += 1
             if metric == trial.record["MetricName"]:
                 trial.values.append(value)
-                self._stop_if_unpromising(trial, value, other_averages)
+                if not trial.stop_requested and self._is_unpromising(trial, other_averages):
+                    self._stop(trial)
         trial.job = job
         if trial.ended:
             trial.averages = running_averages(trial.values)
@@ -123,13 +124,10 @@ class TuningWork(Work):
         ended_trials = [other for other in self._trials if other.ended and other.index == trial.index]
         return [other.averages for other in ended_trials if other.objective is not None]
 
-    def _stop_if_unpromising(self, trial: TrackedTrial, value: float, other_averages: list[list[float]]) -> None:
-        if trial.stop_requested:
-            return
-        step = len(trial.values)
+    def _is_unpromising(self, trial: TrackedTrial, other_averages: list[list[float]]) -> bool:
+        step, value = len(trial.values), trial.values[-1]
         should_stop = self._searches[trial.index].report(trial.number, step, value)
-        if should_stop or is_worse_than_median(step, value, other_averages, self._maximize):
-            self._stop(trial)
+        return should_stop or is_worse_than_median(step, value, other_averages, self._maximize)
 
     def _ending(self) -> tuple[str, str | None] | None:
         record: Record = self.store.get(TUNING_JOB, self._record[f"{TUNING_JOB}Name"]) or {}

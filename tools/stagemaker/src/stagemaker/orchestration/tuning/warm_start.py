@@ -74,8 +74,7 @@ def _parents(store: Store, record: Record) -> list[StoredRecord]:
 
 def _settings(trial: Trial) -> dict[str, str]:
     """Return all hyperparameters of a training job, including static ones, which may have ranges in the new job."""
-    settings: dict[str, str] = (trial.job or {}).get("HyperParameters", {})
-    return settings
+    return dict((trial.job or {}).get("HyperParameters", {}))
 
 
 def _difference(definition: Definition, parent_definitions: list[Definition], identical: bool) -> str | None:

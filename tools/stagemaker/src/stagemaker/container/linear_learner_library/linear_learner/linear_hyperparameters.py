@@ -9,20 +9,23 @@ from typing import Any
 from .errors import CustomerError
 
 REGRESSOR, BINARY, MULTICLASS = "regressor", "binary_classifier", "multiclass_classifier"
-# by predictor_type: its losses, of which the first is the default
+# by predictor_type: its losses, of which the first is the default, and the losses of scikit-learn's estimators
 LOSSES = {
-    REGRESSOR: (
-        "squared_loss",
-        "absolute_loss",
-        "huber_loss",
-        "eps_insensitive_squared_loss",
-        "eps_insensitive_absolute_loss",
-        "quantile_loss",
-    ),
-    BINARY: ("logistic", "hinge_loss"),
-    MULTICLASS: ("softmax_loss",),
+    REGRESSOR: {
+        "squared_loss": "squared_error",
+        "absolute_loss": "epsilon_insensitive",
+        "huber_loss": "huber",
+        "eps_insensitive_squared_loss": "squared_epsilon_insensitive",
+        "eps_insensitive_absolute_loss": "epsilon_insensitive",
+        "quantile_loss": "",  # not simulated
+    },
+    BINARY: {"logistic": "log_loss", "hinge_loss": "hinge"},
+    MULTICLASS: {"softmax_loss": "log_loss"},
 }
-CRITERIA = ("accuracy", "f1", "f_beta", "precision_at_target_recall", "recall_at_target_precision")
+CRITERIA = (
+    *("accuracy", "f1", "f_beta", "precision_at_target_recall", "recall_at_target_precision"),
+    *("cross_entropy_loss", "loss_function"),
+)
 # by name: the type, the interval or the choices, the default, and other values that it can have
 SETTINGS: dict[str, tuple[type, Any, Any, tuple[str, ...]]] = {
     "accuracy_top_k": (int, "[1, inf)", 3, ()),
@@ -31,12 +34,7 @@ SETTINGS: dict[str, tuple[type, Any, Any, tuple[str, ...]]] = {
     "beta_2": (float, "[0, 1)", "auto", ("auto",)),
     "bias_lr_mult": (float, "(0, inf)", "auto", ("auto",)),
     "bias_wd_mult": (float, "[0, inf)", "auto", ("auto",)),
-    "binary_classifier_model_selection_criteria": (
-        str,
-        (*CRITERIA, "cross_entropy_loss", "loss_function"),
-        "accuracy",
-        (),
-    ),
+    "binary_classifier_model_selection_criteria": (str, CRITERIA, "accuracy", ()),
     "early_stopping_patience": (int, "[1, inf)", 3, ()),
     "early_stopping_tolerance": (float, "(0, inf)", 0.001, ()),
     "epochs": (int, "[1, inf)", 15, ()),
@@ -111,7 +109,7 @@ def validate(texts: Mapping[str, str]) -> dict[str, Any]:
         values["num_classes"] = 2 if values["predictor_type"] == BINARY else None
     losses = LOSSES[values["predictor_type"]]
     if values["loss"] == "auto":
-        values["loss"] = losses[0]
+        values["loss"] = next(iter(losses))
     if values["loss"] not in losses:
         raise CustomerError(
             f"loss is '{values['loss']}': with the predictor_type {values['predictor_type']} it must be one of "

@@ -55,17 +55,11 @@ def evaluate(
     results = [(objective_name(model.loss), "loss", objective(model, features, labels, settings))]
     scores, beta = model.scores(features), settings["f_beta"]
     if model.predictor_type == REGRESSOR:
-        errors = scores - labels
-        return [
-            *results,
-            ("mse", "loss", float(np.mean(errors**2))),
-            ("absolute_loss", "loss", float(np.mean(np.abs(errors)))),
-        ]
-    predicted = model.labels(scores)
-    is_binary = model.predictor_type == BINARY
-    average = "binary" if is_binary else "macro"
+        errors = np.abs(scores - labels)
+        return [*results, ("mse", "loss", float(np.mean(errors**2))), ("absolute_loss", "loss", float(np.mean(errors)))]
+    predicted, is_binary = model.labels(scores), model.predictor_type == BINARY
     precision, recall, f_score, _ = metrics.precision_recall_fscore_support(
-        labels, predicted, beta=beta, average=average, zero_division=0
+        labels, predicted, beta=beta, average="binary" if is_binary else "macro", zero_division=0
     )
     accuracy = metrics.accuracy_score(labels, predicted)
     values: dict[str, Any]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
 
 from . import linear_hyperparameters
 from .data import read_channel
@@ -21,17 +22,6 @@ from .metrics import evaluate, objective, objective_name
 
 LOSS_CRITERIA = ("loss_function", "cross_entropy_loss")  # they depend on the scores alone
 CHANNELS = ("train", "validation", "test")
-# by loss: the loss of scikit-learn's estimator
-SCIKIT_LEARN_LOSSES = {
-    "squared_loss": "squared_error",
-    "absolute_loss": "epsilon_insensitive",
-    "huber_loss": "huber",
-    "eps_insensitive_squared_loss": "squared_epsilon_insensitive",
-    "eps_insensitive_absolute_loss": "epsilon_insensitive",
-    "logistic": "log_loss",
-    "softmax_loss": "log_loss",
-    "hinge_loss": "hinge",
-}
 LEARNING_RATES = {REGRESSOR: 0.3, BINARY: 1.0, MULTICLASS: 1.0}  # the values of `auto`
 log = logging.getLogger("linear-learner")
 Data = dict[str, tuple[Any, Any]]  # by channel: features (rows, features) and labels (rows)
@@ -186,7 +176,7 @@ def _make_estimator(features: Any, label_scaler: Any, settings: Mapping[str, Any
         epsilon = settings["loss_insensitivity"] / _label_scale(label_scaler)
     kind = SGDRegressor if settings["predictor_type"] == REGRESSOR else SGDClassifier
     return kind(
-        loss=SCIKIT_LEARN_LOSSES[settings["loss"]],
+        loss=linear_hyperparameters.LOSSES[settings["predictor_type"]][settings["loss"]],
         penalty="elasticnet" if penalty else None,
         alpha=penalty,
         l1_ratio=l1 / (l1 + wd) if l1 + wd else 0.0,
@@ -209,8 +199,7 @@ def _row_weights(labels: Any, settings: Mapping[str, Any]) -> Any:
     if settings["predictor_type"] == REGRESSOR or (is_multiclass and not settings["balance_multiclass_weights"]):
         return None
     if is_multiclass:
-        counts = np.bincount(labels.astype(int))
-        return len(labels) / (np.count_nonzero(counts) * counts[labels.astype(int)])
+        return compute_sample_weight("balanced", labels)
     if isinstance(multiplier, str):
         positives = labels.sum()
         multiplier = (len(labels) - positives) / positives if 0 < positives < len(labels) else 1.0

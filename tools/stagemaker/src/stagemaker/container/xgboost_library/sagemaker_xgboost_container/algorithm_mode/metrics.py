@@ -1,6 +1,5 @@
 """The metrics of the built-in algorithm: XGBoost's own, and those that the algorithm computes with scikit-learn."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -8,20 +7,16 @@ import numpy as np
 
 from ..image_version import is_before
 
-XGBOOST_METRICS = frozenset(
-    """
-    aft-nloglik auc aucpr cox-nloglik error gamma-deviance gamma-nloglik interval-regression-accuracy logloss mae map
-    mape merror mlogloss mphe ndcg poisson-nloglik rmse rmsle tweedie-nloglik
-    """.split()
-)
+XGBOOST_METRICS = (
+    "aft-nloglik auc aucpr cox-nloglik error gamma-deviance gamma-nloglik interval-regression-accuracy logloss mae map "
+    "mape merror mlogloss mphe ndcg poisson-nloglik rmse rmsle tweedie-nloglik"
+).split()
 MAXIMIZED_METRICS = frozenset(["auc", "aucpr", "map", "ndcg"])  # the others are minimised
 REGRESSION_METRICS = ("mse", "r2")
-CLASSIFICATION_METRICS = tuple(
-    """
-    accuracy balanced_accuracy f1 f1_binary f1_macro precision precision_macro precision_micro recall recall_macro
-    recall_micro
-    """.split()
-)
+CLASSIFICATION_METRICS = (
+    "accuracy balanced_accuracy f1 f1_binary f1_macro precision precision_macro precision_micro recall recall_macro "
+    "recall_micro"
+).split()
 # by objective: XGBoost's former default eval_metric, and the version that changed it
 EARLIER_METRICS = {
     "binary:logistic": ("error", (1, 3)),
@@ -44,15 +39,11 @@ def is_maximized(name: str) -> bool:
     return name in MAXIMIZED_METRICS or name == "r2" or name in CLASSIFICATION_METRICS
 
 
-def make_evaluation(names: list[str], objective: str) -> Callable[[Any, Any], list[tuple[str, float]]]:
-    """Return a function for xgboost.train that computes these metrics."""
-
-    def evaluate(predictions: Any, data: Any) -> list[tuple[str, float]]:
-        labels, classes = data.get_label(), _to_classes(predictions, objective)
-        values = {name: predictions if name in REGRESSION_METRICS else classes for name in names}
-        return [(name, float(_metric_function(name)(labels, values[name]))) for name in names]
-
-    return evaluate
+def evaluate(names: list[str], objective: str, predictions: Any, data: Any) -> list[tuple[str, float]]:
+    """Return the names and values of these metrics, for xgboost.train."""
+    labels, classes = data.get_label(), _to_classes(predictions, objective)
+    values = {name: predictions if name in REGRESSION_METRICS else classes for name in names}
+    return [(name, float(_metric_function(name)(labels, values[name]))) for name in names]
 
 
 def _to_classes(predictions: Any, objective: str) -> Any:
@@ -63,18 +54,13 @@ def _to_classes(predictions: Any, objective: str) -> Any:
     return (predictions > (0 if objective == "binary:logitraw" else 0.5)).astype(int)
 
 
-def _metric_function(name: str) -> Callable[[Any, Any], Any]:
+def _metric_function(name: str) -> Any:
     from sklearn import metrics
 
-    functions: dict[str, Callable[..., Any]] = {
-        "accuracy": metrics.accuracy_score,
-        "balanced_accuracy": metrics.balanced_accuracy_score,
-        "mse": metrics.mean_squared_error,
-        "r2": metrics.r2_score,
-    }
-    if name in functions:
-        return functions[name]
+    if name == "mse":
+        return metrics.mean_squared_error
+    if name in ("accuracy", "balanced_accuracy", "r2"):
+        return getattr(metrics, f"{name}_score")
     kind, _, average = name.partition("_")
     average = average or ("macro" if kind == "f1" else "binary")
-    score = {"f1": metrics.f1_score, "precision": metrics.precision_score, "recall": metrics.recall_score}[kind]
-    return partial(score, average=average, zero_division=0)
+    return partial(getattr(metrics, f"{kind}_score"), average=average, zero_division=0)

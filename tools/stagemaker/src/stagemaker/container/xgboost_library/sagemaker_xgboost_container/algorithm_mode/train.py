@@ -2,6 +2,7 @@
 
 import json
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,10 @@ from ..image_version import is_before
 from . import hyperparameter_validation, metrics
 
 CHANNELS = ("train", "validation")
-# hyperparameters that are not XGBoost's own
-ALGORITHM_SETTINGS = (
-    "num_round",
-    "csv_weights",
-    "early_stopping_rounds",
-    "save_model_on_termination",
-    "_tuning_objective_metric",
-)
+# hyperparameters that are not XGBoost's own, or are set separately
+ALGORITHM_SETTINGS = {"num_round", "csv_weights", "early_stopping_rounds", "save_model_on_termination"}
+ALGORITHM_SETTINGS |= {"eval_metric", "_tuning_objective_metric", *hyperparameter_validation.UNUSED_HYPERPARAMETERS}
+ADDED_METRICS = {*metrics.REGRESSION_METRICS, *metrics.CLASSIFICATION_METRICS}  # that XGBoost itself does not have
 
 
 class StopOnTermination(xgb.callback.TrainingCallback):
@@ -80,18 +77,13 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
     names: list[str] = values.get("eval_metric", [])
     if tuned_metric := values.get("_tuning_objective_metric", "").partition(":")[2]:
         names = names if tuned_metric in names else [*names, tuned_metric]
-    # metrics that XGBoost itself does not have
-    added_names = [name for name in names if name in (*metrics.REGRESSION_METRICS, *metrics.CLASSIFICATION_METRICS)]
-    settings = {
-        name: value
-        for name, value in values.items()
-        if name not in (*ALGORITHM_SETTINGS, *hyperparameter_validation.UNUSED_HYPERPARAMETERS)
-    }
+    added_names = [name for name in names if name in ADDED_METRICS]
+    settings = {name: value for name, value in values.items() if name not in ALGORITHM_SETTINGS}
     if settings.get("objective") == "reg:linear":  # its older name
         settings["objective"] = "reg:squarederror"
-    settings.pop("eval_metric", None)
-    native_names = [name for name in names if name not in added_names]
-    if not native_names and (earlier_name := metrics.earlier_metric(settings.get("objective", ""))):
+    objective = settings.get("objective", "")
+    native_names = [name for name in names if name not in ADDED_METRICS]
+    if not native_names and (earlier_name := metrics.earlier_metric(objective)):
         native_names = [earlier_name]
     if native_names:
         settings["eval_metric"] = native_names
@@ -107,7 +99,7 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
             data["train"],
             num_boost_round=values["num_round"],
             evals=[(matrix, name) for name, matrix in data.items()],
-            custom_metric=metrics.make_evaluation(added_names, settings.get("objective", "")) if added_names else None,
+            custom_metric=partial(metrics.evaluate, added_names, objective) if added_names else None,
             callbacks=callbacks,
             verbose_eval=False,
         )

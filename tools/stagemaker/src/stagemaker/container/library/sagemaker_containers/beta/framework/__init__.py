@@ -9,19 +9,9 @@ from typing import Any
 from ... import training_env as training_env
 
 LOCAL_MODULES = ("env", "errors", "modules", "params", "server", "transformer", "worker")
-TRAINING_MODULES = (
-    "content_types",
-    "encoders",
-    "entry_point",
-    "files",
-    "functions",
-    "mapping",
-    "mpi",
-    "process",
-    "runner",
-)
+TRAINING_MODULES = "content_types encoders entry_point files functions mapping mpi process runner trainer"
 MODULES = {name: f"sagemaker_containers._{name}" for name in LOCAL_MODULES}
-MODULES |= {name: f"sagemaker_training.{name}" for name in (*TRAINING_MODULES, "trainer")}
+MODULES |= {name: f"sagemaker_training.{name}" for name in TRAINING_MODULES.split()}
 MODULES["logging"] = "sagemaker_training.logging_config"
 
 
