@@ -26,11 +26,11 @@ from recore.check.inputs import effect_of_assays, find_differences
 from recore.check.left_by_jobs import Answer, Built, ByHand, Observation, Trained, Variation, read_observations
 from recore.check.pickles import Pickle, read_pickles
 from recore.check.predictions import Floats, read_predictions
-from recore.check.project import pack_project
 from recore.check.public_data import PublicData, pick_few
 from recore.check.script import Scripts
 from recore.check.served_requests import Request, plan_requests, read_lines
 from recore.check.shared_results import SharedResults, experiment
+from recore.check.submission_tree import pack_project
 from recore.check.training_plan import TrainingPlan
 from recore.evaluation import (
     RunSettings,
