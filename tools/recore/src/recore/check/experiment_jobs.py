@@ -38,11 +38,7 @@ PLAIN_NAME = re.compile(r"\w[\w.-]{0,80}", re.ASCII)
 PROGRAMS = Path(__file__).parent / "programs"
 # for a request; an endpoint allows 60. The worker of a request without a response must end before the next request
 REQUEST_SECONDS = 55
-VARIANT = {
-    "VariantName": "main",
-    "InitialInstanceCount": 1,
-    "ContainerStartupHealthCheckTimeoutInSeconds": 120,
-}
+VARIANT = {"VariantName": "main", "InitialInstanceCount": 1, "ContainerStartupHealthCheckTimeoutInSeconds": 120}
 PAUSE = 0.1  # seconds between two descriptions of an endpoint
 Files = Mapping[str, bytes | Path]  # content, or a file of this machine, by name
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recore.data_file import open_data
 from recore.schema import HOLE
-from recore.spectral_data import SpectralData, read_data
+from recore.spectral_data import Floats, SpectralData, read_data
 
 Row = list[str]
-Names = np.ndarray[Any, np.dtype[np.str_]]
+Names = NDArray[np.str_]
 FEW = 24  # rows of a small variation
 
 
@@ -42,14 +42,14 @@ class PublicData:
         return self._table[0]
 
     @cached_property
-    def measured(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def measured(self) -> Floats:
         """The assays (rows, targets), NaN if one was not measured."""
         return self._table[1]
 
     @property
-    def was_measured(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def was_measured(self) -> NDArray[np.bool_]:
         """Whether each target was measured at least once: predictions of any other may be left empty."""
-        known: np.ndarray[Any, np.dtype[np.bool_]] = ~np.isnan(self.measured).all(axis=0)
+        known: NDArray[np.bool_] = ~np.isnan(self.measured).all(axis=0)
         return known
 
     @property
@@ -67,7 +67,7 @@ class PublicData:
         return len(set(self.hole.tolist()))
 
     @cached_property
-    def _table(self) -> tuple[list[str], np.ndarray[Any, np.dtype[np.float64]], Names]:
+    def _table(self) -> tuple[list[str], Floats, Names]:
         import pyarrow as pa
 
         with open_data(self.path) as data:
@@ -127,18 +127,14 @@ class PublicData:
 
     def _chosen(self, rows: Sequence[int]) -> Iterator[str]:
         chosen = {row + 1 for row in rows} | {0}  # the header is not a row
-        return (record for number, record in enumerate(self._records()) if number in chosen)
-
-    def _records(self) -> Iterator[str]:
         with open_data(self.path) as data:
-            yield from data.records()
+            yield from (record for number, record in enumerate(data.records()) if number in chosen)
 
 
 def pick_few(rows: Sequence[int]) -> list[int]:
     """A few of these row numbers, evenly spread."""
-    return [
-        rows[number] for number in sorted({round(each) for each in np.linspace(0, len(rows) - 1, min(FEW, len(rows)))})
-    ]
+    places = np.linspace(0, len(rows) - 1, min(FEW, len(rows)))
+    return [rows[number] for number in sorted(set(map(round, places)))]
 
 
 def rename_holes(names: Sequence[str]) -> dict[str, str]:

@@ -79,17 +79,16 @@ class SubmissionSource:
     def __init__(self, path: Path, targets: tuple[str, ...]):
         self.tree = SubmissionTree(path)
         self.targets = targets
-        self._scripts: dict[str, Script | UnreadableFile] = {}
+        self._scripts: dict[str, Script | None] = {}
 
     def script(self, file: str) -> Script | None:
         """A parsed Python file; None if it cannot be read."""
         if file not in self._scripts:
             try:
                 self._scripts[file] = parse_script(file, self.tree.read(file))
-            except UnreadableFile as error:
-                self._scripts[file] = error
-        script = self._scripts[file]
-        return script if isinstance(script, Script) else None
+            except UnreadableFile:
+                self._scripts[file] = None
+        return self._scripts[file]
 
     def find_module(self, dotted: str) -> str | None:
         """The file of a module of the submission, `a/b.py` or `a/b/__init__.py`, or the folder `a/b` of a package
