@@ -99,10 +99,7 @@ class Experiments(SharedResults):
             jobs.clear()
 
     def start_all(self, for_host: bool = False) -> None:
-        """Start all experiments side by side. Without this, each starts when a rule asks for it.
-
-        for_host: including those of the rules RC8xx.
-        """
+        """Start all experiments at once, not when a rule asks for them. for_host: including those of RC8xx."""
         starting: list[Callable[[], object]] = [self.training, self.preprocessing, self.variations, self.serving]
         starting += [self._first_part, self._second_part, self.predictions, self.held_out]
         if self.project:
@@ -348,10 +345,7 @@ class Experiments(SharedResults):
 
     @experiment
     def observations(self) -> dict[str, Observation]:
-        """The actions of preprocess, train and predict, each run once more, by step.
-
-        With all of the data, as in a run, unless training takes long.
-        """
+        """What each step does, run once more; with all of the data, as in a run, unless training takes long."""
         public = self._write_part()
         with contextlib.suppress(ExperimentFailed):
             if self.training().seconds < MAX_OBSERVED_SECONDS:

@@ -49,10 +49,7 @@ class Context:
 
 @dataclass(frozen=True)
 class ImportStatement:
-    """An import. module: absolute and dotted, empty if a relative import leads out of all packages.
-
-    names: what `from module import ...` asks for.
-    """
+    """An import. module: absolute, empty if it leads out of all packages. names: what `from` imports ask for."""
 
     module: str
     names: tuple[str, ...]

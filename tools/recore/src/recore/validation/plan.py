@@ -53,7 +53,12 @@ def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | N
     if name == ALPHA and has_alphas:
         fixed = {"alphas": 1} if "alphas" in defaults else {}  # one strength is tried once
         low, high = sorted(defaults[each] for each in LIMITS)
-        values = _parse(wanted, text, float) if text else _alphas(low, high)
+        if text:
+            values = _parse(wanted, text, float)
+        elif low != high:
+            values = tuple(np.geomspace(low, high, ALPHA_POINTS).tolist())
+        else:  # decades around the only one
+            values = tuple(low * factor for factor in FACTORS[float])
         return Curve(name, values, None, fixed)
     default = defaults[name]
     kind = int if isinstance(default, int) else float
@@ -64,13 +69,6 @@ def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | N
     else:
         raise ValueError(f"--curve {name}: its default is {default}, so name the values, as in --curve {name}=1,2,4")
     return Curve(name, tuple(sorted({*values, default})), default, {})
-
-
-def _alphas(low: float, high: float) -> tuple[float, ...]:
-    """Strengths from low to high, or decades around the only one."""
-    if low == high:
-        return tuple(low * factor for factor in FACTORS[float])
-    return tuple(float(each) for each in np.geomspace(low, high, ALPHA_POINTS))
 
 
 def _parse(wanted: str, text: str, kind: type[int] | type[float]) -> tuple[float, ...]:
@@ -133,10 +131,7 @@ def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
 
 
 def make_folds(holes: NDArray[Any], split: Split, seed: int | None = None) -> list[tuple[Rows, Rows]]:
-    """(training rows, held-out rows) of each fold; empty if there is only one hole, or only one row, to hold out.
-
-    seed: None for the folds of the template's train.py, which are not drawn.
-    """
+    """(training rows, held-out rows) of each fold; none for a single hole or row. seed: None for those of train.py."""
     from sklearn.model_selection import GroupKFold
 
     groups = holes.astype(str) if split == "holes" else np.arange(len(holes))
