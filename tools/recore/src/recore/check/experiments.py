@@ -296,8 +296,8 @@ class Experiments(SharedResults):
             results = self._hold_out(f"hold-out-{number}", folds)
             failed += read_folds(results, [rows for _, rows in folds], again)
         if not thorough:
-            claimed = _file(results / "own.csv.out")
-            own = parse_held_out(claimed.read_bytes(), self.data.targets) if claimed else None
+            claimed = results / "own.csv.out"
+            own = parse_held_out(claimed.read_bytes(), self.data.targets) if claimed.is_file() else None
         return HeldOut(own, again[self.plan.held_out], failed)
 
     def _hold_out(self, name: str, folds: list[tuple[list[int], list[int]]]) -> Path:
@@ -341,7 +341,7 @@ class Experiments(SharedResults):
             "project": {"project.tar.gz": self._pack()},
         }
         results = self._jobs.train("by-hand", "by_hand.py", channels, {})
-        return self._jobs.read_report(results / "results.json", partial(ByHand.read, _file(results / "public.csv.out")))
+        return self._jobs.read_report(results / "results.json", partial(ByHand.read, results / "public.csv.out"))
 
     @experiment
     def observations(self) -> dict[str, Observation]:
@@ -385,7 +385,3 @@ class Experiments(SharedResults):
             return pack_project(self.project)
         except (OSError, ValueError) as error:
             raise ExperimentFailed(str(error), "Remove the files that do not belong to the submission") from None
-
-
-def _file(path: Path) -> Path | None:
-    return path if path.is_file() else None

@@ -73,10 +73,11 @@ class ByHand:
     predictions: Path | None
 
     @classmethod
-    def read(cls, predictions: Path | None, report: Any) -> Self:
+    def read(cls, predictions: Path, report: Any) -> Self:
         """Read the report of by_hand.py. Raises the same as Built.read."""
         statuses = [int(status) for status in report["statuses"]]
-        return cls(int(report["status"]), str(report["log"]), statuses, predictions)
+        written = predictions if predictions.is_file() else None
+        return cls(int(report["status"]), str(report["log"]), statuses, written)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, read_data
 
 Row = list[str]
-Names = NDArray[np.str_]
 FEW = 24  # rows of a small variation
 
 
@@ -57,7 +56,7 @@ class PublicData:
         return len(self.index)
 
     @property
-    def hole(self) -> Names:
+    def hole(self) -> NDArray[np.str_]:
         """The drill hole of each row, as text; no elements if the file does not say."""
         return self._table[2]
 
@@ -67,7 +66,7 @@ class PublicData:
         return len(set(self.hole.tolist()))
 
     @cached_property
-    def _table(self) -> tuple[list[str], Floats, Names]:
+    def _table(self) -> tuple[list[str], Floats, NDArray[np.str_]]:
         import pyarrow as pa
 
         with open_data(self.path) as data:

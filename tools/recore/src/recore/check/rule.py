@@ -27,8 +27,7 @@ class Place:
 class Finding:
     """Something that a rule found. Messages are one line of plain text, without control characters.
 
-    message: what is wrong and what it does on the platform. fix: what to do, as an imperative; empty if the cause is
-    not known.
+    message: what is wrong and what it does on the platform. fix: an imperative; empty if the cause is not known.
     """
 
     message: str

@@ -39,11 +39,9 @@ class TimeBudget:
 
 
 class FitQueue:
-    """The fits of a plan, carried out by the workers.
+    """The fits of a plan, carried out by the workers. rows: for each row of the plan, its row number in the file.
 
     An optional fit is skipped if it would end after the budget when it takes as long as the slowest fit of its kind.
-
-    rows: for each row of the plan, its row number in the file.
     """
 
     def __init__(
