@@ -12,10 +12,9 @@ from recore_support.command import recore
 from recore_support.edited_submissions import make
 from support.checkout import ROOT, run
 
-from recore.check.catalogue import load_catalogue
 from recore.check.output import to_github
 from recore.check.rule import Finding, Level, Place, Rule
-from recore.check.runner import RuleResult
+from recore.check.runner import RuleResult, load_catalogue
 from recore.evaluation.submission import read_submission
 
 

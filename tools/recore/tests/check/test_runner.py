@@ -7,9 +7,8 @@ from threading import Event
 import pytest
 from recore_support.edited_submissions import GOOD
 
-from recore.check.catalogue import choose_codes, load_catalogue
 from recore.check.rule import Finding, Level, Place, Rule
-from recore.check.runner import RuleResult, run_rules
+from recore.check.runner import RuleResult, choose_codes, load_catalogue, run_rules
 from recore.check.source import SubmissionSource
 
 ERROR = Finding("wrong", "correct it", Place("train.py", 1))
@@ -160,5 +159,6 @@ def test_an_unknown_code_is_refused_with_a_suggestion(select: list[str], ignore:
 
 def test_the_catalogue_has_every_rule() -> None:
     rules = load_catalogue()
-    assert len(rules) == 56
+    assert len({rule.code for rule in rules}) == len({rule.name for rule in rules}) == len(rules) == 56
+    assert {need for rule in rules for need in rule.needs} <= {rule.code for rule in rules}
     assert not any(rule.summary.endswith(".") for rule in rules)

@@ -16,8 +16,8 @@ from support.data_files import write_csv
 from support.once import make_once
 
 from recore.check import experiment_jobs
-from recore.check.catalogue import load_catalogue
-from recore.check.project import pack_project
+from recore.check.runner import load_catalogue
+from recore.check.submission_tree import pack_project
 from recore.dataset.sample_files import Plan, make_sample
 from recore.evaluation.submission import read_submission
 from recore.template.new_submission import list_models, write_submission

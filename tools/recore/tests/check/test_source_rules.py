@@ -8,9 +8,8 @@ from recore_support.broken_submissions import CASES, names
 from recore_support.edited_submissions import SUBMISSIONS, make
 from support.checkout import ROOT
 
-from recore.check.catalogue import load_catalogue
 from recore.check.rule import Level
-from recore.check.runner import check_source
+from recore.check.runner import check_source, load_catalogue
 from recore.check.script import parse_script
 from recore.template.new_submission import list_models, write_submission
 

@@ -4,12 +4,11 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from recore.check.catalogue import load_catalogue
 from recore.check.experiments import Experiments
 from recore.check.own_simulator import host_weights
 from recore.check.public_data import PublicData
 from recore.check.rule import Finding, Rule
-from recore.check.runner import run_rules
+from recore.check.runner import load_catalogue, run_rules
 from recore.check.source import SubmissionSource
 from recore.evaluation.job_requests import RunSettings, unique_name
 from recore.evaluation.submission import read_submission

@@ -14,8 +14,6 @@ MODULES = {
     "protobuf": ("google",),
     "pyyaml": ("yaml",),
     "setuptools": ("setuptools", "pkg_resources"),
-    "sagemaker-inference": ("sagemaker_inference",),
-    "sagemaker-training": ("sagemaker_training",),
 }
 # modules of packages that those above require; one of stagemaker/container/library; one that only AWS's image has
 REQUIRED_MODULES = frozenset(
@@ -27,7 +25,7 @@ REQUIRED_MODULES = frozenset(
 
 def modules_of(distribution: str) -> tuple[str, ...]:
     """The modules of one of the pinned packages, by its normalised name."""
-    return MODULES.get(distribution, (distribution,))
+    return MODULES.get(distribution, (distribution.replace("-", "_"),))
 
 
 PINNED_MODULES = frozenset(module for distribution in VERSIONS for module in modules_of(distribution))
@@ -41,10 +39,8 @@ def is_in_container(module: str) -> bool:
 def provided_modules(lines: list[RequirementLine]) -> tuple[set[str], list[str]]:
     """The top-level modules that the lines provide, and the packages with unknown modules."""
     installed: dict[str, set[str]] = {}
-    for module, distributions in packages_distributions().items():
-        for distribution in distributions:
-            installed.setdefault(canonicalize_name(distribution), set()).add(module)
-    for module, distribution in DISTRIBUTIONS.items():
+    known = [(module, name) for module, names in packages_distributions().items() for name in names]
+    for module, distribution in [*known, *DISTRIBUTIONS.items()]:
         installed.setdefault(canonicalize_name(distribution), set()).add(module)
     modules: set[str] = set()
     unknown = []

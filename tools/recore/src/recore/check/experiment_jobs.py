@@ -38,11 +38,7 @@ PLAIN_NAME = re.compile(r"\w[\w.-]{0,80}", re.ASCII)
 PROGRAMS = Path(__file__).parent / "programs"
 # for a request; an endpoint allows 60. The worker of a request without a response must end before the next request
 REQUEST_SECONDS = 55
-VARIANT = {
-    "VariantName": "main",
-    "InitialInstanceCount": 1,
-    "ContainerStartupHealthCheckTimeoutInSeconds": 120,
-}
+VARIANT = {"VariantName": "main", "InitialInstanceCount": 1, "ContainerStartupHealthCheckTimeoutInSeconds": 120}
 PAUSE = 0.1  # seconds between two descriptions of an endpoint
 Files = Mapping[str, bytes | Path]  # content, or a file of this machine, by name
 
@@ -82,10 +78,7 @@ class ExperimentJobs:
 
     @contextlib.contextmanager
     def step(self, name: str, kind: str, data: Path | None = None) -> Iterator[Step]:
-        """A step, whose failure becomes an ExperimentFailed.
-
-        name: its last word is the name of the step in a run. data: as in Step.
-        """
+        """A step, whose failure is an ExperimentFailed. name: ends with that of a run's step. data: as in Step."""
         step = Step(name, kind, data=data)
         try:
             with self._runner.step(step):
@@ -104,10 +97,7 @@ class ExperimentJobs:
         self._removals.append(partial(self._call, f"Delete{kind}", {name: request[name]}))
 
     def serve(self, name: str, model: Path, planned: Iterable[Request]) -> dict[str, Answer]:
-        """Send requests to an endpoint with a model. Returns the answers by the requests' names.
-
-        Raises ExperimentFailed if its server does not start.
-        """
+        """The answers of an endpoint to requests, by their names. Raises ExperimentFailed if it does not start."""
         settings, storage = self.place()
         with self.step(f"{name} predict", "Endpoint") as step:
             storage.upload(model, job_requests.MODEL)
@@ -183,10 +173,7 @@ class ExperimentJobs:
         storage.download(key, target)
 
     def process(self, program: str, sources: Mapping[str, Files]) -> Path:
-        """Run a program of programs/ as a processing job. Returns the folder of what it left in the output `results`.
-
-        sources: the files of each input.
-        """
+        """Run a program of programs/ as a processing job with these inputs. Returns the folder of its results."""
         name = program.removesuffix(".py")
         settings, storage = self.place()
         with self.step(f"{name} preprocess", "ProcessingJob") as step:
@@ -198,10 +185,7 @@ class ExperimentJobs:
             return self._download_results(settings, self.folder / f"{name}-results")
 
     def train(self, name: str, program: str, channels: Mapping[str, Files], files: dict[str, bytes]) -> Path:
-        """Run a program of programs/ as the script of a training job. Returns the folder of what it left.
-
-        channels: the files of each channel. files: beside the program.
-        """
+        """Run a program of programs/, with files beside it, as a training job. Returns the folder of what it left."""
         settings, storage = self.place()
         files = files | {file: (PROGRAMS / file).read_bytes() for file in (program, "like_a_run.py")}
         if "requirements.txt" in self.submission.files:
@@ -252,10 +236,7 @@ class ExperimentJobs:
 
 
 def _unpack_files(archive: Path, folder: Path) -> None:
-    """Unpack the regular files at the top level of a job's archive, as far as they are not too large.
-
-    Raises StepFailed.
-    """
+    """Unpack files with plain names from a job's archive, as far as they are not too large. Raises StepFailed."""
     folder.mkdir()
     remaining = LARGEST_RESULT
     try:

@@ -26,11 +26,11 @@ from recore.check.inputs import effect_of_assays, find_differences
 from recore.check.left_by_jobs import Answer, Built, ByHand, Observation, Trained, Variation, read_observations
 from recore.check.pickles import Pickle, read_pickles
 from recore.check.predictions import Floats, read_predictions
-from recore.check.project import pack_project
 from recore.check.public_data import PublicData, pick_few
 from recore.check.script import Scripts
 from recore.check.served_requests import Request, plan_requests, read_lines
 from recore.check.shared_results import SharedResults, experiment
+from recore.check.submission_tree import pack_project
 from recore.check.training_plan import TrainingPlan
 from recore.evaluation import (
     RunSettings,
@@ -99,10 +99,7 @@ class Experiments(SharedResults):
             jobs.clear()
 
     def start_all(self, for_host: bool = False) -> None:
-        """Start all experiments side by side. Without this, each starts when a rule asks for it.
-
-        for_host: including those of the rules RC8xx.
-        """
+        """Start all experiments at once, not when a rule asks for them. for_host: including those of RC8xx."""
         starting: list[Callable[[], object]] = [self.training, self.preprocessing, self.variations, self.serving]
         starting += [self._first_part, self._second_part, self.predictions, self.held_out]
         if self.project:
@@ -299,8 +296,8 @@ class Experiments(SharedResults):
             results = self._hold_out(f"hold-out-{number}", folds)
             failed += read_folds(results, [rows for _, rows in folds], again)
         if not thorough:
-            claimed = _file(results / "own.csv.out")
-            own = parse_held_out(claimed.read_bytes(), self.data.targets) if claimed else None
+            claimed = results / "own.csv.out"
+            own = parse_held_out(claimed.read_bytes(), self.data.targets) if claimed.is_file() else None
         return HeldOut(own, again[self.plan.held_out], failed)
 
     def _hold_out(self, name: str, folds: list[tuple[list[int], list[int]]]) -> Path:
@@ -344,14 +341,11 @@ class Experiments(SharedResults):
             "project": {"project.tar.gz": self._pack()},
         }
         results = self._jobs.train("by-hand", "by_hand.py", channels, {})
-        return self._jobs.read_report(results / "results.json", partial(ByHand.read, _file(results / "public.csv.out")))
+        return self._jobs.read_report(results / "results.json", partial(ByHand.read, results / "public.csv.out"))
 
     @experiment
     def observations(self) -> dict[str, Observation]:
-        """The actions of preprocess, train and predict, each run once more, by step.
-
-        With all of the data, as in a run, unless training takes long.
-        """
+        """What each step does, run once more; with all of the data, as in a run, unless training takes long."""
         public = self._write_part()
         with contextlib.suppress(ExperimentFailed):
             if self.training().seconds < MAX_OBSERVED_SECONDS:
@@ -391,7 +385,3 @@ class Experiments(SharedResults):
             return pack_project(self.project)
         except (OSError, ValueError) as error:
             raise ExperimentFailed(str(error), "Remove the files that do not belong to the submission") from None
-
-
-def _file(path: Path) -> Path | None:
-    return path if path.is_file() else None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recore.check.script import DEEPEST, Context, Script, keywords_of, method_of
+from recore.check.script import DEEPEST, Context, Script, keywords_of, method_of, texts_of
 
 CODE = "/opt/ml/code"  # where the submission's scripts are in a job
 REST = "*"  # stands for the part of a path that the source does not show
@@ -103,7 +103,8 @@ def _called(node: ast.Call, script: Script, depth: int) -> str | None:
     name = script.name_of(node.func)
     if name in JOINS:
         return _joined(node.args, "/", script, depth)
-    if name in ENVIRONMENT and len(node.args) == 2 and _is_unset(node.args[0]):
+    # SAGEMAKER_BASE_DIR names another place for /opt/ml in tests, and is not set on the platform
+    if name in ENVIRONMENT and len(node.args) == 2 and texts_of(node.args[:1]) == ["SAGEMAKER_BASE_DIR"]:
         return path_of(node.args[1], script, depth + 1)
     if name == "os.path.dirname" and node.args:
         path = path_of(node.args[0], script, depth + 1)
@@ -113,11 +114,6 @@ def _called(node: ast.Call, script: Script, depth: int) -> str | None:
     if isinstance(node.func, ast.Attribute) and node.func.attr in ("resolve", "absolute", "expanduser", "as_posix"):
         return path_of(node.func.value, script, depth + 1)
     return None
-
-
-def _is_unset(variable: ast.expr) -> bool:
-    """Whether a variable is not set on the platform: SAGEMAKER_BASE_DIR names another place for /opt/ml in tests."""
-    return isinstance(variable, ast.Constant) and variable.value == "SAGEMAKER_BASE_DIR"
 
 
 def _joined(parts: list[ast.expr], between: str, script: Script, depth: int) -> str | None:

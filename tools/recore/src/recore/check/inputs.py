@@ -103,17 +103,13 @@ def find_differences(
     rows, as_private = (
         [expected.rows[number] for number in numbers if number < len(expected.rows)] for numbers in (few, private)
     )
-    found = {
-        "some": _compare(variations["some"], Inputs(expected.header, rows)),
-        "private": _compare(variations["private"], Inputs(expected.header, as_private)),
-    }
+    found = {"some": _compare(variations["some"], Inputs(expected.header, rows))}
     if found["some"]:
         rows = read_variation(variations["some"]).rows or rows
     middle = len(rows) // 2
-    found["reversed"] = _compare(variations["reversed"], Inputs(expected.header, rows[::-1]))
-    found["single"] = _compare(variations["single"], Inputs(expected.header, rows[middle : middle + 1]))
-    if "untargeted" in variations:
-        found["untargeted"] = _compare(variations["untargeted"], Inputs(expected.header, rows))
+    others = {"private": as_private, "reversed": rows[::-1], "single": rows[middle : middle + 1], "untargeted": rows}
+    for name in others.keys() & variations.keys():
+        found[name] = _compare(variations[name], Inputs(expected.header, others[name]))
     return found
 
 

@@ -65,10 +65,7 @@ class Built:
 
 @dataclass(frozen=True)
 class ByHand:
-    """What predict.py made: its exit status, its output, and its predictions if there are any.
-
-    statuses: of all runs; if the first one fails, it is repeated.
-    """
+    """What predict.py made: status, log and predictions, if any. statuses: of all runs, as a failed one is repeated."""
 
     status: int
     log: str
@@ -76,18 +73,16 @@ class ByHand:
     predictions: Path | None
 
     @classmethod
-    def read(cls, predictions: Path | None, report: Any) -> Self:
+    def read(cls, predictions: Path, report: Any) -> Self:
         """Read the report of by_hand.py. Raises the same as Built.read."""
         statuses = [int(status) for status in report["statuses"]]
-        return cls(int(report["status"]), str(report["log"]), statuses, predictions)
+        written = predictions if predictions.is_file() else None
+        return cls(int(report["status"]), str(report["log"]), statuses, written)
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a step tried. kind: network, files, processes or native. event: Python's name of it.
-
-    place: where in the submission.
-    """
+    """What a step tried. kind: network, files, processes or native. event: Python's name of it. place: its source."""
 
     kind: str
     event: str

@@ -3,10 +3,11 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, Place, Rule
 from recore.check.runner import RuleResult
 from recore.evaluation import read_submission
 from recore.listing import count
@@ -38,9 +39,9 @@ def is_negative(results: Sequence[RuleResult]) -> bool:
     return not all(result.passed for result in results)
 
 
-def to_text(results: Sequence[RuleResult], submission: Path, verbose: bool = False) -> str:
+def to_text(results: Sequence[RuleResult], submission: Path) -> str:
     """A line for each finding with its fix on the next, then the rules that were not run, and a summary."""
-    return "\n".join([*to_lines(results, submission), summarise(results, verbose)])
+    return "\n".join([*to_lines(results, submission), summarise(results)])
 
 
 def to_lines(results: Sequence[RuleResult], submission: Path) -> list[str]:
@@ -70,10 +71,7 @@ def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
 
 
 def to_json(results: Sequence[RuleResult], submission: Path) -> str:
-    """An object with the findings, the rules that were not run, and how many there are of each.
-
-    The submission has the SHA-256 of what is uploaded, as in run.json; null if that cannot be determined.
-    """
+    """The findings, the rules not run and their numbers; with the SHA-256 of what is uploaded, null if unknown."""
     counts = _counts(results)
     findings = [
         {
@@ -92,9 +90,12 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
         for result in results
         if result.not_run
     ]
+    digest = None
+    with suppress(OSError, ValueError):
+        digest = read_submission(submission).sha256
     return json.dumps(
         {
-            "submission": {"path": str(submission), "sha256": _sha256(submission)},
+            "submission": {"path": str(submission), "sha256": digest},
             "ended": datetime.now(UTC).isoformat(timespec="seconds"),
             "rules": len(results),
             "errors": counts[Level.ERROR],
@@ -104,13 +105,6 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
             "not_run": not_run,
         }
     )
-
-
-def _sha256(submission: Path) -> str | None:
-    try:
-        return read_submission(submission).sha256
-    except (OSError, ValueError):
-        return None
 
 
 def to_github(results: Sequence[RuleResult], submission: Path) -> str:
@@ -138,11 +132,7 @@ def _escape(text: str, further: str = "") -> str:
 
 def _findings(results: Sequence[RuleResult]) -> list[tuple[Rule, Finding]]:
     found = [(result.rule, finding) for result in results for finding in result.findings]
-    return sorted(found, key=lambda pair: (*_order(pair[1]), pair[0].code))
-
-
-def _order(finding: Finding) -> tuple[str, int]:
-    return (finding.place.file, finding.place.line) if finding.place else ("", 0)
+    return sorted(found, key=lambda pair: (pair[1].place or Place(""), pair[0].code))
 
 
 def _path(file: str, submission: Path) -> str:
@@ -165,8 +155,7 @@ def _summary(results: Sequence[RuleResult]) -> str:
     run = count(len(results) - not_run, "rule")
     if not counts and not not_run:
         return f"no findings from {run}"
-    parts = [count(counts[level], level.value) for level in (Level.ERROR, Level.WARNING)]
-    if counts[Level.NOTE]:
-        parts.append(count(counts[Level.NOTE], Level.NOTE.value))
+    levels = list(Level) if counts[Level.NOTE] else [Level.ERROR, Level.WARNING]
+    parts = [count(counts[level], level.value) for level in levels]
     ending = f"; {count(not_run, 'rule')} not run" if not_run else ""
     return f"{', '.join(parts[:-1])} and {parts[-1]} from {run}{ending}"

@@ -68,21 +68,17 @@ def host_weights() -> dict[str, float]:
 
 def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, RunSettings] | None:
     """Where setup.py runs as in `unearthed build`: in Docker, if an engine answers that has the client's image."""
-    if not _has_docker_image(BUILD_IMAGE):
-        return None
-    place = stack.enter_context(open_embedded(PlaceSettings("docker", image=BUILD_IMAGE), show))
-    show(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`")
-    return place.services, RunSettings.at(place)
-
-
-def _has_docker_image(image: str) -> bool:
     try:
         from stagemaker import docker_client, image_exists
 
         with docker_client() as engine:
-            return image_exists(engine, image)
+            if not image_exists(engine, BUILD_IMAGE):
+                return None
     except (ModuleNotFoundError, OSError):
-        return False
+        return None
+    place = stack.enter_context(open_embedded(PlaceSettings("docker", image=BUILD_IMAGE), show))
+    show(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`")
+    return place.services, RunSettings.at(place)
 
 
 def _find_data(submission: Path, public: Path | None, folder: Path) -> Path:

@@ -1,7 +1,6 @@
 """Reads predictions, which are text of an unknown program, and compares them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +24,6 @@ class NotPredictions(Exception):
     def __init__(self, message: str, line: int):
         super().__init__(message)
         self.line = line
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The largest relative difference of two tables: its row and column from 0, and both values."""
-
-    row: int
-    column: int
-    first: float
-    second: float
 
 
 def read_predictions(path: Path) -> Floats:
@@ -63,8 +52,8 @@ def _number(cell: str, line: int) -> float:
     return value
 
 
-def largest_difference(first: Floats, second: Floats, relative: float = RELATIVE) -> Difference | None:
-    """Where two arrays of the same shape differ most, by more than `relative`; None if they agree.
+def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
+    """The row and the column in which two arrays of the same shape differ most, from 0; None if they agree.
 
     Two NaN agree. Values are compared with the larger of their size and a millionth of their column's largest value.
     """
@@ -74,10 +63,10 @@ def largest_difference(first: Floats, second: Floats, relative: float = RELATIVE
         differences = np.abs(first - second) / np.maximum(np.maximum(scale, floor), np.finfo(float).tiny)
     same = (first == second) | (np.isnan(first) & np.isnan(second))
     differences = np.where(same, 0.0, np.where(np.isnan(differences), np.inf, differences))
-    if not differences.size or differences.max() <= relative:
+    if not differences.size or differences.max() <= RELATIVE:
         return None
     row, column = np.unravel_index(differences.argmax(), differences.shape)
-    return Difference(int(row), int(column), float(first[row, column]), float(second[row, column]))
+    return int(row), int(column)
 
 
 def read_answer(answer: Answer) -> Floats:
@@ -114,11 +103,11 @@ def describe_difference(expected: Floats, predicted: Floats, targets: Sequence[s
             f"the predictions have {count(rows, 'line')} of {count(columns, 'number')},"
             f" but there are {count(needed, 'row')} of {count(width, 'target')}"
         )
-    difference = largest_difference(expected, predicted)
-    if difference is None:
+    place = largest_difference(expected, predicted)
+    if place is None:
         return ""
-    name = targets[difference.column]
-    return f"{name} of row {difference.row + 1} is {difference.second:.10g} instead of {difference.first:.10g}"
+    row, column = place
+    return f"{targets[column]} of row {row + 1} is {predicted[place]:.10g} instead of {expected[place]:.10g}"
 
 
 def r2(predicted: Floats, measured: Floats) -> float:

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recore.data_file import open_data
 from recore.schema import HOLE
-from recore.spectral_data import SpectralData, read_data
+from recore.spectral_data import Floats, SpectralData, read_data
 
 Row = list[str]
-Names = np.ndarray[Any, np.dtype[np.str_]]
 FEW = 24  # rows of a small variation
 
 
@@ -42,14 +41,14 @@ class PublicData:
         return self._table[0]
 
     @cached_property
-    def measured(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def measured(self) -> Floats:
         """The assays (rows, targets), NaN if one was not measured."""
         return self._table[1]
 
     @property
-    def was_measured(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def was_measured(self) -> NDArray[np.bool_]:
         """Whether each target was measured at least once: predictions of any other may be left empty."""
-        known: np.ndarray[Any, np.dtype[np.bool_]] = ~np.isnan(self.measured).all(axis=0)
+        known: NDArray[np.bool_] = ~np.isnan(self.measured).all(axis=0)
         return known
 
     @property
@@ -57,7 +56,7 @@ class PublicData:
         return len(self.index)
 
     @property
-    def hole(self) -> Names:
+    def hole(self) -> NDArray[np.str_]:
         """The drill hole of each row, as text; no elements if the file does not say."""
         return self._table[2]
 
@@ -67,7 +66,7 @@ class PublicData:
         return len(set(self.hole.tolist()))
 
     @cached_property
-    def _table(self) -> tuple[list[str], np.ndarray[Any, np.dtype[np.float64]], Names]:
+    def _table(self) -> tuple[list[str], Floats, NDArray[np.str_]]:
         import pyarrow as pa
 
         with open_data(self.path) as data:
@@ -127,25 +126,18 @@ class PublicData:
 
     def _chosen(self, rows: Sequence[int]) -> Iterator[str]:
         chosen = {row + 1 for row in rows} | {0}  # the header is not a row
-        return (record for number, record in enumerate(self._records()) if number in chosen)
-
-    def _records(self) -> Iterator[str]:
         with open_data(self.path) as data:
-            yield from data.records()
+            yield from (record for number, record in enumerate(data.records()) if number in chosen)
 
 
 def pick_few(rows: Sequence[int]) -> list[int]:
     """A few of these row numbers, evenly spread."""
-    return [
-        rows[number] for number in sorted({round(each) for each in np.linspace(0, len(rows) - 1, min(FEW, len(rows)))})
-    ]
+    places = np.linspace(0, len(rows) - 1, min(FEW, len(rows)))
+    return [rows[number] for number in sorted(set(map(round, places)))]
 
 
 def rename_holes(names: Sequence[str]) -> dict[str, str]:
-    """New names for drill holes, in the same format: each ends with a number that gives an unused name.
-
-    The empty name, of a row without a hole, does not change.
-    """
+    """New, unused names for drill holes in the same format, with other numbers. An empty name does not change."""
     used, renamed = set(names), {"": ""}
     for name in dict.fromkeys(filter(None, names)):
         start, digits = re.fullmatch(r"(.*?)(\d*)", name, re.S).groups()  # type: ignore[union-attr]

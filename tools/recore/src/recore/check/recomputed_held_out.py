@@ -31,36 +31,28 @@ def recompute_held_out(
     """
     data = PublicData(public, tuple(weights))
     lines: dict[Path, str] = {}
+
+    def score_again(files: SubmissionFiles) -> float:
+        settings = RunSettings.at(place, training_seconds=seconds)
+        with locked.temporary_folder("recore-judge-") as folder:
+            arguments = (place.services, settings, files, data, weights, Path(folder), watch)
+            with Experiments(*arguments, thorough=True) as experiments:
+                held_out = experiments.recompute_held_out()
+        if held_out is None:
+            raise ExperimentFailed("the data have fewer than two drill holes", "")
+        return score_all(held_out, data, weights)
+
     for entry in entries:
         assert entry.files is not None and entry.record is not None  # noqa: S101, PT018 - they were judged
         if (folder := entry.record.folder) not in lines:  # copies share a run
             try:
-                settings = RunSettings.at(place, training_seconds=seconds)
-                again = _score(place, settings, entry.files, data, weights, watch)
+                again = score_again(entry.files)
                 write_held_out_again(folder, again, "judge")
                 lines[folder] = f"recomputed held-out score: {again:.4f}"
             except ExperimentFailed as failed:
                 lines[folder] = f"the held-out score could not be recomputed: {failed}"
         show(f"judge: {entry.path}: {plain(lines[folder])}")
         entry.record = read_record(folder)
-
-
-def _score(
-    place: OpenPlace,
-    settings: RunSettings,
-    files: SubmissionFiles,
-    data: PublicData,
-    weights: dict[str, float],
-    watch: Callable[[Step], None],
-) -> float:
-    with (
-        locked.temporary_folder("recore-judge-") as folder,
-        Experiments(place.services, settings, files, data, weights, Path(folder), watch, thorough=True) as experiments,
-    ):
-        held_out = experiments.recompute_held_out()
-    if held_out is None:
-        raise ExperimentFailed("the data have fewer than two drill holes", "")
-    return score_all(held_out, data, weights)
 
 
 def score_all(held_out: HeldOut, data: PublicData, weights: dict[str, float]) -> float:

@@ -8,17 +8,14 @@ from typing import Any
 
 
 class Level(StrEnum):
-    """error: the submission fails on the platform, or its score is not what it should be. warning: look at it.
-
-    note: what the data at hand do not show.
-    """
+    """error: it fails on the platform, or its score is wrong. warning: look at it. note: what the data do not show."""
 
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Place:
     """A file, relative to the submission with `/` between folders, and its line, counted from 1; 0: the whole file."""
 
@@ -30,8 +27,7 @@ class Place:
 class Finding:
     """Something that a rule found. Messages are one line of plain text, without control characters.
 
-    message: what is wrong and what it does on the platform. fix: what to do, as an imperative; empty if the cause is
-    not known.
+    message: what is wrong and what it does on the platform. fix: an imperative; empty if the cause is not known.
     """
 
     message: str
@@ -63,10 +59,7 @@ class Rule:
 
 
 def rule(summary: str, needs: tuple[str, ...] = ()) -> Callable[[Inspect], Rule]:
-    """Make a rule of the function `inspect` of a module, whose name and docstring become those of the rule.
-
-    The module is named after the rule's code and name, such as rc304_training_time.
-    """
+    """Make a rule of `inspect` in a module such as rc304_training_time, which gives its code, name and docstring."""
 
     def decorate(inspect: Inspect) -> Rule:
         package, _, module = inspect.__module__.rpartition(".")

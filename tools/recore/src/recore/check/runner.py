@@ -3,6 +3,9 @@
 What the source shows is corrected first: rules that run the submission wait until the rules that read find no error.
 """
 
+import difflib
+import importlib
+import pkgutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack
@@ -11,15 +14,50 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from recore.check.catalogue import choose_codes, load_catalogue
+from recore.check import running_rules, source_rules
 from recore.check.rule import Finding, Level, Rule
 from recore.check.source import SubmissionSource
+from recore.distribution import PROGRAM
 from recore.schema import TARGETS
 from recore.thread_pool import ThreadPool
 
 # Every rule that runs the submission needs these: they find that there is nothing that could be run.
 BEFORE_RUNNING = ("RC202", "RC209")
+FOR_HOST = "RC8"  # rules about what a stranger's submission tries
 POLL_SECONDS = 0.5
+
+
+def load_catalogue() -> list[Rule]:
+    """All rules by code: one for each module of source_rules/ and running_rules/."""
+    modules = [
+        importlib.import_module(f"{package.__name__}.{module.name}")
+        for package in (source_rules, running_rules)
+        for module in pkgutil.iter_modules(package.__path__)
+    ]
+    return sorted((module.inspect for module in modules), key=lambda rule: rule.code)
+
+
+def choose_codes(rules: list[Rule], select: list[str], ignore: list[str], for_host: bool) -> set[str]:
+    """The codes of the rules to report. select and ignore: codes, or how codes begin; without select, all rules.
+
+    Rules for hosts are left out unless `for_host` is set or they are selected. Raises ValueError for an unknown code.
+    """
+    codes = [rule.code for rule in rules]
+    for prefix in [*select, *ignore]:
+        if not any(code.startswith(prefix) for code in codes):
+            closest = max(codes, key=lambda code: _similarity(code, prefix))
+            hint = f"`{PROGRAM} check --list` lists all rules"
+            raise ValueError(f"there is no rule {prefix!r}: did you mean {closest}? {hint}")
+    chosen = {code for code in codes if not select or code.startswith(tuple(select))}
+    if not select and not for_host:
+        chosen -= {code for code in codes if code.startswith(FOR_HOST)}
+    return {code for code in chosen if not (ignore and code.startswith(tuple(ignore)))}
+
+
+def _similarity(code: str, other: str) -> tuple[int, float]:
+    """How similar two codes are: how long their common beginning is, then how many characters they share."""
+    equal = [*(one == another for one, another in zip(code, other, strict=False)), False]
+    return equal.index(False), difflib.SequenceMatcher(None, code, other).ratio()
 
 
 @dataclass(frozen=True)

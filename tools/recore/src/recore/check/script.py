@@ -4,6 +4,7 @@ import ast
 import io
 import tokenize
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -48,10 +49,7 @@ class Context:
 
 @dataclass(frozen=True)
 class ImportStatement:
-    """An import. module: absolute and dotted, empty if a relative import leads out of all packages.
-
-    names: what `from module import ...` asks for.
-    """
+    """An import. module: absolute, empty if it leads out of all packages. names: what `from` imports ask for."""
 
     module: str
     names: tuple[str, ...]
@@ -81,11 +79,6 @@ class Script:
     tree: ast.Module = field(default_factory=lambda: ast.Module([], []))
     problem: str = ""
     problem_line: int = 0
-
-    @property
-    def package(self) -> str:
-        """The dotted name of the package that the file is in, empty for one at the top level."""
-        return self.file.rpartition("/")[0].replace("/", ".")
 
     @cached_property
     def nodes(self) -> list[tuple[ast.AST, Context]]:
@@ -120,10 +113,10 @@ class Script:
     def _absolute(self, module: str, level: int) -> str:
         if not level:
             return module
-        parents = self.package.split(".") if self.package else []
+        parents = self.file.split("/")[:-1]
         if level > len(parents):
             return ""
-        return ".".join([*parents[: len(parents) - level + 1], *([module] if module else [])])
+        return ".".join(filter(None, [*parents[: len(parents) - level + 1], module]))
 
     @cached_property
     def aliases(self) -> dict[str, str]:
@@ -158,13 +151,9 @@ class Script:
         return f".{parts[0]}" if parts else ""
 
     @cached_property
-    def bindings(self) -> dict[str, int]:
+    def bindings(self) -> Counter[str]:
         """How often the file binds each name, in any scope."""
-        counts: dict[str, int] = {}
-        for node, _ in self.nodes:
-            for name in _bound_by(node):
-                counts[name] = counts.get(name, 0) + 1
-        return counts
+        return Counter(name for node, _ in self.nodes if (name := _bound_by(node)))
 
     @cached_property
     def constants(self) -> dict[str, ast.expr]:
@@ -305,16 +294,14 @@ def last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-def _bound_by(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-        yield node.id
-    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield node.name
-    elif isinstance(node, ast.arg):
-        yield node.arg
-    elif isinstance(node, ast.alias):
-        yield node.asname or node.name.partition(".")[0]
-    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-        yield node.name
-    elif isinstance(node, ast.MatchMapping) and node.rest:
-        yield node.rest
+def _bound_by(node: ast.AST) -> str | None:
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name) | ast.MatchMapping(rest=name):
+            return name
+        case ast.alias():
+            return node.asname or node.name.partition(".")[0]
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return node.name
+        case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar():
+            return node.name
+    return None

@@ -1,12 +1,13 @@
 """The subject of the rules that only read: a submission's files, parsed, and what its scripts reach."""
 
 import ast
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from recore.check.container import is_in_container, provided_modules
-from recore.check.script import DEEPEST, ENTRY_POINTS, ImportStatement, Script, keywords_of, parse_script
+from recore.check.script import DEEPEST, ENTRY_POINTS, ImportStatement, Script, keywords_of, parse_script, texts_of
 from recore.check.submission_tree import SubmissionTree, UnreadableFile
 from recore.distribution import PACKAGES
 from recore.evaluation import find_packages, find_uploads
@@ -18,10 +19,7 @@ SETUP = ("setup", "setuptools.setup", "distutils.core.setup")
 
 @dataclass(frozen=True)
 class SetupFile:
-    """script: the parsed file. calls: of setup(). modules and packages: the dotted names that it lists, with lines.
-
-    unreadable: arguments whose value only running the file would tell, with lines.
-    """
+    """A setup.py: calls of setup(), and by name the lines of modules, packages, and arguments that cannot be read."""
 
     script: Script
     calls: list[ast.Call]
@@ -59,37 +57,28 @@ def _names(value: ast.expr) -> dict[str, int] | None:
     """The texts in a list, with their lines; None if it holds anything else."""
     if not isinstance(value, ast.List | ast.Tuple):
         return None
-    names = {}
-    for item in value.elts:
-        if not (isinstance(item, ast.Constant) and isinstance(item.value, str)):
-            return None
-        names[item.value] = item.lineno
-    return names
+    texts, lines = texts_of(value.elts), [item.lineno for item in value.elts]
+    return dict(zip(texts, lines, strict=True)) if len(texts) == len(lines) else None
 
 
 MANY = 500  # scripts that are read at most
 
 
 class SubmissionSource:
-    """A submission, read but not executed. targets: the names of the targets in the order of predictions.
-
-    Raises FileNotFoundError if there is no such submission, ValueError if an archive is invalid.
-    """
+    """A submission, read but not executed. targets: in the order of predictions. Raises the same as SubmissionTree."""
 
     def __init__(self, path: Path, targets: tuple[str, ...]):
         self.tree = SubmissionTree(path)
         self.targets = targets
-        self._scripts: dict[str, Script | UnreadableFile] = {}
+        self._scripts: dict[str, Script | None] = {}
 
     def script(self, file: str) -> Script | None:
         """A parsed Python file; None if it cannot be read."""
         if file not in self._scripts:
-            try:
+            self._scripts[file] = None
+            with suppress(UnreadableFile):
                 self._scripts[file] = parse_script(file, self.tree.read(file))
-            except UnreadableFile as error:
-                self._scripts[file] = error
-        script = self._scripts[file]
-        return script if isinstance(script, Script) else None
+        return self._scripts[file]
 
     def find_module(self, dotted: str) -> str | None:
         """The file of a module of the submission, `a/b.py` or `a/b/__init__.py`, or the folder `a/b` of a package
@@ -172,10 +161,9 @@ class SubmissionSource:
     @cached_property
     def requirements(self) -> list[RequirementLine]:
         """The lines of requirements.txt; empty if it cannot be read."""
-        try:
+        with suppress(UnreadableFile):
             return read_requirements(self.tree.read("requirements.txt"))
-        except UnreadableFile:
-            return []
+        return []
 
     @cached_property
     def required_modules(self) -> tuple[set[str], list[str]]:
@@ -185,10 +173,9 @@ class SubmissionSource:
     @property
     def known_uploads(self) -> dict[str, int]:
         """The same as `uploads`, but empty if they cannot be determined."""
-        try:
+        with suppress(ValueError, OSError):
             return self.uploads
-        except (ValueError, OSError):
-            return {}
+        return {}
 
     @cached_property
     def uploads(self) -> dict[str, int]:

@@ -69,7 +69,8 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
 def reason_hint(reason: str, step: str, submission: Path) -> str | None:
     """What to do about a step whose script ended by itself, if its reason is a frequent one."""
     if named := REQUIRED.search(reason):
-        return f"give {named['names']} a default in {_script(step)}: jobs start it without arguments."
+        script = "preprocess.py" if step.endswith("preprocess") else "train.py"
+        return f"give {named['names']} a default in {script}: jobs start it without arguments."
     named = TEMPLATE_NO_FILE.search(reason)
     return missing_file_hint(named["path"], step, submission) if named else memory_hint(reason)
 
@@ -98,10 +99,6 @@ def missing_file_hint(path: str, step: str, submission: Path) -> str | None:
     return f"{path} may exist on your machine, but not in a job, which has its data in {data}, and {others}."
 
 
-def _script(step: str) -> str:
-    return "preprocess.py" if step.endswith("preprocess") else "train.py"
-
-
 def memory_hint(reason: str) -> str | None:
     """What to do about a step that ran out of memory, if its reason says so."""
     if not MEMORY.search(reason):
@@ -113,17 +110,14 @@ def memory_hint(reason: str) -> str | None:
 
 
 def missing_module_hint(name: str, submission: Path, alone: bool = False, installs: bool = True) -> str | None:
-    """What to do about a module that could not be imported; None if it is part of a package that is installed.
-
-    alone: preprocess.py, which runs without the other files, imports it.
-    """
+    """What to do about a missing module; None for a part of an installed package. alone: preprocess.py imports it."""
     top = name.partition(".")[0]
     local = _find_local(name, submission)
     if top in PACKAGES and not local:
         return f"do not import {top}: it is not uploaded, and the container does not have it."
     if alone and local:
         return f"preprocess.py runs without the submission's other files: move what it needs from {local} into it."
-    if local and _has_twin(top, submission):
+    if local and (submission / f"{top}.py").is_file() and (submission / top).is_dir():
         return (
             f"rename the folder {top} and its imports: it has the same name as {top}.py, and Python imports only one."
         )
@@ -165,10 +159,6 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
         note = f" (`{pip} index versions {distribution}` lists the versions)"
     line = f"add `{requirement}` to requirements.txt, below the container's packages{note}"
     return f"{line}; `{install}` then installs it here, too."
-
-
-def _has_twin(module: str, submission: Path) -> bool:
-    return (submission / f"{module}.py").is_file() and (submission / module).is_dir()
 
 
 def _find_local(name: str, submission: Path) -> str | None:

@@ -2,7 +2,6 @@
 
 import platform
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -10,28 +9,16 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from recore.failures.submission_files import requirements_of
-from stagemaker import RequirementLine, container_packages
+from stagemaker import container_packages
 
 FORMER_IMAGE = "the platform's former image (scikit-learn 0.23, Python 3.7)"
-FORMER_VERSIONS = {  # of its packages, as the template listed them; scikit-learn 0.24.0 was installed over 0.23.2
-    "boto3": "1.16.4",
-    "botocore": "1.19.4",
-    "flask": "1.1.1",
-    "gunicorn": "20.0.4",
-    "model-archiver": "1.0.3",
-    "multi-model-server": "1.1.1",
-    "numpy": "1.19.2",
-    "pandas": "1.1.3",
-    "psutil": "5.7.2",
-    "python-dateutil": "2.8.1",
-    "retrying": "1.3.3",
-    "sagemaker-containers": "2.8.6.post2",
-    "sagemaker-inference": "1.2.0",
-    "sagemaker-training": "3.6.2",
-    "scikit-learn": "0.24.0",
-    "scipy": "1.5.3",
-    "six": "1.15.0",
-}
+# its packages, as the template listed them; scikit-learn 0.24.0 was installed over 0.23.2
+FORMER_PINS = (
+    "boto3==1.16.4 botocore==1.19.4 flask==1.1.1 gunicorn==20.0.4 model-archiver==1.0.3 multi-model-server==1.1.1 "
+    "numpy==1.19.2 pandas==1.1.3 psutil==5.7.2 python-dateutil==2.8.1 retrying==1.3.3 scikit-learn==0.24.0 "
+    "sagemaker-containers==2.8.6.post2 sagemaker-inference==1.2.0 sagemaker-training==3.6.2 scipy==1.5.3 six==1.15.0"
+)
+FORMER_VERSIONS = dict(pin.split("==") for pin in FORMER_PINS.split())
 
 
 def is_old_pin(requirement: Requirement) -> bool:
@@ -39,20 +26,6 @@ def is_old_pin(requirement: Requirement) -> bool:
     former = FORMER_VERSIONS.get(canonicalize_name(requirement.name))
     pinned = [each.version.removesuffix(".*") for each in requirement.specifier if each.operator == "=="]
     return former is not None and any(Version(version) <= Version(former) for version in pinned)
-
-
-def old_pins_hint(lines: Iterable[RequirementLine]) -> str | None:
-    """What to do about old pins in the lines of a requirements.txt; None if there are none."""
-    pins = [line.requirement for line in lines if line.requirement and is_old_pin(line.requirement)]
-    if not pins:
-        return None
-    versions = {name.lower(): version for name, version in container_packages().items()}
-    names = [canonicalize_name(pin.name) for pin in pins]
-    there = ", ".join(f"{name} {versions.get(name, '')}".strip() for name in names)
-    return (
-        f"remove {', '.join(map(str, pins))} from requirements.txt: these versions belong to {FORMER_IMAGE}. The "
-        f"container has these packages: {there}."
-    )
 
 
 DISTRIBUTIONS = {  # by module, where the names differ; a package that is installed here needs no entry
@@ -76,43 +49,32 @@ DISTRIBUTIONS = {  # by module, where the names differ; a package that is instal
     "umap": "umap-learn",
     "yaml": "PyYAML",
 }
-MODULES_WITHOUT_PACKAGE = (
-    "PIL",
-    "cv2",
-    "dateutil",
-    "skimage",
-    "sklearn",
-    "yaml",
-)  # of these modules; docx or jwt is another one
+MODULES_WITHOUT_PACKAGE = ("pil", "cv2", "dateutil", "skimage", "sklearn", "yaml")  # docx or jwt is another one
 FORMER_NAMES = {"pytorch": "torch", "tensorflow-gpu": "tensorflow"}  # on the index, but without the package
-# what is meant by a normalised name that no job can install
-WRONG_NAMES = FORMER_NAMES | {canonicalize_name(module): DISTRIBUTIONS[module] for module in MODULES_WITHOUT_PACKAGE}
-_MEANT = FORMER_NAMES | {canonicalize_name(module): package for module, package in DISTRIBUTIONS.items()}
-
-
-def meant_package(requirement: str) -> str | None:
-    """The package that is probably meant by a normalised name that pip does not find; None for any other name."""
-    return _MEANT.get(requirement)
-
-
+# what is probably meant by a normalised name that pip does not find, and of these by one that no job can install
+MEANT = FORMER_NAMES | {canonicalize_name(module): package for module, package in DISTRIBUTIONS.items()}
+WRONG_NAMES = {name: MEANT[name] for name in (*FORMER_NAMES, *MODULES_WITHOUT_PACKAGE)}
 INSTALLING = "requirements.txt could not be installed: "  # in the reason of a job that ended before its script started
 NOT_FOUND = re.compile(r"ERROR: No matching distribution found for ([\w.-]+)")  # as pip words it
 
 
 def installation_hint(reason: str, submission: Path) -> str | None:
-    """What to do about a failed installation; None if its reason does not lead to a line of the file.
-
-    submission: its folder or archive.
-    """
+    """What to do about a failed installation; None if no line is the cause. submission: its folder or archive."""
     lines = requirements_of(submission)
-    if hint := old_pins_hint(lines):
-        return hint
+    if old := [line.requirement for line in lines if line.requirement and is_old_pin(line.requirement)]:
+        versions = {name.lower(): version for name, version in container_packages().items()}
+        names = [canonicalize_name(pin.name) for pin in old]
+        there = ", ".join(f"{name} {versions.get(name, '')}".strip() for name in names)
+        return (
+            f"remove {', '.join(map(str, old))} from requirements.txt: these versions belong to {FORMER_IMAGE}. The "
+            f"container has these packages: {there}."
+        )
     name = canonicalize_name(missing[1]) if (missing := NOT_FOUND.search(reason)) else None
     line = next((line for line in lines if name and line.name == name), None)
     if line is None or name is None:
         return None
     asks = f"requirements.txt, line {line.number}, asks for `{line.text}`:"
-    if package := meant_package(name):
+    if package := MEANT.get(name):
         return f"{asks} the package is called {package}."
     python = ".".join(platform.python_version_tuple()[:2])
     return (

@@ -13,10 +13,7 @@ MAX_BYTES = 1 << 20
 
 
 def read_file(submission: Path, name: str) -> bytes | None:
-    """The content of a submission's file; None if it is missing, unreadable or larger than MAX_BYTES.
-
-    submission: a folder, or an archive that has been read before.
-    """
+    """A submission's file; None if missing, unreadable or too large. submission: a folder, or a valid archive."""
     file = submission / name
     with suppress(ValueError, OSError):
         if not submission.is_dir():

@@ -26,25 +26,19 @@ NETWORK_ERRORS = re.compile(r"(?:URLError|HTTPError|SSLError|ConnectionError|gai
 
 
 def find_command(step: FailedStep, submission: Path) -> str | None:
-    """The command that shows by hand why a step failed; None if it would not show the error.
-
-    submission: its folder or archive.
-    """
+    """The command that shows by hand why a step failed, if one does. submission: its folder or archive."""
     if step.outside or not submission.is_dir() or not sys.executable:
         return None
     data, exception = step.data, step.exception
-    command = _install(submission) if f"{INSTALLING}ERROR: " in (step.reason or "") else None  # an error of pip's own
+    command = None
+    if f"{INSTALLING}ERROR: " in (step.reason or "") and (submission / "requirements.txt").is_file():
+        # an error of pip's own
+        command = f"{shlex.quote(sys.executable)} {INSTALL}" if util.find_spec("pip") else None
     if data and exception and not command and _shows_by_hand(exception) and _has_packages(submission):
         command = _start_script(step.name.rpartition(" ")[2], submission, Path(os.path.abspath(data)))
     if command and submission.resolve() != Path.cwd():
         command = f"cd {shlex.quote(str(submission))} && {command}"
     return command if command and command == plain(command) else None
-
-
-def _install(submission: Path) -> str | None:
-    if not (submission / "requirements.txt").is_file() or not util.find_spec("pip"):
-        return None
-    return f"{shlex.quote(sys.executable)} {INSTALL}"
 
 
 def _start_script(step: str, submission: Path, data: Path) -> str | None:

@@ -1,7 +1,8 @@
 """Which fits a validation needs, each with its training rows and held-out rows, in the order of their importance."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -52,7 +53,12 @@ def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | N
     if name == ALPHA and has_alphas:
         fixed = {"alphas": 1} if "alphas" in defaults else {}  # one strength is tried once
         low, high = sorted(defaults[each] for each in LIMITS)
-        values = _parse(wanted, text, float) if text else _alphas(low, high)
+        if text:
+            values = _parse(wanted, text, float)
+        elif low != high:
+            values = tuple(np.geomspace(low, high, ALPHA_POINTS).tolist())
+        else:  # decades around the only one
+            values = tuple(low * factor for factor in FACTORS[float])
         return Curve(name, values, None, fixed)
     default = defaults[name]
     kind = int if isinstance(default, int) else float
@@ -65,24 +71,15 @@ def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | N
     return Curve(name, tuple(sorted({*values, default})), default, {})
 
 
-def _alphas(low: float, high: float) -> tuple[float, ...]:
-    """Strengths from low to high, or decades around the only one."""
-    if low == high:
-        return tuple(low * factor for factor in FACTORS[float])
-    return tuple(float(each) for each in np.geomspace(low, high, ALPHA_POINTS))
-
-
 def _parse(wanted: str, text: str, kind: type[int] | type[float]) -> tuple[float, ...]:
     """Values such as 1,2,4. Raises ValueError if one of them is not a number of that kind."""
     texts = text.split(",")
-    try:
-        values: Sequence[float] = [kind(each) for each in texts]
-    except ValueError:
-        values = []
-    if not values or any(parse_number(each) is None for each in texts):
-        what = "whole numbers" if kind is int else "numbers"
-        raise ValueError(f"--curve {wanted}: the values must be {what} separated by commas, as in NAME=1,2,4")
-    return tuple(sorted(set(values)))
+    with suppress(ValueError):
+        values = {kind(each) for each in texts}
+        if all(parse_number(each) is not None for each in texts):
+            return tuple(sorted(values))
+    what = "whole numbers" if kind is int else "numbers"
+    raise ValueError(f"--curve {wanted}: the values must be {what} separated by commas, as in NAME=1,2,4")
 
 
 FOLDS = 5
@@ -134,10 +131,7 @@ def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
 
 
 def make_folds(holes: NDArray[Any], split: Split, seed: int | None = None) -> list[tuple[Rows, Rows]]:
-    """(training rows, held-out rows) of each fold; empty if there is only one hole, or only one row, to hold out.
-
-    seed: None for the folds of the template's train.py, which are not drawn.
-    """
+    """(training rows, held-out rows) of each fold; none for a single hole or row. seed: None for those of train.py."""
     from sklearn.model_selection import GroupKFold
 
     groups = holes.astype(str) if split == "holes" else np.arange(len(holes))
@@ -153,31 +147,28 @@ def make_plan(holes: NDArray[Any], curve: Curve | None, repeats: int, seed: int)
     Only what the score is judged by is repeated: held-out drill holes, or rows if there is one hole. With so few holes
     that each is held out on its own, the folds are the same for every seed, and are not repeated.
     """
-    folds = {(split, 0): make_folds(holes, split) for split in SPLITS}
-    folds |= {
-        (split, each): make_folds(holes, split, seed + each - 1) for split in SPLITS for each in range(1, repeats)
-    }
+    folds = {split: make_folds(holes, split) for split in SPLITS}
+    varied = {value: curve.arguments(value) for value in curve.values if value != curve.default} if curve else {}
     count = len(set(holes.tolist()))
     repeated: Split = "rows" if count == 1 else "holes"
 
-    def default_fits(split: Split, repeat: int) -> list[FoldFit]:
-        cross_validation = CrossValidation(split, "default", repeat)
-        return [FoldFit(cross_validation, training, held_out) for training, held_out in folds[split, repeat]]
+    def default_fits(split: Split, repeat: int = 0) -> list[FoldFit]:
+        drawn = make_folds(holes, split, seed + repeat - 1) if repeat else folds[split]
+        return [FoldFit(CrossValidation(split, "default", repeat), *parts) for parts in drawn]
 
     def curve_fits(split: Split) -> list[FoldFit]:
         return [
-            FoldFit(CrossValidation(split, "curve", value), training, held_out, curve.arguments(value))
-            for value in (curve.values if curve else ())
-            if curve and value != curve.default
-            for training, held_out in folds[split, 0]
+            FoldFit(CrossValidation(split, "curve", value), *parts, arguments)
+            for value, arguments in varied.items()
+            for parts in folds[split]
         ]
 
     more_seeds = [default_fits(repeated, repeat) for repeat in range(1, repeats if count == 1 or count > FOLDS else 1)]
     return [
-        [*default_fits("holes", 0), *default_fits("rows", 0)],
+        [*default_fits("holes"), *default_fits("rows")],
         *more_seeds[:1],
         curve_fits("holes"),
-        list(_learning_fits(holes, folds["holes", 0], seed)),
+        list(_learning_fits(holes, folds["holes"], seed)),
         curve_fits("rows"),
         *more_seeds[1:],
     ]

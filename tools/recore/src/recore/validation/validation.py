@@ -39,11 +39,9 @@ class TimeBudget:
 
 
 class FitQueue:
-    """The fits of a plan, carried out by the workers.
+    """The fits of a plan, carried out by the workers. rows: for each row of the plan, its row number in the file.
 
     An optional fit is skipped if it would end after the budget when it takes as long as the slowest fit of its kind.
-
-    rows: for each row of the plan, its row number in the file.
     """
 
     def __init__(
@@ -88,10 +86,7 @@ class FitQueue:
 def combine_folds(
     outcomes: list[tuple[FoldFit, Floats | str | None]], shape: tuple[int, ...]
 ) -> tuple[dict[CrossValidation, Floats], list[CrossValidation], dict[CrossValidation, str]]:
-    """Return the predictions of complete cross-validations, the skipped ones, and the failed ones with the reason.
-
-    shape: (rows, targets) of the predictions.
-    """
+    """The predictions (rows, targets) of complete cross-validations, those skipped, and those failed with a reason."""
     skipped = {fit.cross_validation: None for fit, outcome in outcomes if outcome is None}
     failed = {fit.cross_validation: outcome for fit, outcome in outcomes if isinstance(outcome, str)}
     predictions: dict[CrossValidation, Floats] = defaultdict(lambda: np.full(shape, np.nan))

@@ -172,28 +172,27 @@ class Workers:
         return np.asarray(np.load(self.folder / "inputs.npy", mmap_mode="r")[rows])
 
     def fit(self, name: str, training: Rows, held_out: Rows, arguments: Mapping[str, Any]) -> Floats:
-        """Predictions (held_out, 49) of a model fitted to the training rows.
-
-        name: a different one for each fit. arguments: hyperparameters that differ from their defaults.
-        """
-        file = self.folder / f"{name}.npy"
+        """Predictions (held_out, 49) of a fitted model. name: unique. arguments: those that differ from defaults."""
         rows = {"training": training.tolist(), "held_out": held_out.tolist()}
-        self._ask_free_worker("fit", **rows, file=str(file), arguments=dict(arguments))
-        return _read_and_delete(file)
+        return self._calculate("fit", name, **rows, arguments=dict(arguments))[0]
 
     def sensitivity(self, training: Rows, probes: Rows, seconds: float) -> tuple[Floats, int]:
         """The sensitivity (bins, 49), as program.py describes it, and how many of the probe rows were used."""
-        file = self.folder / "sensitivity.npy"
         rows = {"training": training.tolist(), "probes": probes.tolist()}
-        answer = self._ask_free_worker("sensitivity", **rows, file=str(file), seconds=seconds)
-        return _read_and_delete(file), answer["probes"]
+        slopes, answer = self._calculate("sensitivity", "sensitivity", **rows, seconds=seconds)
+        return slopes, answer["probes"]
 
-    def _ask_free_worker(self, request: str, **arguments: Any) -> dict[str, Any]:
+    def _calculate(self, request: str, name: str, **arguments: Any) -> tuple[Floats, dict[str, Any]]:
+        """The array that a free worker writes to a file of this name, and its answer."""
+        file = self.folder / f"{name}.npy"
         worker = self._free.get()
         try:
-            return worker.ask(request, **arguments)
+            answer = worker.ask(request, **arguments, file=str(file))
         finally:
             self._free.put(worker if worker.process.poll() is None else self._replace(worker))
+        values: Floats = np.load(file)
+        file.unlink()
+        return values, answer
 
     def _replace(self, ended: Worker) -> Worker:
         """Start a worker in place of one whose process has ended, because other hyperparameters may still work."""
@@ -203,9 +202,3 @@ class Workers:
             worker = self._start()
         worker.ask("load", **self._loading)
         return worker
-
-
-def _read_and_delete(path: Path) -> Floats:
-    values: Floats = np.load(path)
-    path.unlink()
-    return values

@@ -4,6 +4,7 @@ Every opcode is one of the methods op_NAME, or a constant. Unknown opcodes raise
 """
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from itertools import product
 from typing import Any
 
 from recore.check.pickles.joblib_arrays import is_wrapper
@@ -26,11 +27,7 @@ EXTENSIONS = frozenset(("dill", "cloudpickle", "jsonpickle"))
 # packages whose functions and classes do not return strings; other functions may
 NUMERIC = frozenset("collections joblib lightgbm numpy pandas scipy sklearn xgboost".split())
 READERS_OF_DTYPES = frozenset(("scalar", "_frombuffer", "_reconstruct", "dtype", "_unpickle_block"))
-READERS_OF_ATTRIBUTES = frozenset(
-    (module, name)
-    for name in ("getattr", "attrgetter", "methodcaller")
-    for module in ("builtins", "operator", "_operator")
-)
+READERS_OF_ATTRIBUTES = {*product(("builtins", "operator", "_operator"), ("getattr", "attrgetter", "methodcaller"))}
 UNKNOWN_USE = "an array of joblib, or a function that reads attributes, is used in an unknown way"
 MAX_TEXT = 1000  # characters of a string, or bytes, that is kept
 STRINGS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING")
@@ -68,7 +65,7 @@ class Machine:
         elif opcode in OTHERS:
             self._stack.append(Value.OTHER)
         elif opcode in TUPLES:
-            self._tuple_of(TUPLES[opcode])
+            self._add_tuple(tuple([self._stack.pop() for _ in range(TUPLES[opcode])][::-1]))
         elif opcode.endswith("BYTES") or opcode in ("BINBYTES8", "BYTEARRAY8"):
             kept = len(argument) <= MAX_TEXT and opcode != "BYTEARRAY8"
             self._stack.append(argument if kept else Value.OTHER)
@@ -137,9 +134,6 @@ class Machine:
     op_binget = op_long_binget = op_get
 
     # Containers
-
-    def _tuple_of(self, count: int) -> None:
-        self._add_tuple(tuple([self._stack.pop() for _ in range(count)][::-1]))
 
     def op_tuple(self, _: None) -> None:
         self._add_tuple(tuple(self._pop_to_mark()))

@@ -3,6 +3,7 @@
 numpy writes arrays of objects as pickles, in .npy files and in .npz archives. PyTorch writes an archive with a pickle.
 """
 
+import contextlib
 import hashlib
 import io
 import math
@@ -46,7 +47,9 @@ def find_pickles(name: str, size: int, file: IO[bytes], budget: Budget) -> Itera
         elif start.startswith(ZIP):
             yield from _in_archive(name, file, budget)
         else:
-            content = _content_start(file, budget)
+            content = b""
+            with contextlib.suppress(Exception):  # not compressed, in spite of its first bytes
+                content = decompressed(file, budget).peek(8)
             file.seek(0)
             if content.startswith((npy.MAGIC_PREFIX, *ZIP)):
                 yield from find_in_stream(name, decompressed(file, budget), budget)
@@ -56,13 +59,6 @@ def find_pickles(name: str, size: int, file: IO[bytes], budget: Budget) -> Itera
                 yield found
     except Exception as error:  # numpy and zipfile raise many kinds
         yield Pickle(name, size, problem=str(error)[:200])
-
-
-def _content_start(file: IO[bytes], budget: Budget) -> bytes:
-    try:
-        return decompressed(file, budget).peek(8)
-    except Exception:  # not compressed, in spite of its first bytes
-        return b""
 
 
 def _in_arrays(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:

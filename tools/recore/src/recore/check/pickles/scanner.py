@@ -73,10 +73,7 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
 
 
 class _Reading:
-    """The reading of a file. calls: see Pickle.
-
-    ambiguous: whether pickle.load could continue where joblib.load reads an array.
-    """
+    """The reading of a file. calls: see Pickle. ambiguous: whether pickle.load could go on at an array of joblib's."""
 
     def __init__(self, imports: list[tuple[str, str]], budget: Budget):
         self._imports, self._budget = imports, budget
@@ -141,10 +138,7 @@ def _require_frame_end(frame_end: int, content: "_Opcodes") -> None:
 
 
 class _Opcodes:
-    """A file of opcodes, for pickletools, of which no value that is too large is read: archives of zeros are small.
-
-    largest: the bytes of a value.
-    """
+    """A file of opcodes, for pickletools. largest: the most bytes of a value, as archives of zeros are small."""
 
     def __init__(self, file: io.BufferedReader, largest: int):
         self._file, self._largest = file, largest

@@ -6,6 +6,7 @@ file, the files beside it, requirements.txt), `submission` (submission.tar.gz), 
 each step its status, seconds, and events.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -102,10 +103,8 @@ def read_events(path: Path) -> list[Any]:
     with open(path, "ab+") as file:
         file.seek(0)
         for line in file.readlines(1 << 20)[:MOST]:
-            try:
+            with contextlib.suppress(ValueError):
                 events.append(json.loads(line))
-            except ValueError:
-                continue
     return events
 
 

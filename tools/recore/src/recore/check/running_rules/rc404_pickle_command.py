@@ -22,12 +22,9 @@ HARMLESS = frozenset(
     "struct textwrap time unicodedata uuid weakref zoneinfo builtins".split()
 )
 HARMLESS_NAMES = frozenset(
-    (
-        *("types.SimpleNamespace", "types.MappingProxyType", "types.MethodType", "types.NoneType"),
-        *("inspect.Signature", "inspect.Parameter", "inspect._empty", "inspect._ParameterKind"),
-        *("logging.getLogger", "logging.Logger", "enum.Enum", "dataclasses.MISSING"),
-        *("re._compile", "_codecs.encode"),
-    )
+    "types.SimpleNamespace types.MappingProxyType types.MethodType types.NoneType inspect.Signature inspect.Parameter "
+    "inspect._empty inspect._ParameterKind logging.getLogger logging.Logger enum.Enum dataclasses.MISSING re._compile "
+    "_codecs.encode".split()
 )
 # The container's packages of which models need classes or functions. Its others are rejected: many start programs.
 LEARNING = frozenset(
@@ -50,8 +47,7 @@ SAVE_AGAIN = "Save the model with pickle.dump or joblib.dump, as the only conten
 
 def judge(pickle: Pickle) -> tuple[str, str] | None:
     """A message and its remedy, if loading the pickle can run commands."""
-    commands = [each for each in pickle.imports if _runs_commands(*each)]
-    if commands:
+    if commands := [each for each in pickle.imports if _runs_commands(*each)]:
         names = ", ".join(f"{module}.{name}" if module else "a computed name" for module, name in commands)
         return f"{pickle.name} calls {names} when it is loaded, so it can run any command", FIX
     if pickle.problem and not pickle.foreign:
@@ -62,9 +58,8 @@ def judge(pickle: Pickle) -> tuple[str, str] | None:
 @rule("Loading the model runs no commands", needs=("RC301",))
 def inspect(experiments: Experiments) -> Findings:
     for pickle in experiments.pickles():
-        judged = judge(pickle)
-        if judged:
-            yield Finding(judged[0], judged[1], experiments.scripts.place_of("save_model"))
+        if judged := judge(pickle):
+            yield Finding(*judged, experiments.scripts.place_of("save_model"))
 
 
 def _runs_commands(module: str, name: str) -> bool:

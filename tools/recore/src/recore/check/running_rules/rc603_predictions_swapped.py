@@ -22,8 +22,7 @@ SHOWN = 3
 @rule("The predictions' columns are in the order of the targets", needs=("RC602",))
 def inspect(experiments: Experiments) -> Findings:
     predicted, measured = experiments.predicted(), experiments.data.measured
-    swapped = find_swapped(predicted, measured)
-    if swapped:
+    if swapped := find_swapped(predicted, measured):
         names = experiments.data.targets
         pairs = [f"column {column + 1}, {names[column]}, fits {names[other]}" for column, other in swapped]
         message = "; ".join(pairs[:SHOWN]) + (f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else "")

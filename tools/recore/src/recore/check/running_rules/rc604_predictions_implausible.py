@@ -21,10 +21,7 @@ ROWS = 10  # with fewer, a constant says nothing
 SHOWN = 5
 
 
-@rule(
-    "The predictions vary, are not negative or rounded, and stay near what was measured",
-    needs=("RC602", "RC603"),
-)
+@rule("The predictions vary, are not negative or rounded, and stay near what was measured", needs=("RC602", "RC603"))
 def inspect(experiments: Experiments) -> Findings:
     predicted, data = experiments.predicted(), experiments.data
     place = experiments.scripts.place_of("fit", "predict_fn", "main")
@@ -49,14 +46,15 @@ def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterat
         elif estimate.max() > actual.max() + span or estimate.min() < actual.min() - span:
             far = max(estimate.max(), estimate.min(), key=lambda value: abs(value - actual.mean()))
             outside.append(f"{name} {far:.4g} (measured: {actual.min():.4g} to {actual.max():.4g})")
-    if constant:
-        yield f"The predictions are the same for all rows: {_listed(constant)}", CONSTANT
-    if negative:
-        yield f"Predictions are negative, but no assay is: {_listed(negative)}", LIMITS
-    if outside:
-        yield f"Predictions lie far outside what was measured: {_listed(outside)}", LIMITS
-    if rounded:
-        yield f"Predictions are rounded, but the assays are not: {_listed(rounded)}", DIGITS
+    for names, message, fix in (
+        (constant, "The predictions are the same for all rows", CONSTANT),
+        (negative, "Predictions are negative, but no assay is", LIMITS),
+        (outside, "Predictions lie far outside what was measured", LIMITS),
+        (rounded, "Predictions are rounded, but the assays are not", DIGITS),
+    ):
+        if names:
+            more = f" and {len(names) - SHOWN} more targets" if len(names) > SHOWN else ""
+            yield f"{message}: {', '.join(names[:SHOWN])}{more}", fix
 
 
 def is_rounded(estimate: Floats, actual: Floats) -> bool:
@@ -73,8 +71,3 @@ def is_rounded(estimate: Floats, actual: Floats) -> bool:
 
 def _to_two_digits(values: Floats) -> Floats:
     return np.array([float(f"{value:.1e}") for value in values])
-
-
-def _listed(texts: list[str]) -> str:
-    more = f" and {len(texts) - SHOWN} more targets" if len(texts) > SHOWN else ""
-    return ", ".join(texts[:SHOWN]) + more

@@ -12,13 +12,7 @@ answer to the same request.
 
 from recore.check.experiments import Experiments
 from recore.check.left_by_jobs import Answer
-from recore.check.predictions import (
-    NotPredictions,
-    compare,
-    compare_answers,
-    largest_difference,
-    read_answer,
-)
+from recore.check.predictions import NotPredictions, compare, compare_answers, largest_difference, read_answer
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.served_requests import mixed_order
 from recore.listing import count
@@ -45,36 +39,28 @@ def inspect(experiments: Experiments) -> Findings:
         return
     whole = experiments.predicted()[data.few_rows]
     middle = whole[len(whole) // 2 :][:1]
-    again = compare_answers(answers["few"], answers["again"], data.targets)
-    if again:
+    if again := compare_answers(answers["few"], answers["again"], data.targets):
         message = f"The server responds differently if the same request is repeated: {again}"
         yield Finding(message, AGAIN, experiments.scripts.place_of("predict_fn", "fit"))
         return
     if moved := find_moved_rows(answers["few"], answers["mixed"], len(whole)):
-        place = experiments.scripts.place_of("input_fn", "transform_fn", "predict_fn")
-        yield Finding(moved[0], KEEP, place, moved[1])
+        message, level = moved
+        yield Finding(message, KEEP, experiments.scripts.place_of("input_fn", "transform_fn", "predict_fn"), level)
         return
-    with_header = {
-        "some of the rows": compare(whole, data.targets, answers["few"]),
-        "a single row": compare(middle, data.targets, answers["single_with_header"]),
-    }
-    halves = [answers["first_lines"], answers["next_lines"]]
-    without_header = {
-        "two batches of lines (only the first has the header)": compare(
-            whole, data.targets, *(halves if len(whole) > 1 else halves[1:])
-        ),
-        "a single line without the header": compare(middle, data.targets, answers["single"]),
-    }
-    for what, problem in with_header.items():
-        if problem:
-            place = experiments.scripts.place_of("predict_fn", "fit")
-            yield Finding(DIFFERS.format(what, problem), ALONE, place)
+    halves = ("first_lines", "next_lines") if len(whole) > 1 else ("next_lines",)
+    for what, expected, requests, with_header in (
+        ("some of the rows", whole, ("few",), True),
+        ("a single row", middle, ("single_with_header",), True),
+        ("two batches of lines (only the first has the header)", whole, halves, False),
+        ("a single line without the header", middle, ("single",), False),
+    ):
+        problem = compare(expected, data.targets, *(answers[name] for name in requests))
+        if problem and with_header:
+            yield Finding(DIFFERS.format(what, problem), ALONE, experiments.scripts.place_of("predict_fn", "fit"))
             return
-    for what, problem in without_header.items():
         if problem:
             message = f"{DIFFERS.format(what, problem.rstrip('.'))}. {WORKS}"
-            place = experiments.scripts.place_of("input_fn", "transform_fn")
-            yield Finding(message, HEADER, place, Level.WARNING)
+            yield Finding(message, HEADER, experiments.scripts.place_of("input_fn", "transform_fn"), Level.WARNING)
             return
 
 

@@ -27,10 +27,9 @@ def inspect(experiments: Experiments) -> Findings:
     if any(answer.body is None for answer in answers.values()):  # errors are logged
         return
     counts = Counter(NUMBER.sub("0", line) for line in printed)
-    lines = sum(number for number in counts.values() if number >= len(answers))
-    if lines:
-        example = next(line for line in printed if counts[NUMBER.sub("0", line)] >= len(answers))
-        message = f"The hooks print {count(lines, 'line')} for {count(len(answers), 'request')}: {example!r}"
+    if repeated := [line for line in printed if counts[NUMBER.sub("0", line)] >= len(answers)]:
+        lines, requests = count(len(repeated), "line"), count(len(answers), "request")
+        message = f"The hooks print {lines} for {requests}: {repeated[0]!r}"
         place = experiments.scripts.place_of("predict_fn", "input_fn", "transform_fn")
         yield Finding(message, FIX, place, Level.WARNING)
 

@@ -28,5 +28,4 @@ def inspect(experiments: Experiments) -> Findings:
             f"The public score is {public:.3f}: on the rows that the model was fitted with, its predictions are worse "
             "than the mean of each assay"
         )
-        place = experiments.scripts.place_of("fit", "main")
-        yield Finding(message, FIX, place, Level.WARNING)
+        yield Finding(message, FIX, experiments.scripts.place_of("fit", "main"), Level.WARNING)

@@ -45,17 +45,12 @@ def inspect(source: SubmissionSource) -> Findings:
                 yield Finding(f"{error}, so no job can start it", "write it as a regular file", Place(name))
     for script in source.scripts:
         if script.problem and (command := _notebook_command(script)):
-            yield Finding(
-                f"{command!r} is a line of a notebook, not of Python",
-                "delete it; packages that `!pip` installed belong in requirements.txt",
-                Place(script.file, script.problem_line),
-            )
+            message = f"{command!r} is a line of a notebook, not of Python"
+            fix = "delete it; packages that `!pip` installed belong in requirements.txt"
+            yield Finding(message, fix, Place(script.file, script.problem_line))
         elif script.problem:
-            yield Finding(
-                f"Python 3.12 cannot compile it: {script.problem}",
-                _fix_syntax(source, script),
-                Place(script.file, script.problem_line),
-            )
+            message = f"Python 3.12 cannot compile it: {script.problem}"
+            yield Finding(message, _fix_syntax(source, script), Place(script.file, script.problem_line))
         elif not script.makes_names:
             for name, line in find_undefined(script).items():
                 fix = f"import or define {name}, or correct the spelling"

@@ -30,11 +30,8 @@ def inspect(source: SubmissionSource) -> Findings:
 def _finding(source: SubmissionSource, file: str, statement: ImportStatement) -> Finding:
     place = Place(file, statement.line)
     if not statement.module:
-        return Finding(
-            "a relative import outside a package: ImportError",
-            "name the module without dots: the scripts are at the top level of the path",
-            place,
-        )
+        fix = "name the module without dots: the scripts are at the top level of the path"
+        return Finding("a relative import outside a package: ImportError", fix, place)
     if other := source.find_other_case(statement.top):
         module = other.removesuffix(".py")
         message = f"there is no module {statement.top!r}, but {other}: Linux distinguishes upper and lower case"

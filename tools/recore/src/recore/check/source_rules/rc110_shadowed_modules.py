@@ -11,10 +11,7 @@ from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 
-@rule(
-    "No file has the name of a package, of a standard library module or of a folder of modules",
-    needs=("RC201",),
-)
+@rule("No file has the name of a package, of a standard library module or of a folder of modules", needs=("RC201",))
 def inspect(source: SubmissionSource) -> Findings:
     files = {script.file for script in source.scripts} | set(source.uploads)
     tops = {file.partition("/")[0] if file.endswith("/__init__.py") else file for file in files}

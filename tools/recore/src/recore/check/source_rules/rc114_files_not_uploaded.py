@@ -74,11 +74,8 @@ def _read(source: SubmissionSource, script: Script, use: FileUse) -> Findings:
         message = f"{use.path!r} does not exist in a job: {top} is on your machine and is never uploaded"
         yield Finding(message, _fix_data(script), place)
     elif script.file == "preprocess.py":
-        yield Finding(
-            f"step 2 runs preprocess.py without other files, so {name!r} does not exist",
-            "put its contents into preprocess.py",
-            place,
-        )
+        message = f"step 2 runs preprocess.py without other files, so {name!r} does not exist"
+        yield Finding(message, "put its contents into preprocess.py", place)
     elif REST not in name and not any(file == name or file.startswith(f"{name}/") for file in source.uploads):
         if source.tree.exists(name):
             yield Finding(f"{name!r} is not uploaded", f"add a line `include {name}` to MANIFEST.in", place)
@@ -107,5 +104,5 @@ def _arguments(script: Script) -> Findings:
         for argument in [*node.args, *keywords_of(node).values()]:
             path = path_of(argument, script)
             if path and DATA.search(path) and is_on_one_machine(path):
-                message = NOT_IN_JOBS.format(path)
-                yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)
+                place = Place(script.file, node.lineno)
+                yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), place, Level.WARNING)

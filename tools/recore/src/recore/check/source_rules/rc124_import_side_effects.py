@@ -9,7 +9,7 @@ Fix: put the code into a function `main`, and call it below `if __name__ == "__m
 import ast
 
 from recore.check.rule import Finding, Findings, Place, rule
-from recore.check.script import ENTRY_POINTS, Context, Script, line_of, method_of
+from recore.check.script import ENTRY_POINTS, Script, line_of, method_of
 from recore.check.source import SubmissionSource
 from recore.failures import TRAINING_METHODS, TRAINING_VARIABLES
 
@@ -22,15 +22,12 @@ def inspect(source: SubmissionSource) -> Findings:
         if script.file not in ENTRY_POINTS:
             continue
         for node, context in script.nodes:
-            does = _effect(node, script) if _runs_at_import(context) else None
-            if does:
+            if not context.at_import or context.conditional or context.handled:
+                continue
+            if does := _effect(node, script):
                 message = f"this line {does} whenever {script.file} is imported, even by the server that predicts"
                 yield Finding(message, FIX, Place(script.file, line_of(node)))
                 break
-
-
-def _runs_at_import(context: Context) -> bool:
-    return context.at_import and not context.conditional and not context.handled
 
 
 def _effect(node: ast.AST, script: Script) -> str | None:

@@ -48,11 +48,9 @@ def inspect(source: SubmissionSource) -> Findings:
 def _import_problems(setup: SetupFile) -> Findings:
     for statement in setup.script.imports:
         if statement.top not in ALLOWED and not statement.optional:
-            yield Finding(
-                f"it imports {statement.module or 'a relative module'}, which is not installed where setup.py runs",
-                "import nothing but setuptools",
-                Place("setup.py", statement.line),
-            )
+            module = statement.module or "a relative module"
+            message = f"it imports {module}, which is not installed where setup.py runs"
+            yield Finding(message, "import nothing but setuptools", Place("setup.py", statement.line))
 
 
 def _upload_problems(source: SubmissionSource) -> Findings:

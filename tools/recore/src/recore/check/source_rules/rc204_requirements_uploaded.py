@@ -16,9 +16,5 @@ NAME = "requirements.txt"
 def inspect(source: SubmissionSource) -> Findings:
     further = [line for line in source.requirements if line.text and line.name not in VERSIONS and line.applies]
     if further and NAME not in source.uploads:
-        named = further[0].name or str(further[0])
-        yield Finding(
-            f"{NAME} is not uploaded, so {named} is not installed in any job",
-            f"write the line `include {NAME}` into MANIFEST.in",
-            Place(NAME, further[0].number),
-        )
+        message = f"{NAME} is not uploaded, so {further[0].name or further[0]} is not installed in any job"
+        yield Finding(message, f"write the line `include {NAME}` into MANIFEST.in", Place(NAME, further[0].number))

@@ -16,12 +16,9 @@ from stagemaker import RequirementLine
 def inspect(source: SubmissionSource) -> Findings:
     for line in source.requirements:
         if line.kind == "package" and line.applies and line.name not in VERSIONS and not _is_pinned(line):
-            yield Finding(
-                f"{line.name} has no exact version: jobs on different days may install different ones",
-                f"pin it: {line.name}==VERSION",
-                Place("requirements.txt", line.number),
-                Level.WARNING,
-            )
+            message = f"{line.name} has no exact version: jobs on different days may install different ones"
+            place = Place("requirements.txt", line.number)
+            yield Finding(message, f"pin it: {line.name}==VERSION", place, Level.WARNING)
 
 
 def _is_pinned(line: RequirementLine) -> bool:

@@ -12,6 +12,7 @@ have no network and need none.
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.source import SubmissionSource
@@ -88,14 +89,11 @@ def _kind(name: str, kinds: dict[str, str]) -> str:
 
 
 def _find_credentials(source: SubmissionSource, name: str) -> Findings:
-    try:
-        content = source.tree.read(name)
-    except UnreadableFile:
-        return
-    for line, kind in find_credentials(content):
-        message = f"this line contains {kind}, which would be uploaded"
-        level = Level.WARNING if kind == UNCERTAIN else Level.ERROR
-        yield Finding(message, "remove it, and replace it at its issuer: jobs need none", Place(name, line), level)
+    with suppress(UnreadableFile):
+        for line, kind in find_credentials(source.tree.read(name)):
+            message = f"this line contains {kind}, which would be uploaded"
+            level = Level.WARNING if kind == UNCERTAIN else Level.ERROR
+            yield Finding(message, "remove it, and replace it at its issuer: jobs need none", Place(name, line), level)
 
 
 def find_credentials(content: bytes) -> Iterator[tuple[int, str]]:

@@ -12,26 +12,21 @@ import sys
 from types import FrameType
 from typing import Any
 
-NETWORK = (
-    *("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"),
-    *("socket.sendto", "socket.sendmsg", "socket.bind"),
-)
-PROCESSES = (
-    *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "pty.spawn"),
-    *("os.kill", "os.killpg", "signal.pthread_kill"),
-)
+SOCKET = "connect getaddrinfo gethostbyname gethostbyaddr getnameinfo sendto sendmsg bind".split()
+STARTS = "os.system os.exec os.posix_spawn os.fork os.forkpty pty.spawn subprocess.Popen".split()
+KINDS = {  # of events that are always reported
+    **dict.fromkeys((f"socket.{name}" for name in SOCKET), "network"),
+    **dict.fromkeys((*STARTS, "os.kill", "os.killpg", "signal.pthread_kill"), "processes"),
+    "ctypes.dlopen": "native",
+}
 READING = ("os.listdir", "os.scandir", "os.chdir")
-WRITING = (
-    *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.symlink", "os.link", "os.chmod", "os.chown"),
-    *("os.truncate", "os.utime"),
-)
-NATIVE = ("ctypes.dlopen",)
+WRITING = [f"os.{name}" for name in "remove rename rmdir mkdir symlink link chmod chown truncate utime".split()]
 ASKED = ("lscpu", "ldconfig", "uname")  # what libraries run to learn about the machine
 # facts about the machine that libraries read
-FACTS = (
-    *("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/self/", "/proc/sys/", "/proc/filesystems", "/proc/mounts"),
-    *("/sys/devices/system/", "/sys/fs/cgroup", "/etc/localtime", "/etc/ssl/", "/etc/mime.types", "/etc/ld.so"),
-    *("/dev/null", "/dev/urandom", "/dev/random", "/usr/", "/lib", "/bin", "/sbin/"),
+FACTS = tuple(
+    "/proc/cpuinfo /proc/meminfo /proc/stat /proc/self/ /proc/sys/ /proc/filesystems /proc/mounts /sys/devices/system/ "
+    "/sys/fs/cgroup /etc/localtime /etc/ssl/ /etc/mime.types /etc/ld.so /dev/null /dev/urandom /dev/random /usr/ /lib "
+    "/bin /sbin/".split()
 )
 OPEN = ("/tmp", "/dev/null", "/dev/shm")  # noqa: S108 - what any program may write
 MOST = 200  # lines that a process writes
@@ -57,8 +52,7 @@ class Reporter:
             sys.modules.pop("sitecustomize", None)
         if self.busy or event == "import":
             return
-        kind = self.kind_of(event, arguments)
-        if kind:
+        if kind := self.kind_of(event, arguments):
             self.busy = True
             try:
                 self.report(kind, event, arguments)
@@ -69,16 +63,11 @@ class Reporter:
 
     def kind_of(self, event: str, arguments: tuple[Any, ...]) -> str | None:
         """The kind under which an event is reported; None where it is not."""
-        if event in NETWORK:
-            return "network"
-        if event in PROCESSES:
-            return "processes"
-        if event in NATIVE:
-            return "native"
+
         if event == "open" or event in READING or event in WRITING:
             writes = event in WRITING or (event == "open" and bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR)))
             return "files" if self.is_outside(arguments[0], writes) else None
-        return None
+        return KINDS.get(event)
 
     def is_outside(self, path: Any, writes: bool) -> bool:
         """Whether a path leads out of what a step needs."""
