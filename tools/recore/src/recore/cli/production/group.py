@@ -1,6 +1,5 @@
 """The group of the commands of a model in production, what they share, and their errors."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE, show_line
+from recore.cli.common import FILE, show_json, show_line
 from recore.distribution import PROGRAM
 from recore.places import SimulatorGoneError
 from recore.text import plain
@@ -115,7 +114,7 @@ def show_outcome(outcome: "Outcome", as_json: bool, costs: Sequence[str] = ()) -
         following = f"production {outcome.next_command}" if outcome.next_command else None
         instances = [*costs, *outcome.costs] if outcome.changed else []
         result = {"changed": outcome.changed, "next": following, "instances": instances}
-        click.echo(json.dumps(result | outcome.details, default=str))
+        show_json(result | outcome.details)
         return
     for line in (*outcome.lines, *outcome.costs):
         click.echo(plain(line, 2000))
