@@ -15,9 +15,8 @@ from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.job_runner import TIMED_OUT
-from recore.evaluation.kept_run import keep_run
+from recore.evaluation.kept_run import RunFolder, keep_run
 from recore.evaluation.record import MAX_REASON, Record, read_record
-from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.scores import HELD_OUT
 from recore.evaluation.step import Step
 from recore.evaluation.submission import SubmissionFiles, read_submission

@@ -32,8 +32,7 @@ SCRIPTS = ("train.py", "preprocess.py")
 LARGEST = 256 << 20  # bytes of all files
 LARGEST_LIST = 1 << 20  # bytes of setup.py and of MANIFEST.in
 # Files that the client's build drops at the top level of the archive, besides *.tar.gz and *.egg-info. An archive that
-# was not made by it may hold them: they would decide how the training toolkit, and AWS's image before it serves,
-# install the submission.
+# was not made by it may hold them: they would decide how the training toolkit and AWS's image install the submission.
 DROPPED = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "PKG-INFO")
 # files that setuptools adds in the client's build: the first of README, and licences unless setup.py names others
 README = ("README", "README.rst", "README.txt", "README.md")
@@ -74,19 +73,13 @@ class SubmissionFiles:
         return hashlib.sha256(self.archive).hexdigest()
 
     def join(self, model: Path, target: Path) -> None:
-        """Write a model.tar.gz with the submission under code/, for a server without network. Raises what
-        extend_archive does.
-        """
+        """Write a model.tar.gz with the submission under code/, for a server without network; as `extend_archive`."""
         files = {f"code/{name}": content for name, content in self.files.items()}
         extend_archive(model, target, files, problem="the training job's model.tar.gz could not be read")
 
 
 def extend_archive(
-    model: Path,
-    target: Path,
-    files: Mapping[str, bytes],
-    moved: Mapping[str, str] | None = None,
-    problem: str = "",
+    model: Path, target: Path, files: Mapping[str, bytes], moved: Mapping[str, str] = {}, problem: str = ""
 ) -> None:
     """Write a model.tar.gz with more files, and with the same bytes for the same content.
 
@@ -94,7 +87,6 @@ def extend_archive(
     the top, replaces what has that name. problem: begins the message about an unreadable archive. Raises ValueError if
     the archive is invalid or contains no file.
     """
-    moved = moved or {}
     replaced = {name.split("/")[0] for name in files} - moved.keys()
     is_empty = True
     with (
@@ -263,9 +255,8 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
     except parsing_errors as error:
         raise ValueError(f"{setup}: not valid Python: {error}") from None
     if len(setups) != 1:
-        raise ValueError(
-            f"{setup}: exactly one call of setup() is needed, not {len(setups)}; correct it, {ALTERNATIVE}"
-        )
+        problem = f"exactly one call of setup() is needed, not {len(setups)}"
+        raise ValueError(f"{setup}: {problem}; correct it, {ALTERNATIVE}")
     keywords = {keyword.arg: keyword.value for keyword in setups[0].keywords}
     unsupported = {None, "package_dir", "package_data", "data_files", "scripts", "ext_modules"} & set(keywords)
     values: dict[str, Any] = {"py_modules": [], "packages": [], "license_files": list(LICENSES)}
@@ -303,9 +294,8 @@ def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
     manifest = folder / "MANIFEST.in"
     text = manifest.read_text("utf-8", "replace").replace("\\\n", " ") if manifest.is_file() else ""
     if loses_first_line(text):
-        raise ValueError(
-            f"{manifest}: the build ignores its first line, which begins with a byte-order mark: remove that"
-        )
+        problem = "the build ignores its first line, which begins with a byte-order mark"
+        raise ValueError(f"{manifest}: {problem}: remove that")
     for line in text.removeprefix(BYTE_ORDER_MARK).splitlines():
         command, *words = line.partition("#")[0].split() or [""]
         if not command:

@@ -85,8 +85,7 @@ class ModelClassError(ImportError):
 def import_string(name: str) -> Any:
     """Return the class, or whatever else it is, with a dotted name such as package.module.Class.
 
-    Raises ModelClassError if there is no such module or it has no such name. What the module raises when it is
-    imported is not caught.
+    Raises ModelClassError if there is no such module or name, and what the module raises when it is imported.
     """
     module_name, _, attribute = name.rpartition(".")
     if not module_name or not all(part.isidentifier() for part in name.split(".")):

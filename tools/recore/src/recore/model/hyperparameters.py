@@ -23,9 +23,8 @@ def encode(hyperparameters: Mapping[str, Any]) -> dict[str, str]:
     """
     flat = dict(_flatten(hyperparameters, ""))
     if len(flat) > MOST:
-        raise HyperParameterEncodingError(
-            f"SageMaker allows at most {MOST} hyperparameters but {len(flat)} were specified."
-        )
+        numbers = f"at most {MOST} hyperparameters but {len(flat)} were specified"
+        raise HyperParameterEncodingError(f"SageMaker allows {numbers}.")
     return flat
 
 

@@ -1,7 +1,6 @@
 """Records in memory, on their way from a model's server to S3.
 
-Threads write them, so that S3 neither delays nor fails an answer. A server that stops waits for the last ones; one that
-is killed loses them.
+Threads write them, so that S3 neither delays nor fails an answer. Only a server that is killed loses the last ones.
 """
 
 import functools
