@@ -142,8 +142,7 @@ def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
 def next_command(run: EvaluationRun) -> str | None:
     """The command that helps most now; None if the run was stopped, or its simulator is gone.
 
-    `recore check` needs a submission's own failure or none. What only happened on private data is in the log, and what
-    happened outside the jobs is a matter of this machine.
+    `recore check` needs a submission's own failure or none: not one outside the jobs, or only on private data.
     """
     if run.state == "Stopped" or run.gone:
         return None

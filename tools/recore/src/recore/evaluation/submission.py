@@ -83,9 +83,8 @@ def extend_archive(
 ) -> None:
     """Write a model.tar.gz with more files, and with the same bytes for the same content.
 
-    Members are copied, never unpacked. moved: the new names of folders at the top. A file of `files`, or its folder at
-    the top, replaces what has that name. problem: begins the message about an unreadable archive. Raises ValueError if
-    the archive is invalid or contains no file.
+    Members are copied, never unpacked. moved: new names of folders at the top. A file of `files`, or its folder at the
+    top, replaces what has that name. problem: begins a message. Raises ValueError if the archive is invalid or empty.
     """
     replaced = {name.split("/")[0] for name in files} - moved.keys()
     is_empty = True

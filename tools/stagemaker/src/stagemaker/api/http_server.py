@@ -125,8 +125,7 @@ def waitress_settings() -> dict[str, Any]:
 class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
     """A thread for each invocation of an endpoint, and a fixed number of threads for all other requests.
 
-    An invocation may wait up to a minute for a model server, and must not delay other requests. The number of
-    invocations is limited only by MAX_CONNECTIONS.
+    An invocation may wait up to a minute for a model server, and must not delay others. MAX_CONNECTIONS limits them.
     """
 
     def __init__(self) -> None:

@@ -15,8 +15,7 @@ PORT = 4566  # on a job's own loopback interface
 class Network:
     """What jobs need to call the simulator.
 
-    folder: of the simulator's socket. endpoint: its address outside jobs. variables: those that boto3 needs in a job,
-    except for the address.
+    folder: of the simulator's socket. endpoint: its address outside jobs. variables: others that boto3 needs in a job.
     """
 
     folder: Path

@@ -38,8 +38,7 @@ def make_page(request: Record, member: str, entries: list[tuple[Position, Record
 def sort_key(value: Any) -> str:
     """Return a string that sorts as the value does among values of the same kind: text, numbers or times.
 
-    Only the beginning of a string is used, because the result is part of a NextToken, which must not exceed 8,192
-    characters.
+    Only the beginning of a string is used: the result is part of a NextToken, which must not exceed 8,192 characters.
     """
     if isinstance(value, datetime.datetime):
         return value.isoformat(timespec="microseconds")

@@ -1,7 +1,6 @@
 """Limits the metrics and logs that are kept: moto keeps them all in memory, and endpoints keep adding more.
 
-Metrics get coarser with age and expire, as in CloudWatch. CloudWatch keeps logs forever; here, only the newest log
-events are kept.
+Metrics get coarser with age and expire, as in CloudWatch. Unlike there, only the newest log events are kept.
 """
 
 import copy

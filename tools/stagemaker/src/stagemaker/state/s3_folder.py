@@ -36,8 +36,7 @@ class State:
     def __enter__(self) -> "State":
         """Lock the folder and open the database; create either if it is missing.
 
-        Raises OSError, and changes nothing, if another simulator uses the folder, if it is not writable, or if another
-        version or program wrote its content.
+        Raises OSError, and changes nothing, if the folder is in use, not writable, or of another version or program.
         """
         with contextlib.ExitStack() as exit_stack:
             try:
@@ -128,9 +127,8 @@ class State:
     def _check(self, database: Path, contents: Path) -> None:
         old_records = self.folder / "records"
         if old_records.exists():
-            raise OSError(
-                f"{old_records}: an earlier version of stagemaker wrote it: use that version, or another folder"
-            )
+            problem = "an earlier version of stagemaker wrote it"
+            raise OSError(f"{old_records}: {problem}: use that version, or another folder")
         if not database.exists() and contents.is_dir() and any(contents.iterdir()):
             raise OSError(f"{database} is missing and is needed to read {contents}: restore it from a backup")
 

@@ -18,9 +18,8 @@ MAX_BYTES_IN_DATABASE = 64 << 10  # for an object's content; a row waits for the
 class StoredObjects:
     """Copies moto's objects to the disk, and from the disk to moto at startup.
 
-    An object's content, metadata, storage class, ETag, checksum and time are stored. In a versioned bucket, only the
-    latest version is stored. Each large content is written to a file with a new name, so that a row always refers to
-    a complete file.
+    An object's content, metadata, storage class, ETag, checksum and time are stored; in a versioned bucket those of
+    the latest version. Each large content goes to a file with a new name, so that a row always refers to a whole file.
     """
 
     def __init__(self, database: Database, folder: Path):
