@@ -14,13 +14,8 @@ from packaging.utils import canonicalize_name
 COMMENT = re.compile(r"(^|\s+)#.*$")
 ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z+]*):(?://|(?<=file:))", re.I)
 ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
-
 HASH = "--hash="
-OPTION_LINES = (
-    "--require-hashes",
-    "--pre",
-    "--prefer-binary",
-)  # supported; jobs install wheels of the configured index
+OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jobs install wheels of the index
 
 
 @dataclass(frozen=True)

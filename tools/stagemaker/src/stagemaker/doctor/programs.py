@@ -107,9 +107,8 @@ def _read_engine_version(environ: Mapping[str, str]) -> str:
 
 def check_compiler() -> Check:
     cost = "sagemaker-training must be compiled: a new environment cannot be created."
-    name, output = check_program(
-        ("cc", "gcc"), "-xc", "-fsyntax-only", "-", text="#include <stdio.h>\n#include <unistd.h>\n"
-    )
+    program = "#include <stdio.h>\n#include <unistd.h>\n"
+    name, output = check_program(("cc", "gcc"), "-xc", "-fsyntax-only", "-", text=program)
     if output is not None:
         return Check("C compiler", OK, shutil.which(name) or name)
     result = f"{name} cannot compile a program" if name else "not found"

@@ -5,6 +5,7 @@ API's operations, get requests that the service model accepts, and return what t
 List, Stop or Delete needs no code of its own, the kind names it in `verbs` instead.
 """
 
+import hashlib
 import json
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from stagemaker.protocol.account import arn
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.protocol.service_model import operation_model, sagemaker_model
 from stagemaker.resources.paging import Position, make_page, sort_key
-from stagemaker.state.records import Record, StoredRecord, now
+from stagemaker.state.records import Record, StoredRecord, now, to_json
 
 MAX_TAGS = 50
 
@@ -166,6 +167,28 @@ class Resource:
             self.store.delete("Tags", record[f"{self.kind}Arn"])
             self.store.delete(self.kind, self.key(request))
         return {}
+
+    def run_once(self, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:
+        """Carry out a request with `act`, or return the first response again if the request's client token is repeated.
+
+        act: receives the request without its token, and returns the response. Raises ServiceError if the token was used
+        with a different request.
+        """
+        token = request.pop("ClientToken", None) or request.pop("ClientRequestToken", None)
+        if token is None:
+            return act(request)
+        key, text = f"{operation}/{token}", json.dumps(json.loads(to_json(request)), sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        with self.store.transaction():  # a second request with the same token waits for the response of the first
+            earlier_request = self.store.get("ClientToken", key)
+            if earlier_request is None:
+                response = act(request)
+                self.store.add("ClientToken", key, {"Request": digest, "Answer": response})
+                return response
+        if earlier_request["Request"] != digest:
+            message = f"The client token '{token}' was already used with a different {operation} request"
+            raise self.error(operation, "ConflictException", message)
+        return dict(earlier_request["Answer"])
 
     def already_exists(self, key: str) -> ServiceError:
         return self.error(f"Create{self.kind}", "ResourceInUse", self.message(self.exists_text, key))

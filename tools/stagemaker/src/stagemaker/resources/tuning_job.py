@@ -132,10 +132,8 @@ def _check_request(request: Record) -> None:
         limit = f"at most {MAX_JOBS} training jobs, {MAX_PARALLEL_JOBS} of them in parallel"
         raise ServiceError("ResourceLimitExceeded", f"ResourceLimits: a tuning job can have {limit}")
     if max_parallel > max_jobs:
-        raise ValidationException(
-            f"ResourceLimits: MaxParallelTrainingJobs {max_parallel} is greater than the number of training jobs, "
-            f"{max_jobs}"
-        )
+        problem = f"MaxParallelTrainingJobs {max_parallel} is greater than the number of training jobs, {max_jobs}"
+        raise ValidationException(f"ResourceLimits: {problem}")
 
 
 def _strategy_problems(config: Record, definitions: list[Definition]) -> Iterator[str]:

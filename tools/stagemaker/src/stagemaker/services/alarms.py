@@ -46,16 +46,14 @@ def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
         yield "Threshold must be a finite number"
     if alarm.get("treat_missing_data") not in (None, *TREATMENTS):
         yield f"TreatMissingData must be one of {', '.join(TREATMENTS)}"
-    period, count, datapoints_to_alarm = alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm")
+    period, count, needed = alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm")
     if not isinstance(period, int) or period < 1 or (period % 60 and period not in HIGH_RESOLUTION):
         yield "Period must be 10, 20, 30 or a multiple of 60"
     elif not isinstance(count, int) or count < 1:
         yield "EvaluationPeriods must be at least 1"
     elif period * count > (7 * DAY if period >= HOUR else DAY):
         yield "EvaluationPeriods multiplied by Period must be at most a day, or 7 days if Period is an hour or more"
-    elif datapoints_to_alarm is not None and not (
-        isinstance(datapoints_to_alarm, int) and 1 <= datapoints_to_alarm <= count
-    ):
+    elif needed is not None and not (isinstance(needed, int) and 1 <= needed <= count):
         yield "DatapointsToAlarm must be between 1 and EvaluationPeriods"
 
 
