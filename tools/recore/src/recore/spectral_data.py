@@ -160,16 +160,11 @@ def _describe_unknown(places: Collection[str]) -> list[str]:
     others = [name for name in unknown if name not in with_unit]
     problems = []
     if with_unit:
-        columns = count(
-            len(with_unit),
-            "column is not read, because its name states",
-            "columns are not read, because their names state",
-        )
-        problems.append(f"{columns} a unit: {_list(with_unit)}; {CONVERT}")
+        one, several = "column is not read, because its name states", "columns are not read, because their names state"
+        problems.append(f"{count(len(with_unit), one, several)} a unit: {_list(with_unit)}; {CONVERT}")
     if others:
-        problems.append(
-            f"{count(len(others), 'unknown column')}, neither an ID, a wavenumber nor a target: {_list(others)}"
-        )
+        columns = count(len(others), "unknown column")
+        problems.append(f"{columns}, neither an ID, a wavenumber nor a target: {_list(others)}")
     return problems
 
 

@@ -95,10 +95,9 @@ def make_tables(runs: list[Record], private_first: bool = False) -> list["Table"
         if noted:
             table.add_column("note", overflow="fold")
         for run in group:
-            words = [
-                Text(plain(word)) for word in (run.folder.name, run.explain_result(True), run.submission_sha256[:8])
-            ]
+            words = (run.folder.name, run.explain_result(True), run.submission_sha256[:8])
             note = [Text(run.note)] if noted else []
-            table.add_row(*words, *map(run.show, names), f"{run.seconds:.1f}", *note)
+            texts = [Text(plain(word)) for word in words]
+            table.add_row(*texts, *map(run.show, names), f"{run.seconds:.1f}", *note)
         tables.append(table)
     return tables

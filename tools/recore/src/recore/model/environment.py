@@ -96,9 +96,8 @@ class SageMakerEnv:
         """Return the folder of the training data. The argument is deprecated: use data_channel_folder."""
         if dataset is None:
             return self.data_channel_folder("training")
-        warnings.warn(
-            "dataset_folder(channel) is deprecated: use data_channel_folder(channel)", DeprecationWarning, stacklevel=2
-        )
+        message = "dataset_folder(channel) is deprecated: use data_channel_folder(channel)"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
         return self.data_channel_folder(dataset)
 
     def data_channel_folder(self, channel: str) -> Path:

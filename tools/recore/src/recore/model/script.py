@@ -14,7 +14,6 @@ import atexit
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,14 +28,7 @@ from .predictor import ModelPredictor
 from .record_queue import records_kept
 
 JSON = "application/json"
-
-
-@dataclass(frozen=True)
-class HookAnswer:
-    """What predict_fn hands to output_fn: JSON with the status of its answer."""
-
-    text: str
-    status: int = 200
+HookAnswer = tuple[str, int]  # what predict_fn hands to output_fn: JSON, and the status of its answer
 
 
 class HookFunctions(NamedTuple):
@@ -91,8 +83,7 @@ def start_predictor(model: type[Model] | None, model_dir: str) -> ModelPredictor
     log_to_stdout()
     env = ScriptEnv(model_dir)
     predictor = _make_model(model, env).predictor(env)
-    stack = ExitStack()
-    with stack:
+    with ExitStack() as stack:
         stack.enter_context(records_kept(predictor))
         predictor.setup()
         stack.callback(predictor.teardown)
@@ -119,13 +110,12 @@ def predict(body: bytes | str, predictor: ModelPredictor) -> HookAnswer:
     What else it raises is left to the container, which answers 500.
     """
     try:
-        return HookAnswer(answer(predictor, body))
+        return answer(predictor, body), 200
     except HTTPException as error:
-        return HookAnswer(*answer_error(error))
+        return answer_error(error)
 
 
 def make_output(result: HookAnswer, accept: str) -> Any:
     """It is JSON, whatever the client accepts."""
-    if result.status == 200:
-        return result.text, JSON
-    return Response(result.text, result.status, mimetype=JSON)
+    text, status = result
+    return (text, JSON) if status == 200 else Response(text, status, mimetype=JSON)
