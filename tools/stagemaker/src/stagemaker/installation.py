@@ -13,10 +13,7 @@ EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
 
 
 def pinned_versions(text: str) -> Iterator[tuple[str, str | None]]:
-    """The packages in the lines of a requirements file, with their pinned versions, if any.
-
-    Options, URLs and lines with a condition are skipped.
-    """
+    """The packages in a requirements file, and pinned versions. Options, URLs and lines with conditions are skipped."""
     for line in text.splitlines():
         match = PINNED.match(line)
         if match and ";" not in line and "@" not in line:

@@ -88,10 +88,7 @@ class Environment:
         return not (self.folder / MARKER).exists() and _output(self.python, "-c", code) == version != ""
 
     def make(self) -> None:
-        """Make it empty, in place of an earlier one.
-
-        Its pyvenv.cfg names the Python itself, which a sandbox shows, and not a link to it.
-        """
+        """Make it anew, and empty. Its pyvenv.cfg names Python itself, which a sandbox shows, and not a link to it."""
         self._run_venv("--clear", "--without-pip")
 
     def _run_venv(self, *options: str) -> None:
@@ -172,10 +169,7 @@ def pip_settings(pip: Sequence[str]) -> dict[str, str]:
 
 
 def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Variables that configure uv as pip is configured, except those that `environ` sets.
-
-    Several values are separated by spaces, but by commas for --find-links.
-    """
+    """Variables that configure uv as pip, unless `environ` sets them. Spaces separate values, commas --find-links."""
     variables = {}
     for option, name in VARIABLES.items():
         known = name in environ or (name in INDEXES and not INDEXES.isdisjoint(environ))

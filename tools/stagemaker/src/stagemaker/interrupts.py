@@ -53,10 +53,7 @@ def end_at_once(program: str) -> None:
 def handled_by(
     handler: Callable[[int, FrameType | None], object], ignored: tuple[signal.Signals, ...] = ()
 ) -> Iterator[None]:
-    """Within the context, let a function handle the signals, including one that `raised` has deferred.
-
-    ignored: signals that are handled even if they were ignored.
-    """
+    """Let a function handle the signals, also one that `raised` deferred. ignored: those handled even if ignored."""
     before = {number: signal.signal(number, handler) for number in {*_not_ignored(), signal.SIGALRM, *ignored}}
     try:
         yield

@@ -28,10 +28,7 @@ from stagemaker import interrupts
 
 @dataclass
 class Entry:
-    """A submission of a round. files: None if unreadable. record: of its run, if any.
-
-    trouble: why it could not be judged, or must be run again.
-    """
+    """A submission of a round. files: None if unreadable. trouble: why it was not judged, or must be run again."""
 
     path: Path
     files: SubmissionFiles | None = None

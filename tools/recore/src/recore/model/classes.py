@@ -50,10 +50,7 @@ class MissingPartError(ValueError):
 
 
 class Model:
-    """A dataset generator, a trainer and a predictor that belong together.
-
-    Subclasses set those of DATASET_GENERATOR, TRAINER and PREDICTOR that they have, each to a class.
-    """
+    """A dataset generator, a trainer and a predictor that belong together: subclasses set those that they have."""
 
     DATASET_GENERATOR: ClassVar[type[ModelDatasetGenerator] | None] = None
     TRAINER: ClassVar[type[ModelTrainer] | None] = None

@@ -122,10 +122,7 @@ class SageMakerEnv:
             raise ConfigError(f"the hyperparameters are invalid: {error}") from error
 
     def resourceconfig(self) -> dict[str, Any]:
-        """Return what SageMaker's resourceconfig.json says about the job's hosts; empty if there is no such file.
-
-        Raises ConfigError if the file is not a JSON object.
-        """
+        """Return resourceconfig.json, about the job's hosts; empty if missing. Raises ConfigError if invalid."""
         return self._read_config("resourceconfig.json")
 
     def write_failure(self, text: str) -> None:

@@ -147,10 +147,7 @@ class Resource:
         return self.describe_record(self.find(operation, request))
 
     def stop(self, operation: str, request: Record) -> Record:
-        """Set the status of a resource to Stopping. Raises ServiceError if it is not running.
-
-        The resource's work polls the status and then stops.
-        """
+        """Set the status to Stopping, which the resource's work polls. Raises ServiceError if it is not running."""
         with self.store.transaction():  # so that the resource does not end in the meantime
             status = self.find(operation, request)[f"{self.kind}Status"]
             if status not in self.running_statuses:

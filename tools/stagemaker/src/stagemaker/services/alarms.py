@@ -58,10 +58,7 @@ def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
 
 
 def alarm_state(alarm: Any, points: Points) -> str | None:
-    """Return the state of one of moto's alarms, or None if its state does not change.
-
-    points: the values of its EvaluationPeriods and of EXTRA_PERIODS periods before them.
-    """
+    """Return the state of moto's alarm, or None for no change. points: of EXTRA_PERIODS and then EvaluationPeriods."""
     periods, treatment = alarm.evaluation_periods, alarm.treat_missing_data or "missing"
     datapoints_to_alarm, compare = alarm.datapoints_to_alarm or periods, COMPARISONS[alarm.comparison_operator]
     breaches = [None if value is None else compare(value, alarm.threshold) for value in points]
@@ -81,10 +78,7 @@ def alarm_state(alarm: Any, points: Points) -> str | None:
 
 
 def unsimulated_feature(alarm: Mapping[str, Any]) -> str:
-    """Return the feature that prevents an alarm's evaluation because it is not simulated, or an empty string.
-
-    alarm: arguments of moto's put_metric_alarm.
-    """
+    """Return the feature that prevents the evaluation of an alarm, as moto's put_metric_alarm gets it, or nothing."""
     if alarm["rule"] is not None:
         return "a composite alarm"
     if alarm["metric_data_queries"]:

@@ -77,10 +77,7 @@ class StoredObjects:
             self._unlink(file for (file,) in files)
 
     def store(self, changes: Iterable[Change]) -> None:
-        """Store what moto now has under the changed keys. Returns when the changes are on disk.
-
-        Raises OSError if the disk is full.
-        """
+        """Store on the disk what moto now has under the changed keys. Raises OSError if the disk is full."""
         from stagemaker.services.moto_inside.s3 import s3_buckets
 
         buckets = s3_buckets()
