@@ -37,10 +37,7 @@ def installed_version(name: str) -> str | None:
 
 
 def pip_command(*names: str, extra: str = "", distributions: Iterable[str] = DISTRIBUTIONS) -> str:
-    """The command that installs packages here, at the distributions' versions, or those of one of their extras.
-
-    If several distributions require a package, the version of the last one counts.
-    """
+    """The command that installs packages, or an extra's, here at the distributions' versions; the last one's count."""
     pinned = {line: line.partition(";")[0].strip() for line in _requirements(distributions)}
     by_name = {_normal(line): pin for line, pin in pinned.items()}
     lines = [by_name.get(_normal(name), name) for name in names]

@@ -150,7 +150,6 @@ def _print_notice(notice: str, ended: LockType) -> None:
 
 
 def _is_import(frame: FrameType | None) -> bool:
-    """Whether a frame is part of an import."""
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True

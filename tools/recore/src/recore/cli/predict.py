@@ -101,8 +101,7 @@ def predict(
         for each in predicted.problems
     ]
     if as_json:
-        record = {"file": str(out), **described, "problems": problems, "remarks": result.remarks}
-        show_json(record)
+        show_json({"file": str(out), **described, "problems": problems, "remarks": result.remarks})
     else:
         click.echo(f"predict: {count(predicted.rows, 'sample')} in {out}; {predicted.describe_domain()}")
     raise SystemExit(int(bool(problems)))

@@ -59,10 +59,7 @@ class Entry:
 
 
 def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries whose held-out score decides their order, and must be recomputed.
-
-    They have the same private score as another submission, and one of them claims a held-out score.
-    """
+    """The entries with equal private scores, one of them with a claimed held-out score, which must be recomputed."""
     groups: dict[float, list[tuple[Entry, Record]]] = {}
     for entry in entries:
         if entry.record and entry.record.has_all_results and "private" in entry.record.values:

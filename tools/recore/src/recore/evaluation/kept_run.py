@@ -51,10 +51,7 @@ class RunFolder:
         return self
 
     def keep(self, complete: bool = True) -> Path:
-        """Give the folder its final name, or a numbered one if that is in use by now. Returns the new path.
-
-        complete: whether it contains run.json; otherwise the name says so.
-        """
+        """Give the folder its final name, or a numbered one. complete: whether it has run.json; its name tells."""
         name = self.target.name if complete else f"{self.target.name}{INCOMPLETE}"
         for number in itertools.count(1):
             path = self.target.with_name(name if number == 1 else f"{name}-{number}")
@@ -104,10 +101,7 @@ def run_and_keep(
 
 
 def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any]) -> dict[str, Any]:
-    """Write run.json of a run that has ended, and give its folder the final name. Returns the record.
-
-    Raises OSError if run.json cannot be written; the folder then has another name.
-    """
+    """Write run.json and give the folder its final name, or another before it raises OSError. Returns the record."""
     record = make_record(run, context)
     try:
         write_record(record, run_folder.path)

@@ -304,10 +304,7 @@ def _score(content: dict[str, Any]) -> Score:
 
 
 def find_public(record: Record, public: Path | None = None) -> Path:
-    """The public data file of a run. public: where it is now, if it has moved.
-
-    Raises FileNotFoundError if it is missing, ValueError if it is another file.
-    """
+    """The public data file of a run. public: if it has moved. Raises FileNotFoundError, ValueError if it is another."""
     recorded, sha256 = record.data["public"]
     path = public or record.started_in / recorded
     if not path.is_file():

@@ -20,10 +20,7 @@ RESERVED_PREFIX, TUNING_OBJECTIVE = "sagemaker_", "_tuning_objective_metric"
 
 
 class S3URL:
-    """s3folder: an address such as s3://bucket/folder. Slashes at both ends of the folder are ignored.
-
-    Raises ValueError if the address does not begin with s3:// or names no bucket.
-    """
+    """s3folder: s3://bucket/folder; slashes at the folder's ends are ignored. Raises ValueError for another form."""
 
     def __init__(self, s3folder: str):
         scheme, _, rest = str(s3folder).partition("://")

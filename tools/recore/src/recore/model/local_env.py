@@ -98,10 +98,7 @@ class LocalEnv(SageMakerEnv):
         self.model_folder().mkdir()
 
     def download_dataset(self, dataset: str) -> None:
-        """Download a dataset, with its folders, to where a trainer looks for the training data.
-
-        Raises LocalEnvError if that is not possible, NamingError if the name is empty or contains a slash.
-        """
+        """Download a dataset to where a trainer looks for it. Raises LocalEnvError, NamingError for an invalid name."""
         bucket, prefix = self._place("datasets", f"datasets/{_checked_name('dataset', dataset)}/")
         folder = self.dataset_folder()
         with _explained(f"the dataset {dataset!r}", bucket):

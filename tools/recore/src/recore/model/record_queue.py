@@ -115,10 +115,7 @@ class RecordQueue:
 
 @contextmanager
 def records_kept(predictor: ModelPredictor) -> Iterator[None]:
-    """Have the predictor's records written in the background, if it keeps any; at the end write those that remain.
-
-    Raises ConfigError if the environment does not say where records belong.
-    """
+    """Write the predictor's records, if it keeps any, in the background, the last at the end. Raises ConfigError."""
     if not predictor.env.record_invokes:
         yield
         return

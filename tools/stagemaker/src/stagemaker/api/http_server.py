@@ -45,10 +45,7 @@ logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiti
 
 
 class HttpServer:
-    """Serves a WSGI application on a listening socket, from `start` to `close`.
-
-    workers: the number of threads for all requests except invocations. silence_timeout: in seconds.
-    """
+    """Serves a WSGI application on a socket. workers: threads except for invocations. silence_timeout: in seconds."""
 
     def __init__(
         self,

@@ -93,8 +93,7 @@ def _read_engine_version(environ: Mapping[str, str]) -> str:
         else:
             raise OSError(f"{address} cannot be checked: only Unix sockets and TCP without TLS are supported")
         connection.request("GET", "/version")
-        response = connection.getresponse()
-        content = json.loads(response.read())
+        content = json.loads(connection.getresponse().read())
         connection.close()
         return str(content["Version"])
     except PermissionError:

@@ -108,10 +108,7 @@ class Isolation:
         return catalogue.family_of(image).remarks(image)
 
     def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:
-        """Make the image available. This may take minutes, and must not count as a job's own time.
-
-        report: called with lines about the progress. Raises OSError if this is impossible.
-        """
+        """Make the image available, before a job's own time begins. report: called with lines. Raises OSError."""
         if problem := self.refusal(image):
             raise OSError(problem)
         catalogue.family_of(image).package_set(image).make(report, check)

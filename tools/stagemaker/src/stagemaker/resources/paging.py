@@ -16,10 +16,7 @@ Position = tuple[str, str]  # a record's position in a list: its sort key as tex
 
 
 def make_page(request: Record, member: str, entries: list[tuple[Position, Record]], descending: bool) -> Record:
-    """Return a response with the page that a request asks for, and with NextToken if more pages follow.
-
-    member: the response's member for the page. Raises ServiceError if the request's NextToken is invalid.
-    """
+    """Return the page that a request asks for, as this member. Raises ServiceError if its NextToken is invalid."""
     entries = sorted(entries, key=operator.itemgetter(0), reverse=descending)
     if "NextToken" in request:
         last_position = _read_token(request["NextToken"])

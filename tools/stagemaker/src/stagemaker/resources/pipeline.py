@@ -120,5 +120,4 @@ class Pipelines(Resource):
                 raise ValidationException(f"{LOCATION}: {uri} is larger than {MAX_BYTES} bytes")
             return str(response["Body"].read().decode())
         except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
-            message = f"{LOCATION}: {uri} could not be read: {error}"
-            raise ValidationException(message[:1000]) from None
+            raise ValidationException(f"{LOCATION}: {uri} could not be read: {error}"[:1000]) from None

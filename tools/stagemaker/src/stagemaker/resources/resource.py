@@ -151,8 +151,7 @@ class Resource:
         with self.store.transaction():  # so that the resource does not end in the meantime
             status = self.find(operation, request)[f"{self.kind}Status"]
             if status not in self.running_statuses:
-                text = error_texts.NOT_STOPPABLE
-                raise ValidationException(self.message(text, self.key(request), status=status))
+                raise ValidationException(self.message(error_texts.NOT_STOPPABLE, self.key(request), status=status))
             members = {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
             self.store.update(self.kind, self.key(request), **members)
         return {}
@@ -196,10 +195,7 @@ class Resource:
         return ServiceError(code if code in error_codes else "ValidationException", message)
 
     def page(self, operation: str, request: Record) -> Record:
-        """Return the response of List, with the records filtered, sorted and paged as the request asks.
-
-        Raises ServiceError if this kind does not support a filter or the sort order of the request.
-        """
+        """Return the response of List: filtered, sorted and paged. Raises ServiceError for what is not simulated."""
         members = operation_model(operation).output_shape.members
         [member] = [name for name, shape in members.items() if shape.type_name == "list"]
         records = self._matching_records(operation, request)
@@ -271,10 +267,7 @@ def refuse_members(request: Record, unsimulated_members: Iterable[str], location
 
 
 def unsimulated_value(members: Record, simulated_values: Mapping[str, Sequence[str]]) -> str | None:
-    """Return a message about the first member whose value is not simulated, or None if there is no such member.
-
-    simulated_values: the values of each member that are simulated, its default first.
-    """
+    """Return a message about the first value that is not simulated, or None. simulated_values: the default first."""
     for name, values in simulated_values.items():
         if (value := members.get(name, values[0])) not in values:
             return f"{name} {value} is not simulated: use {' or '.join(values)}"

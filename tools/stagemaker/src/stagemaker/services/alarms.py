@@ -89,10 +89,7 @@ def unsimulated_feature(alarm: Mapping[str, Any]) -> str:
 
 
 def data_by_period(data: Iterable[Any], alarm: Any, now: datetime.datetime) -> list[list[Any]]:
-    """Return an alarm's metric data for each period of its evaluation range, oldest first.
-
-    data, alarm: moto's. now: the end of the last period, a naive time in UTC, like moto's.
-    """
+    """Return moto's metric data for each period of an alarm's evaluation range, oldest first. now: naive, in UTC."""
     periods: list[list[Any]] = [[] for _ in range(alarm.evaluation_periods + EXTRA_PERIODS)]
     dimensions = _pairs(alarm.dimensions)
     for datum in data:

@@ -112,8 +112,7 @@ class Store:
     def items(self, kind: str) -> list[tuple[str, StoredRecord]]:
         """Return the keys and records of a kind in insertion order."""
         statement = "SELECT key, record, internal, revision FROM records WHERE kind = ? ORDER BY position"
-        rows = self._database.read(statement, kind)
-        return [(key, _stored_record(*columns)) for key, *columns in rows]
+        return [(key, _stored_record(*columns)) for key, *columns in self._database.read(statement, kind)]
 
     def delete(self, kind: str, key: str) -> bool:
         with self.transaction() as connection:

@@ -80,8 +80,7 @@ class StoredObjects:
         """Store on the disk what moto now has under the changed keys. Raises OSError if the disk is full."""
         from stagemaker.services.moto_inside.s3 import s3_buckets
 
-        buckets = s3_buckets()
-        names = {id(bucket.keys): name for name, bucket in buckets.items()}
+        names = {id(bucket.keys): name for name, bucket in s3_buckets().items()}
         keys = {(names[id(watched_keys)], key) for watched_keys, key in changes if id(watched_keys) in names}
         written_files: list[str] = []
         with contextlib.ExitStack() as locks:

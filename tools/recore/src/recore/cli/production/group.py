@@ -107,8 +107,7 @@ def show_outcome(outcome: "Outcome", as_json: bool, costs: Sequence[str] = ()) -
     if as_json:
         following = f"production {outcome.next_command}" if outcome.next_command else None
         instances = [*costs, *outcome.costs] if outcome.changed else []
-        result = {"changed": outcome.changed, "next": following, "instances": instances}
-        show_json(result | outcome.details)
+        show_json({"changed": outcome.changed, "next": following, "instances": instances} | outcome.details)
         return
     for line in (*outcome.lines, *outcome.costs):
         click.echo(plain(line, 2000))
