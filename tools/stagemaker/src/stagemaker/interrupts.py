@@ -66,8 +66,7 @@ def handled_by(
 def raised(notice: str = "") -> Iterator[None]:
     """Within the context, a signal raises KeyboardInterrupt; one during an import does so after the import.
 
-    notice: a line for stderr if the context does not end soon. An interrupted import may end with another exception, or
-    lack a part of what it should import.
+    notice: for stderr if the context does not end soon. An interrupted import may be incomplete, or raise otherwise.
     """
     global _notice, _ended
     _notice, _ended = notice, allocate_lock()

@@ -43,9 +43,8 @@ class Launch:
 class Sandbox:
     """What one job sees of this machine.
 
-    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. image: the one that the job names. libraries: a
-    read-only folder of packages. shared_folders: folders on this machine by their paths in the job. network: None if
-    the job may not call the simulator.
+    folder: the job's, whose subfolder `ml` becomes /opt/ml. image: its name. libraries: a read-only folder of
+    packages. shared_folders: those on this machine by their paths in the job. network: for calls of the simulator.
     """
 
     folder: Path

@@ -39,8 +39,7 @@ class Resource:
     of only recording it. work: makes the background work of resources that wait for others. running_statuses: the
     statuses of a resource whose work has not ended. title: the kind's name in messages, if it differs from arn_type.
     missing_text, exists_text: the messages for a resource that does not exist, or exists already, with the placeholders
-    of `error_texts`. missing_texts: those of single operations, if they differ. missing_code: the error's code, where
-    the operation's model lists it.
+    of `error_texts`. missing_texts: those of single operations. missing_code: of the error, if the operation has it.
     """
 
     kind: ClassVar[str]
@@ -117,8 +116,7 @@ class Resource:
     ) -> str:
         """Store a record with the members of a Create request and `members`, and return its ARN.
 
-        new_key: the record's key if the request does not contain it. internal: members that responses do not contain.
-        Raises ServiceError if the key already exists.
+        new_key: if the request has none. internal: members that are in no response. Raises ServiceError if it exists.
         """
         key, time = new_key or self.key(request), now()
         record = {key: value for key, value in request.items() if key != "Tags"}
@@ -167,8 +165,7 @@ class Resource:
     def run_once(self, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:
         """Carry out a request with `act`, or return the first response again if the request's client token is repeated.
 
-        act: receives the request without its token, and returns the response. Raises ServiceError if the token was used
-        with a different request.
+        act: receives the request without its token, and responds. Raises ServiceError if its token is another's.
         """
         token = request.pop("ClientToken", None) or request.pop("ClientRequestToken", None)
         if token is None:
