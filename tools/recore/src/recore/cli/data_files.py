@@ -47,10 +47,10 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
 
         written = make_sample(out, plan, overwrite=force, advance=add)
     if as_json:
-        show_json({str(path): {"rows": count} for path, count in written.items()})
+        show_json({str(path): {"rows": rows} for path, rows in written.items()})
     else:
-        for path, count in written.items():
-            click.echo(f"sample: {count} rows in {path}")
+        for path, rows in written.items():
+            click.echo(f"sample: {rows} rows in {path}")
 
 
 @click.command()
