@@ -17,7 +17,7 @@ from recore_support.tiny_submission import TRAIN, tiny
 from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
 from support.checkout import ROOT, environment
 
-from recore.evaluation.run_folder import RunFolder
+from recore.evaluation.kept_run import RunFolder
 from recore.places.opening import choose_isolation, open_place
 from recore.places.place import PlaceError, PlaceSettings
 from stagemaker import Simulator

@@ -1,8 +1,7 @@
 """Absorption bands of minerals and of the air."""
 
-# (short name, from cm-1, to cm-1, what it is, pixels by which its label is moved to the side). Vibrations as in Farmer,
-# The Infrared Spectra of Minerals (1974), and the bands of the atmosphere. Where labels would overlap, page.js keeps
-# those that come first.
+# (short name, from cm-1, to cm-1, what it is, pixels by which its label is moved). Vibrations: Farmer, The Infrared
+# Spectra of Minerals (1974), and bands of the atmosphere. Of labels that would overlap, page.js keeps the first.
 REGIONS = (
     ("Al-OH", 3720, 3600, "stretching of hydroxyl on aluminium: kaolinite, white mica, smectite", 0),
     ("water", 3600, 3000, "stretching of water: moisture, clays", 0),

@@ -68,10 +68,7 @@ class SpectralData:
 
 
 def rows_by_group(groups: NDArray[Any]) -> dict[str, Rows]:
-    """The row numbers of each group, for example of each drill hole, in the order of the groups' first rows.
-
-    groups: (rows,) the name of each row's group.
-    """
+    """The row numbers of each group, such as a drill hole, by first row. groups: (rows,) the name of a row's group."""
     if not len(groups):
         return {}
     codes, names = pd.factorize(groups)
@@ -91,10 +88,7 @@ def snv(spectra: Floats) -> Floats:
 
 
 def read_data(path: Path) -> SpectralData:
-    """Read a data file. Invalid cells and columns become `problems`.
-
-    Raises ValueError or OSError if it is not a CSV file with a header, a row and a channel.
-    """
+    """Read a data file. Invalid cells become `problems`. Raises ValueError or OSError without header, row, channel."""
     with open_data(path) as file:
         return _read_data(path, file)
 
@@ -160,16 +154,11 @@ def _describe_unknown(places: Collection[str]) -> list[str]:
     others = [name for name in unknown if name not in with_unit]
     problems = []
     if with_unit:
-        columns = count(
-            len(with_unit),
-            "column is not read, because its name states",
-            "columns are not read, because their names state",
-        )
-        problems.append(f"{columns} a unit: {_list(with_unit)}; {CONVERT}")
+        one, several = "column is not read, because its name states", "columns are not read, because their names state"
+        problems.append(f"{count(len(with_unit), one, several)} a unit: {_list(with_unit)}; {CONVERT}")
     if others:
-        problems.append(
-            f"{count(len(others), 'unknown column')}, neither an ID, a wavenumber nor a target: {_list(others)}"
-        )
+        columns = count(len(others), "unknown column")
+        problems.append(f"{columns}, neither an ID, a wavenumber nor a target: {_list(others)}")
     return problems
 
 

@@ -12,9 +12,8 @@ from support.checkout import ROOT, environment
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import RunSettings
-from recore.evaluation.kept_run import next_command
+from recore.evaluation.kept_run import RunFolder, next_command
 from recore.evaluation.record import read_record, write_record
-from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
 from recore.places.place import Services
 
@@ -22,7 +21,7 @@ WAIT = """
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from recore.evaluation.run_folder import RunFolder
+from recore.evaluation.kept_run import RunFolder
 with RunFolder(Path(sys.argv[1])) as folder:
     (folder.path / "half").write_text("half")
     print(folder.path, flush=True)

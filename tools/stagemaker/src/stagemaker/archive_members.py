@@ -72,10 +72,7 @@ def without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 @contextlib.contextmanager
 def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
-    """Open a gzip file for reading.
-
-    A file of 17 MB can consist of a million empty gzip members.
-    """
+    """Open a gzip file for reading. A file of 17 MB can consist of a million empty gzip members."""
     with open(path, "rb") as file:
         reader = CheckedReader(file, os.fstat(file.fileno()).st_size, check)
         with gzip.GzipFile(fileobj=cast(IO[bytes], reader)) as content:
@@ -83,10 +80,7 @@ def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
 
 
 class _Content:
-    """The content of an archive, read in order.
-
-    bytes_left: a limit, without which tarfile reads headers of any size.
-    """
+    """The content of an archive, read in order. bytes_left: without this limit, tarfile reads headers of any size."""
 
     def __init__(self, file: BinaryIO, check: Callable[[], None]):
         self._file, self._check = file, check

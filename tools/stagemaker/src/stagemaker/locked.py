@@ -14,10 +14,7 @@ TEMPORARY = ".temporary"  # the suffix of folders for temporary files
 
 
 class Locked:
-    """A folder's lock, held unless another process holds it; the kernel releases it when the process ends.
-
-    unsupported: the file system has no locks.
-    """
+    """A folder's lock, held until the process ends, unless another holds it. unsupported: by the file system."""
 
     _descriptor = -1
 
@@ -52,7 +49,7 @@ def temporary_folder(prefix: str) -> Iterator[str]:
     """
     parent = Path(tempfile.gettempdir())
     remove_abandoned(parent, f"{prefix.partition('-')[0]}-*{TEMPORARY}")
-    folder, lock = _make(parent, prefix, TEMPORARY)
+    folder, lock = make(parent, prefix, TEMPORARY)
     try:
         yield str(folder)
     finally:
@@ -63,10 +60,6 @@ def temporary_folder(prefix: str) -> Iterator[str]:
 def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
     """Make a new locked folder, after the removal of folders with such names whose processes have ended."""
     remove_abandoned(parent, f"{prefix}*{suffix}")
-    return _make(parent, prefix, suffix)
-
-
-def _make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
         folder.mkdir(0o700)

@@ -14,21 +14,15 @@ from packaging.utils import canonicalize_name
 COMMENT = re.compile(r"(^|\s+)#.*$")
 ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z+]*):(?://|(?<=file:))", re.I)
 ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
-
 HASH = "--hash="
-OPTION_LINES = (
-    "--require-hashes",
-    "--pre",
-    "--prefer-binary",
-)  # supported; jobs install wheels of the configured index
+OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jobs install wheels of the index
 
 
 @dataclass(frozen=True)
 class RequirementLine:
     """A line that is neither empty nor a comment.
 
-    number: of its first line. text: a requirement, path or address; empty if there are only options. options: those
-    after it, such as `--hash=sha256:...`.
+    number: of its first line. text: a requirement, path or address, or empty. options: such as `--hash=sha256:...`.
     """
 
     number: int

@@ -24,7 +24,6 @@ from stagemaker_support.fuzzing import examples
 
 from stagemaker.compute.platform import Platform
 from stagemaker.protocol.errors import ServiceError
-from stagemaker.resources.client_token import run_once
 from stagemaker.resources.model import Models
 from stagemaker.resources.tags import Tags
 from stagemaker.state.database import LAYOUT, Database
@@ -134,7 +133,7 @@ def test_the_second_of_two_requests_with_the_same_token_waits_for_the_first() ->
         return {"Number": number}
 
     with ThreadPoolExecutor(2) as pool:
-        responses = pool.map(lambda _: run_once(models, "CreateModel", {"ClientToken": "one"}, create), range(2))
+        responses = pool.map(lambda _: models.run_once("CreateModel", {"ClientToken": "one"}, create), range(2))
         assert [*responses] == [{"Number": 1}] * 2
 
 

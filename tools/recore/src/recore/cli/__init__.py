@@ -8,19 +8,15 @@ import click
 
 from recore.cli.check import check
 from recore.cli.common import name_program
-from recore.cli.doctor import doctor
+from recore.cli.data_files import import_, sample, split
 from recore.cli.handover import handover
-from recore.cli.import_ import import_
 from recore.cli.judge import judge
-from recore.cli.new import new
-from recore.cli.pack import pack
 from recore.cli.predict import predict
 from recore.cli.production import production
 from recore.cli.reports import explore, report, validate
 from recore.cli.results import board, scores
 from recore.cli.run import run
-from recore.cli.sample import sample
-from recore.cli.split import split
+from recore.cli.submissions import new, pack
 from recore.cli.web import web
 from recore.distribution import PROGRAM, setup_command
 from recore.places import PlaceError
@@ -118,9 +114,30 @@ def main(debug: bool) -> None:
     """
 
 
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+def doctor(as_json: bool) -> None:
+    """Check whether this machine has what `recore run` needs.
+
+    The checks do not use the network. Each one says what a missing component costs and how to install it here.
+    `ok`: present; `note`: missing, but `recore run` works without it; `fail`: `recore run` cannot work.
+
+    Exit status: 0 `recore run` can work, 1 it cannot.
+
+    \b
+    Example:
+      python -m recore doctor
+      python -m recore doctor --json
+    """
+    from recore.doctor import check_up
+    from stagemaker.doctor import show_checks
+
+    raise SystemExit(show_checks(check_up(), "recore run", as_json))
+
+
 COMMANDS = (
     *(sample, import_, split, new, explore, validate, check, pack),
-    *(run, report, scores, board, judge, handover, predict, production, web, doctor),
+    *(run, report, scores, board, judge, handover, predict, production, web),
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -69,47 +69,34 @@ def check(
       python -m recore check --select RC2 --format github
       python -m recore check --explain RC304,RC305
     """
-    from recore.check import (
-        SubmissionSource,
-        choose_codes,
-        is_negative,
-        load_catalogue,
-        open_experiments,
-        run_rules,
-        summarise,
-        to_github,
-        to_json,
-        to_lines,
-    )
-    from recore.check import explain as to_explanations
-    from recore.check import list_rules as to_list
+    from recore import check as checks
 
-    rules = load_catalogue()
+    rules = checks.load_catalogue()
     if explain:
         wanted = list(chain(*explain))
-        explained = choose_codes(rules, [] if "ALL" in wanted else wanted, [], for_host=True)
-        click.echo(to_explanations([rule for rule in rules if rule.code in explained]))
+        explained = checks.choose_codes(rules, [] if "ALL" in wanted else wanted, [], for_host=True)
+        click.echo(checks.explain([rule for rule in rules if rule.code in explained]))
         return
-    chosen = choose_codes(rules, list(chain(*select)), list(chain(*ignore)), for_host)
+    chosen = checks.choose_codes(rules, list(chain(*select)), list(chain(*ignore)), for_host)
     kind = "json" if as_json else kind
     if list_rules:
-        click.echo(to_list([rule for rule in rules if rule.code in chosen], kind == "json"))
+        click.echo(checks.list_rules([rule for rule in rules if rule.code in chosen], kind == "json"))
         return
-    source, experiments = SubmissionSource(submission, TARGETS), None
+    source, experiments = checks.SubmissionSource(submission, TARGETS), None
     if not source_only:
         which = (isolation, not select, for_host, "RC251" in chosen)
         watching = show_running("check")
-        experiments = partial(open_experiments, submission, public, *which, show_line, watching, thorough)
+        experiments = partial(checks.open_experiments, submission, public, *which, show_line, watching, thorough)
     # on a terminal, what is printed goes above the line that shows the progress, and that is on standard error
     stdout = None if sys.stdout.isatty() else sys.stdout
 
     def show(results: "list[RuleResult]") -> None:
-        for line in to_lines(results, submission) if kind == "text" else []:
+        for line in checks.to_lines(results, submission) if kind == "text" else []:
             click.echo(line, file=stdout)
 
-    results = run_rules(rules, chosen, source, experiments, show)
+    results = checks.run_rules(rules, chosen, source, experiments, show)
     if kind == "text":
-        click.echo(summarise(results, verbose))
+        click.echo(checks.summarise(results, verbose))
     else:
-        click.echo({"json": to_json, "github": to_github}[kind](results, submission))
-    raise SystemExit(int(is_negative(results)))
+        click.echo({"json": checks.to_json, "github": checks.to_github}[kind](results, submission))
+    raise SystemExit(int(checks.is_negative(results)))

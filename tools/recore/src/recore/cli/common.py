@@ -1,5 +1,6 @@
 """What several commands share: types of arguments, lines about their work, examples in their help."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,7 @@ from recore.distribution import PROGRAM
 from stagemaker import parse_number
 
 
-def add_options[Command: Callable[..., Any]](
-    *options: Callable[[Command], Command],
-) -> Callable[[Command], Command]:
+def add_options[Command: Callable[..., Any]](*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Return a decorator that adds options, which several commands share, to a command, in this order."""
 
     def decorate(command: Command) -> Command:
@@ -49,6 +48,11 @@ class FiniteNumber(click.FloatRange):
 def show_line(line: str) -> None:
     """Print a line about the work of a command on stderr."""
     click.echo(line, err=True)
+
+
+def show_json(value: Any) -> None:
+    """Print the result of a command as JSON; what JSON does not have, such as a path, becomes text."""
+    click.echo(json.dumps(value, default=str))
 
 
 def name_program(command: click.Command) -> None:

@@ -1,12 +1,11 @@
 """`recore handover`: what a winner owes the partner, in one folder."""
 
-import json
 from functools import partial
 from pathlib import Path
 
 import click
 
-from recore.cli.common import FILE, FOLDER, ISOLATION, show_line
+from recore.cli.common import FILE, FOLDER, ISOLATION, show_json, show_line
 from recore.cli.progress import show_running
 from recore.places import PlaceSettings, choose_isolation, open_place
 from recore.text import plain
@@ -64,6 +63,6 @@ def handover(
         click.echo(f"recore: {run}: {plain(str(error), 2000)}", err=True)
         raise SystemExit(1) from None
     if as_json:
-        click.echo(json.dumps(result.describe()))
+        show_json(result.describe())
         return
     click.echo(f"handover: {folder}: {len(result.files)} files; begin with README.md and MODEL_CARD.md")

@@ -2,7 +2,6 @@
 
 import csv
 import datetime
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore.atomic import replaced
-from recore.cli.common import FILE, FOLDER, FiniteNumber, show_line
+from recore.cli.common import FILE, FOLDER, FiniteNumber, show_json, show_line
 from recore.cli.progress import show_running
 from recore.listing import count
 from recore.places import PlaceSettings, open_place
@@ -89,7 +88,7 @@ def judge(
     ranked = sorted(entries, key=lambda entry: entry.rank, reverse=True)
     table = write_table(ranked, out)
     if as_json:
-        click.echo(json.dumps([_summarise(entry) for entry in ranked]))
+        show_json([_summarise(entry) for entry in ranked])
     else:
         console = Console(highlight=False)
         if not console.is_terminal:

@@ -1,12 +1,11 @@
 """`recore predict`: from files of spectra to assays."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from recore.cli.common import FILE, FOLDER, ISOLATION, show_line
+from recore.cli.common import FILE, FOLDER, ISOLATION, show_json, show_line
 from recore.cli.production.group import reported_errors
 from recore.cli.progress import show_work
 from recore.cli.spectra_files import reading_options, show_nothing_written, show_remarks, take_reading
@@ -102,8 +101,7 @@ def predict(
         for each in predicted.problems
     ]
     if as_json:
-        record = {"file": str(out), **described, "problems": problems, "remarks": result.remarks}
-        click.echo(json.dumps(record))
+        show_json({"file": str(out), **described, "problems": problems, "remarks": result.remarks})
     else:
         click.echo(f"predict: {count(predicted.rows, 'sample')} in {out}; {predicted.describe_domain()}")
     raise SystemExit(int(bool(problems)))

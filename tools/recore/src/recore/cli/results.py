@@ -1,13 +1,12 @@
 """`recore scores` and `recore board`: the scores of one run, and all runs compared."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from recore.cli.common import FOLDER
+from recore.cli.common import FOLDER, show_json
 from recore.distribution import shell_program
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def scores(folder: Path, as_json: bool) -> None:
 
     by_name = read_scores(folder)
     if as_json:
-        click.echo(json.dumps({name: asdict(score) for name, score in by_name.items()}))
+        show_json({name: asdict(score) for name, score in by_name.items()})
     else:
         show_scores(by_name)
         for name in by_name:
@@ -75,7 +74,7 @@ def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: b
     if note:
         text = write_note(*note)
         if as_json:
-            click.echo(json.dumps({"run": str(note[0]), "note": text}))
+            show_json({"run": str(note[0]), "note": text})
         elif text:
             click.echo(f"board: the note of {note[0]} is now: {text}")
         else:
@@ -85,7 +84,7 @@ def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: b
     for line in errors:
         click.echo(f"recore: {line}", err=True)
     if as_json:
-        click.echo(json.dumps([runs.summarise(run) for run in entries]))
+        show_json([runs.summarise(run) for run in entries])
         return
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -1,14 +1,13 @@
 """`recore run`: a submission through the four steps."""
 
 import datetime
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from recore.cli.common import FILE, ISOLATION, ascii_option, show_line
+from recore.cli.common import FILE, ISOLATION, ascii_option, show_json, show_line
 from recore.distribution import TEMPLATE, shell_program
 from recore.places import OpenPlace, PlaceSettings, choose_isolation, open_place
 from recore.text import plain
@@ -58,13 +57,11 @@ def run(
     role: str | None,
     bucket: str | None,
     image: str | None,
-    training_instances: str,
-    processing_instances: str,
-    transform_instances: str,
     keep: bool,
     report: bool,
     ascii_only: bool,
     as_json: bool,
+    **instance_types: str,
 ) -> None:
     """Train, preprocess, predict and score a submission as jobs.
 
@@ -84,53 +81,40 @@ def run(
     """
     from rich.console import Console
 
+    from recore import evaluation
     from recore.cli.progress import show_steps
-    from recore.evaluation import (
-        EvaluationRun,
-        RunFolder,
-        RunSettings,
-        choose_data_files,
-        explain_failures,
-        make_context,
-        next_command,
-        read_submission,
-        run_and_keep,
-    )
 
     if (private or actual) and not public:
         raise click.UsageError("--private and --actual need --public")
-    data = choose_data_files(submission, public, private, actual)
-    files = read_submission(submission)
-    instances = {
-        "training": _parse_instances("training", training_instances),
-        "processing": _parse_instances("processing", processing_instances),
-        "transform": _parse_instances("transform", transform_instances),
-    }
+    data = evaluation.choose_data_files(submission, public, private, actual)
+    files = evaluation.read_submission(submission)
+    jobs = {name.removesuffix("_instances"): value for name, value in instance_types.items()}
+    instances = {job: _parse_instances(job, value) for job, value in jobs.items()}
     place_settings = PlaceSettings(engine, choose_isolation(isolation, submission, actual), role, bucket, image)
     now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # which can be gone when the run ends
-    run_folder = RunFolder(out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
+    run_folder = evaluation.RunFolder(out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
     with open_place(place_settings, show_line) as place, run_folder:
-        settings = RunSettings.at(place, max_payload=max_payload, **instances)
-        evaluation_run = EvaluationRun(
+        settings = evaluation.RunSettings.at(place, max_payload=max_payload, **instances)
+        evaluation_run = evaluation.EvaluationRun(
             place.services, settings, files, data, TEMPLATE / "score.py", run_folder.path, keep
         )
         _announce(place, settings, engine, data, console)
         arguments = click.get_current_context().params | data.files
         for name in ("note", "as_json", "ascii_only"):  # a hand-over repeats the run without them
             del arguments[name]
-        context = make_context(place, note, arguments, folder)
+        context = evaluation.make_context(place, note, arguments, folder)
         watching = show_steps("run", list(evaluation_run.steps.values()), ascii_only)
-        record, interrupted = run_and_keep(evaluation_run, run_folder, context, watching)
+        record, interrupted = evaluation.run_and_keep(evaluation_run, run_folder, context, watching)
         if report:
             _write_report(evaluation_run.folder)
     if as_json:
-        click.echo(json.dumps(record, default=str))
+        show_json(record)
     else:
         _show_results(evaluation_run)
-    for line in explain_failures(evaluation_run, installs=engine != "aws"):
+    for line in evaluation.explain_failures(evaluation_run, installs=engine != "aws"):
         show_line(line)
-    if not as_json and (command := next_command(evaluation_run)):
+    if not as_json and (command := evaluation.next_command(evaluation_run)):
         click.echo(f"next: {command}")
     if interrupted:
         _show_interrupt(evaluation_run)

@@ -39,10 +39,7 @@ reading_options = add_options(
 
 
 def take_reading(options: dict[str, Any]) -> "Reading":
-    """Remove the values of these options from those of a command, except --replicates and --interpolate.
-
-    Raises ValueError if one is invalid.
-    """
+    """Remove these options' values, but for --replicates and --interpolate. Raises ValueError if one is invalid."""
     from recore.dataset import Reading
 
     return Reading(**{name: options.pop(name) for name in ("block", "unit", "convert", "decimal", "sample", "name")})

@@ -1,6 +1,5 @@
 """`recore web`: the web page of an endpoint."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recore.cli.common import FOLDER, show_line
+from recore.cli.common import FOLDER, show_json, show_line
 from recore.cli.production.group import as_json, config_option, engine_option, reported_errors
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def _require_packages() -> None:
 def _announce(project: "ProductionProject", addresses: Sequence[str], as_json: bool) -> None:
     name = project.settings.endpoint_name
     if as_json:
-        click.echo(json.dumps({"endpoint": name, "address": addresses[0], "addresses": addresses}))
+        show_json({"endpoint": name, "address": addresses[0], "addresses": addresses})
     else:
         click.echo(f"the page of the endpoint {name}: {' or '.join(addresses)}")
         show_line("web: Ctrl-C ends it")
@@ -107,7 +106,7 @@ def _announce(project: "ProductionProject", addresses: Sequence[str], as_json: b
 def _show_deployment(folder: Path, as_json: bool) -> None:
     following = f"cd {folder} && sam build && sam deploy --guided"
     if as_json:
-        click.echo(json.dumps({"folder": str(folder), "next": following}))
+        show_json({"folder": str(folder), "next": following})
     else:
         click.echo(f"written for AWS Lambda: {folder}")
         click.echo(f"next: {following}")

@@ -19,10 +19,9 @@ from recore.evaluation.job_requests import (
 )
 from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.judging import Entry, Round, tied_by_private_score
-from recore.evaluation.kept_run import explain_failures, next_command, run_and_keep
+from recore.evaluation.kept_run import RunFolder, explain_failures, next_command, run_and_keep
 from recore.evaluation.observing import read_utilization, write_streams
 from recore.evaluation.record import Record, find_public, make_context, read_record, write_held_out_again, write_note
-from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.scores import (
     HELD_OUT,
     HOSTS_JUDGES,

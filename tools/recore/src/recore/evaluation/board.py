@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 
 
 def read_runs(folder: Path, private_first: bool = False) -> tuple[list[Record], list[str]]:
-    """The runs in a folder, those on the same data together and best first, and an error for each invalid record.
-
-    Raises FileNotFoundError if there is no such folder.
-    """
+    """The runs in a folder, by data and best first, and an error for each invalid record. Raises FileNotFoundError."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: there is no such folder; `{PROGRAM} run` creates runs")
     runs, errors = [], []
@@ -40,10 +37,7 @@ def find_runs(folder: Path, submission_sha256: str, public_sha256: str) -> list[
 
 
 def runs_of(runs: Iterable[Record], submission_sha256: str, data: Mapping[str, str]) -> list[Record]:
-    """Of these runs, those of one submission on the same data, in the order of their start.
-
-    data: the SHA-256 of data files by name, such as "public".
-    """
+    """Of these runs, those of a submission on data with these SHA-256 by name, such as "public"; the oldest first."""
     same = (
         run
         for run in runs
@@ -95,10 +89,9 @@ def make_tables(runs: list[Record], private_first: bool = False) -> list["Table"
         if noted:
             table.add_column("note", overflow="fold")
         for run in group:
-            words = [
-                Text(plain(word)) for word in (run.folder.name, run.explain_result(True), run.submission_sha256[:8])
-            ]
+            words = (run.folder.name, run.explain_result(True), run.submission_sha256[:8])
             note = [Text(run.note)] if noted else []
-            table.add_row(*words, *map(run.show, names), f"{run.seconds:.1f}", *note)
+            texts = [Text(plain(word)) for word in words]
+            table.add_row(*texts, *map(run.show, names), f"{run.seconds:.1f}", *note)
         tables.append(table)
     return tables

@@ -79,8 +79,7 @@ class EvaluationRun:
     def execute(self, watch: Callable[[Step], None] = lambda step: None) -> None:
         """Run all steps. A failed step ends the steps of its side; a failed training ends the run. See `steps`.
 
-        watch: called with each step that changes. KeyboardInterrupt stops the jobs, cleans up, and is raised when the
-        jobs have ended.
+        watch: called with each step that changes. KeyboardInterrupt stops the jobs, and is raised after the clean-up.
         """
         self._jobs.watch = watch
         self.started, self.began = datetime.datetime.now(datetime.UTC), time.monotonic()
@@ -148,7 +147,8 @@ class EvaluationRun:
             place, missing = job_requests.inputs_place(side), "preprocess.py did not write"
             size = self.storage.size(place, missing)
             if side == "public" and (names := leave_out_targets(self.storage, place, self.folder)):
-                step.note = describe_targets(names)
+                wrote = f"preprocess.py wrote {len(names)} targets of the public data"
+                step.note = f"{wrote}; they are left out of the request to the model"
                 size = self.storage.size(place, missing)
         with self._jobs.step(self.steps[f"{side} predict"]) as step:
             if settings.transform.count == 1:
@@ -216,10 +216,9 @@ class EvaluationRun:
 
 
 def leave_out_targets(storage: Storage, place: Place, folder: Path) -> list[str]:
-    """Remove the columns of targets from an object, a CSV. Returns their names.
+    """Remove the columns of targets from an object, a CSV. Returns their names. folder: for temporary files.
 
     In the challenge the public file of step 2 seems to hold none: submissions that were scored do not expect them.
-    folder: for temporary files.
     """
     with contextlib.closing(storage.open(place)) as body:
         if not find_columns(body.read(LARGEST_HEADER).partition(b"\n")[0], TARGETS):
@@ -235,7 +234,3 @@ def leave_out_targets(storage: Storage, place: Place, folder: Path) -> list[str]
 def remove_targets(path: Path) -> list[str]:
     """Remove the columns of targets from a CSV, and return their names."""
     return remove_columns(path, TARGETS)
-
-
-def describe_targets(names: list[str]) -> str:
-    return f"preprocess.py wrote {len(names)} targets of the public data; they are left out of the request to the model"

@@ -113,10 +113,7 @@ def part_predictions_place(side: str, number: int) -> Place:
 
 def training_request(settings: RunSettings) -> Request:
     """Step 1."""
-    program = {
-        "sagemaker_program": "train.py",
-        "sagemaker_submit_directory": f"{ML}/input/data/code/{SOURCE[-1]}",
-    }
+    program = {"sagemaker_program": "train.py", "sagemaker_submit_directory": f"{ML}/input/data/code/{SOURCE[-1]}"}
     arguments = training_arguments(
         settings.image,
         settings.role,

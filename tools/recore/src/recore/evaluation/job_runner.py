@@ -32,10 +32,7 @@ class StepStopped(Exception):
 
 
 class JobRunner:
-    """Runs steps. logs: their folder. watch: called when a step changes. stopping: set to stop all.
-
-    gone: the error of a simulator that has ended.
-    """
+    """Runs steps. watch: called when one changes. stopping: set to stop all. gone: the error of an ended simulator."""
 
     def __init__(self, services: Services, logs: Path):
         self.services, self.logs = services, logs
@@ -45,10 +42,7 @@ class JobRunner:
 
     @contextlib.contextmanager
     def step(self, step: Step) -> Iterator[Step]:
-        """Keeps the state and the duration of a step, which is the body of the context.
-
-        Raises StepFailed, also for an error of AWS or of the disk, or StepStopped.
-        """
+        """Keep the state and the duration of a step. Raises StepStopped, or StepFailed also for AWS or the disk."""
         from boto3.exceptions import Boto3Error
 
         step.began = time.monotonic()

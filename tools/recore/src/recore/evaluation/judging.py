@@ -15,9 +15,8 @@ from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.job_runner import TIMED_OUT
-from recore.evaluation.kept_run import keep_run
+from recore.evaluation.kept_run import RunFolder, keep_run
 from recore.evaluation.record import MAX_REASON, Record, read_record
-from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.scores import HELD_OUT
 from recore.evaluation.step import Step
 from recore.evaluation.submission import SubmissionFiles, read_submission
@@ -29,10 +28,7 @@ from stagemaker import interrupts
 
 @dataclass
 class Entry:
-    """A submission of a round. files: None if unreadable. record: of its run, if any.
-
-    trouble: why it could not be judged, or must be run again.
-    """
+    """A submission of a round. files: None if unreadable. trouble: why it was not judged, or must be run again."""
 
     path: Path
     files: SubmissionFiles | None = None
@@ -63,10 +59,7 @@ class Entry:
 
 
 def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries whose held-out score decides their order, and must be recomputed.
-
-    They have the same private score as another submission, and one of them claims a held-out score.
-    """
+    """The entries with equal private scores, one of them with a claimed held-out score, which must be recomputed."""
     groups: dict[float, list[tuple[Entry, Record]]] = {}
     for entry in entries:
         if entry.record and entry.record.has_all_results and "private" in entry.record.values:

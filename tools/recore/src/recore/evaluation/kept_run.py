@@ -1,6 +1,10 @@
-"""Runs the four steps and keeps the run's folder with its record, also of a run that was interrupted."""
+"""Runs the four steps and keeps the run's folder, complete or absent, with its record; also of an interrupted run."""
 
+import errno
+import itertools
+import os
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,11 +14,62 @@ from recore.distribution import shell_program
 from recore.evaluation.data import find_data_files
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.record import make_record, write_record
-from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.step import Step
 from recore.failures import explain_failure
+from recore.outputs import check_writable
 from recore.text import plain
-from stagemaker import interrupts
+from stagemaker import interrupts, locked
+
+PART = ".part"  # the suffix of a run that is not complete yet
+INCOMPLETE = "-without-run.json"  # the suffix of a run whose record could not be written
+
+
+class RunFolder:
+    """The folder of a run in progress: its name is temporary, and it is removed if it is not kept.
+
+    target: its final name. Raises FileExistsError if that is in use, OSError if nothing can be written there.
+    """
+
+    def __init__(self, target: Path):
+        self.target = target
+        self._lock: locked.Locked | None = None
+        if target.exists() or target.is_symlink():
+            raise FileExistsError(f"{target} already exists; an earlier run is never replaced: choose another --out")
+        check_writable(target)
+
+    def __enter__(self) -> "RunFolder":
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with interrupts.deferred():
+                self.path, self._lock = locked.make(self.target.parent, ".run-", PART)
+                mask = os.umask(0)
+                os.umask(mask)
+                self.path.chmod(0o777 & ~mask)
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def keep(self, complete: bool = True) -> Path:
+        """Give the folder its final name, or a numbered one. complete: whether it has run.json; its name tells."""
+        name = self.target.name if complete else f"{self.target.name}{INCOMPLETE}"
+        for number in itertools.count(1):
+            path = self.target.with_name(name if number == 1 else f"{name}-{number}")
+            try:
+                if not path.exists() and not path.is_symlink():
+                    return self.path.rename(path)
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+        raise AssertionError
+
+    def __exit__(self, *_: object) -> None:
+        self._remove()
+
+    def _remove(self) -> None:
+        if self._lock:
+            shutil.rmtree(self.path, ignore_errors=True)
+            self._lock.close()
 
 
 def run_and_keep(
@@ -25,9 +80,8 @@ def run_and_keep(
 ) -> tuple[dict[str, Any], bool]:
     """Run the steps, write run.json and keep the folder. Returns the record and whether the run was interrupted.
 
-    context: what run.json has besides the run's own record. watching: entered while the steps run; provides a function
-    to call with each step that changes. An interrupt after the steps waits until the folder is kept. Raises what
-    `keep_run` does.
+    context: what run.json has besides the run's own record. watching: entered while the steps run; provides what to
+    call with each step that changes. An interrupt after the steps waits until the folder is kept. Raises as `keep_run`.
     """
     interrupted = kept = False
     try:
@@ -47,10 +101,7 @@ def run_and_keep(
 
 
 def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any]) -> dict[str, Any]:
-    """Write run.json of a run that has ended, and give its folder the final name. Returns the record.
-
-    Raises OSError if run.json cannot be written; the folder then has another name.
-    """
+    """Write run.json and give the folder its final name, or another before it raises OSError. Returns the record."""
     record = make_record(run, context)
     try:
         write_record(record, run_folder.path)
@@ -85,8 +136,7 @@ def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
 def next_command(run: EvaluationRun) -> str | None:
     """The command that helps most now; None if the run was stopped, or its simulator is gone.
 
-    `recore check` needs a submission's own failure or none. What only happened on private data is in the log, and what
-    happened outside the jobs is a matter of this machine.
+    `recore check` needs a submission's own failure or none: not one outside the jobs, or only on private data.
     """
     if run.state == "Stopped" or run.gone:
         return None

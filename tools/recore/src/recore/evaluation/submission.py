@@ -32,8 +32,7 @@ SCRIPTS = ("train.py", "preprocess.py")
 LARGEST = 256 << 20  # bytes of all files
 LARGEST_LIST = 1 << 20  # bytes of setup.py and of MANIFEST.in
 # Files that the client's build drops at the top level of the archive, besides *.tar.gz and *.egg-info. An archive that
-# was not made by it may hold them: they would decide how the training toolkit, and AWS's image before it serves,
-# install the submission.
+# was not made by it may hold them: they would decide how the training toolkit and AWS's image install the submission.
 DROPPED = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "PKG-INFO")
 # files that setuptools adds in the client's build: the first of README, and licences unless setup.py names others
 README = ("README", "README.rst", "README.txt", "README.md")
@@ -74,27 +73,19 @@ class SubmissionFiles:
         return hashlib.sha256(self.archive).hexdigest()
 
     def join(self, model: Path, target: Path) -> None:
-        """Write a model.tar.gz with the submission under code/, for a server without network. Raises what
-        extend_archive does.
-        """
+        """Write a model.tar.gz with the submission under code/, for a server without network; as `extend_archive`."""
         files = {f"code/{name}": content for name, content in self.files.items()}
         extend_archive(model, target, files, problem="the training job's model.tar.gz could not be read")
 
 
 def extend_archive(
-    model: Path,
-    target: Path,
-    files: Mapping[str, bytes],
-    moved: Mapping[str, str] | None = None,
-    problem: str = "",
+    model: Path, target: Path, files: Mapping[str, bytes], moved: Mapping[str, str] = {}, problem: str = ""
 ) -> None:
     """Write a model.tar.gz with more files, and with the same bytes for the same content.
 
-    Members are copied, never unpacked. moved: the new names of folders at the top. A file of `files`, or its folder at
-    the top, replaces what has that name. problem: begins the message about an unreadable archive. Raises ValueError if
-    the archive is invalid or contains no file.
+    Members are copied, never unpacked. moved: new names of folders at the top. A file of `files`, or its folder at the
+    top, replaces what has that name. problem: begins a message. Raises ValueError if the archive is invalid or empty.
     """
-    moved = moved or {}
     replaced = {name.split("/")[0] for name in files} - moved.keys()
     is_empty = True
     with (
@@ -142,10 +133,7 @@ def _add(tar: tarfile.TarFile, files: Mapping[str, bytes]) -> None:
 
 
 def read_submission(path: Path) -> SubmissionFiles:
-    """The files that would be uploaded, from a folder or a src.tar.gz of `unearthed build`. Nothing is executed.
-
-    Raises ValueError or FileNotFoundError, also for links that lead out of the folder.
-    """
+    """The files to upload, of a folder or a src.tar.gz; nothing is executed. Raises ValueError, FileNotFoundError."""
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such submission")
     if not path.is_dir() and not path.is_file():  # it would be waited for without end
@@ -161,10 +149,7 @@ def read_submission(path: Path) -> SubmissionFiles:
 
 
 def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents of the files, without those that the client's build drops.
-
-    Raises ValueError if it is not a submission's archive, or unpacks to more than 256 MB.
-    """
+    """Yield names and contents of the files that the client's build keeps. Raises ValueError, also beyond 256 MB."""
     names: list[str] = []
     with open_archive(path, LARGEST, f"{path}: neither a folder nor the archive of a submission") as members:
         with open(path, "rb") as file:
@@ -263,9 +248,8 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
     except parsing_errors as error:
         raise ValueError(f"{setup}: not valid Python: {error}") from None
     if len(setups) != 1:
-        raise ValueError(
-            f"{setup}: exactly one call of setup() is needed, not {len(setups)}; correct it, {ALTERNATIVE}"
-        )
+        problem = f"exactly one call of setup() is needed, not {len(setups)}"
+        raise ValueError(f"{setup}: {problem}; correct it, {ALTERNATIVE}")
     keywords = {keyword.arg: keyword.value for keyword in setups[0].keywords}
     unsupported = {None, "package_dir", "package_data", "data_files", "scripts", "ext_modules"} & set(keywords)
     values: dict[str, Any] = {"py_modules": [], "packages": [], "license_files": list(LICENSES)}
@@ -303,9 +287,8 @@ def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
     manifest = folder / "MANIFEST.in"
     text = manifest.read_text("utf-8", "replace").replace("\\\n", " ") if manifest.is_file() else ""
     if loses_first_line(text):
-        raise ValueError(
-            f"{manifest}: the build ignores its first line, which begins with a byte-order mark: remove that"
-        )
+        problem = "the build ignores its first line, which begins with a byte-order mark"
+        raise ValueError(f"{manifest}: {problem}: remove that")
     for line in text.removeprefix(BYTE_ORDER_MARK).splitlines():
         command, *words = line.partition("#")[0].split() or [""]
         if not command:

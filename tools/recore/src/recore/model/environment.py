@@ -20,10 +20,7 @@ RESERVED_PREFIX, TUNING_OBJECTIVE = "sagemaker_", "_tuning_objective_metric"
 
 
 class S3URL:
-    """s3folder: an address such as s3://bucket/folder. Slashes at both ends of the folder are ignored.
-
-    Raises ValueError if the address does not begin with s3:// or names no bucket.
-    """
+    """s3folder: s3://bucket/folder; slashes at the folder's ends are ignored. Raises ValueError for another form."""
 
     def __init__(self, s3folder: str):
         scheme, _, rest = str(s3folder).partition("://")
@@ -96,9 +93,8 @@ class SageMakerEnv:
         """Return the folder of the training data. The argument is deprecated: use data_channel_folder."""
         if dataset is None:
             return self.data_channel_folder("training")
-        warnings.warn(
-            "dataset_folder(channel) is deprecated: use data_channel_folder(channel)", DeprecationWarning, stacklevel=2
-        )
+        message = "dataset_folder(channel) is deprecated: use data_channel_folder(channel)"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
         return self.data_channel_folder(dataset)
 
     def data_channel_folder(self, channel: str) -> Path:
@@ -123,10 +119,7 @@ class SageMakerEnv:
             raise ConfigError(f"the hyperparameters are invalid: {error}") from error
 
     def resourceconfig(self) -> dict[str, Any]:
-        """Return what SageMaker's resourceconfig.json says about the job's hosts; empty if there is no such file.
-
-        Raises ConfigError if the file is not a JSON object.
-        """
+        """Return resourceconfig.json, about the job's hosts; empty if missing. Raises ConfigError if invalid."""
         return self._read_config("resourceconfig.json")
 
     def write_failure(self, text: str) -> None:

@@ -27,10 +27,7 @@ class UploadError(Exception):
 
 
 class APIError(HTTPException):
-    """An error that is answered over HTTP with `message` and `details` as JSON.
-
-    details: one text, one mapping, or several. status_code: of the answer, by default 500.
-    """
+    """An error with message and details as JSON. details: a text, a mapping or several. status_code: by default 500."""
 
     code = 500
 

@@ -23,17 +23,13 @@ def encode(hyperparameters: Mapping[str, Any]) -> dict[str, str]:
     """
     flat = dict(_flatten(hyperparameters, ""))
     if len(flat) > MOST:
-        raise HyperParameterEncodingError(
-            f"SageMaker allows at most {MOST} hyperparameters but {len(flat)} were specified."
-        )
+        numbers = f"at most {MOST} hyperparameters but {len(flat)} were specified"
+        raise HyperParameterEncodingError(f"SageMaker allows {numbers}.")
     return flat
 
 
 def decode(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the nested form of flat hyperparameters.
-
-    Raises HyperParameterEncodingError if a value is not JSON, or a key is both a value and the beginning of another.
-    """
+    """Return the nested form of flat hyperparameters. Raises HyperParameterEncodingError if they were not encoded."""
     nested: dict[str, Any] = {}
     inner: dict[tuple[str, ...], dict[str, Any]] = {(): nested}
     for key, text in hyperparameters.items():

@@ -54,11 +54,7 @@ class ModellingSubCfg:
 
 
 def read_project_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the content of a project file.
-
-    Raises ConfigError if it cannot be read, is not YAML, has no text for `project`, or no address on S3 for
-    `s3folder`.
-    """
+    """Return the content of a project file. Raises ConfigError if it is not YAML or lacks an entry."""
     try:
         content = yaml.safe_load(Path(path).read_text("utf-8"))
     except OSError as error:
@@ -79,10 +75,9 @@ def read_project_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 class LocalEnv(SageMakerEnv):
-    """ml_folder: an existing folder; the folder `model` is made in it. cfg: the project file. session: of boto3.
+    """ml_folder: an existing folder; the folder `model` is made in it. cfg: the project file. session: for downloads.
 
-    The session is needed only for downloads. Raises LocalEnvError if the folder does not exist, ConfigError if the
-    project file is invalid.
+    Raises LocalEnvError if the folder does not exist, ConfigError if the project file is invalid.
     """
 
     def __init__(self, ml_folder: str | os.PathLike[str], cfg: str | os.PathLike[str], session: Any = None):
@@ -103,10 +98,7 @@ class LocalEnv(SageMakerEnv):
         self.model_folder().mkdir()
 
     def download_dataset(self, dataset: str) -> None:
-        """Download a dataset, with its folders, to where a trainer looks for the training data.
-
-        Raises LocalEnvError if that is not possible, NamingError if the name is empty or contains a slash.
-        """
+        """Download a dataset to where a trainer looks for it. Raises LocalEnvError, NamingError for an invalid name."""
         bucket, prefix = self._place("datasets", f"datasets/{_checked_name('dataset', dataset)}/")
         folder = self.dataset_folder()
         with _explained(f"the dataset {dataset!r}", bucket):
@@ -175,7 +167,6 @@ def _unpack(archive: Path, folder: Path) -> None:
         for number, member in enumerate(tar, 1):
             size += member.size
             if size > free or number > MOST_MEMBERS:
-                raise tarfile.TarError(
-                    f"it unpacks to more than {MOST_MEMBERS} files or more than the {free} free bytes"
-                )
+                limits = f"more than {MOST_MEMBERS} files or more than the {free} free bytes"
+                raise tarfile.TarError(f"it unpacks to {limits}")
             tar.extract(member, folder, filter="data")

@@ -68,11 +68,7 @@ class ModelPredictor(S3Access):
 
     def metadata(self) -> dict[str, Any]:
         """Return the metadata of a prediction made now: the model's version and the time in seconds (POSIX)."""
-        return {
-            "model_version": self.env.model_version,
-            "ml2p_version": __version__,
-            "timestamp": _now().timestamp(),
-        }
+        return {"model_version": self.env.model_version, "ml2p_version": __version__, "timestamp": _now().timestamp()}
 
     def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
         """Return the pairs that the name of a record is made of: the time (ISO 8601, UTC) and a random UUID.

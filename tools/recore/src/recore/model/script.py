@@ -14,7 +14,6 @@ import atexit
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,14 +28,7 @@ from .predictor import ModelPredictor
 from .record_queue import records_kept
 
 JSON = "application/json"
-
-
-@dataclass(frozen=True)
-class HookAnswer:
-    """What predict_fn hands to output_fn: JSON with the status of its answer."""
-
-    text: str
-    status: int = 200
+HookAnswer = tuple[str, int]  # what predict_fn hands to output_fn: JSON, and the status of its answer
 
 
 class HookFunctions(NamedTuple):
@@ -76,10 +68,7 @@ def train(model: type[Model] | None = None) -> None:
 
 
 def make_hooks(model: type[Model] | None = None) -> HookFunctions:
-    """Return the hooks with which the container serves a class: JSON in and out, one datum or a batch.
-
-    model: by default the class that ML2P_MODEL_CLS names.
-    """
+    """Return the hooks with which a container serves a class, by default ML2P_MODEL_CLS: JSON, one datum or a batch."""
     return HookFunctions(lambda model_dir: start_predictor(model, model_dir), keep_body, predict, make_output)
 
 
@@ -91,8 +80,7 @@ def start_predictor(model: type[Model] | None, model_dir: str) -> ModelPredictor
     log_to_stdout()
     env = ScriptEnv(model_dir)
     predictor = _make_model(model, env).predictor(env)
-    stack = ExitStack()
-    with stack:
+    with ExitStack() as stack:
         stack.enter_context(records_kept(predictor))
         predictor.setup()
         stack.callback(predictor.teardown)
@@ -114,18 +102,14 @@ def keep_body(body: bytes | str, content_type: str) -> bytes | str:
 
 
 def predict(body: bytes | str, predictor: ModelPredictor) -> HookAnswer:
-    """Return the answer to a request. Errors that a predictor raises for the client have their status.
-
-    What else it raises is left to the container, which answers 500.
-    """
+    """Return the answer to a request; errors for clients have their status. The container answers others with 500."""
     try:
-        return HookAnswer(answer(predictor, body))
+        return answer(predictor, body), 200
     except HTTPException as error:
-        return HookAnswer(*answer_error(error))
+        return answer_error(error)
 
 
 def make_output(result: HookAnswer, accept: str) -> Any:
     """It is JSON, whatever the client accepts."""
-    if result.status == 200:
-        return result.text, JSON
-    return Response(result.text, result.status, mimetype=JSON)
+    text, status = result
+    return (text, JSON) if status == 200 else Response(text, status, mimetype=JSON)

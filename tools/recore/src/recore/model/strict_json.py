@@ -1,8 +1,6 @@
 """Values as strict JSON, which has no NaN and no infinity: both are written as null."""
 
 import json
-import math
-from collections.abc import Mapping
 from typing import Any
 
 from flask.json.provider import DefaultJSONProvider
@@ -18,8 +16,9 @@ def to_json(value: Any) -> str:
     try:
         try:
             return json.dumps(value, allow_nan=False, default=_plain)
-        except ValueError:  # not finite, which is rare: the usual values are written without a copy
-            return json.dumps(_finite(value), allow_nan=False)
+        except ValueError:  # not finite, which is rare: the usual values are written only once
+            text = json.dumps(value, default=_plain, check_circular=False)
+            return json.dumps(json.loads(text, parse_constant=lambda name: None))
     except RecursionError as error:
         raise ValueError("it contains itself, or is nested too deeply") from error
     except TypeError as error:
@@ -29,15 +28,3 @@ def to_json(value: Any) -> str:
 def _plain(value: Any) -> Any:
     convert = getattr(value, "tolist", None)
     return DefaultJSONProvider.default(value) if convert is None else convert()
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if value is None or isinstance(value, str | int):
-        return value
-    return _finite(_plain(value))

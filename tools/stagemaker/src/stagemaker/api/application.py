@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from werkzeug import Request, Response
@@ -62,8 +63,7 @@ class Application:
 
     Their Origin or Sec-Fetch-Site header says so or, if the page's own host name resolves to this machine, their Host.
     ports: those that the Host of an accepted request can name. health: the answer to a request for HEALTH.
-    prepare: called before each request to a service other than SageMaker. reset: empties the simulator; None refuses
-    to.
+    prepare: called before each request to a service other than SageMaker. reset: empties the simulator, if allowed.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Application:
         if request.path == HEALTH:
             return make_response(json.dumps(self._health).encode(), "application/json")
         if MOTO_API.match(request.path):
-            return self._control_simulator
+            return partial(respond, operate=self._operate, refuse=json_error_response)
         service = signed_service(request.headers.get("Authorization", ""))
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith(TARGET_PREFIX) or (service == "sagemaker" and request.path == "/"):
@@ -101,9 +101,6 @@ class Application:
         if service.startswith("sagemaker") or (not service and request.path.startswith("/endpoints/")):
             return self._runtime
         return self._other_services
-
-    def _control_simulator(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return respond(environ, start_response, self._operate, json_error_response)
 
     def _operate(self, request: Request) -> Response:
         if request.path != "/moto-api/reset":

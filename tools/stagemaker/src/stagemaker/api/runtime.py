@@ -6,7 +6,7 @@ request's members and returns the response's members, as the runtime's service m
 
 import json
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -42,7 +42,7 @@ class Runtime:
         members["Body"] = read_body(request, MAX_REQUEST_BYTES, "ValidationError")
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
-        for name, shape in _header_members(operation.input_shape):
+        for name, shape in _header_members(operation.input_shape).items():
             if (header := request.headers.get(shape.serialization["name"])) is not None:
                 members[name] = int(header) if shape.type_name == "integer" and header.isdecimal() else header
         try:
@@ -68,10 +68,8 @@ def _routing_rule(operation: OperationModel) -> Rule:
     return Rule(path, endpoint=operation, methods=[operation.http["method"]])
 
 
-def _header_members(shape: Shape) -> Iterator[tuple[str, Shape]]:
-    for name, member in shape.members.items():
-        if member.serialization.get("location") == "header":
-            yield name, member
+def _header_members(shape: Shape) -> dict[str, Shape]:
+    return {name: member for name, member in shape.members.items() if member.serialization.get("location") == "header"}
 
 
 def _respond(operation: OperationModel, members: dict[str, Any]) -> Response:
@@ -81,7 +79,7 @@ def _respond(operation: OperationModel, members: dict[str, Any]) -> Response:
     response = make_response(body, content_type, operation.http.get("responseCode", 200))
     if not content_type:  # the container chooses the type, if any
         del response.headers["Content-Type"]
-    for name, shape in _header_members(operation.output_shape):
+    for name, shape in _header_members(operation.output_shape).items():
         if members.get(name) is not None:
             response.headers[shape.serialization["name"]] = str(members[name])
     return response

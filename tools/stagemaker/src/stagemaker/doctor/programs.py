@@ -93,8 +93,7 @@ def _read_engine_version(environ: Mapping[str, str]) -> str:
         else:
             raise OSError(f"{address} cannot be checked: only Unix sockets and TCP without TLS are supported")
         connection.request("GET", "/version")
-        response = connection.getresponse()
-        content = json.loads(response.read())
+        content = json.loads(connection.getresponse().read())
         connection.close()
         return str(content["Version"])
     except PermissionError:
@@ -107,9 +106,8 @@ def _read_engine_version(environ: Mapping[str, str]) -> str:
 
 def check_compiler() -> Check:
     cost = "sagemaker-training must be compiled: a new environment cannot be created."
-    name, output = check_program(
-        ("cc", "gcc"), "-xc", "-fsyntax-only", "-", text="#include <stdio.h>\n#include <unistd.h>\n"
-    )
+    program = "#include <stdio.h>\n#include <unistd.h>\n"
+    name, output = check_program(("cc", "gcc"), "-xc", "-fsyntax-only", "-", text=program)
     if output is not None:
         return Check("C compiler", OK, shutil.which(name) or name)
     result = f"{name} cannot compile a program" if name else "not found"
@@ -146,10 +144,7 @@ def check_docker(remedy: Remedy) -> Check:
 
 
 def check_program(names: tuple[str, ...], *arguments: str, text: str = "") -> tuple[str, str | None]:
-    """Run the first of these programs that exists. Returns its name and output.
-
-    The name is empty if none exists. The output is None if the program failed or took too long.
-    """
+    """Run the first program that exists. Returns its name, empty if none does, and output, None if that failed."""
     name = next(filter(shutil.which, names), "")
     command = [name, *arguments]  # an empty name raises an OSError
     try:

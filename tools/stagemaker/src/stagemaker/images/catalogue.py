@@ -42,10 +42,7 @@ def family_of(image: str) -> ImageFamily:
 
 
 def serves_offline(image: str, variables: Mapping[str, str]) -> bool:
-    """Return whether an image's container on AWS would start serving without a network.
-
-    Images without a family are assumed not to need a network.
-    """
+    """Return whether an image's container on AWS would start serving without a network; true if it has no family."""
     family = find_family(image)
     return family is None or family.serves_offline(image, variables)
 

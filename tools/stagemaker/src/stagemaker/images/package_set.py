@@ -183,10 +183,7 @@ def _version_of_this_python() -> str:
 
 
 def _interpreter(program: str, version: str) -> str | None:
-    """Return the interpreter behind a program, or None if it is of another version or cannot make environments.
-
-    What a program such as pyenv's starts depends on the working directory.
-    """
+    """Return the interpreter behind a program such as pyenv's, or None if it has another version or cannot be used."""
     code = (
         "import ensurepip, os, sys, venv; print('%d.%d' % sys.version_info[:2], os.path.realpath(sys._base_executable))"
     )

@@ -1,7 +1,6 @@
 """SageMaker's words for errors that programs recognise by their text. docs/stagemaker/errors.md names the sources.
 
-arn: the resource's ARN. name: its name. title: what SageMaker calls its kind. The other placeholders are parts of the
-request.
+arn: the resource's ARN. name: its name. title: what SageMaker calls its kind. Other placeholders are parts of requests.
 """
 
 COULD_NOT_FIND = 'Could not find {title} "{arn}".'

@@ -30,32 +30,29 @@ class Models(Resource):
         if request.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
             message = "InferenceExecutionConfig: Mode Direct is not simulated; containers always run in series"
             raise ValidationException(message)
-        requested_containers = request.get("Containers") or [request["PrimaryContainer"]]
-        for container in requested_containers:
+        requested = request.get("Containers") or [request["PrimaryContainer"]]
+        for container in requested:
             refuse_members(container, UNSIMULATED_MEMBERS, "Container")
             if "ModelPackageName" not in container:  # the data of a package may have been deleted since
                 _check_container(container)
                 # not in the transaction: it may wait for a thread that restores S3, which waits to change the database
                 check_model_data(self.platform, container)
         with self.store.transaction():  # the package must not change during this; later changes do not affect the model
-            served_containers = [
-                container for member in requested_containers for container in _resolve_containers(self.store, member)
-            ]
-            is_single = "PrimaryContainer" in request and len(served_containers) == 1
+            served = [each for item in requested for each in _resolve_containers(self.store, item)]
+            is_single = "PrimaryContainer" in request and len(served) == 1
             if not is_single:
-                _check_pipeline(served_containers)
-            for container in served_containers:
+                _check_pipeline(served)
+            for container in served:
                 _check_container(container)
-            members = {"PrimaryContainer": served_containers[0]} if is_single else {"Containers": served_containers}
-            internal = {} if served_containers == requested_containers else {"Served": members}
+            members = {"PrimaryContainer": served[0]} if is_single else {"Containers": served}
+            internal = {} if served == requested else {"Served": members}
             return {"ModelArn": self.add(request, None, internal)}
 
 
 def _check_pipeline(containers: list[Record]) -> None:
     if len(containers) > MAX_CONTAINERS:
-        raise ValidationException(
-            f"Containers: a model can have at most {MAX_CONTAINERS} containers, not {len(containers)}"
-        )
+        message = f"a model can have at most {MAX_CONTAINERS} containers, not {len(containers)}"
+        raise ValidationException(f"Containers: {message}")
     hostnames = [container["ContainerHostname"] for container in containers if "ContainerHostname" in container]
     if hostnames and len(hostnames) < len(containers):
         raise ValidationException("Containers: either all containers or none must have a ContainerHostname")
@@ -104,11 +101,9 @@ def _find_approved_package(store: Store, name: str) -> Record:
 
 
 def _find_specification(package: Record, name: str | None) -> Record:
-    additional_specifications = {item["Name"]: item for item in package.get("AdditionalInferenceSpecifications", [])}
-    specification: Record | None = (
-        package.get("InferenceSpecification") if name is None else additional_specifications.get(name)
-    )
-    if specification is None:
+    specifications: dict[str | None, Record | None] = {None: package.get("InferenceSpecification")}
+    specifications |= {item["Name"]: item for item in package.get("AdditionalInferenceSpecifications", [])}
+    if (specification := specifications.get(name)) is None:
         description = "InferenceSpecification" if name is None else f"additional inference specification '{name}'"
         raise ValidationException(f"The model package '{package['ModelPackageArn']}' has no {description}")
     return specification

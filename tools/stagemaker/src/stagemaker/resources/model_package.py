@@ -15,7 +15,6 @@ from stagemaker.compute.servers.chain import named_containers
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.account import arn
 from stagemaker.protocol.errors import ServiceError, ValidationException
-from stagemaker.resources.client_token import run_once
 from stagemaker.resources.model_package_group import ModelPackageGroups
 from stagemaker.resources.paging import Position
 from stagemaker.resources.resource import Filter, Resource, parse_json_object, refuse_members, repeated
@@ -51,8 +50,7 @@ logger = logging.getLogger(__name__)
 class ModelPackages(Resource):
     """Versions of model package groups, and packages without a group.
 
-    A version's key consists of its group's name and its number. A version has no ModelPackageName; lists use the
-    group's name instead.
+    A version's key consists of its group's name and its number. It has no ModelPackageName: lists use the group's.
     """
 
     kind = "ModelPackage"
@@ -73,7 +71,7 @@ class ModelPackages(Resource):
         self._order_lock = threading.Lock()
 
     def CreateModelPackage(self, request: Record) -> Record:
-        return self._run_once("CreateModelPackage", request, self._create)
+        return self._run_and_report("CreateModelPackage", request, self._create)
 
     def DescribeModelPackage(self, request: Record) -> Record:
         record = self.find("DescribeModelPackage", request)
@@ -93,7 +91,7 @@ class ModelPackages(Resource):
         return {"ModelPackageSummaries": summaries, "BatchDescribeModelPackageErrorMap": errors}
 
     def UpdateModelPackage(self, request: Record) -> Record:
-        return self._run_once("UpdateModelPackage", request, self._update)
+        return self._run_and_report("UpdateModelPackage", request, self._update)
 
     def ListModelPackages(self, request: Record) -> Record:
         request = dict(request)
@@ -111,7 +109,7 @@ class ModelPackages(Resource):
         value, package = super().position(record, sort_member)
         return value, f"{record.get('ModelPackageVersion', 0):09}/{package}"  # version 10 comes after version 9
 
-    def _run_once(self, operation: str, request: Record, act: Callable[[Record], tuple[Record, bool]]) -> Record:
+    def _run_and_report(self, operation: str, request: Record, act: Callable[[Record], tuple[Record, bool]]) -> Record:
         """Carry out a request, and send an event if `act` says that the state of its package has changed."""
         events: list[Record] = []
 
@@ -123,7 +121,7 @@ class ModelPackages(Resource):
             return {"ModelPackageArn": record["ModelPackageArn"]}
 
         with self._order_lock:  # so that the events are in the order of the changes
-            response = run_once(self, operation, request, carry_out)
+            response = self.run_once(operation, request, carry_out)
             for event in events:  # sent only after the changes are stored
                 self._state_changes.put("Model Package", event["ModelPackageArn"], event)
         return response

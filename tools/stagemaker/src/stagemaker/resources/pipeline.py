@@ -11,7 +11,6 @@ from stagemaker.orchestration.pipelines.records import DEFINITION, EXECUTED_DEFI
 from stagemaker.orchestration.pipelines.step_cache import cache_kind
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
-from stagemaker.resources.client_token import run_once
 from stagemaker.resources.paging import make_page
 from stagemaker.resources.resource import Filter, Resource, refuse_other_members
 from stagemaker.state.records import Record, now
@@ -51,7 +50,7 @@ class Pipelines(Resource):
                 self.store.add(DEFINITION, request["PipelineName"], {DEFINITION: text})
             return {"PipelineArn": arn}
 
-        return run_once(self, "CreatePipeline", request, create)
+        return self.run_once("CreatePipeline", request, create)
 
     def UpdatePipeline(self, request: Record) -> Record:
         refuse_other_members(request, SIMULATED_MEMBERS, "UpdatePipeline")
@@ -73,7 +72,7 @@ class Pipelines(Resource):
             return pipeline | (self.store.get(DEFINITION, pipeline["PipelineName"]) or {})
 
     def DeletePipeline(self, request: Record) -> Record:
-        return run_once(self, "DeletePipeline", request, self._delete)
+        return self.run_once("DeletePipeline", request, self._delete)
 
     def ListPipelineVersions(self, request: Record) -> Record:
         """Return an empty list, because versions are not simulated."""
@@ -87,9 +86,8 @@ class Pipelines(Resource):
             executions = {key: record for key, record in self.store.items(EXECUTION) if key.partition("/")[0] == name}
             for execution in executions.values():
                 if execution["PipelineExecutionStatus"] in ("Executing", "Stopping"):
-                    message = (
-                        f"Cannot delete pipeline '{name}': the execution {execution['PipelineExecutionArn']} is running"
-                    )
+                    reason = f"the execution {execution['PipelineExecutionArn']} is running"
+                    message = f"Cannot delete pipeline '{name}': {reason}"
                     raise self.error("DeletePipeline", "ConflictException", message)
             for key, execution in executions.items():
                 steps = StepRecords(self.store, key)
@@ -122,5 +120,4 @@ class Pipelines(Resource):
                 raise ValidationException(f"{LOCATION}: {uri} is larger than {MAX_BYTES} bytes")
             return str(response["Body"].read().decode())
         except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
-            message = f"{LOCATION}: {uri} could not be read: {error}"
-            raise ValidationException(message[:1000]) from None
+            raise ValidationException(f"{LOCATION}: {uri} could not be read: {error}"[:1000]) from None

@@ -16,7 +16,6 @@ from stagemaker.orchestration.pipelines.expressions import parse
 from stagemaker.orchestration.pipelines.parameters import as_text, parameter_values
 from stagemaker.orchestration.pipelines.records import DEFINITION, EXECUTED_DEFINITION, StepRecords
 from stagemaker.protocol.errors import ValidationException
-from stagemaker.resources.client_token import run_once
 from stagemaker.resources.paging import Position, make_page
 from stagemaker.resources.pipeline import Pipelines
 from stagemaker.resources.resource import Filter, Resource, refuse_other_members
@@ -32,10 +31,7 @@ Action = Callable[[list[str], ReadDefinition, Record], Record]
 
 
 class PipelineExecutions(Resource):
-    """The executions. A key consists of the pipeline's key and an ID.
-
-    An execution keeps the definition with which it was started.
-    """
+    """The executions. A key has the pipeline's key and an ID. Each keeps the definition with which it was started."""
 
     kind = "PipelineExecution"
     arn_type = "pipeline"
@@ -58,7 +54,7 @@ class PipelineExecutions(Resource):
         return self._run("StartPipelineExecution", request, self._text(DEFINITION, name), self._start)
 
     def StopPipelineExecution(self, request: Record) -> Record:
-        return run_once(self, "StopPipelineExecution", request, partial(self.stop, "StopPipelineExecution"))
+        return self.run_once("StopPipelineExecution", request, partial(self.stop, "StopPipelineExecution"))
 
     def stop(self, operation: str, request: Record) -> Record:
         return super().stop(operation, request) | {"PipelineExecutionArn": self.arn(self.key(request))}
@@ -81,7 +77,7 @@ class PipelineExecutions(Resource):
         read, started_keys = cache(read_definition), list[str]()
         with contextlib.suppress(DefinitionError):
             read(text)
-        response = run_once(self, operation, request, partial(act, started_keys, read))
+        response = self.run_once(operation, request, partial(act, started_keys, read))
         for key in started_keys:
             self.begin_work(key)
         return response

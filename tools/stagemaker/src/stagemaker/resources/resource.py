@@ -5,6 +5,7 @@ API's operations, get requests that the service model accepts, and return what t
 List, Stop or Delete needs no code of its own, the kind names it in `verbs` instead.
 """
 
+import hashlib
 import json
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from stagemaker.protocol.account import arn
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.protocol.service_model import operation_model, sagemaker_model
 from stagemaker.resources.paging import Position, make_page, sort_key
-from stagemaker.state.records import Record, StoredRecord, now
+from stagemaker.state.records import Record, StoredRecord, now, to_json
 
 MAX_TAGS = 50
 
@@ -38,8 +39,7 @@ class Resource:
     of only recording it. work: makes the background work of resources that wait for others. running_statuses: the
     statuses of a resource whose work has not ended. title: the kind's name in messages, if it differs from arn_type.
     missing_text, exists_text: the messages for a resource that does not exist, or exists already, with the placeholders
-    of `error_texts`. missing_texts: those of single operations, if they differ. missing_code: the error's code, where
-    the operation's model lists it.
+    of `error_texts`. missing_texts: those of single operations. missing_code: of the error, if the operation has it.
     """
 
     kind: ClassVar[str]
@@ -116,8 +116,7 @@ class Resource:
     ) -> str:
         """Store a record with the members of a Create request and `members`, and return its ARN.
 
-        new_key: the record's key if the request does not contain it. internal: members that responses do not contain.
-        Raises ServiceError if the key already exists.
+        new_key: if the request has none. internal: members that are in no response. Raises ServiceError if it exists.
         """
         key, time = new_key or self.key(request), now()
         record = {key: value for key, value in request.items() if key != "Tags"}
@@ -146,15 +145,11 @@ class Resource:
         return self.describe_record(self.find(operation, request))
 
     def stop(self, operation: str, request: Record) -> Record:
-        """Set the status of a resource to Stopping. Raises ServiceError if it is not running.
-
-        The resource's work polls the status and then stops.
-        """
+        """Set the status to Stopping, which the resource's work polls. Raises ServiceError if it is not running."""
         with self.store.transaction():  # so that the resource does not end in the meantime
             status = self.find(operation, request)[f"{self.kind}Status"]
             if status not in self.running_statuses:
-                text = error_texts.NOT_STOPPABLE
-                raise ValidationException(self.message(text, self.key(request), status=status))
+                raise ValidationException(self.message(error_texts.NOT_STOPPABLE, self.key(request), status=status))
             members = {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
             self.store.update(self.kind, self.key(request), **members)
         return {}
@@ -167,6 +162,27 @@ class Resource:
             self.store.delete(self.kind, self.key(request))
         return {}
 
+    def run_once(self, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:
+        """Carry out a request with `act`, or return the first response again if the request's client token is repeated.
+
+        act: receives the request without its token, and responds. Raises ServiceError if its token is another's.
+        """
+        token = request.pop("ClientToken", None) or request.pop("ClientRequestToken", None)
+        if token is None:
+            return act(request)
+        key, text = f"{operation}/{token}", json.dumps(json.loads(to_json(request)), sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        with self.store.transaction():  # a second request with the same token waits for the response of the first
+            earlier_request = self.store.get("ClientToken", key)
+            if earlier_request is None:
+                response = act(request)
+                self.store.add("ClientToken", key, {"Request": digest, "Answer": response})
+                return response
+        if earlier_request["Request"] != digest:
+            message = f"The client token '{token}' was already used with a different {operation} request"
+            raise self.error(operation, "ConflictException", message)
+        return dict(earlier_request["Answer"])
+
     def already_exists(self, key: str) -> ServiceError:
         return self.error(f"Create{self.kind}", "ResourceInUse", self.message(self.exists_text, key))
 
@@ -176,10 +192,7 @@ class Resource:
         return ServiceError(code if code in error_codes else "ValidationException", message)
 
     def page(self, operation: str, request: Record) -> Record:
-        """Return the response of List, with the records filtered, sorted and paged as the request asks.
-
-        Raises ServiceError if this kind does not support a filter or the sort order of the request.
-        """
+        """Return the response of List: filtered, sorted and paged. Raises ServiceError for what is not simulated."""
         members = operation_model(operation).output_shape.members
         [member] = [name for name, shape in members.items() if shape.type_name == "list"]
         records = self._matching_records(operation, request)
@@ -251,10 +264,7 @@ def refuse_members(request: Record, unsimulated_members: Iterable[str], location
 
 
 def unsimulated_value(members: Record, simulated_values: Mapping[str, Sequence[str]]) -> str | None:
-    """Return a message about the first member whose value is not simulated, or None if there is no such member.
-
-    simulated_values: the values of each member that are simulated, its default first.
-    """
+    """Return a message about the first value that is not simulated, or None. simulated_values: the default first."""
     for name, values in simulated_values.items():
         if (value := members.get(name, values[0])) not in values:
             return f"{name} {value} is not simulated: use {' or '.join(values)}"

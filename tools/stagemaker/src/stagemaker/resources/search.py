@@ -159,9 +159,8 @@ def _make_nested_test(shape: Shape, nested_filter: Record) -> Test:
         raise ValidationException(f"NestedPropertyName {name[:80]} is not a list of structures")
     prefix, filters = f"{name}.", nested_filter["Filters"]
     if other_names := [item["Name"] for item in filters if not item["Name"].startswith(prefix)]:
-        raise ValidationException(
-            f"The nested filter on {other_names[0][:80]} must be on a property below the NestedPropertyName {name[:80]}"
-        )
+        requirement = f"must be on a property below the NestedPropertyName {name[:80]}"
+        raise ValidationException(f"The nested filter on {other_names[0][:80]} {requirement}")
     tests = [_make_filter_test(items.shape, item | {"Name": item["Name"].removeprefix(prefix)}) for item in filters]
     return lambda record: any(all(test(item) for test in tests) for item in items.read(record))
 
@@ -228,9 +227,8 @@ def _follow(shape: Shape, path: list[str]) -> tuple[str, Shape, Reader]:
         return PROPERTY_TYPES.get(shape.type_name, "structure"), shape, lambda value: [value]
     if shape.type_name == "map":
         key = ".".join(path)  # the key itself may contain dots
-        property_type = (
-            "parameter" if shape.name == "HyperParameters" else PROPERTY_TYPES.get(shape.value.type_name, "structure")
-        )
+        value_type = PROPERTY_TYPES.get(shape.value.type_name, "structure")
+        property_type = "parameter" if shape.name == "HyperParameters" else value_type
         return property_type, shape.value, lambda value: [value[key]] if key in value else []
     if shape.type_name != "structure":
         raise KeyError(path[0])

@@ -25,10 +25,7 @@ MAX_JOBS, MAX_PARALLEL_JOBS = 750, 100
 
 
 class TuningJobs(Resource):
-    """The tuning jobs. Their internal members:
-
-    Seed: the search's random seed. TuningId: distinguishes a tuning job from an earlier one with the same name.
-    """
+    """The tuning jobs. Internal members: Seed, of the search; TuningId, which tells those of the same name apart."""
 
     kind = "HyperParameterTuningJob"
     arn_type = "hyper-parameter-tuning-job"
@@ -101,9 +98,7 @@ def _position(trial: Trial, sort_by: str) -> Position:
 
 
 def _describe_definitions(record: Record) -> Record:
-    """Return the definitions as version 2 of the SDK expects them: with the objective's metric among the static
-    hyperparameters, and always with a ResourceConfig.
-    """
+    """As version 2 of the SDK expects: the objective's metric is a hyperparameter, and a ResourceConfig is there."""
 
     def describe(item: Record, definition: Definition) -> Record:
         resources = definition.request["ResourceConfig"]
@@ -132,10 +127,8 @@ def _check_request(request: Record) -> None:
         limit = f"at most {MAX_JOBS} training jobs, {MAX_PARALLEL_JOBS} of them in parallel"
         raise ServiceError("ResourceLimitExceeded", f"ResourceLimits: a tuning job can have {limit}")
     if max_parallel > max_jobs:
-        raise ValidationException(
-            f"ResourceLimits: MaxParallelTrainingJobs {max_parallel} is greater than the number of training jobs, "
-            f"{max_jobs}"
-        )
+        problem = f"MaxParallelTrainingJobs {max_parallel} is greater than the number of training jobs, {max_jobs}"
+        raise ValidationException(f"ResourceLimits: {problem}")
 
 
 def _strategy_problems(config: Record, definitions: list[Definition]) -> Iterator[str]:

@@ -46,24 +46,19 @@ def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
         yield "Threshold must be a finite number"
     if alarm.get("treat_missing_data") not in (None, *TREATMENTS):
         yield f"TreatMissingData must be one of {', '.join(TREATMENTS)}"
-    period, count, datapoints_to_alarm = alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm")
+    period, count, needed = alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm")
     if not isinstance(period, int) or period < 1 or (period % 60 and period not in HIGH_RESOLUTION):
         yield "Period must be 10, 20, 30 or a multiple of 60"
     elif not isinstance(count, int) or count < 1:
         yield "EvaluationPeriods must be at least 1"
     elif period * count > (7 * DAY if period >= HOUR else DAY):
         yield "EvaluationPeriods multiplied by Period must be at most a day, or 7 days if Period is an hour or more"
-    elif datapoints_to_alarm is not None and not (
-        isinstance(datapoints_to_alarm, int) and 1 <= datapoints_to_alarm <= count
-    ):
+    elif needed is not None and not (isinstance(needed, int) and 1 <= needed <= count):
         yield "DatapointsToAlarm must be between 1 and EvaluationPeriods"
 
 
 def alarm_state(alarm: Any, points: Points) -> str | None:
-    """Return the state of one of moto's alarms, or None if its state does not change.
-
-    points: the values of its EvaluationPeriods and of EXTRA_PERIODS periods before them.
-    """
+    """Return the state of moto's alarm, or None for no change. points: of EXTRA_PERIODS and then EvaluationPeriods."""
     periods, treatment = alarm.evaluation_periods, alarm.treat_missing_data or "missing"
     datapoints_to_alarm, compare = alarm.datapoints_to_alarm or periods, COMPARISONS[alarm.comparison_operator]
     breaches = [None if value is None else compare(value, alarm.threshold) for value in points]
@@ -83,10 +78,7 @@ def alarm_state(alarm: Any, points: Points) -> str | None:
 
 
 def unsimulated_feature(alarm: Mapping[str, Any]) -> str:
-    """Return the feature that prevents an alarm's evaluation because it is not simulated, or an empty string.
-
-    alarm: arguments of moto's put_metric_alarm.
-    """
+    """Return the feature that prevents the evaluation of an alarm, as moto's put_metric_alarm gets it, or nothing."""
     if alarm["rule"] is not None:
         return "a composite alarm"
     if alarm["metric_data_queries"]:
@@ -97,10 +89,7 @@ def unsimulated_feature(alarm: Mapping[str, Any]) -> str:
 
 
 def data_by_period(data: Iterable[Any], alarm: Any, now: datetime.datetime) -> list[list[Any]]:
-    """Return an alarm's metric data for each period of its evaluation range, oldest first.
-
-    data, alarm: moto's. now: the end of the last period, a naive time in UTC, like moto's.
-    """
+    """Return moto's metric data for each period of an alarm's evaluation range, oldest first. now: naive, in UTC."""
     periods: list[list[Any]] = [[] for _ in range(alarm.evaluation_periods + EXTRA_PERIODS)]
     dimensions = _pairs(alarm.dimensions)
     for datum in data:

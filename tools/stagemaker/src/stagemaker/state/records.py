@@ -64,8 +64,7 @@ class Store:
         """Replace a record with the result of a function, as one transaction, and return the new record.
 
         The function receives a copy of the record or, without one, of the default. It returns the API's members, and
-        may change the copy's internal members. If it raises an error, nothing changes. Raises KeyError if there is
-        neither a record nor a default.
+        may change the copy's internal members. If it raises an error, nothing changes. Raises KeyError without both.
         """
         with self.transaction() as connection:
             record = self.get(kind, key)
@@ -92,9 +91,8 @@ class Store:
         return self.change(kind, key, with_changes)
 
     def get(self, kind: str, key: str) -> StoredRecord | None:
-        rows = self._database.read(
-            "SELECT record, internal, revision FROM records WHERE kind = ? AND key = ?", kind, key
-        )
+        statement = "SELECT record, internal, revision FROM records WHERE kind = ? AND key = ?"
+        rows = self._database.read(statement, kind, key)
         return _stored_record(*rows[0]) if rows else None
 
     def all(self, kind: str) -> list[StoredRecord]:
@@ -114,8 +112,7 @@ class Store:
     def items(self, kind: str) -> list[tuple[str, StoredRecord]]:
         """Return the keys and records of a kind in insertion order."""
         statement = "SELECT key, record, internal, revision FROM records WHERE kind = ? ORDER BY position"
-        rows = self._database.read(statement, kind)
-        return [(key, _stored_record(*columns)) for key, *columns in rows]
+        return [(key, _stored_record(*columns)) for key, *columns in self._database.read(statement, kind)]
 
     def delete(self, kind: str, key: str) -> bool:
         with self.transaction() as connection:

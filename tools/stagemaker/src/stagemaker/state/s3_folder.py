@@ -19,10 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class State:
-    """A folder that outlives a simulator: `state.sqlite`, and `s3/` with the contents of large objects.
-
-    It is a context manager. records: the store of resource records, while the context is open.
-    """
+    """A folder that outlives a simulator: `state.sqlite`, and `s3/` for large objects. records: while it is entered."""
 
     records: Store
 
@@ -34,11 +31,7 @@ class State:
         self._failed_changes: list[Change] = []  # changes that could not be written; their requests failed
 
     def __enter__(self) -> "State":
-        """Lock the folder and open the database; create either if it is missing.
-
-        Raises OSError, and changes nothing, if another simulator uses the folder, if it is not writable, or if another
-        version or program wrote its content.
-        """
+        """Lock or create the folder and its database. Raises OSError, and changes nothing, if it cannot be used."""
         with contextlib.ExitStack() as exit_stack:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -128,9 +121,8 @@ class State:
     def _check(self, database: Path, contents: Path) -> None:
         old_records = self.folder / "records"
         if old_records.exists():
-            raise OSError(
-                f"{old_records}: an earlier version of stagemaker wrote it: use that version, or another folder"
-            )
+            problem = "an earlier version of stagemaker wrote it"
+            raise OSError(f"{old_records}: {problem}: use that version, or another folder")
         if not database.exists() and contents.is_dir() and any(contents.iterdir()):
             raise OSError(f"{database} is missing and is needed to read {contents}: restore it from a backup")
 

@@ -18,9 +18,8 @@ MAX_BYTES_IN_DATABASE = 64 << 10  # for an object's content; a row waits for the
 class StoredObjects:
     """Copies moto's objects to the disk, and from the disk to moto at startup.
 
-    An object's content, metadata, storage class, ETag, checksum and time are stored. In a versioned bucket, only the
-    latest version is stored. Each large content is written to a file with a new name, so that a row always refers to
-    a complete file.
+    An object's content, metadata, storage class, ETag, checksum and time are stored; in a versioned bucket those of
+    the latest version. Each large content goes to a file with a new name, so that a row always refers to a whole file.
     """
 
     def __init__(self, database: Database, folder: Path):
@@ -78,14 +77,10 @@ class StoredObjects:
             self._unlink(file for (file,) in files)
 
     def store(self, changes: Iterable[Change]) -> None:
-        """Store what moto now has under the changed keys. Returns when the changes are on disk.
-
-        Raises OSError if the disk is full.
-        """
+        """Store on the disk what moto now has under the changed keys. Raises OSError if the disk is full."""
         from stagemaker.services.moto_inside.s3 import s3_buckets
 
-        buckets = s3_buckets()
-        names = {id(bucket.keys): name for name, bucket in buckets.items()}
+        names = {id(bucket.keys): name for name, bucket in s3_buckets().items()}
         keys = {(names[id(watched_keys)], key) for watched_keys, key in changes if id(watched_keys) in names}
         written_files: list[str] = []
         with contextlib.ExitStack() as locks:

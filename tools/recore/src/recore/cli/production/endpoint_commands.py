@@ -70,8 +70,7 @@ def deploy(variants: tuple[str, ...], as_json: bool) -> None:
     from recore.production.endpoints import deploy as make_endpoint
 
     with open_here() as project, show_work("deploy") as advance, goes_on("the endpoint is still being made"):
-        chosen = choose_variants(project, variants)
-        outcome = make_endpoint(project, chosen, advance)
+        outcome = make_endpoint(project, choose_variants(project, variants), advance)
     show_outcome(outcome, as_json)
 
 

@@ -1,6 +1,5 @@
 """The group of the commands of a model in production, what they share, and their errors."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE, show_line
+from recore.cli.common import FILE, show_json, show_line
 from recore.distribution import PROGRAM
 from recore.places import SimulatorGoneError
 from recore.text import plain
@@ -84,10 +83,7 @@ def open_here() -> "AbstractContextManager[ProductionProject]":
 
 
 def choose_public(project: "ProductionProject", submission: Path, public: Path | None) -> Path | None:
-    """The data file to train with: the one that is named, None for the setting INPUT_DATA, or the one in data/.
-
-    Raises ValueError or OSError if it cannot be read.
-    """
+    """The data file to train with: as named, or in data/; None for INPUT_DATA. Raises ValueError or OSError."""
     from recore.data_file import read_header
     from recore.evaluation import find_data_files
     from recore.schema import TARGETS
@@ -107,15 +103,11 @@ def show_costs(command: str, lines: Sequence[str]) -> None:
 
 
 def show_outcome(outcome: "Outcome", as_json: bool, costs: Sequence[str] = ()) -> None:
-    """Print what a command did, and the next sensible command.
-
-    costs: what was already said about the instances that it starts, for programs.
-    """
+    """Print what a command did, and the next sensible one. costs: what was already said about them, for programs."""
     if as_json:
         following = f"production {outcome.next_command}" if outcome.next_command else None
         instances = [*costs, *outcome.costs] if outcome.changed else []
-        result = {"changed": outcome.changed, "next": following, "instances": instances}
-        click.echo(json.dumps(result | outcome.details, default=str))
+        show_json({"changed": outcome.changed, "next": following, "instances": instances} | outcome.details)
         return
     for line in (*outcome.lines, *outcome.costs):
         click.echo(plain(line, 2000))

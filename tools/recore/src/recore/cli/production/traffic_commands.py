@@ -33,12 +33,7 @@ def percent_option(name: str, least: float, most: float, default: float, text: s
 @click.option("--out", type=FILE, help="Write the table of all targets to this CSV.")
 @as_json
 def compare(
-    assays: Path,
-    difference: float,
-    confidence: float,
-    no_requests: bool,
-    out: Path | None,
-    as_json: bool,
+    assays: Path, difference: float, confidence: float, no_requests: bool, out: Path | None, as_json: bool
 ) -> None:
     """Compare the variants of the endpoint on assays that have arrived.
 

@@ -1,18 +1,93 @@
-"""`recore import`."""
+"""The commands that write data files: `recore sample`, `recore split` and `recore import`."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE
+from recore.cli.common import FILE, FOLDER, FiniteNumber, show_json
 from recore.cli.progress import show_work
 from recore.cli.spectra_files import reading_options, show_nothing_written, show_remarks, take_reading
-from recore.listing import count
+from recore.listing import count, list_names
 
 if TYPE_CHECKING:
     from recore.dataset import ImportResult
+
+
+@click.command()
+@click.option("--out", type=FOLDER, required=True, help="Folder for the files.")
+@click.option("--rows", type=int, default=1920, help="Samples, public and private together; three in ten are private.")
+@click.option("--holes", type=int, default=24, help="Drill holes; none is both public and private.")
+@click.option("--channels", type=int, default=3651, help="Channels of a spectrum, from 4000 to 350 cm-1.")
+@click.option("--missing", type=FiniteNumber(), default=0.0, help="Share of the assays that are left empty.")
+@click.option("--seed", type=int, default=0, help="Seed of the random numbers.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
+    """Write sample data in the challenge's schema.
+
+    Writes public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the assays
+    of the private rows. The same options give the same files on every machine.
+
+    \b
+    Example:
+      python -m recore sample --out data
+      python -m recore sample --out data/large --rows 20000 --missing 0.03
+    """
+    from recore.dataset import Plan, make_sample
+
+    plan = Plan(**options)
+    with show_work("sample") as advance:
+        done = 0
+
+        def add(rows: int) -> None:
+            nonlocal done
+            done += rows
+            advance("writing rows", done, plan.rows)
+
+        written = make_sample(out, plan, overwrite=force, advance=add)
+    if as_json:
+        show_json({str(path): {"rows": rows} for path, rows in written.items()})
+    else:
+        for path, rows in written.items():
+            click.echo(f"sample: {rows} rows in {path}")
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@click.option("--holes", required=True, help="Drill holes that become private: a share, 30% or 0.3, or names, A,B,C.")
+@click.option("--out", type=FOLDER, default=Path("data"), help="Folder for the files.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the choice, if --holes is a share.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bool) -> None:
+    """Split a table into public and private data.
+
+    FILE is a CSV in the challenge's schema, plain or gzipped. Whole drill holes become private. Writes
+    public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the assays of the
+    private rows. No digit changes.
+
+    \b
+    Example:
+      python -m recore split table.csv.gz --holes 30% --out ../host
+      python -m recore split table.csv.gz --holes DH-7,DH-12 --out ../host
+    """
+    from recore.dataset import split_table
+
+    with show_work("split") as advance:
+        advance("reading and writing rows", 0, 1)
+        done = split_table(file, holes, out, seed, force)
+    public, private, actual = done.paths
+    if as_json:
+        sides = {"public": done.public, "private": done.private}
+        files = {"public": str(public), "private": str(private), "actual": str(actual)}
+        show_json({"files": files, "rows_by_hole": sides})
+        return
+    for name, rows, path in (("public", done.public, public), ("private", done.private, private)):
+        sizes = f"{count(len(rows), 'drill hole')}, {count(sum(rows.values()), 'row')}"
+        click.echo(f"split: {name}: {sizes}: {path}")
+    click.echo(f"split: the assays of the private rows: {actual}")
+    click.echo(f"split: private drill holes: {list_names(list(done.private), 20)}")
 
 
 @click.command("import")
@@ -38,13 +113,7 @@ if TYPE_CHECKING:
 @click.option("--keep-going", is_flag=True, help="Skip files that cannot be imported, and import the rest.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def import_(
-    files: tuple[Path, ...],
-    out: Path,
-    force: bool,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def import_(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Convert spectra and assays to the challenge's schema.
 
     FILES are Bruker OPUS files, text files of two columns (wavenumber, value), tables with one spectrum per line,
@@ -81,7 +150,7 @@ def import_(
     with show_work("import") as advance:
         result = import_files(import_options, advance)
     if as_json:
-        click.echo(json.dumps(_as_record(out, result)))
+        show_json(_as_record(out, result))
     _print(out, result, as_json)
     raise SystemExit(int(bool(result.problems)))
 
