@@ -2,22 +2,23 @@
 
 import json
 import runpy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from recore.atomic import replaced
 from recore.distribution import TEMPLATE
 from recore.listing import count
+from recore.production.arrived_assays import read_assays
+from recore.production.collecting import CollectedPredictions, collect_predictions, read_compared_endpoint
 from recore.production.next_command import after_comparison
+from recore.production.paired_comparison import Comparison, compare_variants
 from recore.production.project import Outcome, ProductionError, ProductionProject, Watch, WorkFailedError
+from recore.production.verdicts import describe_comparison, find_winner
 from recore.schema import TARGETS
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from recore.production.collecting import CollectedPredictions
-    from recore.production.paired_comparison import Comparison
 
 
 def compare_endpoint(
@@ -36,14 +37,6 @@ def compare_endpoint(
     captured inputs are sent again. out: for a CSV of all targets. Raises ProductionError or OSError if there is nothing
     to compare, WorkFailedError if variants fail.
     """
-    import numpy as np
-    import pandas as pd
-
-    from recore.production.arrived_assays import read_assays
-    from recore.production.collecting import collect_predictions, read_compared_endpoint
-    from recore.production.paired_comparison import compare_variants
-    from recore.production.verdicts import describe_comparison, find_winner
-
     assays, endpoint = read_assays(file), read_compared_endpoint(project)
     collected = collect_predictions(project, endpoint, assays, send_requests, watch)
     joined, rows = collected.joined, collected.joined.rows
@@ -91,14 +84,12 @@ def compare_endpoint(
 
 def read_weights() -> Any:
     """The weights of the targets in the score (49,), from the host's score.py."""
-    import numpy as np
-
     host = runpy.run_path(str(TEMPLATE / "score.py"))
     weights = dict(zip(host["TARGETS"], host["WEIGHTS"], strict=True))
     return np.array([weights[name] for name in TARGETS])
 
 
-def _explain_none_common(file: Path, collected: "CollectedPredictions", send_requests: bool) -> Exception:
+def _explain_none_common(file: Path, collected: CollectedPredictions, send_requests: bool) -> Exception:
     if collected.failed:
         return WorkFailedError("; ".join(_describe_failures(collected)))
     if not send_requests:
@@ -110,7 +101,7 @@ def _explain_none_common(file: Path, collected: "CollectedPredictions", send_req
     return ProductionError(f"{file}: two variants predicted none of the assayed samples in common: {remedy}")
 
 
-def _describe_collected(collected: "CollectedPredictions", send_requests: bool) -> list[str]:
+def _describe_collected(collected: CollectedPredictions, send_requests: bool) -> list[str]:
     def join(numbers: Mapping[str, int]) -> str:
         return ", ".join(f"{name} {number:,}" for name, number in numbers.items())
 
@@ -122,16 +113,14 @@ def _describe_collected(collected: "CollectedPredictions", send_requests: bool) 
     return [*lines, *_describe_failures(collected), *(f"left out {number:,}: {reason}" for reason, number in left_out)]
 
 
-def _describe_failures(collected: "CollectedPredictions") -> list[str]:
+def _describe_failures(collected: CollectedPredictions) -> list[str]:
     return [
         f"{name} failed {count(number, 'captured request')}, for example: {collected.reasons[name]}"
         for name, number in collected.failed.items()
     ]
 
 
-def _tabulate_scores(comparisons: "list[Comparison]") -> "pd.DataFrame":
-    import pandas as pd
-
+def _tabulate_scores(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     columns = ("first", "second", "score first", "score second", "low", "high", "better")
     rows = [
         (each.first, each.second, *each.scores, each.score_low, each.score_high, each.better_score)
@@ -140,5 +129,5 @@ def _tabulate_scores(comparisons: "list[Comparison]") -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=columns)
 
 
-def _as_records(table: "pd.DataFrame") -> Any:
+def _as_records(table: pd.DataFrame) -> Any:
     return json.loads(table.to_json(orient="records"))

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from recore.schema import TARGETS
+from recore.spectral_data import Floats
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 EXCHANGES = 2000  # random ones
