@@ -59,13 +59,8 @@ class ProductionProject:
     bucket: str
     role: str
 
-    @property
-    def sagemaker(self) -> Any:
-        return self.services.sagemaker
-
-    @property
-    def s3(self) -> Any:
-        return self.services.s3
+    sagemaker = property(lambda self: self.services.sagemaker)
+    s3 = property(lambda self: self.services.s3)
 
     def find(self, operation: str, **request: str) -> dict[str, Any] | None:
         """Return SageMaker's answer to a request such as DescribeModel; None without such a resource."""
