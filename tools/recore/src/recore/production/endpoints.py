@@ -32,7 +32,6 @@ SMALLEST_STEP = {"canary": 1, "linear": 10}  # percent
 LONGEST_UPDATE = 8 * 3600  # seconds, SageMaker's limit
 MARGIN = 1800  # seconds of an update besides the waits between its steps
 CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
-COMPARED = ("VariantName", "ModelName", "InstanceType", "InitialInstanceCount", "InitialVariantWeight")
 
 
 @dataclass(frozen=True)
@@ -279,7 +278,8 @@ def _request_variants(project: ProductionProject, variants: Sequence[Variant]) -
 
 def _serves(project: ProductionProject, config: str, variants: Sequence[Variant]) -> bool:
     described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
-    return [{key: item.get(key) for key in COMPARED} for item in described] == _request_variants(project, variants)
+    wanted = _request_variants(project, variants)
+    return [{key: item.get(key) for key in wanted[0]} for item in described] == wanted
 
 
 def _replaced(project: ProductionProject, config: str) -> str:
