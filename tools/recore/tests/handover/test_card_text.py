@@ -14,10 +14,9 @@ from handover.following import CUT_OFF, write_pages
 from recore_support.example_runs import Runs, change_record
 from support.data_files import write_csv
 
-from recore.handover.cut_offs import QUANTILE, measure_cut_off
 from recore.handover.hole_spread import HoleSums, measure_errors
 from recore.handover.markdown import render
-from recore.handover.target_figures import TargetFigures
+from recore.handover.target_figures import QUANTILE, TargetFigures, measure_cut_off
 
 HOLES = np.repeat([f"DD{number}" for number in range(12)], 10)
 MEASURED = np.tile(np.arange(10.0), 12)

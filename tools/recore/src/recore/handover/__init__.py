@@ -1,5 +1,5 @@
 """Writes what a winner owes the partner: a folder with which strangers can judge, repeat and use a run's model."""
 
-from recore.handover.cut_offs import read_cut_offs
 from recore.handover.run_files import read_run
+from recore.handover.target_figures import read_cut_offs
 from recore.handover.writing import Handover, NotReproducedError, check_place, write_handover

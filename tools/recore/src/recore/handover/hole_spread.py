@@ -86,14 +86,8 @@ class HoleSums:
 def measure_errors(measured: Floats, predicted: Floats, sums: HoleSums) -> tuple[Estimate, Estimate]:
     """R2 and RMSE of one target. measured, predicted: (rows,) without gaps. sums: of the holes of these rows."""
     centred = measured - measured.mean()  # the sum of squares loses no digits
-    totals = sums.resample(
-        {
-            "error": (predicted - measured) ** 2,
-            "first": centred,
-            "second": centred**2,
-            "rows": np.ones(len(measured)),
-        }
-    )
+    error, rows = (predicted - measured) ** 2, np.ones(len(measured))
+    totals = sums.resample({"error": error, "first": centred, "second": centred**2, "rows": rows})
 
     def r_squared(error: Any, first: Any, second: Any, rows: Any) -> Any:
         return 1 - error / (second - first**2 / rows)

@@ -14,11 +14,10 @@ import numpy as np
 from recore.data_file import as_csv_gz
 from recore.evaluation import SCORES, sha256_of
 from recore.handover import hole_spread
-from recore.handover.cut_offs import QUANTILE
 from recore.handover.markdown import render
 from recore.handover.packages import Package
 from recore.handover.run_files import HandedRun
-from recore.handover.target_figures import TargetFigures, read_held_out
+from recore.handover.target_figures import QUANTILE, TargetFigures, read_held_out
 from recore.production.client_spectra import usual_outside
 from recore.production.containers import domain
 from recore.spectral_data import rows_by_group

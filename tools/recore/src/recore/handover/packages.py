@@ -85,7 +85,7 @@ def _different(name: str, here: str, recorded: str) -> str:
     )
 
 
-def _required(lines: Iterable[str], extra: str = "") -> list[Requirement]:
+def _required(lines: Iterable[str], extra: str) -> list[Requirement]:
     requirements = []
     for line in lines:
         try:

@@ -22,6 +22,7 @@ RESULTS = {  # what is handed over of a run's folders
     "predictions": [*(f"{side}.csv.out" for side in SIDES), f"{HELD_OUT}.csv"],
     "scores": [f"{name}.{suffix}" for name in SCORES for suffix in ("json", "txt")],
 }
+RESULT_FILES = [f"{folder}/{name}" for folder, names in RESULTS.items() for name in names]
 LARGEST_MEMORY = 1 << 60  # bytes
 AGAIN = f"run it again with `{PROGRAM} run`"
 
@@ -51,8 +52,7 @@ class HandedRun:
 
     @property
     def results(self) -> list[str]:
-        names = [f"{folder}/{name}" for folder, files in RESULTS.items() for name in files]
-        return [name for name in names if (self.folder / name).is_file()]
+        return [name for name in RESULT_FILES if (self.folder / name).is_file()]
 
     @property
     def instances(self) -> dict[str, Instances]:
@@ -122,8 +122,7 @@ def _is_elsewhere(value: Any) -> bool:
 
 def _refuse_links(folder: Path) -> None:
     """A link could hand over a file of the reader's own."""
-    files = [f"{results}/{name}" for results, names in RESULTS.items() for name in names]
-    for name in (RECORD, MODEL, *RESULTS, *files):
+    for name in (RECORD, MODEL, *RESULTS, *RESULT_FILES):
         if (folder / name).is_symlink():
             raise ValueError(f"{folder / name}: this is a link; only a run's own files are handed over")
 

@@ -47,12 +47,8 @@ def main() -> None:
     predict_step = steps.add_parser("predict", help="answer a request")
     predict_step.add_argument("--model", type=Path, required=True, help="the folder of the model")
     predict_step.add_argument("--request", type=Path, required=True, help="the output of preprocess")
-    predict_step.add_argument(
-        "--output",
-        type=Path,
-        required=True,
-        help=f"the predictions, with a header; only numbers if the name ends in {AS_SERVED}",
-    )
+    numbers = f"the predictions, with a header; only numbers if the name ends in {AS_SERVED}"
+    predict_step.add_argument("--output", type=Path, required=True, help=numbers)
     compare_step = steps.add_parser("compare", help=f"are two files equal within {TOLERANCE:g}?")
     compare_step.add_argument("expected", type=Path)
     compare_step.add_argument("found", type=Path)
@@ -120,16 +116,16 @@ def predict(model: Path, request: Path, output: Path) -> None:
     if not rows:
         raise ValueError(f"{request}: it is empty; the output of `steps.py preprocess` is needed")
     os.environ["SM_MODEL_DIR"] = str(model.resolve())
-    request_path, output = request, output.resolve()
+    output = output.resolve()  # train.py may change the working directory
     try:
         answer = _ask(str(model.resolve()), text)
     except Exception as error:
-        raise ValueError(f"{request_path}: train.py failed: {type(error).__name__}: {describe(error)}") from None
+        raise ValueError(f"{request}: train.py failed: {type(error).__name__}: {describe(error)}") from None
     if output.suffix != AS_SERVED:
         answer = _add_header(rows, answer)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(answer, "utf-8", newline="")
-    print(f"predict: {request_path} is answered in {output}")
+    print(f"predict: {request} is answered in {output}")
 
 
 def _ask(model: str, text: str) -> str:

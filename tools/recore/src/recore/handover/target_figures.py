@@ -1,6 +1,6 @@
 """The figures of each target: errors on held-out drill holes with their spread, and what they mean for a cut-off."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,16 +8,30 @@ import numpy as np
 import pandas as pd
 
 from recore.evaluation import HELD_OUT
-from recore.handover.cut_offs import CutOff, measure_cut_off
-from recore.handover.hole_spread import Estimate, HoleSums, measure_errors
+from recore.handover.hole_spread import Estimate, HoleSums, SampleShare, measure_errors
 from recore.handover.run_files import HandedRun
 from recore.schema import TARGETS
 from recore.spectral_data import Floats
 from recore.validation import paired_values, unit_of
+from stagemaker import parse_number
 
 HELD_OUT_FILE = f"predictions/{HELD_OUT}.csv"
+QUANTILE = 75  # per cent: the default cut-off, above which a quarter of the samples is
 FEWEST_ROWS = 10  # with both values; of fewer, a figure says nothing
 TOLERANCE = 1e-6  # between an R2 computed here and the score's
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """Decisions at one cut-off. share: of samples above it. precision: of those predicted above. recall: of those
+    above. wrong: of all on the wrong side."""
+
+    value: float
+    chosen: bool
+    share: float
+    precision: SampleShare
+    recall: SampleShare
+    wrong: SampleShare
 
 
 @dataclass(frozen=True)
@@ -46,8 +60,41 @@ class TargetFigures:
 
     def describe(self) -> dict[str, Any]:
         """None where a figure is undefined."""
-        described: dict[str, Any] = _without_nan(asdict(self))
-        return described
+        return dict(_without_nan(asdict(self)))
+
+
+def read_cut_offs(texts: Iterable[str]) -> dict[str, float]:
+    """By target, from texts such as CuPPM=2000. Raises ValueError."""
+    values = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        value = parse_number(number)
+        if name not in TARGETS or value is None:
+            raise ValueError(f"--cut-off {text[:60]!r}: a target and a number are needed, such as CuPPM=2000")
+        values[name] = value
+    return values
+
+
+def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen: float | None) -> CutOff:
+    """Decisions about the samples of one target, (rows,) each. sums: of these rows. chosen: None for the quartile."""
+    value = float(np.percentile(measured, QUANTILE)) if chosen is None else chosen
+    above, called = measured > value, predicted > value
+    counts = {
+        "right": above & called,
+        "above": above,
+        "called": called,
+        "wrong": above != called,
+        "rows": np.ones_like(above),
+    }
+    totals = sums.resample({name: each.astype(float) for name, each in counts.items()})
+    return CutOff(
+        value,
+        chosen is not None,
+        float(above.mean()),
+        precision=totals.share("right", "called"),
+        recall=totals.share("right", "above"),
+        wrong=totals.share("wrong", "rows"),
+    )
 
 
 def measure_targets(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:

@@ -147,10 +147,7 @@ def write_sample(run: HandedRun, folder: Path) -> int:
     """Write spectra.csv.gz and predictions.csv. Returns the number of rows. Raises ValueError."""
     rows = run.data.rows
     chosen = {place * rows // min(ROWS, rows) for place in range(min(ROWS, rows))}
-    with (
-        open_data(run.public) as data,
-        gzip.GzipFile(folder / "spectra.csv.gz", "wb", mtime=0) as packed,
-    ):
+    with open_data(run.public) as data, gzip.GzipFile(folder / "spectra.csv.gz", "wb", mtime=0) as packed:
         table = data.rows()
         header = next(table)
         kept = [place for place, name in enumerate(header) if not place or name not in TARGETS]

@@ -34,25 +34,11 @@ class Services:
     _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
-    @property
-    def sagemaker(self) -> Any:
-        return self._client("sagemaker")
-
-    @property
-    def s3(self) -> Any:
-        return self._client("s3")
-
-    @property
-    def logs(self) -> Any:
-        return self._client("logs")
-
-    @property
-    def cloudwatch(self) -> Any:
-        return self._client("cloudwatch")
-
-    @property
-    def runtime(self) -> Any:
-        return self._client("sagemaker-runtime")
+    sagemaker = property(lambda self: self._client("sagemaker"))
+    s3 = property(lambda self: self._client("s3"))
+    logs = property(lambda self: self._client("logs"))
+    cloudwatch = property(lambda self: self._client("cloudwatch"))
+    runtime = property(lambda self: self._client("sagemaker-runtime"))
 
     def _client(self, service: str) -> Any:
         with self._lock:  # threads must not make clients of one session at once

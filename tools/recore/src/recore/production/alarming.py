@@ -9,16 +9,12 @@ PERIOD_SECONDS = 60
 SUFFIX = "drift"
 
 
-def alarm_name(endpoint: str, version: int) -> str:
-    return f"{endpoint}-{version}-{SUFFIX}"
-
-
 def send_metrics(project: ProductionProject, endpoint: str, version: int, drift: float, outside: float) -> str:
     """Send the metrics for a version, and make the alarm if it is missing. Returns its name.
 
     drift: the evidence, with drift from 1. outside: the share of samples outside the domain.
     """
-    name = alarm_name(endpoint, version)
+    name = f"{endpoint}-{version}-{SUFFIX}"
     dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "ModelVersion", "Value": str(version)}]
     project.services.cloudwatch.put_metric_alarm(
         AlarmName=name,
@@ -47,7 +43,7 @@ def delete_alarms(project: ProductionProject) -> list[str]:
     """Delete the endpoint's alarms. Returns their names."""
     endpoint = project.settings.endpoint_name
     pages = project.services.cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{endpoint}-")
-    known = [alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]]
+    known = pages.search("MetricAlarms[].AlarmName")
     names = [name for name in known if re.fullmatch(rf"{re.escape(endpoint)}-\d+-{SUFFIX}", name, re.ASCII)]
     if names:
         project.services.cloudwatch.delete_alarms(AlarmNames=names)

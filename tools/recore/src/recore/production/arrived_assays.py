@@ -7,16 +7,15 @@ import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from recore.production.captured import LARGEST, SampleKey, make_key
 from recore.production.project import ProductionError
 from recore.schema import DEPTHS, HOLE, TARGETS
+from recore.spectral_data import Floats
 from recore.text import plain
 from stagemaker import parse_number
-
-if TYPE_CHECKING:
-    from recore.production.paired_comparison import Floats
 
 INFERENCE_ID = "InferenceId"
 GZIP = b"\x1f\x8b"
@@ -35,7 +34,7 @@ class Assays:
     joined_by: str
     rows: dict[str | SampleKey, int]
     samples: list[SampleKey | None]
-    values: "Floats"
+    values: Floats
 
 
 def read_assays(path: Path) -> Assays:
@@ -43,8 +42,6 @@ def read_assays(path: Path) -> Assays:
 
     Raises OSError or ProductionError.
     """
-    import numpy as np
-
     header, rows = _read_rows(path)
     targets = [name for name in TARGETS if name in header]
     by_id = INFERENCE_ID in header

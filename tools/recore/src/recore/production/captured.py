@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
 
 from recore.schema import DEPTHS, HOLE, TARGETS
 from stagemaker import parse_number
-
-if TYPE_CHECKING:
-    from recore.production.paired_comparison import Floats
 
 SampleKey = tuple[str, float, float]  # the drill hole, and where the sample starts and ends, m
 
@@ -99,13 +99,11 @@ def read_samples(body: Body) -> list[SampleKey | None]:
         return []
 
 
-def read_predictions(body: Body) -> "Floats":
+def read_predictions(body: Body) -> NDArray[np.float64]:
     """The predictions (rows, 49) of a response, a CSV of numbers or JSON with the assays by name; NaN for empty ones.
 
     Raises ValueError for any other response.
     """
-    import numpy as np
-
     try:
         if body.is_json:
             predictions = [each["assays"] for each in json.loads(body.content)["predictions"]]

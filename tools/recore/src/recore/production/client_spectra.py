@@ -14,22 +14,15 @@ from numpy.typing import NDArray
 from recore.distribution import PROGRAM
 from recore.production.captured import CaptureEvent
 from recore.production.containers.domain import Domain, Reference
-from recore.production.containers.features import (
-    REFERENCE,
-    Columns,
-    SpectraError,
-    column_key,
-    read_request,
-)
+from recore.production.containers.features import REFERENCE, Columns, SpectraError, column_key, read_request
 from recore.production.drift import ReferenceUnits
 from recore.production.handed_files import CHANNELS, check_reference, parse_columns, read_features_files
 from recore.production.joining import PREFIX
 from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version
 from recore.schema import HOLE
+from recore.spectral_data import Floats
 from recore.untrusted_json import parse_object
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -154,13 +147,8 @@ class SpectraReader:
                     "digest": hashlib.blake2b(spectrum.tobytes(), digest_size=16).digest(),
                 }
             )
-        self._arrays.append(
-            (
-                domain.statistics(spectra, shapes),
-                deviations.astype(np.float32),
-                domain.components.scores(shapes),
-            )
-        )
+        statistics, scores = domain.statistics(spectra, shapes), domain.components.scores(shapes)
+        self._arrays.append((statistics, deviations.astype(np.float32), scores))
 
     def finish(self) -> ClientSpectra:
         """All samples, by their times. Of equal spectra, the first counts."""

@@ -44,6 +44,8 @@ def make_definition(project: ProductionProject, sources: Sources, hyperparameter
         "MinimumScore": settings.minimum_score,
     }
     kinds = {str: "String", int: "Integer", float: "Float"}
+    data, instance = _get("Parameters.InputData"), _get("Parameters.TrainingInstanceType")
+    training = model_training_arguments(project, data, instance, sources, hyperparameters)
     definition = {
         "Version": "2020-12-01",
         "Metadata": {},
@@ -52,7 +54,7 @@ def make_definition(project: ProductionProject, sources: Sources, hyperparameter
         ],
         "Steps": [
             _features_step(project, sources),
-            _training_step(project, sources, hyperparameters),
+            {"Name": "Train", "Type": "Training", "Arguments": training, "CacheConfig": CACHE},
             _evaluation_step(project, sources),
             _condition_step(project, sources),
         ],
@@ -102,26 +104,12 @@ def package_arguments(
 
 
 def _features_step(project: ProductionProject, sources: Sources) -> Request:
-    inputs = {
-        "data": _get("Parameters.InputData"),
-        "preprocess": sources.preprocess,
-        "domain": sources.domain,
-        "code": f"{sources.features}/features.py",
+    files = {
+        "--input": ("data", "public.csv.gz", _get("Parameters.InputData")),
+        "--preprocess": ("preprocess", "preprocess.py", sources.preprocess),
+        "--domain": ("domain", "domain.py", sources.domain),
     }
-    arguments = {
-        "--input": f"{PROCESSING}/input/data/public.csv.gz",
-        "--preprocess": f"{PROCESSING}/input/preprocess/preprocess.py",
-        "--domain": f"{PROCESSING}/input/domain/domain.py",
-        "--output": f"{PROCESSING}/output/model",
-    }
-    return _processing_step(project, "Features", "features.py", inputs, arguments, "model")
-
-
-def _training_step(project: ProductionProject, sources: Sources, hyperparameters: Mapping[str, Any]) -> Request:
-    inputs = _get("Parameters.InputData")
-    instance = _get("Parameters.TrainingInstanceType")
-    arguments = model_training_arguments(project, inputs, instance, sources, hyperparameters)
-    return {"Name": "Train", "Type": "Training", "Arguments": arguments, "CacheConfig": CACHE}
+    return _processing_step(project, "Features", f"{sources.features}/features.py", files, "model")
 
 
 def model_training_arguments(
@@ -142,20 +130,13 @@ def model_training_arguments(
 
 
 def _evaluation_step(project: ProductionProject, sources: Sources) -> Request:
-    inputs = {
-        "model": _get("Steps.Train.ModelArtifacts.S3ModelArtifacts"),
-        "data": _get("Parameters.InputData"),
-        "score": sources.score,
-        "code": f"{sources.evaluate}/evaluate.py",
-    }
-    arguments = {
-        "--model": f"{PROCESSING}/input/model/model.tar.gz",
-        "--data": f"{PROCESSING}/input/data/public.csv.gz",
-        "--score": f"{PROCESSING}/input/score/score.py",
-        "--output": f"{PROCESSING}/output/evaluation",
+    files = {
+        "--model": ("model", "model.tar.gz", _get("Steps.Train.ModelArtifacts.S3ModelArtifacts")),
+        "--data": ("data", "public.csv.gz", _get("Parameters.InputData")),
+        "--score": ("score", "score.py", sources.score),
     }
     property_file = {"PropertyFileName": "Evaluation", "OutputName": "evaluation", "FilePath": "evaluation.json"}
-    step = _processing_step(project, "Evaluate", "evaluate.py", inputs, arguments, "evaluation")
+    step = _processing_step(project, "Evaluate", f"{sources.evaluate}/evaluate.py", files, "evaluation")
     return step | {"PropertyFiles": [property_file]}
 
 
@@ -185,16 +166,23 @@ def _condition_step(project: ProductionProject, sources: Sources) -> Request:
 
 
 def _processing_step(
-    project: ProductionProject, name: str, script: str, inputs: Request, arguments: dict[str, str], output: str
+    project: ProductionProject, name: str, script: str, files: dict[str, tuple[str, str, Any]], output: str
 ) -> Request:
-    """A step with a processing job. inputs: the addresses of the files in folders of these names. output: a folder."""
+    """A step with a processing job. script: its address. output: the name of a folder.
+
+    files: by the option that names each in the job: its folder there, its name, and the address of that folder.
+    """
+    arguments = {option: f"{PROCESSING}/input/{folder}/{file}" for option, (folder, file, _) in files.items()}
+    arguments["--output"] = f"{PROCESSING}/output/{output}"
+    inputs = {folder: address for folder, _, address in files.values()} | {"code": script}
     instances = {
         "InstanceType": _get("Parameters.ProcessingInstanceType"),
         "InstanceCount": _get("Parameters.ProcessingInstanceCount"),
     }
     target = _join("/", project.uri(name.lower()), _get("Execution.PipelineExecutionId"))
+    program = script.rpartition("/")[2]
     request = processing_arguments(
-        project.settings.image, project.role, instances, script, arguments, inputs, output, target
+        project.settings.image, project.role, instances, program, arguments, inputs, output, target
     )
     return {"Name": name, "Type": "Processing", "Arguments": request, "CacheConfig": CACHE}
 

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from recore.listing import count
 from recore.production.endpoints import delete_endpoint, describe_endpoint
-from recore.production.pipeline import RUNNING as RUNNING_EXECUTIONS
 from recore.production.pipeline import read_steps
-from recore.production.project import Outcome, ProductionError, ProductionProject, Watch
+from recore.production.project import RUNNING, Outcome, ProductionError, ProductionProject, Watch
 from recore.production.project_state import suggest_next
-from recore.production.tuning import RUNNING, delete_tuning_job, list_tuning_jobs
+from recore.production.tuning import delete_tuning_job, list_tuning_jobs
 from recore.production.versions import Version, find_version, list_approvals, list_versions, model_name
 
 
@@ -81,15 +80,16 @@ def _list_executions(project: ProductionProject) -> dict[str, str]:
     if not _has_pipeline(project):
         return {}
     pages = project.sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=name)
-    items = (item for page in pages for item in page["PipelineExecutionSummaries"])
+    items = pages.search("PipelineExecutionSummaries[]")
     return {item["PipelineExecutionArn"]: item["PipelineExecutionStatus"] for item in items}
 
 
 def _require_idle(executions: dict[str, str], tuning_jobs: dict[str, str]) -> None:
-    running = [f"the execution {arn}" for arn, status in executions.items() if status in RUNNING_EXECUTIONS]
-    running += [f"the tuning job {name}" for name, status in tuning_jobs.items() if status in RUNNING]
-    if running:
-        raise ProductionError(f"{running[0]} is running, and nothing is deleted: wait for its end")
+    statuses = {f"the execution {arn}": status for arn, status in executions.items()}
+    statuses |= {f"the tuning job {name}": status for name, status in tuning_jobs.items()}
+    for name, status in statuses.items():
+        if status in RUNNING:
+            raise ProductionError(f"{name} is running, and nothing is deleted: wait for its end")
 
 
 def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> list[str]:

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from recore.production.containers.domain import FEWEST_HOLES, ROWS_OF_A_HOLE
-
-Floats = NDArray[np.float64]
+from recore.spectral_data import Floats
 
 POWERS = (0.2, 0.5)  # of ranks near 0 and near 1, that bets are made with
 SLOPES = (-1.6, 1.6)

@@ -10,7 +10,7 @@ import math
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from recore.production.alarming import delete_alarms
@@ -32,7 +32,6 @@ SMALLEST_STEP = {"canary": 1, "linear": 10}  # percent
 LONGEST_UPDATE = 8 * 3600  # seconds, SageMaker's limit
 MARGIN = 1800  # seconds of an update besides the waits between its steps
 CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
-COMPARED = ("VariantName", "ModelName", "InstanceType", "InitialInstanceCount", "InitialVariantWeight")
 
 
 @dataclass(frozen=True)
@@ -134,9 +133,7 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
         reason = described.get("FailureReason", NO_REASON)
         delete_endpoint(project, watch)
         raise WorkFailedError(f"the endpoint {name} could not be made, and is deleted again: {reason}")
-    if not changed:
-        return _unchanged(project, described, variants)
-    return _serving(project, described, variants, "serves")
+    return _serving(project, described, variants, "serves") if changed else _unchanged(project, described, variants)
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
@@ -281,7 +278,8 @@ def _request_variants(project: ProductionProject, variants: Sequence[Variant]) -
 
 def _serves(project: ProductionProject, config: str, variants: Sequence[Variant]) -> bool:
     described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
-    return [{key: item.get(key) for key in COMPARED} for item in described] == _request_variants(project, variants)
+    wanted = _request_variants(project, variants)
+    return [{key: item.get(key) for key in wanted[0]} for item in described] == wanted
 
 
 def _replaced(project: ProductionProject, config: str) -> str:
@@ -308,7 +306,7 @@ def find_left(project: ProductionProject, config: str) -> frozenset[int]:
 def _configs(project: ProductionProject) -> list[str]:
     name = project.settings.endpoint_name
     pages = project.sagemaker.get_paginator("list_endpoint_configs").paginate(NameContains=name)
-    names = [config["EndpointConfigName"] for page in pages for config in page["EndpointConfigs"]]
+    names = pages.search("EndpointConfigs[].EndpointConfigName")
     return [config for config in names if re.fullmatch(f"{re.escape(name)}-[0-9a-f]{{12}}", config)]
 
 
@@ -358,12 +356,7 @@ def _details(project: ProductionProject, endpoint: dict[str, Any]) -> dict[str, 
         "reason": endpoint.get("FailureReason"),
         "pending": [variant.version for variant in read_variants(project, pending)] if pending else [],
         "variants": [
-            {
-                "name": variant.name,
-                "version": variant.version,
-                "weight": variant.weight,
-                "share": shares[variant.name] / total if variant.name in shares and total else None,
-            }
+            asdict(variant) | {"share": shares[variant.name] / total if variant.name in shares and total else None}
             for variant in read_variants(project, endpoint["EndpointConfigName"])
         ],
     }

@@ -35,23 +35,25 @@ def check_files(folder: Path) -> set[str]:
     sums = _read_sums(folder / SUMS)
     for name in (*REQUIRED, *OPTIONAL):
         path = folder / name
-        if name in sums and not path.is_file():
-            raise FileNotFoundError(f"{path}: this file of the hand-over is missing or not a regular file: {AGAIN}")
-        if name not in sums and (name in REQUIRED or os.path.lexists(path)):
+        if name in sums:
+            _require_file(path, MAX_ARCHIVE_BYTES if name == ARCHIVE else MAX_BYTES)
+            if sha256_of(path) != sums[name]:
+                problem = f"it is not the file that was handed over ({SUMS} has another hash)"
+                raise ProductionError(f"{path}: {problem}: {AGAIN}")
+        elif name in REQUIRED or os.path.lexists(path):
             raise ProductionError(f"{path}: {SUMS} does not list this file, so it may be damaged: {AGAIN}")
-        limit = MAX_ARCHIVE_BYTES if name == ARCHIVE else MAX_BYTES
-        if name in sums and path.stat().st_size > limit:
-            raise ProductionError(f"{path}: more than {limit >> 20} MB are not read")
-        if name in sums and sha256_of(path) != sums[name]:
-            raise ProductionError(f"{path}: it is not the file that was handed over ({SUMS} has another hash): {AGAIN}")
     return set(sums)
 
 
-def _read_sums(path: Path) -> dict[str, str]:
+def _require_file(path: Path, limit: int) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: this file of the hand-over is missing or not a regular file: {AGAIN}")
-    if path.stat().st_size > MAX_SUMS_BYTES:
-        raise ProductionError(f"{path}: more than {MAX_SUMS_BYTES >> 20} MB are not read")
+    if path.stat().st_size > limit:
+        raise ProductionError(f"{path}: more than {limit >> 20} MB are not read")
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    _require_file(path, MAX_SUMS_BYTES)
     sums: dict[str, str] = {}
     for number, line in enumerate(path.read_text("utf-8", "replace").rstrip("\n").split("\n"), 1):
         found = SUM.fullmatch(line)

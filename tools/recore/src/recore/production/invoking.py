@@ -39,7 +39,8 @@ def invoke_file(
     advance: called with the number of answers. Raises ValueError or OSError if the file cannot be read, WorkFailedError
     if the endpoint, and not the model, refuses a request.
     """
-    _require_fit(project, file)
+    with open_data(file) as data:
+        require_columns(data, read_served_columns(project))
     number = 0
     with ThreadPool(AT_A_TIME) as pool:
         for samples in itertools.batched(_read_samples(file, rows), BATCH):  # map() would read the whole file at once
@@ -47,11 +48,6 @@ def invoke_file(
                 number += 1
                 advance(number)
                 yield answer
-
-
-def _require_fit(project: ProductionProject, file: Path) -> None:
-    with open_data(file) as data:
-        require_columns(data, read_served_columns(project))
 
 
 def count_rows(file: Path) -> int:

@@ -80,7 +80,8 @@ class JoinedSamples:
             if row is None:
                 continue
             sample = samples[place] if len(samples) == len(rows) else None
-            if self._by_id and self._is_other(row, sample or hashlib.sha256(event.input.content).hexdigest()):
+            identity = sample or hashlib.sha256(event.input.content).hexdigest()
+            if self._by_id and self._identities[row].setdefault(type(identity), identity) != identity:
                 self._ambiguous.add(row)
                 self.left_out["an InferenceId of different samples"] += 1
                 continue
@@ -92,9 +93,6 @@ class JoinedSamples:
                 self._traffic[event.variant].add(row)
             if not self.holes[row] and sample:
                 self.holes[row] = sample[0]
-
-    def _is_other(self, row: int, identity: SampleKey | str) -> bool:
-        return self._identities[row].setdefault(type(identity), identity) != identity
 
     def find_missing(self, variant: str) -> list[CaptureEvent]:
         """Events of other variants whose input would make this one predict what it has not predicted."""

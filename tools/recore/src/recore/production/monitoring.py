@@ -165,11 +165,7 @@ def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watc
 
 
 def _read_traffic(
-    project: ProductionProject,
-    described: dict[str, Any],
-    trained_on: TrainedOn,
-    since: datetime,
-    watch: Watch,
+    project: ProductionProject, described: dict[str, Any], trained_on: TrainedOn, since: datetime, watch: Watch
 ) -> ClientSpectra:
     name, capture = described["EndpointName"], described.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri"):

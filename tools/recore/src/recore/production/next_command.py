@@ -45,22 +45,18 @@ class ProjectState:
 
 @dataclass(frozen=True)
 class Advice:
-    """A row of the table: a state in words, whether a state is this one, and the command."""
+    """A row of the table: a state in words, whether a state is this one, and the command, with fields of the state."""
 
     name: str
     applies: Callable[[ProjectState], bool]
-    command: Callable[[ProjectState], str]
+    command: str
 
 
 TABLE = (
-    Advice("no version", lambda state: not state.versions, lambda state: "train"),
-    Advice("the endpoint is being changed", lambda state: state.endpoint == CHANGING, lambda state: "describe"),
-    Advice(
-        "a newer version waits for its approval",
-        lambda state: state.has_candidate(PENDING),
-        lambda state: f"approve {state.candidate}",
-    ),
-    Advice("the endpoint must be deleted", lambda state: state.endpoint == BROKEN, lambda state: "delete --endpoint"),
+    Advice("no version", lambda state: not state.versions, "train"),
+    Advice("the endpoint is being changed", lambda state: state.endpoint == CHANGING, "describe"),
+    Advice("a newer version waits for its approval", lambda state: state.has_candidate(PENDING), "approve {candidate}"),
+    Advice("the endpoint must be deleted", lambda state: state.endpoint == BROKEN, "delete --endpoint"),
     Advice(
         "an approved version that is not the latest one, and no endpoint",
         lambda state: (
@@ -68,31 +64,27 @@ TABLE = (
             and state.has_candidate(APPROVED)
             and state.candidate != state.latest_approved
         ),
-        lambda state: f"deploy --variant A={state.candidate}",
+        "deploy --variant A={candidate}",
     ),
     Advice(
         "an approved version, and no endpoint",
         lambda state: state.endpoint in (MISSING, FAILED) and state.latest_approved is not None,
-        lambda state: "deploy",
+        "deploy",
     ),
     Advice(
         "the endpoint serves a rejected version, and another one is approved",
         lambda state: (
             any(state.versions.get(number) == REJECTED for number in state.served) and state.latest_approved is not None
         ),
-        lambda state: f"update {state.latest_approved}",
+        "update {latest_approved}",
     ),
-    Advice(
-        "the endpoint serves several variants",
-        lambda state: len(state.served) > 1,
-        lambda state: "compare --assays FILE",
-    ),
+    Advice("the endpoint serves several variants", lambda state: len(state.served) > 1, "compare --assays FILE"),
     Advice(
         "the endpoint serves an older version than an approved one",
         lambda state: state.endpoint == SERVING and state.has_candidate(APPROVED),
-        lambda state: f"update {state.candidate}",
+        "update {candidate}",
     ),
-    Advice("nothing to decide", lambda state: True, lambda state: ""),
+    Advice("nothing to decide", lambda state: True, ""),
 )
 
 
@@ -102,7 +94,7 @@ def find_advice(state: ProjectState) -> Advice:
 
 def next_command(state: ProjectState) -> str:
     """The command that is sensible in a state, without PROGRAM; "" if none is."""
-    return find_advice(state).command(state)
+    return find_advice(state).command.format(candidate=state.candidate, latest_approved=state.latest_approved)
 
 
 def after_comparison(better: int | None) -> str:

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from recore.schema import TARGETS
+from recore.spectral_data import Floats
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 EXCHANGES = 2000  # random ones
@@ -105,15 +105,11 @@ class _Errors:
     def units(self) -> Integers:
         return np.asarray((self.counts > 0).sum(axis=0))
 
-    @property
-    def deviations(self) -> Floats:
-        """The sums less what so many samples have on average."""
-        return self.sums - self.counts * (self.sums.sum(axis=1) / np.maximum(self.counts.sum(axis=0), 1))[:, None]
-
     @cached_property
     def covariances(self) -> Floats:
         """(2, 2, targets + 1) of the totals of both variants, robust to the correlation within units."""
-        deviations = self.deviations
+        means = self.sums.sum(axis=1) / np.maximum(self.counts.sum(axis=0), 1)  # of a sample
+        deviations = self.sums - self.counts * means[:, None]
         return np.asarray(np.einsum("aut,but->abt", deviations, deviations))
 
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,7 +18,6 @@ from recore.production.versions import read_score, read_version
 
 DATA_FILE = "public.csv.gz"
 LOOKED_AT = 20  # executions, for one that has done the same
-RUNNING = ("Executing", "Stopping")
 # the states of a step of a run, by those of a step of an execution
 STATES = {"Starting": "InProgress", "Executing": "InProgress", "Succeeded": "Completed"}
 WatchStep = Callable[[Step], None]  # called with a step that changes
@@ -120,10 +120,8 @@ def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: 
         _update(steps, read_steps(project, arn), watch)
         return described
 
-    def stop() -> None:
-        project.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid4()))
-
-    ended = wait_for_end(look, "PipelineExecutionStatus", RUNNING, stop)
+    request = {"PipelineExecutionArn": arn, "ClientRequestToken": str(uuid4())}
+    ended = wait_for_end(look, "PipelineExecutionStatus", partial(project.sagemaker.stop_pipeline_execution, **request))
     status, described = ended["PipelineExecutionStatus"], read_steps(project, arn)
     if status == "Succeeded":
         return described
@@ -138,7 +136,7 @@ def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: 
 def read_steps(project: ProductionProject, arn: str) -> Steps:
     """SageMaker's descriptions of the steps, by name."""
     pages = project.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
-    return {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
+    return {step["StepName"]: step for step in pages.search("PipelineExecutionSteps[]")}
 
 
 def _describe_low_score(project: ProductionProject, described: Steps) -> str:
@@ -181,10 +179,9 @@ def _find_earlier(
         used = project.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
         if json.loads(used["PipelineDefinition"]) != json.loads(definition):
             continue
-        pages = project.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
-            PipelineExecutionArn=arn
-        )
-        values = {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
+        paginator = project.sagemaker.get_paginator("list_pipeline_parameters_for_execution")
+        listed_parameters = paginator.paginate(PipelineExecutionArn=arn).search("PipelineParameters[]")
+        values = {item["Name"]: item["Value"] for item in listed_parameters}
         if any(values.get(parameter) != value for parameter, value in parameters.items()):
             continue
         if execution["PipelineExecutionStatus"] == "Executing" or project.find(

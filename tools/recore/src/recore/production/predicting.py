@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,6 @@ from recore.production.versions import Version, ensure_model, find_version
 from recore.schema import IDS, TARGETS
 from stagemaker import locked
 
-RUNNING = ("InProgress", "Stopping")
 RECORD_NAME = "spectra.csv"
 CONTENT_TYPE = f"text/csv; {BAD_ROWS_EMPTY}"
 ACCEPT = "text/csv; details=yes"  # of the model's container
@@ -41,15 +40,6 @@ HANDED_MODEL = "recore-predict"  # the name of a model that is no version
 
 if TYPE_CHECKING:
     from recore.production.archives import TrainedModel
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A batch transform that has ended: the name of its job, the address of its output, and what the table holds."""
-
-    job: str
-    output: str
-    samples: PredictedSamples
 
 
 def predict_file(
@@ -70,13 +60,11 @@ def predict_file(
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
     model = ensure_model(project, version)
-    batch = run_batch(project, model, columns, file, out, watch, intervals=intervals, spectra=spectra)
-    samples = batch.samples
+    samples, job = run_batch(project, model, columns, file, out, watch, intervals=intervals, spectra=spectra)
     predicted = samples.rows - len(samples.problems)
     rows = f"{samples.rows} rows" if not samples.problems else f"{predicted} of {samples.rows} rows"
     lines = [f"{rows} of {file} predicted by version {version.number}: {out}", samples.describe_domain()]
-    described = {"job": batch.job, "output": batch.output, "out": str(out)}
-    return Outcome(lines, {"version": version.number, **samples.describe(), **described}), samples
+    return Outcome(lines, {"version": version.number, **samples.describe(), **job, "out": str(out)}), samples
 
 
 def run_batch(
@@ -89,8 +77,8 @@ def run_batch(
     *,
     intervals: bool,
     spectra: bool = False,
-) -> Batch:
-    """Predict a data file with a model of both containers.
+) -> tuple[PredictedSamples, dict[str, str]]:
+    """Predict a data file with a model of both containers. Returns what the table holds, and the job and its output.
 
     columns: of the training file. Raises as `predict_file`.
     """
@@ -126,7 +114,7 @@ def run_batch(
     samples = write_table(joined, used, out, intervals, spectra)
     if samples.rows != rows:
         raise WorkFailedError(f"the job {job} answered {samples.rows} of {rows} rows")
-    return Batch(job, output, samples)
+    return samples, {"job": job, "output": output}
 
 
 def describe_batch_costs(project: ProductionProject) -> str:
@@ -181,10 +169,8 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
         watch(described["TransformJobStatus"], 0, 0)
         return described
 
-    def stop() -> None:
-        project.sagemaker.stop_transform_job(TransformJobName=job)
-
-    ended = wait_for_end(look, "TransformJobStatus", RUNNING, stop)
+    stop = partial(project.sagemaker.stop_transform_job, TransformJobName=job)
+    ended = wait_for_end(look, "TransformJobStatus", stop)
     if ended["TransformJobStatus"] == "Stopped":
         raise WorkFailedError(f"the job {job} was stopped")
     if ended["TransformJobStatus"] == "Failed":
@@ -210,4 +196,4 @@ def predict_samples(
         Containers=containers(project, features, model),
         EnableNetworkIsolation=True,
     )
-    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, intervals=intervals).samples
+    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, intervals=intervals)[0]

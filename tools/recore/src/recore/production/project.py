@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ NO_REASON = "SageMaker gives no reason"
 LARGEST_OBJECT = 1 << 30  # bytes
 LONGEST_INFERENCE_ID = 64  # characters
 REGION = "us-east-1"  # of IMAGE
+RUNNING = ("Executing", "InProgress", "Stopping")  # statuses of executions, tuning jobs and batch transforms
 PAUSE = 0.5  # seconds between two looks at work that is running
 MISSING = re.compile("[Cc]ould not find|does not exist|not found")  # in the messages of AWS about what does not exist
 
@@ -58,13 +59,8 @@ class ProductionProject:
     bucket: str
     role: str
 
-    @property
-    def sagemaker(self) -> Any:
-        return self.services.sagemaker
-
-    @property
-    def s3(self) -> Any:
-        return self.services.s3
+    sagemaker = property(lambda self: self.services.sagemaker)
+    s3 = property(lambda self: self.services.s3)
 
     def find(self, operation: str, **request: str) -> dict[str, Any] | None:
         """Return SageMaker's answer to a request such as DescribeModel; None without such a resource."""
@@ -151,23 +147,21 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
         yield ProductionProject(place.services, settings, place.bucket, place.role)
 
 
-def wait_for_end(
-    look: Callable[[], dict[str, Any]], member: str, running: Container[str], stop: Callable[[], object]
-) -> dict[str, Any]:
-    """Call `look` until this member of its result is not a running status.
+def wait_for_end(look: Callable[[], dict[str, Any]], member: str, stop: Callable[[], object]) -> dict[str, Any]:
+    """Call `look` until this member of its result is not in RUNNING.
 
     KeyboardInterrupt stops the work, waits for its end, and is raised.
     """
     try:
-        return _look_until_end(look, member, running)
+        return _look_until_end(look, member)
     except KeyboardInterrupt:
         with suppress(ClientError):  # it has just ended
             stop()
-        _look_until_end(look, member, running)
+        _look_until_end(look, member)
         raise
 
 
-def _look_until_end(look: Callable[[], dict[str, Any]], member: str, running: Container[str]) -> dict[str, Any]:
-    while (description := look())[member] in running:
+def _look_until_end(look: Callable[[], dict[str, Any]], member: str) -> dict[str, Any]:
+    while (description := look())[member] in RUNNING:
         time.sleep(PAUSE)
     return description

@@ -150,7 +150,10 @@ def _read_range(known: Hyperparameters, name: str, raw: Any, place: str) -> Rang
     if isinstance(raw, str):
         raw = _parse_option(default, raw)
     if isinstance(raw, list):
-        return _read_choice(name, default, raw, place)
+        values = tuple(convert(default, value, place) for value in raw)
+        if len(set(values)) < len(values) or not 2 <= len(values) <= MOST_VALUES:
+            raise ProductionError(f"{place}: 2 to {MOST_VALUES} different values are needed, or FROM..TO of numbers")
+        return Choice(name, values)
     if isinstance(default, str | bool):
         kind = "a text" if isinstance(default, str) else "true or false"
         raise ProductionError(f"{place}: {name} is {kind}: a list of values is needed")
@@ -166,9 +169,8 @@ def _read_range(known: Hyperparameters, name: str, raw: Any, place: str) -> Rang
         raise ProductionError(f"{place}: from {low:.10g} to {high:.10g}: the first must be less than the second")
     if scale == "log" and low <= 0:
         raise ProductionError(f"{place}: from {low:.10g}: on a log scale it must be more than 0")
-    if isinstance(default, int):
-        return Interval(name, int(low), int(high), scale)
-    return Interval(name, low, high, scale)
+    kind_of_number = type(default)
+    return Interval(name, kind_of_number(low), kind_of_number(high), scale)
 
 
 def _parse_option(default: Value, text: str) -> Any:
@@ -177,13 +179,6 @@ def _parse_option(default: Value, text: str) -> Any:
     low, _, rest = text.partition("..")
     high, colon, scale = rest.partition(":")
     return {"from": low, "to": high} | ({"scale": scale} if colon else {})
-
-
-def _read_choice(name: str, default: Value, raw: list[Any], place: str) -> Choice:
-    values = tuple(convert(default, value, place) for value in raw)
-    if len(set(values)) < len(values) or not 2 <= len(values) <= MOST_VALUES:
-        raise ProductionError(f"{place}: 2 to {MOST_VALUES} different values are needed, or FROM..TO of numbers")
-    return Choice(name, values)
 
 
 def _suggest(name: str, names: list[str]) -> str:

@@ -20,7 +20,7 @@ def register(project: ProductionProject, folder: Path, public: Path | None = Non
 
     Raises ProductionError, ValueError or OSError.
     """
-    trained = read_model(folder, public)
+    trained, group = read_model(folder, public), project.settings.model_package_group_name
     evaluation = _describe_scores(trained.record)
     with locked.temporary_folder("recore-register-") as name:
         features, model = trained.write_archives(Path(name))
@@ -28,39 +28,27 @@ def register(project: ProductionProject, folder: Path, public: Path | None = Non
         model_uri = f"{project.upload_file('versions/model', model, ARCHIVE)}/{ARCHIVE}"
     for version in list_versions(project):
         if version.archives == [features_uri, model_uri]:
-            line = f"version {version.number} of {project.settings.model_package_group_name} was already made from"
+            line = f"version {version.number} of {group} was already made from {folder}; nothing changed"
             following = suggest_next(project, version.number)
-            return Outcome(
-                [f"{line} {folder}; nothing changed"], {"version": version.describe()}, following, changed=False
-            )
+            return Outcome([line], {"version": version.describe()}, following, changed=False)
     ensure_group(project)
     evaluation_uri = f"{project.upload('versions/evaluation', {'evaluation.json': evaluation})}/evaluation.json"
     metadata = {
         "submission_sha256": trained.record.submission_sha256,
         "input_data": trained.data_sha256,
-        "run": _metadata_value(str(folder)),
+        "run": re.sub(r"[^\w .:/=+@-]", "_", str(folder))[-256:],
     }
     approval = project.settings.model_approval_status
     arguments = package_arguments(project, features_uri, model_uri, evaluation_uri, approval, metadata)
     package = project.sagemaker.create_model_package(**arguments)
     version = read_version(project, package["ModelPackageArn"])
-    name = f"version {version.number} of {project.settings.model_package_group_name}"
-    line = f"{folder} is {name}, {version.approval}, {version.score_text}"
+    line = f"{folder} is version {version.number} of {group}, {version.approval}, {version.score_text}"
     return Outcome([line, *trained.notes], {"version": version.describe()}, suggest_next(project, version.number))
 
 
 def _describe_scores(record: Record) -> bytes:
     score = record.scores.get(HELD_OUT)
-    content: dict[str, Any] = {"score": {"value": None}}
+    content: dict[str, Any] = {"score": {"value": score.value if score else None}}
     if score:
-        content = {
-            "score": {"value": score.value},
-            "rows": score.rows,
-            "weights_scored": score.weights_scored,
-            "r2": score.r2,
-        }
+        content |= {"rows": score.rows, "weights_scored": score.weights_scored, "r2": score.r2}
     return json.dumps(content, indent=1).encode()
-
-
-def _metadata_value(text: str) -> str:
-    return re.sub(r"[^\w .:/=+@-]", "_", text)[-256:]

@@ -84,11 +84,7 @@ def retrain(
 
 
 def put_to_use(
-    project: ProductionProject,
-    trained: Outcome,
-    tolerance: float,
-    strategy: Strategy | None,
-    watch: Watch,
+    project: ProductionProject, trained: Outcome, tolerance: float, strategy: Strategy | None, watch: Watch
 ) -> Outcome:
     """Approve the version of an outcome of `retrain`, and with a strategy let the endpoint serve it alone.
 

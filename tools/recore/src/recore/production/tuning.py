@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,12 @@ from recore.listing import count
 from recore.production.definition import OBJECTIVE, model_training_arguments
 from recore.production.hyperparameters import Value, describe_values, restore_values
 from recore.production.pipeline import WatchStep, describe_pipeline_costs, find_data, train
-from recore.production.project import PAUSE, Outcome, ProductionProject, Watch, WorkFailedError, wait_for_end
+from recore.production.project import PAUSE, RUNNING, Outcome, ProductionProject, Watch, WorkFailedError, wait_for_end
 from recore.production.ranges import TuningPlan
 from recore.production.sources import upload_sources
 
 GROUP = "recore:model-package-group"  # a tag: names hold only the beginning of the group's
 LONGEST_NAME, DIGITS = 32, 10  # characters of a tuning job's name, and of the digest at its end
-RUNNING = ("InProgress", "Stopping")
 ENDED = ("Completed", "NonRetryableError", "Stopped")  # counters of training jobs
 
 
@@ -60,11 +60,11 @@ def find_best(
     digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:DIGITS]
     name = f"{project.settings.model_package_group_name[: LONGEST_NAME - DIGITS - 1]}-{digest}"
     job = _find(project, name)
-    running = job is not None and job["HyperParameterTuningJobStatus"] in RUNNING
-    finished = job is not None and job["HyperParameterTuningJobStatus"] == "Completed" and not again
-    if job and not running and not finished:
-        delete_tuning_job(project, name)
-    if not running and not finished:
+    status = job["HyperParameterTuningJobStatus"] if job else ""
+    finished = status == "Completed" and not again
+    if status not in RUNNING and not finished:
+        if job:
+            delete_tuning_job(project, name)
         announce()
         project.sagemaker.create_hyper_parameter_tuning_job(HyperParameterTuningJobName=name, **request)
     job = _follow(project, name, plan.jobs, watch)
@@ -118,7 +118,7 @@ def list_tuning_jobs(project: ProductionProject) -> dict[str, str]:
     beginning = group[: LONGEST_NAME - DIGITS - 1]
     pages = project.sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(NameContains=beginning)
     jobs = {}
-    for job in [job for page in pages for job in page["HyperParameterTuningJobSummaries"]]:
+    for job in pages.search("HyperParameterTuningJobSummaries[]"):
         name, arn = job["HyperParameterTuningJobName"], job["HyperParameterTuningJobArn"]
         if not re.fullmatch(f"{re.escape(beginning)}-[0-9a-f]{{{DIGITS}}}", name):
             continue
@@ -154,10 +154,8 @@ def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> d
         watch(stage, sum(counts.get(counter, 0) for counter in ENDED), jobs)
         return job
 
-    def stop() -> None:
-        project.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-
-    return wait_for_end(look, "HyperParameterTuningJobStatus", RUNNING, stop)
+    stop = partial(project.sagemaker.stop_hyper_parameter_tuning_job, HyperParameterTuningJobName=name)
+    return wait_for_end(look, "HyperParameterTuningJobStatus", stop)
 
 
 def _describe_failure(project: ProductionProject, job: dict[str, Any]) -> str:

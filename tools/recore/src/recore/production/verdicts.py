@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 
 from recore.listing import count, list_names
-from recore.production.paired_comparison import Comparison, Floats
+from recore.production.paired_comparison import Comparison
 from recore.schema import TARGETS
+from recore.spectral_data import Floats
 
 LARGE_WEIGHT = 0.02  # targets with a larger weight are always shown
 SENTENCES, NAMES = 5, 8  # targets with a sentence of their own, and targets named in one sentence

@@ -89,9 +89,7 @@ def _list_packages(project: ProductionProject) -> dict[int, dict[str, Any]]:
     if not project.find("DescribeModelPackageGroup", ModelPackageGroupName=group):
         return {}
     pages = project.sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
-    packages = {
-        package["ModelPackageVersion"]: package for page in pages for package in page["ModelPackageSummaryList"]
-    }
+    packages = {package["ModelPackageVersion"]: package for package in pages.search("ModelPackageSummaryList[]")}
     return dict(sorted(packages.items(), reverse=True))
 
 

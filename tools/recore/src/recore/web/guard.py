@@ -52,17 +52,15 @@ class Guard:
             await send(message)
 
         headers = Headers(scope=scope)
+        answer = self._application
         if self._names is not None and not _is_known(headers.get("host", ""), self._names):
-            refusal = JSONResponse({"error": "the page is not served under this name: see its option --name"}, 400)
-            await refusal(scope, receive, send_with_headers)
+            answer = JSONResponse({"error": "the page is not served under this name: see its option --name"}, 400)
         elif scope["method"] == "POST" and _is_foreign(headers):
-            refusal = JSONResponse({"error": "another site's page sent this request"}, 403)
-            await refusal(scope, receive, send_with_headers)
-        else:
-            try:
-                await self._application(scope, receive, send_with_headers)
-            except Exception as error:  # it was answered with status 500
-                log.error("%s %s: %s", scope["method"], plain(scope["path"], 100), plain(repr(error), 400))
+            answer = JSONResponse({"error": "another site's page sent this request"}, 403)
+        try:
+            await answer(scope, receive, send_with_headers)
+        except Exception as error:  # it was answered with status 500
+            log.error("%s %s: %s", scope["method"], plain(scope["path"], 100), plain(repr(error), 400))
 
 
 def _is_known(host: str, names: Collection[str]) -> bool:

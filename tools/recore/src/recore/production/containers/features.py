@@ -21,7 +21,6 @@ import io
 import itertools
 import json
 import math
-import os
 import re
 import sys
 import tarfile
@@ -377,10 +376,7 @@ def read_cell(spectrum: dict[str, Any], key: str, name: str) -> str:
 
 # ---- The program of the processing job -------------------------------------------------------------------
 def write_archive(
-    columns: Sequence[str],
-    reference: Mapping[str, Any] | None,
-    code: Mapping[str, bytes],
-    target: str | os.PathLike[str],
+    columns: Sequence[str], reference: Mapping[str, Any] | None, code: Mapping[str, bytes], target: Path
 ) -> None:
     """Write the container's model.tar.gz. Equal arguments give equal bytes.
 
@@ -390,7 +386,6 @@ def write_archive(
     if reference:
         contents[REFERENCE] = json.dumps(reference, allow_nan=False).encode()
     contents |= {f"code/{name}": content for name, content in code.items()}
-    target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     with (

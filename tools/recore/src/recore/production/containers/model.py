@@ -40,12 +40,7 @@ UNITS = {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}  # by the end of a target's nam
 CSV, JSON = "text/csv", "application/json"
 DETAILS = "details=yes"  # parameter of the CSV that a client accepts
 ERRORS_FILE = "expected_error.json"
-FILES = (
-    "model.py",
-    "expected_error.py",
-    "row_notes.py",
-    "requirements.txt",
-)  # of the folder code; the last may be missing
+FILES = ("model.py", "expected_error.py", "row_notes.py", "requirements.txt")  # of code/; the last may be missing
 
 
 # ---- The hooks of the server -----------------------------------------------------------------------------
