@@ -8,7 +8,6 @@ from recore.listing import count
 from recore.production.containers.domain import CONFIDENCE
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
-    BLUE,
     COLOURS,
     DASHES,
     GREY,
@@ -16,7 +15,6 @@ from recore.report.page.figures import (
     NAMED,
     SHOWN_POINTS,
     SYMBOLS,
-    VERMILION,
     add_points,
     add_spectrum,
     clip_to_axis,
@@ -26,6 +24,7 @@ from recore.report.page.figures import (
     numbered_line,
     short_name,
     thin_out,
+    two_kinds,
     wavenumber_figure,
 )
 from recore.report.statistics import Binned, Components
@@ -146,27 +145,17 @@ def _loadings(shapes: Binned, model: Components) -> Figure:
 
 
 def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figure:
-    plot = new_figure(
-        400,
-        showlegend=True,
-        xaxis={"title": {"text": "T2 / its limit"}} | LOG_TICKS,
-        yaxis={"title": {"text": "Q / its limit"}} | LOG_TICKS,
-    )
+    plot = new_figure(400, showlegend=True, xaxis=LOG_TICKS, yaxis=LOG_TICKS)
+    plot.update_layout(xaxis_title_text="T2 / its limit", yaxis_title_text="Q / its limit")
     numbers = table[["index", HOLE, *DEPTHS, "T2", "Q"]].copy()
     numbers["T2_limit"], numbers["Q_limit"] = model.t2_limit, model.q_limit
-    drawn = np.zeros(len(table), dtype=bool)
-    drawn[thin_out(len(table), beyond)] = True
     q_limit = model.q_limit if np.isfinite(model.q_limit) else 1.0
     t2, q = table["T2"].to_numpy() / model.t2_limit, table["Q"].to_numpy() / q_limit
     drawn_q, outside = clip_to_axis(q, LOWEST_Q, np.inf)
-    for name, chosen, colour, symbol in (
-        ("within both limits", drawn & ~beyond, BLUE, "circle"),
-        ("beyond a limit", drawn & beyond, VERMILION, "diamond"),
-    ):
-        symbols = edge_symbols(outside[chosen], symbol, "y")
-        marker = {"color": colour, "symbol": symbols, "size": 6, "opacity": 0.85}
+    for name, chosen, marker in two_kinds("within both limits", "beyond a limit", beyond):
+        marker |= {"opacity": 0.85, "symbol": edge_symbols(outside[chosen], marker["symbol"], "y")}
         hover = "%{text}<br>T2 %{x:.3g}, Q %{customdata:.3g} of their limits<extra></extra>"
-        labels = {"text": row_labels(table[chosen]), "customdata": q[chosen]}
+        labels = {"text": row_labels(table.iloc[chosen]), "customdata": q[chosen]}
         add_points(plot, t2[chosen], drawn_q[chosen], name, hover, marker, **labels)
     for add_line in (plot.add_vline, plot.add_hline):
         add_line(1, line={"color": GREY, "dash": "dash"})

@@ -12,7 +12,7 @@ import pandas as pd
 from recore.listing import count
 from recore.production.containers.domain import CONFIDENCE, MOST_COMPONENTS
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import BLUE, DRAWN_HOLES, GREY, VERMILION, add_points, new_figure, short_name, thin_out
+from recore.report.page.figures import BLUE, DRAWN_HOLES, GREY, VERMILION, add_points, every_kth, new_figure, short_name
 from recore.report.statistics import Binned, Components, principal_components
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, rows_by_group
@@ -202,7 +202,7 @@ def _points(
     second = "PC2" if model.kept > 1 else "Q"
     plot = new_figure(460, xaxis={"title": {"text": "PC1 of the public rows"}}, yaxis={"title": {"text": second}})
     for table, colour, symbol in zip(tables, (BLUE, VERMILION), ("circle", "diamond-open"), strict=True):
-        drawn = table.iloc[thin_out(len(table), np.zeros(len(table), dtype=bool), DRAWN_ROWS)]
+        drawn = every_kth(table, DRAWN_ROWS)
         ids = zip(drawn["index"], drawn[HOLE], strict=True)
         labels = [f"index {short_name(index)}, {short_name(hole)}" for index, hole in ids]
         hover = f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra>%{{fullData.name}}</extra>"

@@ -96,7 +96,7 @@ def outlined(colour: str) -> dict[str, Any]:
 
 def numbered_line(number: int, width: float = 1.5) -> dict[str, Any]:
     """The line of one of several series: its colour and dash differ from those of its neighbours."""
-    return {"color": COLOURS[number], "dash": DASHES[number % len(DASHES)], "width": width}
+    return {"color": COLOURS[number % len(COLOURS)], "dash": DASHES[number % len(DASHES)], "width": width}
 
 
 SHOWN_POINTS = 3000  # of a scatter plot; more would be slow in a browser
@@ -159,9 +159,20 @@ def thin_out(rows: int, marked: NDArray[np.bool_], most: int = SHOWN_POINTS) -> 
     return np.sort(np.concatenate([every_kth(part, most) for part in parts]))
 
 
-def every_kth(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+def every_kth[Rows: (NDArray[Any], pd.DataFrame)](rows: Rows, most: int = SHOWN_POINTS) -> Rows:
     """At most `most` of these rows, evenly spread."""
     return rows[:: max(1, math.ceil(len(rows) / most))]
+
+
+def two_kinds(
+    usual: str, marked: str, is_marked: NDArray[np.bool_]
+) -> list[tuple[str, NDArray[np.intp], dict[str, Any]]]:
+    """For the usual points and for the marked ones: their name, the rows to draw, and their marker."""
+    kinds = ((usual, ~is_marked, BLUE, "circle"), (marked, is_marked, VERMILION, "diamond"))
+    return [
+        (name, every_kth(np.flatnonzero(chosen)), {"color": colour, "size": 6, "symbol": symbol})
+        for name, chosen, colour, symbol in kinds
+    ]
 
 
 def unique_names(names: list[str]) -> list[str]:
