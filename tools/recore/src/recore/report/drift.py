@@ -6,26 +6,8 @@ import numpy as np
 import pandas as pd
 
 from recore.listing import count
-from recore.report.page.content import Figure, Level, Page, PageFinding, Section, Table, by_level
-from recore.report.page.figures import (
-    BLUE,
-    GREY,
-    LOG_TICKS,
-    SHOWN_POINTS,
-    VERMILION,
-    add_numbered_line,
-    add_points,
-    add_spectrum,
-    clip_to_axis,
-    count_outside,
-    edge_symbols,
-    every_kth,
-    new_figure,
-    short_name,
-    table_of_regions,
-    two_kinds,
-    wavenumber_figure,
-)
+from recore.report.page import figures as draw
+from recore.report.page.content import Figure, Level, Page, PageFinding, Section, Table, by_level, short_name
 from recore.text import plain
 
 if TYPE_CHECKING:
@@ -125,14 +107,14 @@ def _evidence_lines(found: "Monitoring") -> Figure:
     units = [(unit.end, unit.hole, len(unit.rows)) for unit in found.units]
     numbers = pd.DataFrame(units, columns=["time", "hole", "samples"])
     numbers = numbers.join(pd.DataFrame(evidence, columns=found.statistics))
-    plot = new_figure(420, xaxis_title_text="drill holes, in the order in which they were complete")
+    plot = draw.new_figure(420, xaxis_title_text="drill holes, in the order in which they were complete")
     plot.update_yaxes(title_text="evidence", type="log", exponentformat="power")
     places = np.arange(1, len(evidence) + 1)
     for number, statistic in enumerate(np.argsort(-evidence.max(axis=0), kind="stable")):
         drawn = np.clip(evidence[:, statistic], LEAST, MOST)
         hover = "%{x}. drill hole: %{y:.3g}<extra>%{fullData.name}</extra>"
-        add_numbered_line(plot, number, SHOWN_LINES, places, drawn, found.statistics[statistic], hover)
-    plot.add_hline(found.drift.threshold, line={"color": GREY, "dash": "dash"})
+        draw.add_numbered_line(plot, number, SHOWN_LINES, places, drawn, found.statistics[statistic], hover)
+    plot.add_hline(found.drift.threshold, line={"color": draw.GREY, "dash": "dash"})
     summary = f"Dashed: {found.drift.threshold:.3g}; more evidence is drift. Click a name to show or hide its line."
     return Figure("evidence", "Evidence by statistic", summary, plot, numbers)
 
@@ -168,19 +150,19 @@ def _labels(samples: pd.DataFrame) -> list[str]:
 
 def _distances(found: "Monitoring") -> Figure:
     samples, outside = found.traffic.samples, found.traffic.outside
-    heights, beyond = clip_to_axis(samples["distance"].to_numpy(), 0, LARGEST)
-    plot = new_figure(400, showlegend=True, xaxis_title_text="time (UTC)", xaxis_type="date")
-    plot.update_yaxes(LOG_TICKS, title_text="distance / its limit")
-    for name, chosen, marker in two_kinds("inside the domain", "outside", outside):
-        marker |= {"opacity": 0.8, "symbol": edge_symbols(beyond[chosen], marker["symbol"], "y")}
+    heights, beyond = draw.clip_to_axis(samples["distance"].to_numpy(), 0, LARGEST)
+    plot = draw.new_figure(400, showlegend=True, xaxis_title_text="time (UTC)", xaxis_type="date")
+    plot.update_yaxes(draw.LOG_TICKS, title_text="distance / its limit")
+    for name, chosen, marker in draw.two_kinds("inside the domain", "outside", outside):
+        marker |= {"opacity": 0.8, "symbol": draw.edge_symbols(beyond[chosen], marker["symbol"], "y")}
         rows = samples.iloc[chosen]
         hover = "%{text}<br>%{customdata:.3g} of the limit<extra></extra>"
         extra = {"text": _labels(rows), "customdata": rows["distance"]}
-        add_points(plot, rows["time"], heights[chosen], name, hover, marker, **extra)
-    plot.add_hline(1, line={"color": GREY, "dash": "dash"})
-    text = count_outside(beyond)
-    if len(samples) > SHOWN_POINTS:
-        text += f" At most {SHOWN_POINTS:,} points of each kind are drawn."
+        draw.add_points(plot, rows["time"], heights[chosen], name, hover, marker, **extra)
+    plot.add_hline(1, line={"color": draw.GREY, "dash": "dash"})
+    text = draw.count_outside(beyond)
+    if len(samples) > draw.SHOWN_POINTS:
+        text += f" At most {draw.SHOWN_POINTS:,} points of each kind are drawn."
     return Figure("samples", "Distance over time", DISTANCE.format(outside=text), plot, samples)
 
 
@@ -188,14 +170,14 @@ def _scores(found: "Monitoring") -> Figure:
     training = np.array(found.trained_on.reference["scores"], dtype=float)
     traffic, outside = found.traffic.scores, found.traffic.outside
     second = min(1, training.shape[1] - 1)
-    plot = new_figure(440, showlegend=True, xaxis_title_text="PC1", yaxis_title_text=f"PC{second + 1}")
-    drawn = every_kth(training)
-    marker = {"color": GREY, "size": 4, "opacity": 0.5}
-    add_points(plot, drawn[:, 0], drawn[:, second], "training", "training<extra></extra>", marker)
-    for name, rows, marker in two_kinds("inside the domain", "outside", outside):
+    plot = draw.new_figure(440, showlegend=True, xaxis_title_text="PC1", yaxis_title_text=f"PC{second + 1}")
+    drawn = draw.every_kth(training)
+    marker = {"color": draw.GREY, "size": 4, "opacity": 0.5}
+    draw.add_points(plot, drawn[:, 0], drawn[:, second], "training", "training<extra></extra>", marker)
+    for name, rows, marker in draw.two_kinds("inside the domain", "outside", outside):
         labels = _labels(found.traffic.samples.iloc[rows])
         points = traffic[rows, 0], traffic[rows, second]
-        add_points(plot, *points, name, "%{text}<extra></extra>", marker | {"opacity": 0.8}, text=labels)
+        draw.add_points(plot, *points, name, "%{text}<extra></extra>", marker | {"opacity": 0.8}, text=labels)
     columns = [f"PC{number + 1}" for number in range(traffic.shape[1])]
     numbers = found.traffic.samples[["index", "hole", "time"]].join(pd.DataFrame(traffic, columns=columns))
     return Figure("scores", "Where the samples are", SCORES, plot, numbers)
@@ -209,21 +191,21 @@ def _deviations(found: "Monitoring") -> Section:
         lines |= {"5 %": np.quantile(deviations, 0.05, axis=0), "95 %": np.quantile(deviations, 0.95, axis=0)}
     if found.drift.alarm is not None and (before := found.traffic.deviations[: found.changed[0]]).size:
         lines["mean before the drift"] = before.astype(float).mean(axis=0)
-    plot = wavenumber_figure(400, wavenumbers, "deviation / its limit")
+    plot = draw.wavenumber_figure(400, wavenumbers, "deviation / its limit")
     looks = {
-        "mean": {"color": VERMILION, "width": 2.5},
-        "5 %": {"color": GREY, "dash": "dot", "width": 1},
-        "95 %": {"color": GREY, "dash": "dash", "width": 1},
-        "mean before the drift": {"color": BLUE, "width": 1.5},
+        "mean": {"color": draw.VERMILION, "width": 2.5},
+        "5 %": {"color": draw.GREY, "dash": "dot", "width": 1},
+        "95 %": {"color": draw.GREY, "dash": "dash", "width": 1},
+        "mean before the drift": {"color": draw.BLUE, "width": 1.5},
     }
     for name, values in lines.items():
-        add_spectrum(plot, wavenumbers, values, name, looks[name])
+        draw.add_spectrum(plot, wavenumbers, values, name, looks[name])
     for limit in (-1, 1):
-        plot.add_hline(limit, line={"color": GREY, "dash": "dash"})
+        plot.add_hline(limit, line={"color": draw.GREY, "dash": "dash"})
     numbers = pd.DataFrame({"wavenumber": wavenumbers} | lines)
     since = "" if found.drift.alarm is None else " Only samples since the drift began."
     figure = Figure("deviations", "Deviations by wavenumber", DEVIATIONS + since, plot, numbers)
-    tables = (_bands(found), table_of_regions()) if found.bands else (table_of_regions(),)
+    tables = (_bands(found), draw.table_of_regions()) if found.bands else (draw.table_of_regions(),)
     return Section("bands", "Bands", BANDS_READING, (figure, *tables))
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from recore.listing import count, list_names
+from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
-from recore.report.page.figures import heat_map, mark_regions, wavenumber_axis
 from recore.report.statistics import Binned, correlations
 from recore.spectral_data import SpectralData
 
@@ -68,9 +68,9 @@ def correlation_table(data: SpectralData, shapes: Binned) -> pd.DataFrame:
 def _heat_map(table: pd.DataFrame, shapes: Binned) -> Figure:
     names, cells = table["assay"].tolist(), table.iloc[:, 2:].to_numpy()
     hover = "%{y} at %{x:.0f} cm-1: r = %{z:.2f}<extra></extra>"
-    axis = wavenumber_axis(shapes.wavenumbers)
-    plot = heat_map(shapes.wavenumbers, names, cells, "r", (-1, 1), axis, hovertemplate=hover)
-    mark_regions(plot, shapes.wavenumbers)
+    axis = draw.wavenumber_axis(shapes.wavenumbers)
+    plot = draw.heat_map(shapes.wavenumbers, names, cells, "r", (-1, 1), axis, hovertemplate=hover)
+    draw.mark_regions(plot, shapes.wavenumbers)
     return Figure("correlation", "Correlation of assays with channels", HEAT_MAP, plot, table)
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from recore.listing import count
 from recore.production.containers.domain import EDGE
-from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, short_name
+from recore.report.page import figures as draw
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
 from recore.report.statistics import Binned, principal_components, usable_channels
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, snv
@@ -128,21 +128,19 @@ def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
     edges = np.linspace(min(logs.min(), 0) - 0.05, max(logs.max(), 0.5) + 0.05, 61)
     same_hole = nearest["same hole"].to_numpy()
     numbers = pd.DataFrame({"from": 10 ** edges[:-1], "to": 10 ** edges[1:]})
-    plot = new_figure(
-        320,
-        barmode="stack",
-        bargap=0.05,
-        xaxis={"title": {"text": "distance to the nearest row / distance caused by noise"}} | LOG_TICKS,
-        yaxis={"title": {"text": "rows"}},
+    plot = draw.new_figure(320, barmode="stack", bargap=0.05, yaxis_title_text="rows")
+    plot.update_xaxes(draw.LOG_TICKS, title_text="distance to the nearest row / distance caused by noise")
+    series = (
+        ("nearest row in the same hole", same_hole, draw.BLUE),
+        ("nearest row elsewhere", ~same_hole, draw.VERMILION),
     )
-    series = (("nearest row in the same hole", same_hole, BLUE), ("nearest row elsewhere", ~same_hole, VERMILION))
     for name, chosen, colour in series:
         numbers[name] = np.histogram(logs[chosen], edges)[0]
         middles, widths = 10 ** ((edges[:-1] + edges[1:]) / 2), numbers["to"] - numbers["from"]
         hover = "%{x:.3g}: %{y} rows<extra>%{fullData.name}</extra>"
         look = {"width": widths, "name": name, "marker": {"color": colour}, "hovertemplate": hover}
         plot.add_bar(x=middles, y=numbers[name], **look)
-    plot.add_vline(limit / unit, line={"color": GREY, "dash": "dash"})
+    plot.add_vline(limit / unit, line={"color": draw.GREY, "dash": "dash"})
     outside = int((distance < LOWEST).sum())
     summary = HISTOGRAM + (IDENTICAL.format(rows=count(outside, "row")) if outside else "")
     return Figure("neighbours", "The nearest spectrum", summary, plot, numbers)

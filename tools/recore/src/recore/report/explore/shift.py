@@ -11,8 +11,8 @@ import pandas as pd
 
 from recore.listing import count
 from recore.production.containers.domain import CONFIDENCE, MOST_COMPONENTS
-from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import BLUE, DRAWN_HOLES, GREY, VERMILION, add_points, every_kth, new_figure, short_name
+from recore.report.page import figures as draw
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
 from recore.report.statistics import Binned, Components, principal_components
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, rows_by_group
@@ -200,28 +200,28 @@ def _points(
         columns |= {f"PC{order + 1}": scores for order, scores in enumerate(model.scores(binned.values).T)}
         tables.append(pd.DataFrame(columns | {"T2": model.t2(binned.values), "Q": model.q(binned.values)}))
     second = "PC2" if model.kept > 1 else "Q"
-    plot = new_figure(460, xaxis={"title": {"text": "PC1 of the public rows"}}, yaxis={"title": {"text": second}})
-    for table, colour, symbol in zip(tables, (BLUE, VERMILION), ("circle", "diamond-open"), strict=True):
-        drawn = every_kth(table, DRAWN_ROWS)
+    plot = draw.new_figure(460, xaxis_title_text="PC1 of the public rows", yaxis_title_text=second)
+    for table, colour, symbol in zip(tables, (draw.BLUE, draw.VERMILION), ("circle", "diamond-open"), strict=True):
+        drawn = draw.every_kth(table, DRAWN_ROWS)
         ids = zip(drawn["index"], drawn[HOLE], strict=True)
         labels = [f"index {short_name(index)}, {short_name(hole)}" for index, hole in ids]
         hover = f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra>%{{fullData.name}}</extra>"
         marker = {"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85}
-        add_points(plot, drawn["PC1"], drawn[second], table["file"].iloc[0], hover, marker, text=labels)
+        draw.add_points(plot, drawn["PC1"], drawn[second], table["file"].iloc[0], hover, marker, text=labels)
     numbers = pd.concat(tables, ignore_index=True)
     return Figure("shift", "Private rows among the public ones", POINTS.format(rows=DRAWN_ROWS), plot, numbers)
 
 
 def _held_out_figure(holes: pd.DataFrame) -> Figure:
-    plot = new_figure(360, yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
+    plot = draw.new_figure(360, yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
     plot.update_yaxes(title_text="rows of the hole beyond a limit")
     plot.update_xaxes(tickvals=[0, 1, 2], ticktext=["T2", "Q", "T2 or Q"], range=[-0.5, 2.5])
     looks = (
-        ("public", "public holes held out", BLUE, "circle", -0.18),
-        ("private", "private holes", VERMILION, "diamond", 0.18),
+        ("public", "public holes held out", draw.BLUE, "circle", -0.18),
+        ("private", "private holes", draw.VERMILION, "diamond", 0.18),
     )
     for file, name, colour, symbol, offset in looks:
-        drawn = holes[holes["file"] == file].head(DRAWN_HOLES)
+        drawn = holes[holes["file"] == file].head(draw.DRAWN_HOLES)
         jitter = np.linspace(-0.12, 0.12, len(drawn)) + offset  # so that equal shares do not hide each other
         sizes = zip(drawn[HOLE], drawn["rows"], strict=True)
         labels = [f"{short_name(hole)}, {count(rows, 'row')}" for hole, rows in sizes]
@@ -229,8 +229,8 @@ def _held_out_figure(holes: pd.DataFrame) -> Figure:
         hover = "%{text}: %{y:.1%}<extra></extra>"
         for place, column in enumerate(("beyond T2", "beyond Q", "either")):
             legend = {"legendgroup": file, "showlegend": place == 0}
-            add_points(plot, place + jitter, drawn[column], name, hover, marker, text=labels, **legend)
-    plot.add_hline(0.01, line={"color": GREY, "dash": "dash"})
+            draw.add_points(plot, place + jitter, drawn[column], name, hover, marker, text=labels, **legend)
+    plot.add_hline(0.01, line={"color": draw.GREY, "dash": "dash"})
     return Figure("holes-held-out", "New holes, private and public", HELD_OUT, plot, holes)
 
 

@@ -1,7 +1,6 @@
 """What the figures of all reports share."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -14,12 +13,11 @@ from recore.absorption_bands import REGIONS
 from recore.listing import count
 from recore.report.page.content import Table
 from recore.spectral_data import Floats
-from recore.text import plain
 
 
 def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> Figure:
     """An empty figure over wavenumbers with the regions marked. title: of the vertical axis."""
-    plot = new_figure(height, xaxis=wavenumber_axis(wavenumbers), yaxis={"title": {"text": title}})
+    plot = new_figure(height, xaxis=wavenumber_axis(wavenumbers), yaxis_title_text=title)
     mark_regions(plot, wavenumbers)
     return plot
 
@@ -147,12 +145,6 @@ def add_numbered_line(
     plot.add_scatter(x=x, y=y, name=name, hovertemplate=hover, **(look | trace))
 
 
-def short_name(name: object, widest: int = 28) -> str:
-    """A name from the data without control characters, short enough for a legend."""
-    text = plain(str(name), 10 * widest) or "(empty)"
-    return text if len(text) <= widest else f"{text[: widest - 1]}\N{HORIZONTAL ELLIPSIS}"
-
-
 def thin_out(rows: int, marked: NDArray[np.bool_], most: int = SHOWN_POINTS) -> NDArray[np.intp]:
     """Which points to draw: every k-th marked and every k-th other one, at most `most` of each."""
     parts = (np.flatnonzero(marked[:rows]), np.flatnonzero(~marked[:rows]))
@@ -173,16 +165,6 @@ def two_kinds(
         (name, every_kth(np.flatnonzero(chosen)), {"color": colour, "size": 6, "symbol": symbol})
         for name, chosen, colour, symbol in kinds
     ]
-
-
-def unique_names(names: list[str]) -> list[str]:
-    """Names for an axis: names that occur more than once get a number."""
-    totals, numbers = Counter(names), Counter[str]()
-    unique = []
-    for name in names:
-        numbers[name] += 1
-        unique.append(f"{name} ({numbers[name]})" if totals[name] > 1 else name)
-    return unique
 
 
 def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float) -> tuple[Floats, NDArray[np.int8]]:

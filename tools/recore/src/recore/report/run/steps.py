@@ -5,14 +5,14 @@ from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.evaluation import Record, Step
 from recore.failures import UNKNOWN_REASON, last_lines, look_at
+from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import ABOVE, BLUE, GREY, OCHRE, VERMILION, add_bars, new_figure, patterned
 from recore.text import plain
 
 MUCH_MEMORY, VERY_MUCH_MEMORY = 70.0, 90.0  # per cent of an instance's memory
 LONG_TRAINING, LONGEST_TRAINING = 1800.0, 3600.0  # seconds; the challenge allows an hour
 LABEL_SPACE = 1.35  # times the longest bar: the length of an axis, with space for the label after the bar
-LOOKS = {"Completed": (BLUE, ""), "Failed": (VERMILION, "x"), "Stopped": (OCHRE, "/")}
+LOOKS = {"Completed": (draw.BLUE, ""), "Failed": (draw.VERMILION, "x"), "Stopped": (draw.OCHRE, "/")}
 
 TITLE = "Steps"
 READING = (
@@ -65,10 +65,10 @@ def _timeline(table: pd.DataFrame) -> Figure:
     plot.update_layout(showlegend=True)
     for state in drawn["state"].unique():
         steps = drawn[drawn["state"] == state]
-        colour, pattern = LOOKS.get(state, (GREY, "."))
+        colour, pattern = LOOKS.get(state, (draw.GREY, "."))
         hover = "%{y}: started after %{base:.1f} s, took %{text}<extra>%{fullData.name}</extra>"
-        marker, text = patterned(colour, pattern), [f"{seconds:.1f} s" for seconds in steps["seconds"]]
-        add_bars(plot, steps["seconds"], steps["step"], state, hover, marker, base=steps["began"], text=text)
+        marker, text = draw.patterned(colour, pattern), [f"{seconds:.1f} s" for seconds in steps["seconds"]]
+        draw.add_bars(plot, steps["seconds"], steps["step"], state, hover, marker, base=steps["began"], text=text)
     plot.update_traces(textposition="outside")
     return Figure("timeline", "Time", TIMELINE, plot, table)
 
@@ -78,13 +78,13 @@ def _memory(table: pd.DataFrame) -> Figure:
     plot = _figure_by_step(drawn, "memory, %", max(100.0, drawn["memory %"].max()))
     hover = "%{y}: %{text} of the instance's memory<extra></extra>"
     text = [f"{percent:.1f} %" for percent in drawn["memory %"]]
-    add_bars(plot, drawn["memory %"], drawn["step"], "memory", hover, {"color": GREY}, text=text)
+    draw.add_bars(plot, drawn["memory %"], drawn["step"], "memory", hover, {"color": draw.GREY}, text=text)
     plot.update_traces(textposition="outside")
     return Figure("memory", "Memory", MEMORY, plot, drawn[["step", "memory %"]])
 
 
 def _figure_by_step(table: pd.DataFrame, title: str, longest: float) -> PlotlyFigure:
-    plot = new_figure(120 + 34 * len(table), barmode="overlay", bargap=0.35, legend=ABOVE)
+    plot = draw.new_figure(120 + 34 * len(table), barmode="overlay", bargap=0.35, legend=draw.ABOVE)
     plot.update_xaxes(title_text=title, range=[0, LABEL_SPACE * max(longest, 1e-3)])
     categories = {"type": "category", "categoryorder": "array", "categoryarray": table["step"].tolist()}
     plot.update_yaxes(range=[len(table) - 0.5, -0.5], dtick=1, **categories)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recore.report.page.content import Figure
-from recore.report.page.figures import BLUE, COLOURS, GREY, SYMBOLS, short_name, thin_out
+from recore.report.page import figures as draw
+from recore.report.page.content import Figure, short_name
 from recore.report.page.one_to_one import SCALES, OneToOne
 from recore.spectral_data import Floats, Rows, SpectralData
 from recore.validation import ValidationResult
@@ -37,7 +37,7 @@ def predicted_figure(result: ValidationResult, named_holes: Sequence[str]) -> Fi
         beyond, places = figure.beyond(rows), np.searchsorted(labelled, rows)
         numbers = places[~beyond].astype(np.uint16 if len(labelled) <= 2**16 else np.uint32)
         figure.add_line()
-        figure.add_points(rows[~beyond], target, {"color": BLUE, "size": 5, "opacity": 0.7}, customdata=numbers)
+        figure.add_points(rows[~beyond], target, {"color": draw.BLUE, "size": 5, "opacity": 0.7}, customdata=numbers)
         figure.add_edge(rows[beyond], [looks["labels"][place] for place in places[beyond]])
     others = OTHERS.format(count=len(named_holes)) if len(named_holes) < len(set(result.data.hole)) else ""
     summary = SUMMARY.format(others=others)
@@ -49,7 +49,7 @@ def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
     rows = np.flatnonzero(np.isfinite(measured) & np.isfinite(predicted))
     values, residuals = measured[rows], np.abs(predicted - measured)[rows]
     always = (values >= np.quantile(values, ALWAYS_DRAWN)) | (residuals >= np.quantile(residuals, ALWAYS_DRAWN))
-    return rows[thin_out(len(rows), always, DRAWN_POINTS)]
+    return rows[draw.thin_out(len(rows), always, DRAWN_POINTS)]
 
 
 def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> dict[str, Any]:
@@ -58,8 +58,8 @@ def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> d
     for row in rows:
         depth = f", {data.depth[row]:.4g} m" if np.isfinite(data.depth[row]) else ""
         labels.append(f"{short_name(data.index[row])}, {short_name(data.hole[row])}{depth}")
-    looks = [{"name": "other holes", "color": GREY, "symbol": "circle-open"}]
-    for hole, colour, symbol in zip(named_holes, COLOURS, SYMBOLS, strict=False):
+    looks = [{"name": "other holes", "color": draw.GREY, "symbol": "circle-open"}]
+    for hole, colour, symbol in zip(named_holes, draw.COLOURS, draw.SYMBOLS, strict=False):
         looks.append({"name": short_name(hole), "color": colour, "symbol": symbol})
     number_of = {hole: number for number, hole in enumerate(named_holes, 1)}
     return {"labels": labels, "groups": [number_of.get(hole, 0) for hole in data.hole[rows]], "looks": looks}

@@ -4,17 +4,8 @@ import numpy as np
 import pandas as pd
 
 from recore.listing import count
-from recore.report.page.content import Figure, PageFinding, Section
-from recore.report.page.figures import (
-    DRAWN_HOLES,
-    GREY,
-    NAMED,
-    add_numbered_line,
-    heat_map,
-    new_figure,
-    short_name,
-    unique_names,
-)
+from recore.report.page import figures as draw
+from recore.report.page.content import Figure, PageFinding, Section, short_name, unique_names
 from recore.report.validate.predicted_measured import DRAWN_POINTS, predicted_figure
 from recore.schema import HOLE
 from recore.spectral_data import Floats, rows_by_group
@@ -52,8 +43,8 @@ def section(result: ValidationResult) -> Section:
     by_hole = mean_residuals(result, residuals)
     items = [predicted_figure(result, holes_to_name(by_hole, result)), _heatmap(by_hole, result)]
     holes = by_hole[HOLE].nunique()
-    if holes > DRAWN_HOLES:
-        note += FIRST_HOLES.format(holes=holes, drawn=DRAWN_HOLES)
+    if holes > draw.DRAWN_HOLES:
+        note += FIRST_HOLES.format(holes=holes, drawn=draw.DRAWN_HOLES)
     depths = result.data.depth[np.isfinite(result.data.depth)]
     if len(depths) > 1 and np.ptp(depths) > 0:
         items.append(_over_depth(result, residuals))
@@ -81,17 +72,17 @@ def holes_to_name(by_hole: pd.DataFrame, result: ValidationResult) -> list[str]:
     weights = dict(zip(result.targets, result.weights, strict=True))
     size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= FEWEST_ROWS, 0)
     sizes = size.groupby(by_hole[HOLE], sort=False).sum().sort_values(ascending=False, kind="stable")
-    return [str(hole) for hole in sizes.index[:NAMED]]
+    return [str(hole) for hole in sizes.index[: draw.NAMED]]
 
 
 def _heatmap(table: pd.DataFrame, result: ValidationResult) -> Figure:
     targets = result.ranked_names
     by_target = table.pivot(index="target", columns=HOLE, values="mean residual").reindex(index=targets)
-    holes = list(dict.fromkeys(table[HOLE]))[:DRAWN_HOLES]
+    holes = list(dict.fromkeys(table[HOLE]))[: draw.DRAWN_HOLES]
     columns, cells = unique_names([short_name(name, 18) for name in holes]), by_target[holes].to_numpy()
     axis = {"type": "category", "title": {"text": "drill hole"}}
     hover = "%{y} in %{x}: %{z:.2f} standard deviations<extra></extra>"
-    plot = heat_map(columns, targets, cells, "residual", (-COLOUR_END, COLOUR_END), axis, hovertemplate=hover)
+    plot = draw.heat_map(columns, targets, cells, "residual", (-COLOUR_END, COLOUR_END), axis, hovertemplate=hover)
     summary = (
         "The mean residual of each hole: orange where predictions are too high, blue where they are too low. "
         f"The colour scale ends at {COLOUR_END:g} standard deviations; the values are shown on hover."
@@ -109,11 +100,11 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
         values = [step[np.isfinite(step)] for step in values]
         columns[result.targets[column]] = [np.median(step) if len(step) else np.nan for step in values]
     numbers = pd.DataFrame(columns)
-    plot = new_figure(440, xaxis={"title": {"text": "depth (m)"}}, yaxis={"title": {"text": "median residual"}})
-    plot.add_hline(y=0, line={"color": GREY, "width": 1})
+    plot = draw.new_figure(440, xaxis_title_text="depth (m)", yaxis_title_text="median residual")
+    plot.add_hline(y=0, line={"color": draw.GREY, "width": 1})
     hover = "%{x:.0f} m: %{y:.2f}<extra>%{fullData.name}</extra>"
-    for order, name in enumerate(numbers.columns[2 : 2 + NAMED]):
-        add_numbered_line(plot, order, 3, numbers["depth"], numbers[name], name, hover, mode="lines+markers")
+    for order, name in enumerate(numbers.columns[2 : 2 + draw.NAMED]):
+        draw.add_numbered_line(plot, order, 3, numbers["depth"], numbers[name], name, hover, mode="lines+markers")
     summary = (
         "The median residual over depth, in standard deviations of the target: positive if predictions are too high. "
         "Click on a name to show or hide it."
