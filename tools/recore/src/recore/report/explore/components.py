@@ -10,7 +10,7 @@ from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
 from recore.report.statistics import Binned, Components
 from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE
-from recore.spectral_data import Floats, SpectralData
+from recore.spectral_data import Floats
 
 DRAWN_LOADINGS = 3
 DRAWN_SPECTRA = 5  # of the rows that are furthest beyond a limit
@@ -46,13 +46,13 @@ LIMITS = (
 OUTLYING = "The rows that are furthest beyond a limit, after SNV, and the median of all rows."
 
 
-def section(data: SpectralData, shapes: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
+def section(shapes: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
     """The section with its findings, and the table of the rows; None if components cannot be fitted."""
     try:
         model = Components(shapes.values)
     except ValueError as error:
         return Section("components", TITLE, READING, (), NOT_DRAWN.format(reason=error)), None
-    table = row_table(data, shapes, model)
+    table = row_table(shapes, model)
     beyond = beyond_limits(table, model)
     ratio = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()  # to the limit it exceeds most
     note = NOTE.format(
@@ -76,11 +76,11 @@ def section(data: SpectralData, shapes: Binned, holes: list[str]) -> tuple[Secti
     return Section("components", TITLE, READING, items, note, _findings(table, model, beyond, ratio)), table
 
 
-def row_table(data: SpectralData, shapes: Binned, model: Components) -> pd.DataFrame:
+def row_table(shapes: Binned, model: Components) -> pd.DataFrame:
     """IDs, scores, T2 and Q of each row with a valid spectrum. Index: row numbers."""
     scores = {f"PC{order + 1}": column for order, column in enumerate(model.scores(shapes.values).T)}
     distances = {"T2": model.t2(shapes.values), "Q": model.q(shapes.values)}
-    return data.ids.iloc[shapes.rows].assign(**scores, **distances)
+    return shapes.data.ids.iloc[shapes.rows].assign(**scores, **distances)
 
 
 def beyond_limits(table: pd.DataFrame, model: Components) -> np.ndarray:

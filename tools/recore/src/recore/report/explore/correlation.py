@@ -7,7 +7,6 @@ from recore.listing import count, list_names
 from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
 from recore.report.statistics import Binned, correlations
-from recore.spectral_data import SpectralData
 
 FEWEST_ROWS = 10  # measured rows of an assay
 HIGH_CORRELATION = 0.5
@@ -31,9 +30,9 @@ HEAT_MAP = (
 )
 
 
-def section(data: SpectralData, shapes: Binned) -> Section:
+def section(shapes: Binned) -> Section:
     """The section with its findings."""
-    table = correlation_table(data, shapes)
+    table = correlation_table(shapes)
     if not len(table):
         return Section("correlation", TITLE, READING, (), NOT_DRAWN.format(rows=FEWEST_ROWS))
     strongest = _strongest(table, shapes)
@@ -48,12 +47,12 @@ def section(data: SpectralData, shapes: Binned) -> Section:
     return Section("correlation", TITLE, READING, items, NOTE.format(width=shapes.width), [finding])
 
 
-def correlation_table(data: SpectralData, shapes: Binned) -> pd.DataFrame:
+def correlation_table(shapes: Binned) -> pd.DataFrame:
     """For each assay with FEWEST_ROWS rows that vary: its rows, then a correlation for each bin."""
     bins = [f"{value:.1f}" for value in shapes.wavenumbers]
     names, rows, coefficients = [], [], []
-    for name in data.assays:
-        values = data.assays[name].to_numpy()[shapes.rows]
+    for name, column in shapes.data.assays.items():
+        values = column.to_numpy()[shapes.rows]
         measured = values > 0
         if measured.sum() >= FEWEST_ROWS and np.ptp(values[measured]) > 0:
             names.append(name)

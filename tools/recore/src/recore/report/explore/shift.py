@@ -121,23 +121,22 @@ HELD_OUT = (
 )
 
 
-def section(data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned | None) -> Section:
-    """The section with its findings."""
-    reason, model = channel_difference(data, private), None
-    if not reason and (private_shapes is None or not len(private_shapes.rows)):
+def section(shapes: Binned, private_data: SpectralData, private: Binned | None) -> Section:
+    """The section with its findings. private: None if the channels differ."""
+    reason, model = channel_difference(shapes.data, private_data), None
+    if private is not None and not len(private.rows):
         reason = "no private row has a valid spectrum"
     if not reason:
         try:
             model = Components(shapes.values)
         except ValueError as error:
             reason = str(error)
-    if model is None or private_shapes is None:
+    if model is None or private is None:
         finding = PageFinding("bad", "shift", NOT_COMPARABLE.format(reason=reason), "shift")
         return Section("shift", TITLE, READING, (), NOT_DRAWN.format(reason=reason), [finding])
-    holes = held_out_holes(data, shapes, private, private_shapes, model)
-    private_hole = private.hole[private_shapes.rows]
-    comparison = compare_sets(shapes.values, data.hole[shapes.rows], private_shapes.values, private_hole)
-    holes_of_file = len(set(data.hole))
+    holes = held_out_holes(shapes, private, model)
+    comparison = compare_sets(shapes.values, shapes.holes, private.values, private.holes)
+    holes_of_file = len(set(shapes.data.hole))
     note = NOTE.format(
         confidence=CONFIDENCE,
         holes=ALL_HELD_OUT if holes_of_file <= HELD_OUT_HOLES else SOME_HELD_OUT.format(holes=holes_of_file),
@@ -145,7 +144,7 @@ def section(data: SpectralData, shapes: Binned, private: SpectralData, private_s
         most_holes=MOST_HOLES,
         splits=RANDOM_SPLITS,
     )
-    items = (_points(data, shapes, private, private_shapes, model), _held_out_figure(holes), _table(holes))
+    items = (_points(shapes, private, model), _held_out_figure(holes), _table(holes))
     findings = [_share_finding(holes)]
     if not np.isnan(comparison.auc):
         findings.append(_auc_finding(comparison))
@@ -162,22 +161,20 @@ def channel_difference(data: SpectralData, private: SpectralData) -> str:
     return ""
 
 
-def held_out_holes(
-    data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
-) -> pd.DataFrame:
+def held_out_holes(shapes: Binned, private: Binned, model: Components) -> pd.DataFrame:
     """For each hole: rows, and the shares beyond the limits of components not fitted on it.
 
     Private holes are compared with all public rows, public holes with those of the other holes.
     """
     holes = []
-    for name, rows in list(rows_by_group(data.hole[shapes.rows]).items())[:HELD_OUT_HOLES]:
+    for name, rows in list(rows_by_group(shapes.holes).items())[:HELD_OUT_HOLES]:
         try:
             others = Components(np.delete(shapes.values, rows, axis=0))
         except ValueError:  # there is no other hole, or the others have too few rows
             continue
         holes.append({"file": "public", HOLE: name, **_shares_beyond(others, shapes.values[rows])})
-    for name, rows in rows_by_group(private.hole[private_shapes.rows]).items():
-        holes.append({"file": "private", HOLE: name, **_shares_beyond(model, private_shapes.values[rows])})
+    for name, rows in rows_by_group(private.holes).items():
+        holes.append({"file": "private", HOLE: name, **_shares_beyond(model, private.values[rows])})
     return pd.DataFrame(holes)
 
 
@@ -191,12 +188,10 @@ def _shares_beyond(model: Components, values: Floats) -> dict[str, float]:
     }
 
 
-def _points(
-    data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
-) -> Figure:
+def _points(shapes: Binned, private: Binned, model: Components) -> Figure:
     tables = []
-    for name, file, binned in (("public", data, shapes), ("private", private, private_shapes)):
-        columns = {"file": name, "index": file.index[binned.rows], HOLE: file.hole[binned.rows]}
+    for name, binned in (("public", shapes), ("private", private)):
+        columns = {"file": name, "index": binned.data.index[binned.rows], HOLE: binned.holes}
         columns |= {f"PC{order + 1}": scores for order, scores in enumerate(model.scores(binned.values).T)}
         tables.append(pd.DataFrame(columns | {"T2": model.t2(binned.values), "Q": model.q(binned.values)}))
     second = "PC2" if model.kept > 1 else "Q"

@@ -27,16 +27,16 @@ class HoleSpectra:
     shape: Floats | None
 
 
-def order_holes(data: SpectralData, shapes: Binned) -> list[HoleSpectra]:
+def order_holes(shapes: Binned) -> list[HoleSpectra]:
     """All holes, those first whose median shape is furthest from the median of all holes."""
-    rows_with_shape = rows_by_group(data.hole[shapes.rows])
+    rows_with_shape = rows_by_group(shapes.holes)
     medians = {name: np.median(shapes.values[rows], axis=0) for name, rows in rows_with_shape.items()}
     centre = np.median(list(medians.values()), axis=0) if medians else np.zeros(0)
 
     def distance(hole: HoleSpectra) -> float:
         return -1.0 if hole.shape is None else float(((hole.shape - centre) ** 2).mean())
 
-    holes = [HoleSpectra(name, rows, medians.get(name)) for name, rows in rows_by_group(data.hole).items()]
+    holes = [HoleSpectra(name, rows, medians.get(name)) for name, rows in rows_by_group(shapes.data.hole).items()]
     return sorted(holes, key=distance, reverse=True)
 
 
@@ -83,8 +83,9 @@ def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
     return result
 
 
-def section(data: SpectralData, shapes: Binned, holes: list[HoleSpectra], private: SpectralData | None) -> Section:
+def section(shapes: Binned, holes: list[HoleSpectra], private: SpectralData | None) -> Section:
     """The section with its findings. holes: those that differ most first."""
+    data = shapes.data
     items: list[Figure | Table] = [_all_rows(data, private), _by_hole(data, holes)]
     if sum(hole.shape is not None for hole in holes) > 1:
         items.append(_differences(shapes, holes))

@@ -45,10 +45,15 @@ def section(run: Record) -> Section:
     items.append(Table("steps", "All steps", STEPS, table))
     failed = [step for step in run.steps if step.state == "Failed"]
     if failed:
-        items.append(Table("failures", "Failed steps", FAILURES, _failures(failed)))
-        lines = _last_lines(run, failed)
-        if len(lines):
-            items.append(Table("last-lines", "Last lines of the failed steps", LAST_LINES, lines))
+        causes = [(step.name, _reason(step), look_at(step)) for step in failed]
+        numbers = pd.DataFrame(causes, columns=["step", "reason", "look at"])
+        items.append(Table("failures", "Failed steps", FAILURES, numbers))
+        # a participant, who may get the report, must not see what the private score printed
+        shown = [step for step in failed if step.name != "private score"]
+        lines = [(step.name, line) for step in shown for line in last_lines(run.folder / "logs" / step.log)]
+        if lines:
+            numbers = pd.DataFrame(lines, columns=["step", "line"])
+            items.append(Table("last-lines", "Last lines of the failed steps", LAST_LINES, numbers))
     note = NOTE.format(instances=", ".join(f"{job} {kind}" for job, kind in run.instances.items()))
     return Section("steps", TITLE, READING, items, note, _findings(run))
 
@@ -89,19 +94,6 @@ def _figure_by_step(table: pd.DataFrame, title: str, longest: float) -> PlotlyFi
     categories = {"type": "category", "categoryorder": "array", "categoryarray": table["step"].tolist()}
     plot.update_yaxes(range=[len(table) - 0.5, -0.5], dtick=1, **categories)
     return plot
-
-
-def _failures(failed: list[Step]) -> pd.DataFrame:
-    rows = [(step.name, _reason(step), look_at(step)) for step in failed]
-    return pd.DataFrame(rows, columns=["step", "reason", "look at"])
-
-
-def _last_lines(run: Record, failed: list[Step]) -> pd.DataFrame:
-    rows = []
-    for step in failed:
-        if step.name != "private score":
-            rows += [(step.name, line) for line in last_lines(run.folder / "logs" / step.log)]
-    return pd.DataFrame(rows, columns=["step", "line"])
 
 
 def _reason(step: Step) -> str:

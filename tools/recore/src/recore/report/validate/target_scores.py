@@ -38,13 +38,11 @@ def section(result: ValidationResult) -> Section:
     targets = Table("targets", "All targets", summary, table, not_measured)
     errors = [_errors(result, split, table, not_measured) for split in result.splits]
     items: tuple[Figure | Table, ...] = (_r2(scored, result), _contributions(scored), targets, *errors)
-    folded = {}
-    if not_measured:
-        folded[NOT_MEASURED.format(count=len(not_measured), total=len(table))] = ", ".join(not_measured)
+    line = NOT_MEASURED.format(count=len(not_measured), total=len(table))
+    folded = {line: ", ".join(not_measured)} if not_measured else {}
     findings = [*_gain_findings(scored), *_error_findings(scored, result), *_data_findings(table, result)]
-    if any(f"sd {split}" in table for split in result.splits):
-        return Section("target-scores", TITLE, READING + WIDE, items, NOTE + DEVIATIONS, findings, folded)
-    return Section("target-scores", TITLE, READING, items, NOTE, findings, folded)
+    wide, deviations = (WIDE, DEVIATIONS) if any(f"sd {split}" in table for split in result.splits) else ("", "")
+    return Section("target-scores", TITLE, READING + wide, items, NOTE + deviations, findings, folded)
 
 
 def score_targets(result: ValidationResult) -> pd.DataFrame:
