@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.listing import count
 from recore.production.containers.domain import CONFIDENCE
@@ -36,7 +35,6 @@ THINNED = (
     " The figures show at most {points:,} of the rows beyond a limit, and as many of the others; the CSV files contain "
     "all."
 )
-NOT_DRAWN = "Not drawn: {reason}."
 SCORES = "Each point is a row; rows close to each other have similar spectra. Colours: the holes that differ most."
 LOADINGS = "The bands in which rows differ: what a score adds to the mean spectrum. The first three components."
 LIMITS = (
@@ -51,9 +49,9 @@ def section(shapes: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | N
     try:
         model = Components(shapes.values)
     except ValueError as error:
-        return Section("components", TITLE, READING, (), NOT_DRAWN.format(reason=error)), None
+        return Section("components", TITLE, READING, (), f"Not drawn: {error}."), None
     table = row_table(shapes, model)
-    beyond = beyond_limits(table, model)
+    beyond = np.asarray((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit))
     ratio = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()  # to the limit it exceeds most
     note = NOTE.format(
         kept=count(model.kept, "component explains", "components explain"),
@@ -83,36 +81,28 @@ def row_table(shapes: Binned, model: Components) -> pd.DataFrame:
     return shapes.data.ids.iloc[shapes.rows].assign(**scores, **distances)
 
 
-def beyond_limits(table: pd.DataFrame, model: Components) -> np.ndarray:
-    """Which rows are beyond a limit."""
-    return np.asarray((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit))
-
-
 def row_labels(table: pd.DataFrame) -> list[str]:
     """The IDs of each row for a hover label."""
     ids = zip(table["index"], table[HOLE], table[DEPTH_FROM], table[DEPTH_TO], strict=True)
     return [f"index {short_name(index)}, {short_name(hole)}, {low:g} to {high:g} m" for index, hole, low, high in ids]
 
 
-def add_points_by_hole(plot: PlotlyFigure, table: pd.DataFrame, holes: list[str], x: str, y: str) -> None:
-    """Add points: the first NAMED holes with their own look, the others together, behind them."""
-    named = holes[: draw.NAMED]
-    series = [(short_name(name), table[HOLE] == name, draw.COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
-    if len(holes) > draw.NAMED:
-        others = count(len(holes) - draw.NAMED, "other hole")
-        series.append((others, ~table[HOLE].isin(named), draw.GREY, 4, 0.6))
-    for order, (name, chosen, colour, size, opacity) in reversed(list(enumerate(series))):
-        rows = table[chosen]
-        marker = {"color": colour, "symbol": draw.SYMBOLS[order], "size": size, "opacity": opacity}
-        hover = f"%{{text}}<br>{x} %{{x:.3g}}, {y} %{{y:.3g}}<extra></extra>"
-        draw.add_points(plot, rows[x], rows[y], name, hover, marker, text=row_labels(rows), legendrank=order)
-
-
 def _scores(table: pd.DataFrame, model: Components, holes: list[str], beyond: np.ndarray) -> Figure:
+    """The first NAMED holes have their own look, the others are together, behind them."""
     second, title = ("PC2", f"PC2, {model.shares[1]:.0%}") if model.kept > 1 else ("T2", "T2")
     share = f"PC1, {model.shares[0]:.0%} of the variance"
     plot = draw.new_figure(460, xaxis_title_text=share, yaxis_title_text=title)
-    add_points_by_hole(plot, table.iloc[draw.thin_out(len(table), beyond)], holes, "PC1", second)
+    drawn = table.iloc[draw.thin_out(len(table), beyond)]
+    named = holes[: draw.NAMED]
+    series = [(short_name(name), drawn[HOLE] == name, draw.COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
+    if len(holes) > draw.NAMED:
+        others = count(len(holes) - draw.NAMED, "other hole")
+        series.append((others, ~drawn[HOLE].isin(named), draw.GREY, 4, 0.6))
+    for order, (name, chosen, colour, size, opacity) in reversed(list(enumerate(series))):
+        rows = drawn[chosen]
+        marker = {"color": colour, "symbol": draw.SYMBOLS[order], "size": size, "opacity": opacity}
+        hover = f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra></extra>"
+        draw.add_points(plot, rows["PC1"], rows[second], name, hover, marker, text=row_labels(rows), legendrank=order)
     return Figure("scores", "Scores by drill hole", SCORES, plot, table)
 
 

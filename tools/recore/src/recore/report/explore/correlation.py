@@ -50,18 +50,14 @@ def section(shapes: Binned) -> Section:
 def correlation_table(shapes: Binned) -> pd.DataFrame:
     """For each assay with FEWEST_ROWS rows that vary: its rows, then a correlation for each bin."""
     bins = [f"{value:.1f}" for value in shapes.wavenumbers]
-    names, rows, coefficients = [], [], []
+    table = {}
     for name, column in shapes.data.assays.items():
         values = column.to_numpy()[shapes.rows]
         measured = values > 0
         if measured.sum() >= FEWEST_ROWS and np.ptp(values[measured]) > 0:
-            names.append(name)
-            rows.append(int(measured.sum()))
-            coefficients.append(correlations(np.log10(values[measured]), shapes.values[measured]))
-    table = pd.DataFrame(np.array(coefficients).reshape(len(names), len(bins)), columns=bins)
-    table.insert(0, "rows", rows)
-    table.insert(0, "assay", names)
-    return table
+            table[name] = [measured.sum(), *correlations(np.log10(values[measured]), shapes.values[measured])]
+    rows = pd.DataFrame.from_dict(table, orient="index", columns=["rows", *bins])
+    return rows.reset_index(names="assay")
 
 
 def _heat_map(table: pd.DataFrame, shapes: Binned) -> Figure:

@@ -111,7 +111,6 @@ NOTE = (
 ALL_HELD_OUT = "All public holes are"
 SOME_HELD_OUT = f"The first {HELD_OUT_HOLES} of {{holes}} public holes are"
 NOT_COMPARABLE = "private data cannot be compared with public data: {reason}"
-NOT_DRAWN = "Not drawn: {reason}."
 POINTS = (
     "Private and public rows in the principal components of the public rows. Every k-th row is drawn, at most {rows:,} "
     "of each file."
@@ -133,7 +132,7 @@ def section(shapes: Binned, private_data: SpectralData, private: Binned | None) 
             reason = str(error)
     if model is None or private is None:
         finding = PageFinding("bad", "shift", NOT_COMPARABLE.format(reason=reason), "shift")
-        return Section("shift", TITLE, READING, (), NOT_DRAWN.format(reason=reason), [finding])
+        return Section("shift", TITLE, READING, (), f"Not drawn: {reason}.", [finding])
     holes = held_out_holes(shapes, private, model)
     comparison = compare_sets(shapes.values, shapes.holes, private.values, private.holes)
     holes_of_file = len(set(shapes.data.hole))
