@@ -91,7 +91,7 @@ class Binned:
     @property
     def holes(self) -> np.ndarray:
         """The drill hole of each row."""
-        return self.data.hole[self.rows]
+        return np.asarray(self.data.hole[self.rows])
 
 
 def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:

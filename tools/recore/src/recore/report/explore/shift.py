@@ -143,7 +143,9 @@ def section(shapes: Binned, private_data: SpectralData, private: Binned | None) 
         most_holes=MOST_HOLES,
         splits=RANDOM_SPLITS,
     )
-    items = (_points(shapes, private, model), _held_out_figure(holes), _table(holes))
+    furthest = holes.sort_values("either", ascending=False, kind="stable")
+    table = Table("shift-by-hole", "Holes that the components were not fitted on", "The furthest first.", furthest)
+    items = (_points(shapes, private, model), _held_out_figure(holes), table)
     findings = [_share_finding(holes)]
     if not np.isnan(comparison.auc):
         findings.append(_auc_finding(comparison))
@@ -226,11 +228,6 @@ def _held_out_figure(holes: pd.DataFrame) -> Figure:
             draw.add_points(plot, place + jitter, drawn[column], name, hover, marker, text=labels, **legend)
     plot.add_hline(0.01, line={"color": draw.GREY, "dash": "dash"})
     return Figure("holes-held-out", "New holes, private and public", HELD_OUT, plot, holes)
-
-
-def _table(holes: pd.DataFrame) -> Table:
-    ordered = holes.sort_values("either", ascending=False, kind="stable")
-    return Table("shift-by-hole", "Holes that the components were not fitted on", "The furthest first.", ordered)
 
 
 def _share_finding(holes: pd.DataFrame) -> PageFinding:

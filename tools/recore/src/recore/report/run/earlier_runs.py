@@ -61,7 +61,8 @@ def section(run: Record) -> Section:
         items.append(_history(table))
     items.append(Table("board", "Runs on the same data", BOARD, table))
     findings = _place_finding(run, runs)
-    best = _best_earlier(run, runs)
+    earlier = (entry for entry in runs.same_data if entry is not runs.this and entry.started <= run.started)
+    best = next((entry for entry in earlier if entry.scores), None)
     if best is not None and run.judge in best.scores:
         changes = _changes(run, best, run.judge)
         if changes["change"].any():
@@ -119,11 +120,6 @@ def _history(table: pd.DataFrame) -> Figure:
         draw.add_points(plot, scored["started"], drawn, side, hover, marker, text=labels, **look)
     _, outside = draw.clip_to_axis(latest[list(JUDGES)], LOWEST_R2, np.inf)
     return Figure("history", "Scores of the runs", summary + draw.count_outside(outside), plot, latest)
-
-
-def _best_earlier(run: Record, runs: Comparable) -> Record | None:
-    earlier = (entry for entry in runs.same_data if entry is not runs.this and entry.started <= run.started)
-    return next((entry for entry in earlier if entry.scores), None)
 
 
 def _changes(run: Record, best: Record, side: str) -> pd.DataFrame:

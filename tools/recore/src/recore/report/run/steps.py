@@ -36,7 +36,9 @@ WITHHELD = (
 
 def section(run: Record) -> Section:
     """The section with its findings."""
-    table = _table(run)
+    rows = [(step.name, step.kind or "", step.state, step.began, step.seconds, step.memory) for step in run.steps]
+    columns = ["step", "job", "state", "began", "seconds", "memory %"]
+    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:], float))
     items: list[Figure | Table] = []
     if table["seconds"].notna().any():
         items.append(_timeline(table))
@@ -56,12 +58,6 @@ def section(run: Record) -> Section:
             items.append(Table("last-lines", "Last lines of the failed steps", LAST_LINES, numbers))
     note = NOTE.format(instances=", ".join(f"{job} {kind}" for job, kind in run.instances.items()))
     return Section("steps", TITLE, READING, items, note, _findings(run))
-
-
-def _table(run: Record) -> pd.DataFrame:
-    rows = [(step.name, step.kind or "", step.state, step.began, step.seconds, step.memory) for step in run.steps]
-    columns = ["step", "job", "state", "began", "seconds", "memory %"]
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:], float))
 
 
 def _timeline(table: pd.DataFrame) -> Figure:
@@ -126,9 +122,7 @@ def _memory_finding(run: Record) -> list[PageFinding]:
     if not percents:
         return []
     name, percent = max(percents.items(), key=lambda item: item[1])
-    level: Level = "good"
-    if percent > MUCH_MEMORY:
-        level = "bad" if percent > VERY_MUCH_MEMORY else "note"
+    level: Level = "bad" if percent > VERY_MUCH_MEMORY else "note" if percent > MUCH_MEMORY else "good"
     text = f"memory: {name} used {percent:.1f} % of its instance's memory, more than any other step"
     return [PageFinding(level, "memory", text, "steps", {"step": name, "percent": percent})]
 
