@@ -160,7 +160,11 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
         table.remarks.append(
             f"{table.path}: {len(limits)} assays below the detection limit were set to half of it: {examples}"
         )
-    numbers = {name: _numbers(cells_of[name], marks) for name in sources if name in (*DEPTHS, *TARGETS)}
+    numbers = {
+        name: np.array([marks.parse(cell) for _, cell in cells_of[name]], dtype=float)  # NaN for None, as below a limit
+        for name in sources
+        if name in (*DEPTHS, *TARGETS)
+    }
     # a depth of 0 is usual
     codes = [code for code in suspected_codes(numbers) if code.value or code.column not in DEPTHS]
     for code in codes[:CODES]:
@@ -206,12 +210,6 @@ def _sources_by_line(target: str, source: Source, rows: Lines, errors: list[str]
             problem = f"the unit is {cell[:40]!r}, {reason}" if cell else "the unit is missing"
             errors.append(f"line {line}, {name[:40]}: {problem}; write ppm or %")
     return [by_cell[cells[place]] for _, cells in rows]
-
-
-def _numbers(cells: Cells, marks: Marks) -> list[float]:
-    """The numbers of a column as the table has them, NaN where there is none or only a limit."""
-    numbers = [marks.parse(cell) for _, cell in cells]
-    return [np.nan if number is None else number for number in numbers]
 
 
 def _names(cells: Cells, column: str, errors: list[str]) -> list[str]:

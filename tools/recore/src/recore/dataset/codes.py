@@ -38,30 +38,15 @@ class SuspectedCode:
 
 def suspected_codes(assays: Mapping[str, ArrayLike]) -> list[SuspectedCode]:
     """The probable codes in columns of contents, column by column, zeros first. Missing values are NaN."""
-    return [
-        code
-        for column, content in assays.items()
-        for values in [np.asarray(content, dtype=float)]
-        for code in (*_zeros(column, values), *_high_codes(column, values))
-    ]
+    columns = {name: np.asarray(content, dtype=float) for name, content in assays.items()}
+    return [_describe(name, values, code) for name, values in columns.items() for code in _codes(values)]
 
 
-def _zeros(column: str, values: NDArray[np.float64]) -> list[SuspectedCode]:
-    """The zeros of a column. A single one is not a code."""
-    rows = np.flatnonzero(values == 0)
-    if len(rows) < 2:
-        return []
-    text = (
-        f"{column}: {len(rows):,} of {_measured(values):,} values are exactly 0, which no content is; if 0 stands for "
-        "not measured, leave the cells empty, and if for below the limit of detection, write <LIMIT before importing"
-    )
-    return [SuspectedCode(column, 0.0, tuple(rows.tolist()), text)]
-
-
-def _high_codes(column: str, values: NDArray[np.float64]) -> list[SuspectedCode]:
+def _codes(values: NDArray[np.float64]) -> list[float]:
+    zeros = [0.0] if (values == 0).sum() > 1 else []  # a single one is not a code
     distinct, counts = np.unique(values[np.isfinite(values) & (values > 0)], return_counts=True)
     codes = []
-    while len(counts) > 1 and _is_judged(counts) and _is_code_above(distinct[-1], counts[-1], distinct[-2]):
+    while len(counts) > 1 and _is_code_above(distinct, counts):
         codes.append(distinct[-1])
         distinct, counts = distinct[:-1], counts[:-1]
     for place in np.flatnonzero(counts >= FREQUENT):
@@ -69,36 +54,36 @@ def _high_codes(column: str, values: NDArray[np.float64]) -> list[SuspectedCode]
             continue
         similar = (distinct >= distinct[place] / SIZE) & (distinct <= distinct[place] * SIZE)
         similar[place] = False
-        is_frequent = counts[similar].sum() >= FEWEST_OTHERS and counts[place] >= FREQUENT * counts[similar].max()
-        if is_frequent:
+        if counts[similar].sum() >= FEWEST_OTHERS and counts[place] >= FREQUENT * counts[similar].max():
             codes.append(distinct[place])
-    return [_high_code(column, values, float(code)) for code in sorted(codes)]
+    return zeros + [float(code) for code in sorted(codes)]
 
 
-def _is_judged(counts: NDArray[np.int64]) -> bool:
-    return bool(counts[-1] > 1 or counts[:-1].sum() >= FEWEST_OTHERS)
-
-
-def _is_code_above(value: float, number: int, next_lower: float) -> bool:
+def _is_code_above(distinct: NDArray[np.float64], counts: NDArray[np.int64]) -> bool:
+    """Whether the highest of the values is a code."""
+    value, next_lower, is_repeated = distinct[-1], distinct[-2], bool(counts[-1] > 1)
+    if not is_repeated and counts[:-1].sum() < FEWEST_OTHERS:
+        return False
     if _is_nines(value):
-        return value > (ABOVE if number > 1 else FAR) * next_lower
-    return number > 1 and value in ROUND and value > FAR * next_lower
+        return bool(value > (ABOVE if is_repeated else FAR) * next_lower)
+    return is_repeated and value in ROUND and bool(value > FAR * next_lower)
 
 
 def _is_nines(value: float) -> bool:
     return NINES.fullmatch(f"{value:.12g}") is not None
 
 
-def _high_code(column: str, values: NDArray[np.float64], code: float) -> SuspectedCode:
+def _describe(column: str, values: NDArray[np.float64], code: float) -> SuspectedCode:
     rows = np.flatnonzero(values == code)
-    lower = values[values < code].max()
-    kind = "value is" if len(rows) == 1 else "values are"
-    text = (
-        f"{column}: {len(rows):,} of {_measured(values):,} {kind} exactly {code:.12g}, and the next lower one is "
-        f"{lower:.4g}; if this is a code for a missing or over-range assay, leave the cells empty"
-    )
+    share = f"{column}: {len(rows):,} of {(~np.isnan(values)).sum():,} {'value is' if len(rows) == 1 else 'values are'}"
+    if code > 0:
+        text = (
+            f"{share} exactly {code:.12g}, and the next lower one is {values[values < code].max():.4g}; if this is a "
+            "code for a missing or over-range assay, leave the cells empty"
+        )
+    else:
+        text = (
+            f"{share} exactly 0, which no content is; if 0 stands for not measured, leave the cells empty, and if for "
+            "below the limit of detection, write <LIMIT before importing"
+        )
     return SuspectedCode(column, code, tuple(rows.tolist()), text)
-
-
-def _measured(values: NDArray[np.float64]) -> int:
-    return int((~np.isnan(values)).sum())

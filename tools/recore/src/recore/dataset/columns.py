@@ -49,7 +49,9 @@ def find_columns(
     targets = with_companions({**chosen, **found}, _unused(header, {**sources, **found}), cells, marks)
     sources |= converted(targets, chosen, content_unit)
     ignored = [name for name in _unused(header, sources).values() if name]
-    _check_repeated([source.column for source in sources.values()], list(header.values()))
+    names = [*header.values()]
+    if repeated := sorted(source.column for source in sources.values() if names.count(source.column) > 1):
+        raise ValueError(f"there is more than one column {repeated[0]!r}")
     _check_mistyped(ignored, sources.keys())
     return sources, _remarks(sources, chosen, ignored, asks)
 
@@ -132,11 +134,6 @@ def _set_depth_units(sources: dict[str, Source], depth_unit: str | None, unused:
     unit = depth_unit or "".join(units)
     for name, source in depths.items():
         sources[name] = Source(source.place, source.column, unit, DEPTH_UNITS[unit or "m"], units=column)
-
-
-def _check_repeated(used: Sequence[str], header: Sequence[str]) -> None:
-    if repeated := sorted(name for name in used if header.count(name) > 1):
-        raise ValueError(f"there is more than one column {repeated[0]!r}")
 
 
 def _check_mistyped(ignored: Sequence[str], known: Collection[str]) -> None:

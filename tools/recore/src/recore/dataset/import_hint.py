@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from recore.dataset.grammar.axis import ChannelName, parse_channel
+from recore.dataset.grammar.axis import parse_channel
 from recore.dataset.grammar.numbers import PATTERNS, Marks
 from recore.dataset.instruments.files import read_file
 from recore.dataset.instruments.reading_options import Reading
@@ -52,12 +52,7 @@ def _describe_header(path: Path) -> list[str]:
     encoding = [UTF_16] if table.encoding == "utf-16" else []
     delimiter = [f"its columns are separated by {DELIMITERS[table.delimiter]}"] if table.delimiter in DELIMITERS else []
     marks = ["its numbers have decimal commas"] if table.marks.decimal == "," else []
-    return [*encoding, *delimiter, *marks, *table.remarks, *_describe_names(channels)]
-
-
-def _describe_names(channels: dict[str, ChannelName]) -> list[str]:
-    name = next((name for name, channel in channels.items() if channel.unit), "")
-    if name:
-        return [f"the names of channels state a unit: {name[:40]!r}"]
-    name = next((name for name in channels if not is_wavenumber(name)), "")
-    return [f"the names of channels are not plain numbers: {name[:40]!r}"] if name else []
+    unusual = [f"state a unit: {name[:40]!r}" for name, channel in channels.items() if channel.unit]
+    unusual += [f"are not plain numbers: {name[:40]!r}" for name in channels if not is_wavenumber(name)]
+    names = [f"the names of channels {what}" for what in unusual[:1]]
+    return [*encoding, *delimiter, *marks, *table.remarks, *names]

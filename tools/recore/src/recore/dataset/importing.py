@@ -22,7 +22,7 @@ from recore.dataset.instruments.spectrum import LIKE_REFLECTANCE, Numbers, Probl
 from recore.dataset.plausible import SuspectedUnit
 from recore.dataset.replicates import as_replicates, sample_of_replicate, without_open_replicates
 from recore.dataset.similar_names import note_similar_holes, similar_names
-from recore.dataset.writing import Columns, write_data_file
+from recore.dataset.writing import Columns, refuse_existing, write_data_file
 from recore.listing import count, list_names
 from recore.outputs import check_writable
 from recore.schema import HOLE, IDS
@@ -70,8 +70,7 @@ class ImportOptions:
         }
         if self.table is None and (options := [name for name, value in needs_table.items() if value]):
             raise ValueError(f"{options[0]} needs an assay table: name it with --assays")
-        if self.out.exists() and not self.overwrite:
-            raise FileExistsError(f"{self.out} already exists: choose another --out, or replace it with --force")
+        refuse_existing([self.out], self.overwrite)
         check_writable(self.out)
 
     def _check_words(self) -> None:
@@ -154,12 +153,7 @@ def import_files(
             spectra = as_replicates(spectra, table.samples, result.remarks)
         measured = {spectrum.sample for spectrum in spectra}
         spectra = _listed(spectra, table, options.only_listed, result)
-    spectra = without_repeats(spectra, result)
-    add_remarks(spectra, result)
-    if spectra:
-        is_given = grid is not None
-        grid = grid or grids.most_common_grid(spectra, options.interpolate)
-        spectra = on_grid(spectra, grid, options.interpolate, is_given, result)
+    spectra, grid = on_grid(spectra, grid, options.interpolate, result)
     result.problems = join_repeated(result.problems)
     rows = make_rows(spectra, options.replicates, result)
     is_unread = options.is_one_table and not spectra and result.problems  # which say why no sample has a spectrum
@@ -186,13 +180,18 @@ def read_files(
 
 
 def on_grid(
-    spectra: list[Spectrum], grid: Grid, interpolate: bool, is_given: bool, result: ImportResult
-) -> list[Spectrum]:
-    """The spectra on a grid, as `put_on_grid` returns them; adds problems and remarks to the result."""
-    spectra, problems, remarks = grids.put_on_grid(spectra, grid, interpolate, is_given)
+    spectra: list[Spectrum], grid: Grid | None, interpolate: bool, result: ImportResult
+) -> tuple[list[Spectrum], Grid | None]:
+    """The spectra without repeats on a grid, by default the usual one; adds problems and remarks to the result."""
+    spectra = _without_repeats(spectra, result)
+    _add_remarks(spectra, result)
+    if not spectra:
+        return spectra, grid
+    chosen = grid or grids.most_common_grid(spectra, interpolate)
+    spectra, problems, remarks = grids.put_on_grid(spectra, chosen, interpolate, is_given=grid is not None)
     result.problems += problems
-    result.remarks += remarks + note_constant_runs(spectra, grid)
-    return spectra
+    result.remarks += remarks + _note_constant_runs(spectra, chosen)
+    return spectra, chosen
 
 
 def _read_table(options: ImportOptions) -> AssayTable | None:
@@ -250,7 +249,7 @@ def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, resul
     return listed
 
 
-def without_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spectrum]:
+def _without_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spectrum]:
     """The first spectrum of each sample and replicate."""
     first: dict[tuple[str, str], Spectrum] = {}
     for spectrum in spectra:
@@ -262,7 +261,7 @@ def without_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spect
     return list(first.values())
 
 
-def add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
+def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
     """Add how many spectra were converted how, and a problem if they look like something else than absorbance."""
     counts = Counter(remark for spectrum in spectra for remark in spectrum.remarks)
     result.remarks += [f"{number} of {len(spectra)} spectra: {remark}" for remark, number in counts.items()]
@@ -274,7 +273,7 @@ def add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
         result.remarks.append(f"{len(alike)} of {len(spectra)} spectra {LIKE_REFLECTANCE}; others are not: {names}")
 
 
-def note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
+def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
     """A remark about spectra on the grid that have one value in many channels; none if there are no such spectra."""
     runs = find_constant_runs(np.round(spectrum.absorbance, DECIMALS) for spectrum in spectra)
     counts = Counter(spectrum.sample for spectrum in spectra)

@@ -109,8 +109,7 @@ def make_sample(
     the files already exists, unless `overwrite`.
     """
     paths = [folder / name for name in SAMPLE_FILES]
-    if not overwrite:
-        refuse_existing(paths)
+    refuse_existing(paths, overwrite)
     check_writable(paths[0])
     counts = dict.fromkeys(paths, 0)
     with contextlib.ExitStack() as stack:

@@ -44,8 +44,7 @@ def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: 
     be split, or one side would be empty.
     """
     paths = (folder / SAMPLE_FILES[0], folder / SAMPLE_FILES[1], folder / SAMPLE_FILES[2])
-    if not overwrite:
-        refuse_existing(paths)
+    refuse_existing(paths, overwrite)
     if any(each.exists() and path.exists() and each.samefile(path) for each in paths):
         raise ValueError(f"{path}: the split would replace this file: choose another --out")
     with contextlib.ExitStack() as stack:

@@ -12,18 +12,7 @@ import numpy as np
 
 from recore.dataset.column_options import parse_columns
 from recore.dataset.grids import Grid, grid_of_names, put_on_grid
-from recore.dataset.importing import (
-    CHUNK,
-    ImportResult,
-    Row,
-    add_remarks,
-    as_written,
-    join_repeated,
-    make_rows,
-    on_grid,
-    read_files,
-    without_repeats,
-)
+from recore.dataset.importing import CHUNK, ImportResult, Row, as_written, join_repeated, make_rows, on_grid, read_files
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum, find_reflectance
@@ -108,13 +97,10 @@ def write_samples(
     import_files. Raises ValueError or OSError if the options or the set of files as a whole are invalid.
     """
     grid = grid_of_names(columns[1:])
-    reading = options.reading_of_ids
     paths, remarks = find_files(options.files)
     result = ImportResult(remarks=remarks)
-    spectra, samples = read_files(paths, reading, result, advance)
-    spectra = without_repeats(spectra, result)
-    add_remarks(spectra, result)
-    spectra = on_grid(spectra, grid, options.interpolate, True, result)
+    spectra, samples = read_files(paths, options.reading_of_ids, result, advance)
+    spectra, _ = on_grid(spectra, grid, options.interpolate, result)
     unread = {problem.sample: problem.ids for problem in result.problems}
     result.problems = join_repeated(result.problems)
     rows = make_rows(spectra, options.replicates, result)

@@ -40,8 +40,8 @@ def write_gzipped(path: Path) -> Iterator[gzip.GzipFile]:
         yield file
 
 
-def refuse_existing(paths: Iterable[Path]) -> None:
-    """Raise FileExistsError if one of the files is already there."""
+def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
+    """Raise FileExistsError if one of the files is already there, unless `overwrite`."""
     for path in paths:
-        if path.exists():
+        if path.exists() and not overwrite:
             raise FileExistsError(f"{path} already exists: choose another --out, or replace it with --force")

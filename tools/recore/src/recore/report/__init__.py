@@ -1,6 +1,6 @@
 """HTML reports about a data file, a validation and a run."""
 
-from recore.report.drift.drift_report import drift_page
+from recore.report.drift_report import drift_page
 from recore.report.explore.file_report import STEPS, explore_file
 from recore.report.page.content import Page
 from recore.report.page.page_files import check_place, findings_json, write_page

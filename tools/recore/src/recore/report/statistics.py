@@ -77,27 +77,33 @@ BLOCK = 2000  # rows processed at once, to limit memory
 
 @dataclass(frozen=True)
 class Binned:
-    """The binned SNV spectra of the rows whose spectrum has no gap and is not flat.
+    """The binned SNV spectra of the rows of a file whose spectrum has no gap and is not flat.
 
     rows: their numbers in the file, ascending. values: (rows, bins). wavenumbers: (bins,). width: channels in a bin.
     """
 
+    data: SpectralData
     rows: np.ndarray
     values: Floats
     wavenumbers: Floats
     width: int
+
+    @property
+    def holes(self) -> np.ndarray:
+        """The drill hole of each row."""
+        return np.asarray(self.data.hole[self.rows])
 
 
 def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
     """Bin the SNV spectra of a file over the channels that are usable in it, or in the file `like`."""
     usable = usable_channels(like or data)
     if not len(usable):
-        return Binned(np.array([], int), np.empty((0, 0)), np.array([]), 1)
+        return Binned(data, np.array([], int), np.empty((0, 0)), np.array([]), 1)
     blocks = [bin_shapes(data.spectra[start : start + BLOCK, usable]) for start in range(0, data.rows, BLOCK)]
     values = np.concatenate(blocks)
     rows = np.flatnonzero(np.isfinite(values).all(axis=1))
     bins = values.shape[1]
-    return Binned(rows, values[rows], bin_means(data.wavenumbers[usable], bins), len(usable) // bins)
+    return Binned(data, rows, values[rows], bin_means(data.wavenumbers[usable], bins), len(usable) // bins)
 
 
 def usable_channels(data: SpectralData) -> np.ndarray:

@@ -5,7 +5,6 @@ not understood, and nothing is guessed from it.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -40,6 +39,7 @@ COMPOUNDS = (
     "CaCO3 MgCO3 FeCO3 MnCO3 BaCO3 SrCO3 Na2CO3 Li2CO3 CaSO4 BaSO4 SrSO4 FeS2 FeS MoS2 ZnS PbS Cu2S CuS CuFeS2 FeAsS "
     "NaCl KCl CaF2 NaF".split()
 )
+KNOWN_COMPOUNDS = {formula.lower(): formula for formula in (*ANIONS, *COMPOUNDS, *OXIDES)}
 # In soils Feo and Mno are what oxalate extracts.
 WITH_CAPITALS = ("feo", "mno")
 LONGEST_NAME = 200  # characters of a header that are read
@@ -104,8 +104,7 @@ def factor(target: str, formula: str, unit: str) -> float:
 
 def targets_in(formula: str) -> list[str]:
     """The targets whose element is in the formula."""
-    elements = {symbol for symbol, _ in _parts(formula)}
-    return [target for target in TARGETS if target[:-3] in elements]
+    return [target for target in TARGETS if target[:-3] in _elements(formula)]
 
 
 @cache
@@ -126,7 +125,7 @@ def is_anion(formula: str) -> bool:
 
 def is_reagent(formula: str) -> bool:
     """Whether a formula has only elements of water, acids and organic matter: HNO3, HCl."""
-    return {symbol for symbol, _ in _parts(formula)} <= {"H", "C", "N", "O", "F", "Cl", "B"}
+    return _elements(formula) <= {"H", "C", "N", "O", "F", "Cl", "B"}
 
 
 @cache
@@ -176,11 +175,11 @@ def _formula(word: str) -> str:
     if not (word.isupper() or word.islower()) and _is_compound(word):
         return word
     is_clear = word.isupper() or any(map(str.isdigit, word)) or (word.islower() and word not in WITH_CAPITALS)
-    return _known_compounds().get(word.lower(), "") if is_clear else ""
+    return KNOWN_COMPOUNDS.get(word.lower(), "") if is_clear else ""
 
 
 def _is_compound(formula: str) -> bool:
-    elements = {symbol for symbol, _ in _parts(formula)}
+    elements = _elements(formula)
     if len(elements) == 2 and "O" in elements:
         return formula in OXIDES or formula in ANIONS
     if formula in COMPOUNDS:
@@ -191,22 +190,14 @@ def _is_compound(formula: str) -> bool:
     return is_salt or (len(elements) > 2 and "O" in elements and has_number)
 
 
-def _parts(formula: str) -> Iterator[tuple[str, str]]:
-    """The symbols of a formula with their numbers; nothing if it is not one."""
+@cache
+def _elements(formula: str) -> frozenset[str]:
+    """The symbols of a formula; none if it is not one."""
     part = r"([A-Z][a-z]?)(\d*)"
     text = re.sub(r"[.*]\s?\d*H2O", "H2O", formula)
     if not re.fullmatch(rf"(?:{part}|\((?:{part})+\)\d+)+", text):
-        return
+        return frozenset()
     found = re.findall(part, text)
-    if all(symbol in _symbols() and not number.startswith("0") for symbol, number in found):
-        yield from found
-
-
-@cache
-def _symbols() -> frozenset[str]:
-    return frozenset(symbol for symbol in element_names().values() if len(symbol) <= 2)
-
-
-@cache
-def _known_compounds() -> dict[str, str]:
-    return {formula.lower(): formula for formula in (*ANIONS, *COMPOUNDS, *OXIDES)}
+    symbols = frozenset(symbol for symbol, _ in found)
+    is_valid = symbols <= {*element_names().values()} and not any(number.startswith("0") for _, number in found)
+    return symbols if is_valid else frozenset()

@@ -35,13 +35,13 @@ Cells = Callable[[int], list[str]]  # of the column at a place
 
 def rank_sample_name(name: str) -> int | None:
     """How certainly a column of this name names the samples: 0 is the most certain; None if it does not."""
-    words = re.sub(r"[^\w]+", " ", separate_words(name)).strip()
+    words = _only_words(separate_words(name))
     return next((rank for rank, pattern in enumerate(NAMES) if re.fullmatch(pattern, words)), None)
 
 
 def is_statistic(name: str) -> bool:
     """Whether a line or column with this name is a mean, a standard deviation or a similar statistic."""
-    return re.fullmatch(STATISTIC, re.sub(r"[^\w]+", " ", separate_words(name)).strip()) is not None
+    return re.fullmatch(STATISTIC, _only_words(separate_words(name))) is not None
 
 
 def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--sample COLUMN") -> int:
@@ -75,18 +75,16 @@ def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--s
 def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:
     """The places of the columns that can be SiteID, DepthFrom or DepthTo: that of this name, otherwise those alike."""
     exact = [place for place, name in columns.items() if name == column]
-    is_depth = column != HOLE
-    return exact[:1] or [
-        place for place, name in columns.items() if re.fullmatch(ID_PATTERNS[column], _words_of_id(name, is_depth))
-    ]
+    if exact:
+        return exact[:1]
+    words = {place: separate_words(name) for place, name in columns.items()}
+    if column != HOLE:  # depth from (m), from_ft
+        words = {place: re.sub("|".join(DEPTH_PATTERNS.values()), " ", name) for place, name in words.items()}
+    return [place for place, name in words.items() if re.fullmatch(ID_PATTERNS[column], _only_words(name))]
 
 
-def _words_of_id(name: str, is_depth: bool) -> str:
-    """The words of a name, without units of depth: depth from (m) and from_ft."""
-    words = separate_words(name)
-    if is_depth:
-        words = re.sub("|".join(DEPTH_PATTERNS.values()), " ", words)
-    return re.sub(r"[^\w]+", " ", words).strip()
+def _only_words(text: str) -> str:
+    return re.sub(r"[^\w]+", " ", text).strip()
 
 
 def quote_option(option: str) -> str:

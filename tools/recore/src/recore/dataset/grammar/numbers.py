@@ -80,9 +80,7 @@ class Evidence:
     """What numbers of a file say about their decimal mark. Columns that hold a text say nothing."""
 
     certain: dict[str, dict[int, str]] = field(default_factory=lambda: {".": {}, ",": {}})  # cells by mark, by column
-    ambiguous: dict[int, tuple[str, str]] = field(
-        default_factory=dict
-    )  # mark and cell that is 1234 or 1.234, by column
+    ambiguous: dict[int, tuple[str, str]] = field(default_factory=dict)  # mark and cell (1234 or 1.234), by column
     whole_columns: set[int] = field(default_factory=set)  # columns with a number without marks
     long_columns: set[int] = field(default_factory=set)  # columns with such a number that would have a thousands mark
     text_columns: set[int] = field(default_factory=set)

@@ -23,16 +23,10 @@ NAMES = {
     **{"m": "metres", "cm": "centimetres", "mm": "millimetres", "ft": "feet"},
 }
 SYNONYMS = {
-    "%": "pct",
-    "wt%": "pct",
-    "mg/kg": "ppm",
-    "g/t": "ppm",
-    "gpt": "ppm",
-    "ug/g": "ppm",
+    **dict.fromkeys(("%", "wt%"), "pct"),
+    **dict.fromkeys(("mg/kg", "g/t", "gpt", "ug/g"), "ppm"),
     "kg/t": "g/kg",
-    "ug/kg": "ppb",
-    "mg/t": "ppb",
-    "ng/g": "ppb",
+    **dict.fromkeys(("ug/kg", "mg/t", "ng/g"), "ppb"),
 }
 ASCII_SIGNS = DASHES | {0x3BC: "u", 0xB7: ".", 0x2219: ".", 0x22C5: "."}
 MAX_UNIT_LENGTH = 40  # characters

@@ -20,7 +20,7 @@ from recore.dataset.grammar.ids import find_id_columns, find_sample_column, is_s
 from recore.dataset.grammar.quantity import stated_quantity
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.instruments.reading_options import Reading
-from recore.dataset.instruments.spectrum import Measured, Numbers, Problem, to_wavenumbers
+from recore.dataset.instruments.spectrum import Measured, Problem, to_wavenumbers
 from recore.dataset.instruments.table_layout import check_layout, is_axis, reject_columns
 from recore.dataset.text_table import Lines, TextTable, open_table
 from recore.listing import list_names
@@ -120,10 +120,6 @@ class _Columns:
     remarks: tuple[str, ...]
     ids: dict[int, str]
 
-    @property
-    def x(self) -> Numbers:
-        return np.array([channel.number for channel in self.axis.values()])
-
 
 def _table(
     table: TextTable, header: tuple[int, list[str]], lines: Lines, reading: Reading
@@ -142,10 +138,11 @@ def _table(
         )
     in_schema = {*IDS} <= {*columns.names}
     name = columns.names[columns.sample]
-    unit = units[0] or wavelength_unit(kinds[0], [channel.number for channel in columns.axis.values()])
+    numbers = [channel.number for channel in columns.axis.values()]
+    unit = units[0] or wavelength_unit(kinds[0], numbers)
     unit = unit or ("cm-1" if in_schema else _stated_unit(f"{kinds[0]} {name}", table, reading))
     quantity = "absorbance" if in_schema else _stated_quantity([kinds[0], name], table, reading)
-    x, names = columns.x, columns.names
+    x, names = np.array(numbers), columns.names
     to_wavenumbers(x, unit, reading.unit, [], in_schema)  # what is wrong with the axis is said once, not of each line
     last_replicate: dict[str, int] = {}
     for line, cells in itertools.chain(first, lines):

@@ -4,22 +4,8 @@ import numpy as np
 import pandas as pd
 
 from recore.listing import count, list_names
+from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import (
-    ABOVE,
-    BLUE,
-    GREY,
-    OCHRE,
-    VERMILION,
-    add_bars,
-    add_points,
-    clip_to_axis,
-    count_outside,
-    edge_symbols,
-    new_figure,
-    patterned,
-    with_opacity,
-)
 from recore.schema import TARGETS
 from recore.spectral_data import Floats, SpectralData
 
@@ -96,16 +82,17 @@ def _summarise_one(values: Floats, rows: int) -> dict[str, float | int]:
 def _states(table: pd.DataFrame) -> Figure:
     rows = table["measured"] + table["missing"]
     series = (
-        ("measured", table["measured"] - table["at limit"], BLUE, ""),
-        ("at the limit", table["at limit"], OCHRE, "/"),
-        ("missing", table["missing"], VERMILION, "x"),
+        ("measured", table["measured"] - table["at limit"], draw.BLUE, ""),
+        ("at the limit", table["at limit"], draw.OCHRE, "/"),
+        ("missing", table["missing"], draw.VERMILION, "x"),
     )
-    plot = new_figure(120 + 16 * len(table), barmode="stack", bargap=0.25, legend=ABOVE | {"traceorder": "normal"})
+    plot = draw.new_figure(120 + 16 * len(table), barmode="stack", bargap=0.25, legend=draw.ABOVE)
+    plot.update_layout(legend_traceorder="normal")
     plot.update_xaxes(title_text="share of the rows", range=[0, 1], tickformat=".0%")
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     for name, counts, colour, pattern in series:
         hover = "%{y}: %{x:.1%} %{fullData.name}<extra></extra>"
-        add_bars(plot, counts / rows, table["assay"], name, hover, patterned(colour, pattern))
+        draw.add_bars(plot, counts / rows, table["assay"], name, hover, draw.patterned(colour, pattern))
     numbers = table[["assay", "measured", "at limit", "missing"]]
     return Figure("assay-states", "Measured, at the limit, missing", STATES, plot, numbers)
 
@@ -116,20 +103,20 @@ def _boxes(table: pd.DataFrame) -> Figure:
     names = ["lowest", *(f"q{level:.2f}" for level in BOX_QUANTILES), "highest"]
     values = positive[names].to_numpy()
     end = values[values > 0].min() / 10 if len(positive) else 1.0
-    drawn, outside = clip_to_axis(values, end, np.inf)
-    plot = new_figure(110 + 16 * len(positive), showlegend=False)
+    drawn, outside = draw.clip_to_axis(values, end, np.inf)
+    plot = draw.new_figure(110 + 16 * len(positive), showlegend=False)
     plot.update_xaxes(type="log", title_text="PPM, PCT or PPB, as in the name", exponentformat="power", tickangle=0)
     plot.update_yaxes(range=[len(positive) - 0.5, -0.5], type="category", dtick=1)
     if len(positive):
         parts = dict(zip(("lowerfence", "q1", "median", "q3", "upperfence"), drawn[:, 1:-1].T, strict=True))
-        look = {"line": {"color": BLUE, "width": 1.5}, "fillcolor": with_opacity(BLUE, 0.3), "name": ""}
+        look = {"line": {"color": draw.BLUE, "width": 1.5}, "fillcolor": draw.with_opacity(draw.BLUE, 0.3), "name": ""}
         plot.add_box(y=positive["assay"], orientation="h", **parts, **look)
     for column in (0, -1):
         hover = "%{y}: %{fullData.name} %{customdata:.4g}<extra></extra>"
-        marker = {"symbol": edge_symbols(outside[:, column], "line-ns-open"), "color": GREY, "size": 9}
+        marker = {"symbol": draw.edge_symbols(outside[:, column], "line-ns-open"), "color": draw.GREY, "size": 9}
         x, y, shown = drawn[:, column], positive["assay"], values[:, column]
-        add_points(plot, x, y, names[column], hover, marker, customdata=shown)
-    summary = BOXES + count_outside(outside[:, [0, -1]])
+        draw.add_points(plot, x, y, names[column], hover, marker, customdata=shown)
+    summary = BOXES + draw.count_outside(outside[:, [0, -1]])
     return Figure("assay-values", "Distributions", summary, plot, table[["assay", *names]])
 
 

@@ -2,35 +2,14 @@
 
 import numpy as np
 import pandas as pd
-from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.listing import count
 from recore.production.containers.domain import CONFIDENCE
-from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import (
-    BLUE,
-    COLOURS,
-    DASHES,
-    GREY,
-    LOG_TICKS,
-    NAMED,
-    SHOWN_POINTS,
-    SYMBOLS,
-    VERMILION,
-    add_points,
-    add_spectrum,
-    clip_to_axis,
-    count_outside,
-    edge_symbols,
-    new_figure,
-    numbered_line,
-    short_name,
-    thin_out,
-    wavenumber_figure,
-)
+from recore.report.page import figures as draw
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
 from recore.report.statistics import Binned, Components
 from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE
-from recore.spectral_data import Floats, SpectralData
+from recore.spectral_data import Floats
 
 DRAWN_LOADINGS = 3
 DRAWN_SPECTRA = 5  # of the rows that are furthest beyond a limit
@@ -56,7 +35,6 @@ THINNED = (
     " The figures show at most {points:,} of the rows beyond a limit, and as many of the others; the CSV files contain "
     "all."
 )
-NOT_DRAWN = "Not drawn: {reason}."
 SCORES = "Each point is a row; rows close to each other have similar spectra. Colours: the holes that differ most."
 LOADINGS = "The bands in which rows differ: what a score adds to the mean spectrum. The first three components."
 LIMITS = (
@@ -66,14 +44,14 @@ LIMITS = (
 OUTLYING = "The rows that are furthest beyond a limit, after SNV, and the median of all rows."
 
 
-def section(data: SpectralData, shapes: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
+def section(shapes: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
     """The section with its findings, and the table of the rows; None if components cannot be fitted."""
     try:
         model = Components(shapes.values)
     except ValueError as error:
-        return Section("components", TITLE, READING, (), NOT_DRAWN.format(reason=error)), None
-    table = row_table(data, shapes, model)
-    beyond = beyond_limits(table, model)
+        return Section("components", TITLE, READING, (), f"Not drawn: {error}."), None
+    table = row_table(shapes, model)
+    beyond = np.asarray((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit))
     ratio = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()  # to the limit it exceeds most
     note = NOTE.format(
         kept=count(model.kept, "component explains", "components explain"),
@@ -83,8 +61,8 @@ def section(data: SpectralData, shapes: Binned, holes: list[str]) -> tuple[Secti
         width=count(shapes.width, "channel"),
         confidence=CONFIDENCE,
     )
-    if len(table) > SHOWN_POINTS:
-        note += THINNED.format(points=SHOWN_POINTS)
+    if len(table) > draw.SHOWN_POINTS:
+        note += THINNED.format(points=draw.SHOWN_POINTS)
     items: list[Figure | Table] = [
         _scores(table, model, holes, beyond),
         _loadings(shapes, model),
@@ -96,16 +74,11 @@ def section(data: SpectralData, shapes: Binned, holes: list[str]) -> tuple[Secti
     return Section("components", TITLE, READING, items, note, _findings(table, model, beyond, ratio)), table
 
 
-def row_table(data: SpectralData, shapes: Binned, model: Components) -> pd.DataFrame:
+def row_table(shapes: Binned, model: Components) -> pd.DataFrame:
     """IDs, scores, T2 and Q of each row with a valid spectrum. Index: row numbers."""
     scores = {f"PC{order + 1}": column for order, column in enumerate(model.scores(shapes.values).T)}
     distances = {"T2": model.t2(shapes.values), "Q": model.q(shapes.values)}
-    return data.ids.iloc[shapes.rows].assign(**scores, **distances)
-
-
-def beyond_limits(table: pd.DataFrame, model: Components) -> np.ndarray:
-    """Which rows are beyond a limit."""
-    return np.asarray((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit))
+    return shapes.data.ids.iloc[shapes.rows].assign(**scores, **distances)
 
 
 def row_labels(table: pd.DataFrame) -> list[str]:
@@ -114,76 +87,63 @@ def row_labels(table: pd.DataFrame) -> list[str]:
     return [f"index {short_name(index)}, {short_name(hole)}, {low:g} to {high:g} m" for index, hole, low, high in ids]
 
 
-def add_points_by_hole(plot: PlotlyFigure, table: pd.DataFrame, holes: list[str], x: str, y: str) -> None:
-    """Add points: the first NAMED holes with their own look, the others together, behind them."""
-    named = holes[:NAMED]
-    series = [(short_name(name), table[HOLE] == name, COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
-    if len(holes) > NAMED:
-        others = count(len(holes) - NAMED, "other hole")
-        series.append((others, ~table[HOLE].isin(named), GREY, 4, 0.6))
-    for order, (name, chosen, colour, size, opacity) in reversed(list(enumerate(series))):
-        rows = table[chosen]
-        marker = {"color": colour, "symbol": SYMBOLS[order], "size": size, "opacity": opacity}
-        hover = f"%{{text}}<br>{x} %{{x:.3g}}, {y} %{{y:.3g}}<extra></extra>"
-        add_points(plot, rows[x], rows[y], name, hover, marker, text=row_labels(rows), legendrank=order)
-
-
 def _scores(table: pd.DataFrame, model: Components, holes: list[str], beyond: np.ndarray) -> Figure:
+    """The first NAMED holes have their own look, the others are together, behind them."""
     second, title = ("PC2", f"PC2, {model.shares[1]:.0%}") if model.kept > 1 else ("T2", "T2")
-    plot = new_figure(460)
-    plot.update_layout(xaxis_title_text=f"PC1, {model.shares[0]:.0%} of the variance", yaxis_title_text=title)
-    add_points_by_hole(plot, table.iloc[thin_out(len(table), beyond)], holes, "PC1", second)
+    share = f"PC1, {model.shares[0]:.0%} of the variance"
+    plot = draw.new_figure(460, xaxis_title_text=share, yaxis_title_text=title)
+    drawn = table.iloc[draw.thin_out(len(table), beyond)]
+    named = holes[: draw.NAMED]
+    series = [(short_name(name), drawn[HOLE] == name, draw.COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
+    if len(holes) > draw.NAMED:
+        others = count(len(holes) - draw.NAMED, "other hole")
+        series.append((others, ~drawn[HOLE].isin(named), draw.GREY, 4, 0.6))
+    for order, (name, chosen, colour, size, opacity) in reversed(list(enumerate(series))):
+        rows = drawn[chosen]
+        marker = {"color": colour, "symbol": draw.SYMBOLS[order], "size": size, "opacity": opacity}
+        hover = f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra></extra>"
+        draw.add_points(plot, rows["PC1"], rows[second], name, hover, marker, text=row_labels(rows), legendrank=order)
     return Figure("scores", "Scores by drill hole", SCORES, plot, table)
 
 
 def _loadings(shapes: Binned, model: Components) -> Figure:
     names = [f"PC{order + 1}" for order in range(model.kept)]
     numbers = pd.DataFrame({"wavenumber": shapes.wavenumbers} | dict(zip(names, model.loadings, strict=True)))
-    plot = wavenumber_figure(320, shapes.wavenumbers, "loading")
+    plot = draw.wavenumber_figure(320, shapes.wavenumbers, "loading")
     for order, name in enumerate(names[:DRAWN_LOADINGS]):
-        add_spectrum(plot, shapes.wavenumbers, model.loadings[order], name, numbered_line(order, 2))
+        draw.add_spectrum(plot, shapes.wavenumbers, model.loadings[order], name, draw.numbered_line(order, 2))
     return Figure("loadings", "Loadings", LOADINGS, plot, numbers)
 
 
 def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figure:
-    plot = new_figure(
-        400,
-        showlegend=True,
-        xaxis={"title": {"text": "T2 / its limit"}} | LOG_TICKS,
-        yaxis={"title": {"text": "Q / its limit"}} | LOG_TICKS,
-    )
+    plot = draw.new_figure(400, showlegend=True, xaxis=draw.LOG_TICKS, yaxis=draw.LOG_TICKS)
+    plot.update_layout(xaxis_title_text="T2 / its limit", yaxis_title_text="Q / its limit")
     numbers = table[["index", HOLE, *DEPTHS, "T2", "Q"]].copy()
     numbers["T2_limit"], numbers["Q_limit"] = model.t2_limit, model.q_limit
-    drawn = np.zeros(len(table), dtype=bool)
-    drawn[thin_out(len(table), beyond)] = True
     q_limit = model.q_limit if np.isfinite(model.q_limit) else 1.0
     t2, q = table["T2"].to_numpy() / model.t2_limit, table["Q"].to_numpy() / q_limit
-    drawn_q, outside = clip_to_axis(q, LOWEST_Q, np.inf)
-    for name, chosen, colour, symbol in (
-        ("within both limits", drawn & ~beyond, BLUE, "circle"),
-        ("beyond a limit", drawn & beyond, VERMILION, "diamond"),
-    ):
-        symbols = edge_symbols(outside[chosen], symbol, "y")
-        marker = {"color": colour, "symbol": symbols, "size": 6, "opacity": 0.85}
+    drawn_q, outside = draw.clip_to_axis(q, LOWEST_Q, np.inf)
+    for name, chosen, marker in draw.two_kinds("within both limits", "beyond a limit", beyond):
+        marker |= {"opacity": 0.85, "symbol": draw.edge_symbols(outside[chosen], marker["symbol"], "y")}
         hover = "%{text}<br>T2 %{x:.3g}, Q %{customdata:.3g} of their limits<extra></extra>"
-        labels = {"text": row_labels(table[chosen]), "customdata": q[chosen]}
-        add_points(plot, t2[chosen], drawn_q[chosen], name, hover, marker, **labels)
+        labels = {"text": row_labels(table.iloc[chosen]), "customdata": q[chosen]}
+        draw.add_points(plot, t2[chosen], drawn_q[chosen], name, hover, marker, **labels)
     for add_line in (plot.add_vline, plot.add_hline):
-        add_line(1, line={"color": GREY, "dash": "dash"})
-    summary = LIMITS.format(beyond=f"{beyond.sum():,}", rows=count(len(table), "row")) + count_outside(outside)
+        add_line(1, line={"color": draw.GREY, "dash": "dash"})
+    summary = LIMITS.format(beyond=f"{beyond.sum():,}", rows=count(len(table), "row")) + draw.count_outside(outside)
     return Figure("outliers", "Hotelling's T2 and Q", summary, plot, numbers)
 
 
 def _outlying_spectra(shapes: Binned, table: pd.DataFrame, furthest: np.ndarray) -> Figure:
     median = np.median(shapes.values, axis=0)
     numbers = pd.DataFrame({"wavenumber": shapes.wavenumbers, "median": median})
-    plot = wavenumber_figure(380, shapes.wavenumbers, "SNV")
-    add_spectrum(plot, shapes.wavenumbers, median, "median of all", {"color": GREY, "width": 3})
+    plot = draw.wavenumber_figure(380, shapes.wavenumbers, "SNV")
+    draw.add_spectrum(plot, shapes.wavenumbers, median, "median of all", {"color": draw.GREY, "width": 3})
     for order, row in enumerate(furthest[:DRAWN_SPECTRA]):
         index = table["index"].iloc[row]
         numbers[f"index {index}"] = shapes.values[row]
-        line = {"color": COLOURS[order], "dash": DASHES[(order + 1) % len(DASHES)], "width": 1.5}
-        add_spectrum(plot, shapes.wavenumbers, shapes.values[row], f"index {short_name(index, 12)}", line)
+        line = {"color": draw.COLOURS[order], "dash": draw.DASHES[(order + 1) % len(draw.DASHES)], "width": 1.5}
+        draw.add_spectrum(plot, shapes.wavenumbers, shapes.values[row], f"index {short_name(index, 12)}", line)
     return Figure("outlying-spectra", "The most outlying spectra", OUTLYING, plot, numbers)
 
 

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 
 from recore.listing import count, list_names
+from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
-from recore.report.page.figures import heat_map, mark_regions, wavenumber_axis
 from recore.report.statistics import Binned, correlations
-from recore.spectral_data import SpectralData
 
 FEWEST_ROWS = 10  # measured rows of an assay
 HIGH_CORRELATION = 0.5
@@ -31,9 +30,9 @@ HEAT_MAP = (
 )
 
 
-def section(data: SpectralData, shapes: Binned) -> Section:
+def section(shapes: Binned) -> Section:
     """The section with its findings."""
-    table = correlation_table(data, shapes)
+    table = correlation_table(shapes)
     if not len(table):
         return Section("correlation", TITLE, READING, (), NOT_DRAWN.format(rows=FEWEST_ROWS))
     strongest = _strongest(table, shapes)
@@ -48,29 +47,25 @@ def section(data: SpectralData, shapes: Binned) -> Section:
     return Section("correlation", TITLE, READING, items, NOTE.format(width=shapes.width), [finding])
 
 
-def correlation_table(data: SpectralData, shapes: Binned) -> pd.DataFrame:
+def correlation_table(shapes: Binned) -> pd.DataFrame:
     """For each assay with FEWEST_ROWS rows that vary: its rows, then a correlation for each bin."""
     bins = [f"{value:.1f}" for value in shapes.wavenumbers]
-    names, rows, coefficients = [], [], []
-    for name in data.assays:
-        values = data.assays[name].to_numpy()[shapes.rows]
+    table = {}
+    for name, column in shapes.data.assays.items():
+        values = column.to_numpy()[shapes.rows]
         measured = values > 0
         if measured.sum() >= FEWEST_ROWS and np.ptp(values[measured]) > 0:
-            names.append(name)
-            rows.append(int(measured.sum()))
-            coefficients.append(correlations(np.log10(values[measured]), shapes.values[measured]))
-    table = pd.DataFrame(np.array(coefficients).reshape(len(names), len(bins)), columns=bins)
-    table.insert(0, "rows", rows)
-    table.insert(0, "assay", names)
-    return table
+            table[name] = [measured.sum(), *correlations(np.log10(values[measured]), shapes.values[measured])]
+    rows = pd.DataFrame.from_dict(table, orient="index", columns=["rows", *bins])
+    return rows.reset_index(names="assay")
 
 
 def _heat_map(table: pd.DataFrame, shapes: Binned) -> Figure:
     names, cells = table["assay"].tolist(), table.iloc[:, 2:].to_numpy()
     hover = "%{y} at %{x:.0f} cm-1: r = %{z:.2f}<extra></extra>"
-    axis = wavenumber_axis(shapes.wavenumbers)
-    plot = heat_map(shapes.wavenumbers, names, cells, "r", (-1, 1), axis, hovertemplate=hover)
-    mark_regions(plot, shapes.wavenumbers)
+    axis = draw.wavenumber_axis(shapes.wavenumbers)
+    plot = draw.heat_map(shapes.wavenumbers, names, cells, "r", (-1, 1), axis, hovertemplate=hover)
+    draw.mark_regions(plot, shapes.wavenumbers)
     return Figure("correlation", "Correlation of assays with channels", HEAT_MAP, plot, table)
 
 

@@ -4,18 +4,8 @@ import numpy as np
 import pandas as pd
 
 from recore.listing import count
-from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import (
-    DRAWN_HOLES,
-    LOG_TICKS,
-    NAMED,
-    SEQUENTIAL,
-    add_numbered_line,
-    every_kth,
-    new_figure,
-    short_name,
-    unique_names,
-)
+from recore.report.page import figures as draw
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name, unique_names
 from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import Floats, SpectralData
 
@@ -108,14 +98,14 @@ def _all_holes(table: pd.DataFrame, depth: Floats) -> Figure:
     means = samples.groupby([HOLE, "step"], sort=False)["PC1"].agg(["mean", "size"]).reset_index()
     means.insert(1, "depth", middles[means["step"]])
     holes = samples[HOLE].unique()
-    names = holes[:DRAWN_HOLES].tolist()
+    names = holes[: draw.DRAWN_HOLES].tolist()
     drawn = means[means[HOLE].isin(names)]
     cells = np.full((DEPTH_STEPS, len(names)), np.nan)
     cells[drawn["step"], pd.Index(names).get_indexer(drawn[HOLE])] = drawn["mean"]
     low, high = np.quantile(drawn["mean"], (0.01, 0.99)).tolist()
-    plot = new_figure(460, xaxis={"type": "category", "title": {"text": "drill hole"}})
+    plot = draw.new_figure(460, xaxis={"type": "category", "title": {"text": "drill hole"}})
     plot.update_yaxes(autorange="reversed", title_text="depth (m)")
-    look = {"colorscale": SEQUENTIAL, "zmin": low, "zmax": high, "colorbar": {"title": {"text": "PC1"}}}
+    look = {"colorscale": draw.SEQUENTIAL, "zmin": low, "zmax": high, "colorbar": {"title": {"text": "PC1"}}}
     hover = "%{x}, %{y:.0f} m: PC1 %{z:.2f}<extra></extra>"
     columns = unique_names([short_name(name, 18) for name in names])
     plot.add_heatmap(x=columns, y=middles, z=cells, hoverongaps=False, hovertemplate=hover, **look)
@@ -137,20 +127,20 @@ def _logs(data: SpectralData, table: pd.DataFrame, holes: list[str]) -> Figure:
     for name in assays:
         numbers[name] = data.assays[name].loc[table.index]
     tracks = [*scores, *assays]
-    plot = make_subplots(1, len(tracks), shared_yaxes=True, horizontal_spacing=0.03, figure=new_figure(620))
+    plot = make_subplots(1, len(tracks), shared_yaxes=True, horizontal_spacing=0.03, figure=draw.new_figure(620))
     plot.update_yaxes(autorange="reversed")
     plot.update_yaxes(title_text="depth (m)", col=1)
     plot.update_xaxes(nticks=4, tickangle=0)
     for column, name in enumerate(tracks, 1):
         plot.update_xaxes(title_text=name, col=column)
         if name in assays:
-            plot.update_xaxes(LOG_TICKS, col=column)
-    for order, hole in enumerate(holes[:NAMED]):
+            plot.update_xaxes(draw.LOG_TICKS, col=column)
+    for order, hole in enumerate(holes[: draw.NAMED]):
         samples = numbers[numbers[HOLE] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
-        samples = samples.iloc[every_kth(np.arange(len(samples)), DRAWN_SAMPLES)]
+        samples = samples.iloc[draw.every_kth(np.arange(len(samples)), DRAWN_SAMPLES)]
         for column, name in enumerate(tracks, 1):
             hover = f"%{{y:.1f}} m: {name} %{{x:.4g}}<extra>%{{fullData.name}}</extra>"
             track = {"legendgroup": str(order), "showlegend": column == 1, "row": 1, "col": column}
             x, y = samples[name], samples["depth"]
-            add_numbered_line(plot, order, VISIBLE_HOLES, x, y, short_name(hole), hover, **track)
+            draw.add_numbered_line(plot, order, VISIBLE_HOLES, x, y, short_name(hole), hover, **track)
     return Figure("logs", "Logs", LOGS, plot, numbers)

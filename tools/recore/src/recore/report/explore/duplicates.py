@@ -10,11 +10,11 @@ import pandas as pd
 
 from recore.listing import count
 from recore.production.containers.domain import EDGE
-from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, short_name
+from recore.report.page import figures as draw
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
 from recore.report.statistics import Binned, principal_components, usable_channels
 from recore.schema import HOLE
-from recore.spectral_data import Floats, SpectralData, snv
+from recore.spectral_data import Floats, snv
 
 NOISE_FACTOR = 1.5  # times the distance caused by noise: still the same spectrum
 USUAL_SHARE = 0.25  # of the usual distance to the nearest row: still the same sample, for example packed again
@@ -45,16 +45,14 @@ HISTOGRAM = "Distance of each row to its nearest neighbour. Rows left of the das
 IDENTICAL = " The first bar includes {rows} with a smaller distance than the axis shows."
 
 
-def section(data: SpectralData, shapes: Binned, private: tuple[SpectralData, Binned] | None) -> Section:
+def section(shapes: Binned, private: Binned | None) -> Section:
     """The section with its findings."""
-    files = [("public", data, shapes)]
-    if private:
-        files.append(("private", *private))
-    if sum(len(binned.rows) for _, _, binned in files) < 2:
+    files = {"public": shapes} | ({"private": private} if private else {})
+    if sum(len(binned.rows) for binned in files.values()) < 2:
         return Section("duplicates", TITLE, READING, (), NOT_DRAWN)
     spectra, ids = _combine(files)
     noise = estimate_noise(spectra)
-    pairs = nearest_pairs(spectra, np.concatenate([binned.values for _, _, binned in files]))
+    pairs = nearest_pairs(spectra, np.concatenate([binned.values for binned in files.values()]))
     pairs = pairs.join(ids.add_suffix("_1"), on="row_1").join(ids.add_suffix("_2"), on="row_2")
     pairs["same hole"] = (pairs[f"{HOLE}_1"] == pairs[f"{HOLE}_2"]) & (pairs["file_1"] == pairs["file_2"])
     noise_distance = np.sqrt(2) * noise
@@ -107,13 +105,13 @@ def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:
     return table.sort_values("distance", kind="stable", ignore_index=True)
 
 
-def _combine(files: list[tuple[str, SpectralData, Binned]]) -> tuple[Floats, pd.DataFrame]:
-    """The SNV spectra and the IDs of all files' rows, over the first file's usable channels."""
-    channels = usable_channels(files[0][1])
+def _combine(files: dict[str, Binned]) -> tuple[Floats, pd.DataFrame]:
+    """The SNV spectra and the IDs of all files' rows, over the public file's usable channels."""
+    channels = usable_channels(files["public"].data)
     spectra, ids = [], []
-    for name, data, binned in files:
-        spectra.append(snv(data.spectra[np.ix_(binned.rows, channels)]).astype(np.float32))
-        ids.append(data.ids[["index", HOLE]].iloc[binned.rows].assign(file=name))
+    for name, binned in files.items():
+        spectra.append(snv(binned.data.spectra[np.ix_(binned.rows, channels)]).astype(np.float32))
+        ids.append(binned.data.ids[["index", HOLE]].iloc[binned.rows].assign(file=name))
     return np.concatenate(spectra), pd.concat(ids, ignore_index=True)
 
 
@@ -128,21 +126,19 @@ def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
     edges = np.linspace(min(logs.min(), 0) - 0.05, max(logs.max(), 0.5) + 0.05, 61)
     same_hole = nearest["same hole"].to_numpy()
     numbers = pd.DataFrame({"from": 10 ** edges[:-1], "to": 10 ** edges[1:]})
-    plot = new_figure(
-        320,
-        barmode="stack",
-        bargap=0.05,
-        xaxis={"title": {"text": "distance to the nearest row / distance caused by noise"}} | LOG_TICKS,
-        yaxis={"title": {"text": "rows"}},
+    plot = draw.new_figure(320, barmode="stack", bargap=0.05, yaxis_title_text="rows")
+    plot.update_xaxes(draw.LOG_TICKS, title_text="distance to the nearest row / distance caused by noise")
+    series = (
+        ("nearest row in the same hole", same_hole, draw.BLUE),
+        ("nearest row elsewhere", ~same_hole, draw.VERMILION),
     )
-    series = (("nearest row in the same hole", same_hole, BLUE), ("nearest row elsewhere", ~same_hole, VERMILION))
     for name, chosen, colour in series:
         numbers[name] = np.histogram(logs[chosen], edges)[0]
         middles, widths = 10 ** ((edges[:-1] + edges[1:]) / 2), numbers["to"] - numbers["from"]
         hover = "%{x:.3g}: %{y} rows<extra>%{fullData.name}</extra>"
         look = {"width": widths, "name": name, "marker": {"color": colour}, "hovertemplate": hover}
         plot.add_bar(x=middles, y=numbers[name], **look)
-    plot.add_vline(limit / unit, line={"color": GREY, "dash": "dash"})
+    plot.add_vline(limit / unit, line={"color": draw.GREY, "dash": "dash"})
     outside = int((distance < LOWEST).sum())
     summary = HISTOGRAM + (IDENTICAL.format(rows=count(outside, "row")) if outside else "")
     return Figure("neighbours", "The nearest spectrum", summary, plot, numbers)

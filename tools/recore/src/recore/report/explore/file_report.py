@@ -46,22 +46,21 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
     if private_data is not None and not shift.channel_difference(data, private_data):
         private_shapes = bin_spectra(private_data, like=data)
     advance("spectra")
-    holes = order_holes(data, shapes)
+    holes = order_holes(shapes)
     names = [hole.name for hole in holes]
-    sections = [spectra.section(data, shapes, holes, private_data)]
+    sections = [spectra.section(shapes, holes, private_data)]
     advance("components")
-    section, table = components.section(data, shapes, names)
+    section, table = components.section(shapes, names)
     sections.append(section)
     if private_data is not None:
         advance("private against public")
-        sections.append(shift.section(data, shapes, private_data, private_shapes))
+        sections.append(shift.section(shapes, private_data, private_shapes))
     advance("duplicates")
-    comparable = (private_data, private_shapes) if private_data is not None and private_shapes is not None else None
-    sections.append(duplicates.section(data, shapes, comparable))
+    sections.append(duplicates.section(shapes, private_shapes))
     advance("assays")
     sections.append(assays.section(data))
     advance("correlation")
-    sections.append(correlation.section(data, shapes))
+    sections.append(correlation.section(shapes))
     advance("depth")
     sections.append(depth.section(data, table, names))
     facts = {"file": str(public), **_facts(data)}

@@ -11,8 +11,8 @@ import pandas as pd
 
 from recore.listing import count
 from recore.production.containers.domain import CONFIDENCE, MOST_COMPONENTS
-from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import BLUE, DRAWN_HOLES, GREY, VERMILION, add_points, new_figure, short_name, thin_out
+from recore.report.page import figures as draw
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
 from recore.report.statistics import Binned, Components, principal_components
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, rows_by_group
@@ -111,7 +111,6 @@ NOTE = (
 ALL_HELD_OUT = "All public holes are"
 SOME_HELD_OUT = f"The first {HELD_OUT_HOLES} of {{holes}} public holes are"
 NOT_COMPARABLE = "private data cannot be compared with public data: {reason}"
-NOT_DRAWN = "Not drawn: {reason}."
 POINTS = (
     "Private and public rows in the principal components of the public rows. Every k-th row is drawn, at most {rows:,} "
     "of each file."
@@ -121,23 +120,22 @@ HELD_OUT = (
 )
 
 
-def section(data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned | None) -> Section:
-    """The section with its findings."""
-    reason, model = channel_difference(data, private), None
-    if not reason and (private_shapes is None or not len(private_shapes.rows)):
+def section(shapes: Binned, private_data: SpectralData, private: Binned | None) -> Section:
+    """The section with its findings. private: None if the channels differ."""
+    reason, model = channel_difference(shapes.data, private_data), None
+    if private is not None and not len(private.rows):
         reason = "no private row has a valid spectrum"
     if not reason:
         try:
             model = Components(shapes.values)
         except ValueError as error:
             reason = str(error)
-    if model is None or private_shapes is None:
+    if model is None or private is None:
         finding = PageFinding("bad", "shift", NOT_COMPARABLE.format(reason=reason), "shift")
-        return Section("shift", TITLE, READING, (), NOT_DRAWN.format(reason=reason), [finding])
-    holes = held_out_holes(data, shapes, private, private_shapes, model)
-    private_hole = private.hole[private_shapes.rows]
-    comparison = compare_sets(shapes.values, data.hole[shapes.rows], private_shapes.values, private_hole)
-    holes_of_file = len(set(data.hole))
+        return Section("shift", TITLE, READING, (), f"Not drawn: {reason}.", [finding])
+    holes = held_out_holes(shapes, private, model)
+    comparison = compare_sets(shapes.values, shapes.holes, private.values, private.holes)
+    holes_of_file = len(set(shapes.data.hole))
     note = NOTE.format(
         confidence=CONFIDENCE,
         holes=ALL_HELD_OUT if holes_of_file <= HELD_OUT_HOLES else SOME_HELD_OUT.format(holes=holes_of_file),
@@ -145,7 +143,9 @@ def section(data: SpectralData, shapes: Binned, private: SpectralData, private_s
         most_holes=MOST_HOLES,
         splits=RANDOM_SPLITS,
     )
-    items = (_points(data, shapes, private, private_shapes, model), _held_out_figure(holes), _table(holes))
+    furthest = holes.sort_values("either", ascending=False, kind="stable")
+    table = Table("shift-by-hole", "Holes that the components were not fitted on", "The furthest first.", furthest)
+    items = (_points(shapes, private, model), _held_out_figure(holes), table)
     findings = [_share_finding(holes)]
     if not np.isnan(comparison.auc):
         findings.append(_auc_finding(comparison))
@@ -162,22 +162,20 @@ def channel_difference(data: SpectralData, private: SpectralData) -> str:
     return ""
 
 
-def held_out_holes(
-    data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
-) -> pd.DataFrame:
+def held_out_holes(shapes: Binned, private: Binned, model: Components) -> pd.DataFrame:
     """For each hole: rows, and the shares beyond the limits of components not fitted on it.
 
     Private holes are compared with all public rows, public holes with those of the other holes.
     """
     holes = []
-    for name, rows in list(rows_by_group(data.hole[shapes.rows]).items())[:HELD_OUT_HOLES]:
+    for name, rows in list(rows_by_group(shapes.holes).items())[:HELD_OUT_HOLES]:
         try:
             others = Components(np.delete(shapes.values, rows, axis=0))
         except ValueError:  # there is no other hole, or the others have too few rows
             continue
         holes.append({"file": "public", HOLE: name, **_shares_beyond(others, shapes.values[rows])})
-    for name, rows in rows_by_group(private.hole[private_shapes.rows]).items():
-        holes.append({"file": "private", HOLE: name, **_shares_beyond(model, private_shapes.values[rows])})
+    for name, rows in rows_by_group(private.holes).items():
+        holes.append({"file": "private", HOLE: name, **_shares_beyond(model, private.values[rows])})
     return pd.DataFrame(holes)
 
 
@@ -191,37 +189,35 @@ def _shares_beyond(model: Components, values: Floats) -> dict[str, float]:
     }
 
 
-def _points(
-    data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
-) -> Figure:
+def _points(shapes: Binned, private: Binned, model: Components) -> Figure:
     tables = []
-    for name, file, binned in (("public", data, shapes), ("private", private, private_shapes)):
-        columns = {"file": name, "index": file.index[binned.rows], HOLE: file.hole[binned.rows]}
+    for name, binned in (("public", shapes), ("private", private)):
+        columns = {"file": name, "index": binned.data.index[binned.rows], HOLE: binned.holes}
         columns |= {f"PC{order + 1}": scores for order, scores in enumerate(model.scores(binned.values).T)}
         tables.append(pd.DataFrame(columns | {"T2": model.t2(binned.values), "Q": model.q(binned.values)}))
     second = "PC2" if model.kept > 1 else "Q"
-    plot = new_figure(460, xaxis={"title": {"text": "PC1 of the public rows"}}, yaxis={"title": {"text": second}})
-    for table, colour, symbol in zip(tables, (BLUE, VERMILION), ("circle", "diamond-open"), strict=True):
-        drawn = table.iloc[thin_out(len(table), np.zeros(len(table), dtype=bool), DRAWN_ROWS)]
+    plot = draw.new_figure(460, xaxis_title_text="PC1 of the public rows", yaxis_title_text=second)
+    for table, colour, symbol in zip(tables, (draw.BLUE, draw.VERMILION), ("circle", "diamond-open"), strict=True):
+        drawn = draw.every_kth(table, DRAWN_ROWS)
         ids = zip(drawn["index"], drawn[HOLE], strict=True)
         labels = [f"index {short_name(index)}, {short_name(hole)}" for index, hole in ids]
         hover = f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra>%{{fullData.name}}</extra>"
         marker = {"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85}
-        add_points(plot, drawn["PC1"], drawn[second], table["file"].iloc[0], hover, marker, text=labels)
+        draw.add_points(plot, drawn["PC1"], drawn[second], table["file"].iloc[0], hover, marker, text=labels)
     numbers = pd.concat(tables, ignore_index=True)
     return Figure("shift", "Private rows among the public ones", POINTS.format(rows=DRAWN_ROWS), plot, numbers)
 
 
 def _held_out_figure(holes: pd.DataFrame) -> Figure:
-    plot = new_figure(360, yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
+    plot = draw.new_figure(360, yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
     plot.update_yaxes(title_text="rows of the hole beyond a limit")
     plot.update_xaxes(tickvals=[0, 1, 2], ticktext=["T2", "Q", "T2 or Q"], range=[-0.5, 2.5])
     looks = (
-        ("public", "public holes held out", BLUE, "circle", -0.18),
-        ("private", "private holes", VERMILION, "diamond", 0.18),
+        ("public", "public holes held out", draw.BLUE, "circle", -0.18),
+        ("private", "private holes", draw.VERMILION, "diamond", 0.18),
     )
     for file, name, colour, symbol, offset in looks:
-        drawn = holes[holes["file"] == file].head(DRAWN_HOLES)
+        drawn = holes[holes["file"] == file].head(draw.DRAWN_HOLES)
         jitter = np.linspace(-0.12, 0.12, len(drawn)) + offset  # so that equal shares do not hide each other
         sizes = zip(drawn[HOLE], drawn["rows"], strict=True)
         labels = [f"{short_name(hole)}, {count(rows, 'row')}" for hole, rows in sizes]
@@ -229,14 +225,9 @@ def _held_out_figure(holes: pd.DataFrame) -> Figure:
         hover = "%{text}: %{y:.1%}<extra></extra>"
         for place, column in enumerate(("beyond T2", "beyond Q", "either")):
             legend = {"legendgroup": file, "showlegend": place == 0}
-            add_points(plot, place + jitter, drawn[column], name, hover, marker, text=labels, **legend)
-    plot.add_hline(0.01, line={"color": GREY, "dash": "dash"})
+            draw.add_points(plot, place + jitter, drawn[column], name, hover, marker, text=labels, **legend)
+    plot.add_hline(0.01, line={"color": draw.GREY, "dash": "dash"})
     return Figure("holes-held-out", "New holes, private and public", HELD_OUT, plot, holes)
-
-
-def _table(holes: pd.DataFrame) -> Table:
-    ordered = holes.sort_values("either", ascending=False, kind="stable")
-    return Table("shift-by-hole", "Holes that the components were not fitted on", "The furthest first.", ordered)
 
 
 def _share_finding(holes: pd.DataFrame) -> PageFinding:

@@ -11,25 +11,8 @@ from plotly.graph_objects import Figure as PlotlyFigure
 from recore.constant_runs import describe_constant_runs, find_constant_runs
 from recore.listing import count
 from recore.production.containers.domain import EDGE
-from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import (
-    BLUE,
-    COLOURS,
-    DASHES,
-    DIVERGING,
-    DRAWN_HOLES,
-    GREY,
-    NAMED,
-    VERMILION,
-    add_spectrum,
-    new_figure,
-    short_name,
-    table_of_regions,
-    unique_names,
-    wavenumber_axis,
-    wavenumber_figure,
-    with_opacity,
-)
+from recore.report.page import figures as draw
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name, unique_names
 from recore.report.statistics import Binned, usable_channels
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, rows_by_group
@@ -44,16 +27,16 @@ class HoleSpectra:
     shape: Floats | None
 
 
-def order_holes(data: SpectralData, shapes: Binned) -> list[HoleSpectra]:
+def order_holes(shapes: Binned) -> list[HoleSpectra]:
     """All holes, those first whose median shape is furthest from the median of all holes."""
-    rows_with_shape = rows_by_group(data.hole[shapes.rows])
+    rows_with_shape = rows_by_group(shapes.holes)
     medians = {name: np.median(shapes.values[rows], axis=0) for name, rows in rows_with_shape.items()}
     centre = np.median(list(medians.values()), axis=0) if medians else np.zeros(0)
 
     def distance(hole: HoleSpectra) -> float:
         return -1.0 if hole.shape is None else float(((hole.shape - centre) ** 2).mean())
 
-    holes = [HoleSpectra(name, rows, medians.get(name)) for name, rows in rows_by_group(data.hole).items()]
+    holes = [HoleSpectra(name, rows, medians.get(name)) for name, rows in rows_by_group(shapes.data.hole).items()]
     return sorted(holes, key=distance, reverse=True)
 
 
@@ -100,15 +83,16 @@ def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
     return result
 
 
-def section(data: SpectralData, shapes: Binned, holes: list[HoleSpectra], private: SpectralData | None) -> Section:
+def section(shapes: Binned, holes: list[HoleSpectra], private: SpectralData | None) -> Section:
     """The section with its findings. holes: those that differ most first."""
+    data = shapes.data
     items: list[Figure | Table] = [_all_rows(data, private), _by_hole(data, holes)]
     if sum(hole.shape is not None for hole in holes) > 1:
         items.append(_differences(shapes, holes))
-    items.append(table_of_regions())
+    items.append(draw.table_of_regions())
     step = _step(len(data.wavenumbers))
     note = NOTE.format(edge=EDGE) + (THINNED.format(step=step) if step > 1 else "")
-    note += NAMED_HOLES.format(named=NAMED) if len(holes) > NAMED else ""
+    note += NAMED_HOLES.format(named=draw.NAMED) if len(holes) > draw.NAMED else ""
     note += FIRST_WRITTEN.format(written=WRITTEN_HOLES, holes=len(holes)) if len(holes) > WRITTEN_HOLES else ""
     return Section("spectra", TITLE, READING, items, note, _findings(data))
 
@@ -118,21 +102,21 @@ def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
     columns = {"wavenumber": data.wavenumbers, "rows": (~np.isnan(data.spectra)).sum(axis=0)}
     names = [f"q{level:.2f}" for level in QUANTILES]
     numbers = pd.DataFrame(columns | dict(zip(names, levels, strict=True)))
-    plot = wavenumber_figure(420, data.wavenumbers, "absorbance")
+    plot = draw.wavenumber_figure(420, data.wavenumbers, "absorbance")
     drawn = slice(None, None, _step(len(data.wavenumbers)))
     x = data.wavenumbers[drawn]
-    _add_band(plot, x, levels[1][drawn], levels[5][drawn], BLUE, 0.18, "5 to 95 %")
-    _add_band(plot, x, levels[2][drawn], levels[4][drawn], BLUE, 0.4, "25 to 75 %")
-    _add_line(plot, x, levels[3][drawn], "median", BLUE)
-    _add_line(plot, x, levels[0][drawn], "lowest", GREY, "dot")
-    _add_line(plot, x, levels[6][drawn], "highest", GREY, "dash")
+    _add_band(plot, x, levels[1][drawn], levels[5][drawn], draw.BLUE, 0.18, "5 to 95 %")
+    _add_band(plot, x, levels[2][drawn], levels[4][drawn], draw.BLUE, 0.4, "25 to 75 %")
+    _add_line(plot, x, levels[3][drawn], "median", draw.BLUE)
+    _add_line(plot, x, levels[0][drawn], "lowest", draw.GREY, "dot")
+    _add_line(plot, x, levels[6][drawn], "highest", draw.GREY, "dash")
     plot.update_yaxes(range=_span(data, levels))
     summary = ALL_ROWS
     if private is not None:
         median = quantiles(private.spectra, (0.5,))[0]
         step = _step(len(private.wavenumbers))
         private_x = private.wavenumbers[::step]
-        _add_line(plot, private_x, median[::step], "private, median", VERMILION, "longdash")
+        _add_line(plot, private_x, median[::step], "private, median", draw.VERMILION, "longdash")
         if np.array_equal(private.wavenumbers, data.wavenumbers):
             numbers["private_q0.50"] = median
         summary += ALL_ROWS_PRIVATE
@@ -140,7 +124,7 @@ def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
 
 
 def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
-    plot = wavenumber_figure(420, data.wavenumbers, "absorbance")
+    plot = draw.wavenumber_figure(420, data.wavenumbers, "absorbance")
     drawn = slice(None, None, _step(len(data.wavenumbers)))
     x = data.wavenumbers[drawn]
     tables = []
@@ -149,12 +133,12 @@ def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
         levels = quantiles(data.spectra[hole.rows], (0.05, 0.5, 0.95))
         columns = {HOLE: hole.name, "rows": len(hole.rows), "wavenumber": data.wavenumbers}
         tables.append(pd.DataFrame(columns | dict(zip(("q0.05", "q0.50", "q0.95"), levels, strict=True))))
-        if order < NAMED:
+        if order < draw.NAMED:
             shown.append(levels)
             group = {"legendgroup": str(order), "visible": True if order < VISIBLE_HOLES else "legendonly"}
-            _add_band(plot, x, levels[0][drawn], levels[2][drawn], COLOURS[order], 0.15, "", **group)
-            dash = DASHES[order % len(DASHES)]
-            _add_line(plot, x, levels[1][drawn], short_name(hole.name), COLOURS[order], dash, **group)
+            _add_band(plot, x, levels[0][drawn], levels[2][drawn], draw.COLOURS[order], 0.15, "", **group)
+            dash = draw.DASHES[order % len(draw.DASHES)]
+            _add_line(plot, x, levels[1][drawn], short_name(hole.name), draw.COLOURS[order], dash, **group)
     plot.update_yaxes(range=_span(data, np.concatenate(shown)))
     numbers = pd.concat(tables, ignore_index=True)
     return Figure("spectra-by-hole", "Spectra by drill hole", BY_HOLE, plot, numbers)
@@ -166,17 +150,18 @@ def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
     differences = medians - np.median(medians, axis=0)
     numbers = pd.DataFrame(differences, columns=[f"{value:.1f}" for value in shapes.wavenumbers])
     numbers.insert(0, HOLE, names)
-    drawn = sorted(range(min(len(names), DRAWN_HOLES)), reverse=True)
+    drawn = sorted(range(min(len(names), draw.DRAWN_HOLES)), reverse=True)
     limit = float(np.quantile(np.abs(differences), 0.99)) or 1.0
-    plot = new_figure(int(np.clip(150 + 15 * len(drawn), 230, 900)), xaxis=wavenumber_axis(shapes.wavenumbers))
+    height = int(np.clip(150 + 15 * len(drawn), 230, 900))
+    plot = draw.new_figure(height, xaxis=draw.wavenumber_axis(shapes.wavenumbers))
     plot.update_yaxes(type="category", title_text="drill hole")
-    look = {"colorscale": DIVERGING, "zmin": -limit, "zmax": limit, "colorbar": {"title": {"text": "SNV"}}}
+    look = {"colorscale": draw.DIVERGING, "zmin": -limit, "zmax": limit, "colorbar": {"title": {"text": "SNV"}}}
     hover = "%{y}<br>%{x:.0f} cm-1: %{z:.3f}<extra></extra>"
     rows = unique_names([short_name(names[place], 18) for place in drawn])
     plot.add_heatmap(x=shapes.wavenumbers, y=rows, z=differences[drawn], hovertemplate=hover, **look)
     summary = DIFFERENCES
-    if len(names) > DRAWN_HOLES:
-        summary += DIFFERENCES_SOME.format(drawn=DRAWN_HOLES, holes=len(names))
+    if len(names) > draw.DRAWN_HOLES:
+        summary += DIFFERENCES_SOME.format(drawn=draw.DRAWN_HOLES, holes=len(names))
     return Figure("holes", "Each hole against all holes", summary, plot, numbers)
 
 
@@ -245,7 +230,7 @@ def _add_band(
         mode="lines",
         line={"width": 0},
         fill="toself",
-        fillcolor=with_opacity(colour, opacity),
+        fillcolor=draw.with_opacity(colour, opacity),
         name=name,
         showlegend=bool(name),
         hoverinfo="skip",
@@ -258,7 +243,7 @@ def _add_line(
 ) -> None:
     line = {"color": colour, "dash": dash, "width": 2 if dash == "solid" else 1.5}
     hover = "%{x:.0f} cm-1: %{y:.4f}<extra>%{fullData.name}</extra>"
-    add_spectrum(plot, x, y, name, line, hovertemplate=hover, **group)
+    draw.add_spectrum(plot, x, y, name, line, hovertemplate=hover, **group)
 
 
 def _span(data: SpectralData, levels: Floats) -> tuple[float, float] | None:

@@ -1,5 +1,6 @@
 """What a report consists of: findings, and sections of figures and tables."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -7,6 +8,8 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
+
+from recore.text import plain
 
 TABLE_ROWS = 60  # at most shown on the page; the CSV file has all rows
 LISTED = 8  # names in a finding, at most
@@ -104,3 +107,19 @@ def findings_of(sections: Iterable[Section]) -> list[PageFinding]:
 def by_level(findings: Iterable[PageFinding]) -> list[PageFinding]:
     """Findings in the order of LEVELS; those of one level keep their order."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def short_name(name: object, widest: int = 28) -> str:
+    """A name from the data without control characters, short enough for a legend."""
+    text = plain(str(name), 10 * widest) or "(empty)"
+    return text if len(text) <= widest else f"{text[: widest - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def unique_names(names: list[str]) -> list[str]:
+    """Names for an axis: names that occur more than once get a number."""
+    totals, numbers = Counter(names), Counter[str]()
+    unique = []
+    for name in names:
+        numbers[name] += 1
+        unique.append(f"{name} ({numbers[name]})" if totals[name] > 1 else name)
+    return unique

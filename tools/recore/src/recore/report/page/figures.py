@@ -1,7 +1,6 @@
 """What the figures of all reports share."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -14,12 +13,11 @@ from recore.absorption_bands import REGIONS
 from recore.listing import count
 from recore.report.page.content import Table
 from recore.spectral_data import Floats
-from recore.text import plain
 
 
 def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> Figure:
     """An empty figure over wavenumbers with the regions marked. title: of the vertical axis."""
-    plot = new_figure(height, xaxis=wavenumber_axis(wavenumbers), yaxis={"title": {"text": title}})
+    plot = new_figure(height, xaxis=wavenumber_axis(wavenumbers), yaxis_title_text=title)
     mark_regions(plot, wavenumbers)
     return plot
 
@@ -96,7 +94,7 @@ def outlined(colour: str) -> dict[str, Any]:
 
 def numbered_line(number: int, width: float = 1.5) -> dict[str, Any]:
     """The line of one of several series: its colour and dash differ from those of its neighbours."""
-    return {"color": COLOURS[number], "dash": DASHES[number % len(DASHES)], "width": width}
+    return {"color": COLOURS[number % len(COLOURS)], "dash": DASHES[number % len(DASHES)], "width": width}
 
 
 SHOWN_POINTS = 3000  # of a scatter plot; more would be slow in a browser
@@ -147,31 +145,26 @@ def add_numbered_line(
     plot.add_scatter(x=x, y=y, name=name, hovertemplate=hover, **(look | trace))
 
 
-def short_name(name: object, widest: int = 28) -> str:
-    """A name from the data without control characters, short enough for a legend."""
-    text = plain(str(name), 10 * widest) or "(empty)"
-    return text if len(text) <= widest else f"{text[: widest - 1]}\N{HORIZONTAL ELLIPSIS}"
-
-
 def thin_out(rows: int, marked: NDArray[np.bool_], most: int = SHOWN_POINTS) -> NDArray[np.intp]:
     """Which points to draw: every k-th marked and every k-th other one, at most `most` of each."""
     parts = (np.flatnonzero(marked[:rows]), np.flatnonzero(~marked[:rows]))
     return np.sort(np.concatenate([every_kth(part, most) for part in parts]))
 
 
-def every_kth(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+def every_kth[Rows: (NDArray[Any], pd.DataFrame)](rows: Rows, most: int = SHOWN_POINTS) -> Rows:
     """At most `most` of these rows, evenly spread."""
     return rows[:: max(1, math.ceil(len(rows) / most))]
 
 
-def unique_names(names: list[str]) -> list[str]:
-    """Names for an axis: names that occur more than once get a number."""
-    totals, numbers = Counter(names), Counter[str]()
-    unique = []
-    for name in names:
-        numbers[name] += 1
-        unique.append(f"{name} ({numbers[name]})" if totals[name] > 1 else name)
-    return unique
+def two_kinds(
+    usual: str, marked: str, is_marked: NDArray[np.bool_]
+) -> list[tuple[str, NDArray[np.intp], dict[str, Any]]]:
+    """For the usual points and for the marked ones: their name, the rows to draw, and their marker."""
+    kinds = ((usual, ~is_marked, BLUE, "circle"), (marked, is_marked, VERMILION, "diamond"))
+    return [
+        (name, every_kth(np.flatnonzero(chosen)), {"color": colour, "size": 6, "symbol": symbol})
+        for name, chosen, colour, symbol in kinds
+    ]
 
 
 def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float) -> tuple[Floats, NDArray[np.int8]]:

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recore.listing import count
+from recore.report.page import figures as draw
 from recore.report.page.content import Figure
-from recore.report.page.figures import ABOVE, GREY, LOG_TICKS, new_figure
 from recore.spectral_data import Floats, Rows
 from recore.validation import describe_errors, paired_values, unit_of
 
@@ -36,7 +36,7 @@ class SquareAxes:
         ends = [self.low, self.high]
         axis: dict[str, Any] = {"type": "linear", "range": ends, "constrain": "domain"}
         if self.logarithmic:
-            axis |= LOG_TICKS | {"range": np.log10(ends).tolist()}
+            axis |= draw.LOG_TICKS | {"range": np.log10(ends).tolist()}
         words = "".join(f", {word}" for word in (unit, "logarithmic" if self.logarithmic else "") if word)
         return {
             "xaxis": axis | {"title": {"text": f"measured{words}"}, "constraintoward": "left"},
@@ -82,7 +82,7 @@ class OneToOne:
     """
 
     def __init__(self, **layout: Any) -> None:
-        self.plot = new_figure(HEIGHT, legend=ABOVE, **layout)
+        self.plot = draw.new_figure(HEIGHT, legend=draw.ABOVE, **layout)
         self.choices: list[str] = []
         self.details: list[str] = []
         self.layouts: list[dict[str, Any]] = []
@@ -109,7 +109,7 @@ class OneToOne:
 
     def add_line(self) -> None:
         """Add the line on which predicted and measured are equal, from corner to corner."""
-        ends, line = [self.axes.low, self.axes.high], {"color": GREY, "dash": "dash", "width": 1.5}
+        ends, line = [self.axes.low, self.axes.high], {"color": draw.GREY, "dash": "dash", "width": 1.5}
         self._add(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", name="predicted = measured")
 
     def add_edge(self, rows: Rows, labels: Sequence[str]) -> None:
@@ -127,7 +127,7 @@ class OneToOne:
             mode="markers",
             name="below the axis",
             cliponaxis=False,
-            marker={"color": GREY, "symbol": symbols.tolist(), "size": 8},
+            marker={"color": draw.GREY, "symbol": symbols.tolist(), "size": 8},
             text=[f"{label}<br>measured {x:.4g}, predicted {y:.4g}" for label, x, y in values],
             hovertemplate="%{text}<extra></extra>",
         )

@@ -39,18 +39,15 @@ def write_page(page: Page, path: Path) -> list[Path]:
             ]
             table = pa.Table.from_arrays(columns, [str(name) for name in item.numbers.columns])  # also of equal names
             pa.csv.write_csv(table, new_folder / f"{item.name}.csv")
-        (new_folder / CONTENTS).write_text(json.dumps(_contents(page), indent=1, default=_plain), "utf-8")
+        contents = {
+            "report": page.title,
+            "facts": page.facts,
+            "findings": [finding.__dict__ for finding in page.findings],
+            "files": {f"{item.name}.csv": {"title": item.title, "summary": item.summary} for item in page.items},
+        }
+        (new_folder / CONTENTS).write_text(json.dumps(contents, indent=1, default=_plain), "utf-8")
         new_page.write_text(render(page, folder.name), "utf-8")
     return [path, folder / CONTENTS, *(folder / f"{name}.csv" for name in names)]
-
-
-def _contents(page: Page) -> dict[str, Any]:
-    return {
-        "report": page.title,
-        "facts": page.facts,
-        "findings": [finding.__dict__ for finding in page.findings],
-        "files": {f"{item.name}.csv": {"title": item.title, "summary": item.summary} for item in page.items},
-    }
 
 
 def findings_json(findings: Sequence[PageFinding]) -> str:

@@ -7,21 +7,8 @@ import pandas as pd
 
 from recore.evaluation import JUDGES, SCORES, Record, read_runs
 from recore.listing import count
-from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import (
-    ABOVE,
-    GREEN,
-    GREY,
-    VERMILION,
-    add_bars,
-    add_points,
-    clip_to_axis,
-    count_outside,
-    edge_symbols,
-    new_figure,
-    patterned,
-    short_name,
-)
+from recore.report.page import figures as draw
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
 from recore.report.run.target_scores import LOOKS, LOWEST_R2, figure_by_target
 from recore.text import plain
 
@@ -74,7 +61,8 @@ def section(run: Record) -> Section:
         items.append(_history(table))
     items.append(Table("board", "Runs on the same data", BOARD, table))
     findings = _place_finding(run, runs)
-    best = _best_earlier(run, runs)
+    earlier = (entry for entry in runs.same_data if entry is not runs.this and entry.started <= run.started)
+    best = next((entry for entry in earlier if entry.scores), None)
     if best is not None and run.judge in best.scores:
         changes = _changes(run, best, run.judge)
         if changes["change"].any():
@@ -113,7 +101,7 @@ def _board(runs: Comparable) -> pd.DataFrame:
 
 def _history(table: pd.DataFrame) -> Figure:
     latest = table.sort_values("started", kind="stable").tail(DRAWN_RUNS)
-    plot = new_figure(380, legend=ABOVE, xaxis={"title": {"text": "started, UTC"}, "type": "date"})
+    plot = draw.new_figure(380, legend=draw.ABOVE, xaxis={"title": {"text": "started, UTC"}, "type": "date"})
     plot.update_yaxes(title_text="score")
     plot.update_layout(hovermode="x", hoverdistance=-1)  # a label at any distance, because there may be few runs
     summary = HISTORY.format(runs=DRAWN_RUNS)
@@ -122,21 +110,16 @@ def _history(table: pd.DataFrame) -> Figure:
         if not len(scored):
             continue
         colour, symbol = LOOKS[side]
-        drawn, outside = clip_to_axis(scored[side], LOWEST_R2, np.inf)
-        symbols, sizes = edge_symbols(outside, symbol, "y"), np.where(scored[""] != "", 16, 8)
+        drawn, outside = draw.clip_to_axis(scored[side], LOWEST_R2, np.inf)
+        symbols, sizes = draw.edge_symbols(outside, symbol, "y"), np.where(scored[""] != "", 16, 8)
         marker = {"color": colour, "symbol": symbols, "size": sizes}
         scores = scored[["run", "", side]].itertuples(index=False)
         labels = [f"{short_name(name)}{', ' if this else ''}{this}: {score:.4f}" for name, this, score in scores]
         look = {"mode": "lines+markers", "line": {"color": colour, "width": 1.5}}
         hover = "%{text}<extra>%{fullData.name}</extra>"
-        add_points(plot, scored["started"], drawn, side, hover, marker, text=labels, **look)
-    _, outside = clip_to_axis(latest[list(JUDGES)], LOWEST_R2, np.inf)
-    return Figure("history", "Scores of the runs", summary + count_outside(outside), plot, latest)
-
-
-def _best_earlier(run: Record, runs: Comparable) -> Record | None:
-    earlier = (entry for entry in runs.same_data if entry is not runs.this and entry.started <= run.started)
-    return next((entry for entry in earlier if entry.scores), None)
+        draw.add_points(plot, scored["started"], drawn, side, hover, marker, text=labels, **look)
+    _, outside = draw.clip_to_axis(latest[list(JUDGES)], LOWEST_R2, np.inf)
+    return Figure("history", "Scores of the runs", summary + draw.count_outside(outside), plot, latest)
 
 
 def _changes(run: Record, best: Record, side: str) -> pd.DataFrame:
@@ -154,16 +137,16 @@ def _change_figure(changes: pd.DataFrame, best: Record, side: str) -> Figure:
     axis = {"title": {"text": f"change of the {side} score"}, "exponentformat": "none"}
     plot = figure_by_target(changed["target"], xaxis=axis, barmode="overlay", showlegend=True)
     better = (changed["change"] > 0).to_numpy()
-    for name, chosen, colour, pattern in (("better", better, GREEN, ""), ("worse", ~better, VERMILION, "/")):
+    for name, chosen, colour, pattern in (("better", better, draw.GREEN, ""), ("worse", ~better, draw.VERMILION, "/")):
         part = changed[chosen]
         if not len(part):
             continue
         labels = part[["target", "R2 before", "R2 now"]].itertuples(index=False)
         text = [f"{short_name(target)}: R2 {before:.4f}, now {now:.4f}" for target, before, now in labels]
         look = {"width": 0.75, "text": text, "textposition": "none"}
-        hover, marker = "%{text}: %{x:+.4f}<extra></extra>", patterned(colour, pattern)
-        add_bars(plot, part["change"], np.flatnonzero(chosen), name, hover, marker, **look)
-    plot.add_vline(0, line={"color": GREY})
+        hover, marker = "%{text}: %{x:+.4f}<extra></extra>", draw.patterned(colour, pattern)
+        draw.add_bars(plot, part["change"], np.flatnonzero(chosen), name, hover, marker, **look)
+    plot.add_vline(0, line={"color": draw.GREY})
     summary = CHANGE.format(run=short_name(best.folder.name))
     return Figure("change", "Change per target", summary, plot, changed)
 

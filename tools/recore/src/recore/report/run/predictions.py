@@ -12,8 +12,8 @@ import pandas as pd
 from recore.data_file import DataFile, open_data
 from recore.evaluation import HELD_OUT, Record
 from recore.listing import count, list_names
-from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
-from recore.report.page.figures import BLUE, VERMILION, every_kth, short_name
+from recore.report.page import figures as draw
+from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table, short_name
 from recore.report.page.one_to_one import SCALES, OneToOne
 from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import Floats, Rows
@@ -151,8 +151,8 @@ def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
         figure.add_target(choice, name, errors, measured, predicted)
         drawn = rows_to_draw(measured, predicted)
         series = (
-            ("rows", drawn[MARKED:], BLUE, "circle", 6),
-            (f"the {MARKED} largest errors", drawn[:MARKED], VERMILION, "diamond", 8),
+            ("rows", drawn[MARKED:], draw.BLUE, "circle", 6),
+            (f"the {MARKED} largest errors", drawn[:MARKED], draw.VERMILION, "diamond", 8),
         )
         for title, rows, colour, symbol, size in series:
             inside = rows[~figure.beyond(rows)]
@@ -169,7 +169,7 @@ def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
     residuals = np.abs(predicted - measured)
     known = np.flatnonzero(~np.isnan(residuals))
     ordered = known[np.argsort(-residuals[known], kind="stable")]
-    others = every_kth(np.sort(ordered[MOST_RESIDUALS:]), MOST_OTHERS)
+    others = draw.every_kth(np.sort(ordered[MOST_RESIDUALS:]), MOST_OTHERS)
     return np.concatenate([ordered[:MOST_RESIDUALS], others])
 
 

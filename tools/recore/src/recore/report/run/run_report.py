@@ -38,22 +38,19 @@ def write_report(folder: Path, public: Path | None = None) -> Page:
     return page
 
 
-def _submission_name(run: Record) -> str:
-    """The name, even if the command named "." or ".."; the path may be another machine's."""
-    path = os.path.normpath(run.started_in / run.submission)
-    return plain(os.path.basename(path) or path)
-
-
 def _facts(run: Record) -> dict[str, str]:
     facts = {f"{name} score": f"{run.values[name]:.4f}" for name in SCORES if name in run.values}
     if HELD_OUT in run.values:
         origin = ", of the submission's own predictions" if run.held_out_is_own else ", made again by recore"
         facts[f"{HELD_OUT} score"] += origin
+    # the name, even if the command named "." or ".."; the path may be another machine's
+    submission = os.path.normpath(run.started_in / run.submission)
+    submission = plain(os.path.basename(submission) or submission)
     facts |= {
         "state": run.state.lower(),
         "started": f"{run.started:%Y-%m-%d %H:%M:%S} UTC",
         "duration": f"{run.seconds:.1f} s",
-        "submission": f"{_submission_name(run)} (the SHA-256 of its files begins with {run.submission_sha256[:8]})",
+        "submission": f"{submission} (the SHA-256 of its files begins with {run.submission_sha256[:8]})",
     }
     if run.note:
         facts["note"] = run.note

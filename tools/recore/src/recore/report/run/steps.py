@@ -5,14 +5,14 @@ from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.evaluation import Record, Step
 from recore.failures import UNKNOWN_REASON, last_lines, look_at
+from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import ABOVE, BLUE, GREY, OCHRE, VERMILION, add_bars, new_figure, patterned
 from recore.text import plain
 
 MUCH_MEMORY, VERY_MUCH_MEMORY = 70.0, 90.0  # per cent of an instance's memory
 LONG_TRAINING, LONGEST_TRAINING = 1800.0, 3600.0  # seconds; the challenge allows an hour
 LABEL_SPACE = 1.35  # times the longest bar: the length of an axis, with space for the label after the bar
-LOOKS = {"Completed": (BLUE, ""), "Failed": (VERMILION, "x"), "Stopped": (OCHRE, "/")}
+LOOKS = {"Completed": (draw.BLUE, ""), "Failed": (draw.VERMILION, "x"), "Stopped": (draw.OCHRE, "/")}
 
 TITLE = "Steps"
 READING = (
@@ -36,7 +36,9 @@ WITHHELD = (
 
 def section(run: Record) -> Section:
     """The section with its findings."""
-    table = _table(run)
+    rows = [(step.name, step.kind or "", step.state, step.began, step.seconds, step.memory) for step in run.steps]
+    columns = ["step", "job", "state", "began", "seconds", "memory %"]
+    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:], float))
     items: list[Figure | Table] = []
     if table["seconds"].notna().any():
         items.append(_timeline(table))
@@ -45,18 +47,17 @@ def section(run: Record) -> Section:
     items.append(Table("steps", "All steps", STEPS, table))
     failed = [step for step in run.steps if step.state == "Failed"]
     if failed:
-        items.append(Table("failures", "Failed steps", FAILURES, _failures(failed)))
-        lines = _last_lines(run, failed)
-        if len(lines):
-            items.append(Table("last-lines", "Last lines of the failed steps", LAST_LINES, lines))
+        causes = [(step.name, _reason(step), look_at(step)) for step in failed]
+        numbers = pd.DataFrame(causes, columns=["step", "reason", "look at"])
+        items.append(Table("failures", "Failed steps", FAILURES, numbers))
+        # a participant, who may get the report, must not see what the private score printed
+        shown = [step for step in failed if step.name != "private score"]
+        lines = [(step.name, line) for step in shown for line in last_lines(run.folder / "logs" / step.log)]
+        if lines:
+            numbers = pd.DataFrame(lines, columns=["step", "line"])
+            items.append(Table("last-lines", "Last lines of the failed steps", LAST_LINES, numbers))
     note = NOTE.format(instances=", ".join(f"{job} {kind}" for job, kind in run.instances.items()))
     return Section("steps", TITLE, READING, items, note, _findings(run))
-
-
-def _table(run: Record) -> pd.DataFrame:
-    rows = [(step.name, step.kind or "", step.state, step.began, step.seconds, step.memory) for step in run.steps]
-    columns = ["step", "job", "state", "began", "seconds", "memory %"]
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:], float))
 
 
 def _timeline(table: pd.DataFrame) -> Figure:
@@ -65,10 +66,10 @@ def _timeline(table: pd.DataFrame) -> Figure:
     plot.update_layout(showlegend=True)
     for state in drawn["state"].unique():
         steps = drawn[drawn["state"] == state]
-        colour, pattern = LOOKS.get(state, (GREY, "."))
+        colour, pattern = LOOKS.get(state, (draw.GREY, "."))
         hover = "%{y}: started after %{base:.1f} s, took %{text}<extra>%{fullData.name}</extra>"
-        marker, text = patterned(colour, pattern), [f"{seconds:.1f} s" for seconds in steps["seconds"]]
-        add_bars(plot, steps["seconds"], steps["step"], state, hover, marker, base=steps["began"], text=text)
+        marker, text = draw.patterned(colour, pattern), [f"{seconds:.1f} s" for seconds in steps["seconds"]]
+        draw.add_bars(plot, steps["seconds"], steps["step"], state, hover, marker, base=steps["began"], text=text)
     plot.update_traces(textposition="outside")
     return Figure("timeline", "Time", TIMELINE, plot, table)
 
@@ -78,30 +79,17 @@ def _memory(table: pd.DataFrame) -> Figure:
     plot = _figure_by_step(drawn, "memory, %", max(100.0, drawn["memory %"].max()))
     hover = "%{y}: %{text} of the instance's memory<extra></extra>"
     text = [f"{percent:.1f} %" for percent in drawn["memory %"]]
-    add_bars(plot, drawn["memory %"], drawn["step"], "memory", hover, {"color": GREY}, text=text)
+    draw.add_bars(plot, drawn["memory %"], drawn["step"], "memory", hover, {"color": draw.GREY}, text=text)
     plot.update_traces(textposition="outside")
     return Figure("memory", "Memory", MEMORY, plot, drawn[["step", "memory %"]])
 
 
 def _figure_by_step(table: pd.DataFrame, title: str, longest: float) -> PlotlyFigure:
-    plot = new_figure(120 + 34 * len(table), barmode="overlay", bargap=0.35, legend=ABOVE)
+    plot = draw.new_figure(120 + 34 * len(table), barmode="overlay", bargap=0.35, legend=draw.ABOVE)
     plot.update_xaxes(title_text=title, range=[0, LABEL_SPACE * max(longest, 1e-3)])
     categories = {"type": "category", "categoryorder": "array", "categoryarray": table["step"].tolist()}
     plot.update_yaxes(range=[len(table) - 0.5, -0.5], dtick=1, **categories)
     return plot
-
-
-def _failures(failed: list[Step]) -> pd.DataFrame:
-    rows = [(step.name, _reason(step), look_at(step)) for step in failed]
-    return pd.DataFrame(rows, columns=["step", "reason", "look at"])
-
-
-def _last_lines(run: Record, failed: list[Step]) -> pd.DataFrame:
-    rows = []
-    for step in failed:
-        if step.name != "private score":
-            rows += [(step.name, line) for line in last_lines(run.folder / "logs" / step.log)]
-    return pd.DataFrame(rows, columns=["step", "line"])
 
 
 def _reason(step: Step) -> str:
@@ -134,9 +122,7 @@ def _memory_finding(run: Record) -> list[PageFinding]:
     if not percents:
         return []
     name, percent = max(percents.items(), key=lambda item: item[1])
-    level: Level = "good"
-    if percent > MUCH_MEMORY:
-        level = "bad" if percent > VERY_MUCH_MEMORY else "note"
+    level: Level = "bad" if percent > VERY_MUCH_MEMORY else "note" if percent > MUCH_MEMORY else "good"
     text = f"memory: {name} used {percent:.1f} % of its instance's memory, more than any other step"
     return [PageFinding(level, "memory", text, "steps", {"step": name, "percent": percent})]
 

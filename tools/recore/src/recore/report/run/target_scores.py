@@ -7,24 +7,11 @@ from plotly.graph_objects import Figure as PlotlyFigure
 from recore.distribution import PROGRAM
 from recore.evaluation import HELD_OUT, SCORES, Record, Score, explain_own_held_out
 from recore.listing import count, list_names
-from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
-from recore.report.page.figures import (
-    ABOVE,
-    BLUE,
-    GREEN,
-    GREY,
-    VERMILION,
-    add_bars,
-    add_points,
-    clip_to_axis,
-    count_outside,
-    edge_symbols,
-    new_figure,
-    short_name,
-)
+from recore.report.page import figures as draw
+from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table, short_name
 
 LOWEST_R2 = -1.0  # at which axes end, so that one useless prediction does not hide the others
-LOOKS = {HELD_OUT: (GREEN, "square"), "public": (BLUE, "circle"), "private": (VERMILION, "diamond")}
+LOOKS = {HELD_OUT: (draw.GREEN, "square"), "public": (draw.BLUE, "circle"), "private": (draw.VERMILION, "diamond")}
 
 TITLE = "Scores per target"
 READING = (
@@ -77,7 +64,7 @@ def target_table(run: Record) -> pd.DataFrame:
 
 def figure_by_target(targets: pd.Series, **layout: object) -> PlotlyFigure:
     """An empty figure with a row for each target, the first at the top."""
-    plot = new_figure(130 + 16 * len(targets), legend=ABOVE, **layout)
+    plot = draw.new_figure(130 + 16 * len(targets), legend=draw.ABOVE, **layout)
     plot.update_yaxes(
         range=[len(targets) - 0.5, -0.5],
         tickvals=list(range(len(targets))),
@@ -89,18 +76,18 @@ def figure_by_target(targets: pd.Series, **layout: object) -> PlotlyFigure:
 def _r2_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
     columns = [f"R2 {side}" for side in sides]
     values = table[columns].to_numpy()
-    drawn, outside = clip_to_axis(values, LOWEST_R2, np.inf)
+    drawn, outside = draw.clip_to_axis(values, LOWEST_R2, np.inf)
     lowest = float(np.nanmin(drawn, initial=0.0))
     plot = figure_by_target(table["target"], xaxis={"title": {"text": "R2"}, "range": [lowest - 0.05, 1.05]})
     for column, side in enumerate(sides):
         colour, symbol = LOOKS[side]
-        marker = {"color": colour, "size": 9, "symbol": edge_symbols(outside[:, column], symbol)}
+        marker = {"color": colour, "size": 9, "symbol": draw.edge_symbols(outside[:, column], symbol)}
         scores = zip(table["target"], values[:, column], strict=True)
         text = [f"{short_name(name)}: {value:.4f}" for name, value in scores]
         hover = "%{text}<extra>%{fullData.name}</extra>"
-        add_points(plot, drawn[:, column], np.arange(len(table)), side, hover, marker, text=text)
-    plot.add_vline(0, line={"color": GREY, "dash": "dash"})
-    return Figure("r2", "R2 per target", R2 + count_outside(outside), plot, table[["target", *columns]])
+        draw.add_points(plot, drawn[:, column], np.arange(len(table)), side, hover, marker, text=text)
+    plot.add_vline(0, line={"color": draw.GREY, "dash": "dash"})
+    return Figure("r2", "R2 per target", R2 + draw.count_outside(outside), plot, table[["target", *columns]])
 
 
 def _costs_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
@@ -111,7 +98,7 @@ def _costs_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
     hover = "%{text}: %{x:.4f} lost<extra>%{fullData.name}</extra>"
     for side in sides:
         marker = {"color": LOOKS[side][0]}
-        add_bars(plot, table[f"lost {side}"], np.arange(len(table)), side, hover, marker, **labels)
+        draw.add_bars(plot, table[f"lost {side}"], np.arange(len(table)), side, hover, marker, **labels)
     numbers = table[["target", "weight", *(f"lost {side}" for side in sides)]]
     return Figure("costs", "Loss per target", COSTS, plot, numbers)
 

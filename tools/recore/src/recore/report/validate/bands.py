@@ -11,16 +11,8 @@ from numpy.typing import NDArray
 from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.absorption_bands import REGIONS
+from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import (
-    NAMED,
-    add_numbered_line,
-    heat_map,
-    mark_regions,
-    new_figure,
-    table_of_regions,
-    wavenumber_axis,
-)
 from recore.report.statistics import correlations
 from recore.report.validate.residuals import NOTHING_PREDICTED
 from recore.spectral_data import Floats
@@ -78,7 +70,7 @@ def section(result: ValidationResult) -> Section:
     ]
     if not are_wavenumbers:
         return Section("bands", TITLE, READING, items, note)
-    items += [_strongest_bands(result, bins, relative), table_of_regions()]
+    items += [_strongest_bands(result, bins, relative), draw.table_of_regions()]
     return Section("bands", TITLE, READING, items, note, _findings(result, bins, relative))
 
 
@@ -91,12 +83,12 @@ class Bins:
     are_wavenumbers: bool
 
     def axis(self) -> dict[str, object]:
-        axis = wavenumber_axis(self.positions)
+        axis = draw.wavenumber_axis(self.positions)
         return axis if self.are_wavenumbers else axis | {"title": {"text": "input, counted from the end"}}
 
     def mark_regions(self, plot: PlotlyFigure) -> None:
         if self.are_wavenumbers:
-            mark_regions(plot, self.positions)
+            draw.mark_regions(plot, self.positions)
 
     def table(self, names: Sequence[str], values: Floats) -> pd.DataFrame:
         """A row for each bin; values: (bins, names)."""
@@ -118,12 +110,12 @@ def region_of(wavenumber: float) -> str:
 
 def _lines(result: ValidationResult, bins: Bins, sensitivity: Floats) -> Figure:
     """sensitivity: (bins, targets), in the units of the targets."""
-    plot = new_figure(460, xaxis=bins.axis(), yaxis={"title": {"text": "standard deviations of the target"}})
+    plot = draw.new_figure(460, xaxis=bins.axis(), yaxis_title_text="standard deviations of the target")
     bins.mark_regions(plot)
     hover = "%{x:.0f}: %{y:.3f}<extra>%{fullData.name}</extra>"
-    for order, column in enumerate(result.ranked_targets[:NAMED]):
+    for order, column in enumerate(result.ranked_targets[: draw.NAMED]):
         values = sensitivity[:, column] / result.deviations[column]
-        add_numbered_line(plot, order, 2, bins.positions, values, result.targets[column], hover)
+        draw.add_numbered_line(plot, order, 2, bins.positions, values, result.targets[column], hover)
     summary = (
         "The change of the prediction per standard deviation of each bin, for the targets with the highest weights; "
         "the CSV file has all targets, in their units."
@@ -159,7 +151,7 @@ def _patterns(result: ValidationResult, bins: Bins, order: NDArray[Any]) -> Figu
 
 def _map(result: ValidationResult, bins: Bins, cells: Floats, unit: str, name: str, title: str, summary: str) -> Figure:
     names, hover = result.ranked_names, "%{y} at %{x:.0f}: %{z:.2f}<extra></extra>"
-    plot = heat_map(bins.positions, names, cells.T, unit, (-1, 1), bins.axis(), hovertemplate=hover)
+    plot = draw.heat_map(bins.positions, names, cells.T, unit, (-1, 1), bins.axis(), hovertemplate=hover)
     bins.mark_regions(plot)
     return Figure(name, title, summary, plot, bins.table(names, cells))
 

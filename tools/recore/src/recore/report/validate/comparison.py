@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from recore.report.page import figures as draw
 from recore.report.page.content import Figure, PageFinding, Section, Table
-from recore.report.page.figures import ABOVE, BLUE, GREY, add_bars, new_figure, outlined
 from recore.validation import SPLIT_NAMES, SPLITS, ValidationResult, fills_gaps
 
 SUBMISSION = "this submission"
@@ -62,19 +62,19 @@ def list_repeats(result: ValidationResult) -> pd.DataFrame:
     rows = []
     for split in result.splits:
         draws = [int(each.setting) for each in result.completed(split, "default")]
-        for draw, score in zip(draws, result.scores_of_repeats(split), strict=True):
-            folds = f"drawn, seed {result.settings.seed + draw - 1}" if draw else "of train.py"
+        for number, score in zip(draws, result.scores_of_repeats(split), strict=True):
+            folds = f"drawn, seed {result.settings.seed + number - 1}" if number else "of train.py"
             rows.append({"held out": SPLIT_NAMES[split], "folds": folds, "score": score})
     return pd.DataFrame(rows)
 
 
 def _bars(table: pd.DataFrame) -> Figure:
-    plot = new_figure(120 + 46 * table["method"].nunique(), barmode="group", bargap=0.3)
+    plot = draw.new_figure(120 + 46 * table["method"].nunique(), barmode="group", bargap=0.3)
     low, high = float(table["score"].min()), float((table["score"] + table["sd over folds"].fillna(0)).max())
-    plot.update_layout(legend=ABOVE | {"traceorder": "normal"})
+    plot.update_layout(legend=draw.ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="score", range=[min(0.0, 1.1 * low), max(0.05, 1.1 * high)])
     plot.update_yaxes(type="category", autorange="reversed")
-    looks = {"holes": {"color": BLUE}, "rows": outlined(GREY)}
+    looks = {"holes": {"color": draw.BLUE}, "rows": draw.outlined(draw.GREY)}
     for split in SPLITS:
         rows = table[table["held out"] == SPLIT_NAMES[split]]
         if len(rows):
@@ -82,7 +82,7 @@ def _bars(table: pd.DataFrame) -> Figure:
             whiskers = {"array": deviations, "visible": bool(deviations.notna().any()), "color": "#888888"}
             hover = "%{y}, %{fullData.name}: %{x:.4f}<extra></extra>"
             name, marker = SPLIT_NAMES[split], looks[split]
-            add_bars(plot, rows["score"], rows["method"], name, hover, marker, error_x=whiskers)
+            draw.add_bars(plot, rows["score"], rows["method"], name, hover, marker, error_x=whiskers)
     splits = " and on ".join(dict.fromkeys(table["held out"]))
     summary = f"The challenge's score of each method, cross-validated on {splits}."
     return Figure("comparison-scores", "Scores of the baselines and this submission", summary, plot, table)

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section
-from recore.report.page.figures import ABOVE, BLUE, SEQUENTIAL, VERMILION, heat_map, new_figure
 from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
 
 LARGEST_LOSS = 0.3  # of R2 below a target's best, at which the colour scale ends
@@ -96,11 +96,11 @@ def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figu
     else:
         ticks = sorted(set(table[curve.name]))
         axis |= {"tickvals": ticks, "ticktext": [f"{value:.4g}" for value in ticks]}
-    plot = new_figure(400, xaxis=axis, yaxis={"title": {"text": "score"}})
-    plot.update_layout(legend=ABOVE)
+    plot = draw.new_figure(400, xaxis=axis, yaxis_title_text="score")
+    plot.update_layout(legend=draw.ABOVE)
     ends = [float(table[curve.name].min()), float(table[curve.name].max())]
     reference = "alpha per target" if curve.default is None else f"default ({curve.default:.4g})"
-    looks = {"holes": (BLUE, "circle"), "rows": (VERMILION, "diamond")}
+    looks = {"holes": (draw.BLUE, "circle"), "rows": (draw.VERMILION, "diamond")}
     for split in result.splits:
         name, (colour, symbol) = SPLIT_NAMES[split], looks[split]
         rows = table[table["held out"] == name]
@@ -133,8 +133,8 @@ def _by_target(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> F
     values = [f"{value:.4g}" for value in rows[curve.name]]
     axis = {"title": {"text": curve.name}, "type": "category"}
     hover = f"%{{y}} at {curve.name} %{{x}}: R2 %{{customdata:.3f}}<extra></extra>"
-    look = {"colorscale": SEQUENTIAL, "customdata": r2, "hovertemplate": hover}
-    plot = heat_map(values, names, loss, "R2 - best R2", (-LARGEST_LOSS, 0), axis, **look)
+    look = {"colorscale": draw.SEQUENTIAL, "customdata": r2, "hovertemplate": hover}
+    plot = draw.heat_map(values, names, loss, "R2 - best R2", (-LARGEST_LOSS, 0), axis, **look)
     summary = (
         f"R2 of each target on {result.held_out}, relative to its best {curve.name}: the brighter, the better. "
         f"The colour scale ends {LARGEST_LOSS:g} below the best; the values are shown on hover."

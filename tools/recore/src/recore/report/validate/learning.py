@@ -3,16 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from recore.report.page import figures as draw
 from recore.report.page.content import Figure, PageFinding, Section
-from recore.report.page.figures import (
-    NAMED,
-    add_numbered_line,
-    clip_to_axis,
-    count_outside,
-    edge_symbols,
-    new_figure,
-    numbered_line,
-)
 from recore.report.validate.curve_section import NO_TIME
 from recore.report.validate.target_scores import LOWEST_R2
 from recore.validation import ValidationResult
@@ -53,21 +45,21 @@ def learning_curve(result: ValidationResult) -> pd.DataFrame:
 
 
 def _curve(table: pd.DataFrame, result: ValidationResult) -> Figure:
-    plot = new_figure(400, xaxis={"title": {"text": "drill holes in the training part"}, "rangemode": "tozero"})
+    plot = draw.new_figure(400, xaxis={"title": {"text": "drill holes in the training part"}, "rangemode": "tozero"})
     plot.update_layout(hovermode="x", hoverdistance=-1)  # there are few points: show the nearest from anywhere
     plot.update_yaxes(title_text="score, or R2 of a target")
-    names = ["score", *result.ranked_names[: NAMED - 1]]
-    drawn, outside = clip_to_axis(table[names], LOWEST_R2, np.inf)
+    names = ["score", *result.ranked_names[: draw.NAMED - 1]]
+    drawn, outside = draw.clip_to_axis(table[names], LOWEST_R2, np.inf)
     hover = "training holes: %{x:.3g}; %{customdata:.4f}<extra>%{fullData.name}</extra>"
     for order, name in enumerate(names):
-        marker = {"symbol": edge_symbols(outside[:, order], "circle", "y"), "size": 8}
-        look = {"mode": "lines+markers", "marker": marker, "line": numbered_line(order, 1.5 if order else 2.5)}
+        marker = {"symbol": draw.edge_symbols(outside[:, order], "circle", "y"), "size": 8}
+        look = {"mode": "lines+markers", "marker": marker, "line": draw.numbered_line(order, 1.5 if order else 2.5)}
         label = f"R2 of {name}" if order else name
         x, y = table["holes"], drawn[:, order]
-        add_numbered_line(plot, order, 2, x, y, label, hover, customdata=table[name], **look)
+        draw.add_numbered_line(plot, order, 2, x, y, label, hover, customdata=table[name], **look)
     summary = (
         "The score over the number of training holes, and R2 of the targets with the highest weights; click on a name "
-        f"to show or hide it. The axis ends at {LOWEST_R2:g}.{count_outside(outside)}"
+        f"to show or hide it. The axis ends at {LOWEST_R2:g}.{draw.count_outside(outside)}"
     )
     return Figure("learning", "Score over the number of training holes", summary, plot, table)
 

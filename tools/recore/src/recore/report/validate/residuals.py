@@ -1,29 +1,25 @@
-"""Where is the submission wrong? The residuals by drill hole and by depth."""
+"""Where is the submission wrong? Predicted against measured values, and the residuals by drill hole and by depth."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from recore.listing import count
-from recore.report.page.content import Figure, PageFinding, Section
-from recore.report.page.figures import (
-    DRAWN_HOLES,
-    GREY,
-    NAMED,
-    add_numbered_line,
-    heat_map,
-    new_figure,
-    short_name,
-    unique_names,
-)
-from recore.report.validate.predicted_measured import DRAWN_POINTS, predicted_figure
+from recore.report.page import figures as draw
+from recore.report.page.content import Figure, PageFinding, Section, short_name, unique_names
+from recore.report.page.one_to_one import SCALES, OneToOne
 from recore.schema import HOLE
-from recore.spectral_data import Floats, rows_by_group
+from recore.spectral_data import Floats, Rows, SpectralData, rows_by_group
 from recore.validation import ValidationResult
 
 DEPTH_STEPS = 15  # each with the same number of rows
 LARGE_RESIDUAL = 1.0  # standard deviations of a target: the mean residual of a hole that is predicted badly
 FEWEST_ROWS = 5  # of a hole, for its mean residual to be meaningful
 COLOUR_END = 1.5  # standard deviations
+DRAWN_POINTS = 400  # of a target, besides those that are always drawn
+ALWAYS_DRAWN = 0.98  # quantile of the measured values, and of the absolute residuals, above which all points are drawn
 
 NOTHING_PREDICTED = "Not drawn: no target varies and was predicted."
 TITLE = "Residuals"
@@ -41,6 +37,11 @@ NOTE = (
 FIRST_HOLES = " Of the {holes} holes, the first {drawn} are drawn."
 OVER_DEPTH = " Over depth: the medians of {steps} groups of neighbouring depths with equally many rows."
 NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all rows have the same one."
+PREDICTED = (
+    "One target at a time, chosen above the figure: each point is a sample. On the dashed line, the prediction equals "
+    "the measured value. The points can be coloured by drill hole{others}. " + SCALES
+)
+OTHERS = ": the {count} holes with the largest mean residuals each have a colour, the others are grey"
 
 
 def section(result: ValidationResult) -> Section:
@@ -50,10 +51,10 @@ def section(result: ValidationResult) -> Section:
     note = NOTE.format(split=result.held_out, points=DRAWN_POINTS)
     residuals = (result.predicted - result.measured) / result.deviations
     by_hole = mean_residuals(result, residuals)
-    items = [predicted_figure(result, holes_to_name(by_hole, result)), _heatmap(by_hole, result)]
+    items = [_predicted(result, holes_to_name(by_hole, result)), _heatmap(by_hole, result)]
     holes = by_hole[HOLE].nunique()
-    if holes > DRAWN_HOLES:
-        note += FIRST_HOLES.format(holes=holes, drawn=DRAWN_HOLES)
+    if holes > draw.DRAWN_HOLES:
+        note += FIRST_HOLES.format(holes=holes, drawn=draw.DRAWN_HOLES)
     depths = result.data.depth[np.isfinite(result.data.depth)]
     if len(depths) > 1 and np.ptp(depths) > 0:
         items.append(_over_depth(result, residuals))
@@ -81,17 +82,70 @@ def holes_to_name(by_hole: pd.DataFrame, result: ValidationResult) -> list[str]:
     weights = dict(zip(result.targets, result.weights, strict=True))
     size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= FEWEST_ROWS, 0)
     sizes = size.groupby(by_hole[HOLE], sort=False).sum().sort_values(ascending=False, kind="stable")
-    return [str(hole) for hole in sizes.index[:NAMED]]
+    return [str(hole) for hole in sizes.index[: draw.NAMED]]
+
+
+def _predicted(result: ValidationResult, named_holes: Sequence[str]) -> Figure:
+    """The figure with all targets that vary and were predicted. named_holes: the holes with a colour of their own."""
+    predicted = result.predicted
+    errors = result.errors(predicted)
+    drawn = {
+        column: _rows_to_draw(result.measured[:, column], predicted[:, column]) for column in result.ranked_targets
+    }
+    labelled = np.unique(np.concatenate(list(drawn.values())))
+    looks = _label_rows(result.data, labelled, named_holes)
+    figure = OneToOne(meta=looks)
+    for column, rows in drawn.items():
+        target, choice = result.targets[column], f"{result.targets[column]}, weight {result.weights[column]:g}"
+        figure.add_target(choice, target, errors.loc[target], result.measured[:, column], predicted[:, column])
+        beyond, places = figure.beyond(rows), np.searchsorted(labelled, rows)
+        numbers = places[~beyond].astype(np.uint16 if len(labelled) <= 2**16 else np.uint32)
+        figure.add_line()
+        figure.add_points(rows[~beyond], target, {"color": draw.BLUE, "size": 5, "opacity": 0.7}, customdata=numbers)
+        figure.add_edge(rows[beyond], [looks["labels"][place] for place in places[beyond]])
+    others = OTHERS.format(count=len(named_holes)) if len(named_holes) < len(set(result.data.hole)) else ""
+    summary = PREDICTED.format(others=others)
+    return figure.figure("predicted", "Predicted against measured", summary, _numbers(result), "drill hole")
+
+
+def _rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
+    """The rows of a target that are drawn: the highest values, the largest residuals and every k-th other row."""
+    rows = np.flatnonzero(np.isfinite(measured) & np.isfinite(predicted))
+    values, residuals = measured[rows], np.abs(predicted - measured)[rows]
+    always = (values >= np.quantile(values, ALWAYS_DRAWN)) | (residuals >= np.quantile(residuals, ALWAYS_DRAWN))
+    return rows[draw.thin_out(len(rows), always, DRAWN_POINTS)]
+
+
+def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> dict[str, Any]:
+    """What page.js shows of each row on hover, its group, and the look of each group."""
+    labels = []
+    for row in rows:
+        depth = f", {data.depth[row]:.4g} m" if np.isfinite(data.depth[row]) else ""
+        labels.append(f"{short_name(data.index[row])}, {short_name(data.hole[row])}{depth}")
+    looks = [{"name": "other holes", "color": draw.GREY, "symbol": "circle-open"}]
+    for hole, colour, symbol in zip(named_holes, draw.COLOURS, draw.SYMBOLS, strict=False):
+        looks.append({"name": short_name(hole), "color": colour, "symbol": symbol})
+    number_of = {hole: number for number, hole in enumerate(named_holes, 1)}
+    return {"labels": labels, "groups": [number_of.get(hole, 0) for hole in data.hole[rows]], "looks": looks}
+
+
+def _numbers(result: ValidationResult) -> pd.DataFrame:
+    columns = {}
+    for column, target in enumerate(result.targets):
+        columns[f"{target} measured"] = result.measured[:, column]
+        for split in result.splits:
+            columns[f"{target} predicted {split}"] = result.first(split)[:, column]
+    return result.data.ids.join(pd.DataFrame(columns))
 
 
 def _heatmap(table: pd.DataFrame, result: ValidationResult) -> Figure:
     targets = result.ranked_names
     by_target = table.pivot(index="target", columns=HOLE, values="mean residual").reindex(index=targets)
-    holes = list(dict.fromkeys(table[HOLE]))[:DRAWN_HOLES]
+    holes = list(dict.fromkeys(table[HOLE]))[: draw.DRAWN_HOLES]
     columns, cells = unique_names([short_name(name, 18) for name in holes]), by_target[holes].to_numpy()
     axis = {"type": "category", "title": {"text": "drill hole"}}
     hover = "%{y} in %{x}: %{z:.2f} standard deviations<extra></extra>"
-    plot = heat_map(columns, targets, cells, "residual", (-COLOUR_END, COLOUR_END), axis, hovertemplate=hover)
+    plot = draw.heat_map(columns, targets, cells, "residual", (-COLOUR_END, COLOUR_END), axis, hovertemplate=hover)
     summary = (
         "The mean residual of each hole: orange where predictions are too high, blue where they are too low. "
         f"The colour scale ends at {COLOUR_END:g} standard deviations; the values are shown on hover."
@@ -109,11 +163,11 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
         values = [step[np.isfinite(step)] for step in values]
         columns[result.targets[column]] = [np.median(step) if len(step) else np.nan for step in values]
     numbers = pd.DataFrame(columns)
-    plot = new_figure(440, xaxis={"title": {"text": "depth (m)"}}, yaxis={"title": {"text": "median residual"}})
-    plot.add_hline(y=0, line={"color": GREY, "width": 1})
+    plot = draw.new_figure(440, xaxis_title_text="depth (m)", yaxis_title_text="median residual")
+    plot.add_hline(y=0, line={"color": draw.GREY, "width": 1})
     hover = "%{x:.0f} m: %{y:.2f}<extra>%{fullData.name}</extra>"
-    for order, name in enumerate(numbers.columns[2 : 2 + NAMED]):
-        add_numbered_line(plot, order, 3, numbers["depth"], numbers[name], name, hover, mode="lines+markers")
+    for order, name in enumerate(numbers.columns[2 : 2 + draw.NAMED]):
+        draw.add_numbered_line(plot, order, 3, numbers["depth"], numbers[name], name, hover, mode="lines+markers")
     summary = (
         "The median residual over depth, in standard deviations of the target: positive if predictions are too high. "
         "Click on a name to show or hide it."

@@ -6,21 +6,8 @@ import numpy as np
 import pandas as pd
 
 from recore.listing import count, list_names
+from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import (
-    ABOVE,
-    BLUE,
-    GREY,
-    OCHRE,
-    VERMILION,
-    add_bars,
-    add_points,
-    clip_to_axis,
-    count_outside,
-    edge_symbols,
-    new_figure,
-    outlined,
-)
 from recore.validation import DEFINITIONS, MEASURES, SPLIT_NAMES, Split, ValidationResult, describe_errors
 
 LOWEST_R2 = -0.5  # at which the axes of the figures end
@@ -51,13 +38,11 @@ def section(result: ValidationResult) -> Section:
     targets = Table("targets", "All targets", summary, table, not_measured)
     errors = [_errors(result, split, table, not_measured) for split in result.splits]
     items: tuple[Figure | Table, ...] = (_r2(scored, result), _contributions(scored), targets, *errors)
-    folded = {}
-    if not_measured:
-        folded[NOT_MEASURED.format(count=len(not_measured), total=len(table))] = ", ".join(not_measured)
+    line = NOT_MEASURED.format(count=len(not_measured), total=len(table))
+    folded = {line: ", ".join(not_measured)} if not_measured else {}
     findings = [*_gain_findings(scored), *_error_findings(scored, result), *_data_findings(table, result)]
-    if any(f"sd {split}" in table for split in result.splits):
-        return Section("target-scores", TITLE, READING + WIDE, items, NOTE + DEVIATIONS, findings, folded)
-    return Section("target-scores", TITLE, READING, items, NOTE, findings, folded)
+    wide, deviations = (WIDE, DEVIATIONS) if any(f"sd {split}" in table for split in result.splits) else ("", "")
+    return Section("target-scores", TITLE, READING + wide, items, NOTE + deviations, findings, folded)
 
 
 def score_targets(result: ValidationResult) -> pd.DataFrame:
@@ -86,58 +71,58 @@ def _errors(result: ValidationResult, split: Split, order: pd.DataFrame, not_mea
 
 
 def _r2(table: pd.DataFrame, result: ValidationResult) -> Figure:
-    plot = new_figure(150 + 17 * len(table), legend=ABOVE)
+    plot = draw.new_figure(150 + 17 * len(table), legend=draw.ABOVE)
     plot.update_xaxes(title_text="R2", range=[LOWEST_R2 - 0.05, 1.05])
     plot.update_yaxes(type="category", range=[len(table) - 0.5, -0.5], dtick=1)
     names = [SPLIT_NAMES[split] for split in result.splits]
     if len(names) == 2:
         ends = table[["R2 holes", "R2 rows"]].clip(LOWEST_R2).assign(gap=np.nan)  # NaN interrupts the line
-        look = {"mode": "lines", "name": "gap", "line": {"color": GREY, "width": 2}, "hoverinfo": "skip"}
+        look = {"mode": "lines", "name": "gap", "line": {"color": draw.GREY, "width": 2}, "hoverinfo": "skip"}
         plot.add_scatter(x=ends.to_numpy().ravel(), y=table["target"].repeat(3), showlegend=False, **look)
-    looks = {"holes": (BLUE, "circle"), "rows": (VERMILION, "diamond-open")}
+    looks = {"holes": (draw.BLUE, "circle"), "rows": (draw.VERMILION, "diamond-open")}
     hover = "%{y}, %{fullData.name}: R2 %{customdata:.3f}<extra></extra>"
-    drawn, outside = clip_to_axis(table[[f"R2 {split}" for split in result.splits]], LOWEST_R2, 1.0)
+    drawn, outside = draw.clip_to_axis(table[[f"R2 {split}" for split in result.splits]], LOWEST_R2, 1.0)
     for column, split in enumerate(result.splits):
         name, (colour, symbol) = SPLIT_NAMES[split], looks[split]
-        marker = {"color": colour, "symbol": edge_symbols(outside[:, column], symbol), "size": 9}
+        marker = {"color": colour, "symbol": draw.edge_symbols(outside[:, column], symbol), "size": 9}
         whiskers = {}
         if f"sd {split}" in table:
             whiskers = {"array": table[f"sd {split}"].where(outside[:, column] == 0), "thickness": 1, "width": 3}
         values = {"customdata": table[f"R2 {split}"], "error_x": whiskers}
-        add_points(plot, drawn[:, column], table["target"], name, hover, marker, **values)
+        draw.add_points(plot, drawn[:, column], table["target"], name, hover, marker, **values)
     summary = (
         f"R2 of each target on {' and on '.join(names)}; the largest possible gain at the top. "
-        f"{WHISKERS if whiskers else ''}The axis ends at {LOWEST_R2:g}.{count_outside(outside)}"
+        f"{WHISKERS if whiskers else ''}The axis ends at {LOWEST_R2:g}.{draw.count_outside(outside)}"
     )
     numbers = table[[name for name in table if str(name).startswith(("target", "R2", "sd"))]]
     return Figure("r2", f"R2 on {' and on '.join(names)}", summary, plot, numbers)
 
 
 def _contributions(table: pd.DataFrame) -> Figure:
-    plot = new_figure(150 + 17 * len(table), barmode="relative", bargap=0.25)
-    plot.update_layout(legend=ABOVE | {"traceorder": "normal"})
+    plot = draw.new_figure(150 + 17 * len(table), barmode="relative", bargap=0.25)
+    plot.update_layout(legend=draw.ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="points of the score")
     plot.update_yaxes(type="category", autorange="reversed", dtick=1)
     lowest = LOWEST_R2 * table["weight"]
     # the two bars of a target end at its weight
     bars = (
-        ("contribution", table["contribution"].clip(lower=lowest), {"color": BLUE}),
-        ("possible gain", table["weight"] - table["contribution"].clip(lower=0), outlined(OCHRE)),
+        ("contribution", table["contribution"].clip(lower=lowest), {"color": draw.BLUE}),
+        ("possible gain", table["weight"] - table["contribution"].clip(lower=0), draw.outlined(draw.OCHRE)),
     )
     hover = "%{y}: %{fullData.name} %{customdata:.4f}<extra></extra>"
     for name, lengths, marker in bars:
-        add_bars(plot, lengths, table["target"], name, hover, marker, customdata=table[name])
-    drawn, outside = clip_to_axis(table["contribution"] / table["weight"], LOWEST_R2, 1.0)
+        draw.add_bars(plot, lengths, table["target"], name, hover, marker, customdata=table[name])
+    drawn, outside = draw.clip_to_axis(table["contribution"] / table["weight"], LOWEST_R2, 1.0)
     cut = table[outside != 0]
     if len(cut):
         ends = (drawn * table["weight"])[outside != 0]
-        marker = {"color": BLUE, "symbol": edge_symbols(outside[outside != 0], "circle"), "size": 9}
+        marker = {"color": draw.BLUE, "symbol": draw.edge_symbols(outside[outside != 0], "circle"), "size": 9}
         values = {"customdata": cut["contribution"], "showlegend": False}
-        add_points(plot, ends, cut["target"], "contribution", hover, marker, **values)
+        draw.add_points(plot, ends, cut["target"], "contribution", hover, marker, **values)
     summary = (
         "To the right, the length of a bar is the target's weight: what the target contributes, and what it could "
-        f"still gain. A bar to the left of zero costs score; it ends where R2 is {LOWEST_R2:g}.{count_outside(outside)}"
-    )
+        f"still gain. A bar to the left of zero costs score; it ends where R2 is {LOWEST_R2:g}."
+    ) + draw.count_outside(outside)
     numbers = table[["target", "weight", "contribution", "possible gain"]]
     return Figure("contributions", "Contributions to the score", summary, plot, numbers)
 
