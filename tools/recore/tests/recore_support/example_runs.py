@@ -100,5 +100,7 @@ def make_hostile(run: Path, sample: Path) -> Path:
     (run / "logs/private-preprocess.log").write_text(f"{HOSTILE}\n\x1b[31m{HOSTILE}\n")
     for neighbour in (name, f"{name}\x1b[31m"):
         shutil.copytree(run, run.parent / neighbour)
-        change_record(run.parent / neighbour, lambda record: record["scores"]["private"]["r2"].update(CuPPM=0.9))
+        change_record(
+            run.parent / neighbour, lambda record: record["scores"]["private"]["r2"].update(CuPPM=0.9, AuPPM=0.9)
+        )
     return run

@@ -23,9 +23,9 @@ print("REPORT " + json.dumps({"arguments": sys.argv[1:], "variables": dict(os.en
 
 
 def submit(client, **members: Any) -> str:
-    name = f"job-{next(numbers)}"
-    client.sagemaker.create_training_job(TrainingJobName=name, **training_members() | members)
-    return name
+    request = {"TrainingJobName": f"job-{next(numbers)}"} | training_members() | members
+    client.sagemaker.create_training_job(**request)
+    return request["TrainingJobName"]
 
 
 def train(client, **members: Any) -> dict[str, Any]:
