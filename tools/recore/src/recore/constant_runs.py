@@ -40,7 +40,10 @@ def find_constant_runs(spectra: Iterable[Floats]) -> list[ConstantRun]:
 
 
 def describe_constant_runs(runs: Sequence[ConstantRun], wavenumbers: Floats, names: Sequence[Any]) -> str:
-    """A sentence about runs: how many spectra have them, where, and which. wavenumbers: cm-1. names: of all spectra."""
+    """A sentence about runs: how many spectra have them, where they are, and which spectra these are.
+
+    wavenumbers: (channels,) cm-1. names: of all spectra.
+    """
     lengths, values = sorted({run.channels for run in runs}), {run.value for run in runs}
     channels = count(lengths[0], "channel") if len(lengths) == 1 else f"{lengths[0]:,} to {lengths[-1]:,} channels"
     value = f"exactly {values.pop():g}" if len(values) == 1 else "exactly one value"

@@ -1,7 +1,7 @@
 """How this recore was installed: where the template's files are, how the command is called, where it came from.
 
-A checkout has the template's files at its root. A wheel holds copies of some, which hatch_build.py puts there: their
-list is in this file.
+A checkout has the template's files at its root. A wheel holds copies of those that recore uses; hatch_build.py, which
+puts them there, reads their list from this file.
 """
 
 import contextlib

@@ -68,7 +68,10 @@ class SpectralData:
 
 
 def rows_by_group(groups: NDArray[Any]) -> dict[str, Rows]:
-    """The row numbers of each group, such as a drill hole, by first row. groups: (rows,) the name of a row's group."""
+    """The row numbers of each group, for example of each drill hole, in the order of the groups' first rows.
+
+    groups: (rows,) the name of each row's group.
+    """
     if not len(groups):
         return {}
     codes, names = pd.factorize(groups)
@@ -88,7 +91,10 @@ def snv(spectra: Floats) -> Floats:
 
 
 def read_data(path: Path) -> SpectralData:
-    """Read a data file. Invalid cells become `problems`. Raises ValueError or OSError without header, row, channel."""
+    """Read a data file. Invalid cells and columns become `problems`.
+
+    Raises ValueError or OSError if it is not a CSV file with a header, a row and a channel.
+    """
     with open_data(path) as file:
         return _read_data(path, file)
 

@@ -43,7 +43,8 @@ def open_archive(path: Path, max_bytes: int = MAX_BYTES, problem: str = "") -> I
 def read_files(path: Path, names: Collection[str], max_bytes: int, problem: str = "") -> dict[str, bytes]:
     """Return the contents of those regular files in an archive that have one of these names, the last of each name.
 
-    problem: as for `open_archive`. Raises ValueError if the archive is invalid or a file has more than `max_bytes`.
+    problem: begins the message, by default with the path. Raises ValueError if the archive is invalid or one of these
+    files has more than `max_bytes` bytes.
     """
     files = {}
     with open_archive(path, problem=problem) as members:

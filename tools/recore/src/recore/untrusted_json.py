@@ -11,7 +11,10 @@ MAX_BYTES = 16 << 20  # of a file
 
 
 def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
-    """Read a JSON object from a file. Raises FileNotFoundError, and ValueError without the path if it is not one."""
+    """Read a file that must be an object of JSON.
+
+    Raises FileNotFoundError if the file is missing, ValueError, without the path, if it is not one.
+    """
     if path.exists() and not path.is_file():
         raise ValueError("it is a folder, a pipe or a device, not a regular file")
     if path.stat().st_size > max_bytes:
@@ -21,7 +24,10 @@ def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 
 @contextmanager
 def prefix_errors(source: object, problem: str = "") -> Iterator[None]:
-    """Prefix a ValueError or OverflowError, which becomes one, with the source of the JSON and a general problem."""
+    """Prefix the message of a ValueError or OverflowError with the source of the JSON and a general problem.
+
+    Both become a ValueError.
+    """
     try:
         yield
     except (ValueError, OverflowError) as error:

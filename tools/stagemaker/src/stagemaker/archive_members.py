@@ -72,7 +72,10 @@ def without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 @contextlib.contextmanager
 def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
-    """Open a gzip file for reading. A file of 17 MB can consist of a million empty gzip members."""
+    """Open a gzip file for reading.
+
+    A file of 17 MB can consist of a million empty gzip members.
+    """
     with open(path, "rb") as file:
         reader = CheckedReader(file, os.fstat(file.fileno()).st_size, check)
         with gzip.GzipFile(fileobj=cast(IO[bytes], reader)) as content:

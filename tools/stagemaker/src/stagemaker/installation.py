@@ -13,7 +13,10 @@ EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
 
 
 def pinned_versions(text: str) -> Iterator[tuple[str, str | None]]:
-    """The packages in a requirements file, and pinned versions. Options, URLs and lines with conditions are skipped."""
+    """The packages in the lines of a requirements file, with their pinned versions, if any.
+
+    Options, URLs and lines with a condition are skipped.
+    """
     for line in text.splitlines():
         match = PINNED.match(line)
         if match and ";" not in line and "@" not in line:
@@ -37,7 +40,10 @@ def installed_version(name: str) -> str | None:
 
 
 def pip_command(*names: str, extra: str = "", distributions: Iterable[str] = DISTRIBUTIONS) -> str:
-    """The command that installs packages, or an extra's, here at the distributions' versions; the last one's count."""
+    """The command that installs packages here, at the distributions' versions, or those of one of their extras.
+
+    If several distributions require a package, the version of the last one counts.
+    """
     pinned = {line: line.partition(";")[0].strip() for line in _requirements(distributions)}
     by_name = {_normal(line): pin for line, pin in pinned.items()}
     lines = [by_name.get(_normal(name), name) for name in names]

@@ -56,8 +56,9 @@ def set_up(
     """Make the environment if it is missing, broken or of another Python, and install the sources in order.
 
     sources: files of requirements, and folders of packages, with extras in brackets, installed in editable form; a
-    later one may change what an earlier one requires. imports: modules whose bytecode, and that of their imports, is
-    written instead of COMPILED's. python: makes the environment. constraints: versions for folders of packages.
+    later one may change what an earlier one requires. imports: modules, separated by commas, whose bytecode is written
+    with that of what they import, instead of COMPILED's. python: makes the environment. constraints: versions for
+    folders of packages.
     """
     environment = Environment(folder, python)
     if not environment.works():
@@ -88,7 +89,10 @@ class Environment:
         return not (self.folder / MARKER).exists() and _output(self.python, "-c", code) == version != ""
 
     def make(self) -> None:
-        """Make it anew, and empty. Its pyvenv.cfg names Python itself, which a sandbox shows, and not a link to it."""
+        """Make it empty, in place of an earlier one.
+
+        Its pyvenv.cfg names the Python itself, which a sandbox shows, and not a link to it.
+        """
         self._run_venv("--clear", "--without-pip")
 
     def _run_venv(self, *options: str) -> None:
@@ -169,7 +173,10 @@ def pip_settings(pip: Sequence[str]) -> dict[str, str]:
 
 
 def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Variables that configure uv as pip, unless `environ` sets them. Spaces separate values, commas --find-links."""
+    """Variables that configure uv as pip is configured, except those that `environ` sets.
+
+    Several values are separated by spaces, but by commas for --find-links.
+    """
     variables = {}
     for option, name in VARIABLES.items():
         known = name in environ or (name in INDEXES and not INDEXES.isdisjoint(environ))

@@ -53,7 +53,10 @@ def end_at_once(program: str) -> None:
 def handled_by(
     handler: Callable[[int, FrameType | None], object], ignored: tuple[signal.Signals, ...] = ()
 ) -> Iterator[None]:
-    """Let a function handle the signals, also one that `raised` deferred. ignored: those handled even if ignored."""
+    """Within the context, let a function handle the signals, including one that `raised` has deferred.
+
+    ignored: signals that are handled even if they were ignored.
+    """
     before = {number: signal.signal(number, handler) for number in {*_not_ignored(), signal.SIGALRM, *ignored}}
     try:
         yield
@@ -66,7 +69,8 @@ def handled_by(
 def raised(notice: str = "") -> Iterator[None]:
     """Within the context, a signal raises KeyboardInterrupt; one during an import does so after the import.
 
-    notice: for stderr if the context does not end soon. An interrupted import may be incomplete, or raise otherwise.
+    notice: a line for stderr if the context does not end soon. An interrupted import may end with another exception, or
+    lack a part of what it should import.
     """
     global _notice, _ended
     _notice, _ended = notice, allocate_lock()

@@ -14,7 +14,10 @@ TEMPORARY = ".temporary"  # the suffix of folders for temporary files
 
 
 class Locked:
-    """A folder's lock, held until the process ends, unless another holds it. unsupported: by the file system."""
+    """A folder's lock, held unless another process holds it; the kernel releases it when the process ends.
+
+    unsupported: the file system has no locks.
+    """
 
     _descriptor = -1
 

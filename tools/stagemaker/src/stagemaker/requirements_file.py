@@ -22,7 +22,8 @@ OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jo
 class RequirementLine:
     """A line that is neither empty nor a comment.
 
-    number: of its first line. text: a requirement, path or address, or empty. options: such as `--hash=sha256:...`.
+    number: of its first line. text: a requirement, path or address; empty if there are only options. options: those
+    after it, such as `--hash=sha256:...`.
     """
 
     number: int

@@ -9,7 +9,10 @@ def printable(text: str) -> str:
 
 
 def parse_float(text: str) -> float | None:
-    """The number that a text is, NaN and infinity included; None for what only Python reads as one, such as `1_0`."""
+    """The number that a text is, NaN and infinity included, or None.
+
+    `1_0` and digits of other scripts are numbers for Python alone.
+    """
     text = text.strip()
     try:
         return float(text) if text.isascii() and "_" not in text else None

@@ -78,7 +78,10 @@ class ExperimentJobs:
 
     @contextlib.contextmanager
     def step(self, name: str, kind: str, data: Path | None = None) -> Iterator[Step]:
-        """A step, whose failure is an ExperimentFailed. name: ends with that of a run's step. data: as in Step."""
+        """A step, whose failure becomes an ExperimentFailed.
+
+        name: its last word is the name of the step in a run. data: as in Step.
+        """
         step = Step(name, kind, data=data)
         try:
             with self._runner.step(step):
@@ -97,7 +100,10 @@ class ExperimentJobs:
         self._removals.append(partial(self._call, f"Delete{kind}", {name: request[name]}))
 
     def serve(self, name: str, model: Path, planned: Iterable[Request]) -> dict[str, Answer]:
-        """The answers of an endpoint to requests, by their names. Raises ExperimentFailed if it does not start."""
+        """Send requests to an endpoint with a model. Returns the answers by the requests' names.
+
+        Raises ExperimentFailed if its server does not start.
+        """
         settings, storage = self.place()
         with self.step(f"{name} predict", "Endpoint") as step:
             storage.upload(model, job_requests.MODEL)
@@ -173,7 +179,10 @@ class ExperimentJobs:
         storage.download(key, target)
 
     def process(self, program: str, sources: Mapping[str, Files]) -> Path:
-        """Run a program of programs/ as a processing job with these inputs. Returns the folder of its results."""
+        """Run a program of programs/ as a processing job. Returns the folder of what it left in the output `results`.
+
+        sources: the files of each input.
+        """
         name = program.removesuffix(".py")
         settings, storage = self.place()
         with self.step(f"{name} preprocess", "ProcessingJob") as step:
@@ -185,7 +194,10 @@ class ExperimentJobs:
             return self._download_results(settings, self.folder / f"{name}-results")
 
     def train(self, name: str, program: str, channels: Mapping[str, Files], files: dict[str, bytes]) -> Path:
-        """Run a program of programs/, with files beside it, as a training job. Returns the folder of what it left."""
+        """Run a program of programs/ as the script of a training job. Returns the folder of what it left.
+
+        channels: the files of each channel. files: beside the program.
+        """
         settings, storage = self.place()
         files = files | {file: (PROGRAMS / file).read_bytes() for file in (program, "like_a_run.py")}
         if "requirements.txt" in self.submission.files:

@@ -99,7 +99,10 @@ class Experiments(SharedResults):
             jobs.clear()
 
     def start_all(self, for_host: bool = False) -> None:
-        """Start all experiments at once, not when a rule asks for them. for_host: including those of RC8xx."""
+        """Start all experiments side by side. Without this, each starts when a rule asks for it.
+
+        for_host: including those of the rules RC8xx.
+        """
         starting: list[Callable[[], object]] = [self.training, self.preprocessing, self.variations, self.serving]
         starting += [self._first_part, self._second_part, self.predictions, self.held_out]
         if self.project:
@@ -345,7 +348,10 @@ class Experiments(SharedResults):
 
     @experiment
     def observations(self) -> dict[str, Observation]:
-        """What each step does, run once more; with all of the data, as in a run, unless training takes long."""
+        """The actions of preprocess, train and predict, each run once more, by step.
+
+        With all of the data, as in a run, unless training takes long.
+        """
         public = self._write_part()
         with contextlib.suppress(ExperimentFailed):
             if self.training().seconds < MAX_OBSERVED_SECONDS:

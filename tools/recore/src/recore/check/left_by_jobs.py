@@ -65,7 +65,10 @@ class Built:
 
 @dataclass(frozen=True)
 class ByHand:
-    """What predict.py made: status, log and predictions, if any. statuses: of all runs, as a failed one is repeated."""
+    """What predict.py made: its exit status, its output, and its predictions if there are any.
+
+    statuses: of all runs; if the first one fails, it is repeated.
+    """
 
     status: int
     log: str
@@ -82,7 +85,10 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Event:
-    """What a step tried. kind: network, files, processes or native. event: Python's name of it. place: its source."""
+    """Something that a step tried. kind: network, files, processes or native. event: Python's name of it.
+
+    place: where in the submission.
+    """
 
     kind: str
     event: str

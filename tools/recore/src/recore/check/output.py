@@ -71,7 +71,10 @@ def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
 
 
 def to_json(results: Sequence[RuleResult], submission: Path) -> str:
-    """The findings, the rules not run and their numbers; with the SHA-256 of what is uploaded, null if unknown."""
+    """An object with the findings, the rules that were not run, and how many there are of each.
+
+    The submission has the SHA-256 of what is uploaded, as in run.json; null if that cannot be determined.
+    """
     counts = _counts(results)
     findings = [
         {

@@ -137,7 +137,10 @@ def pick_few(rows: Sequence[int]) -> list[int]:
 
 
 def rename_holes(names: Sequence[str]) -> dict[str, str]:
-    """New, unused names for drill holes in the same format, with other numbers. An empty name does not change."""
+    """New names for drill holes, in the same format: each ends with a number that gives an unused name.
+
+    The empty name, of a row without a hole, does not change.
+    """
     used, renamed = set(names), {"": ""}
     for name in dict.fromkeys(filter(None, names)):
         start, digits = re.fullmatch(r"(.*?)(\d*)", name, re.S).groups()  # type: ignore[union-attr]

@@ -8,7 +8,10 @@ from typing import Any
 
 
 class Level(StrEnum):
-    """error: it fails on the platform, or its score is wrong. warning: look at it. note: what the data do not show."""
+    """error: the submission fails on the platform, or its score is not what it should be. warning: look at it.
+
+    note: what the data at hand do not show.
+    """
 
     ERROR = "error"
     WARNING = "warning"
@@ -27,7 +30,8 @@ class Place:
 class Finding:
     """Something that a rule found. Messages are one line of plain text, without control characters.
 
-    message: what is wrong and what it does on the platform. fix: an imperative; empty if the cause is not known.
+    message: what is wrong and what it does on the platform. fix: what to do, as an imperative; empty if the cause is
+    not known.
     """
 
     message: str
@@ -59,7 +63,10 @@ class Rule:
 
 
 def rule(summary: str, needs: tuple[str, ...] = ()) -> Callable[[Inspect], Rule]:
-    """Make a rule of `inspect` in a module such as rc304_training_time, which gives its code, name and docstring."""
+    """Make a rule of the function `inspect` of a module, whose name and docstring become those of the rule.
+
+    The module is named after the rule's code and name, such as rc304_training_time.
+    """
 
     def decorate(inspect: Inspect) -> Rule:
         package, _, module = inspect.__module__.rpartition(".")

@@ -49,7 +49,10 @@ class Context:
 
 @dataclass(frozen=True)
 class ImportStatement:
-    """An import. module: absolute, empty if it leads out of all packages. names: what `from` imports ask for."""
+    """An import. module: absolute and dotted, empty if a relative import leads out of all packages.
+
+    names: what `from module import ...` asks for.
+    """
 
     module: str
     names: tuple[str, ...]

@@ -65,7 +65,10 @@ MANY = 500  # scripts that are read at most
 
 
 class SubmissionSource:
-    """A submission, read but not executed. targets: in the order of predictions. Raises the same as SubmissionTree."""
+    """A submission, read but not executed. targets: the names of the targets in the order of predictions.
+
+    Raises FileNotFoundError if there is no such submission, ValueError if an archive is invalid.
+    """
 
     def __init__(self, path: Path, targets: tuple[str, ...]):
         self.tree = SubmissionTree(path)

@@ -100,7 +100,8 @@ class SubmissionTree:
 def pack_project(folder: Path) -> bytes:
     """A folder's files as a tar.gz, without hidden folders, data, models and what was built from it.
 
-    Larger files, links out of the folder and special files are left out. Raises ValueError where there is too much.
+    Larger files, links that lead out of the folder and special files are left out.
+    Raises ValueError where there is too much.
     """
     files: dict[str, bytes] = {}
     size = 0

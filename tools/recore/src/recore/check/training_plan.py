@@ -30,7 +30,10 @@ Measurement = tuple[int, float]  # rows, and a quantity that was measured with s
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The trainings of a check. train: the text of train.py. thorough: with many rows, for up to an hour."""
+    """The trainings of a check.
+
+    train: the text of train.py. thorough: with many rows, and for as long as a job can take, which is an hour.
+    """
 
     data: PublicData
     train: str
@@ -44,7 +47,9 @@ class TrainingPlan:
 
     @cached_property
     def private(self) -> list[int]:
-        """Rows that preprocess.py gets as private data: `part` without a drill hole, so that their number differs."""
+        """The numbers of the rows that preprocess.py gets as private data: `part` without one drill hole, so that the
+        number of holes differs, too.
+        """
         hole = self.data.hole
         return [row for row in self.part if self.data.holes > 1 and hole[row] != hole[-1]] or self.part
 

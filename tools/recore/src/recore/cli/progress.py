@@ -42,7 +42,10 @@ def _changes_in_place() -> bool:
 
 @contextmanager
 def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Show work on one thing at a time. Yields a function for a stage's name, in ASCII, what is done, and the total."""
+    """Show the progress of a command that does one thing at a time.
+
+    Yields a function to call with the name of a stage, in ASCII, and how much of how many of it is done.
+    """
     if _changes_in_place():
         from rich.console import Console
         from rich.progress import Progress
@@ -68,7 +71,10 @@ def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "Iterator[Callable[[Step], None]]":
-    """Show a command's steps, on a terminal a line for each. Yields a function to call with each step that changes."""
+    """Show the steps of a command's work, on a terminal a line for each.
+
+    Yields a function to call with each step that changes.
+    """
     if not _changes_in_place():
         with _lines_about_steps(command, _describe_stages) as watch:
             yield watch

@@ -39,7 +39,10 @@ reading_options = add_options(
 
 
 def take_reading(options: dict[str, Any]) -> "Reading":
-    """Remove these options' values, but for --replicates and --interpolate. Raises ValueError if one is invalid."""
+    """Remove the values of these options from those of a command, except --replicates and --interpolate.
+
+    Raises ValueError if one is invalid.
+    """
     from recore.dataset import Reading
 
     return Reading(**{name: options.pop(name) for name in ("block", "unit", "convert", "decimal", "sample", "name")})

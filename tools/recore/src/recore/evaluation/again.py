@@ -34,7 +34,8 @@ def predict_again(
 ) -> Again:
     """Preprocess and predict a data file, and write request.csv, answer.csv and logs/ into a folder.
 
-    model, script: the run's model.tar.gz, preprocess.py. instances: of "processing" and "transform". Raises StepFailed.
+    model: the run's model.tar.gz. script: its preprocess.py. instances: of the jobs "processing" and "transform".
+    Raises StepFailed.
     """
     settings = RunSettings.at(place, **instances)
     jobs = JobRunner(place.services, folder / "logs")

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def read_runs(folder: Path, private_first: bool = False) -> tuple[list[Record], list[str]]:
-    """The runs in a folder, by data and best first, and an error for each invalid record. Raises FileNotFoundError."""
+    """The runs in a folder, those on the same data together and best first, and an error for each invalid record.
+
+    Raises FileNotFoundError if there is no such folder.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: there is no such folder; `{PROGRAM} run` creates runs")
     runs, errors = [], []
@@ -37,7 +40,10 @@ def find_runs(folder: Path, submission_sha256: str, public_sha256: str) -> list[
 
 
 def runs_of(runs: Iterable[Record], submission_sha256: str, data: Mapping[str, str]) -> list[Record]:
-    """Of these runs, those of a submission on data with these SHA-256 by name, such as "public"; the oldest first."""
+    """Of these runs, those of one submission on the same data, in the order of their start.
+
+    data: the SHA-256 of data files by name, such as "public".
+    """
     same = (
         run
         for run in runs

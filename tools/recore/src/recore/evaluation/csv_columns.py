@@ -13,7 +13,10 @@ LARGEST_ROW = 16 << 20  # bytes
 
 
 def remove_columns(path: Path, names: Collection[str]) -> list[str]:
-    """Remove columns, but not the first, and return their names. Other cells keep their text. Raises ValueError."""
+    """Remove columns, but not the first, and return the names of those that there were. Other cells keep their text.
+
+    Raises ValueError if a row has more than 16 MB.
+    """
     with open(path, "rb") as file:
         found = find_columns(file.readline(LARGEST_HEADER), names)
         if not found:

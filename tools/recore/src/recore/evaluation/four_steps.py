@@ -79,7 +79,8 @@ class EvaluationRun:
     def execute(self, watch: Callable[[Step], None] = lambda step: None) -> None:
         """Run all steps. A failed step ends the steps of its side; a failed training ends the run. See `steps`.
 
-        watch: called with each step that changes. KeyboardInterrupt stops the jobs, and is raised after the clean-up.
+        watch: called with each step that changes. KeyboardInterrupt stops the jobs, cleans up, and is raised when the
+        jobs have ended.
         """
         self._jobs.watch = watch
         self.started, self.began = datetime.datetime.now(datetime.UTC), time.monotonic()

@@ -62,7 +62,9 @@ def require_small(content: bytes) -> None:
 
 
 def score_held_out(predictions: Path, public: Path, score_script: bytes, output: Path) -> None:
-    """Score held-out predictions with score.py; `output` and its details are written. Raises NoHeldOutScoreError."""
+    """Score held-out predictions with score.py, which writes `output` and details beside it. Raises
+    NoHeldOutScoreError.
+    """
     import pyarrow as pa
 
     predicted = _read(predictions)

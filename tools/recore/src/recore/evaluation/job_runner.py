@@ -32,7 +32,10 @@ class StepStopped(Exception):
 
 
 class JobRunner:
-    """Runs steps. watch: called when one changes. stopping: set to stop all. gone: the error of an ended simulator."""
+    """Runs steps. logs: their folder. watch: called when a step changes. stopping: set to stop all.
+
+    gone: the error of a simulator that has ended.
+    """
 
     def __init__(self, services: Services, logs: Path):
         self.services, self.logs = services, logs
@@ -42,7 +45,10 @@ class JobRunner:
 
     @contextlib.contextmanager
     def step(self, step: Step) -> Iterator[Step]:
-        """Keep the state and the duration of a step. Raises StepStopped, or StepFailed also for AWS or the disk."""
+        """Keeps the state and the duration of a step, which is the body of the context.
+
+        Raises StepFailed, also for an error of AWS or of the disk, or StepStopped.
+        """
         from boto3.exceptions import Boto3Error
 
         step.began = time.monotonic()

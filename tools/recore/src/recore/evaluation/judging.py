@@ -28,7 +28,10 @@ from stagemaker import interrupts
 
 @dataclass
 class Entry:
-    """A submission of a round. files: None if unreadable. trouble: why it was not judged, or must be run again."""
+    """A submission of a round. files: None if unreadable. record: of its run, if any.
+
+    trouble: why it could not be judged, or must be run again.
+    """
 
     path: Path
     files: SubmissionFiles | None = None
@@ -59,7 +62,10 @@ class Entry:
 
 
 def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries with equal private scores, one of them with a claimed held-out score, which must be recomputed."""
+    """The entries whose held-out score decides their order, and must be recomputed.
+
+    They have the same private score as another submission, and one of them claims a held-out score.
+    """
     groups: dict[float, list[tuple[Entry, Record]]] = {}
     for entry in entries:
         if entry.record and entry.record.has_all_results and "private" in entry.record.values:

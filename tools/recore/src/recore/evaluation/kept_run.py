@@ -51,7 +51,10 @@ class RunFolder:
         return self
 
     def keep(self, complete: bool = True) -> Path:
-        """Give the folder its final name, or a numbered one. complete: whether it has run.json; its name tells."""
+        """Give the folder its final name, or a numbered one if that is in use by now. Returns the new path.
+
+        complete: whether it contains run.json; otherwise the name says so.
+        """
         name = self.target.name if complete else f"{self.target.name}{INCOMPLETE}"
         for number in itertools.count(1):
             path = self.target.with_name(name if number == 1 else f"{name}-{number}")
@@ -80,8 +83,9 @@ def run_and_keep(
 ) -> tuple[dict[str, Any], bool]:
     """Run the steps, write run.json and keep the folder. Returns the record and whether the run was interrupted.
 
-    context: what run.json has besides the run's own record. watching: entered while the steps run; provides what to
-    call with each step that changes. An interrupt after the steps waits until the folder is kept. Raises as `keep_run`.
+    context: what run.json has besides the run's own record. watching: entered while the steps run; provides a function
+    to call with each step that changes. An interrupt after the steps waits until the folder is kept. Raises what
+    `keep_run` does.
     """
     interrupted = kept = False
     try:
@@ -101,7 +105,10 @@ def run_and_keep(
 
 
 def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any]) -> dict[str, Any]:
-    """Write run.json and give the folder its final name, or another before it raises OSError. Returns the record."""
+    """Write run.json of a run that has ended, and give its folder the final name. Returns the record.
+
+    Raises OSError if run.json cannot be written; the folder then has another name.
+    """
     record = make_record(run, context)
     try:
         write_record(record, run_folder.path)
@@ -136,7 +143,8 @@ def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
 def next_command(run: EvaluationRun) -> str | None:
     """The command that helps most now; None if the run was stopped, or its simulator is gone.
 
-    `recore check` needs a submission's own failure or none: not one outside the jobs, or only on private data.
+    `recore check` needs a submission's own failure or none. What only happened on private data is in the log, and what
+    happened outside the jobs is a matter of this machine.
     """
     if run.state == "Stopped" or run.gone:
         return None

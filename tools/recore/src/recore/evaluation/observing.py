@@ -65,7 +65,10 @@ def write_streams(logs: Any, group: str, prefix: str, path: Path, largest: int =
 def read_utilization(
     cloudwatch: Any, kind: str, job: str, since: datetime.datetime, metric_name: str = "MemoryUtilization"
 ) -> float | None:
-    """The highest share of memory, or by `metric_name` of a processor, that a job used, in %; None if it is unknown."""
+    """The highest share of its instance's memory that a job used, in per cent; None if CloudWatch has no value.
+
+    metric_name: "CPUUtilization" for processors, in per cent of one.
+    """
     metric = {"Namespace": f"/aws/sagemaker/{kind}s", "MetricName": metric_name}
     margin = datetime.timedelta(minutes=2)
     window = {"StartTime": since - margin, "EndTime": datetime.datetime.now(datetime.UTC) + margin}

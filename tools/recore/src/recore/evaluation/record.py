@@ -99,7 +99,10 @@ class Record:
         return self.state != "Stopped" and self.failed in (None, "clean up")
 
     def explain_result(self, with_private: bool = False) -> str:
-        """The result, with the failed step's reason. with_private: also that of a step which read private data."""
+        """The result, with the failed step's reason.
+
+        with_private: also if that step read private data, which the submission could have put into the reason.
+        """
         if not self.reason or ((self.failed or "").startswith("private") and not with_private):
             return self.result
         return plain(f"{self.result}: {self.reason}", MAX_REASON)
@@ -304,7 +307,10 @@ def _score(content: dict[str, Any]) -> Score:
 
 
 def find_public(record: Record, public: Path | None = None) -> Path:
-    """The public data file of a run. public: if it has moved. Raises FileNotFoundError, ValueError if it is another."""
+    """The public data file of a run. public: where it is now, if it has moved.
+
+    Raises FileNotFoundError if it is missing, ValueError if it is another file.
+    """
     recorded, sha256 = record.data["public"]
     path = public or record.started_in / recorded
     if not path.is_file():
@@ -322,7 +328,10 @@ def write_note(folder: Path, text: str) -> str:
 
 
 def write_held_out_again(folder: Path, score: float, command: str) -> None:
-    """Replace the held-out score that a command has made again. Raises as `read_record`; ValueError if not finite."""
+    """Replace the held-out score that a command of recore has made again.
+
+    Raises what `read_record` does, and ValueError if the score is not finite.
+    """
     if not math.isfinite(score):
         raise ValueError(f"{folder}: the held-out score is {score}, not a finite number")
     _replace(folder, "held_out_again", {"score": float(score), "command": command})

@@ -65,7 +65,10 @@ def read_scores(folder: Path) -> dict[str, Score]:
 
 
 def explain_own_held_out(program: str | None) -> str:
-    """What the mark of a claimed held-out score means. program: recomputes it; None for a stranger's submission."""
+    """What the mark of a claimed held-out score means, and how to compute it again.
+
+    program: starts recore; None for a stranger's submission, because `recore validate` has no sandbox.
+    """
     remedy = f"; `{program} validate` computes it again" if program else ""
     return f"{OWN} computed by the submission itself, not checked{remedy}"
 

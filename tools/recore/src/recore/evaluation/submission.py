@@ -73,7 +73,9 @@ class SubmissionFiles:
         return hashlib.sha256(self.archive).hexdigest()
 
     def join(self, model: Path, target: Path) -> None:
-        """Write a model.tar.gz with the submission under code/, for a server without network; as `extend_archive`."""
+        """Write a model.tar.gz with the submission under code/, for a server without network. Raises what
+        extend_archive does.
+        """
         files = {f"code/{name}": content for name, content in self.files.items()}
         extend_archive(model, target, files, problem="the training job's model.tar.gz could not be read")
 
@@ -133,7 +135,10 @@ def _add(tar: tarfile.TarFile, files: Mapping[str, bytes]) -> None:
 
 
 def read_submission(path: Path) -> SubmissionFiles:
-    """The files to upload, of a folder or a src.tar.gz; nothing is executed. Raises ValueError, FileNotFoundError."""
+    """The files that would be uploaded, from a folder or a src.tar.gz of `unearthed build`. Nothing is executed.
+
+    Raises ValueError or FileNotFoundError, also for links that lead out of the folder.
+    """
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such submission")
     if not path.is_dir() and not path.is_file():  # it would be waited for without end
@@ -149,7 +154,10 @@ def read_submission(path: Path) -> SubmissionFiles:
 
 
 def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents of the files that the client's build keeps. Raises ValueError, also beyond 256 MB."""
+    """Yield names and contents of the files, without those that the client's build drops.
+
+    Raises ValueError if it is not a submission's archive, or unpacks to more than 256 MB.
+    """
     names: list[str] = []
     with open_archive(path, LARGEST, f"{path}: neither a folder nor the archive of a submission") as members:
         with open(path, "rb") as file:

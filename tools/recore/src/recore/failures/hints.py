@@ -110,7 +110,10 @@ def memory_hint(reason: str) -> str | None:
 
 
 def missing_module_hint(name: str, submission: Path, alone: bool = False, installs: bool = True) -> str | None:
-    """What to do about a missing module; None for a part of an installed package. alone: preprocess.py imports it."""
+    """What to do about a module that could not be imported; None if it is part of a package that is installed.
+
+    alone: preprocess.py, which runs without the other files, imports it.
+    """
     top = name.partition(".")[0]
     local = _find_local(name, submission)
     if top in PACKAGES and not local:

@@ -59,7 +59,10 @@ NOT_FOUND = re.compile(r"ERROR: No matching distribution found for ([\w.-]+)")  
 
 
 def installation_hint(reason: str, submission: Path) -> str | None:
-    """What to do about a failed installation; None if no line is the cause. submission: its folder or archive."""
+    """What to do about a failed installation; None if its reason does not lead to a line of the file.
+
+    submission: its folder or archive.
+    """
     lines = requirements_of(submission)
     if old := [line.requirement for line in lines if line.requirement and is_old_pin(line.requirement)]:
         versions = {name.lower(): version for name, version in container_packages().items()}

@@ -22,7 +22,10 @@ ERROR_DETAIL = re.compile(r"ExitCode -?\d+$|ErrorMessage \"|Command \"")  # foll
 
 
 def last_lines(log: Path) -> list[str]:
-    """The last lines that a job's script, not the toolkit, printed, fit for a terminal; none if it has no log."""
+    """The last lines that a job's script printed, without those of the toolkit, each fit for a terminal.
+
+    There are none if the job has no log.
+    """
     return [plain(line) for line in script_lines(read_end(log, TAIL))[-LINES:]]
 
 

@@ -13,7 +13,10 @@ MAX_BYTES = 1 << 20
 
 
 def read_file(submission: Path, name: str) -> bytes | None:
-    """A submission's file; None if missing, unreadable or too large. submission: a folder, or a valid archive."""
+    """The content of a submission's file; None if it is missing, unreadable or larger than MAX_BYTES.
+
+    submission: a folder, or an archive that has been read before.
+    """
     file = submission / name
     with suppress(ValueError, OSError):
         if not submission.is_dir():

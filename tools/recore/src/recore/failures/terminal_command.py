@@ -26,7 +26,10 @@ NETWORK_ERRORS = re.compile(r"(?:URLError|HTTPError|SSLError|ConnectionError|gai
 
 
 def find_command(step: FailedStep, submission: Path) -> str | None:
-    """The command that shows by hand why a step failed, if one does. submission: its folder or archive."""
+    """The command that shows by hand why a step failed; None if it would not show the error.
+
+    submission: its folder or archive.
+    """
     if step.outside or not submission.is_dir() or not sys.executable:
         return None
     data, exception = step.data, step.exception

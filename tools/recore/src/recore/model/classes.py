@@ -50,7 +50,10 @@ class MissingPartError(ValueError):
 
 
 class Model:
-    """A dataset generator, a trainer and a predictor that belong together: subclasses set those that they have."""
+    """A dataset generator, a trainer and a predictor that belong together.
+
+    Subclasses set those of DATASET_GENERATOR, TRAINER and PREDICTOR that they have, each to a class.
+    """
 
     DATASET_GENERATOR: ClassVar[type[ModelDatasetGenerator] | None] = None
     TRAINER: ClassVar[type[ModelTrainer] | None] = None
@@ -82,7 +85,8 @@ class ModelClassError(ImportError):
 def import_string(name: str) -> Any:
     """Return the class, or whatever else it is, with a dotted name such as package.module.Class.
 
-    Raises ModelClassError if there is no such module or name, and what the module raises when it is imported.
+    Raises ModelClassError if there is no such module or it has no such name. What the module raises when it is
+    imported is not caught.
     """
     module_name, _, attribute = name.rpartition(".")
     if not module_name or not all(part.isidentifier() for part in name.split(".")):

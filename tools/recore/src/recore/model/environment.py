@@ -20,7 +20,10 @@ RESERVED_PREFIX, TUNING_OBJECTIVE = "sagemaker_", "_tuning_objective_metric"
 
 
 class S3URL:
-    """s3folder: s3://bucket/folder; slashes at the folder's ends are ignored. Raises ValueError for another form."""
+    """s3folder: an address such as s3://bucket/folder. Slashes at both ends of the folder are ignored.
+
+    Raises ValueError if the address does not begin with s3:// or names no bucket.
+    """
 
     def __init__(self, s3folder: str):
         scheme, _, rest = str(s3folder).partition("://")
@@ -119,7 +122,10 @@ class SageMakerEnv:
             raise ConfigError(f"the hyperparameters are invalid: {error}") from error
 
     def resourceconfig(self) -> dict[str, Any]:
-        """Return resourceconfig.json, about the job's hosts; empty if missing. Raises ConfigError if invalid."""
+        """Return what SageMaker's resourceconfig.json says about the job's hosts; empty if there is no such file.
+
+        Raises ConfigError if the file is not a JSON object.
+        """
         return self._read_config("resourceconfig.json")
 
     def write_failure(self, text: str) -> None:

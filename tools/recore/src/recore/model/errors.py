@@ -27,7 +27,10 @@ class UploadError(Exception):
 
 
 class APIError(HTTPException):
-    """An error with message and details as JSON. details: a text, a mapping or several. status_code: by default 500."""
+    """An error that is answered over HTTP with `message` and `details` as JSON.
+
+    details: one text, one mapping, or several. status_code: of the answer, by default 500.
+    """
 
     code = 500
 

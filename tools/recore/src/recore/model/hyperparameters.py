@@ -29,7 +29,10 @@ def encode(hyperparameters: Mapping[str, Any]) -> dict[str, str]:
 
 
 def decode(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the nested form of flat hyperparameters. Raises HyperParameterEncodingError if they were not encoded."""
+    """Return the nested form of flat hyperparameters.
+
+    Raises HyperParameterEncodingError if a value is not JSON, or a key is both a value and the beginning of another.
+    """
     nested: dict[str, Any] = {}
     inner: dict[tuple[str, ...], dict[str, Any]] = {(): nested}
     for key, text in hyperparameters.items():

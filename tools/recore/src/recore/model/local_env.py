@@ -54,7 +54,11 @@ class ModellingSubCfg:
 
 
 def read_project_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the content of a project file. Raises ConfigError if it is not YAML or lacks an entry."""
+    """Return the content of a project file.
+
+    Raises ConfigError if it cannot be read, is not YAML, has no text for `project`, or no address on S3 for
+    `s3folder`.
+    """
     try:
         content = yaml.safe_load(Path(path).read_text("utf-8"))
     except OSError as error:
@@ -75,9 +79,10 @@ def read_project_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 class LocalEnv(SageMakerEnv):
-    """ml_folder: an existing folder; the folder `model` is made in it. cfg: the project file. session: for downloads.
+    """ml_folder: an existing folder; the folder `model` is made in it. cfg: the project file. session: of boto3.
 
-    Raises LocalEnvError if the folder does not exist, ConfigError if the project file is invalid.
+    The session is needed only for downloads. Raises LocalEnvError if the folder does not exist, ConfigError if the
+    project file is invalid.
     """
 
     def __init__(self, ml_folder: str | os.PathLike[str], cfg: str | os.PathLike[str], session: Any = None):
@@ -98,7 +103,10 @@ class LocalEnv(SageMakerEnv):
         self.model_folder().mkdir()
 
     def download_dataset(self, dataset: str) -> None:
-        """Download a dataset to where a trainer looks for it. Raises LocalEnvError, NamingError for an invalid name."""
+        """Download a dataset, with its folders, to where a trainer looks for the training data.
+
+        Raises LocalEnvError if that is not possible, NamingError if the name is empty or contains a slash.
+        """
         bucket, prefix = self._place("datasets", f"datasets/{_checked_name('dataset', dataset)}/")
         folder = self.dataset_folder()
         with _explained(f"the dataset {dataset!r}", bucket):

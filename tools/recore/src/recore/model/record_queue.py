@@ -1,6 +1,7 @@
 """Records in memory, on their way from a model's server to S3.
 
-Threads write them, so that S3 neither delays nor fails an answer. Only a server that is killed loses the last ones.
+Threads write them, so that S3 neither delays nor fails an answer. A server that stops waits for the last ones; one that
+is killed loses them.
 """
 
 import functools
@@ -115,7 +116,10 @@ class RecordQueue:
 
 @contextmanager
 def records_kept(predictor: ModelPredictor) -> Iterator[None]:
-    """Write the predictor's records, if it keeps any, in the background, the last at the end. Raises ConfigError."""
+    """Have the predictor's records written in the background, if it keeps any; at the end write those that remain.
+
+    Raises ConfigError if the environment does not say where records belong.
+    """
     if not predictor.env.record_invokes:
         yield
         return

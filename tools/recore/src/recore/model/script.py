@@ -68,7 +68,10 @@ def train(model: type[Model] | None = None) -> None:
 
 
 def make_hooks(model: type[Model] | None = None) -> HookFunctions:
-    """Return the hooks with which a container serves a class, by default ML2P_MODEL_CLS: JSON, one datum or a batch."""
+    """Return the hooks with which the container serves a class: JSON in and out, one datum or a batch.
+
+    model: by default the class that ML2P_MODEL_CLS names.
+    """
     return HookFunctions(lambda model_dir: start_predictor(model, model_dir), keep_body, predict, make_output)
 
 
@@ -102,7 +105,10 @@ def keep_body(body: bytes | str, content_type: str) -> bytes | str:
 
 
 def predict(body: bytes | str, predictor: ModelPredictor) -> HookAnswer:
-    """Return the answer to a request; errors for clients have their status. The container answers others with 500."""
+    """Return the answer to a request. Errors that a predictor raises for the client have their status.
+
+    What else it raises is left to the container, which answers 500.
+    """
     try:
         return answer(predictor, body), 200
     except HTTPException as error:

@@ -25,7 +25,10 @@ class ModelApp(Flask):
         port: int = 8080,
         debug: bool = False,
     ) -> None:
-        """Serve until SIGTERM or SIGINT; requests in progress are answered, records written. Raises ConfigError."""
+        """Serve with gunicorn until SIGTERM or SIGINT. Requests in progress are answered and records written.
+
+        Raises ConfigError if a setting is invalid.
+        """
         from .http_server import serve_until_stopped
 
         self.config["MAX_CONTENT_LENGTH"] = read_number("MAX_CONTENT_LENGTH", LARGEST_PAYLOAD)

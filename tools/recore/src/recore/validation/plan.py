@@ -131,7 +131,10 @@ def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
 
 
 def make_folds(holes: NDArray[Any], split: Split, seed: int | None = None) -> list[tuple[Rows, Rows]]:
-    """(training rows, held-out rows) of each fold; none for a single hole or row. seed: None for those of train.py."""
+    """(training rows, held-out rows) of each fold; empty if there is only one hole, or only one row, to hold out.
+
+    seed: None for the folds of the template's train.py, which are not drawn.
+    """
     from sklearn.model_selection import GroupKFold
 
     groups = holes.astype(str) if split == "holes" else np.arange(len(holes))

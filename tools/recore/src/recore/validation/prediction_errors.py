@@ -60,7 +60,10 @@ def prediction_errors(measured: Floats, predicted: Floats) -> dict[str, float]:
 
 
 def r_squared(actual: Floats, estimate: Floats) -> float:
-    """R2 of pairs; NaN for fewer than two. As in score.py, of a constant target it is 0, or 1 if predicted exactly."""
+    """R2 of pairs without NaN; NaN if there are fewer than two.
+
+    As in score.py, R2 of a constant target is 0, or 1 if it is predicted exactly.
+    """
     if len(actual) < 2:
         return math.nan
     residual, total = ((actual - estimate) ** 2).sum(), ((actual - actual.mean()) ** 2).sum()
@@ -73,7 +76,10 @@ def r2_by_target(measured: Floats, predicted: Floats) -> Floats:
 
 
 def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) -> pd.DataFrame:
-    """A row for each target: its unit and prediction_errors. measured, predicted: (rows, targets), NaN for no value."""
+    """A row for each target, by its name: its unit, and what prediction_errors returns.
+
+    measured, predicted: (rows, targets), NaN if there is no value.
+    """
     pairs = zip(targets, measured.T, predicted.T, strict=True)
     errors = [{"unit": unit_of(name)} | prediction_errors(*columns) for name, *columns in pairs]
     return pd.DataFrame(errors, index=pd.Index(targets, name="target"))

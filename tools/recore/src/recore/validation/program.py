@@ -84,7 +84,10 @@ class SubmissionScripts:
         return {}
 
     def fit(self, training: list[int], held_out: list[int], file: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Fit a model, and save its predictions for held-out rows. arguments: those that differ from the defaults."""
+        """Fit a model to the training rows, and save its predictions for the held-out rows.
+
+        arguments: hyperparameters of fit() that differ from their defaults.
+        """
         predicted = self._predict(self._fit_model(training, arguments), self.inputs.iloc[held_out])
         trained = self.targets.iloc[training].notna().any().to_numpy()
         if not np.isfinite(predicted[:, trained]).all():

@@ -86,7 +86,10 @@ class FitQueue:
 def combine_folds(
     outcomes: list[tuple[FoldFit, Floats | str | None]], shape: tuple[int, ...]
 ) -> tuple[dict[CrossValidation, Floats], list[CrossValidation], dict[CrossValidation, str]]:
-    """The predictions (rows, targets) of complete cross-validations, those skipped, and those failed with a reason."""
+    """Return the predictions of complete cross-validations, the skipped ones, and the failed ones with the reason.
+
+    shape: (rows, targets) of the predictions.
+    """
     skipped = {fit.cross_validation: None for fit, outcome in outcomes if outcome is None}
     failed = {fit.cross_validation: outcome for fit, outcome in outcomes if isinstance(outcome, str)}
     predictions: dict[CrossValidation, Floats] = defaultdict(lambda: np.full(shape, np.nan))

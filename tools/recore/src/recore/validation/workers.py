@@ -172,7 +172,10 @@ class Workers:
         return np.asarray(np.load(self.folder / "inputs.npy", mmap_mode="r")[rows])
 
     def fit(self, name: str, training: Rows, held_out: Rows, arguments: Mapping[str, Any]) -> Floats:
-        """Predictions (held_out, 49) of a fitted model. name: unique. arguments: those that differ from defaults."""
+        """Predictions (held_out, 49) of a model fitted to the training rows.
+
+        name: a different one for each fit. arguments: hyperparameters that differ from their defaults.
+        """
         rows = {"training": training.tolist(), "held_out": held_out.tolist()}
         return self._calculate("fit", name, **rows, arguments=dict(arguments))[0]
 

@@ -63,7 +63,8 @@ class Application:
 
     Their Origin or Sec-Fetch-Site header says so or, if the page's own host name resolves to this machine, their Host.
     ports: those that the Host of an accepted request can name. health: the answer to a request for HEALTH.
-    prepare: called before each request to a service other than SageMaker. reset: empties the simulator, if allowed.
+    prepare: called before each request to a service other than SageMaker. reset: empties the simulator; None refuses
+    to.
     """
 
     def __init__(

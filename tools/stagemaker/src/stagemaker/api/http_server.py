@@ -45,7 +45,10 @@ logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiti
 
 
 class HttpServer:
-    """Serves a WSGI application on a socket. workers: threads except for invocations. silence_timeout: in seconds."""
+    """Serves a WSGI application on a listening socket, from `start` to `close`.
+
+    workers: the number of threads for all requests except invocations. silence_timeout: in seconds.
+    """
 
     def __init__(
         self,
@@ -122,7 +125,8 @@ def waitress_settings() -> dict[str, Any]:
 class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
     """A thread for each invocation of an endpoint, and a fixed number of threads for all other requests.
 
-    An invocation may wait up to a minute for a model server, and must not delay others. MAX_CONNECTIONS limits them.
+    An invocation may wait up to a minute for a model server, and must not delay other requests. The number of
+    invocations is limited only by MAX_CONNECTIONS.
     """
 
     def __init__(self) -> None:

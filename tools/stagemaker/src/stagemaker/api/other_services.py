@@ -24,7 +24,10 @@ S3_CONTROL_PATH = "/v20180820/"  # requests to S3 Control are signed for s3, too
 
 
 class OtherServices:
-    """The WSGI application for services except SageMaker. prepare: called before each request, to restore data."""
+    """A WSGI application that handles requests to all services except SageMaker.
+
+    prepare: called before each request, to restore what the services have stored. moto is imported by the first one.
+    """
 
     def __init__(self, prepare: Callable[[], None]) -> None:
         self._prepare = prepare

@@ -47,7 +47,10 @@ def error_response(error: ServiceError, service: str, mimetype: str = "") -> Res
 
 
 def disk_error(error: OSError) -> ServiceError:
-    """Return the error for a request that failed through this machine, usually its full disk. Clients retry no 507."""
+    """Return the error for a request that failed because of this machine, usually because its disk is full.
+
+    Clients do not retry requests that fail with status 507.
+    """
     logger.error("a request failed: %s", error)
     message = FULL_DISK if machine.is_disk_full(error) else str(error)[:1000]
     return ServiceError("InternalFailure", message, 507)

@@ -73,7 +73,10 @@ class JobRun:
             self.end("Failed", FailureReason=reason_of(error, job.path)[:1024])
 
     def begin(self, *images: tuple[str, JobLog], announce: Callable[[str], None] = lambda line: None) -> None:
-        """Make images, given with their logs, available, and begin the job's time. Raises JobFailed or JobStopped."""
+        """Make the images, given with their logs, available, and record that the job's time begins.
+
+        Raises JobFailed or JobStopped.
+        """
         for image, log in images:
             self.platform.prepare(self.job, image, log, announce)
         self.change(**{f"{self._activity}StartTime": now()})

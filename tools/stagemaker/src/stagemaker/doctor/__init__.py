@@ -13,7 +13,11 @@ from stagemaker.installation import DISTRIBUTIONS, pip_command
 
 
 def check_up(remedy: Remedy = pip_command, distributions: Iterable[str] = DISTRIBUTIONS) -> list[Check]:
-    """Carry out all checks in order. remedy: returns a command that installs. distributions: whose packages count."""
+    """Carry out all checks, in the order in which they are shown.
+
+    remedy: returns the command that installs packages, or those of an extra. distributions: whose requirements are
+    needed.
+    """
     compiler = check_compiler()
     return [
         check_python(),

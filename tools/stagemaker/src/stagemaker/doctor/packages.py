@@ -41,7 +41,10 @@ def check_packages(remedy: Remedy, distributions: Iterable[str]) -> Check:
 
 
 def check_images(compiler: Check) -> Check:
-    """Where images' packages are, and their sizes. Jobs need those of the newest scikit-learn. compiler: its check."""
+    """Where the packages of each image are, and what each environment takes on the disk. compiler: its check.
+
+    Without the packages of the newest scikit-learn image, jobs cannot run.
+    """
     problems = {packages: _problem(packages, compiler) for packages in package_sets()}
     results = [f"{packages.name}: {_describe(packages, problem)}" for packages, problem in problems.items()]
     needed = [packages.folder for packages in problems]

@@ -144,7 +144,10 @@ def check_docker(remedy: Remedy) -> Check:
 
 
 def check_program(names: tuple[str, ...], *arguments: str, text: str = "") -> tuple[str, str | None]:
-    """Run the first program that exists. Returns its name, empty if none does, and output, None if that failed."""
+    """Run the first of these programs that exists. Returns its name and output.
+
+    The name is empty if none exists. The output is None if the program failed or took too long.
+    """
     name = next(filter(shutil.which, names), "")
     command = [name, *arguments]  # an empty name raises an OSError
     try:

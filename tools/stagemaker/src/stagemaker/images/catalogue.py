@@ -42,7 +42,10 @@ def family_of(image: str) -> ImageFamily:
 
 
 def serves_offline(image: str, variables: Mapping[str, str]) -> bool:
-    """Return whether an image's container on AWS would start serving without a network; true if it has no family."""
+    """Return whether an image's container on AWS would start serving without a network.
+
+    Images without a family are assumed not to need a network.
+    """
     family = find_family(image)
     return family is None or family.serves_offline(image, variables)
 

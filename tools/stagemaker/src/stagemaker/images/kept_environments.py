@@ -30,7 +30,10 @@ def size_of(folder: Path) -> int:
 
 
 def remove_unneeded(everything: bool) -> Iterator[tuple[Path, bool]]:
-    """Remove unneeded environments, or all; yield each with whether it is removed: not while in use. Raises OSError."""
+    """Remove environments, and yield each with whether it was removed: not if it is in use or being made.
+
+    everything: also those that this version would make again. Raises OSError.
+    """
     needed = {packages.folder for packages in package_sets()}
     for folder in environments():
         if everything or folder not in needed or not (folder / READY).is_file():

@@ -164,7 +164,10 @@ def pull(
 
 
 def build(engine: docker.DockerClient, folder: Path, image: str, target: str, report: Callable[[str], None]) -> None:
-    """Build a Dockerfile's target unless the image has the same files. Raises OSError. report: called at each step."""
+    """Build a target of a folder's Dockerfile, unless the image was built from the same files. Raises OSError.
+
+    report: called with a message for each step.
+    """
     inputs = _digest(folder)
     if image_exists(engine, image) and engine.images.get(image).labels.get(INPUTS) == inputs:
         return
@@ -193,7 +196,10 @@ def _digest(folder: Path) -> str:
 
 
 def assign_owner(*folders: Path) -> str:
-    """Make a container's user the owner of folders, and return it: the caller, or nobody if the caller is root."""
+    """Make a container's user the owner of folders, and return that user.
+
+    It is the caller, who thus owns the output, or nobody if the caller is root.
+    """
     if os.getuid():
         return f"{os.getuid()}:{os.getgid()}"
     for folder in folders:

@@ -13,7 +13,11 @@ PORT = 4566  # on a job's own loopback interface
 
 @dataclass(frozen=True)
 class Network:
-    """What jobs need to call the simulator. folder: its socket's. endpoint: outside jobs. variables: for boto3."""
+    """What jobs need to call the simulator.
+
+    folder: of the simulator's socket. endpoint: its address outside jobs. variables: those that boto3 needs in a job,
+    except for the address.
+    """
 
     folder: Path
     endpoint: str

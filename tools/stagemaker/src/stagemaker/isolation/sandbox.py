@@ -43,8 +43,9 @@ class Launch:
 class Sandbox:
     """What one job sees of this machine.
 
-    folder: the job's, whose subfolder `ml` becomes /opt/ml. image: its name. libraries: a read-only folder of
-    packages. shared_folders: those on this machine by their paths in the job. network: for calls of the simulator.
+    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. image: the one that the job names. libraries: a
+    read-only folder of packages. shared_folders: folders on this machine by their paths in the job. network: None if
+    the job may not call the simulator.
     """
 
     folder: Path
@@ -107,7 +108,10 @@ class Isolation:
         return catalogue.family_of(image).remarks(image)
 
     def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:
-        """Make the image available, before a job's own time begins. report: called with lines. Raises OSError."""
+        """Make the image available. This may take minutes, and must not count as a job's own time.
+
+        report: called with lines about the progress. Raises OSError if this is impossible.
+        """
         if problem := self.refusal(image):
             raise OSError(problem)
         catalogue.family_of(image).package_set(image).make(report, check)

@@ -11,7 +11,10 @@ from urllib.parse import quote
 
 
 def translate_paths(text: str, paths: dict[str, Path]) -> str:
-    """Replace a job's paths in a string, quoted in URLs and escaped in JSON, but not those that are parts of others."""
+    """Replace a job's paths in a string with this machine's, quoted in URLs and escaped in JSON.
+
+    A path that is only part of another path is not replaced.
+    """
     if text.startswith(("{", "[", '"')) and any(job_path in text for job_path in paths):
         with contextlib.suppress(ValueError, RecursionError):  # the text is not JSON, or is nested too deeply
             return json.dumps(_translate_strings(json.loads(text), paths))

@@ -1,6 +1,7 @@
 """SageMaker's words for errors that programs recognise by their text. docs/stagemaker/errors.md names the sources.
 
-arn: the resource's ARN. name: its name. title: what SageMaker calls its kind. Other placeholders are parts of requests.
+arn: the resource's ARN. name: its name. title: what SageMaker calls its kind. The other placeholders are parts of the
+request.
 """
 
 COULD_NOT_FIND = 'Could not find {title} "{arn}".'

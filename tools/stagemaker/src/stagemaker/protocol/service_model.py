@@ -45,7 +45,8 @@ def operation_model(name: str) -> OperationModel:
 def read_request(operation: OperationModel, document: Any, pattern_seconds: float = PATTERN_SECONDS) -> dict[str, Any]:
     """Return a request's JSON document as Python values, validated against the service model.
 
-    botocore's validator checks members and types; unknown members, patterns, enums, lengths, ranges are checked here.
+    botocore's validator checks members and types; unknown members, patterns, enums, lengths and ranges are checked
+    here.
     Raises ServiceError: SerializationException if the document cannot be a request, otherwise ValidationException.
     """
     if not isinstance(document, dict):

@@ -31,7 +31,8 @@ class Endpoints(Resource):
 
     Deployment: the deployment in service, or None. Pending: the deployment that will replace it, or None.
     PendingSince: when Pending was requested. Rescaling: whether Pending changes only weights and instance counts.
-    Retiring: how many old instances are ending after a deployment. Alarms: the alarm definitions of the update.
+    Retiring: the number of old instances that are ending after a deployment. Alarms: the alarm definitions of the
+    update in progress.
     """
 
     kind = "Endpoint"

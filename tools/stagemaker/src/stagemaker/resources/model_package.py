@@ -50,7 +50,8 @@ logger = logging.getLogger(__name__)
 class ModelPackages(Resource):
     """Versions of model package groups, and packages without a group.
 
-    A version's key consists of its group's name and its number. It has no ModelPackageName: lists use the group's.
+    A version's key consists of its group's name and its number. A version has no ModelPackageName; lists use the
+    group's name instead.
     """
 
     kind = "ModelPackage"

@@ -9,7 +9,10 @@ from stagemaker.state.records import Record
 
 
 class ModelPackageGroups(Resource):
-    """Groups of model packages. The internal member LastVersion is stored because no number of a version is reused."""
+    """Groups of model packages.
+
+    The internal member LastVersion is the highest version number so far. It is stored because no number is reused.
+    """
 
     kind = "ModelPackageGroup"
     arn_type = "model-package-group"

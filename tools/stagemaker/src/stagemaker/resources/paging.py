@@ -16,7 +16,10 @@ Position = tuple[str, str]  # a record's position in a list: its sort key as tex
 
 
 def make_page(request: Record, member: str, entries: list[tuple[Position, Record]], descending: bool) -> Record:
-    """Return the page that a request asks for, as this member. Raises ServiceError if its NextToken is invalid."""
+    """Return a response with the page that a request asks for, and with NextToken if more pages follow.
+
+    member: the response's member for the page. Raises ServiceError if the request's NextToken is invalid.
+    """
     entries = sorted(entries, key=operator.itemgetter(0), reverse=descending)
     if "NextToken" in request:
         last_position = _read_token(request["NextToken"])
@@ -35,7 +38,8 @@ def make_page(request: Record, member: str, entries: list[tuple[Position, Record
 def sort_key(value: Any) -> str:
     """Return a string that sorts as the value does among values of the same kind: text, numbers or times.
 
-    Only the beginning of a string is used: the result is part of a NextToken, which must not exceed 8,192 characters.
+    Only the beginning of a string is used, because the result is part of a NextToken, which must not exceed 8,192
+    characters.
     """
     if isinstance(value, datetime.datetime):
         return value.isoformat(timespec="microseconds")

@@ -31,7 +31,10 @@ Action = Callable[[list[str], ReadDefinition, Record], Record]
 
 
 class PipelineExecutions(Resource):
-    """The executions. A key has the pipeline's key and an ID. Each keeps the definition with which it was started."""
+    """The executions. A key consists of the pipeline's key and an ID.
+
+    An execution keeps the definition with which it was started.
+    """
 
     kind = "PipelineExecution"
     arn_type = "pipeline"

@@ -39,7 +39,8 @@ class Resource:
     of only recording it. work: makes the background work of resources that wait for others. running_statuses: the
     statuses of a resource whose work has not ended. title: the kind's name in messages, if it differs from arn_type.
     missing_text, exists_text: the messages for a resource that does not exist, or exists already, with the placeholders
-    of `error_texts`. missing_texts: those of single operations. missing_code: of the error, if the operation has it.
+    of `error_texts`. missing_texts: those of single operations, if they differ. missing_code: the error's code, where
+    the operation's model lists it.
     """
 
     kind: ClassVar[str]
@@ -116,7 +117,8 @@ class Resource:
     ) -> str:
         """Store a record with the members of a Create request and `members`, and return its ARN.
 
-        new_key: if the request has none. internal: members that are in no response. Raises ServiceError if it exists.
+        new_key: the record's key if the request does not contain it. internal: members that responses do not contain.
+        Raises ServiceError if the key already exists.
         """
         key, time = new_key or self.key(request), now()
         record = {key: value for key, value in request.items() if key != "Tags"}
@@ -145,7 +147,10 @@ class Resource:
         return self.describe_record(self.find(operation, request))
 
     def stop(self, operation: str, request: Record) -> Record:
-        """Set the status to Stopping, which the resource's work polls. Raises ServiceError if it is not running."""
+        """Set the status of a resource to Stopping. Raises ServiceError if it is not running.
+
+        The resource's work polls the status and then stops.
+        """
         with self.store.transaction():  # so that the resource does not end in the meantime
             status = self.find(operation, request)[f"{self.kind}Status"]
             if status not in self.running_statuses:
@@ -192,7 +197,10 @@ class Resource:
         return ServiceError(code if code in error_codes else "ValidationException", message)
 
     def page(self, operation: str, request: Record) -> Record:
-        """Return the response of List: filtered, sorted and paged. Raises ServiceError for what is not simulated."""
+        """Return the response of List, with the records filtered, sorted and paged as the request asks.
+
+        Raises ServiceError if this kind does not support a filter or the sort order of the request.
+        """
         members = operation_model(operation).output_shape.members
         [member] = [name for name, shape in members.items() if shape.type_name == "list"]
         records = self._matching_records(operation, request)
@@ -264,7 +272,10 @@ def refuse_members(request: Record, unsimulated_members: Iterable[str], location
 
 
 def unsimulated_value(members: Record, simulated_values: Mapping[str, Sequence[str]]) -> str | None:
-    """Return a message about the first value that is not simulated, or None. simulated_values: the default first."""
+    """Return a message about the first member whose value is not simulated, or None if there is no such member.
+
+    simulated_values: the values of each member that are simulated, its default first.
+    """
     for name, values in simulated_values.items():
         if (value := members.get(name, values[0])) not in values:
             return f"{name} {value} is not simulated: use {' or '.join(values)}"

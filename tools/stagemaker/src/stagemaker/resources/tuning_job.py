@@ -25,7 +25,10 @@ MAX_JOBS, MAX_PARALLEL_JOBS = 750, 100
 
 
 class TuningJobs(Resource):
-    """The tuning jobs. Internal members: Seed, of the search; TuningId, which tells those of the same name apart."""
+    """The tuning jobs. Their internal members:
+
+    Seed: the search's random seed. TuningId: distinguishes a tuning job from an earlier one with the same name.
+    """
 
     kind = "HyperParameterTuningJob"
     arn_type = "hyper-parameter-tuning-job"

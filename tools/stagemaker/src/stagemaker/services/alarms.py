@@ -58,7 +58,10 @@ def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
 
 
 def alarm_state(alarm: Any, points: Points) -> str | None:
-    """Return the state of moto's alarm, or None for no change. points: of EXTRA_PERIODS and then EvaluationPeriods."""
+    """Return the state of one of moto's alarms, or None if its state does not change.
+
+    points: the values of its EvaluationPeriods and of EXTRA_PERIODS periods before them.
+    """
     periods, treatment = alarm.evaluation_periods, alarm.treat_missing_data or "missing"
     datapoints_to_alarm, compare = alarm.datapoints_to_alarm or periods, COMPARISONS[alarm.comparison_operator]
     breaches = [None if value is None else compare(value, alarm.threshold) for value in points]
@@ -78,7 +81,10 @@ def alarm_state(alarm: Any, points: Points) -> str | None:
 
 
 def unsimulated_feature(alarm: Mapping[str, Any]) -> str:
-    """Return the feature that prevents the evaluation of an alarm, as moto's put_metric_alarm gets it, or nothing."""
+    """Return the feature that prevents an alarm's evaluation because it is not simulated, or an empty string.
+
+    alarm: arguments of moto's put_metric_alarm.
+    """
     if alarm["rule"] is not None:
         return "a composite alarm"
     if alarm["metric_data_queries"]:
@@ -89,7 +95,10 @@ def unsimulated_feature(alarm: Mapping[str, Any]) -> str:
 
 
 def data_by_period(data: Iterable[Any], alarm: Any, now: datetime.datetime) -> list[list[Any]]:
-    """Return moto's metric data for each period of an alarm's evaluation range, oldest first. now: naive, in UTC."""
+    """Return an alarm's metric data for each period of its evaluation range, oldest first.
+
+    data, alarm: moto's. now: the end of the last period, a naive time in UTC, like moto's.
+    """
     periods: list[list[Any]] = [[] for _ in range(alarm.evaluation_periods + EXTRA_PERIODS)]
     dimensions = _pairs(alarm.dimensions)
     for datum in data:

@@ -1,6 +1,7 @@
 """Limits the metrics and logs that are kept: moto keeps them all in memory, and endpoints keep adding more.
 
-Metrics get coarser with age and expire, as in CloudWatch. Unlike there, only the newest log events are kept.
+Metrics get coarser with age and expire, as in CloudWatch. CloudWatch keeps logs forever; here, only the newest log
+events are kept.
 """
 
 import copy
@@ -68,7 +69,10 @@ def count_data_points(data: Iterable[dict[str, Any]]) -> int:
 def trim_streams(
     streams: Iterable[Any], stream_bytes: int = MAX_STREAM_BYTES, total_bytes: int = MAX_TOTAL_BYTES
 ) -> None:
-    """Remove the oldest events of moto's log streams that are too large; if all are, of those written longest ago."""
+    """Remove the oldest events of each of moto's log streams that takes too much memory.
+
+    If all streams together take too much, events of the least recently written streams are removed.
+    """
     remaining_bytes = total_bytes
     for stream in sorted(streams, key=lambda stream: stream.last_ingestion_time or stream.creation_time, reverse=True):
         remaining_bytes -= _keep_newest(stream, min(stream_bytes, remaining_bytes))

@@ -35,7 +35,10 @@ class Changes:
 
     @contextlib.contextmanager
     def collect_for_request(self) -> Iterator[list[Change]]:
-        """Collect this thread's changes, except in inner contexts. After an exception `take_other_changes` has them."""
+        """Collect the changes that this thread makes within the context, but for those of a context within it.
+
+        If the context ends with an exception, `take_other_changes` returns these changes.
+        """
         changes: list[Change] = []
         outer = getattr(self._thread_local, "changes", self._uncollected_changes)
         self._thread_local.changes = changes

@@ -51,7 +51,10 @@ class Database:
 
     @classmethod
     def open(cls, path: Path) -> "Database":
-        """Open or create a file. Raises OSError, and leaves the file unchanged, if it cannot be used."""
+        """Open a file, or create it if it does not exist.
+
+        Raises OSError and leaves the file unchanged if it cannot be used.
+        """
         with contextlib.ExitStack() as exit_stack, _convert_errors(path):
             if not path.exists():
                 _create(path)

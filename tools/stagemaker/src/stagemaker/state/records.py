@@ -64,7 +64,8 @@ class Store:
         """Replace a record with the result of a function, as one transaction, and return the new record.
 
         The function receives a copy of the record or, without one, of the default. It returns the API's members, and
-        may change the copy's internal members. If it raises an error, nothing changes. Raises KeyError without both.
+        may change the copy's internal members. If it raises an error, nothing changes. Raises KeyError if there is
+        neither a record nor a default.
         """
         with self.transaction() as connection:
             record = self.get(kind, key)

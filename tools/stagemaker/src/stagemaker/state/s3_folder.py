@@ -19,7 +19,10 @@ logger = logging.getLogger(__name__)
 
 
 class State:
-    """A folder that outlives a simulator: `state.sqlite`, and `s3/` for large objects. records: while it is entered."""
+    """A folder that outlives a simulator: `state.sqlite`, and `s3/` with the contents of large objects.
+
+    It is a context manager. records: the store of resource records, while the context is open.
+    """
 
     records: Store
 
@@ -31,7 +34,11 @@ class State:
         self._failed_changes: list[Change] = []  # changes that could not be written; their requests failed
 
     def __enter__(self) -> "State":
-        """Lock or create the folder and its database. Raises OSError, and changes nothing, if it cannot be used."""
+        """Lock the folder and open the database; create either if it is missing.
+
+        Raises OSError, and changes nothing, if another simulator uses the folder, if it is not writable, or if another
+        version or program wrote its content.
+        """
         with contextlib.ExitStack() as exit_stack:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)

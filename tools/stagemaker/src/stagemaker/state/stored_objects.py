@@ -18,8 +18,9 @@ MAX_BYTES_IN_DATABASE = 64 << 10  # for an object's content; a row waits for the
 class StoredObjects:
     """Copies moto's objects to the disk, and from the disk to moto at startup.
 
-    An object's content, metadata, storage class, ETag, checksum and time are stored; in a versioned bucket those of
-    the latest version. Each large content goes to a file with a new name, so that a row always refers to a whole file.
+    An object's content, metadata, storage class, ETag, checksum and time are stored. In a versioned bucket, only the
+    latest version is stored. Each large content is written to a file with a new name, so that a row always refers to
+    a complete file.
     """
 
     def __init__(self, database: Database, folder: Path):
@@ -77,7 +78,10 @@ class StoredObjects:
             self._unlink(file for (file,) in files)
 
     def store(self, changes: Iterable[Change]) -> None:
-        """Store on the disk what moto now has under the changed keys. Raises OSError if the disk is full."""
+        """Store what moto now has under the changed keys. Returns when the changes are on disk.
+
+        Raises OSError if the disk is full.
+        """
         from stagemaker.services.moto_inside.s3 import s3_buckets
 
         names = {id(bucket.keys): name for name, bucket in s3_buckets().items()}

@@ -84,7 +84,10 @@ def run_training(name: str, arguments: list[str], failed: Path) -> int:
 
 
 def run(work: Callable[[], None], failed: Path) -> int:
-    """Run work in a process of its own; its exit status, not 0 if it fails or is late, and the reason in `failed`."""
+    """Do some work in a process of its own; its exit status, not 0 if it fails or takes too long.
+
+    failed: the file that then gets the reason.
+    """
     child = os.fork()
     if child == 0:
         os.setsid()

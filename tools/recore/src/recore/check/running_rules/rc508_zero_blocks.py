@@ -26,7 +26,10 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def find_zero_block(inputs: pd.DataFrame, data: SpectralData) -> str:
-    """The longest block of zeros in spectra whose inputs have as long a block of equal cells, in words; or ""."""
+    """Describe the longest block of zeros in spectra whose rows of inputs have as long a block of equal cells.
+
+    Returns "" if no row has such a block.
+    """
     if len(inputs) != data.rows:
         return ""
     starts, lengths = longest_runs(data.spectra == 0)

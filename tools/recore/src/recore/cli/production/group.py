@@ -83,7 +83,10 @@ def open_here() -> "AbstractContextManager[ProductionProject]":
 
 
 def choose_public(project: "ProductionProject", submission: Path, public: Path | None) -> Path | None:
-    """The data file to train with: as named, or in data/; None for INPUT_DATA. Raises ValueError or OSError."""
+    """The data file to train with: the one that is named, None for the setting INPUT_DATA, or the one in data/.
+
+    Raises ValueError or OSError if it cannot be read.
+    """
     from recore.data_file import read_header
     from recore.evaluation import find_data_files
     from recore.schema import TARGETS
@@ -103,7 +106,10 @@ def show_costs(command: str, lines: Sequence[str]) -> None:
 
 
 def show_outcome(outcome: "Outcome", as_json: bool, costs: Sequence[str] = ()) -> None:
-    """Print what a command did, and the next sensible one. costs: what was already said about them, for programs."""
+    """Print what a command did, and the next sensible command.
+
+    costs: what was already said about the instances that it starts, for programs.
+    """
     if as_json:
         following = f"production {outcome.next_command}" if outcome.next_command else None
         instances = [*costs, *outcome.costs] if outcome.changed else []

@@ -1,6 +1,7 @@
 """A transform job's DataProcessing: selects the model's input, and joins the model's response with the record.
 
-A record is a CSV row or a JSON document: a line with SplitType Line or JSON Lines, and otherwise the whole object.
+A record is a CSV row or a JSON document. With SplitType Line or JSON Lines, each line is a document. Otherwise, the
+whole object is a document.
 """
 
 import csv

@@ -167,8 +167,9 @@ class FleetEnded(Exception):
 class Reply:
     """The outcome of an invocation.
 
-    response: whatever its status, or None if there is a reason instead. container: the name of the one that replied or
-    failed; empty if it is unknown. instance: the one that was invoked last, or None. seconds: the model's time.
+    response: the response, whatever its status, or None if there is a reason instead. container: the name of the
+    container that replied or failed; empty if it is unknown. instance: the one that was invoked last, or None. seconds:
+    how long the model took.
     """
 
     response: Response | None = None

@@ -35,7 +35,10 @@ class DiskUse:
         self._unnamed_bytes = 0
 
     def exceeds_volume(self, pids: Iterable[int]) -> bool:
-        """Return whether a count of the processes' files has just ended and exceeds the volume. Starts a due one."""
+        """Return whether a count of the processes' files has just ended and exceeds the volume.
+
+        Starts one that is due.
+        """
         with contextlib.suppress(OSError):  # no process can be started at the moment
             return self._check(pids)
         return False

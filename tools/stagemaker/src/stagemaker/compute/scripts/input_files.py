@@ -113,7 +113,10 @@ def unpack_source(source: Path, job: Job, volume: Volume) -> Path:
 
 
 def folder_below(ml: Path, path: str, name: str) -> Path:
-    """Return the folder of a path below /opt/ml, the value of the setting `name`. Raises JobFailed for another path."""
+    """Return the folder for a path below /opt/ml, the value of the setting `name`.
+
+    Raises JobFailed if it leads elsewhere.
+    """
     folder = ml / path.removeprefix(f"{ML}/")
     try:
         folder.is_dir()  # unlike resolve, this raises OSError for a name that is too long

@@ -42,7 +42,11 @@ class Disconnected(NoResponse):
 
 @dataclass(frozen=True)
 class Response:
-    """A response. headers: the last value by lower-case name. container: its sender; empty for a model's only one."""
+    """A response.
+
+    headers: the last value by lower-case name. container: the name of the container that sent it, which is empty for a
+    model's only container.
+    """
 
     status: int
     headers: Mapping[str, str]

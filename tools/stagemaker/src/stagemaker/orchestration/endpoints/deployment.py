@@ -22,7 +22,10 @@ VARIANT_PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"
 
 @dataclass(frozen=True)
 class Stage:
-    """The progress of a deployment. status: in VariantStatus. parts: the shares of invocations, by variant."""
+    """The progress of a deployment.
+
+    status: the Status in VariantStatus. parts: the share of the invocations that each variant receives.
+    """
 
     status: str
     parts: Parts = field(default_factory=dict)

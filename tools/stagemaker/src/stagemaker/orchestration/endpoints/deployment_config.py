@@ -22,7 +22,8 @@ class BlueGreenPolicy:
     """How an update proceeds. Times are in seconds.
 
     routing: the type of traffic routing. size: the CapacitySize of a canary or a linear step. interval: the wait after
-    each shift. termination_wait: before the old fleets end. time_limit: of the whole update. alarms: roll it back.
+    each shift. termination_wait: the wait before the old fleets end. time_limit: of the whole update. alarms: the names
+    of those that roll it back.
     """
 
     routing: str = "ALL_AT_ONCE"

@@ -1,6 +1,7 @@
 """An endpoint's background work: its life cycle from its creation to its deletion, as its record requires.
 
-The record's internal members include Deployment, in service, and Pending, which will replace it. Either may be None.
+The record's internal members include Deployment, which is in service, and Pending, which will replace it. Either may
+be None.
 """
 
 import math

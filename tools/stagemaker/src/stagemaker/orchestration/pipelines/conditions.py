@@ -27,7 +27,10 @@ MEMBERS |= {"In": {"QueryValue": OPERAND, "Values": list}, "Not": {"Condition": 
 
 
 def parse_condition(document: Any, scope: Scope) -> Expression:
-    """Return an expression whose value is the outcome of a condition. Raises DefinitionError if it is invalid."""
+    """Return an expression whose value is the outcome of a condition.
+
+    Raises DefinitionError if the condition is malformed, or compares values that cannot be compared.
+    """
     kind, parts = _read(document)
     if kind == "Not":
         operand = parse_condition(parts["Condition"], scope)

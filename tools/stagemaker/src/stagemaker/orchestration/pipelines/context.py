@@ -16,7 +16,10 @@ MAX_FILE_SIZE = 16 << 20  # bytes of a property file
 
 
 class StepContext:
-    """What a step's expressions refer to. records: of the execution's steps, by name. step: its name, if any."""
+    """The values that the expressions of one step refer to.
+
+    records: the records of the execution's steps, by name. step: the name of this step, if there is one.
+    """
 
     def __init__(
         self,

@@ -29,7 +29,8 @@ class DefinitionError(ValidationException):
 class StepFailure(Exception):
     """A step failed. The message becomes its FailureReason.
 
-    kind: the exception type by which a retry policy selects this failure, or empty. status: the step's final status.
+    kind: the exception type by which a retry policy selects this failure, or an empty string. status: the step's final
+    status.
     """
 
     def __init__(self, message: str, kind: str = "", status: str = "Failed"):

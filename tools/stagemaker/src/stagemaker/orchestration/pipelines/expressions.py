@@ -42,7 +42,8 @@ MAX_SELECTED_VALUES = 1000  # values that each step of a Std:JsonGet's path may 
 class Scope:
     """What expressions may refer to.
 
-    experiment: the members of PipelineExperimentConfig. type_name: of the step with the expressions; empty without one.
+    experiment: the members of PipelineExperimentConfig. type_name: the type of the step that contains the expressions,
+    or an empty string outside a step.
     """
 
     parameters: Mapping[str, Parameter]

@@ -54,7 +54,10 @@ class StepResource:
         return str(response[f"{self._type.kind}Arn"])
 
     def find_arn(self) -> str | None:
-        """Return the resource's ARN, if it exists. None for a model package: its ClientToken prevents duplicates."""
+        """Return the resource's ARN, or None if it does not exist.
+
+        Always returns None for a model package, because its ClientToken prevents duplicates.
+        """
         record = None if self._is_package else self._record()
         return str(record[f"{self._type.kind}Arn"]) if record else None
 

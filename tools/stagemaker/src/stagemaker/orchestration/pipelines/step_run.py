@@ -98,7 +98,10 @@ class StepRunner:
         self._records.put(step.name, StepStatus="Stopping")
 
     def fail(self, step: PipelineStep, failure: StepFailure) -> None:
-        """End a failed attempt, as Stopped if it was Stopping. If a retry policy applies, another attempt follows."""
+        """End an attempt that failed. If a retry policy applies, another attempt follows.
+
+        A step with the status Stopping becomes Stopped instead.
+        """
         record, time, reason = self._records.by_name[step.name], now(), str(failure)[:MAX_REASON_LENGTH]
         if record["StepStatus"] == "Stopping":
             self._records.put(step.name, StepStatus="Stopped", EndTime=time)

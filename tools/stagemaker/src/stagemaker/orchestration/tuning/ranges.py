@@ -53,7 +53,10 @@ Range = NumberRange | CategoricalRange
 
 
 def read_ranges(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Range]:
-    """Read a request's ParameterRanges. Raises ValueError, which names the range and the fix, if one is invalid."""
+    """Read the ranges of a request's ParameterRanges.
+
+    Raises ValueError, with a message that names the range and the fix, if one of them is invalid.
+    """
     result: list[Range] = []
     for is_integer, member in ((True, "IntegerParameterRanges"), (False, "ContinuousParameterRanges")):
         result += [_number_range(member, item, is_integer) for item in ranges.get(member, [])]

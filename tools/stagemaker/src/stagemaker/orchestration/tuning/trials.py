@@ -83,7 +83,10 @@ class Trial:
 
 
 def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | None = None) -> list[Trial]:
-    """Return a tuning job's trials in the planned order. records: those of all trials, if they are already read."""
+    """Return a tuning job's trials in the order in which they were planned.
+
+    records: the records of all trials, if the caller has already read them.
+    """
     all_records: Sequence[Record] = store.all(KIND) if records is None else records
     own = [record for record in all_records if record["TuningId"] == tuning.internal["TuningId"]]
     return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]

@@ -129,7 +129,10 @@ def reset(access_key: str = "") -> None:
 
 @cache
 def application(service: str) -> Any:
-    """Return moto's WSGI application for a service. It raises unexpected errors, and keeps no requests to debug."""
+    """Return moto's WSGI application for one of SERVICES. It raises exceptions that moto does not expect.
+
+    It is without Flask's debug mode, which keeps past requests in memory.
+    """
     application = create_backend_app(SERVICES[service])  # type: ignore[arg-type]
     application.config |= {"DEBUG": False, "PROPAGATE_EXCEPTIONS": True}
     return application

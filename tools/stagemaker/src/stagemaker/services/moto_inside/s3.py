@@ -253,7 +253,10 @@ def make_s3_bucket(name: str, account: str, partition: str, region: str) -> Any:
 
 
 def read_s3_object(bucket: str, key: str) -> tuple[bytes, dict[str, Any]] | None:
-    """Return an object's content and attributes, or None if it does not exist. Raises OSError if it cannot be read."""
+    """Return an object's content and attributes, or None if it does not exist. Other requests may replace it meanwhile.
+
+    Raises OSError if the content cannot be read.
+    """
     for _ in range(1000):
         moto_bucket = s3_buckets().get(bucket)
         moto_object = moto_bucket.keys.get(key) if moto_bucket else None

@@ -59,7 +59,10 @@ def read_channel(folder: Path, content_type: str | None) -> tuple[Any, Any]:
 
 
 def read_request(body: bytes | str, content_type: str, size: int) -> Any:
-    """Return a request's features (rows, features). size: of sparse records. Raises CustomerError if it is invalid."""
+    """Return the features (rows, features) of a request. Raises CustomerError if it is invalid.
+
+    size: of sparse records.
+    """
     kind = media_type(content_type)
     if kind == CSV:
         if label_size(content_type) == 1:
