@@ -1,4 +1,4 @@
-"""SageMaker's words for errors that programs recognise by their text. docs/stagemaker/errors.md names the sources.
+"""SageMaker's words for errors that programs recognise by their text. docs/errors.md names the sources.
 
 arn: the resource's ARN. name: its name. title: what SageMaker calls its kind. The other placeholders are parts of the
 request.
