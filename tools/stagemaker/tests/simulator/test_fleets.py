@@ -100,9 +100,9 @@ def test_a_broken_connection_leaves_a_busy_server_in_service(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server responds to /ping only after all earlier requests, when the start-up limit has already passed."""
-    monkeypatch.setattr(fleet, "STARTUP_SECONDS", 4)
+    monkeypatch.setattr(fleet, "STARTUP_SECONDS", 8)
     name = endpoints.create(endpoints.config(variant(endpoints.model(BREAKING_SCRIPT))))
-    bodies = ["0.5", "break", *["1"] * 8]
+    bodies = ["0.5", "break", *["1"] * 16]
     with ThreadPoolExecutor(len(bodies) + 1) as pool:
         replies = []
         for body in bodies:
