@@ -181,8 +181,8 @@ PYTHON312 = $(shell for name in python3.12 python3 python; do \
 # and one that is a symbolic link, are left to whoever made them.
 PACKAGES := $(VENV)/lib/python3.12/site-packages
 SET_UP_FOR_THIS_FOLDER = $(shell test -x $(PYTHON) && { test "$(VENV)" != .venv || test -L $(VENV) || \
-  grep -qsxF "$$(pwd -P)/tools/stagemaker/src" $(PACKAGES)/*_stagemaker.pth && \
-  grep -qsxF "$$(pwd -P)/tools/recore/src" $(PACKAGES)/*_recore.pth; } && echo yes)
+  { grep -qsxF "$$(pwd -P)/tools/stagemaker/src" $(PACKAGES)/*_stagemaker.pth && \
+  grep -qsxF "$$(pwd -P)/tools/recore/src" $(PACKAGES)/*_recore.pth; }; } && echo yes)
 $(READY) $(READY_DEV) $(READY_DOCKER) $(READY_WEB): $(if $(SET_UP_FOR_THIS_FOLDER),,FORCE)
 FORCE:
 

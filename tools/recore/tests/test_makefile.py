@@ -374,10 +374,17 @@ def test_make_says_that_it_needs_the_tools(tmp_path: Path) -> None:
         assert "make needs the folder tools/" in result.stderr
 
 
-def test_a_symlinked_environment_is_not_changed(bare_project: Project) -> None:
-    (bare_project.folder / "theirs").mkdir()
+def test_a_symlinked_environment_is_used_but_not_changed(bare_project: Project) -> None:
+    theirs = bare_project.folder / "theirs"
+    theirs.mkdir()
     (bare_project.folder / ".venv").symlink_to("theirs")
     status, output = bare_project.make()
     assert status == 2
     assert "is a symbolic link to an environment that is older" in output
-    assert not list((bare_project.folder / "theirs").iterdir())
+    assert not list(theirs.iterdir())
+    (theirs / "bin").mkdir()
+    (theirs / "bin/python").symlink_to(sys.executable)
+    (theirs / "ready").touch()
+    status, output = bare_project.make()
+    assert status == 0, output
+    assert "Nothing to be done" in output

@@ -102,6 +102,15 @@ def test_inputs_agree_up_to_rounding() -> None:
     assert differing(InputRow("1", "1.0,2.5"), InputRow("1", "1.0,2.6")) == 2
     assert differing(InputRow("1", "1.0,2.5"), InputRow("1", "1.0")) == 2
     assert differing(InputRow("1", "a"), InputRow("1", "b")) == 1
+    assert differing(InputRow("1", "0.402807,-1.23457"), InputRow("1", "0.402808,-1.23458")) is None
+    assert differing(InputRow("1", "0.402809"), InputRow("1", "0.40281")) is None
+    for one, other in (
+        ("0.402807", "0.402809"),
+        ("0.40281", "0.40282"),
+        ("100000", "100001"),
+        ("0.000123", "0.000124"),
+    ):
+        assert differing(InputRow("1", one), InputRow("1", other)) == 1
 
 
 def test_swapped_columns_are_found_among_good_and_bad_predictions() -> None:

@@ -1,6 +1,7 @@
 """Reads what preprocess.py writes, which is text of an unknown program, and compares it for variations of the data."""
 
 import math
+import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from stagemaker import parse_float
 LONGEST_LINE = 16 << 20  # characters
 LARGEST = 2 << 30  # bytes
 SHOWN = 3  # columns
+DECIMAL = re.compile(r"(-?\d{1,9})\.(\d{1,15})", re.ASCII)
+MIN_ROUNDED = 100_000  # a number of six digits, in units of the last one
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,16 @@ def _close(one: str, other: str) -> bool:
     first, second = parse_float(one), parse_float(other)
     if first is None or second is None:
         return False
-    return math.isclose(first, second, rel_tol=RELATIVE, abs_tol=0.0) or (math.isnan(first) and math.isnan(second))
+    is_close = math.isclose(first, second, rel_tol=RELATIVE, abs_tol=0.0)
+    return is_close or (math.isnan(first) and math.isnan(second)) or _is_rounded_differently(one, other)
+
+
+def _is_rounded_differently(one: str, other: str) -> bool:
+    """Whether two numbers of six or more digits differ by one in the last, as after sums in another order."""
+    parts = [DECIMAL.fullmatch(one), DECIMAL.fullmatch(other)]
+    decimals = max(len(part[2]) if part else 0 for part in parts)
+    units = [int(part[1] + part[2].ljust(decimals, "0")) for part in parts if part]
+    return len(units) == 2 and abs(units[0] - units[1]) == 1 and min(map(abs, units)) >= MIN_ROUNDED
 
 
 def read_columns(path: Path) -> pd.DataFrame:
@@ -108,8 +120,9 @@ def find_differences(
         rows = read_variation(variations["some"]).rows or rows
     middle = len(rows) // 2
     others = {"private": as_private, "reversed": rows[::-1], "single": rows[middle : middle + 1], "untargeted": rows}
-    for name in others.keys() & variations.keys():
-        found[name] = _compare(variations[name], Inputs(expected.header, others[name]))
+    for name, rows in others.items():
+        if name in variations:
+            found[name] = _compare(variations[name], Inputs(expected.header, rows))
     return found
 
 
