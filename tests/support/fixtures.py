@@ -22,15 +22,17 @@ def public(sample: Path) -> pd.DataFrame:
 def project(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     """Return a project's folder in which the four steps were run by hand without arguments. Do not write to it."""
 
-    def make(folder: Path) -> None:
-        copy_scripts(folder)
-        shutil.copytree(sample, folder / "data")
-        for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
-            result = run(script, cwd=folder)
-            assert result.returncode == 0, result.stderr
-            (folder / f"{script}.log").write_text(result.stdout)
+    return make_once(tmp_path_factory, "project", lambda folder: make_project(folder, sample))
 
-    return make_once(tmp_path_factory, "project", make)
+
+def make_project(folder: Path, sample: Path, **variables: str) -> None:
+    """Run the four steps by hand. variables: additional environment variables."""
+    copy_scripts(folder)
+    shutil.copytree(sample, folder / "data")
+    for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
+        result = run(script, cwd=folder, **variables)
+        assert result.returncode == 0, result.stderr
+        (folder / f"{script}.log").write_text(result.stdout)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from stagemaker_support.docker_engine import engine
 from stagemaker_support.pages import ENGINE, assert_tagged, blocks, broken_links, page_marks, run_blocks, run_script
 from support.checkout import ROOT, copy_checkout, environment
 from support.once import make_once
+from support.surroundings import THREADS_OF_CONTAINERS
 from support.template import IS_TEMPLATE, template_only
 
 FOLDERS = (".", "data", "docs", "tools", "tools/recore", "tools/recore/docs")
@@ -67,7 +68,8 @@ def test_a_model_is_replaced_as_printed(checkout: Path) -> None:
 def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None:
     engine()
     for page in PAGES:
-        run_blocks(page, checkout, page_environment(checkout), lambda tags: bool(ENGINE & tags), IS_TEMPLATE)
+        variables = page_environment(checkout) | THREADS_OF_CONTAINERS
+        run_blocks(page, checkout, variables, lambda tags: bool(ENGINE & tags), IS_TEMPLATE)
 
 
 def page_environment(checkout: Path) -> dict[str, str]:
