@@ -35,7 +35,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import (
     array_dtypes,
@@ -531,6 +531,7 @@ PLAIN = st.recursive(
 
 @examples(40)
 @given(PLAIN, st.sampled_from(range(pickle.HIGHEST_PROTOCOL + 1)), st.sampled_from(COMPRESSIONS))
+@example(np.zeros(1, [(("title", "name"), "?"), ("other", "f8")]), 0, 0)
 def test_plain_values_give_no_finding(value: Any, protocol: int, compress: Any) -> None:
     for content in (dumped([value, value], protocol=protocol, compress=compress), pickle.dumps(value, protocol)):
         found = scanned(content)

@@ -83,8 +83,10 @@ def _make(code: Any, state: tuple[Any, ...]) -> np.dtype[Any]:
         raise ValueError("it has no plain code")
     _, order, base, names, fields, *_ = state
     if names is not None:
-        formats, offsets = zip(*(fields[name] for name in names), strict=True)
-        layout: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": int(code[1:])}
+        # a field may have a title, by which it can be named, too
+        formats, offsets, titles = zip(*((*fields[name], None)[:3] for name in names), strict=True)
+        layout: Any = {"names": names, "formats": formats, "offsets": offsets, "titles": titles}
+        layout["itemsize"] = int(code[1:])
         dtype: np.dtype[Any] = np.dtype(layout, align=bool(state[7] & 128))
     elif base is not None:
         dtype = np.dtype(base)
