@@ -133,7 +133,7 @@ def test_honest_models_give_no_finding(make: Callable[[], Any]) -> None:
         found = scanned(content)
         assert not found.problem
         assert judge(found) is None
-        assert ("", "") not in found.imports
+        assert all(module for module, _ in found.imports)
 
 
 def test_arrays_of_joblib_1_0_have_no_padding() -> None:
@@ -418,7 +418,7 @@ def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
     # the module's name is the result of a function call
     content = b"\x80\x04\x8c\x08builtins\x8c\x03str\x93\x8c\x02os\x85R\x8c\x06system\x93."
     assert pickle.loads(content) is os.system
-    assert ("", "") in scanned(content).imports
+    assert ("", "system") in scanned(content).imports
 
 
 @examples(300)
@@ -532,6 +532,7 @@ PLAIN = st.recursive(
 @examples(40)
 @given(PLAIN, st.sampled_from(range(pickle.HIGHEST_PROTOCOL + 1)), st.sampled_from(COMPRESSIONS))
 @example(np.zeros(1, [(("title", "name"), "?"), ("other", "f8")]), 0, 0)
+@example([0j, np.empty(0, object)], 0, 0)  # without joblib, its memo would take the number for the name of a module
 def test_plain_values_give_no_finding(value: Any, protocol: int, compress: Any) -> None:
     for content in (dumped([value, value], protocol=protocol, compress=compress), pickle.dumps(value, protocol)):
         found = scanned(content)

@@ -198,7 +198,7 @@ class Machine:
         if isinstance(module, str) and isinstance(name, str):
             self._import(module, name)
         elif all(isinstance(value, str) or value in (Value.CALLED, Value.COMPUTED) for value in (module, name)):
-            self._computed()
+            self._computed(name)
         else:
             raise Unreadable("the name of a class is not a string")
 
@@ -214,9 +214,12 @@ class Machine:
         else:
             self._stack.append(WrapperClass() if is_wrapper(module, name) else Global(module, name))
 
-    def _computed(self, _: Any = None) -> None:
-        """Note a class or a function whose name is computed, or is one of a registry that the pickle does not hold."""
-        self.imports.append(("", ""))
+    def _computed(self, name: Any = None) -> None:
+        """Note a class or a function whose module is computed, or is one of a registry that the pickle does not hold.
+
+        name: as far as it is known.
+        """
+        self.imports.append(("", name if isinstance(name, str) else ""))
         self._stack.append(Value.COMPUTED)
 
     op_ext1 = op_ext2 = op_ext4 = _computed

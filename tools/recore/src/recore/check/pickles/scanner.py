@@ -23,9 +23,9 @@ NAMES_OF_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar")  # in pickles of
 class Pickle:
     """A pickle in a model. name: of the file. size: its bytes.
 
-    imports: pairs of module and name, in their order; ("", "") stands for one that is computed. problem: why it could
-    not be read to its end, empty if it could. foreign: whether it does not even begin like a pickle. calls: whether it
-    calls something, as far as it was read.
+    imports: pairs of module and name, in their order; what is computed is empty. problem: why it could not be read to
+    its end, empty if it could. foreign: whether it does not even begin like a pickle. calls: whether it calls
+    something, as far as it was read.
     """
 
     name: str
