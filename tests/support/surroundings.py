@@ -3,10 +3,6 @@
 import os
 import signal
 
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-# With as many threads as in a container, BLAS sums in the same order: results are the same to the last digit.
-THREADS_OF_CONTAINERS = dict.fromkeys(THREAD_VARIABLES, str(len(os.sched_getaffinity(0))))
-
 
 def settle() -> None:
     # Jobs and containers do not inherit OPENBLAS_CORETYPE, so their kernels could differ from those chosen here and
@@ -14,7 +10,7 @@ def settle() -> None:
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
         os.environ.pop(name, None)
     # On a busy machine the threads of OpenBLAS wait for each other, and a fit takes fifty times as long.
-    for name in THREAD_VARIABLES:
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     # Commands started by nohup or in a shell's background ignore these signals, and child processes would inherit that.
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):

@@ -10,11 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from stagemaker_support.docker_engine import engine
+from stagemaker_support.docker_engine import THREADS_OF_CONTAINERS, engine
 from stagemaker_support.pages import ENGINE, assert_tagged, blocks, broken_links, page_marks, run_blocks, run_script
 from support.checkout import ROOT, copy_checkout, environment
 from support.once import make_once
-from support.surroundings import THREADS_OF_CONTAINERS
 from support.template import IS_TEMPLATE, template_only
 
 FOLDERS = (".", "data", "docs", "tools", "tools/recore", "tools/recore/docs")

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import docker
 import pytest
+from stagemaker_support.docker_engine import THREADS_OF_CONTAINERS
 from support.checkout import UPLOADED, copy_checkout, environment, run
 from support.fixtures import make_project
-from support.surroundings import THREADS_OF_CONTAINERS
 from unearthed.conftest import IMAGE
 
 from recore.dataset.sample_files import Plan, make_sample

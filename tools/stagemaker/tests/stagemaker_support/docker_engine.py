@@ -9,10 +9,13 @@ import psutil
 import pytest
 
 from stagemaker.isolation.containers import LABEL, docker_client
+from stagemaker.machine import THREAD_VARIABLES, count_cores
 from stagemaker_support.checkout import ROOT
 
 REPOSITORY = ROOT.parents[1]  # its Dockerfile has the target `equivalent`
 IMAGE = "stagemaker/sagemaker-scikit-learn:1.9-0-cpu-py3"
+# with as many threads as in a container, BLAS sums in the same order: results are the same to the last digit
+THREADS_OF_CONTAINERS = dict.fromkeys(THREAD_VARIABLES, str(count_cores()))
 
 
 @functools.cache
