@@ -217,7 +217,7 @@ class Machine:
     def _computed(self, name: Any = None) -> None:
         """Note a class or a function whose module is computed, or is one of a registry that the pickle does not hold.
 
-        name: as far as it is known.
+        name: of the class or the function, if it is known; the opcodes of a registry give a number.
         """
         self.imports.append(("", name if isinstance(name, str) else ""))
         self._stack.append(Value.COMPUTED)
