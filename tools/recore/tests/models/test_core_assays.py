@@ -34,7 +34,7 @@ from support.checkout import ROOT, run
 
 from recore.model import SageMakerEnv
 from recore.model.errors import ClientError, ConfigError, JobError
-from recore.model.hyperparameters import encode
+from recore.model.hyperparameter_encoding import encode
 from recore.schema import TARGETS
 
 HYPERPARAMETERS = {"alphas": 5, "alpha_min": 1e-4, "n_components": 20}

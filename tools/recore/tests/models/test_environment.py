@@ -6,7 +6,7 @@ import pytest
 
 from recore.model import S3URL, SageMakerEnv, SageMakerEnvType
 from recore.model.errors import ConfigError
-from recore.model.hyperparameters import encode
+from recore.model.hyperparameter_encoding import encode
 
 DATA, JOB, VERSION = {"ML2P_DATASET": "d-2026"}, {"ML2P_TRAINING_JOB": "j-1"}, {"ML2P_MODEL_VERSION": "v-1-0"}
 OTHERS = {"ML2P_PROJECT": "houses", "ML2P_MODEL_CLS": "house_prices.HousePrices", "ML2P_RECORD_INVOKES": "true"}

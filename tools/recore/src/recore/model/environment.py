@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
-from .hyperparameters import HyperParameterEncodingError, decode
+from .hyperparameter_encoding import HyperParameterEncodingError, decode
 
 __version__ = "0.6.0"  # of ML2P, whose interface this package has
 FAILURE = "output/failure"  # SageMaker shows what this file contains if a job fails

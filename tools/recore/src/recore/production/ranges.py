@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.evaluation import SubmissionFiles
-from recore.production.hyperparameters import Hyperparameters, Value, convert, find_default, read_hyperparameters
+from recore.production.fit_hyperparameters import Hyperparameters, Value, convert, find_default, read_hyperparameters
 from recore.production.project import ProductionError
 
 FILE = "pyproject.toml"

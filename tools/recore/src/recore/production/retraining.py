@@ -12,7 +12,7 @@ from typing import Any
 from recore.distribution import PROGRAM
 from recore.evaluation import Step, SubmissionFiles
 from recore.production.endpoints import Strategy, Variant, describe_endpoint, require_endpoint, update
-from recore.production.hyperparameters import (
+from recore.production.fit_hyperparameters import (
     Value,
     choose_values,
     describe_values,

@@ -16,7 +16,7 @@ from typing import Any
 from recore.evaluation import JOB_SECONDS, Step, SubmissionFiles
 from recore.listing import count
 from recore.production.definition import OBJECTIVE, model_training_arguments
-from recore.production.hyperparameters import Value, describe_values, restore_values
+from recore.production.fit_hyperparameters import Value, describe_values, restore_values
 from recore.production.pipeline import WatchStep, describe_pipeline_costs, find_data, train
 from recore.production.project import PAUSE, RUNNING, Outcome, ProductionProject, Watch, WorkFailedError, wait_for_end
 from recore.production.ranges import TuningPlan

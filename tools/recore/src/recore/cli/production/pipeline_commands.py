@@ -54,7 +54,7 @@ def train(
       python -m recore production train --set alphas=11 --set n_components=200
     """
     from recore.evaluation import read_submission
-    from recore.production.hyperparameters import choose_values, read_hyperparameters
+    from recore.production.fit_hyperparameters import choose_values, read_hyperparameters
     from recore.production.pipeline import describe_pipeline_costs, make_steps
     from recore.production.pipeline import train as train_submission
 

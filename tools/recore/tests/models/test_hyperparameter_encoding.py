@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 
-from recore.model.hyperparameters import HyperParameterEncodingError, decode, encode
+from recore.model.hyperparameter_encoding import HyperParameterEncodingError, decode, encode
 
 NESTED = {"fit": {"alpha": 0.1, "deep": {"on": True}}, "names": ["a", "b"], "text": "t", "nothing": None, "empty": {}}
 FLAT = {

@@ -10,7 +10,7 @@ from recore_support.tiny_submission import tiny
 from support.checkout import ROOT
 
 from recore.evaluation import SubmissionFiles, read_submission
-from recore.production.hyperparameters import choose_values, read_hyperparameters
+from recore.production.fit_hyperparameters import choose_values, read_hyperparameters
 from recore.production.ranges import read_plan
 from recore.validation.program import hyperparameters
 
