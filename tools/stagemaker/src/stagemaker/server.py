@@ -37,7 +37,7 @@ from stagemaker.resources.registry import make_resources
 from stagemaker.resources.resource import Resource
 from stagemaker.services.s3_contents import contents
 from stagemaker.state.records import Store
-from stagemaker.state.s3_folder import State, Wsgi
+from stagemaker.state.state_folder import State, Wsgi
 
 CLIENT_CONFIG = Config(proxies={}, read_timeout=90)  # no proxy; an invocation may take a minute
 # for the simulator's own requests, which do not leave this process: an error would be the same at the next attempt

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 
-from stagemaker.compute.batch import data_processing
-from stagemaker.compute.batch.data_processing import DataProcessing
-from stagemaker.compute.batch.json_path import JsonPath, NoSelection
+from stagemaker.compute.batch_transform import data_processing
+from stagemaker.compute.batch_transform.data_processing import DataProcessing
+from stagemaker.compute.batch_transform.json_path import JsonPath, NoSelection
 from stagemaker.compute.failure import JobFailed, JobStopped
 
 T = TypeVar("T")

@@ -24,9 +24,9 @@ from stagemaker import locked, server
 from stagemaker.api import http_server
 from stagemaker.isolation import socket_folder
 from stagemaker.server import Simulator
-from stagemaker.state import s3_folder
+from stagemaker.state import state_folder
 
-TRACED_FILES = {module.__file__ for module in (locked, server, http_server, socket_folder, s3_folder)}
+TRACED_FILES = {module.__file__ for module in (locked, server, http_server, socket_folder, state_folder)}
 
 
 @pytest.fixture

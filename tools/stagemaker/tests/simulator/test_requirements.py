@@ -13,8 +13,12 @@ from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.files.output_files import OutputFolder
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.processes.reasons import read_start
-from stagemaker.compute.scripts.input_files import find_requirements
-from stagemaker.compute.scripts.requirements import MAX_REQUIREMENTS_BYTES, RequirementsFile, digest_of
+from stagemaker.compute.scripts.requirements import (
+    MAX_REQUIREMENTS_BYTES,
+    RequirementsFile,
+    digest_of,
+    find_requirements,
+)
 
 # A build backend that creates a file and ends once another file exists.
 WAITING_BACKEND = """

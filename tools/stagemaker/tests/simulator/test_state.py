@@ -14,7 +14,7 @@ from stagemaker_support.simulator_client import IMAGE
 from stagemaker_support.state import running, stored_objects
 
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
-from stagemaker.state.s3_folder import State
+from stagemaker.state.state_folder import State
 
 LARGE_BODY = b"large " * 20_000
 MODEL = {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": {"Image": IMAGE}}

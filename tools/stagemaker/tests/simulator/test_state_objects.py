@@ -21,7 +21,7 @@ from stagemaker_support.fuzzing import examples
 from stagemaker_support.state import SimulatorProcess, objects_of, running, stored_objects
 
 from stagemaker.server import BUCKET
-from stagemaker.state.s3_folder import State
+from stagemaker.state.state_folder import State
 
 LARGE_BODY = b"large " * 20_000  # large enough for a separate file
 UNUSUAL_KEYS = [" ", "a b", "a+b", "a%20b", "ü/😀", "e\u0301", "é", "A", "a", "a/", "/a", "//", "a//b", "./a", ".."]

@@ -10,7 +10,7 @@ import pytest
 from stagemaker_support.simulator_client import Client, numbers, refusal
 from stagemaker_support.transform_jobs import completed, create_model, failure_reason, transform
 
-from stagemaker.compute.batch.manifest import source_objects
+from stagemaker.compute.batch_transform.manifest import source_objects
 from stagemaker.compute.failure import JobFailed
 from stagemaker.server import BUCKET
 

@@ -22,12 +22,12 @@ from recore.distribution import TEMPLATE
 from recore.listing import count
 from recore.production.arrived_assays import Assays, describe_key, read_assays
 from recore.production.captured import Body, CaptureEvent, read_events
+from recore.production.comparison_text import describe_comparison, find_winner
 from recore.production.endpoints import find_existing, read_variants, require_in_service
 from recore.production.joining import JoinedSamples, make_inference_id
 from recore.production.next_command import after_comparison
 from recore.production.paired_comparison import Comparison, compare_variants
 from recore.production.project import Outcome, ProductionError, ProductionProject, Watch, WorkFailedError
-from recore.production.verdicts import describe_comparison, find_winner
 from recore.schema import TARGETS
 from recore.text import plain
 

@@ -13,7 +13,8 @@ from stagemaker.compute.job_run import JobRun
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.processes.reasons import read_start
 from stagemaker.compute.processes.volume import Volume
-from stagemaker.compute.scripts.input_files import find_requirements, translate_scripts, unpack_source
+from stagemaker.compute.scripts.input_files import translate_scripts, unpack_source
+from stagemaker.compute.scripts.requirements import find_requirements
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.state.records import Record
 

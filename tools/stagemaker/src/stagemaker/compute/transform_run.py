@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from stagemaker.compute.batch.data_processing import DataProcessing
-from stagemaker.compute.batch.feeding import MAX_MEGABYTES, Feeder
-from stagemaker.compute.batch.manifest import SourceObject, source_objects
+from stagemaker.compute.batch_transform.data_processing import DataProcessing
+from stagemaker.compute.batch_transform.feeding import MAX_MEGABYTES, Feeder
+from stagemaker.compute.batch_transform.manifest import SourceObject, source_objects
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files import transfers

@@ -5,8 +5,9 @@ The package uses only the standard library and click, so that it works in an inc
 
 from collections.abc import Iterable
 
+from stagemaker.doctor.images import check_images
 from stagemaker.doctor.machine import check_cores, check_disk, check_memory, check_temporary_folder
-from stagemaker.doctor.packages import check_container_packages, check_images, check_packages, check_python
+from stagemaker.doctor.packages import check_container_packages, check_packages, check_python
 from stagemaker.doctor.programs import check_compiler, check_docker, check_program, check_sandbox, install_command
 from stagemaker.doctor.result import FAIL, NOTE, OK, Check, Remedy, show_checks
 from stagemaker.installation import DISTRIBUTIONS, pip_command

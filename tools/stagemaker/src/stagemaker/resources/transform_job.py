@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from stagemaker.compute.batch.data_processing import DataProcessing
-from stagemaker.compute.batch.feeding import MAX_MEGABYTES
+from stagemaker.compute.batch_transform.data_processing import DataProcessing
+from stagemaker.compute.batch_transform.feeding import MAX_MEGABYTES
 from stagemaker.compute.servers.chain import named_containers
 from stagemaker.compute.transform_run import TransformRun
 from stagemaker.protocol import error_texts

@@ -2,15 +2,9 @@
 
 import secrets
 import uuid
-from collections.abc import Iterator
 
-from stagemaker.orchestration.tuning.definitions import (
-    Definition,
-    hyperband_resources,
-    number_of_jobs,
-    read_definitions,
-)
-from stagemaker.orchestration.tuning.ranges import CategoricalRange
+from stagemaker.orchestration.tuning.definitions import Definition, read_definitions
+from stagemaker.orchestration.tuning.strategies import hyperband_resources, number_of_jobs, strategy_problems
 from stagemaker.orchestration.tuning.trials import KIND, Trial, best_trial, completion_details, counters, trials_of
 from stagemaker.orchestration.tuning.tuning_work import TuningWork
 from stagemaker.orchestration.tuning.warm_start import check_warm_start, comparable_trials
@@ -119,7 +113,7 @@ def _check_request(request: Record) -> None:
     if "Autotune" in request:
         raise ValidationException("Autotune is not simulated; set the ranges and limits yourself")
     config, definitions = request["HyperParameterTuningJobConfig"], read_definitions(request)
-    if problem := next(_strategy_problems(config, definitions), None):
+    if problem := next(strategy_problems(config, definitions), None):
         raise ValidationException(problem)
     for definition in definitions:
         hyperband_resources(config, definition)
@@ -132,22 +126,3 @@ def _check_request(request: Record) -> None:
     if max_parallel > max_jobs:
         problem = f"MaxParallelTrainingJobs {max_parallel} is greater than the number of training jobs, {max_jobs}"
         raise ValidationException(f"ResourceLimits: {problem}")
-
-
-def _strategy_problems(config: Record, definitions: list[Definition]) -> Iterator[str]:
-    strategy, max_jobs = config["Strategy"], config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
-    if strategy == "Grid":
-        if len(definitions) > 1:
-            yield "TrainingJobDefinitions: the Grid strategy with several definitions is not simulated"
-        for item in definitions[0].ranges:
-            if not isinstance(item, CategoricalRange):
-                yield f"ParameterRanges: the Grid strategy accepts only categorical ranges, not '{item.name}'"
-        if max_jobs not in (None, count := number_of_jobs(config, definitions)):
-            advice = f"but must be the number of combinations, {count}"
-            yield f"ResourceLimits: MaxNumberOfTrainingJobs is {max_jobs}, {advice}"
-    elif max_jobs is None:
-        yield f"ResourceLimits: the {strategy} strategy requires MaxNumberOfTrainingJobs"
-    if "HyperbandStrategyConfig" in config.get("StrategyConfig", {}) and strategy != "Hyperband":
-        yield f"StrategyConfig: HyperbandStrategyConfig requires the Hyperband strategy, not {strategy}"
-    if strategy == "Hyperband" and config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
-        yield "TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself"

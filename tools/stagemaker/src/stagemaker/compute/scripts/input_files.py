@@ -16,12 +16,11 @@ from stagemaker.compute.files import archives, transfers
 from stagemaker.compute.job import Job
 from stagemaker.compute.processes.reasons import read_start
 from stagemaker.compute.processes.volume import Volume
-from stagemaker.compute.scripts.requirements import RequirementsFile
+from stagemaker.compute.scripts.requirements import RequirementsFile, find_requirements
 from stagemaker.isolation.sandbox import ML
 from stagemaker.isolation.translation import translate_paths, translate_paths_in_shell
 from stagemaker.state.records import Record
 
-MAX_DESCRIPTION_BYTES = 1 << 20  # maximum size of the SDK's description of a source
 MAX_SCRIPT_BYTES = 1 << 20  # maximum size of a script that is translated; the SDK's scripts have a few kilobytes
 SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked: the job has no network to download it
 CHECKPOINTS = "/opt/ml/checkpoints"  # the folder for a CheckpointConfig without a LocalPath
@@ -125,29 +124,6 @@ def folder_below(ml: Path, path: str, name: str) -> Path:
     except (OSError, RuntimeError, ValueError):  # a loop of symbolic links, or an invalid name
         pass
     raise JobFailed(f"ClientError: {name} {path[:200]!r} is not a valid path below {ML}")
-
-
-def find_requirements(source: Path, description: Path | None = None) -> RequirementsFile | None:
-    """Return the requirements file in a script's source folder, if it has one.
-
-    description: the SDK's, which may name another file, or none. Raises JobFailed.
-    """
-    name = "requirements.txt"
-    if description and description.is_file():
-        try:
-            name = json.loads(read_start(description, MAX_DESCRIPTION_BYTES)).get("requirements") or ""
-        except (ValueError, AttributeError, RecursionError):
-            name = ""
-    if not isinstance(name, str):
-        raise JobFailed("ClientError: sourcecode.json: the value of 'requirements' is not a file name")
-    try:
-        folder, path = source.resolve(), (source / name).resolve()
-        if path.is_relative_to(folder):
-            return RequirementsFile(folder, path) if path.is_file() else None
-    except (OSError, RuntimeError, ValueError):  # a loop of symbolic links, or an invalid name
-        reason = "the requirements file in the source has an invalid name, or is part of a loop of symbolic links"
-        raise JobFailed(f"ClientError: {reason}") from None
-    raise JobFailed("ClientError: the requirements file is not in the source")
 
 
 def translate_scripts(paths: Iterable[Path], ml: Path) -> None:

@@ -1,4 +1,4 @@
-"""Installs the packages in a job's requirements.txt that are missing from the container, before the job starts."""
+"""Finds a job's requirements.txt, and installs what the container lacks of it before the job starts."""
 
 import hashlib
 import json
@@ -32,6 +32,7 @@ PIP = ("pip", "install", "--quiet")
 INSTALL_SECONDS = 1800
 READ_SIZE = 1 << 20  # bytes that are read at a time
 MAX_REQUIREMENTS_BYTES = 1 << 20  # maximum size of a requirements.txt
+MAX_DESCRIPTION_BYTES = 1 << 20  # maximum size of the SDK's description of a source
 MAX_NAMES = 5  # of packages that an announcement lists
 MAX_REPORT_BYTES = 256 << 20  # maximum size of pip's report of the packages that it would install
 
@@ -42,6 +43,29 @@ class RequirementsFile:
 
     source: Path
     file: Path
+
+
+def find_requirements(source: Path, description: Path | None = None) -> RequirementsFile | None:
+    """Return the requirements file in a script's source folder, if it has one.
+
+    description: the SDK's, which may name another file, or none. Raises JobFailed.
+    """
+    name = "requirements.txt"
+    if description and description.is_file():
+        try:
+            name = json.loads(read_start(description, MAX_DESCRIPTION_BYTES)).get("requirements") or ""
+        except (ValueError, AttributeError, RecursionError):
+            name = ""
+    if not isinstance(name, str):
+        raise JobFailed("ClientError: sourcecode.json: the value of 'requirements' is not a file name")
+    try:
+        folder, path = source.resolve(), (source / name).resolve()
+        if path.is_relative_to(folder):
+            return RequirementsFile(folder, path) if path.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # a loop of symbolic links, or an invalid name
+        reason = "the requirements file in the source has an invalid name, or is part of a loop of symbolic links"
+        raise JobFailed(f"ClientError: {reason}") from None
+    raise JobFailed("ClientError: the requirements file is not in the source")
 
 
 class PackageInstaller:

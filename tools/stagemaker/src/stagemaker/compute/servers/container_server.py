@@ -16,7 +16,8 @@ from stagemaker.compute.platform import Platform
 from stagemaker.compute.processes.process import Ending, SupervisedProcess
 from stagemaker.compute.processes.reasons import exceeded_limit, read_text, with_container_paths
 from stagemaker.compute.processes.volume import Volume
-from stagemaker.compute.scripts.input_files import find_requirements, folder_below
+from stagemaker.compute.scripts.input_files import folder_below
+from stagemaker.compute.scripts.requirements import find_requirements
 from stagemaker.compute.servers.client import MAX_BODY_BYTES, UnixClient
 from stagemaker.compute.servers.response import NoResponse, Response, TimedOut
 from stagemaker.images.catalogue import serves_offline

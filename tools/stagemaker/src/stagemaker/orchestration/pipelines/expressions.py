@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.model import Shape
 
-from stagemaker.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
+from stagemaker.compute.batch_transform.json_path import JsonPath, NoSelection, SelectionTooLarge
 from stagemaker.orchestration.pipelines.context import StepContext
 from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, located, read_members
 from stagemaker.orchestration.pipelines.parameters import Parameter, as_text

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stagemaker import locked
 from stagemaker.archive_members import ARCHIVE_ERRORS, read_members
-from stagemaker.compute.batch.manifest import source_objects
+from stagemaker.compute.batch_transform.manifest import source_objects
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files import transfers
 from stagemaker.compute.files.output_files import Check

@@ -1,6 +1,5 @@
 """The training job definitions in a tuning job's record, and what is derived from them."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,15 +7,12 @@ from typing import Any
 import regex
 
 from stagemaker.images.catalogue import family_of
-from stagemaker.orchestration.tuning.ranges import CategoricalRange, Range, read_ranges
+from stagemaker.orchestration.tuning.ranges import Range, read_ranges
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.protocol.service_model import operation_model
 from stagemaker.state.records import Record
 
 MAX_RANGES, MAX_HYPERPARAMETERS = 30, 100
-MAX_RESOURCE = 20_000  # the limit for Hyperband's MaxResource
-# hyperparameters that can replace MaxResource
-EPOCH_HYPERPARAMETERS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 OBJECTIVE_HYPERPARAMETER = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds for the toolkits to read
 # members of a definition that HyperParameterTuningJobConfig can have instead, under another name
 SHARED_MEMBERS = {"TuningObjective": "HyperParameterTuningJobObjective", "HyperParameterRanges": "ParameterRanges"}
@@ -66,33 +62,6 @@ def read_definitions(record: Record) -> list[Definition]:
         problem = "TrainingJobDefinitions: all definitions must have the same TuningObjective Type to be comparable"
         raise ValidationException(problem)
     return definitions
-
-
-def number_of_jobs(config: Record, definitions: list[Definition]) -> int:
-    """Return the maximum number of training jobs of a tuning job. For a grid, this is the number of combinations."""
-    if config["Strategy"] != "Grid":
-        return int(config["ResourceLimits"]["MaxNumberOfTrainingJobs"])
-    return math.prod(len(item.values) for item in definitions[0].ranges if isinstance(item, CategoricalRange))
-
-
-def hyperband_resources(config: Record, definition: Definition) -> tuple[int, int] | None:
-    """Return the MinResource and MaxResource of Hyperband, or None for other strategies. Raises ServiceError."""
-    if config["Strategy"] != "Hyperband":
-        return None
-    settings = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
-    least, most = settings.get("MinResource", 1), settings.get("MaxResource")
-    if most is None:
-        values = [definition.settings[name].strip('"') for name in EPOCH_HYPERPARAMETERS if name in definition.settings]
-        numbers = [int(value) for value in values if regex.fullmatch("[0-9]{1,9}", value)]
-        if not numbers:
-            names = ", ".join(EPOCH_HYPERPARAMETERS)
-            advice = f"Hyperband requires MaxResource, or one of the static hyperparameters {names}"
-            raise ValidationException(f"HyperbandStrategyConfig: {advice}")
-        most = numbers[0]
-    if not least <= most <= MAX_RESOURCE:
-        rules = f"MinResource must not exceed MaxResource, and MaxResource must not exceed {MAX_RESOURCE:,}"
-        raise ValidationException(f"HyperbandStrategyConfig: {rules}; they are {least} and {most}")
-    return least, most
 
 
 def _read_definition(place: str, config: Record, item: Record) -> Definition:

@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 
 from stagemaker.orchestration.runner import Work, raise_if_unavailable, send
 from stagemaker.orchestration.tuning.completion import is_complete, is_worse_than_median, running_averages
-from stagemaker.orchestration.tuning.definitions import hyperband_resources, number_of_jobs, read_definitions
+from stagemaker.orchestration.tuning.definitions import read_definitions
 from stagemaker.orchestration.tuning.ranges import Range
+from stagemaker.orchestration.tuning.strategies import hyperband_resources, number_of_jobs
 from stagemaker.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, in_order_of_end, trials_of
 from stagemaker.orchestration.tuning.warm_start import TUNING_JOB, warm_start
 from stagemaker.state.records import Record, StoredRecord, now

@@ -33,7 +33,7 @@ from stagemaker.protocol.account import ACCOUNT, REGION
 from stagemaker.protocol.errors import unsupported
 from stagemaker.protocol.session import simulator_botocore_session, simulator_session
 from stagemaker.services.moto_inside.cloudwatch import CloudWatch
-from stagemaker.services.moto_inside.logs import Logs
+from stagemaker.services.moto_inside.cloudwatch_logs import Logs
 from stagemaker.services.moto_inside.patterns import ECR, replace_expressions
 from stagemaker.services.moto_inside.s3 import S3, WatchedKeys, make_s3_bucket
 from stagemaker.services.s3_contents import Content

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from stagemaker.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
+from stagemaker.compute.batch_transform.json_path import JsonPath, NoSelection, SelectionTooLarge
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files.output_files import Check, ignore
 from stagemaker.text import refuse_constant

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from stagemaker.archive_members import open_gzip
-from stagemaker.compute.batch.data_processing import DataProcessing, Ticker
+from stagemaker.compute.batch_transform.data_processing import DataProcessing, Ticker
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files.output_files import Check

@@ -1,0 +1,41 @@
+"""A check of the environments of images: those that jobs need, and those that are left over."""
+
+from stagemaker.doctor.result import FAIL, NOTE, OK, Check
+from stagemaker.images.catalogue import package_sets
+from stagemaker.images.kept_environments import environments, size_of
+from stagemaker.images.package_set import READY, PackageSet
+from stagemaker.text import format_size
+
+
+def check_images(compiler: Check) -> Check:
+    """Where the packages of each image are, and what each environment takes on the disk. compiler: its check.
+
+    Without the packages of the newest scikit-learn image, jobs cannot run.
+    """
+    problems = {packages: _problem(packages, compiler) for packages in package_sets()}
+    results = [f"{packages.name}: {_describe(packages, problem)}" for packages, problem in problems.items()]
+    needed = [packages.folder for packages in problems]
+    for folder in environments():
+        if folder not in needed or not (folder / READY).exists():
+            what = "incomplete" if folder in needed else "not needed"
+            results.append(f"{folder}: {what}, {format_size(size_of(folder))}")
+    reasons = "; ".join(filter(None, problems.values()))
+    if not reasons:
+        return Check("images", OK, "; ".join(results))
+    level = FAIL if next(iter(problems.values())) else NOTE
+    return Check("images", level, "; ".join(results), "Jobs with the images that cannot be made fail.", reasons)
+
+
+def _problem(packages: PackageSet, compiler: Check) -> str:
+    if packages.find():
+        return ""
+    return packages.problem() or ("" if compiler.level == OK else compiler.fix)
+
+
+def _describe(packages: PackageSet, problem: str) -> str:
+    kept = f"{format_size(size_of(packages.folder))} in {packages.folder}" if packages.folder.exists() else ""
+    if packages.is_here:
+        return "this environment" + (f", and {kept}" if kept else "")
+    if packages.find():
+        return kept
+    return "cannot be made" if problem else "made before its first job"
