@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import xgboost as xgb
 from stagemaker_support.checkout import CONTAINER
 from stagemaker_support.xgboost_data import SETTINGS, csv_of, hyperparameters, libsvm_of, matrix, table
 
+from stagemaker.container.xgboost_hooks import load_booster
 from stagemaker.container.xgboost_library.sagemaker_xgboost_container import distributed
 from stagemaker.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode import train as algorithm
 from stagemaker.container.xgboost_library.sagemaker_xgboost_container.exceptions import UserError
@@ -33,9 +35,7 @@ class TrainedJob:
     base: Path
 
     def booster(self) -> xgb.Booster:
-        booster = xgb.Booster()
-        booster.load_model(bytearray((self.base / "model/xgboost-model").read_bytes()))
-        return booster
+        return load_booster(self.base / "model/xgboost-model")
 
     def predictions(self) -> np.ndarray:
         return self.booster().predict(matrix(VALIDATION))
@@ -209,6 +209,17 @@ def test_the_default_metric_depends_on_the_version(fit: Train, version: str, obj
     lines = [line for line in job.output.splitlines() if line.startswith("[")]
     assert lines
     assert all(re.fullmatch(rf"\[\d\]#011train-{metric}:[\d.]+", line) for line in lines), lines
+
+
+@pytest.mark.parametrize(("version", "is_pickled"), [("0.90-2", True), ("1.2-2", True), ("1.3-1", False)])
+def test_images_before_1_3_pickle_the_model(fit: Train, version: str, is_pickled: bool) -> None:
+    job = fit(hyperparameters(num_round=3), {"train": csv_of(TRAIN)}, version=version)
+    expected = xgb.train(SETTINGS, matrix(TRAIN), 3).predict(matrix(VALIDATION))
+    np.testing.assert_array_equal(job.predictions(), expected)
+    content = (job.base / "model/xgboost-model").read_bytes()
+    assert content.startswith(b"\x80") is is_pickled
+    if is_pickled:  # as scripts of AWS's examples read it
+        np.testing.assert_array_equal(pickle.loads(content).predict(matrix(VALIDATION)), expected)
 
 
 def test_earlier_versions_weight_only_the_training_data(fit: Train) -> None:

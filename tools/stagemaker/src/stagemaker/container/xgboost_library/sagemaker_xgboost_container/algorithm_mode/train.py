@@ -1,6 +1,7 @@
 """Trains with the built-in algorithm: reads channels and hyperparameters, and writes the file xgboost-model."""
 
 import json
+import pickle
 import signal
 from functools import partial
 from pathlib import Path
@@ -54,8 +55,10 @@ def train(base: Path) -> None:
     if values.get("objective", "").startswith("rank:") and not len(data["train"].get_uint_info("group_ptr")):
         print("The train channel has no groups (`qid:` in libsvm): all rows form one group.")
     booster = _boost(values, data)
-    # save_model would guess the format of a file without a suffix, and print a warning
-    (base / "model/xgboost-model").write_bytes(booster.save_raw("ubj"))
+    # Before version 1.3, the image pickled the Booster, and users' scripts unpickle it. After that, save_model would
+    # guess the format of a file without a suffix, and print a warning.
+    content = pickle.dumps(booster) if is_before(1, 3) else booster.save_raw("ubj")
+    (base / "model/xgboost-model").write_bytes(content)
 
 
 def _read(folder: Path, content_type: str | None, csv_weights: int) -> xgb.DMatrix:
