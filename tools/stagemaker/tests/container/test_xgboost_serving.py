@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xgboost as xgb
-from stagemaker_support.xgboost_data import SETTINGS, csv_of, matrix, table
+from stagemaker_support.xgboost_data import SETTINGS, csv_of, libsvm_of, matrix, table
 from werkzeug import Response
 
 from stagemaker.container.xgboost_hooks import XGBoostAlgorithmHooks
@@ -142,9 +142,10 @@ def test_invalid_requests_are_refused(tmp_path: Path, data: str, content_type: s
     assert response.get_data(as_text=True).startswith(reason)
 
 
-def test_a_request_without_a_content_type_is_read_as_csv(serve: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_request_without_a_content_type_is_read_as_libsvm(serve: Callable[..., Any], tmp_path: Path) -> None:
     booster = save(tmp_path, xgb.train(SETTINGS, matrix(TRAIN), 5))
     server = serve(hooks="xgboost_hooks.py", SM_MODEL_DIR=str(tmp_path))
-    response = server.request("POST", "/invocations", csv_of(VALIDATION[:2, 1:]))
+    response = server.request("POST", "/invocations", libsvm_of(VALIDATION[:2]))
     assert (response.status, response.content_type) == (200, "text/csv; charset=utf-8")
     assert [float(line) for line in response.text.splitlines()] == booster.predict(matrix(VALIDATION[:2])).tolist()
+    assert server.request("POST", "/invocations", csv_of(VALIDATION[:2, 1:])).status == 415

@@ -68,6 +68,11 @@ def test_lines_are_sent_together_or_one_by_one_and_responses_keep_their_order(cl
         assert [json.loads(line) for line in result.splitlines()] == expected
 
 
+def test_without_a_content_type_the_default_of_the_container_applies(client: Client) -> None:
+    [result] = completed(client, create_model(client, COUNTING_SCRIPT), {"a.csv": "a\n"})
+    assert json.loads(result)[2:] == ["application/json", "application/json"]
+
+
 def test_variables_of_the_job_replace_those_of_the_model(client: Client) -> None:
     script = COUNTING_SCRIPT.replace("json.dumps([", "os.environ['A'] + os.environ['B'] + str([")
     definition = container(client, f"import os\n{script}", Variables={"A": "model", "B": "model"})

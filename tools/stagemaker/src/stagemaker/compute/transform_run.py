@@ -123,7 +123,7 @@ def _make_feeder(record: Record, chain: Chain) -> Feeder:
         max_megabytes=max_megabytes,
         concurrency=max(min(concurrency, MAX_MEGABYTES // max(max_megabytes, 1)), 1),
         assemble=target.get("AssembleWith", "None"),
-        content_type=source.get("ContentType", "application/octet-stream"),
+        content_type=source.get("ContentType", ""),
         accept=target.get("Accept", ""),
         seconds=client_config.get("InvocationsTimeoutInSeconds", 600),
         retries=client_config.get("InvocationsMaxRetries", 3),

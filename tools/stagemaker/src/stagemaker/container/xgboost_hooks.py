@@ -58,7 +58,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
     needs_module = False
     runs_script = True
-    content_type = "text/csv"
+    content_type = "text/libsvm"
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
         """Load the models in a folder, several as an ensemble. Raises ValueError."""

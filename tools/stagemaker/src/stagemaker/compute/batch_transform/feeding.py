@@ -35,7 +35,7 @@ class Feeder:
     max_megabytes: int = 6
     concurrency: int = 1
     assemble: str = "None"
-    content_type: str = "application/octet-stream"
+    content_type: str = ""
     accept: str = ""
     seconds: float = 600.0
     retries: int = 3
@@ -92,7 +92,8 @@ class Feeder:
             raise JobFailed(f"ClientError: An object is not a gzip file, or is corrupted: {error}") from None
 
     def _invoke(self, chain: Chain, body: bytes, check: Check) -> bytes:
-        headers = {"Content-Type": self.content_type} | ({"Accept": self.accept} if self.accept else {})
+        members = {"Content-Type": self.content_type, "Accept": self.accept}
+        headers = {name: value for name, value in members.items() if value}  # without one, the container's default
         failure = ""
         for attempt in range(self.retries + 1):
             check()
