@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import archive_of
 from stagemaker_support.endpoints import NAMED, Endpoints, variant
-from stagemaker_support.simulator_client import Client, input_from, numbers
+from stagemaker_support.simulator_client import HOOKS, Client, input_from, numbers, output_to, refusal
 from stagemaker_support.training_jobs import channel
 from stagemaker_support.transform_jobs import create_model, transform
 
@@ -21,6 +21,23 @@ LONG_PATH = f"/opt/ml/{'x' * 300}"
 def test_objects_have_addresses_on_the_web(host: str) -> None:
     for address in ("s3://rocks.s3/a/b", f"https://rocks.s3.{host}/a/b", f"https://{host}/rocks.s3/a/b"):
         assert parse(address) == ("rocks.s3", "a/b")
+
+
+def test_jobs_write_to_addresses_on_the_web(client: Client) -> None:
+    folder = f"s3-us-east-1.amazonaws.com/{BUCKET}/web-{next(numbers)}"
+    script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"
+    job = client.train(script, OutputDataConfig={"S3OutputPath": f"https://{folder}/"})
+    assert job["TrainingJobStatus"] == "Completed", job
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert uri == f"https://{folder}/{job['TrainingJobName']}/output/model.tar.gz"
+    model = create_model(client, client.container(HOOKS, ModelDataUrl=uri))
+    job, _ = transform(client, model, {"a": "1\n"}, Output={"S3OutputPath": f"https://{folder}/out"})
+    assert job["TransformJobStatus"] == "Completed", job
+    assert client.get(f"s3://{folder.partition('/')[2]}/out/a.out") == b"model 1\n"
+    elsewhere = {"S3OutputPath": "https://example.com/bucket/out"}
+    assert "must be an address on S3" in refusal(client.train, "", OutputDataConfig=elsewhere)
+    assert "must be an address on S3" in refusal(transform, client, model, {"a": "1\n"}, Output=elsewhere)
+    assert "must be an address on S3" in refusal(client.process, "", **output_to(elsewhere["S3OutputPath"]))
 
 
 def test_the_archive_among_objects_with_a_common_prefix_is_found(tmp_path: Path) -> None:

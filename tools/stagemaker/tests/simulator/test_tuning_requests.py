@@ -95,7 +95,7 @@ INVALID_DEFINITIONS: list[tuple[dict[str, Any], str]] = [
     ({"StaticHyperParameters": {"x": "1"}}, "'x' has both a range and a value in StaticHyperParameters"),
     ({"HyperParameterRanges": X}, "HyperParameterRanges is also in HyperParameterTuningJobConfig"),
     ({"TuningObjective": OBJECTIVE}, "TuningObjective is also in HyperParameterTuningJobConfig"),
-    ({"OutputDataConfig": {"S3OutputPath": "https://x/y"}}, "S3OutputPath must begin with s3://"),
+    ({"OutputDataConfig": {"S3OutputPath": "https://x/y"}}, "S3OutputPath must be an address on S3"),
     ({"HyperParameterTuningResourceConfig": INSTANCE}, "specify ResourceConfig or"),
     ({"ResourceConfig": INSTANCE | {"InstanceCount": 2}}, "one instance"),
     ({"ResourceConfig": {"InstanceType": "ml.m5.large"}}, "VolumeSizeInGB is required"),

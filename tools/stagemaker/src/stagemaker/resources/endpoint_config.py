@@ -4,6 +4,7 @@ from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.model import Models
 from stagemaker.resources.resource import Resource, refuse_members, refuse_other_members, repeated
+from stagemaker.resources.s3_data import output_problem
 from stagemaker.state.records import Record
 
 # members that are simulated; requests with other members are refused
@@ -28,8 +29,8 @@ class EndpointConfigs(Resource):
         refuse_other_members(request, CONFIG_MEMBERS, "CreateEndpointConfig")
         capture = request.get("DataCaptureConfig", {})
         refuse_members(capture, ["KmsKeyId"], "DataCaptureConfig")
-        if capture and not capture["DestinationS3Uri"].startswith("s3://"):
-            raise ValidationException("DataCaptureConfig: DestinationS3Uri must begin with s3://")
+        if capture and (problem := output_problem("DestinationS3Uri", capture["DestinationS3Uri"])):
+            raise ValidationException(f"DataCaptureConfig: {problem}")
         variants = request["ProductionVariants"]
         for variant in variants:
             self._check_variant(variant)

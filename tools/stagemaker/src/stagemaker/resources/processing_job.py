@@ -8,6 +8,7 @@ from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.job import JobResource
 from stagemaker.resources.resource import repeated, unsimulated_value
+from stagemaker.resources.s3_data import output_problem
 from stagemaker.state.records import Record
 
 DEFAULT_LIMIT = {"MaxRuntimeInSeconds": 86400}
@@ -31,6 +32,9 @@ class ProcessingJobs(JobResource):
         for item in request.get("ProcessingInputs", []):
             if problem := unsimulated_value(item["S3Input"], INPUT_VALUES):
                 raise ValidationException(f"Input {item['InputName']}: {problem}")
+        for item in request.get("ProcessingOutputConfig", {}).get("Outputs", []):
+            if problem := output_problem("S3Uri", item.get("S3Output", {}).get("S3Uri", "s3://")):
+                raise ValidationException(f"Output {item['OutputName']}: {problem}")
         if request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1) != 1:
             raise ValidationException("ProcessingResources: only one instance is simulated")
         _check_names(request)

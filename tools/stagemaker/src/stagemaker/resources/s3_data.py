@@ -1,6 +1,6 @@
 """What requests refer to on S3 and SageMaker looks up before it accepts them: input data, and the data of models."""
 
-from stagemaker.compute.files.transfers import has_objects, parse
+from stagemaker.compute.files.transfers import has_objects, is_address, parse
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.servers.container_server import model_data
 from stagemaker.protocol import error_texts
@@ -18,6 +18,11 @@ def check_input(platform: Platform, uri: str, role: str | None) -> None:
         text = error_texts.INPUT_MISSING
         reader = f'the role "{role}"' if role else "the model's role"
         raise ValidationException(text.format(uri=uri, region=REGION, role=reader, bucket=parse(uri)[0]))
+
+
+def output_problem(member: str, uri: str) -> str | None:
+    """Return why nothing can be written to the URI, or None. The API's pattern permits any that begins with https://."""
+    return None if is_address(uri) else f"{member} must be an address on S3, such as s3://bucket/folder, not '{uri}'"
 
 
 def check_model_data(platform: Platform, container: Record) -> None:

@@ -10,7 +10,7 @@ from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.job import JobResource
 from stagemaker.resources.resource import unsimulated_value
-from stagemaker.resources.s3_data import check_input
+from stagemaker.resources.s3_data import check_input, output_problem
 from stagemaker.state.records import Record, StoredRecord, now
 
 # The values of a channel's members that are simulated. FastFile is File here: a job sees no difference.
@@ -90,8 +90,8 @@ def request_problem(request: Record) -> str | None:
             regex.compile(metric["Regex"])
         except regex.error as error:
             return f"MetricDefinitions: the Regex of {metric['Name']} is invalid: {error}"
-    if not request["OutputDataConfig"]["S3OutputPath"].startswith("s3://"):
-        return "OutputDataConfig: S3OutputPath must begin with s3://"
+    if problem := output_problem("S3OutputPath", request["OutputDataConfig"]["S3OutputPath"]):
+        return f"OutputDataConfig: {problem}"
     names = {".", ".."}
     for channel in request.get("InputDataConfig", []):
         name, source = channel["ChannelName"], channel["DataSource"]

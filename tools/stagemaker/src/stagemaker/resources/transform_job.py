@@ -11,7 +11,7 @@ from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.job import JobResource
 from stagemaker.resources.model import Models
 from stagemaker.resources.resource import refuse_members, unsimulated_value
-from stagemaker.resources.s3_data import check_input
+from stagemaker.resources.s3_data import check_input, output_problem
 from stagemaker.state.records import Record
 
 INPUT_VALUES = {"SplitType": ("None", "Line"), "S3DataType": ("S3Prefix", "ManifestFile")}
@@ -50,6 +50,8 @@ def _check_request(request: Record) -> None:
     source = request["TransformInput"]
     if problem := unsimulated_value(source | source["DataSource"]["S3DataSource"], INPUT_VALUES):
         raise ValidationException(f"TransformInput: {problem}")
+    if problem := output_problem("S3OutputPath", request["TransformOutput"]["S3OutputPath"]):
+        raise ValidationException(f"TransformOutput: {problem}")
     try:
         DataProcessing.of(request)
     except ValueError as error:

@@ -23,6 +23,11 @@ WEB_ADDRESS = re.compile(r"https://(?:([^/]+)\.)?s3(?:[.-][a-z0-9-]+)?\.amazonaw
 NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
+def is_address(text: str) -> bool:
+    """Return whether a text is the address of objects: s3://bucket/key, or https://s3.amazonaws.com/bucket/key."""
+    return text.startswith("s3://") or WEB_ADDRESS.fullmatch(text) is not None
+
+
 def parse(uri: str) -> tuple[str, str]:
     """Return the bucket and the key in s3://bucket/key, or in an object's address on the web."""
     match = WEB_ADDRESS.fullmatch(uri)

@@ -41,7 +41,7 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool
         transfers.download(s3, uri, folder, job.raise_if_stopping, volume)
     settings = dict(record.get("HyperParameters", {}))
     submit_directory, source = _decode_value(settings.get("sagemaker_submit_directory", "")), ml / "input/data/code"
-    if submit_directory.startswith("s3://"):
+    if transfers.is_address(submit_directory):
         transfers.download(s3, submit_directory, job.folder / "archive", job.raise_if_stopping, volume)
         source = ml / "input/source"
         archive = transfers.only_file(job.folder / "archive", submit_directory)

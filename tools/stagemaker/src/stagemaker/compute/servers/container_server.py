@@ -201,7 +201,7 @@ class ContainerServer:
         elif uri:
             transfers.download(s3, uri, ml / "model", check, volume, is_object=not uri.endswith("/"))
         submit_directory = self.variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
-        if submit_directory.startswith("s3://"):
+        if transfers.is_address(submit_directory):
             transfers.download(s3, submit_directory, self.folder / "source", check, volume)
             archives.unpack(transfers.only_file(self.folder / "source", submit_directory), ml / "code", volume, check)
             self.variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE

@@ -82,7 +82,7 @@ class StepCache:
         self._store.change(self._kind, key, lambda _: entry, {})
 
     def _output_etags(self, uri: str) -> dict[str, str]:
-        key = uri.removeprefix("s3://").partition("/")[2].rstrip("/")
+        key = transfers.parse(uri)[1].rstrip("/")
         etags = etags_below(self._platform.s3, uri).items()
         return {name: etag for name, etag in etags if name == key or name.startswith(f"{key}/")}
 
@@ -118,7 +118,7 @@ def _with_digests(value: Any, contents: ContentReader) -> Any:
         return {name: _with_digests(item, contents) for name, item in value.items()}
     if isinstance(value, list):
         return [_with_digests(item, contents) for item in value]
-    if isinstance(value, str) and (uri := value.strip('"')).startswith("s3://"):
+    if isinstance(value, str) and transfers.is_address(uri := value.strip('"')):
         digests = contents(uri)
         return value if digests is None else {"content": digests}
     return value
