@@ -40,7 +40,8 @@ def test_a_signal_received_by_another_thread_ends_the_simulator(tmp_path: Path) 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_path: Path) -> None:
     process, variables = start(folder=tmp_path)
-    session = boto3.Session("x", "x", region_name=variables["AWS_DEFAULT_REGION"])
+    assert variables["AWS_REGION"] == variables["AWS_DEFAULT_REGION"]  # the SDKs for other languages read the first
+    session = boto3.Session("x", "x", region_name=variables["AWS_REGION"])
     clients = {name: session.client(name, endpoint_url=variables["AWS_ENDPOINT_URL"]) for name in ("sagemaker", "iam")}
     role = clients["iam"].list_roles()["Roles"][0]["Arn"]
     cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}

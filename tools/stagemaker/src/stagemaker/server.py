@@ -240,6 +240,7 @@ class Simulator:
             "AWS_SECRET_ACCESS_KEY": self._credentials["SecretAccessKey"],
             "AWS_SESSION_TOKEN": self._credentials["SessionToken"],
             "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,  # which the SDKs for other languages read
             "AWS_EC2_METADATA_DISABLED": "true",
             "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.folder / SDK_SETTINGS),
             "SAGEMAKER_VALIDATE_ROLE": "false",
