@@ -137,10 +137,19 @@ def test_a_job_can_be_stopped_while_it_runs(any_client):
 def test_a_job_can_be_stopped_while_it_waits(any_client):
     running_jobs = [any_client.process(STUBBORN_SCRIPT, wait=False, seconds=600) for _ in range(os.cpu_count() or 1)]
     waiting_job = any_client.process("print('never')", wait=False)
+    last_job = any_client.train("print('never')", wait=False)
+
+    def position():
+        *_, last = any_client.describe("TrainingJob", last_job["TrainingJobName"])["SecondaryStatusTransitions"]
+        return last["StatusMessage"]
+
+    assert position() == "Waiting for a free processor: position 2 in the queue"
     any_client.stop(waiting_job)
     job = any_client.end(waiting_job)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "ProcessingStartTime" not in job
+    assert position() == "Waiting for a free processor: position 1 in the queue"
+    any_client.stop(last_job)
     for job in running_jobs:
         assert status_of(any_client.describe("ProcessingJob", job["ProcessingJobName"])) == "InProgress"
         any_client.stop(job)

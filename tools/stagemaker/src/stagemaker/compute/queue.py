@@ -69,6 +69,11 @@ class JobQueue:
                 raise
         return True
 
+    def position(self, arn: str) -> int:
+        """Return a job's position in the queue, from 1; 0 if it does not wait."""
+        with self._lock:
+            return list(self._queued_work).index(arn) + 1 if arn in self._queued_work else 0
+
     def stop(self, arn: str) -> None:
         """Stop a job. A queued job ends at once."""
         with self._lock:

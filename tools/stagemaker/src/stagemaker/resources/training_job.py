@@ -52,6 +52,10 @@ class TrainingJobs(JobResource):
         output = {"KmsKeyId": ""} | record["OutputDataConfig"]
         algorithm = add_own_metrics(record["AlgorithmSpecification"])
         members = {"OutputDataConfig": output, "AlgorithmSpecification": algorithm}
+        if position := self.platform.jobs.position(record["TrainingJobArn"]):
+            *before, last = record["SecondaryStatusTransitions"]
+            message = f"Waiting for a free processor: position {position} in the queue"
+            members["SecondaryStatusTransitions"] = [*before, last | {"StatusMessage": message}]
         return record | members | {"TuningJobArn": trial.get("HyperParameterTuningJobArn")}
 
 
