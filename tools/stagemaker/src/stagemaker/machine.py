@@ -5,13 +5,14 @@ Standard library only, because the doctor uses it.
 
 import contextlib
 import errno
+import math
 import os
 import platform
 from pathlib import Path
 from typing import Any
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # of numeric libraries
-CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
+CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 def describe_machine() -> dict[str, Any]:
@@ -25,14 +26,19 @@ def describe_machine() -> dict[str, Any]:
 
 
 def count_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of cores that this process may use, with the limits of its affinity and its container."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):  # there is no control group, or no limit
+        microseconds, period = (CONTROL_GROUP / "cpu.max").read_text().split()
+        count = min(count, math.ceil(int(microseconds) / int(period)))
+    return count
 
 
 def measure_memory() -> int:
     """The bytes of memory that this machine or its container has."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with contextlib.suppress(OSError, ValueError):  # there is no control group, or no limit
-        total = min(total, int(CONTROL_GROUP.read_text()))
+        total = min(total, int((CONTROL_GROUP / "memory.max").read_text()))
     return total
 
 

@@ -14,6 +14,7 @@ from stagemaker_support.simulator_client import IMAGE, Client
 from stagemaker.compute.processes.process import SupervisedProcess
 from stagemaker.isolation.bubblewrap import Bubblewrap
 from stagemaker.isolation.sandbox import Launch, Sandbox
+from stagemaker.machine import count_cores
 
 # Environment variables that the dynamic loader, the C library, the shell and Python read. These values are harmless in
 # the sandbox.
@@ -122,3 +123,15 @@ def test_an_environment_variable_reaches_only_the_job(
 def test_numeric_libraries_use_as_many_threads_as_the_simulators(environments) -> None:
     job_environment, _ = environments
     assert job_environment["OMP_NUM_THREADS"] == os.environ["OMP_NUM_THREADS"]
+
+
+@pytest.mark.parametrize("limits", [{}, {"OMP_NUM_THREADS": "7"}])
+def test_numeric_libraries_use_the_share_of_a_job(
+    limits: dict[str, str], client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    script = "import os; print('threads:', os.environ['OMP_NUM_THREADS'])"
+    job = client.process(script, Environment=limits)
+    cores = min(2, count_cores())  # of ml.m5.large, for a job that is alone
+    expected = limits.get("OMP_NUM_THREADS", str(cores))
+    assert f"threads: {expected}" in client.log(job)

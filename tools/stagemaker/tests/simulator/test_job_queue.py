@@ -12,6 +12,7 @@ from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 
+from stagemaker import machine
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.queue import JobQueue
@@ -170,7 +171,7 @@ def test_every_job_whose_stop_is_acknowledged_ends_as_stopped(client):
 @pytest.mark.slow
 @pytest.mark.parametrize("processors", [1, 2])
 def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch, processors):
-    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(processors))
     queue = JobQueue(tmp_path)
     computed, finished = [], threading.Semaphore(0)
 
@@ -189,4 +190,22 @@ def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch
     for _ in range(8):
         assert finished.acquire(timeout=120)
     assert len(computed) == 24
+    queue.close()
+
+
+@pytest.mark.parametrize(("limit", "started"), [("max 100000", [4, 2, 1, 1]), ("150000 100000", [2, 1])])
+def test_jobs_that_compute_at_once_share_the_cores(limit, started, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(4))
+    monkeypatch.setattr(machine, "CONTROL_GROUP", tmp_path)
+    (tmp_path / "cpu.max").write_text(limit)
+    queue, shares, end = JobQueue(tmp_path / "jobs"), [], threading.Event()
+    for number in range(5):
+        queue.submit(f"job-{number}", lambda job: (shares.append(job.cores), end.wait(60)))
+        wait_until(lambda count=number + 1: len(shares) == min(count, len(started)))
+    assert shares == started
+    assert [queue.position(f"job-{number}") for number in range(5)] == (
+        [0] * len(started) + list(range(1, 6 - len(started)))
+    )
+    end.set()
+    wait_until(lambda: len(shares) == 5)
     queue.close()

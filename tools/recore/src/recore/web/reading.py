@@ -18,8 +18,9 @@ import numpy as np
 from recore.dataset import Grid, Spectrum
 from recore.web.uploads import Limits, UnusableUploadError, Upload, read_upload
 from stagemaker import locked
+from stagemaker.machine import count_cores
 
-PROCESSES = os.cpu_count() or 1
+PROCESSES = count_cores()
 SECONDS = 10.0  # a file of 10 MB takes at most half of that
 MEMORY = 1 << 30  # bytes besides those of the program itself
 LARGEST_MESSAGE = 1 << 28  # bytes

@@ -18,6 +18,8 @@ from stagemaker.isolation.sandbox import Launch
 class Job:
     """A running job. instance: the limits of its commands. is_interrupted: whether the simulator ended it.
 
+    cores: its share of the machine's, by the number of jobs that computed or waited when it started.
+
     path: of the job's folder, which `folder` creates. saving_seconds: the time that the job has to upload its outputs
     once it was stopped. stopping: set when the job must stop. deadline: of the job or of its current part.
     """
@@ -28,6 +30,7 @@ class Job:
         self._lock = threading.Lock()  # guards `_processes`, and `stopping` while a process is started
         self.deadline = Deadline(math.inf)
         self.instance: Instance | None = None
+        self.cores = 1
         self.is_interrupted = self._is_saving = self._is_killed = False
 
     @cached_property

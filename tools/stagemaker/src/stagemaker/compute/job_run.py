@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -20,6 +21,7 @@ from stagemaker.compute.processes.reasons import exceeded_limit, read_text, reas
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.isolation.sandbox import Sandbox
+from stagemaker.machine import THREAD_VARIABLES
 from stagemaker.state.records import Record, now
 
 logger = logging.getLogger(__name__)
@@ -119,10 +121,19 @@ class JobRun:
 
     def run_command(self, sandbox: Sandbox, command: list[str], variables: Mapping[str, str], log: JobLog) -> Ending:
         """Run the job's command until it ends. The request's environment overrides `variables`."""
-        launch = sandbox.make_launch(command, {**variables, **self.record.get("Environment", {})})
+        environment = {**self.thread_variables(self.job.instance), **variables, **self.record.get("Environment", {})}
+        launch = sandbox.make_launch(command, environment)
         ending = self.job.run_process(launch, log)
         self.put_utilization(ending, self.job.instance)
         return ending
+
+    def thread_variables(self, instance: Instance | None) -> dict[str, str]:
+        """Return the variables that limit the threads of numeric libraries, by default to the job's share of the cores.
+
+        More threads than cores, of many jobs at once, would wait for each other.
+        """
+        cores = min(self.job.cores, instance.cpus) if instance else self.job.cores
+        return {name: os.environ.get(name, str(cores)) for name in THREAD_VARIABLES}
 
     def put_utilization(self, ending: Ending, instance: Instance | None) -> None:
         """Send what the job used, as in SageMaker in percent of the instance's memory and of one processor's time."""

@@ -1,7 +1,6 @@
 """The job queue: each job runs in a separate thread, and jobs that compute wait for a free processor."""
 
 import logging
-import os
 import threading
 import uuid
 from collections.abc import Callable
@@ -10,21 +9,24 @@ from pathlib import Path
 
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.job import Job
+from stagemaker.machine import count_cores
 
 logger = logging.getLogger(__name__)
 
 
 class JobQueue:
-    """A simulator's jobs. At most one job per processor computes at a time; the others wait.
+    """A simulator's jobs. At most one job per core computes at a time; the others wait.
 
     Work that only waits for other jobs starts at once: queued, it could wait forever.
     """
 
     def __init__(self, folder: Path):
         self._folder = folder.resolve()  # without symbolic links, so that OutputFolder recognises a job's own links
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="job")
+        self._cores = count_cores()
+        self._pool = ThreadPoolExecutor(self._cores, thread_name_prefix="job")
         self._threads: set[threading.Thread] = set()  # the threads that run work that does not compute
         self._jobs: dict[str, Job] = {}
+        self._computing: set[str] = set()
         self._queued_work: dict[str, tuple[Future[None], Callable[[], None]]] = {}
         self._closed = False
         self._lock = threading.Lock()
@@ -41,6 +43,9 @@ class JobQueue:
                 self._queued_work.pop(arn, None)
                 if self._jobs.get(arn) is not job:  # the pool keeps work even if it cannot start a thread for it
                     return
+                if computes:
+                    self._computing.add(arn)
+                    job.cores = max(1, self._cores // (len(self._computing) + len(self._queued_work)))
             try:
                 work(job)
             except Exception:  # the pool would not report it, and a thread would report it only on stderr
@@ -50,6 +55,7 @@ class JobQueue:
                 remove(job.path)
                 with self._lock:
                     self._jobs.pop(arn, None)
+                    self._computing.discard(arn)
                     self._threads.discard(threading.current_thread())
 
         with self._lock:

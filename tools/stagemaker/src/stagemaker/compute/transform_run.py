@@ -48,7 +48,9 @@ class TransformRun(JobRun):
                 self.put_utilization(max(endings, key=lambda ending: ending.peak), instance)
 
     def _chain(self, model: StoredRecord, instance: Instance, number: int) -> Chain:
-        payload = self.record.get("MaxPayloadInMB")
+        defaults = self.thread_variables(instance)
+        if payload := self.record.get("MaxPayloadInMB"):
+            defaults["MAX_CONTENT_LENGTH"] = str(payload << 20)
         return Chain(
             self.platform,
             self.job,
@@ -57,7 +59,7 @@ class TransformRun(JobRun):
             instance,
             f"instance-{number}",
             environment=self.record.get("Environment", {}) | {"SAGEMAKER_BATCH": "true"},
-            defaults={"MAX_CONTENT_LENGTH": str(payload << 20)} if payload else {},
+            defaults=defaults,
         )
 
     def _transform(self, chain: Chain, objects: Iterator[SourceObject]) -> None:

@@ -1,11 +1,11 @@
 """The hooks that serving.py uses in linear-learner images, which run no script."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from joblib import cpu_count
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
 from werkzeug import Response
 
@@ -47,9 +47,8 @@ class LinearLearnerHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return Response(json.dumps({"predictions": predictions}), mimetype=JSON)
 
     def execution_parameters(self) -> dict[str, Any]:
-        max_concurrent = os.cpu_count() or 1
         limit = {"MaxPayloadInMB": MAX_REQUEST_MEGABYTES}
-        return {"MaxConcurrentTransforms": max_concurrent, "BatchStrategy": "MULTI_RECORD"} | limit
+        return {"MaxConcurrentTransforms": cpu_count(), "BatchStrategy": "MULTI_RECORD"} | limit
 
 
 def make_hooks() -> LinearLearnerHooks:

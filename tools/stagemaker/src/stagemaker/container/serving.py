@@ -37,6 +37,7 @@ from wsgiref.util import setup_testing_defaults
 import numpy as np
 from gunicorn.app.base import BaseApplication
 from gunicorn.errors import HaltServer
+from joblib import cpu_count
 from sagemaker_inference import content_types, encoder
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
 from sagemaker_inference.environment import Environment
@@ -281,7 +282,7 @@ class HookApplication:
 class ModelServer(BaseApplication):  # type: ignore[misc]
     def __init__(self, bind: str, hooks: Path | None = None):
         self._bind, self._hooks = bind, hooks
-        self._workers = read_number("SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1)
+        self._workers = read_number("SAGEMAKER_MODEL_SERVER_WORKERS", cpu_count())
         self._timeout = read_number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60)
         self._max_payload_bytes = read_number("MAX_CONTENT_LENGTH", MAX_PAYLOAD_BYTES)
         self._loaded_flag = mmap.mmap(-1, 1)  # shared with the workers; 1 once one of them has loaded the model

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.stats
 import xgboost as xgb
+from joblib import cpu_count
 from sagemaker_inference import encoder as toolkit_encoder
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
 from werkzeug import Response
@@ -90,8 +91,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
     def execution_parameters(self) -> dict[str, Any]:
         payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MAX_REQUEST_MEGABYTES << 20) >> 20
-        max_concurrent = os.cpu_count() or 1
-        return {"MaxConcurrentTransforms": max_concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
+        return {"MaxConcurrentTransforms": cpu_count(), "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
 
 
 def combine(predictions: list[Any], booster: xgb.Booster) -> Any:

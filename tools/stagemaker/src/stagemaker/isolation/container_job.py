@@ -9,6 +9,8 @@ import docker
 from docker.errors import APIError, NotFound
 from docker.types import LogConfig
 
+from stagemaker.machine import count_cores
+
 
 class ContainerJob:
     """A running container, limited by Docker. Its output is copied to this process's; `close` removes it."""
@@ -19,7 +21,7 @@ class ContainerJob:
         if memory := specification["memory"]:
             limits |= {"mem_limit": memory, "memswap_limit": memory}
         if specification["cpus"]:
-            limits["nano_cpus"] = int(1e9 * min(specification["cpus"], os.cpu_count() or 1))
+            limits["nano_cpus"] = int(1e9 * min(specification["cpus"], count_cores()))
         log_config = LogConfig(type=LogConfig.types.NONE)  # the output is copied, so Docker need not store it
         self._container = self._engine.containers.create(**specification["container"], **limits, log_config=log_config)
         self._status: int | None = None

@@ -5,6 +5,8 @@ import logging
 import os
 from typing import Any
 
+from joblib import cpu_count
+
 BASE_DIR = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"
 
 
@@ -13,7 +15,7 @@ class ServingEnv(dict[str, Any]):
 
     def __init__(self) -> None:
         variables = os.environ
-        cpus = os.cpu_count() or 1
+        cpus = cpu_count()
         program = variables.get("SAGEMAKER_PROGRAM")
         super().__init__(
             current_host=variables.get("SM_CURRENT_HOST"),
