@@ -1,21 +1,30 @@
-"""The command line: `stagemaker start`, `doctor`, `setup` and `clean`."""
+"""The command line: `stagemaker start`, `exec`, `doctor`, `setup` and `clean`, and the commands of running.py."""
 
+import contextlib
+import functools
 import json
 import os
 import shlex
 import signal
+import subprocess
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stagemaker import interrupts
 from stagemaker.machine import require_working_directory
+from stagemaker.running import logs, ls, stop
 from stagemaker.variables_file import VariablesFile
 
+if TYPE_CHECKING:
+    from stagemaker import Simulator
+
+LOOPBACK = "127.0.0.1"
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"]}
 
 
@@ -32,40 +41,53 @@ def main() -> None:
     """
 
 
+OPTIONS = (
+    click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; 0 chooses a free one."),
+    click.option("--host", default=LOOPBACK, help="Address to listen on; others let other machines run code here."),
+    click.option("--allow-host", multiple=True, metavar="NAME", help="Another name by which callers may address it."),
+    click.option(
+        "--engine",
+        type=click.Choice(["process", "docker"]),
+        default="process",
+        help="Run jobs as processes or in Docker.",
+    ),
+    click.option(
+        "--isolation", type=click.Choice(["auto", "required", "off"]), default="auto", help="Sandbox around processes."
+    ),
+    click.option(
+        "--network",
+        type=click.Choice(["none", "simulator"]),
+        default="none",
+        help="What jobs without EnableNetworkIsolation can reach.",
+    ),
+    click.option(
+        "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep objects and records in this folder."
+    ),
+    click.option("--allow-reset", is_flag=True, help="Let POST /moto-api/reset delete everything, for test suites."),
+)
+
+
+def simulator_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a simulator, which the command gets as keyword arguments of `Simulator`."""
+
+    @functools.wraps(command)
+    def with_settings(network: str, **options: Any) -> None:
+        command(jobs_can_call=network == "simulator", **options)
+
+    for option in reversed(OPTIONS):
+        with_settings = option(with_settings)
+    return with_settings
+
+
 @main.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Loopback port; 0 chooses a free one.")
-@click.option(
-    "--engine", type=click.Choice(["process", "docker"]), default="process", help="Run jobs as processes or in Docker."
-)
-@click.option(
-    "--isolation", type=click.Choice(["auto", "required", "off"]), default="auto", help="Sandbox around processes."
-)
-@click.option(
-    "--network",
-    type=click.Choice(["none", "simulator"]),
-    default="none",
-    help="What jobs without EnableNetworkIsolation can reach.",
-)
-@click.option(
-    "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep objects and records in this folder."
-)
-@click.option("--allow-reset", is_flag=True, help="Let POST /moto-api/reset delete everything, for test suites.")
+@simulator_options
 @click.option(
     "--variables",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the environment variables to this file instead, when they can be used.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the environment variables as JSON.")
-def start(
-    port: int,
-    engine: str,
-    isolation: str,
-    network: str,
-    state: Path | None,
-    allow_reset: bool,
-    variables: Path | None,
-    as_json: bool,
-) -> None:
+def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
     """Simulate SageMaker on this machine, until Ctrl-C.
 
     Jobs really run, without an AWS account and without Docker. The command prints the environment variables that
@@ -82,42 +104,88 @@ def start(
       stagemaker start --variables variables.sh &
     """
     # before the simulator is imported: nobody should read variables that a killed simulator has left
-    with VariablesFile(variables) if variables else nullcontext() as file:
-        _simulate((port, isolation, state, engine, network == "simulator", allow_reset), file, as_json)
-    click.echo("stagemaker: stopped, with all its jobs", err=True)
-
-
-def _simulate(settings: tuple[Any, ...], file: VariablesFile | None, as_json: bool) -> None:
-    from stagemaker import ROLE_ARN, Simulator
-
-    wanted, used = os.environ.get("TMPDIR"), tempfile.gettempdir()
-    if wanted and Path(wanted).resolve() != Path(used).resolve():
-        click.echo(f"stagemaker: TMPDIR is {wanted}, which cannot be written to: {used} is used instead", err=True)
-    can_call = settings[4]
-    stopped = threading.Event()
-    # a shell without job control, as in a script, starts what is in the background with SIGINT ignored
-    handled = interrupts.handled_by(lambda *_: stopped.set(), ignored=(signal.SIGINT,))
-    with handled, Simulator(*settings) as simulator:
-        if stopped.is_set():  # before it was ready
-            raise KeyboardInterrupt
+    with VariablesFile(variables) if variables else nullcontext() as file, _simulator(settings) as (simulator, stopped):
         lines = [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
         text = json.dumps(simulator.variables()) if as_json else "\n".join(lines)
         if file:
             file.write(f"{text}\n")
         else:
             click.echo(text)
-        isolation = "nothing is enforced, and scripts do not find their files at /opt/ml"
-        if simulator.isolation_enforced:
-            reached = "and can call this simulator" if can_call else "without network"
-            isolation = f"{simulator.isolation.name}: jobs see only their own files, {reached}"
-        click.echo(f"stagemaker: {simulator.endpoint}, isolation: {isolation}; Ctrl-C ends it", err=True)
-        click.echo(
-            "stagemaker: get_execution_role() and account_id() of the SageMaker SDK ask STS at AWS's own address; the "
-            f"folder on PYTHONPATH sends them here. Programs without that variable can pass role='{ROLE_ARN}' instead",
-            err=True,
-        )
+        _describe(simulator, settings)
         while not stopped.wait(1):  # this thread learns of a signal that another one received when it wakes up
             pass
+    click.echo("stagemaker: stopped, with all its jobs", err=True)
+
+
+@main.command(name="exec", context_settings={"allow_interspersed_args": False})
+@simulator_options
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(command: tuple[str, ...], **settings: Any) -> None:
+    """Run COMMAND with a simulator of its own, which ends with it.
+
+    boto3, the AWS CLI and the SageMaker SDK in it call the simulator. The exit status is that of the command.
+
+    \b
+    Example:
+      stagemaker exec -- python houses.py
+      stagemaker exec --state simulated -- bash
+    """
+    with _simulator(settings) as (simulator, stopped):
+        try:
+            process = subprocess.Popen(command, env=os.environ | simulator.variables())
+        except FileNotFoundError:
+            raise ValueError(f"there is no command {command[0]!r}") from None
+        while (status := _poll(process)) is None:
+            if stopped.is_set():  # a terminal's Ctrl-C has reached the command, too; other signals are passed on
+                process.terminate()
+    raise SystemExit(status if status >= 0 else 128 - status)
+
+
+def _poll(process: "subprocess.Popen[bytes]") -> int | None:
+    try:
+        return process.wait(0.2)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+@contextlib.contextmanager
+def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", threading.Event]]:
+    """Run a simulator, and yield it with an event that is set when a signal asks to end."""
+    from stagemaker import Simulator
+
+    wanted, used = os.environ.get("TMPDIR"), tempfile.gettempdir()
+    if wanted and Path(wanted).resolve() != Path(used).resolve():
+        click.echo(f"stagemaker: TMPDIR is {wanted}, which cannot be written to: {used} is used instead", err=True)
+    stopped = threading.Event()
+    # a shell without job control, as in a script, starts what is in the background with SIGINT ignored
+    handled = interrupts.handled_by(lambda *_: stopped.set(), ignored=(signal.SIGINT,))
+    with handled, Simulator(**settings) as simulator:
+        if stopped.is_set():  # before it was ready
+            raise KeyboardInterrupt
+        yield simulator, stopped
+
+
+def _describe(simulator: "Simulator", settings: dict[str, Any]) -> None:
+    """Say on stderr where the simulator is, what jobs can reach, and who can run code here."""
+    from stagemaker import ROLE_ARN
+
+    isolation = "nothing is enforced, and scripts do not find their files at /opt/ml"
+    if simulator.isolation_enforced:
+        reached = "and can call this simulator" if settings["jobs_can_call"] else "without network"
+        isolation = f"{simulator.isolation.name}: jobs see only their own files, {reached}"
+    click.echo(f"stagemaker: {simulator.endpoint}, isolation: {isolation}; Ctrl-C ends it", err=True)
+    if settings["host"] != LOOPBACK:
+        limits = "in jobs' sandboxes" if simulator.isolation_enforced else "as this user, because there is no sandbox"
+        click.echo(
+            f"stagemaker: whoever reaches port {simulator.port} at {settings['host']} can read and write all of the "
+            f"simulator's objects, and run code {limits}",
+            err=True,
+        )
+    click.echo(
+        "stagemaker: get_execution_role() and account_id() of the SageMaker SDK ask STS at AWS's own address; the "
+        f"folder on PYTHONPATH sends them here. Programs without that variable can pass role='{ROLE_ARN}' instead",
+        err=True,
+    )
 
 
 @main.command()
@@ -199,6 +267,10 @@ def clean(everything: bool) -> None:
         click.echo(f"{folder}: {'removed' if is_gone else 'left, because it is in use or being made'}")
     if not found:
         click.echo("nothing to remove")
+
+
+for each in (ls, logs, stop):
+    main.add_command(each)
 
 
 def run() -> int:

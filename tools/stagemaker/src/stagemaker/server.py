@@ -10,7 +10,7 @@ import string
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -49,6 +49,7 @@ OWN_CONFIG = Config(
 # names the service of a request without a signature, which nobody checks
 S3_HEADERS = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
 SDK_SETTINGS = "sagemaker.yaml"
+LOOPBACK, ANY_ADDRESS = "127.0.0.1", ("0.0.0.0", "::")  # noqa: S104
 TRUST = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
 TRUST_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})  # of the role
 CLIENTS = Path(__file__).parent / "clients"  # a folder for PYTHONPATH: its sitecustomize.py redirects STS clients
@@ -60,6 +61,8 @@ class Simulator:
     engine: "process", or "docker". isolation: "required" (refuse to start without bubblewrap), "auto" or "off".
     jobs_can_call: whether jobs without EnableNetworkIsolation can call this simulator, as jobs on AWS can call AWS.
     state: a folder that keeps S3 objects and records. allow_reset: whether POST /moto-api/reset empties the simulator.
+    host: the address to listen on; whoever reaches another one than the default can run code here. allow_host: further
+    names by which requests may address the simulator.
     The S3 and the other services of all simulators in this process are one. Entering raises NoSandboxError if isolation
     is required and bubblewrap does not work, and OSError if no Docker engine responds, or if the folder or the port is
     in use.
@@ -79,8 +82,11 @@ class Simulator:
         engine: str = "process",
         jobs_can_call: bool = False,
         allow_reset: bool = False,
+        host: str = LOOPBACK,
+        allow_host: Sequence[str] = (),
     ) -> None:
         self._settings = port, isolation, engine
+        self._host, self._allowed_hosts = host, allow_host
         self._jobs_can_call, self._allow_reset = jobs_can_call, allow_reset
         self._network: network.Network | None = None
         self._reset_lock = threading.Lock()
@@ -117,7 +123,7 @@ class Simulator:
         self._sockets, lock = socket_folder.make()
         exit_stack.callback(lock.close)
         exit_stack.callback(remove, self._sockets)
-        listener = exit_stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=1024))
+        listener = exit_stack.enter_context(self._listen(port))
         self.port = listener.getsockname()[1]
         if not Simulator._open_simulators:
             if moto_inside := sys.modules.get("stagemaker.services.moto_inside"):
@@ -145,6 +151,13 @@ class Simulator:
         for server in servers:
             server.start()
 
+    def _listen(self, port: int) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        try:
+            return socket.create_server((self._host, port), family=family, backlog=1024)
+        except socket.gaierror as error:
+            raise OSError(f"{self._host!r} is no address of this machine: {error.strerror}") from None
+
     def _make_application(self) -> list[Resource]:
         self._jobs = JobQueue(self.folder)
         platform = Platform(self._store, self._jobs, self._own_client, self.isolation, self.folder, self._sockets)
@@ -152,8 +165,10 @@ class Simulator:
         resources = make_resources(platform)
         ports = [self.port, network.PORT] if self._jobs_can_call else [self.port]
         health = {"isolation": self.isolation.name, "isolation_enforced": self.isolation_enforced}
-        reset = self._reset if self._allow_reset else None
-        self._application = Application(resources, ports, health, self._prepare, reset)
+        reset = self.reset if self._allow_reset else None
+        self._application = Application(
+            resources, (self._host, *self._allowed_hosts), ports, health, self._prepare, reset
+        )
         return resources
 
     def _prepare(self) -> None:
@@ -175,7 +190,8 @@ class Simulator:
             moto_inside.create_session(ROLE_ARN, "simulate", self._credentials)
             self._prepared = True
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Delete all objects and records, and end all jobs. Raises ServiceError while another reset is in progress."""
         if not self._reset_lock.acquire(blocking=False):  # waiting could take all threads from the reset itself
             raise ServiceError("ConflictException", "Another reset is in progress", 409)
         from stagemaker.services import moto_inside
@@ -202,7 +218,8 @@ class Simulator:
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        host = LOOPBACK if self._host in ANY_ADDRESS else self._host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def client(self, service: str) -> Any:
         """Return a boto3 client that ignores the caller's environment and configuration."""

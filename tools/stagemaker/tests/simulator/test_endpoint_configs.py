@@ -43,7 +43,6 @@ def test_the_life_cycle_of_a_configuration(endpoints: Endpoints, model: str) -> 
         ([{"InstanceType": None}], "Production variant one: InstanceType is missing"),
         ([{"InitialInstanceCount": None}], "Production variant one: InitialInstanceCount is missing"),
         ([{"InstanceType": "ml.unknown.large"}], "enum value set"),
-        ([{"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}], "ServerlessConfig is not simulated"),
         ([{"AcceleratorType": "ml.eia1.medium"}], "AcceleratorType is not simulated"),
         ([{"CoreDumpConfig": {"DestinationS3Uri": "s3://b/k"}}], "CoreDumpConfig is not simulated"),
         ([{"EnableSSMAccess": True}], "EnableSSMAccess is not simulated"),

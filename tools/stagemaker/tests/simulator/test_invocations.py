@@ -112,7 +112,6 @@ def test_custom_attributes_are_passed_in_both_directions(endpoints: Endpoints, c
     [
         ({"CustomAttributes": "a" * 1025}, "1024"),
         ({"TargetVariant": "two"}, "has no variant two"),
-        ({"TargetModel": "a.tar.gz"}, "TargetModel is not simulated"),
         ({"TargetContainerHostname": "first"}, "TargetContainerHostname is not simulated"),
         ({"InferenceComponentName": "c"}, "InferenceComponentName is not simulated"),
         ({"EnableExplanations": "`true`"}, "EnableExplanations is not simulated"),

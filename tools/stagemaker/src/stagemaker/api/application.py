@@ -9,17 +9,24 @@ from typing import Any
 from werkzeug import Request, Response
 
 from stagemaker.api.other_services import OtherServices
-from stagemaker.api.responses import JSON, json_error_response, make_response, read_body, respond, signed_service
+from stagemaker.api.responses import (
+    JSON,
+    json_error_response,
+    make_response,
+    parse_document,
+    read_body,
+    respond,
+    signed_service,
+)
 from stagemaker.api.runtime import Runtime
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.protocol.service_model import operation_model, read_request, shape_response
 from stagemaker.resources.resource import Resource
-from stagemaker.text import refuse_constant
 
 TARGET_PREFIX = "SageMaker."  # prefix of the operation's name in the header X-Amz-Target
 MAX_REQUEST_BYTES = 4 << 20
-# S3 clients may put the bucket's name before the host name; clients leave out HTTP's own port
-HOST = re.compile(r"(?:127\.0\.0\.1|(?:[a-z0-9_-]+\.)*localhost)(?::([0-9]{1,5}))?", re.IGNORECASE)
+# S3 clients may put the bucket's name before the host name
+HOST = r"127\.0\.0\.1|(?:[a-z0-9_-]+\.)*localhost"
 HTTP_PORT = "80"
 OWN_SITES = ("none", "same-origin")  # of the header Sec-Fetch-Site: a person or a page of this host made the request
 MOTO_API = re.compile("/moto-api(/|$)")
@@ -43,33 +50,24 @@ class ControlPlane:
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
         body = read_body(request, MAX_REQUEST_BYTES, "RequestEntityTooLarge", 413)
-        members = read_request(operation, _parse_document(body))
+        members = read_request(operation, parse_document(body))
         response = self._resources[operation.name].handle(operation.name, members)
         return make_response(json.dumps(shape_response(operation.output_shape, response)).encode(), JSON)
-
-
-def _parse_document(body: bytes) -> Any:
-    try:
-        document = json.loads(body.decode() or "{}", parse_constant=refuse_constant)
-        json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair
-    except (ValueError, RecursionError) as error:
-        message = f"The request body is not valid JSON: {str(error)[:200]}"
-        raise ServiceError("SerializationException", message) from None
-    return document
 
 
 class Application:
     """The WSGI application. It refuses requests from web pages, because such requests could run code in a job.
 
     Their Origin or Sec-Fetch-Site header says so or, if the page's own host name resolves to this machine, their Host.
-    ports: those that the Host of an accepted request can name. health: the answer to a request for HEALTH.
-    prepare: called before each request to a service other than SageMaker. reset: empties the simulator; None refuses
-    to.
+    hosts: further names and addresses of this machine. ports: those that an accepted request's Host can name. health:
+    the answer to a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset:
+    empties the simulator; None refuses to.
     """
 
     def __init__(
         self,
         resources: Sequence[Resource],
+        hosts: Collection[str],
         ports: Collection[int],
         health: dict[str, Any],
         prepare: Callable[[], None],
@@ -78,13 +76,15 @@ class Application:
         self._control, self._runtime = ControlPlane(resources), Runtime(resources)
         self._other_services, self._health, self._reset = OtherServices(prepare), health, reset
         self._ports = [str(port) for port in ports]
+        names = "|".join((HOST, *(re.escape(f"[{host}]" if ":" in host else host) for host in hosts)))
+        self._host = re.compile(rf"(?:{names})(?::([0-9]{{1,5}}))?", re.IGNORECASE)  # HTTP's own port is left out
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         return self._choose_application(Request(environ))(environ, start_response)
 
     def _choose_application(self, request: Request) -> Callable[..., Iterable[bytes]]:
         name = request.headers.get("Host", "")
-        host = HOST.fullmatch(name)
+        host = self._host.fullmatch(name)
         if not host or (host[1] or HTTP_PORT) not in self._ports:
             accepted = f"127.0.0.1:{self._ports[0]} and localhost:{self._ports[0]}"
             return _access_denied(f"The simulator accepts requests to {accepted}, not to '{name[:80]}'")

@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from stagemaker import machine
 from stagemaker.protocol.errors import ServiceError
+from stagemaker.text import refuse_constant
 
 logger = logging.getLogger(__name__)
 
@@ -88,3 +89,14 @@ def respond(
         logger.exception("a request failed")
         response = refuse(ServiceError("InternalFailure", f"{error!r}"[:1000], 500))
     return response(environ, start_response)
+
+
+def parse_document(body: bytes) -> Any:
+    """Return the JSON document in a request's body, {} without one. Raises ServiceError if it is not valid."""
+    try:
+        document = json.loads(body.decode() or "{}", parse_constant=refuse_constant)
+        json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair
+    except (ValueError, RecursionError) as error:
+        message = f"The request body is not valid JSON: {str(error)[:200]}"
+        raise ServiceError("SerializationException", message) from None
+    return document

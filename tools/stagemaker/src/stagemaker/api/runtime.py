@@ -1,4 +1,4 @@
-"""SageMaker's runtime, a REST interface: a path for each operation, members in headers, and a body of any type.
+"""SageMaker's runtime and SageMaker Metrics, REST interfaces: a path for each operation, members in headers and body.
 
 A resource that has a method named after an operation (InvokeEndpoint, ...) handles that operation: the method gets the
 request's members and returns the response's members, as the runtime's service model describes them.
@@ -15,9 +15,9 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 
-from stagemaker.api.responses import make_response, read_body, respond
+from stagemaker.api.responses import make_response, parse_document, read_body, respond
 from stagemaker.protocol.errors import ServiceError
-from stagemaker.protocol.service_model import read_request, runtime_model
+from stagemaker.protocol.service_model import metrics_model, read_request, runtime_model, shape_response
 from stagemaker.resources.resource import Resource
 
 MAX_REQUEST_BYTES = 25 << 20
@@ -29,9 +29,11 @@ STRING_TYPE = 7  # the type code of a string in an event header
 
 class Runtime:
     def __init__(self, resources: Sequence[Resource]) -> None:
-        names = runtime_model().operation_names
+        models = (runtime_model(), metrics_model())
+        operations = [model.operation_model(name) for model in models for name in model.operation_names]
+        names = [operation.name for operation in operations]
         self._resources = {name: resource for resource in resources for name in names if hasattr(resource, name)}
-        rules = [_routing_rule(runtime_model().operation_model(name)) for name in names]
+        rules = [_routing_rule(operation) for operation in operations]
         self._routes = Map(rules, merge_slashes=False, redirect_defaults=False).bind("")
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -39,7 +41,8 @@ class Runtime:
 
     def _operate(self, request: Request) -> Response:
         operation, members = self._route(request)
-        members["Body"] = read_body(request, MAX_REQUEST_BYTES, "ValidationError")
+        body = read_body(request, MAX_REQUEST_BYTES, "ValidationError")
+        members |= {"Body": body} if operation.has_streaming_input else parse_document(body)
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
         for name, shape in _header_members(operation.input_shape).items():
@@ -73,6 +76,8 @@ def _header_members(shape: Shape) -> dict[str, Shape]:
 
 
 def _respond(operation: OperationModel, members: dict[str, Any]) -> Response:
+    if not operation.has_streaming_output and "Body" not in members:
+        return make_response(json.dumps(shape_response(operation.output_shape, members)).encode(), "application/json")
     body, content_type = members.get("Body", b""), ""
     if operation.has_event_stream_output:
         body, content_type = _event_stream(body), EVENT_STREAM

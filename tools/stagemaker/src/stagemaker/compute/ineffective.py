@@ -21,7 +21,6 @@ INEFFECTIVE = {
     "the debugger is not simulated": "training.DebugHookConfig training.DebugRuleConfigurations",
     "TensorBoard is not simulated": "training.TensorBoardOutputConfig",
     "the profiler is not simulated": "training.ProfilerConfig training.ProfilerRuleConfigurations",
-    "experiments are not simulated": "training.ExperimentConfig processing.ExperimentConfig transform.ExperimentConfig",
     "nothing can connect to the job": "training.RemoteDebugConfig",
     "there are no instance health checks": "training.InfraCheckConfig",
     "session tags are not simulated": "training.SessionChainingConfig",

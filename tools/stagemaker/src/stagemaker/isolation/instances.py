@@ -1,5 +1,6 @@
 """The CPUs and memory of instance types. CPUs follow from the size, and memory from a rule for each family."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,11 @@ class Instance:
     volume: int | None = None
     folders: tuple[Path, ...] = ()
     memory_use: Path | None = None
+
+
+def serverless_instance(megabytes: int) -> Instance:
+    """Return what a serverless endpoint has: its memory, a CPU for each GB of it, and a volume of 5 GB."""
+    return Instance(megabytes << 20, math.ceil(megabytes / 1024), 5 << 30)
 
 
 def instance_of(instance_type: str) -> Instance:

@@ -35,6 +35,11 @@ def runtime_model() -> ServiceModel:
     return simulator_botocore_session().get_service_model("sagemaker-runtime")
 
 
+@cache
+def metrics_model() -> ServiceModel:
+    return simulator_botocore_session().get_service_model("sagemaker-metrics")
+
+
 def operation_model(name: str) -> OperationModel:
     """Return the model of an operation. Raises ServiceError if SageMaker has no operation of that name."""
     if name not in sagemaker_model().operation_names:

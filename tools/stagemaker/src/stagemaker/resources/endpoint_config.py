@@ -1,5 +1,6 @@
 """Endpoint configurations: the models that an endpoint serves, with their instances and shares of the traffic."""
 
+from stagemaker.compute.servers.multi_model import is_multi_model
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.model import Models
@@ -12,9 +13,13 @@ CONFIG_MEMBERS = {"EndpointConfigName", "ProductionVariants", "DataCaptureConfig
 VARIANT_MEMBERS = {
     *(
         "VariantName ModelName InstanceType InitialInstanceCount InitialVariantWeight VolumeSizeInGB "
-        "ModelDataDownloadTimeoutInSeconds ContainerStartupHealthCheckTimeoutInSeconds"
+        "ModelDataDownloadTimeoutInSeconds ContainerStartupHealthCheckTimeoutInSeconds ServerlessConfig"
     ).split()
 }
+
+
+INSTANCE_MEMBERS = ("InstanceType", "InitialInstanceCount")
+SERVERLESS_MEGABYTES = tuple(range(1024, 6145, 1024))
 
 
 class EndpointConfigs(Resource):
@@ -37,6 +42,10 @@ class EndpointConfigs(Resource):
         if repeated_names := repeated([variant["VariantName"] for variant in variants]):
             raise ValidationException(f"ProductionVariants: more than one variant is named {repeated_names[0]}")
         variants = [{"InitialVariantWeight": 1.0} | variant for variant in variants]  # SageMaker's default
+        if len(variants) > 1 and any("ServerlessConfig" in variant for variant in variants):
+            raise ValidationException("ProductionVariants: a serverless variant must be the only one")
+        if capture and "ServerlessConfig" in variants[0]:
+            raise ValidationException("DataCaptureConfig cannot be used with a serverless variant")
         if not any(variant["InitialVariantWeight"] for variant in variants):
             raise ValidationException("ProductionVariants: at least one weight must be greater than 0")
         return {"EndpointConfigArn": self.add(request | {"ProductionVariants": variants})}
@@ -44,8 +53,24 @@ class EndpointConfigs(Resource):
     def _check_variant(self, variant: Record) -> None:
         place = f"Production variant {variant['VariantName']}"
         refuse_other_members(variant, VARIANT_MEMBERS, place)
-        for name in ("ModelName", "InstanceType", "InitialInstanceCount"):
+        is_serverless = "ServerlessConfig" in variant
+        for name in ("ModelName", *(() if is_serverless else INSTANCE_MEMBERS)):
             if name not in variant:
                 raise ValidationException(f"{place}: {name} is missing")
-        if self.store.get(Models.kind, variant["ModelName"]) is None:
+        model = self.store.get(Models.kind, variant["ModelName"])
+        if model is None:
             raise ValidationException(Models.message(Models.missing_text, variant["ModelName"]))
+        if is_serverless:
+            _check_serverless(variant, place)
+            if is_multi_model(model | model.internal):
+                raise ValidationException(f"{place}: a serverless variant cannot serve a multi-model container")
+
+
+def _check_serverless(variant: Record, place: str) -> None:
+    if other_members := [name for name in (*INSTANCE_MEMBERS, "VolumeSizeInGB") if name in variant]:
+        raise ValidationException(f"{place}: {other_members[0]} cannot be used with ServerlessConfig")
+    serverless = variant["ServerlessConfig"]
+    if serverless["MemorySizeInMB"] not in SERVERLESS_MEGABYTES:
+        raise ValidationException(f"{place}: MemorySizeInMB must be one of {', '.join(map(str, SERVERLESS_MEGABYTES))}")
+    if serverless.get("ProvisionedConcurrency", 0) > serverless["MaxConcurrency"]:
+        raise ValidationException(f"{place}: ProvisionedConcurrency must not exceed MaxConcurrency")

@@ -5,12 +5,14 @@ from typing import Any, ClassVar
 from stagemaker.compute.failure import INTERRUPTED
 from stagemaker.compute.job_run import JobRun
 from stagemaker.protocol import error_texts
+from stagemaker.protocol.errors import ValidationException
+from stagemaker.resources.experiment import TrialComponents
 from stagemaker.resources.resource import Resource
 from stagemaker.state.records import Record
 
 
 class JobResource(Resource):
-    verbs = ("Describe", "List", "Stop")
+    verbs: ClassVar[tuple[str, ...]] = ("Describe", "List", "Stop")
     runs = True
     missing_code = "ValidationException"  # although the model has ResourceNotFound
     missing_text = error_texts.JOB_MISSING
@@ -24,13 +26,23 @@ class JobResource(Resource):
 
     def submit(self, request: Record, **members: Any) -> str:
         name = request[f"{self.kind}Name"]
-        arn = self.add(request | {f"{self.kind}Status": "InProgress"}, **members)
+        with self.store.transaction():  # a job without the component of its experiment is not added
+            arn = self.add(request | {f"{self.kind}Status": "InProgress"}, **members)
+            if "ExperimentConfig" in request:
+                TrialComponents(self.platform).add_of_job(request, self.kind, arn)
         job_run = self.job_run(self.platform, name)
         try:
             self.platform.jobs.submit(arn, job_run.work)
         except RuntimeError as error:  # no thread could be started
             job_run.end("Failed", FailureReason=f"InternalServerError: {error!r}"[:1024])
         return arn
+
+    def delete(self, operation: str, request: Record) -> Record:
+        with self.store.transaction():
+            status = self.find(operation, request)[f"{self.kind}Status"]
+            if status in self.running_statuses:
+                raise ValidationException(f"{self.kind} '{self.key(request)}' cannot be deleted in status {status}")
+            return super().delete(operation, request)
 
     def stop(self, operation: str, request: Record) -> Record:
         response = super().stop(operation, request)

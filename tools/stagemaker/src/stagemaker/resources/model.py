@@ -1,6 +1,7 @@
 """Models: the container, or the chain of containers, that transform jobs and endpoints serve."""
 
 from stagemaker.compute.servers.container_server import model_data
+from stagemaker.compute.servers.multi_model import is_multi_model
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.model_package import SHARED_MEMBERS, ModelPackages
@@ -36,12 +37,15 @@ class Models(Resource):
             if "ModelPackageName" not in container:  # the data of a package may have been deleted since
                 _check_container(container)
                 # not in the transaction: it may wait for a thread that restores S3, which waits to change the database
-                check_model_data(self.platform, container)
+                if container.get("Mode") != "MultiModel":  # models can be added later
+                    check_model_data(self.platform, container)
         with self.store.transaction():  # the package must not change during this; later changes do not affect the model
             served = [each for item in requested for each in _resolve_containers(self.store, item)]
             is_single = "PrimaryContainer" in request and len(served) == 1
             if not is_single:
                 _check_pipeline(served)
+                if is_multi_model({"Containers": served}):
+                    raise ValidationException("Mode MultiModel is simulated only for a model's single container")
             for container in served:
                 _check_container(container)
             members = {"PrimaryContainer": served[0]} if is_single else {"Containers": served}
@@ -61,10 +65,10 @@ def _check_pipeline(containers: list[Record]) -> None:
 
 
 def _check_container(container: Record) -> None:
-    if container.get("Mode", "SingleModel") != "SingleModel":
-        raise ValidationException("Mode MultiModel is not simulated: a container can serve only one model")
     if "Image" not in container:
         raise ValidationException("A container must have an Image")
+    if container.get("Mode") == "MultiModel" and "ModelDataUrl" not in container:
+        raise ValidationException("Mode MultiModel requires a ModelDataUrl: the prefix of the models")
     try:
         model_data(container)
     except ValueError as error:

@@ -14,15 +14,22 @@ from stagemaker.orchestration.pipelines.document import DefinitionError
 from stagemaker.orchestration.pipelines.execution_work import ExecutionWork
 from stagemaker.orchestration.pipelines.expressions import parse
 from stagemaker.orchestration.pipelines.parameters import as_text, parameter_values
-from stagemaker.orchestration.pipelines.records import DEFINITION, EXECUTED_DEFINITION, StepRecords
+from stagemaker.orchestration.pipelines.records import (
+    DEFINITION,
+    EXECUTED_DEFINITION,
+    SELECTION,
+    StepRecords,
+    selected_steps,
+)
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.paging import Position, make_page
 from stagemaker.resources.pipeline import Pipelines
 from stagemaker.resources.resource import Filter, Resource, refuse_other_members
-from stagemaker.state.records import Record, now
+from stagemaker.state.records import Record, StoredRecord, now
 
 CHANGEABLE_MEMBERS = {"PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration"}
 START_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", "PipelineParameters", "ClientRequestToken", "RoleArn"}
+START_MEMBERS |= {SELECTION}
 MAX_RUNNING_EXECUTIONS = 200
 ID_LENGTH, ID_ALPHABET = 12, string.ascii_lowercase + string.digits
 ReadDefinition = Callable[[str], PipelineDefinition]
@@ -132,20 +139,57 @@ class PipelineExecutions(Resource):
         text = self._text(DEFINITION, name)
         definition = read(text)
         values = parameter_values(definition.parameters, request.get("PipelineParameters", []))
+        values, reused = self._reuse(request, definition, values)
         key = f"{name}/execution/{''.join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))}"
         members = {member: request[member] for member in (*CHANGEABLE_MEMBERS, "RoleArn") if member in request}
         for member in ("RoleArn", "ParallelismConfiguration"):
             if member in pipeline:
                 members.setdefault(member, pipeline[member])
         members.setdefault("PipelineExecutionDisplayName", f"execution-{now().timestamp() * 1000:.0f}")
+        members |= {SELECTION: request[SELECTION]} if SELECTION in request else {}
         members |= {"PipelineArn": pipeline["PipelineArn"], "CreatedBy": {}, "LastModifiedBy": {}}
         arn = self.add(members, key, {"Parameters": values}, PipelineExecutionStatus="Executing")
         if definition.experiment:
             self.store.update(self.kind, key, PipelineExperimentConfig=self._experiment_config(key, definition))
         self.store.add(EXECUTED_DEFINITION, key, {DEFINITION: text})
         self.store.update("Pipeline", name, LastRunTime=now(), LastExecutionTime=now())
+        records = StepRecords(self.store, key)
+        for step, record in reused.items():
+            records.put(step, **record)
         started_keys.append(key)
         return {"PipelineExecutionArn": arn}
+
+    def _reuse(
+        self, request: Record, definition: PipelineDefinition, values: Record
+    ) -> tuple[Record, dict[str, Record]]:
+        """Return the parameters of a selective execution, and the records of steps that it takes from its source.
+
+        Those are the steps that the selected ones need. Parameters that the request does not give are the source's.
+        """
+        selected = selected_steps(request)
+        if selected is None:
+            return values, {}
+        if unknown := sorted(selected - definition.steps.keys()):
+            raise ValidationException(f"{SELECTION}: the pipeline has no step '{unknown[0]}'")
+        needed = {need for name in selected for need in definition.steps[name].needs} - selected
+        arn, records = request[SELECTION].get("SourcePipelineExecutionArn"), dict[str, StoredRecord]()
+        if arn:
+            source = self.find("StartPipelineExecution", {"PipelineExecutionArn": arn})
+            if source["PipelineArn"].rpartition("/")[2] != request["PipelineName"].removeprefix(self.arn("")):
+                raise ValidationException(f"{SELECTION}: '{arn}' is an execution of another pipeline")
+            records = StepRecords(self.store, self.key({"PipelineExecutionArn": arn})).by_name
+            given = {item["Name"] for item in request.get("PipelineParameters", [])}
+            earlier = source.internal["Parameters"]
+            values = {name: value if name in given else earlier.get(name, value) for name, value in values.items()}
+        reused: dict[str, Record] = {}
+        for name in sorted(needed, key=[*definition.steps].index):
+            if name not in records or records[name]["StepStatus"] != "Succeeded":
+                reason = "did not succeed in the source execution" if arn else "needs a SourcePipelineExecutionArn"
+                raise ValidationException(f"{SELECTION}: step '{name}' {reason}: select it, too")
+            result = {"SelectiveExecutionResult": {"SourcePipelineExecutionArn": arn}}
+            members = {"Position": len(reused) + 1, "Properties": records[name].internal["Properties"]}
+            reused[name] = records[name] | members | result
+        return values, reused
 
     def _experiment_config(self, key: str, definition: PipelineDefinition) -> Record:
         execution = self.find("StartPipelineExecution", {"PipelineExecutionArn": self.arn(key)})

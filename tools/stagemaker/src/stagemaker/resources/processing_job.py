@@ -18,6 +18,7 @@ INPUT_VALUES = {"S3DataType": ("S3Prefix",), "S3InputMode": ("File",), "S3Compre
 class ProcessingJobs(JobResource):
     kind = "ProcessingJob"
     arn_type = "processing-job"
+    verbs = (*JobResource.verbs, "Delete")
     job_run = ProcessingRun
 
     def CreateProcessingJob(self, request: Record) -> Record:

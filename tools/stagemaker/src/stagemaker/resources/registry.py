@@ -1,8 +1,10 @@
 """The kinds of resources, one per line."""
 
 from stagemaker.compute.platform import Platform
+from stagemaker.protocol.service_model import operation_model, sagemaker_model
 from stagemaker.resources.endpoint import Endpoints
 from stagemaker.resources.endpoint_config import EndpointConfigs
+from stagemaker.resources.experiment import Experiments, TrialComponents, Trials
 from stagemaker.resources.model import Models
 from stagemaker.resources.model_package import ModelPackages
 from stagemaker.resources.model_package_group import ModelPackageGroups
@@ -19,24 +21,24 @@ from stagemaker.resources.tuning_job import TuningJobs
 from stagemaker.state.records import Record
 
 
-class EmptyKind(Resource):
-    """A kind without records. All filters of its List are accepted: each of them selects nothing."""
+class EmptyLists(Resource):
+    """The List operations of kinds that do not exist here, but for those of another resource: no records.
 
-    verbs = ("List",)
+    Programs that take stock or clean up call many of them. All filters are accepted: each of them selects nothing.
+    """
 
-    def page(self, operation: str, request: Record) -> Record:
-        return make_page(request, f"{self.kind}Summaries", [], descending=True)
+    kind = "Nothing"
+    arn_type = "nothing"
 
+    @classmethod
+    def operations(cls) -> list[str]:
+        names = (name for name in sagemaker_model().operation_names if name.startswith("List"))
+        return [name for name in names if not operation_model(name).input_shape.required_members]
 
-class MonitoringSchedules(EmptyKind):
-    kind = "MonitoringSchedule"
-    arn_type = "monitoring-schedule"
-
-
-class TrialComponents(EmptyKind):
-    kind = "TrialComponent"
-    arn_type = "experiment-trial-component"
-    title = "trial component"
+    def handle(self, operation: str, request: Record) -> Record:
+        members = operation_model(operation).output_shape.members
+        [member] = [name for name, shape in members.items() if shape.type_name == "list"]
+        return make_page(request, member, [], descending=True)
 
 
 KINDS: tuple[type[Resource], ...] = (
@@ -51,10 +53,12 @@ KINDS: tuple[type[Resource], ...] = (
     Endpoints,
     Pipelines,
     PipelineExecutions,
+    Experiments,
+    Trials,
+    TrialComponents,
 )
-EMPTY_KINDS: tuple[type[Resource], ...] = (MonitoringSchedules, TrialComponents)
 
 
 def make_resources(platform: Platform) -> list[Resource]:
-    resources, empty = ([kind(platform) for kind in kinds] for kinds in (KINDS, EMPTY_KINDS))
-    return [*resources, Tags(platform, resources), Searches(platform, resources), *empty]
+    resources = [kind(platform) for kind in KINDS]
+    return [EmptyLists(platform), *resources, Tags(platform, resources), Searches(platform, resources)]

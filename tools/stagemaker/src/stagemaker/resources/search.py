@@ -20,6 +20,8 @@ from stagemaker.text import parse_number
 
 Test = Callable[[Any], bool]
 Reader = Callable[[Any], list[Any]]
+# the kinds that Search calls otherwise
+OTHER_NAMES = {"ExperimentTrial": "Trial", "ExperimentTrialComponent": "TrialComponent"}
 INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 EMPTY_KINDS = ("ModelCard",)  # version 2 of the SDK searches for model cards, which the simulator does not have
 MAX_CONDITIONS = 50  # in an expression, including its subexpressions
@@ -90,7 +92,8 @@ class Searches(Resource):
         self._resources = {resource.kind: resource for resource in resources if _result_shape(resource.kind)}
 
     def Search(self, request: Record) -> Record:
-        kind = request["Resource"]
+        name: str = request["Resource"]
+        kind = OTHER_NAMES.get(name, name)
         shape = _result_shape(kind)
         if shape is None or kind not in (*self._resources, *EMPTY_KINDS):
             raise ValidationException(f"Search: Resource {kind} is not simulated")

@@ -27,6 +27,7 @@ class TrainingJobs(JobResource):
     arn_type = "training-job"
     missing_text = error_texts.TRAINING_JOB_MISSING
     exists_text = error_texts.TRAINING_JOB_EXISTS
+    verbs = (*JobResource.verbs, "Delete")
     job_run = TrainingRun
 
     def CreateTrainingJob(self, request: Record) -> Record:

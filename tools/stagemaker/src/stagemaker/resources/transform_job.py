@@ -5,6 +5,7 @@ from typing import ClassVar
 from stagemaker.compute.batch_transform.data_processing import DataProcessing
 from stagemaker.compute.batch_transform.feeding import MAX_MEGABYTES
 from stagemaker.compute.servers.chain import named_containers
+from stagemaker.compute.servers.multi_model import is_multi_model
 from stagemaker.compute.transform_run import TransformRun
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ServiceError, ValidationException
@@ -33,6 +34,8 @@ class TransformJobs(JobResource):
             raise ValidationException(Models.message(Models.missing_text, request["ModelName"]))
         for _, container in named_containers(model | model.internal):
             self.check_image(container.get("Image", ""))
+        if is_multi_model(model | model.internal):
+            raise ValidationException(f"The model {request['ModelName']} is for a multi-model endpoint")
         _check_request(request)
         payload, concurrency = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
         if payload * concurrency > MAX_MEGABYTES:

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import logging
+import math
 import secrets
 import threading
 import time
@@ -17,10 +18,13 @@ from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.processes.reasons import reason_of
 from stagemaker.compute.servers.chain import Chain
+from stagemaker.compute.servers.multi_model import MultiModelServer, is_multi_model
 from stagemaker.compute.servers.response import Disconnected, NoResponse, Response
-from stagemaker.isolation.instances import instance_of
+from stagemaker.isolation.instances import Instance, instance_of, serverless_instance
+from stagemaker.protocol.errors import ServiceError
 from stagemaker.state.records import Record
 
+Server = Chain | MultiModelServer
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
@@ -48,7 +52,7 @@ class EndpointInstance:
         self._key = f"{self.log_group}/{self.log_stream}"  # the instance's key in the queue
         self._must_ping = threading.Event()
         self.in_service = self.has_ended = False
-        self.server: Chain | None = None
+        self.server: Server | None = None
         self.failure: str | None = None
         self.invocations_in_progress = 0
 
@@ -60,7 +64,7 @@ class EndpointInstance:
             if not was_queued:
                 self._end()
 
-    def suspend(self, server: Chain) -> None:
+    def suspend(self, server: Server) -> None:
         """Take a server out of service until it responds to /ping again: an invocation lost its connection."""
         with self._state_changed:
             if self.server is server:
@@ -117,10 +121,12 @@ class EndpointInstance:
     def _serve(self, job: Job, folder: str, log: JobLog) -> None:
         startup_seconds = self._variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS)
         download_seconds = self._variant.get("ModelDataDownloadTimeoutInSeconds", DOWNLOAD_SECONDS)
-        instance, gibibytes = instance_of(self._variant["InstanceType"]), self._variant.get("VolumeSizeInGB")
-        if gibibytes:
-            instance = replace(instance, volume=gibibytes << 30)
-        chain = Chain(self._platform, job, self._variant["Model"], log, instance, folder)
+        model, instance = self._variant["Model"], _instance_of(self._variant)
+        chain = (
+            MultiModelServer(self._platform, job, model, log, instance, folder, startup_seconds)
+            if is_multi_model(model)
+            else Chain(self._platform, job, model, log, instance, folder)
+        )
         for image, image_log in chain.images():
             self._platform.prepare(job, image, image_log)
         with contextlib.ExitStack() as stack:
@@ -141,7 +147,7 @@ class EndpointInstance:
                 self._offer(None)
                 chain.wait_until_ready(startup_seconds, lambda: self.invocations_in_progress > 0)
 
-    def _offer(self, server: Chain | None) -> None:
+    def _offer(self, server: Server | None) -> None:
         with self._change():
             self.server = server
 
@@ -157,6 +163,13 @@ class EndpointInstance:
                 yield
             finally:
                 self._state_changed.notify_all()
+
+
+def _instance_of(variant: Record) -> Instance:
+    if serverless := variant.get("ServerlessConfig"):
+        return serverless_instance(serverless["MemorySizeInMB"])
+    instance, gibibytes = instance_of(variant["InstanceType"]), variant.get("VolumeSizeInGB")
+    return replace(instance, volume=gibibytes << 30) if gibibytes else instance
 
 
 class FleetEnded(Exception):
@@ -185,11 +198,16 @@ class Fleet:
     def __init__(self, platform: Platform, endpoint: str, variant: Record, data_capture: Record | None = None):
         self.variant: str = variant["VariantName"]
         self.data_capture = data_capture
+        self._max_concurrency = variant.get("ServerlessConfig", {}).get("MaxConcurrency", math.inf)
         self._platform, self._endpoint, self._variant = platform, endpoint, variant
         self._state_changed = threading.Condition()
         self._instances: list[EndpointInstance] = []
         self._turn = 0
         self._has_ended = False
+
+    @property
+    def is_multi_model(self) -> bool:
+        return is_multi_model(self._variant["Model"])
 
     def scale(self, count: int) -> None:
         """Start instances, or end surplus ones, failed ones first, once their invocations have ended."""
@@ -219,7 +237,10 @@ class Fleet:
                 instance.in_service = True
 
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> Reply:
-        """Invoke the next ready instance, again once if the connection breaks. Raises FleetEnded."""
+        """Invoke the next ready instance, again once if the connection breaks. Raises FleetEnded.
+
+        Raises ServiceError (ThrottlingException) beyond a serverless variant's MaxConcurrency.
+        """
         reply = Reply(reason="no instance was ready")
         for _ in range(MAX_ATTEMPTS):
             turn = self._take_turn(deadline)
@@ -249,11 +270,14 @@ class Fleet:
             self._state_changed.notify_all()
         self._end(instances)
 
-    def _take_turn(self, deadline: Deadline) -> tuple[EndpointInstance, Chain] | None:
+    def _take_turn(self, deadline: Deadline) -> tuple[EndpointInstance, Server] | None:
         with self._state_changed:
             while True:
                 if self._has_ended:
                     raise FleetEnded
+                if sum(each.invocations_in_progress for each in self._instances) >= self._max_concurrency:
+                    message = f"Rate exceeded: variant {self.variant} has a MaxConcurrency of {self._max_concurrency}"
+                    raise ServiceError("ThrottlingException", message, 429)
                 for _ in self._instances:
                     self._turn = (self._turn + 1) % len(self._instances)
                     instance = self._instances[self._turn]

@@ -13,6 +13,7 @@ from stagemaker.compute.endpoints.traffic import Traffic
 from stagemaker.compute.logs.metrics import put_metrics
 from stagemaker.compute.periodic import PeriodicDelivery
 from stagemaker.compute.platform import Platform
+from stagemaker.compute.servers.multi_model import TARGET_MODEL
 from stagemaker.protocol.account import ACCOUNT, arn
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.state.records import Record
@@ -24,7 +25,12 @@ PRIMARY = "primary"  # what SageMaker's messages call a model's only container
 RESPONSE_SECONDS = 60.0  # seconds within which a model must respond
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 # headers of the request to the model's server, by the member of the invocation that contains the value
-HEADERS = {"ContentType": "Content-Type", "Accept": "Accept", "CustomAttributes": CUSTOM_ATTRIBUTES}
+HEADERS = {
+    "ContentType": "Content-Type",
+    "Accept": "Accept",
+    "CustomAttributes": CUSTOM_ATTRIBUTES,
+    "TargetModel": TARGET_MODEL,
+}
 SIMULATED_MEMBERS = {"EndpointName", "Body", "TargetVariant", "InferenceId", *HEADERS}
 MAX_MESSAGE_LENGTH = 2048  # characters of an error message
 MAX_ORIGINAL_MESSAGE_LENGTH = 8192  # characters of the model's own message
@@ -105,6 +111,12 @@ class Invoker:
             if eligible_traffic is None:
                 raise ServiceError("ValidationError", f"Endpoint {name} has no variant {variant}")
             fleet = eligible_traffic.choose(self._random)
+            if fleet.is_multi_model and "TargetModel" not in request:
+                message = f"Endpoint {name} is a multi-model endpoint: TargetModel is required"
+                raise ServiceError("ValidationError", message)
+            if "TargetModel" in request and not fleet.is_multi_model:
+                message = f"Endpoint {name} is not a multi-model endpoint and does not support target model header."
+                raise ServiceError("ValidationError", message)
             try:
                 return fleet, fleet.invoke(request.get("Body", b""), headers, deadline)
             except FleetEnded:  # an update has just given its traffic to another fleet

@@ -54,7 +54,8 @@ class JobLog:
         return self
 
     def for_container(self, name: str) -> "JobLog":
-        """Return the log of one container of an inference pipeline, to be created."""
+        """Return the log of one container of an inference pipeline, or of one of many models, to be created."""
+        name = name.replace(":", "_").replace("*", "_")  # which the names of streams cannot contain
         return JobLog(self._client, self._group, f"{self._stream}/{name}", period=self._period)
 
     def read(self, pipe: IO[bytes], poll: Callable[[], int | None] = lambda: None) -> None:

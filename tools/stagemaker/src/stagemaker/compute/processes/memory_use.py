@@ -64,6 +64,16 @@ class MemoryUse:
             self._file = None
 
 
+def read_shares(path: str | os.PathLike[str]) -> list[int]:
+    """Return the bytes that each command uses that shares this file; 0 for those that have ended."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except FileNotFoundError:  # no command has started
+        return []
+    return [share for (share,) in SHARE_FORMAT.iter_unpack(content)]
+
+
 def _add_share(path: str) -> tuple[int, int]:
     """Add a share for this command. Returns the file's descriptor and the share's offset."""
     append_descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -26,9 +26,9 @@ class Chain:
     """The servers of all of a model's containers on one instance. A context manager that starts and stops them.
 
     log: the log of a PrimaryContainer; each of several containers has its own stream below it. instance: all servers
-    share its memory and its volume. name: the name of the folder in the job's folder. environment, defaults: variables
-    that override the containers' own, and variables that these override. ending: how the processes ended, after `stop`;
-    None if none was started.
+    share its memory, also with other chains that have the same memory_use, and its volume. name: the path of the folder
+    in the job's folder. environment, defaults: variables that override the containers' own, and variables that these
+    override. ending: how the processes ended, after `stop`; None if none was started.
     """
 
     def __init__(
@@ -46,9 +46,8 @@ class Chain:
         containers = named_containers(model)
         folders = [socket_folder.server_folder(platform.sockets_folder) for _ in containers]
         volume = Volume(instance.volume or DEFAULT_SIZE)
-        instance = replace(
-            instance, memory_use=self.folder / ".memory", volume=volume.size, folders=(self.folder, *folders)
-        )
+        memory_use = instance.memory_use or self.folder / ".memory"
+        instance = replace(instance, memory_use=memory_use, volume=volume.size, folders=(self.folder, *folders))
         self._servers = [
             ContainerServer(
                 platform,
@@ -73,7 +72,7 @@ class Chain:
     def __enter__(self) -> "Chain":
         """Start all servers concurrently. Raises JobFailed or JobStopped."""
         try:
-            (self._job.folder / self.folder.name).mkdir()
+            (self._job.folder / self.folder.relative_to(self._job.path)).mkdir()
             with ThreadPoolExecutor(len(self._servers)) as pool:
                 for future in [pool.submit(server.start) for server in self._servers]:
                     future.result()

@@ -42,7 +42,7 @@ def make_deployment(store: Store, config_name: str) -> Record:
     variants = []
     for variant in config["ProductionVariants"]:
         model = _find(store, "Model", "model", f"model/{variant['ModelName']}")
-        initial_values = {"Weight": variant["InitialVariantWeight"], "Count": variant["InitialInstanceCount"]}
+        initial_values = {"Weight": variant["InitialVariantWeight"], "Count": variant.get("InitialInstanceCount", 1)}
         variants.append(variant | initial_values | {"Model": model | model.internal})
     capture = config.get("DataCaptureConfig")
     return {"EndpointConfigName": config_name, "DataCaptureConfig": capture, "Variants": variants}
@@ -113,10 +113,7 @@ def max_instances(internal: Record) -> int:
 
 def described_variants(deployment: Record, desired: Record) -> list[Record]:
     pairs = zip(deployment["Variants"], desired["Variants"], strict=True)
-    return [
-        _desired(target) | {"CurrentWeight": variant["Weight"], "CurrentInstanceCount": variant["Count"]}
-        for variant, target in pairs
-    ]
+    return [_desired(target) | _current(variant) for variant, target in pairs]
 
 
 def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
@@ -129,8 +126,15 @@ def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
 def _desired(variant: Record) -> Record:
     time, names = variant["Model"]["CreationTime"], images(variant["Model"])
     deployed = [{"SpecifiedImage": name, "ResolvedImage": name, "ResolutionTime": time} for name in names]
-    members = {"VariantName": variant["VariantName"], "DeployedImages": deployed}
-    return members | {"DesiredWeight": variant["Weight"], "DesiredInstanceCount": variant["Count"]}
+    members = {"VariantName": variant["VariantName"], "DeployedImages": deployed, "DesiredWeight": variant["Weight"]}
+    return members if "ServerlessConfig" in variant else members | {"DesiredInstanceCount": variant["Count"]}
+
+
+def _current(variant: Record) -> Record:
+    members = {"CurrentWeight": variant["Weight"], "CurrentInstanceCount": variant["Count"]}
+    if serverless := variant.get("ServerlessConfig"):
+        members |= {"CurrentInstanceCount": 0, "CurrentServerlessConfig": serverless}
+    return members
 
 
 def images(model: Record) -> list[str]:

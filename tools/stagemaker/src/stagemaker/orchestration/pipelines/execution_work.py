@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 from stagemaker.compute.failure import JobStopped
 from stagemaker.orchestration.pipelines.definition import read_definition
-from stagemaker.orchestration.pipelines.records import DEFINITION, EXECUTED_DEFINITION, EXECUTION, RUNNING, StepRecords
+from stagemaker.orchestration.pipelines.records import (
+    DEFINITION,
+    EXECUTED_DEFINITION,
+    EXECUTION,
+    RUNNING,
+    StepRecords,
+    selected_steps,
+)
 from stagemaker.orchestration.pipelines.step import PipelineStep
 from stagemaker.orchestration.pipelines.step_run import StepRunner
 from stagemaker.orchestration.runner import Work
@@ -28,6 +35,7 @@ class ExecutionWork(Work):
         self._definition = read_definition(text[DEFINITION])
         self._records = StepRecords(self.store, self.key)
         self._steps = StepRunner(self, execution, self._definition, self._records)
+        self._selected = selected_steps(execution)
         self._is_open = True
         self._resume()
         while self._advance():
@@ -90,6 +98,8 @@ class ExecutionWork(Work):
     def _ready(self) -> Iterator[PipelineStep]:
         """Yield the steps that can start, in the order of the definition. The records may change between two steps."""
         for step in self._definition.steps.values():
+            if self._selected is not None and step.name not in self._selected:
+                continue
             record = self._records.by_name.get(step.name)
             retry_at = record.internal.get("RetryAt") if record else None
             if (retry_at and retry_at <= now()) or (record is None and self._may_start(step)):

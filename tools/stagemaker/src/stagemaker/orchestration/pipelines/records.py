@@ -6,8 +6,16 @@ from stagemaker.state.records import Record, Store, StoredRecord
 
 # kinds of records: executions, the definitions with which they were started, and the definitions of pipelines
 EXECUTION, EXECUTED_DEFINITION, DEFINITION = "PipelineExecution", "PipelineExecutionDefinition", "PipelineDefinition"
+SELECTION = "SelectiveExecutionConfig"
 RUNNING = ("Starting", "Executing", "Stopping")
 INTERNAL = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
+
+
+def selected_steps(execution: Record) -> set[str] | None:
+    """Return the names of the steps that an execution runs, or None for all of them."""
+    if SELECTION not in execution:
+        return None
+    return {step["StepName"] for step in execution[SELECTION]["SelectedSteps"]}
 
 
 class StepRecords:

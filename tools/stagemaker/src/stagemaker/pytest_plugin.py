@@ -1,0 +1,40 @@
+"""Fixtures for other people's tests: a simulator, its clients, and the environment that sends boto3 to it.
+
+pytest imports this module at every start, because the distribution names it as an entry point. So it imports little.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from stagemaker import Simulator
+
+
+@pytest.fixture(scope="session")
+def stagemaker_simulator() -> "Iterator[Simulator]":
+    """Return the session's simulator, whose jobs, objects and records stay from test to test."""
+    from stagemaker import Simulator
+
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def stagemaker(stagemaker_simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> "Iterator[Simulator]":
+    """Return an empty simulator, which boto3 and the SageMaker SDK in this test use, and processes that it starts."""
+    for name, value in stagemaker_simulator.variables().items():
+        monkeypatch.setenv(name, value)
+    yield stagemaker_simulator
+    stagemaker_simulator.reset()
+
+
+@pytest.fixture
+def sagemaker_client(stagemaker: "Simulator") -> Any:
+    return stagemaker.client("sagemaker")
+
+
+@pytest.fixture
+def s3_client(stagemaker: "Simulator") -> Any:
+    return stagemaker.client("s3")

@@ -1,0 +1,121 @@
+"""Experiments: their trials and components, metrics, and the components of jobs."""
+
+from typing import Any
+
+import pytest
+from stagemaker_support.simulator_client import Client, numbers, refusal
+
+TIME = 1_700_000_000
+
+
+@pytest.fixture
+def names(client: Client) -> tuple[str, str, str]:
+    """Return the names of an experiment, its trial, and a trial component that is associated with it."""
+    experiment, trial, component = (f"{kind}-{next(numbers)}" for kind in ("experiment", "trial", "component"))
+    sagemaker = client.sagemaker
+    sagemaker.create_experiment(ExperimentName=experiment, Description="d", Tags=[{"Key": "k", "Value": "v"}])
+    sagemaker.create_trial(TrialName=trial, ExperimentName=experiment)
+    parameters = {"depth": {"NumberValue": 3.0}, "kind": {"StringValue": "tree"}}
+    sagemaker.create_trial_component(TrialComponentName=component, Parameters=parameters)
+    sagemaker.associate_trial_component(TrialName=trial, TrialComponentName=component)
+    return experiment, trial, component
+
+
+def components(client: Client, **filters: str) -> list[str]:
+    pages = client.sagemaker.get_paginator("list_trial_components").paginate(**filters)
+    return [item["TrialComponentName"] for page in pages for item in page["TrialComponentSummaries"]]
+
+
+def search(client: Client, resource: str, name: str, value: str) -> list[dict[str, Any]]:
+    expression = {"Filters": [{"Name": name, "Operator": "Equals", "Value": value}]}
+    return client.sagemaker.search(Resource=resource, SearchExpression=expression)["Results"]
+
+
+def test_what_was_recorded_is_described_listed_and_found(client: Client, names: tuple[str, str, str]) -> None:
+    experiment, trial, component = names
+    sagemaker = client.sagemaker
+    sagemaker.update_experiment(ExperimentName=experiment, DisplayName="shown")
+    sagemaker.update_trial_component(
+        TrialComponentName=component,
+        Parameters={"rate": {"NumberValue": 0.5}},
+        ParametersToRemove=["kind"],
+        Status={"PrimaryStatus": "Completed"},
+        OutputArtifacts={"model": {"Value": "s3://b/model"}},
+    )
+    described = sagemaker.describe_experiment(ExperimentName=experiment)
+    assert (described["DisplayName"], described["Description"]) == ("shown", "d")
+    assert sagemaker.describe_trial(TrialName=trial)["ExperimentName"] == experiment
+    described = sagemaker.describe_trial_component(TrialComponentName=component)
+    assert described["Parameters"] == {"depth": {"NumberValue": 3.0}, "rate": {"NumberValue": 0.5}}
+    assert described["Status"] == {"PrimaryStatus": "Completed"}
+    assert described["OutputArtifacts"] == {"model": {"Value": "s3://b/model"}}
+    assert experiment in [item["ExperimentName"] for item in sagemaker.list_experiments()["ExperimentSummaries"]]
+    for filters in ({"ExperimentName": experiment}, {"TrialComponentName": component}):
+        assert [item["TrialName"] for item in sagemaker.list_trials(**filters)["TrialSummaries"]] == [trial]
+    for filters in ({"ExperimentName": experiment}, {"TrialName": trial}):
+        assert components(client, **filters) == [component]
+    [found] = search(client, "ExperimentTrialComponent", "Parameters.rate.NumberValue", "0.5")
+    assert found["TrialComponent"]["Parents"] == [{"TrialName": trial, "ExperimentName": experiment}]
+    [found] = search(client, "ExperimentTrialComponent", "Parents.ExperimentName", experiment)
+    assert found["TrialComponent"]["TrialComponentName"] == component
+    [found] = search(client, "ExperimentTrial", "ExperimentName", experiment)
+    assert found["Trial"]["TrialName"] == trial
+    [found] = search(client, "Experiment", "Tags.k", "v")[:1]
+    assert found["Experiment"]["Tags"] == [{"Key": "k", "Value": "v"}]
+
+
+def test_the_statistics_of_metrics(client: Client, names: tuple[str, str, str]) -> None:
+    metrics = client.simulator.client("sagemaker-metrics")
+    for values in ([3.0], [1.0, 2.0]):
+        data = [{"MetricName": "loss", "Timestamp": TIME, "Step": 1, "Value": value} for value in values]
+        assert metrics.batch_put_metrics(TrialComponentName=names[2], MetricData=data)["Errors"] == []
+    described = client.sagemaker.describe_trial_component(TrialComponentName=names[2])
+    [loss] = described["Metrics"]
+    assert {name: loss[name] for name in ("MetricName", "Min", "Max", "Last", "Count", "Avg")} == {
+        "MetricName": "loss", "Min": 1.0, "Max": 3.0, "Last": 2.0, "Count": 3, "Avg": 2.0,
+    }  # fmt: skip
+    assert loss["StdDev"] == pytest.approx((2 / 3) ** 0.5)
+    assert loss["TimeStamp"].timestamp() == TIME
+    message = refusal(metrics.batch_put_metrics, "ResourceNotFound", TrialComponentName="none", MetricData=data)
+    assert "none does not exist" in message
+
+
+def test_nothing_is_deleted_that_others_need(client: Client, names: tuple[str, str, str]) -> None:
+    experiment, trial, component = names
+    sagemaker = client.sagemaker
+    assert f"it has the trial '{trial}'" in refusal(sagemaker.delete_experiment, ExperimentName=experiment)
+    assert f"it has the trial component '{component}'" in refusal(sagemaker.delete_trial, TrialName=trial)
+    assert f"it has the trial '{trial}'" in refusal(sagemaker.delete_trial_component, TrialComponentName=component)
+    sagemaker.disassociate_trial_component(TrialName=trial, TrialComponentName=component)
+    assert components(client, TrialName=trial) == []
+    sagemaker.delete_trial_component(TrialComponentName=component)
+    sagemaker.delete_trial(TrialName=trial)
+    sagemaker.delete_experiment(ExperimentName=experiment)
+    refusal(sagemaker.describe_experiment, code="ResourceNotFound", ExperimentName=experiment)
+    refusal(sagemaker.create_trial, code="ResourceNotFound", TrialName="t", ExperimentName=experiment)
+
+
+def test_a_job_has_a_component(client: Client, names: tuple[str, str, str]) -> None:
+    experiment, trial, _ = names
+    config = {"ExperimentName": experiment, "TrialName": trial, "TrialComponentDisplayName": "shown"}
+    script = "print('loss=0.25;')"
+    algorithm = {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=(.*?);"}]}
+    job = client.train(script, ExperimentConfig=config, HyperParameters={"depth": "3", "kind": "tree"}, **{
+        "AlgorithmSpecification": {"TrainingImage": client.image, "TrainingInputMode": "File"} | algorithm
+    })  # fmt: skip
+    assert job["TrainingJobStatus"] == "Completed", job
+    [name] = components(client, SourceArn=job["TrainingJobArn"])
+    assert name == f"{job['TrainingJobName']}-aws-training-job"
+    assert name in components(client, TrialName=trial)
+    described = client.sagemaker.describe_trial_component(TrialComponentName=name)
+    assert described["DisplayName"] == "shown"
+    assert described["Source"] == {"SourceArn": job["TrainingJobArn"], "SourceType": "SageMakerTrainingJob"}
+    assert described["Status"]["PrimaryStatus"] == "Completed"
+    assert described["EndTime"] == job["TrainingEndTime"]
+    assert described["Parameters"]["depth"] == {"NumberValue": 3.0}
+    assert described["Parameters"]["kind"] == {"StringValue": "tree"}
+    assert described["OutputArtifacts"]["SageMaker.ModelArtifact"]["Value"] == job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert [(metric["MetricName"], metric["Last"]) for metric in described["Metrics"]] == [("loss", 0.25)]
+    missing = {"ExperimentName": experiment, "TrialName": "nowhere"}
+    with pytest.raises(client.sagemaker.exceptions.ResourceNotFound, match="Trial 'nowhere' does not exist"):
+        client.process("pass", ExperimentConfig=missing)

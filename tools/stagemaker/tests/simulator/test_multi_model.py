@@ -1,0 +1,186 @@
+"""Multi-model endpoints: models load when they are first invoked, make room for others, and fail by themselves."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from stagemaker_support.archives import archive_of
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import IMAGE, Client, numbers, refusal
+
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.job import Job
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.servers.multi_model import TARGET_MODEL, MultiModelServer
+from stagemaker.isolation.instances import Instance
+
+SCRIPT = """
+import json, os
+
+def model_fn(model_dir):
+    with open(model_dir + "/settings.json") as file:
+        settings = json.load(file)
+    if "error" in settings:
+        raise ValueError(settings["error"])
+    return settings | {"memory": b"x" * (settings.get("megabytes", 0) << 20)}
+
+def transform_fn(model, data, content_type, accept):
+    if data == "end":
+        os.kill(os.getppid(), 9)
+        os._exit(1)
+    return f"{model['name']}: {data} {os.getpid()}", "text/plain"
+"""
+
+
+def put_model(client: Client, path: str, **settings: Any) -> None:
+    client.put(path, archive_of(**{"settings.json": json.dumps({"name": path.rpartition("/")[2]} | settings)}))
+
+
+@pytest.fixture(scope="module")
+def prefix(client: Client) -> str:
+    prefix = f"models-{next(numbers)}"
+    for name, settings in {
+        "a.tar.gz": {},
+        "in/folder:b.tar.gz": {},
+        "broken.tar.gz": {"error": "not today"},
+        "mended.tar.gz": {"error": "at first"},
+    }.items():
+        put_model(client, f"{prefix}/{name}", **settings)
+    client.put(f"{prefix}/text.tar.gz", "no archive")
+    return prefix
+
+
+@pytest.fixture(scope="module")
+def endpoint(endpoints: Endpoints, prefix: str) -> str:
+    uri = endpoints.client.put(f"{prefix}/", "").rstrip("/")
+    return endpoints.create(endpoints.config(variant(endpoints.model(SCRIPT, Mode="MultiModel", ModelDataUrl=uri))))
+
+
+@pytest.fixture(scope="module")
+def invoke(endpoints: Endpoints, endpoint: str) -> Callable[..., list[str]]:
+    def invoke(target: str, body: str = "x") -> list[str]:
+        """Return the response's words: the model's name, the request and the server's PID."""
+        response = endpoints.invoke(endpoint, body, TargetModel=target, ContentType="text/csv")
+        return response["Body"].read().decode().split()
+
+    return invoke
+
+
+def error(call: Callable[..., Any], *arguments: str) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call(*arguments)
+    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
+
+
+def test_each_model_has_a_server_of_its_own_that_stays(invoke: Callable[..., list[str]]) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        first, second, *again = pool.map(invoke, ["a.tar.gz", "in/folder:b.tar.gz", "a.tar.gz", "/a.tar.gz"[1:]])
+    assert [first[0], second[0]] == ["a.tar.gz:", "folder:b.tar.gz:"]
+    assert first[2] != second[2]
+    assert [each[2] for each in again] == [first[2]] * 2
+
+
+def test_a_model_that_fails_affects_no_other(
+    invoke: Callable[..., list[str]], endpoints: Endpoints, endpoint: str, prefix: str
+) -> None:
+    process = invoke("a.tar.gz")[2]
+    code, message = error(invoke, "broken.tar.gz")
+    assert code == "ModelError"
+    assert "Received server error (500) from broken.tar.gz" in message
+    assert "ValueError: not today" in message
+    code, message = error(invoke, "text.tar.gz")
+    assert (code, "text.tar.gz" in message) == ("ModelError", True)
+    code, message = error(invoke, "missing.tar.gz")
+    assert (code, f"key: {prefix}/missing.tar.gz)" in message) == ("ValidationError", True)
+    assert invoke("a.tar.gz")[2] == process
+    assert endpoints.describe(endpoint)["EndpointStatus"] == "InService"
+
+
+def test_a_model_that_failed_or_ended_is_loaded_again(
+    invoke: Callable[..., list[str]], client: Client, prefix: str
+) -> None:
+    assert error(invoke, "mended.tar.gz")[0] == "ModelError"
+    put_model(client, f"{prefix}/mended.tar.gz")
+    process = invoke("mended.tar.gz")[2]
+    assert error(invoke, "mended.tar.gz", "end")[0] == "ModelError"
+    assert invoke("mended.tar.gz")[2] != process
+
+
+def test_the_target_model_is_for_multi_model_endpoints(endpoints: Endpoints, endpoint: str) -> None:
+    assert error(lambda: endpoints.invoke(endpoint)) == (
+        "ValidationError",
+        f"Endpoint {endpoint} is a multi-model endpoint: TargetModel is required",
+    )
+    single = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
+    code, message = error(lambda: endpoints.invoke(single, TargetModel="a.tar.gz"))
+    assert (code, "is not a multi-model endpoint" in message) == ("ValidationError", True)
+
+
+def test_where_a_multi_model_container_is_refused(endpoints: Endpoints) -> None:
+    create = endpoints.sagemaker.create_model
+    container = {"Image": IMAGE, "Mode": "MultiModel"}
+    assert "requires a ModelDataUrl" in refusal(create, ModelName="m", PrimaryContainer=container)
+    container["ModelDataUrl"] = "s3://bucket/prefix/"
+    message = refusal(create, ModelName="m", Containers=[container, {"Image": IMAGE}])
+    assert "only for a model's single container" in message
+    create(ModelName="many-models", PrimaryContainer=container)
+    request = {
+        "TransformJobName": "t",
+        "ModelName": "many-models",
+        "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/k"}}},
+        "TransformOutput": {"S3OutputPath": "s3://b/out"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    assert "is for a multi-model endpoint" in refusal(endpoints.sagemaker.create_transform_job, **request)
+    serverless = {"MemorySizeInMB": 1024, "MaxConcurrency": 1}
+    member = {"VariantName": "one", "ModelName": "many-models", "ServerlessConfig": serverless}
+    assert "multi-model" in refusal(lambda: endpoints.config(member))
+
+
+@pytest.fixture
+def server(client: Client, platform: Platform, tmp_path: Path) -> Iterator[MultiModelServer]:
+    """Return a server with memory for two models of three, of which the third is the largest."""
+    prefix = f"large-{next(numbers)}"
+    for name, megabytes in {"a": 200, "b": 200, "c": 300}.items():
+        put_model(client, f"{prefix}/{name}.tar.gz", megabytes=megabytes)
+    url = client.put(f"{prefix}/", "")
+    model = {"PrimaryContainer": client.container(SCRIPT, Mode="MultiModel", ModelDataUrl=url)}
+    log = JobLog(platform.logs, "/aws/sagemaker/Test", f"models-{next(numbers)}").create()
+    with MultiModelServer(platform, Job(tmp_path), model, log, Instance(1000 << 20, 2), "servers", 60) as server:
+        yield server
+
+
+def test_the_models_that_were_not_used_for_longest_make_room(server: MultiModelServer) -> None:
+    def invoke(name: str) -> str:
+        headers = {TARGET_MODEL: f"{name}.tar.gz", "Content-Type": "text/csv"}
+        response = server.invoke(b"x", headers, Deadline(60))
+        assert response.status == 200, response.text
+        return response.text.split()[2]
+
+    def wait_until_measured(count: int) -> None:
+        wait_until(lambda: len([share for share in server.memory_in_use() if share > 200 << 20]) == count)
+
+    first = invoke("a")
+    wait_until_measured(1)
+    invoke("b")
+    wait_until_measured(2)
+    assert invoke("a") == first
+    invoke("c")
+    assert invoke("a") == first  # b was unloaded
+    wait_until_measured(2)
+    assert invoke("b")
+    assert threading.active_count() < 50
+
+
+def test_a_model_that_loads_for_longer_than_an_invocation_waits_goes_on_loading(server: MultiModelServer) -> None:
+    headers = {TARGET_MODEL: "a.tar.gz", "Content-Type": "text/csv"}
+    with pytest.raises(Exception, match=r"the model is still loading after 0\.01 s"):
+        server.invoke(b"x", headers, Deadline(0.01))
+    assert server.invoke(b"x", headers, Deadline(60)).status == 200

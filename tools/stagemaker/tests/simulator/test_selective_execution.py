@@ -1,0 +1,68 @@
+"""Selective executions: the selected steps run, and what they need comes from an earlier execution."""
+
+from typing import Any
+
+import pytest
+from stagemaker_support.pipelines import Pipelines, fail, get, model
+from stagemaker_support.simulator_client import refusal
+
+STEPS = (
+    model("First", text=get("Parameters.Text")),
+    model("Second", first=get("Steps.First.ModelArn"), text=get("Parameters.Text")),
+    model("Third", second=get("Steps.Second.ModelArn")),
+)
+PARAMETERS = [{"Name": "Text", "Type": "String", "DefaultValue": "default"}]
+
+
+@pytest.fixture
+def pipeline(pipelines: Pipelines) -> str:
+    return pipelines.create(*STEPS, Parameters=PARAMETERS)
+
+
+def start(pipelines: Pipelines, pipeline: str, *steps: str, source: str | None = None, **members: Any) -> str:
+    config: dict[str, Any] = {"SelectedSteps": [{"StepName": name} for name in steps]}
+    config |= {"SourcePipelineExecutionArn": source} if source else {}
+    request = {"PipelineName": pipeline, "SelectiveExecutionConfig": config} | members
+    return pipelines.sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"]
+
+
+def test_the_selected_steps_run_with_what_they_need_from_the_source(pipelines: Pipelines, pipeline: str) -> None:
+    source = pipelines.start(pipeline, Text="given")
+    pipelines.wait(source)
+    execution = start(pipelines, pipeline, "Second", source=source)
+    description = pipelines.wait(execution)
+    assert description["SelectiveExecutionConfig"] == {
+        "SelectedSteps": [{"StepName": "Second"}],
+        "SourcePipelineExecutionArn": source,
+    }
+    first, second = pipelines.steps(execution).values()
+    assert (first["StepName"], second["StepName"]) == ("First", "Second")
+    assert first["SelectiveExecutionResult"] == {"SourcePipelineExecutionArn": source}
+    assert first["Metadata"] == pipelines.steps(source)["First"]["Metadata"]
+    assert "SelectiveExecutionResult" not in second
+    environment = pipelines.environment(execution, "Second")
+    assert environment == {"first": first["Metadata"]["Model"]["Arn"], "text": "given"}  # the source's parameter
+    parameters = [{"Name": "Text", "Value": "other"}]
+    again = start(pipelines, pipeline, "Second", "Third", source=execution, PipelineParameters=parameters)
+    pipelines.wait(again)
+    assert pipelines.statuses(again) == dict.fromkeys(("First", "Second", "Third"), "Succeeded")
+    assert pipelines.environment(again, "Second")["text"] == "other"
+
+
+def test_steps_without_predecessors_need_no_source(pipelines: Pipelines, pipeline: str) -> None:
+    execution = start(pipelines, pipeline, "First")
+    pipelines.wait(execution)
+    assert pipelines.statuses(execution) == {"First": "Succeeded"}
+
+
+def test_invalid_selections_are_refused(pipelines: Pipelines, pipeline: str) -> None:
+    failed = pipelines.run(fail("Stop"), model("After", "Stop"), status="Failed")
+    other = failed.partition("/execution")[0].rpartition("/")[2]
+
+    def reason(*arguments: Any, **members: Any) -> str:
+        return refusal(lambda: start(pipelines, *arguments, **members))
+
+    assert "the pipeline has no step 'Fourth'" in reason(pipeline, "Fourth")
+    assert "step 'First' needs a SourcePipelineExecutionArn: select it, too" in reason(pipeline, "Second")
+    assert "step 'Stop' did not succeed in the source execution" in reason(other, "After", source=failed)
+    assert "is an execution of another pipeline" in reason(pipeline, "Second", source=failed)

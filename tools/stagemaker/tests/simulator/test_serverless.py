@@ -1,0 +1,60 @@
+"""Serverless variants: a server with the memory that was asked for, and a limit of invocations at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from stagemaker_support.endpoints import WAITING, Endpoints
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client, refusal
+
+SERVERLESS = {"MemorySizeInMB": 1024, "MaxConcurrency": 1}
+
+
+def serverless_variant(model: str, **members: Any) -> dict[str, Any]:
+    return {"VariantName": "one", "ModelName": model, "ServerlessConfig": SERVERLESS} | members
+
+
+def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, tmp_path: Path) -> None:
+    endpoints, may_end = Endpoints(unsandboxed_client), tmp_path / "may end"
+    model = endpoints.model(WAITING.format(path=str(may_end)))
+    endpoint = endpoints.create(endpoints.config(serverless_variant(model)))
+    (described,) = endpoints.describe(endpoint)["ProductionVariants"]
+    assert described["CurrentServerlessConfig"] == SERVERLESS
+    assert described["CurrentInstanceCount"] == 0
+    assert "DesiredInstanceCount" not in described
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(endpoints.invoke, endpoint, "wait", ContentType="text/csv")
+        try:
+            wait_until(lambda: "waits" in endpoints.client.log({"EndpointName": endpoint}))
+            with pytest.raises(ClientError, match="Rate exceeded: variant one has a MaxConcurrency of 1") as caught:
+                endpoints.invoke(endpoint, "now", ContentType="text/csv")
+            assert caught.value.response["Error"]["Code"] == "ThrottlingException"
+        finally:
+            may_end.touch()
+        assert waiting.result()["Body"].read() == b'["waiting"]'
+    assert endpoints.invoke(endpoint, "now", ContentType="text/csv")["Body"].read() == b'["waiting"]'
+    endpoints.delete(endpoint)
+
+
+def test_a_model_has_the_memory_that_was_asked_for(endpoints: Endpoints) -> None:
+    model = endpoints.model("def model_fn(model_dir):\n    return b'x' * (1100 << 20)\n")
+    name = endpoints.create(endpoints.config(serverless_variant(model)), wait=False)
+    assert "memory" in endpoints.settle(name)["FailureReason"]
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"ServerlessConfig": SERVERLESS | {"MemorySizeInMB": 1500}}, "must be one of 1024, 2048"),
+        ({"ServerlessConfig": SERVERLESS | {"ProvisionedConcurrency": 2}}, "must not exceed MaxConcurrency"),
+        ({"InstanceType": "ml.m5.large"}, "InstanceType cannot be used with ServerlessConfig"),
+    ],
+)
+def test_invalid_variants_are_refused(endpoints: Endpoints, members: dict[str, Any], reason: str) -> None:
+    model = endpoints.named("m")
+    assert reason in refusal(endpoints.config, serverless_variant(model, **members))
+    other = serverless_variant(model, VariantName="two")
+    assert "must be the only one" in refusal(endpoints.config, serverless_variant(model), other)
