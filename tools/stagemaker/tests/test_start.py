@@ -1,6 +1,7 @@
 """`stagemaker start` as a command."""
 
 import ctypes
+import http.client
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import psutil
@@ -138,6 +140,7 @@ def test_a_simulator_loads_other_services_with_their_first_request(tmp_path: Pat
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 from stagemaker import BUCKET, Simulator
 with Simulator(isolation="off", state=Path(sys.argv[1])) as simulator:
     print(sorted({"moto", "flask", "cryptography", "pandas", "optuna"} & {*sys.modules}))
@@ -158,3 +161,21 @@ with Simulator(isolation="off", state=Path(sys.argv[1])) as simulator:
     for words, expected in ((["write"], ready), ([], [*ready, "100000"])):
         command = [sys.executable, "-c", program, str(tmp_path / "state"), *words]
         assert subprocess.check_output(command, text=True, env=environment()).splitlines() == expected
+
+
+def test_others_may_call_a_simulator_that_listens_on_more_than_loopback(tmp_path: Path) -> None:
+    process, variables = start("--host", "0.0.0.0", "--allow-host", "sagemaker.test", folder=tmp_path)
+    address = urlsplit(variables["AWS_ENDPOINT_URL"])
+    assert address.hostname == "127.0.0.1"
+    statuses = {}
+    for host in ("sagemaker.test", "0.0.0.0", "localhost", "elsewhere.test", "x.sagemaker.test"):
+        connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=30)
+        connection.request("GET", "/_stagemaker/health", headers={"Host": f"{host}:{address.port}"})
+        statuses[host] = connection.getresponse().status
+        connection.close()
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert list(statuses.values()) == [200, 200, 200, 403, 403]
+    assert f"whoever reaches port {address.port} at 0.0.0.0 can read and write" in errors
+    [line] = fail_to_start("--host", "no.such.host").splitlines()
+    assert "no.such.host" in line

@@ -123,7 +123,8 @@ class Simulator:
         self._sockets, lock = socket_folder.make()
         exit_stack.callback(lock.close)
         exit_stack.callback(remove, self._sockets)
-        listener = exit_stack.enter_context(self._listen(port))
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = exit_stack.enter_context(socket.create_server((self._host, port), family=family, backlog=1024))
         self.port = listener.getsockname()[1]
         if not Simulator._open_simulators:
             if moto_inside := sys.modules.get("stagemaker.services.moto_inside"):
@@ -150,13 +151,6 @@ class Simulator:
             resource.resume()
         for server in servers:
             server.start()
-
-    def _listen(self, port: int) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        try:
-            return socket.create_server((self._host, port), family=family, backlog=1024)
-        except socket.gaierror as error:
-            raise OSError(f"{self._host!r} is no address of this machine: {error.strerror}") from None
 
     def _make_application(self) -> list[Resource]:
         self._jobs = JobQueue(self.folder)

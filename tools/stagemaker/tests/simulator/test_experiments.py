@@ -54,7 +54,7 @@ def test_what_was_recorded_is_described_listed_and_found(client: Client, names: 
         assert [item["TrialName"] for item in sagemaker.list_trials(**filters)["TrialSummaries"]] == [trial]
     for filters in ({"ExperimentName": experiment}, {"TrialName": trial}):
         assert components(client, **filters) == [component]
-    [found] = search(client, "ExperimentTrialComponent", "Parameters.rate.NumberValue", "0.5")
+    [found] = search(client, "ExperimentTrialComponent", "Parameters.rate", "0.5")
     assert found["TrialComponent"]["Parents"] == [{"TrialName": trial, "ExperimentName": experiment}]
     [found] = search(client, "ExperimentTrialComponent", "Parents.ExperimentName", experiment)
     assert found["TrialComponent"]["TrialComponentName"] == component
@@ -76,7 +76,10 @@ def test_the_statistics_of_metrics(client: Client, names: tuple[str, str, str]) 
     }  # fmt: skip
     assert loss["StdDev"] == pytest.approx((2 / 3) ** 0.5)
     assert loss["TimeStamp"].timestamp() == TIME
-    message = refusal(metrics.batch_put_metrics, "ResourceNotFound", TrialComponentName="none", MetricData=data)
+    [found] = search(client, "ExperimentTrialComponent", "metrics.loss.max", "3")
+    assert found["TrialComponent"]["TrialComponentName"] == names[2]
+    missing = {"TrialComponentName": "none", "MetricData": data}
+    message = refusal(metrics.batch_put_metrics, code="ResourceNotFound", **missing)
     assert "none does not exist" in message
 
 

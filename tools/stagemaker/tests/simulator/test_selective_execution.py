@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from stagemaker_support.pipelines import Pipelines, fail, get, model
+from stagemaker_support.pipelines import FAILING_SCRIPT, Pipelines, get, model
 from stagemaker_support.simulator_client import refusal
 
 STEPS = (
@@ -56,7 +56,7 @@ def test_steps_without_predecessors_need_no_source(pipelines: Pipelines, pipelin
 
 
 def test_invalid_selections_are_refused(pipelines: Pipelines, pipeline: str) -> None:
-    failed = pipelines.run(fail("Stop"), model("After", "Stop"), status="Failed")
+    failed = pipelines.run(pipelines.processing("Stop", FAILING_SCRIPT), model("After", "Stop"), status="Failed")
     other = failed.partition("/execution")[0].rpartition("/")[2]
 
     def reason(*arguments: Any, **members: Any) -> str:

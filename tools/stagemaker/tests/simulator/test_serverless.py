@@ -10,6 +10,13 @@ from stagemaker_support.endpoints import WAITING, Endpoints
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client, refusal
 
+LARGE = """
+import time
+def model_fn(model_dir):
+    memory = b"x" * (1100 << 20)
+    time.sleep(5)
+    return memory
+"""
 SERVERLESS = {"MemorySizeInMB": 1024, "MaxConcurrency": 1}
 
 
@@ -28,7 +35,9 @@ def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, 
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(endpoints.invoke, endpoint, "wait", ContentType="text/csv")
         try:
-            wait_until(lambda: "waits" in endpoints.client.log({"EndpointName": endpoint}))
+            group = f"/aws/sagemaker/Endpoints/{endpoint}"
+            logs = endpoints.client.logs
+            wait_until(lambda: logs.filter_log_events(logGroupName=group, filterPattern="waits")["events"])
             with pytest.raises(ClientError, match="Rate exceeded: variant one has a MaxConcurrency of 1") as caught:
                 endpoints.invoke(endpoint, "now", ContentType="text/csv")
             assert caught.value.response["Error"]["Code"] == "ThrottlingException"
@@ -40,7 +49,7 @@ def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, 
 
 
 def test_a_model_has_the_memory_that_was_asked_for(endpoints: Endpoints) -> None:
-    model = endpoints.model("def model_fn(model_dir):\n    return b'x' * (1100 << 20)\n")
+    model = endpoints.model(LARGE)
     name = endpoints.create(endpoints.config(serverless_variant(model)), wait=False)
     assert "memory" in endpoints.settle(name)["FailureReason"]
 

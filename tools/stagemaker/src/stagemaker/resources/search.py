@@ -24,6 +24,7 @@ Reader = Callable[[Any], list[Any]]
 OTHER_NAMES = {"ExperimentTrial": "Trial", "ExperimentTrialComponent": "TrialComponent"}
 INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 EMPTY_KINDS = ("ModelCard",)  # version 2 of the SDK searches for model cards, which the simulator does not have
+STATISTICS = ("Min", "Max", "Last", "Avg", "StdDev", "Count")  # of a trial component's metric
 MAX_CONDITIONS = 50  # in an expression, including its subexpressions
 # property types by shape type; all other shapes are structures
 NUMBER_TYPES = dict.fromkeys(("integer", "long", "float", "double"), "number")
@@ -205,8 +206,10 @@ def _compare_parameter(compare: Callable[[Any, Any], bool], comparison: str, val
 
 
 def _find_property(shape: Shape, name: str) -> Property:
-    if name.startswith("Metrics.") and "FinalMetricDataList" in shape.members:
+    if name.lower().startswith("metrics.") and "FinalMetricDataList" in shape.members:
         return _metric_property(shape, name)
+    if name.lower().startswith("metrics.") and "Metrics" in shape.members:
+        return _statistic_property(shape, name)
     try:
         return Property(name, *_follow(shape, name.split(".")))
     except KeyError:
@@ -214,13 +217,31 @@ def _find_property(shape: Shape, name: str) -> Property:
 
 
 def _metric_property(shape: Shape, name: str) -> Property:
-    metric = name.removeprefix("Metrics.")
+    metric = name[len("Metrics.") :]
 
     def read(record: Any) -> list[Any]:
         values = record.get("FinalMetricDataList") or []
         return [item["Value"] for item in values if item["MetricName"] == metric and not math.isnan(item["Value"])]
 
     return Property(name, "number", shape.members["FinalMetricDataList"].member.members["Value"], read)
+
+
+def _statistic_property(shape: Shape, name: str) -> Property:
+    """Return a statistic of a trial component's metric, such as `metrics.loss.min`."""
+    metric, _, statistic = name[len("Metrics.") :].rpartition(".")
+    members = shape.members["Metrics"].member.members
+    [member] = [member for member in STATISTICS if member.lower() == statistic.lower()] or [""]
+    if not member:
+        raise ValidationException(f"'{name[:80]}' does not end with one of {', '.join(STATISTICS)}")
+
+    def read(record: Any) -> list[Any]:
+        return [item[member] for item in record["Metrics"] if item["MetricName"] == metric]
+
+    return Property(name, "number", members[member], read)
+
+
+def _parameter_text(value: Any) -> str:
+    return str(value.get("StringValue", value.get("NumberValue")))
 
 
 def _follow(shape: Shape, path: list[str]) -> tuple[str, Shape, Reader]:
@@ -230,6 +251,8 @@ def _follow(shape: Shape, path: list[str]) -> tuple[str, Shape, Reader]:
         return PROPERTY_TYPES.get(shape.type_name, "structure"), shape, lambda value: [value]
     if shape.type_name == "map":
         key = ".".join(path)  # the key itself may contain dots
+        if shape.value.name == "TrialComponentParameterValue":
+            return "parameter", shape.value, lambda value: [_parameter_text(value[key])] if key in value else []
         value_type = PROPERTY_TYPES.get(shape.value.type_name, "structure")
         property_type = "parameter" if shape.name == "HyperParameters" else value_type
         return property_type, shape.value, lambda value: [value[key]] if key in value else []

@@ -19,7 +19,7 @@ from stagemaker.compute.platform import Platform
 from stagemaker.compute.processes.memory_use import read_shares
 from stagemaker.compute.servers.chain import Chain, named_containers
 from stagemaker.compute.servers.client import MAX_BODY_BYTES
-from stagemaker.compute.servers.response import NoResponse, Response, TimedOut
+from stagemaker.compute.servers.response import Disconnected, NoResponse, Response, TimedOut
 from stagemaker.isolation.instances import Instance
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.state.records import Record
@@ -128,7 +128,11 @@ class MultiModelServer:
                 return Response(500, {}, str(error).encode(), name)
             except JobStopped:
                 raise NoResponse("the endpoint is being deleted or updated", name) from None
-            return chain.invoke(body, headers, deadline, max_bytes)
+            try:
+                return chain.invoke(body, headers, deadline, max_bytes)
+            except Disconnected:
+                self._check(model, chain)
+                raise
 
     @contextlib.contextmanager
     def _in_use(self, name: str) -> Iterator[LoadedModel]:
@@ -150,6 +154,20 @@ class MultiModelServer:
         finally:
             with self._lock:
                 model.uses -= 1
+
+    def _check(self, model: LoadedModel, chain: Chain) -> None:
+        """Wait until a model's server answers again after it closed a connection, or unload the model if it ended."""
+        try:
+            chain.wait_until_ready(self._startup_seconds, lambda: model.uses > 1)
+        except JobFailed:
+            with self._lock:
+                was_loaded = self._models.get(model.name) is model
+                if was_loaded:
+                    del self._models[model.name]
+            if was_loaded:
+                self._unload(model, "its server ended")
+        except JobStopped:
+            return
 
     def _load(self, model: LoadedModel, folder: str) -> None:
         start_time = time.monotonic()

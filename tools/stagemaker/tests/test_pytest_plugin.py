@@ -1,0 +1,52 @@
+"""The fixtures that the distribution gives to other people's tests, in a pytest of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from stagemaker_support.checkout import environment
+
+TESTS = """
+import boto3
+import pytest
+
+@pytest.mark.parametrize("number", range(2))
+def test_each_test_begins_with_an_empty_simulator(number, sagemaker_client, s3_client):
+    assert sagemaker_client.list_models()["Models"] == []
+    assert "Contents" not in s3_client.list_objects_v2(Bucket="sagemaker-us-east-1-123456789012")
+    s3_client.put_object(Bucket="sagemaker-us-east-1-123456789012", Key="model", Body=b"x")
+    boto3.client("sagemaker").create_model(ModelName="m", PrimaryContainer={"Image": "image"})
+    assert [model["ModelName"] for model in sagemaker_client.list_models()["Models"]] == ["m"]
+
+def test_the_simulator_is_that_of_the_environment(stagemaker, monkeypatch):
+    assert boto3.client("sagemaker").meta.endpoint_url == stagemaker.endpoint
+
+def test_the_environment_is_as_before():
+    import os
+    assert "AWS_ENDPOINT_URL" not in os.environ
+"""
+LIGHT = """
+import sys
+
+def test_nothing_is_imported():
+    heavy = {"boto3", "botocore", "moto", "numpy", "stagemaker.server"} & sys.modules.keys()
+    assert not heavy
+"""
+
+
+def run(folder: Path, tests: str, *options: str) -> str:
+    (folder / "test_theirs.py").write_text(tests)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "stagemaker.pytest_plugin", *options, "."]
+    plain = environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    result = subprocess.run(command, cwd=folder, env=plain, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_the_fixtures_work_also_in_parallel(tmp_path: Path) -> None:
+    assert "4 passed" in run(tmp_path, TESTS)
+    assert "4 passed" in run(tmp_path, TESTS, "-p", "xdist", "-n", "2")
+
+
+def test_tests_that_do_not_use_them_do_not_wait_for_them(tmp_path: Path) -> None:
+    run(tmp_path, LIGHT)
