@@ -279,7 +279,7 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
         ({"InferenceExecutionConfig": {"Mode": "Direct"}}, "Mode Direct is not simulated"),
         ({"Containers": [{"ContainerHostname": "a"}, {"ContainerHostname": "a"}]}, "the ContainerHostname 'a'"),
         ({"Containers": [{"ContainerHostname": "a"}, {}]}, "either all containers or none must have a Container"),
-        ({"Containers": [{}, {"Mode": "MultiModel"}]}, "MultiModel is not simulated"),
+        ({"Containers": [{}, {"Mode": "MultiModel"}]}, "MultiModel requires a ModelDataUrl"),
         ({"Containers": [{}, {"ModelPackageName": "nowhere/1", "Image": None}]}, "Could not find model package"),
         ({"Containers": [{}, {"MultiModelConfig": {"ModelCacheSetting": "Enabled"}}]}, "MultiModelConfig"),
         ({"Containers": [{}, {"Image": None}]}, "must have an Image"),

@@ -1,11 +1,13 @@
 """Members that SageMaker returns although no request had them, and its lists of what is not simulated."""
 
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 from stagemaker_support.model_packages import SPECIFICATION, packaged
 from stagemaker_support.pipelines import Pipelines, step
 from stagemaker_support.simulator_client import CLUSTER, IMAGE, Client, input_from
 
+from stagemaker.resources.registry import KINDS, EmptyLists
 from stagemaker.server import ROLE_ARN
 
 
@@ -47,6 +49,10 @@ def test_a_pipeline_and_what_it_registers_have_default_members(client: Client) -
 
 def test_lists_of_what_is_not_simulated_are_empty(client: Client) -> None:
     assert client.sagemaker.list_monitoring_schedules(EndpointName="any")["MonitoringScheduleSummaries"] == []
-    assert client.sagemaker.list_trial_components(SourceArn="any")["TrialComponentSummaries"] == []
+    own = {name for kind in KINDS for name in kind.operations()}
+    names = [xform_name(name) for name in EmptyLists.operations() if name not in own]
+    assert len(names) > 50
+    for name in names:
+        assert [value for value in getattr(client.sagemaker, name)().values() if isinstance(value, list)] == [[]], name
     with pytest.raises(client.sagemaker.exceptions.ResourceNotFound):
         client.sagemaker.list_pipeline_versions(PipelineName="nobody")

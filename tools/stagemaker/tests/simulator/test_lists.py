@@ -47,6 +47,8 @@ FILTERS = {  # for each filter, a value that matches a record in `one_of_each_ki
     "ModelPackageType": ("Versioned", "Unversioned"),
     "PipelineNamePrefix": ("on", "other"),
     "ManagedBy": ("CUSTOMER", "AWS"),
+    "SourceArn": ("arn:one", "arn:other"),
+    **{f"{name}Name": ("one", "other") for name in ("Experiment", "Trial", "TrialComponent")},
     **{f"{time}After": (EARLY, LATE) for time in ("CreationTime", "LastModifiedTime", "Created")},
     **{f"{time}Before": (LATE, EARLY) for time in ("CreationTime", "LastModifiedTime", "Created")},
 }
@@ -73,8 +75,14 @@ RECORD_MEMBERS = {  # the members that lists of these kinds read from records
         "ModelPackageType": "Versioned",
     },
     "PipelineExecution": {"PipelineArn": arn("pipeline/one")},
+    "Trial": {"ExperimentName": "one"},
+    "TrialComponent": {"Source": {"SourceArn": "arn:one"}},
 }
-INTERNAL_MEMBERS = {"HyperParameterTuningJob": {"TuningId": "id"}, "PipelineExecution": {"Parameters": {"x": 1}}}
+INTERNAL_MEMBERS = {
+    "HyperParameterTuningJob": {"TuningId": "id"},
+    "PipelineExecution": {"Parameters": {"x": 1}},
+    "TrialComponent": {"Trials": ["one"], "Metrics": {}},
+}
 TRIAL = {"TrainingJobName": "one", "TuningId": "id", "HyperParameterTuningJobName": "one", "DefinitionName": ""}
 TRIAL |= {"ObjectiveType": "Minimize", "MetricName": "loss", "Values": {}}
 

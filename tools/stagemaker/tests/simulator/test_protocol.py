@@ -18,13 +18,13 @@ from stagemaker.protocol.service_model import operation_model, sagemaker_model
 from stagemaker.resources.model import Models
 from stagemaker.resources.pipeline import Pipelines
 from stagemaker.resources.pipeline_execution import PipelineExecutions
-from stagemaker.resources.registry import EMPTY_KINDS, KINDS
+from stagemaker.resources.registry import KINDS, EmptyLists
 from stagemaker.resources.search import Searches
 from stagemaker.resources.tags import Tags
 from stagemaker.resources.tuning_job import TuningJobs
 
 OPERATIONS = sagemaker_model().operation_names
-KINDS_OF_RESOURCES = (*KINDS, *EMPTY_KINDS, Tags, Searches)
+KINDS_OF_RESOURCES = (*KINDS, EmptyLists, Tags, Searches)
 SUPPORTED = {name for kind in KINDS_OF_RESOURCES for name in kind.operations()}
 WITH_TESTS_OF_THEIR_OWN = {name for kind in (TuningJobs, Pipelines, PipelineExecutions) for name in kind.operations()}
 
