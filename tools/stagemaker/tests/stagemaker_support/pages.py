@@ -3,7 +3,7 @@
 A block tagged `console` is a session: bash runs the lines after `$ ` (`> ` continues a command), and the other lines
 are their output, in which `...` stands for any text. There are more tags: `self`, the commands that run these tests;
 `login` and `aws`, commands that need an account; `docker`, commands that need an engine; `sandbox`, commands that need
-bubblewrap. A block tagged `diff` is applied.
+bubblewrap. A block tagged `diff` is applied, one tagged `yaml` is not run.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ import pytest
 from stagemaker_support.sandbox import SANDBOX
 
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NOT_RUN = {"self", "login", "aws"}
+NOT_RUN = {"self", "login", "aws", "yaml"}
 ENGINE = {"docker"}
 
 
@@ -31,7 +31,7 @@ def blocks(page: Path) -> list[tuple[list[str], str]]:
 def assert_tagged(page: Path) -> None:
     assert page.read_text().count("```") == 2 * len(blocks(page))
     for tags, _ in blocks(page):
-        assert tags == ["diff"] or tags[:1] == ["console"], tags
+        assert tags in (["diff"], ["yaml"]) or tags[:1] == ["console"], tags
         assert set(tags[1:]) <= NOT_RUN | ENGINE | {"sandbox"}
 
 
