@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from stagemaker_support.simulator_client import Client, refusal
+from stagemaker_support.training_jobs import channel
 from stagemaker_support.tuning_jobs import METRICS, OBJECTIVE, X, categorical, continuous, definition, tuning_request
+from stagemaker_support.xgboost_data import IMAGE as XGBOOST
 
 from stagemaker.server import BUCKET
 
@@ -132,6 +134,15 @@ def test_invalid_requests_are_refused_and_create_nothing(sagemaker: Any, request
     response = sagemaker.list_hyper_parameter_tuning_jobs(NameContains=request_[NAME])
     assert request_[NAME] not in [job[NAME] for job in response["HyperParameterTuningJobSummaries"]]
     assert not sagemaker.list_training_jobs(NameContains=f"{request_[NAME]}-0")["TrainingJobSummaries"]
+
+
+def test_a_script_of_an_algorithms_image_has_no_pipe_mode(client: Client) -> None:
+    """The script is in StaticHyperParameters, not in a training job's HyperParameters."""
+    algorithm = {"TrainingImage": XGBOOST, "TrainingInputMode": "Pipe"}
+    request = with_definition(AlgorithmSpecification=algorithm, InputDataConfig=[channel("train", SOURCE)])
+    request = with_config(request, HyperParameterTuningJobObjective=OBJECTIVE | {"MetricName": "validation:rmse"})
+    message = refusal(client.sagemaker.create_hyper_parameter_tuning_job, **request)
+    assert "Channel train: TrainingInputMode Pipe is not simulated" in message
 
 
 def test_there_are_limits_on_the_number_of_training_jobs(client: Client) -> None:

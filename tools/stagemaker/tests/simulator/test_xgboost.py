@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xgboost as xgb
+from botocore.exceptions import ClientError
 from stagemaker_support.archives import content
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
@@ -51,6 +52,21 @@ def channels(client: Client) -> list[dict[str, Any]]:
         channel(name, client.put(f"boston/{name}.csv", csv_of(values)), ContentType="text/csv")
         for name, values in {"train": TRAIN, "validation": VALIDATION}.items()
     ]
+
+
+def test_pipe_mode_is_only_for_the_algorithm(client: Client, channels: list[dict[str, Any]]) -> None:
+    """It makes no difference to the algorithm, but a script would have to read from pipes."""
+    pipe = ALGORITHM | {"TrainingInputMode": "Pipe"}
+    request = {"AlgorithmSpecification": pipe, "InputDataConfig": channels}
+    job = train(client, **request, HyperParameters=hyperparameters(num_round=1))
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert job["AlgorithmSpecification"]["TrainingInputMode"] == "Pipe"
+    script = {"sagemaker_program": "script.py"}
+    with pytest.raises(ClientError, match="Channel train: TrainingInputMode Pipe is not simulated: use File or Fast"):
+        train(client, **request, HyperParameters=script)
+    own_mode = [item | {"InputMode": "Pipe"} for item in channels]
+    with pytest.raises(ClientError, match="InputMode Pipe is not simulated"):
+        train(client, AlgorithmSpecification=ALGORITHM, InputDataConfig=own_mode, HyperParameters=script)
 
 
 def test_a_training_job_produces_a_model_a_log_and_metrics(client: Client, channels: list[dict[str, Any]]) -> None:

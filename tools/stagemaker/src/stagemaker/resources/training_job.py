@@ -13,10 +13,12 @@ from stagemaker.resources.resource import unsimulated_value
 from stagemaker.resources.s3_data import check_input, output_problem
 from stagemaker.state.records import Record, StoredRecord, now
 
-# The values of a channel's members that are simulated. FastFile is File here: a job sees no difference.
+# The values of a channel's members that are simulated. FastFile is File here: a job sees no difference. So is Pipe for
+# a built-in algorithm, but a script would have to read from pipes.
 MODES = ("File", "FastFile")
 CHANNEL_VALUES: dict[str, tuple[str, ...]] = {"InputMode": MODES, "TrainingInputMode": MODES}
 CHANNEL_VALUES |= {"S3DataType": ("S3Prefix",), "CompressionType": ("None",)}
+ALGORITHM_CHANNEL_VALUES = CHANNEL_VALUES | dict.fromkeys(("InputMode", "TrainingInputMode"), (*MODES, "Pipe"))
 MAX_METRICS = 40  # the API's limit on MetricDefinitions
 # matches hyperparameters that version 2 of the SDK sets for its `distribution` argument
 DISTRIBUTION_PARAMETER = re.compile("sagemaker_.*_enabled")
@@ -97,6 +99,8 @@ def request_problem(request: Record) -> str | None:
             return f"MetricDefinitions: the Regex of {metric['Name']} is invalid: {error}"
     if problem := output_problem("S3OutputPath", request["OutputDataConfig"]["S3OutputPath"]):
         return f"OutputDataConfig: {problem}"
+    runs_algorithm = family_of(image).algorithm and "sagemaker_program" not in request.get("HyperParameters", {})
+    channel_values = ALGORITHM_CHANNEL_VALUES if runs_algorithm else CHANNEL_VALUES
     names = {".", ".."}
     for channel in request.get("InputDataConfig", []):
         name, source = channel["ChannelName"], channel["DataSource"]
@@ -106,6 +110,6 @@ def request_problem(request: Record) -> str | None:
         if "S3DataSource" not in source:
             return f"Channel {name}: {next(iter(source), 'an empty DataSource')} is not simulated: use S3DataSource"
         mode = {} if "InputMode" in channel else {"TrainingInputMode": algorithm.get("TrainingInputMode", "File")}
-        if problem := unsimulated_value(mode | channel | source["S3DataSource"], CHANNEL_VALUES):
+        if problem := unsimulated_value(mode | channel | source["S3DataSource"], channel_values):
             return f"Channel {name}: {problem}"
     return None

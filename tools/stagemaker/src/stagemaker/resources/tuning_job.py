@@ -117,7 +117,7 @@ def _check_request(request: Record) -> None:
         raise ValidationException(problem)
     for definition in definitions:
         hyperband_resources(config, definition)
-        if problem := request_problem(definition.request):
+        if problem := request_problem(definition.request | {"HyperParameters": definition.settings}):
             raise ValidationException(f"{definition.place}: {problem}")
     max_jobs, max_parallel = number_of_jobs(config, definitions), config["ResourceLimits"]["MaxParallelTrainingJobs"]
     if max_jobs > MAX_JOBS or max_parallel > MAX_PARALLEL_JOBS:
