@@ -1,11 +1,13 @@
 """Multi-model endpoints: models load when they are first invoked, make room for others, and fail by themselves."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import archive_of
@@ -70,6 +72,23 @@ def invoke(endpoints: Endpoints, endpoint: str) -> Callable[..., list[str]]:
         return response["Body"].read().decode().split()
 
     return invoke
+
+
+def test_a_single_list_of_numbers_is_a_row(endpoints: Endpoints) -> None:
+    """Elsewhere a module without an input_fn gets a 1-D array."""
+    hooks = "def model_fn(model_dir): return None\ndef predict_fn(data, model): return list(data.shape)\n"
+    prefix = f"models-{next(numbers)}"
+    put_model(endpoints.client, f"{prefix}/a.tar.gz")
+    uri = endpoints.client.put(f"{prefix}/", "")
+    several, one = endpoints.model(hooks, Mode="MultiModel", ModelDataUrl=uri), endpoints.model(hooks)
+    buffer = io.BytesIO()
+    np.save(buffer, np.arange(3.0))
+    bodies = {"application/x-npy": buffer.getvalue(), "text/csv": b"0,1,2\n", "application/json": b"[0, 1, 2]"}
+    for model, members, shape in ((several, {"TargetModel": "a.tar.gz"}, [1, 3]), (one, {}, [3])):
+        name = endpoints.create(endpoints.config(variant(model)))
+        for content_type, body in bodies.items():
+            response = endpoints.invoke(name, body, ContentType=content_type, **members)
+            assert json.load(response["Body"]) == shape, content_type
 
 
 def error(call: Callable[..., Any], *arguments: str) -> tuple[str, str]:

@@ -73,7 +73,15 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     execution_parameters: Callable[[], Any] | None = None
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
-        """Decode a request into an array; text becomes float32, and a single CSV row or column 1-D."""
+        """Decode a request into an array; text becomes float32, and a single CSV row or column 1-D.
+
+        Where a multi-model endpoint serves the model, a 1-D array is a row.
+        """
+        array = self._decode(input_data, content_type)
+        is_row = array.ndim == 1 and "SAGEMAKER_MULTI_MODEL" in os.environ
+        return array.reshape(1, -1) if is_row else array
+
+    def _decode(self, input_data: Any, content_type: str) -> Any:
         if content_type == content_types.CSV:
             return np.array(list(csv.reader(io.StringIO(input_data), strict=True)), dtype=np.float32).squeeze()
         if content_type == content_types.NPZ:  # the toolkit in AWS's image cannot read NPZ
