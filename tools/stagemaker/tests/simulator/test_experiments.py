@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from stagemaker_support.pipelines import Pipelines, get, model
 from stagemaker_support.simulator_client import Client, numbers, refusal
 
 TIME = 1_700_000_000
@@ -96,6 +97,31 @@ def test_nothing_is_deleted_that_others_need(client: Client, names: tuple[str, s
     sagemaker.delete_experiment(ExperimentName=experiment)
     refusal(sagemaker.describe_experiment, code="ResourceNotFound", ExperimentName=experiment)
     refusal(sagemaker.create_trial, code="ResourceNotFound", TrialName="t", ExperimentName=experiment)
+
+
+def test_jobs_of_pipelines_have_components(pipelines: Pipelines) -> None:
+    sagemaker = pipelines.sagemaker
+    names = {"ExperimentName": get("Execution.PipelineName"), "TrialName": get("Execution.PipelineExecutionId")}
+    steps = pipelines.processing("P", "pass"), pipelines.training("T", "pass", "P"), model("M")
+    name = pipelines.create(*steps, PipelineExperimentConfig=names)
+    executions = [pipelines.start(name) for _ in range(2)]
+    trials = sagemaker.list_trials(ExperimentName=name)["TrialSummaries"]
+    assert {trial["TrialName"] for trial in trials} == {execution.rpartition("/")[2] for execution in executions}
+    for execution in executions:
+        pipelines.wait(execution)
+        steps = pipelines.steps(execution)
+        arns = {steps["P"]["Metadata"]["ProcessingJob"]["Arn"], steps["T"]["Metadata"]["TrainingJob"]["Arn"]}
+        items = sagemaker.list_trial_components(TrialName=execution.rpartition("/")[2])["TrialComponentSummaries"]
+        assert {item["TrialComponentSource"]["SourceArn"] for item in items} == arns
+        assert not sagemaker.list_associations(SourceArn=items[0]["TrialComponentArn"])["AssociationSummaries"]
+
+
+def test_names_that_no_experiment_can_have_are_only_recorded(pipelines: Pipelines) -> None:
+    names = {"ExperimentName": "not a name", "TrialName": get("Execution.PipelineExecutionId")}
+    execution = pipelines.run(pipelines.processing("P", "pass"), PipelineExperimentConfig=names)
+    assert pipelines.describe(execution)["PipelineExperimentConfig"]["ExperimentName"] == "not a name"
+    arn = pipelines.steps(execution)["P"]["Metadata"]["ProcessingJob"]["Arn"]
+    assert not components(pipelines.client, SourceArn=arn)
 
 
 def test_a_job_has_a_component(client: Client, names: tuple[str, str, str]) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import operator
 import secrets
 import string
+import time
 from collections.abc import Callable
 from functools import cache, partial
 from typing import ClassVar
@@ -22,6 +23,8 @@ from stagemaker.orchestration.pipelines.records import (
     selected_steps,
 )
 from stagemaker.protocol.errors import ValidationException
+from stagemaker.protocol.service_model import operation_model, value_problems
+from stagemaker.resources.experiment import Experiments, Trials
 from stagemaker.resources.paging import Position, make_page
 from stagemaker.resources.pipeline import Pipelines
 from stagemaker.resources.resource import Filter, Resource, refuse_other_members
@@ -31,6 +34,7 @@ CHANGEABLE_MEMBERS = {"PipelineExecutionDisplayName", "PipelineExecutionDescript
 START_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", "PipelineParameters", "ClientRequestToken", "RoleArn"}
 START_MEMBERS |= {SELECTION}
 MAX_RUNNING_EXECUTIONS = 200
+PATTERN_SECONDS = 0.5  # processor time for matching the patterns of the names of an experiment and its trial
 ID_LENGTH, ID_ALPHABET = 12, string.ascii_lowercase + string.digits
 ReadDefinition = Callable[[str], PipelineDefinition]
 # carries out a request, and appends the keys of the executions that must run to the list
@@ -150,7 +154,9 @@ class PipelineExecutions(Resource):
         members |= {"PipelineArn": pipeline["PipelineArn"], "CreatedBy": {}, "LastModifiedBy": {}}
         arn = self.add(members, key, {"Parameters": values}, PipelineExecutionStatus="Executing")
         if definition.experiment:
-            self.store.update(self.kind, key, PipelineExperimentConfig=self._experiment_config(key, definition))
+            names = self._experiment_config(key, definition)
+            self.store.update(self.kind, key, PipelineExperimentConfig=names)
+            self._add_trial(names)
         self.store.add(EXECUTED_DEFINITION, key, {DEFINITION: text})
         self.store.update("Pipeline", name, LastRunTime=now(), LastExecutionTime=now())
         records = StepRecords(self.store, key)
@@ -198,6 +204,16 @@ class PipelineExecutions(Resource):
             name: as_text(parse(value, definition.scope()).evaluate(context))
             for name, value in definition.experiment.items()
         }
+
+    def _add_trial(self, names: Record) -> None:
+        """Add an execution's trial, and its experiment, unless they exist or their names are not valid for them."""
+        shape, deadline = operation_model("CreateTrial").input_shape, time.thread_time() + PATTERN_SECONDS
+        if value_problems(shape, names, "PipelineExperimentConfig", deadline):
+            return
+        for resource in (Experiments(self.platform), Trials(self.platform)):
+            if self.store.get(resource.kind, names[f"{resource.kind}Name"]) is None:
+                members = operation_model(f"Create{resource.kind}").input_shape.members
+                resource.create({name: value for name, value in names.items() if name in members})
 
     def _retry(self, started_keys: list[str], read: ReadDefinition, request: Record) -> Record:
         execution = self.find("RetryPipelineExecution", request)

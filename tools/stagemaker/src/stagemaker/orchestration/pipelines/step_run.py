@@ -184,7 +184,12 @@ class StepRunner:
             self._finish(step)
 
     def _request(self, step: PipelineStep) -> Record:
-        return self._resolve(step, step.arguments.keys() - {step.request_type.name_member})
+        request = self._resolve(step, step.arguments.keys() - {step.request_type.name_member})
+        names = self._execution.get("PipelineExperimentConfig", {})
+        trial = self._platform.store.get("Trial", names.get("TrialName", ""))
+        if trial is None or "ExperimentConfig" not in step.request_type.request_shape.members:
+            return request
+        return request | {"ExperimentConfig": names | request.get("ExperimentConfig", {})}
 
     def _resolve(self, step: PipelineStep, members: Collection[str]) -> Record:
         arguments = {name: value for name, value in step.arguments.items() if name in members}
