@@ -8,6 +8,7 @@ folder=$RUNNER_TEMP/stagemaker
 "$folder/bin/stagemaker" setup $IMAGES
 # shellcheck disable=SC2086
 nohup "$folder/bin/stagemaker" start --json --variables "$folder/variables.json" $OPTIONS >"$folder/log" 2>&1 &
+echo $! >"$folder/pid"
 until [ -e "$folder/variables.json" ]; do
   kill -0 $! 2>/dev/null || { cat "$folder/log" >&2; exit 1; }
   sleep 0.2
