@@ -18,12 +18,15 @@ def test_each_test_begins_with_an_empty_simulator(number, sagemaker_client, s3_c
     boto3.client("sagemaker").create_model(ModelName="m", PrimaryContainer={"Image": "image"})
     assert [model["ModelName"] for model in sagemaker_client.list_models()["Models"]] == ["m"]
 
-def test_the_simulator_is_that_of_the_environment(stagemaker, monkeypatch):
+def test_clients_call_the_simulator_also_those_with_the_address_of_sts(stagemaker):
     assert boto3.client("sagemaker").meta.endpoint_url == stagemaker.endpoint
+    sts = boto3.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com")
+    assert sts.get_caller_identity()["Account"] == "123456789012"
 
 def test_the_environment_is_as_before():
     import os
     assert "AWS_ENDPOINT_URL" not in os.environ
+    assert ".amazonaws.com" in boto3.client("sagemaker", region_name="eu-west-1").meta.endpoint_url
 """
 LIGHT = """
 import sys

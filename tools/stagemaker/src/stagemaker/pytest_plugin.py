@@ -22,13 +22,12 @@ def stagemaker_simulator() -> "Iterator[Simulator]":
 
 
 @pytest.fixture
-def stagemaker(stagemaker_simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> "Iterator[Simulator]":
+def stagemaker(stagemaker_simulator: "Simulator") -> "Iterator[Simulator]":
     """Return an empty simulator, which boto3 and the SageMaker SDK in this test use, and processes that it starts."""
     from stagemaker import BUCKET
 
-    for name, value in stagemaker_simulator.variables().items():
-        monkeypatch.setenv(name, value)
-    yield stagemaker_simulator
+    with stagemaker_simulator.environment():
+        yield stagemaker_simulator
     stagemaker_simulator.reset()
     stagemaker_simulator.client("s3").create_bucket(Bucket=BUCKET)
 

@@ -23,6 +23,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 from stagemaker import locked
 from stagemaker.api.application import Application
 from stagemaker.api.http_server import HttpServer
+from stagemaker.clients.sitecustomize import redirect
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.queue import JobQueue
@@ -256,6 +257,29 @@ class Simulator:
             "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.folder / SDK_SETTINGS),
             "SAGEMAKER_VALIDATE_ROLE": "false",
         }
+
+    @contextlib.contextmanager
+    def environment(self) -> Iterator[None]:
+        """Let boto3 and the SageMaker SDK in this process use this simulator while the context is open.
+
+        The processes that it starts use it, too. Clients that were made before keep their addresses.
+        """
+        import boto3
+        from botocore.session import Session
+
+        variables = self.variables()
+        before, session, create_client = dict(os.environ), boto3.DEFAULT_SESSION, Session.create_client
+        os.environ.update(variables)
+        boto3.DEFAULT_SESSION = None  # it would keep other credentials
+        Session.create_client = redirect(create_client)
+        try:
+            yield
+        finally:
+            for name in variables:
+                os.environ.pop(name, None)
+                if name in before:
+                    os.environ[name] = before[name]
+            boto3.DEFAULT_SESSION, Session.create_client = session, create_client
 
     def _job_variables(self) -> dict[str, str]:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED")

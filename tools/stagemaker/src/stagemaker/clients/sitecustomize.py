@@ -62,5 +62,6 @@ def execute_next() -> None:
         spec.loader.exec_module(module)
 
 
-sys.meta_path.insert(0, BotocoreFinder())
-execute_next()
+if __name__ == "sitecustomize":  # and not imported by a simulator, which redirects the clients of its own process
+    sys.meta_path.insert(0, BotocoreFinder())
+    execute_next()
