@@ -177,5 +177,25 @@ def test_others_may_call_a_simulator_that_listens_on_more_than_loopback(tmp_path
     _, errors = process.communicate(timeout=60)
     assert list(statuses.values()) == [200, 200, 200, 403, 403]
     assert f"whoever reaches port {address.port} at 0.0.0.0 can read and write" in errors
-    [line] = fail_to_start("--host", "no.such.host").splitlines()
-    assert "no.such.host" in line
+    for arguments in (["--host", "no.such.host"], ["--allow-host", "name:5000"]):
+        [line] = fail_to_start(*arguments).splitlines()
+        assert arguments[1] in line
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("host", ["::", "::1"])
+def test_a_simulator_listens_on_addresses_of_ipv6(tmp_path: Path, host: str) -> None:
+    process, variables = start("--host", host, folder=tmp_path)
+    address = urlsplit(variables["AWS_ENDPOINT_URL"])
+    assert address.hostname in variables["NO_PROXY"].split(",")
+    connection = http.client.HTTPConnection("::1", address.port, timeout=30)
+    connection.request("GET", "/_stagemaker/health")
+    assert connection.getresponse().status == 200
+    connection.close()
+    program = "import boto3; print(boto3.client('sagemaker').list_models()['Models'])"
+    proxied = environment() | {"http_proxy": "http://127.0.0.1:9"} | variables
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, env=proxied, capture_output=True, text=True, timeout=60)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr

@@ -2,8 +2,10 @@
 
 import contextlib
 import functools
+import ipaddress
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -24,8 +26,18 @@ from stagemaker.variables_file import VariablesFile
 if TYPE_CHECKING:
     from stagemaker import Simulator
 
-LOOPBACK = "127.0.0.1"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"]}
+
+
+def _host_names(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        with contextlib.suppress(ValueError):
+            ipaddress.IPv6Address(name)
+            continue
+        if not re.fullmatch(r"[a-zA-Z0-9_.-]+", name):
+            raise click.BadParameter(f"{name!r} is not a name or an address without a port")
+    return names
 
 
 @click.group(context_settings=CONTEXT)
@@ -43,8 +55,14 @@ def main() -> None:
 
 OPTIONS = (
     click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; 0 chooses a free one."),
-    click.option("--host", default=LOOPBACK, help="Address to listen on; others let other machines run code here."),
-    click.option("--allow-host", multiple=True, metavar="NAME", help="Another name by which callers may address it."),
+    click.option("--host", default=LOOPBACK[0], help="Address to listen on; others let other machines run code here."),
+    click.option(
+        "--allow-host",
+        multiple=True,
+        metavar="NAME",
+        callback=_host_names,
+        help="Another name by which callers may address it.",
+    ),
     click.option(
         "--engine",
         type=click.Choice(["process", "docker"]),
@@ -174,7 +192,7 @@ def _describe(simulator: "Simulator", settings: dict[str, Any]) -> None:
         reached = "and can call this simulator" if settings["jobs_can_call"] else "without network"
         isolation = f"{simulator.isolation.name}: jobs see only their own files, {reached}"
     click.echo(f"stagemaker: {simulator.endpoint}, isolation: {isolation}; Ctrl-C ends it", err=True)
-    if settings["host"] != LOOPBACK:
+    if settings["host"] not in LOOPBACK:
         limits = "in jobs' sandboxes" if simulator.isolation_enforced else "as this user, because there is no sandbox"
         click.echo(
             f"stagemaker: whoever reaches port {simulator.port} at {settings['host']} can read and write all of the "

@@ -124,8 +124,7 @@ class Simulator:
         self._sockets, lock = socket_folder.make()
         exit_stack.callback(lock.close)
         exit_stack.callback(remove, self._sockets)
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = exit_stack.enter_context(socket.create_server((self._host, port), family=family, backlog=1024))
+        listener = exit_stack.enter_context(_listen(self._host, port))
         self.port = listener.getsockname()[1]
         if not Simulator._open_simulators:
             if moto_inside := sys.modules.get("stagemaker.services.moto_inside"):
@@ -241,7 +240,10 @@ class Simulator:
         Requests to it bypass proxies. The credentials are a role session's: programs with the SDK ask for their role.
         """
         unproxied_hosts = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-        no_proxy = f"{unproxied_hosts},127.0.0.1" if unproxied_hosts else "127.0.0.1"
+        url = urlsplit(self.endpoint)
+        # Python compares addresses of IPv6 with brackets, others without
+        own_hosts = ",".join(dict.fromkeys((LOOPBACK, url.hostname or "", url.netloc.rpartition(":")[0])))
+        no_proxy = f"{unproxied_hosts},{own_hosts}" if unproxied_hosts else own_hosts
         folders = [str(CLIENTS), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         return {
             "NO_PROXY": no_proxy,
@@ -297,6 +299,13 @@ class Simulator:
         }
         # JSON is also YAML
         (self.folder / SDK_SETTINGS).write_text(json.dumps({"SchemaVersion": "1.0", "SageMaker": settings}))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Listen on an address. All addresses of IPv6 include those of IPv4, where the system can do that."""
+    is_dual = host == "::" and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=1024, dualstack_ipv6=is_dual)
 
 
 def _make_credentials() -> dict[str, str]:

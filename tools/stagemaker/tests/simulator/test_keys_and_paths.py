@@ -11,16 +11,20 @@ from stagemaker_support.training_jobs import channel
 from stagemaker_support.transform_jobs import create_model, transform
 
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.transfers import download, only_file, parse
+from stagemaker.compute.files.transfers import download, is_address, only_file, parse
 from stagemaker.server import BUCKET
 
 LONG_PATH = f"/opt/ml/{'x' * 300}"
 
 
-@pytest.mark.parametrize("host", ["s3.amazonaws.com", "s3.us-east-1.amazonaws.com", "s3-us-east-1.amazonaws.com"])
+@pytest.mark.parametrize(
+    "host", ["s3.amazonaws.com", "s3.us-east-1.amazonaws.com", "s3.dualstack.eu-west-1.amazonaws.com"]
+)
 def test_objects_have_addresses_on_the_web(host: str) -> None:
     for address in ("s3://rocks.s3/a/b", f"https://rocks.s3.{host}/a/b", f"https://{host}/rocks.s3/a/b"):
         assert parse(address) == ("rocks.s3", "a/b")
+    assert parse(f"https://rocks.{host}") == ("rocks", "")
+    assert not any(is_address(f"https://{place}") for place in (host, f"{host}/", f"user@rocks.{host}/a"))
 
 
 def test_jobs_write_to_addresses_on_the_web(client: Client) -> None:

@@ -21,6 +21,8 @@ from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.servers.multi_model import TARGET_MODEL, MultiModelServer
 from stagemaker.isolation.instances import Instance
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.server import ROLE_ARN
 
 SCRIPT = """
 import json, os, uuid
@@ -50,18 +52,22 @@ def prefix(client: Client) -> str:
     for name, settings in {
         "a.tar.gz": {},
         "in/folder:b.tar.gz": {},
-        "broken.tar.gz": {"error": "not today"},
+        "bro:ken.tar.gz": {"error": "not today"},
         "mended.tar.gz": {"error": "at first"},
     }.items():
         put_model(client, f"{prefix}/{name}", **settings)
     client.put(f"{prefix}/text.tar.gz", "no archive")
+    client.put(f"{prefix}/folder/", "")
     return prefix
 
 
 @pytest.fixture(scope="module")
 def endpoint(endpoints: Endpoints, prefix: str) -> str:
-    uri = endpoints.client.put(f"{prefix}/", "").rstrip("/")
-    return endpoints.create(endpoints.config(variant(endpoints.model(SCRIPT, Mode="MultiModel", ModelDataUrl=uri))))
+    uri, name = endpoints.client.put(f"{prefix}/", "").rstrip("/"), f"models-{next(numbers)}"
+    several = {"Mode": "MultiModel", "MultiModelConfig": {"ModelCacheSetting": "Enabled"}, "ModelDataUrl": uri}
+    container = endpoints.client.container(SCRIPT) | several
+    endpoints.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, Containers=[container])
+    return endpoints.create(endpoints.config(variant(name, count=2)))
 
 
 @pytest.fixture(scope="module")
@@ -94,29 +100,33 @@ def test_a_single_list_of_numbers_is_a_row(endpoints: Endpoints) -> None:
 def error(call: Callable[..., Any], *arguments: str) -> tuple[str, str]:
     with pytest.raises(ClientError) as caught:
         call(*arguments)
+    stream = caught.value.response.get("LogStreamArn", "")
+    assert ":" not in stream.partition(":log-stream:")[2]
     return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
 
 def test_each_model_has_a_server_of_its_own_that_stays(invoke: Callable[..., list[str]]) -> None:
     with ThreadPoolExecutor(4) as pool:
-        first, second, *again = pool.map(invoke, ["a.tar.gz", "in/folder:b.tar.gz", "a.tar.gz", "/a.tar.gz"[1:]])
+        first, second, *again = pool.map(invoke, ["a.tar.gz", "in/folder:b.tar.gz", "a.tar.gz", "a.tar.gz"])
     assert [first[0], second[0]] == ["a.tar.gz:", "folder:b.tar.gz:"]
     assert first[2] != second[2]
     assert [each[2] for each in again] == [first[2]] * 2
+    assert [invoke("/a.tar.gz")[2], invoke("a.tar.gz")[2]] == [first[2]] * 2, "of two instances, that which holds it"
 
 
 def test_a_model_that_fails_affects_no_other(
     invoke: Callable[..., list[str]], endpoints: Endpoints, endpoint: str, prefix: str
 ) -> None:
     process = invoke("a.tar.gz")[2]
-    code, message = error(invoke, "broken.tar.gz")
+    code, message = error(invoke, "bro:ken.tar.gz")
     assert code == "ModelError"
-    assert "Received server error (500) from broken.tar.gz" in message
+    assert "Received server error (500) from bro:ken.tar.gz" in message
     assert "ValueError: not today" in message
     code, message = error(invoke, "text.tar.gz")
     assert (code, "text.tar.gz" in message) == ("ModelError", True)
-    code, message = error(invoke, "missing.tar.gz")
-    assert (code, f"key: {prefix}/missing.tar.gz)" in message) == ("ValidationError", True)
+    for missing in ("missing.tar.gz", "../a.tar.gz", "folder/"):
+        code, message = error(invoke, missing)
+        assert (code, f"key: {prefix}/{missing})" in message) == ("ValidationError", True)
     assert invoke("a.tar.gz")[2] == process
     assert endpoints.describe(endpoint)["EndpointStatus"] == "InService"
 
@@ -146,6 +156,8 @@ def test_where_a_multi_model_container_is_refused(endpoints: Endpoints) -> None:
     container = {"Image": IMAGE, "Mode": "MultiModel"}
     assert "requires a ModelDataUrl" in refusal(create, ModelName="m", PrimaryContainer=container)
     container["ModelDataUrl"] = "s3://bucket/prefix/"
+    uncached = container | {"MultiModelConfig": {"ModelCacheSetting": "Disabled"}}
+    assert "ModelCacheSetting" in refusal(create, ModelName="m", PrimaryContainer=uncached)
     message = refusal(create, ModelName="m", Containers=[container, {"Image": IMAGE}])
     assert "only for a model's single container" in message
     create(ModelName="many-models", PrimaryContainer=container)
@@ -164,9 +176,10 @@ def test_where_a_multi_model_container_is_refused(endpoints: Endpoints) -> None:
 
 @pytest.fixture
 def server(client: Client, platform: Platform, tmp_path: Path) -> Iterator[MultiModelServer]:
-    """Return a server with memory for two models of three, of which the third is the largest."""
+    """Return a server with memory for two of the models a, b and c, or for d alone."""
     prefix = f"large-{next(numbers)}"
-    for name, megabytes in {"a": 200, "b": 200, "c": 300}.items():
+    put_model(client, f"{prefix}/broken.tar.gz", error="not today")
+    for name, megabytes in {"a": 200, "b": 200, "c": 300, "d": 500}.items():
         put_model(client, f"{prefix}/{name}.tar.gz", megabytes=megabytes)
     url = client.put(f"{prefix}/", "")
     model = {"PrimaryContainer": client.container(SCRIPT, Mode="MultiModel", ModelDataUrl=url)}
@@ -194,10 +207,21 @@ def test_the_models_that_were_not_used_for_longest_make_room(server: MultiModelS
     assert invoke("a") == first  # b was unloaded
     wait_until_measured(2)
     assert invoke("b")
+    wait_until_measured(2)
+    assert invoke("d"), "none was as large, so it is loaded again when all others are unloaded"
+    assert not server.holds("a.tar.gz")
+
+
+def test_a_model_that_does_not_load_leaves_nothing(server: MultiModelServer, tmp_path: Path) -> None:
+    headers = {TARGET_MODEL: "broken.tar.gz", "Content-Type": "text/csv"}
+    for _ in range(2):
+        assert server.invoke(b"x", headers, Deadline(60)).status == 500
+    assert [path.name for path in (tmp_path / "servers").iterdir() if path.is_dir()] == []
 
 
 def test_a_model_that_loads_for_longer_than_an_invocation_waits_goes_on_loading(server: MultiModelServer) -> None:
     headers = {TARGET_MODEL: "a.tar.gz", "Content-Type": "text/csv"}
-    with pytest.raises(Exception, match=r"the model is still loading after 0\.01 s"):
+    with pytest.raises(ServiceError, match=r"still loading after 0\.01 s") as caught:
         server.invoke(b"x", headers, Deadline(0.01))
+    assert (caught.value.code, caught.value.status) == ("ModelNotReadyException", 429)
     assert server.invoke(b"x", headers, Deadline(60)).status == 200

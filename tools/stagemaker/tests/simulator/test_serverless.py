@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from stagemaker_support.endpoints import WAITING, Endpoints
+from stagemaker_support.endpoints import WAITING, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client, refusal
+
+from stagemaker.server import ROLE_ARN
 
 LARGE = """
 import time
@@ -41,10 +43,18 @@ def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, 
             with pytest.raises(ClientError, match="Rate exceeded: variant one has a MaxConcurrency of 1") as caught:
                 endpoints.invoke(endpoint, "now", ContentType="text/csv")
             assert caught.value.response["Error"]["Code"] == "ThrottlingException"
+            assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
         finally:
             may_end.touch()
         assert waiting.result()["Body"].read() == b'["waiting"]'
     assert endpoints.invoke(endpoint, "now", ContentType="text/csv")["Body"].read() == b'["waiting"]'
+    capacity = {"VariantName": "one", "DesiredInstanceCount": 4}
+    assert "has no instances" in refusal(lambda: endpoints.rescale(endpoint, capacity))
+    endpoints.update(endpoint, endpoints.config(variant(model, count=2)), RetainAllVariantProperties=True)
+    (described,) = endpoints.settle(endpoint)["ProductionVariants"]
+    assert described["CurrentInstanceCount"] == 2
+    config = endpoints.config(serverless_variant(model))
+    assert "cannot be updated to a serverless one" in refusal(lambda: endpoints.update(endpoint, config))
     endpoints.delete(endpoint)
 
 
@@ -67,3 +77,16 @@ def test_invalid_variants_are_refused(endpoints: Endpoints, members: dict[str, A
     assert reason in refusal(endpoints.config, serverless_variant(model, **members))
     other = serverless_variant(model, VariantName="two")
     assert "must be the only one" in refusal(endpoints.config, serverless_variant(model), other)
+
+
+def test_some_models_are_not_for_serverless_variants(endpoints: Endpoints) -> None:
+    isolated, subnet = "not-serverless", {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
+    container = endpoints.client.container("")
+    for members, reason in (
+        ({"PrimaryContainer": container, "EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
+        ({"PrimaryContainer": container, "VpcConfig": subnet}, "a VpcConfig"),
+        ({"Containers": [container, container]}, "several containers"),
+    ):
+        endpoints.sagemaker.create_model(ModelName=isolated, ExecutionRoleArn=ROLE_ARN, **members)
+        assert reason in refusal(endpoints.config, serverless_variant(isolated))
+        endpoints.sagemaker.delete_model(ModelName=isolated)

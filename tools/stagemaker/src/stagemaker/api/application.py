@@ -26,7 +26,7 @@ from stagemaker.resources.resource import Resource
 TARGET_PREFIX = "SageMaker."  # prefix of the operation's name in the header X-Amz-Target
 MAX_REQUEST_BYTES = 4 << 20
 # S3 clients may put the bucket's name before the host name
-HOST = r"127\.0\.0\.1|(?:[a-z0-9_-]+\.)*localhost"
+HOST = r"127\.0\.0\.1|\[::1\]|(?:[a-z0-9_-]+\.)*localhost"
 HTTP_PORT = "80"
 OWN_SITES = ("none", "same-origin")  # of the header Sec-Fetch-Site: a person or a page of this host made the request
 MOTO_API = re.compile("/moto-api(/|$)")
@@ -87,7 +87,8 @@ class Application:
         host = self._host.fullmatch(name)
         if not host or (host[1] or HTTP_PORT) not in self._ports:
             accepted = f"127.0.0.1:{self._ports[0]} and localhost:{self._ports[0]}"
-            return _access_denied(f"The simulator accepts requests to {accepted}, not to '{name[:80]}'")
+            message = f"The simulator accepts requests to {accepted}, not to '{name[:80]}'"
+            return _access_denied(f"{message}; `stagemaker start --allow-host NAME` accepts NAME, too")
         if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
             return _access_denied("The simulator does not accept requests from web pages")
         if request.path == HEALTH:

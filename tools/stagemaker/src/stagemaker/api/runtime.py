@@ -42,14 +42,14 @@ class Runtime:
     def _operate(self, request: Request) -> Response:
         operation, members = self._route(request)
         body = read_body(request, MAX_REQUEST_BYTES, "ValidationError")
-        members |= {"Body": body} if operation.has_streaming_input else parse_document(body)
+        document = {"Body": body} if operation.has_streaming_input else parse_document(body)
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
         for name, shape in _header_members(operation.input_shape).items():
             if (header := request.headers.get(shape.serialization["name"])) is not None:
                 members[name] = int(header) if shape.type_name == "integer" and header.isdecimal() else header
         try:
-            values = read_request(operation, members)
+            values = read_request(operation, document | members if isinstance(document, dict) else document)
         except ServiceError as error:
             raise ServiceError("ValidationError", str(error)) from None
         return _respond(operation, self._resources[operation.name].handle(operation.name, values))

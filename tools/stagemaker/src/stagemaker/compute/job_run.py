@@ -133,7 +133,7 @@ class JobRun:
         More threads than cores, of many jobs at once, would wait for each other.
         """
         cores = min(self.job.cores, instance.cpus) if instance else self.job.cores
-        return {name: os.environ.get(name, str(cores)) for name in THREAD_VARIABLES}
+        return {name: str(cores) for name in THREAD_VARIABLES if name not in os.environ}  # those hold for all jobs
 
     def put_utilization(self, ending: Ending, instance: Instance | None) -> None:
         """Send what the job used, as in SageMaker in percent of the instance's memory and of one processor's time."""

@@ -10,6 +10,7 @@ from stagemaker.orchestration.endpoints.deployment import (
     Stage,
     described_variants,
     images,
+    is_serverless,
     make_deployment,
     max_instances,
     pending_variants,
@@ -98,6 +99,8 @@ class Endpoints(Resource):
             retained_config = record["LastDeploymentConfig"] if request.get("RetainDeploymentConfig") else None
             config = request.get("DeploymentConfig", retained_config)
             policy = read_deployment_config(config)
+            if is_serverless(pending) and not is_serverless(record.internal["Deployment"]):
+                raise ValidationException("An endpoint with instances cannot be updated to a serverless one")
             deployment = retain_properties(pending, record.internal["Deployment"], request)
             policy.check(deployment)
             internal = {"Pending": deployment, "Rescaling": False, "Alarms": alarm_definitions(policy.alarms)}

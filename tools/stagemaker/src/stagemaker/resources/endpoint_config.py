@@ -1,5 +1,8 @@
 """Endpoint configurations: the models that an endpoint serves, with their instances and shares of the traffic."""
 
+from collections.abc import Iterator
+
+from stagemaker.compute.servers.chain import named_containers
 from stagemaker.compute.servers.multi_model import is_multi_model
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
@@ -16,8 +19,6 @@ VARIANT_MEMBERS = {
         "ModelDataDownloadTimeoutInSeconds ContainerStartupHealthCheckTimeoutInSeconds ServerlessConfig"
     ).split()
 }
-
-
 INSTANCE_MEMBERS = ("InstanceType", "InitialInstanceCount")
 SERVERLESS_MEGABYTES = tuple(range(1024, 6145, 1024))
 
@@ -62,8 +63,20 @@ class EndpointConfigs(Resource):
             raise ValidationException(Models.message(Models.missing_text, variant["ModelName"]))
         if is_serverless:
             _check_serverless(variant, place)
-            if is_multi_model(model | model.internal):
-                raise ValidationException(f"{place}: a serverless variant cannot serve a multi-model container")
+            for reason, is_excluded in _excluded_models(model | model.internal):
+                if is_excluded:
+                    raise ValidationException(f"{place}: a serverless variant cannot serve a model with {reason}")
+
+
+def _excluded_models(model: Record) -> Iterator[tuple[str, bool]]:
+    """Yield what the model of a serverless variant cannot have, and whether this one has it.
+
+    The features are those that the developer guide excludes (*Feature exclusions* of Serverless Inference).
+    """
+    yield "a multi-model container", is_multi_model(model)
+    yield "several containers", len(named_containers(model)) > 1
+    yield "EnableNetworkIsolation", bool(model.get("EnableNetworkIsolation"))
+    yield "a VpcConfig", "VpcConfig" in model
 
 
 def _check_serverless(variant: Record, place: str) -> None:

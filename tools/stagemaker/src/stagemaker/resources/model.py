@@ -10,7 +10,7 @@ from stagemaker.resources.s3_data import check_model_data
 from stagemaker.state.records import Record, Store
 
 # members of a container that are not simulated
-UNSIMULATED_MEMBERS = ("AdditionalModelDataSources", "ContainerMetricsConfig", "ImageConfig", "MultiModelConfig")
+UNSIMULATED_MEMBERS = ("AdditionalModelDataSources", "ContainerMetricsConfig", "ImageConfig")
 # members of a container in a model package that are not simulated
 UNSIMULATED_PACKAGED_MEMBERS = ("AdditionalModelDataSources", "AdditionalS3DataSource", "ProductId")
 # members that a container with a ModelPackageName can have; all others come from the package
@@ -44,7 +44,7 @@ class Models(Resource):
             is_single = "PrimaryContainer" in request and len(served) == 1
             if not is_single:
                 _check_pipeline(served)
-                if is_multi_model({"Containers": served}):
+                if len(served) > 1 and is_multi_model({"Containers": served}):
                     raise ValidationException("Mode MultiModel is simulated only for a model's single container")
             for container in served:
                 _check_container(container)
@@ -67,6 +67,8 @@ def _check_pipeline(containers: list[Record]) -> None:
 def _check_container(container: Record) -> None:
     if "Image" not in container:
         raise ValidationException("A container must have an Image")
+    if container.get("MultiModelConfig", {}).get("ModelCacheSetting") == "Disabled":
+        raise ValidationException("MultiModelConfig: ModelCacheSetting Disabled is not simulated: models stay loaded")
     if container.get("Mode") == "MultiModel" and "ModelDataUrl" not in container:
         raise ValidationException("Mode MultiModel requires a ModelDataUrl: the prefix of the models")
     try:

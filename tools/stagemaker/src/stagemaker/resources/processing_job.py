@@ -34,7 +34,7 @@ class ProcessingJobs(JobResource):
             if problem := unsimulated_value(item["S3Input"], INPUT_VALUES):
                 raise ValidationException(f"Input {item['InputName']}: {problem}")
         for item in request.get("ProcessingOutputConfig", {}).get("Outputs", []):
-            if problem := output_problem("S3Uri", item.get("S3Output", {}).get("S3Uri", "s3://")):
+            if "S3Output" in item and (problem := output_problem("S3Uri", item["S3Output"]["S3Uri"])):
                 raise ValidationException(f"Output {item['OutputName']}: {problem}")
         if request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1) != 1:
             raise ValidationException("ProcessingResources: only one instance is simulated")

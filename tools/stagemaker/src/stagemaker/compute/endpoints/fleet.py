@@ -18,9 +18,10 @@ from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.processes.reasons import reason_of
 from stagemaker.compute.servers.chain import Chain
-from stagemaker.compute.servers.multi_model import MultiModelServer, is_multi_model
+from stagemaker.compute.servers.multi_model import TARGET_MODEL, MultiModelServer, is_multi_model
 from stagemaker.compute.servers.response import Disconnected, NoResponse, Response
 from stagemaker.isolation.instances import Instance, instance_of, serverless_instance
+from stagemaker.machine import count_cores
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.state.records import Record
 
@@ -125,7 +126,7 @@ class EndpointInstance:
         chain = (
             MultiModelServer(self._platform, job, model, log, instance, folder, startup_seconds)
             if is_multi_model(model)
-            else Chain(self._platform, job, model, log, instance, folder)
+            else Chain(self._platform, job, model, log, instance, folder, defaults=_default_variables(self._variant))
         )
         for image, image_log in chain.images():
             self._platform.prepare(job, image, image_log)
@@ -163,6 +164,17 @@ class EndpointInstance:
                 yield
             finally:
                 self._state_changed.notify_all()
+
+
+def _holds(server: Server, target_model: str | None) -> bool:
+    return target_model is not None and isinstance(server, MultiModelServer) and server.holds(target_model)
+
+
+def _default_variables(variant: Record) -> dict[str, str]:
+    """Return variables of the containers: a serverless variant has few processors, whatever this machine has."""
+    if "ServerlessConfig" not in variant:
+        return {}
+    return {"SAGEMAKER_MODEL_SERVER_WORKERS": str(min(_instance_of(variant).cpus, count_cores()))}
 
 
 def _instance_of(variant: Record) -> Instance:
@@ -243,7 +255,7 @@ class Fleet:
         """
         reply = Reply(reason="no instance was ready")
         for _ in range(MAX_ATTEMPTS):
-            turn = self._take_turn(deadline)
+            turn = self._take_turn(deadline, headers.get(TARGET_MODEL))
             if turn is None:
                 break
             instance, server = turn
@@ -270,21 +282,23 @@ class Fleet:
             self._state_changed.notify_all()
         self._end(instances)
 
-    def _take_turn(self, deadline: Deadline) -> tuple[EndpointInstance, Server] | None:
+    def _take_turn(self, deadline: Deadline, target_model: str | None) -> tuple[EndpointInstance, Server] | None:
+        """Return the next instance that is ready, and its server. For a model, it is one that holds it, if any does."""
         with self._state_changed:
             while True:
                 if self._has_ended:
                     raise FleetEnded
                 if sum(each.invocations_in_progress for each in self._instances) >= self._max_concurrency:
                     message = f"Rate exceeded: variant {self.variant} has a MaxConcurrency of {self._max_concurrency}"
-                    raise ServiceError("ThrottlingException", message, 429)
-                for _ in self._instances:
-                    self._turn = (self._turn + 1) % len(self._instances)
-                    instance = self._instances[self._turn]
-                    if instance.server:
-                        instance.in_service = True
-                        instance.invocations_in_progress += 1
-                        return instance, instance.server
+                    raise ServiceError("ThrottlingException", message, 400)
+                first = self._turn + 1
+                in_turn = [*self._instances[first:], *self._instances[:first]]
+                if ready := [(instance, instance.server) for instance in in_turn if instance.server]:
+                    turn = next((each for each in ready if _holds(each[1], target_model)), ready[0])
+                    self._turn = self._instances.index(turn[0])
+                    turn[0].in_service = True
+                    turn[0].invocations_in_progress += 1
+                    return turn
                 seconds_left = deadline.seconds_left
                 have_ended = [instance.has_ended for instance in self._instances]  # empty before `scale`
                 if seconds_left <= 0 or (have_ended and all(have_ended)):

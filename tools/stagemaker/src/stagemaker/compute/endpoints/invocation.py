@@ -10,6 +10,7 @@ from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.endpoints.data_capture import DataCapture
 from stagemaker.compute.endpoints.fleet import LOG_GROUP, Fleet, FleetEnded, Reply
 from stagemaker.compute.endpoints.traffic import Traffic
+from stagemaker.compute.logs.log_stream import stream_name
 from stagemaker.compute.logs.metrics import put_metrics
 from stagemaker.compute.periodic import PeriodicDelivery
 from stagemaker.compute.platform import Platform
@@ -131,7 +132,7 @@ def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:
         source = f"variant {fleet.variant}"
     else:
         source = reply.container or PRIMARY
-        log += ":log-stream:" + "/".join(filter(None, (reply.instance.log_stream, reply.container)))
+        log += ":log-stream:" + "/".join(filter(None, (reply.instance.log_stream, stream_name(reply.container))))
     return ServiceError(
         "ModelError",
         f'Received {kind} error ({status}) from {source} with message "{original_message}"'[:MAX_MESSAGE_LENGTH],

@@ -18,14 +18,16 @@ CHUNK_SIZE = 1 << 20  # bytes that are transferred at a time
 MAX_KEY_BYTES = 1024
 MAX_OBJECT_BYTES = 5 << 30  # maximum size that S3 accepts in one request
 # https://bucket.s3.REGION.amazonaws.com/key, or with the bucket in the path; the region can be missing
-WEB_ADDRESS = re.compile(r"https://(?:([^/]+)\.)?s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/(.*)", re.S)
+WEB_ADDRESS = re.compile(
+    r"https://(?:([^/@]+)\.)?s3(?:[.-]dualstack)?(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:/(.*))?", re.S
+)
 # characters that a listing of objects, which is XML 1.0, cannot contain or does not preserve
 NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def is_address(text: str) -> bool:
     """Return whether a text is the address of objects: s3://bucket/key, or https://s3.amazonaws.com/bucket/key."""
-    return text.startswith("s3://") or WEB_ADDRESS.fullmatch(text) is not None
+    return text.startswith("s3://") or (WEB_ADDRESS.fullmatch(text) is not None and parse(text)[0] != "")
 
 
 def parse(uri: str) -> tuple[str, str]:

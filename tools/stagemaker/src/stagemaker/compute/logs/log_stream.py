@@ -24,6 +24,11 @@ MAX_BATCH_BYTES = 1 << 19  # size of the events in one call; the API allows 1 Mi
 DELIVERY_SECONDS = 0.5  # time between deliveries
 
 
+def stream_name(container: str) -> str:
+    """Return the last part of the name of a container's stream, which cannot contain all that a model's name can."""
+    return container.replace(":", "_").replace("*", "_")
+
+
 class JobLog:
     """The output of one job, delivered to a CloudWatch log stream. Call `create` before the first line.
 
@@ -55,8 +60,7 @@ class JobLog:
 
     def for_container(self, name: str) -> "JobLog":
         """Return the log of one container of an inference pipeline, or of one of many models, to be created."""
-        name = name.replace(":", "_").replace("*", "_")  # which the names of streams cannot contain
-        return JobLog(self._client, self._group, f"{self._stream}/{name}", period=self._period)
+        return JobLog(self._client, self._group, f"{self._stream}/{stream_name(name)}", period=self._period)
 
     def read(self, pipe: IO[bytes], poll: Callable[[], int | None] = lambda: None) -> None:
         """Read lines from a pipe until it is closed, or until it is empty and `poll` does not return None."""

@@ -196,7 +196,7 @@ class ContainerServer:
             (ml / name).mkdir(parents=True)
         uri, is_packed = model_data(self.container)
         if uri and is_packed:
-            transfers.download(s3, uri, self.folder / "archive", check, volume)
+            transfers.download(s3, uri, self.folder / "archive", check, volume, is_object=True)
             archives.unpack(transfers.only_file(self.folder / "archive", uri), ml / "model", volume, check)
         elif uri:
             transfers.download(s3, uri, ml / "model", check, volume, is_object=not uri.endswith("/"))

@@ -6,8 +6,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed, JobStopped
@@ -19,7 +19,7 @@ from stagemaker.compute.platform import Platform
 from stagemaker.compute.processes.memory_use import read_shares
 from stagemaker.compute.servers.chain import Chain, named_containers
 from stagemaker.compute.servers.client import MAX_BODY_BYTES
-from stagemaker.compute.servers.response import Disconnected, NoResponse, Response, TimedOut
+from stagemaker.compute.servers.response import Disconnected, NoResponse, Response
 from stagemaker.isolation.instances import Instance
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.state.records import Record
@@ -27,6 +27,7 @@ from stagemaker.state.records import Record
 logger = logging.getLogger(__name__)
 
 TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
+MAX_LOADS = 4  # models that are loaded at once
 MISSING = (
     "Failed to download model data(bucket: {}, key: {}). Please ensure that there is an object located at the URL and "
     "that the role passed to CreateModel has permissions to download the model."
@@ -43,24 +44,25 @@ class LoadedModel:
     """A model that is loaded, or will be. chain: its server, once it is ready. uses: its invocations in progress."""
 
     name: str
-    chain: Future[Chain] = field(default_factory=Future)
+    chain: Future[Chain]
     uses: int = 0
 
     @property
-    def is_loading(self) -> bool:
-        return not self.chain.done()
+    def is_loaded(self) -> bool:
+        return self.chain.done() and not self.chain.cancelled() and self.chain.exception() is None
 
+    @property
     def has_ended(self) -> bool:
-        """Return whether the model's server was ready and has ended, for which only the model is to blame."""
-        return self.chain.done() and self.chain.result().failure() is not None
+        """Return whether the model did not load, or its server has ended: only the model is to blame."""
+        return self.chain.done() and not (self.is_loaded and self.chain.result().failure() is None)
 
 
 class MultiModelServer:
     """The servers of the models below a prefix, which share an instance's memory. Used like a Chain, and thread-safe.
 
     Before a model is loaded, those that were not used for longest are unloaded until another one of the largest one's
-    size fits. A model that does not load, or whose server ends, affects no other, and is loaded again when it is next
-    invoked.
+    size fits; if it needs more, so are all that are not in use. A model that does not load, or whose server ends,
+    affects no other, and is loaded again when it is next invoked.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class MultiModelServer:
         self._memory_use = job.path / name / ".memory"
         self._instance = replace(instance, memory_use=self._memory_use)
         self._models: OrderedDict[str, LoadedModel] = OrderedDict()  # the most recently used last
-        self._threads: set[threading.Thread] = set()
+        self._loads = ThreadPoolExecutor(MAX_LOADS)
         self._count = 0
         self._lock = threading.Lock()
         self._making_room = threading.Lock()
@@ -93,12 +95,9 @@ class MultiModelServer:
 
     def __exit__(self, *_: object) -> None:
         self._job.stop()
-        with self._lock:
-            threads, models = list(self._threads), list(self._models.values())
-        for thread in threads:
-            thread.join()
-        for model in models:
-            if not model.chain.exception():
+        self._loads.shutdown(cancel_futures=True)
+        for model in self._models.values():
+            if model.is_loaded:
                 model.chain.result().stop()
 
     def wait_until_ready(self, seconds: float = 0, is_busy: Callable[[], bool] | None = None) -> None:
@@ -107,6 +106,10 @@ class MultiModelServer:
     def failure(self) -> None:
         """Return None: a model's failure is its own."""
 
+    def holds(self, name: str) -> bool:
+        """Return whether a model is loaded, or is being loaded."""
+        return name.lstrip("/") in self._models
+
     def memory_in_use(self) -> list[int]:
         """Return the bytes of memory that each server uses or used; 0 for those that have ended."""
         return read_shares(self._memory_use)
@@ -114,106 +117,96 @@ class MultiModelServer:
     def invoke(
         self, body: bytes, headers: Mapping[str, str], deadline: Deadline, max_bytes: int = MAX_BODY_BYTES
     ) -> Response:
-        """Return the response of the model that the header names. Raises NoResponse, or ServiceError if it is missing.
+        """Return the response of the model that the header names. Raises NoResponse.
 
-        A model that is still loading at the deadline goes on loading.
+        Raises ServiceError if the model is missing, or still loading at the deadline; then it goes on loading.
         """
-        name = headers[TARGET_MODEL]
+        name = headers[TARGET_MODEL].lstrip("/")
         with self._in_use(name) as model:
             try:
                 chain = model.chain.result(deadline.seconds_left)
             except TimeoutError:
-                raise TimedOut(f"the model is still loading after {deadline.seconds:g} s", name) from None
+                message = f"Model {name} is still loading after {deadline.seconds:g} s. Try again later."
+                raise ServiceError("ModelNotReadyException", message, 429) from None
             except JobFailed as error:
                 return Response(500, {}, str(error).encode(), name)
-            except JobStopped:
+            except (JobStopped, CancelledError):
                 raise NoResponse("the endpoint is being deleted or updated", name) from None
             try:
                 return chain.invoke(body, headers, deadline, max_bytes)
-            except Disconnected:
-                self._check(model, chain)
+            except Disconnected:  # a worker may have ended, which its server replaces, or the server
+                with contextlib.suppress(JobFailed, JobStopped):
+                    chain.wait_until_ready(deadline.seconds_left, lambda: model.uses > 1)
                 raise
 
     @contextlib.contextmanager
     def _in_use(self, name: str) -> Iterator[LoadedModel]:
+        if not self.holds(name) and not (name and not name.endswith("/") and self._exists(name)):
+            raise ServiceError("ValidationError", MISSING.format(*parse(self._uri(name))))
         with self._lock:
-            model = self._models.get(name)
-            ended = self._models.pop(name) if model and model.has_ended() else None
-            if model is None or ended:
-                model = self._models[name] = LoadedModel(name)
-                self._count += 1
-                thread = threading.Thread(target=self._load, args=(model, f"{self._name}/model-{self._count}"))
-                self._threads.add(thread)
-                thread.start()
+            model, ended = self._models.get(name), None
+            if model is None or model.has_ended:
+                ended, self._count = model, self._count + 1
+                folder = f"{self._name}/model-{self._count}"
+                model = self._models[name] = LoadedModel(name, self._loads.submit(self._load, name, folder))
             self._models.move_to_end(name)
             model.uses += 1
         try:
-            if ended:
+            if ended and ended.is_loaded:
                 self._unload(ended, "its server ended")
             yield model
         finally:
             with self._lock:
                 model.uses -= 1
 
-    def _check(self, model: LoadedModel, chain: Chain) -> None:
-        """Wait until a model's server answers again after it closed a connection, or unload the model if it ended."""
-        try:
-            chain.wait_until_ready(self._startup_seconds, lambda: model.uses > 1)
-        except JobFailed:
-            with self._lock:
-                was_loaded = self._models.get(model.name) is model
-                if was_loaded:
-                    del self._models[model.name]
-            if was_loaded:
-                self._unload(model, "its server ended")
-        except JobStopped:
-            return
+    def _uri(self, name: str) -> str:
+        return f"{self._container['ModelDataUrl'].rstrip('/')}/{name}"
 
-    def _load(self, model: LoadedModel, folder: str) -> None:
+    def _exists(self, name: str) -> bool:
+        return has_objects(self._platform.s3, self._uri(name), is_prefix=False)
+
+    def _load(self, name: str, folder: str) -> Chain:
+        """Return a model's server, which is ready. Raises JobFailed or JobStopped."""
         start_time = time.monotonic()
-        try:
-            chain = self._make_chain(model.name, folder)
-            with self._making_room:
-                self._make_room()
-            with contextlib.ExitStack() as stack:
-                stack.enter_context(chain)
-                chain.wait_until_ready(self._startup_seconds)
-                stack.pop_all()
-            self._log.line(f"Loaded model {model.name} in {time.monotonic() - start_time:.1f} s")
-            self._log.deliver()
-            model.chain.set_result(chain)
-        except BaseException as error:
-            with self._lock:  # the next invocation loads it again
-                self._models.pop(model.name, None)
-            if not isinstance(error, JobFailed | JobStopped | ServiceError):
-                logger.exception("%s", model.name)
-                error = JobFailed(f"InternalServerError: {error!r}")
-            model.chain.set_exception(error)
-        finally:
-            with self._lock:
-                self._threads.discard(threading.current_thread())
+        self._unload_idle(self._lacks_memory)
+        while True:
+            container = self._container | {"ModelDataUrl": self._uri(name), "ContainerHostname": name}
+            model, variables = self._model | {"Served": {"Containers": [container]}}, {"SAGEMAKER_MULTI_MODEL": "true"}
+            chain = Chain(self._platform, self._job, model, self._log, self._instance, folder, variables)
+            try:
+                with contextlib.ExitStack() as stack:
+                    stack.enter_context(chain)
+                    chain.wait_until_ready(self._startup_seconds)
+                    self._log.line(f"Loaded model {name} in {time.monotonic() - start_time:.1f} s")
+                    stack.pop_all()
+                return chain
+            except (JobFailed, JobStopped) as error:
+                remove(chain.folder)
+                needs_memory = isinstance(error, JobFailed) and chain.ending and chain.ending.hit_instance_limit
+                if not (needs_memory and self._unload_idle(lambda: True)):
+                    raise
+            except Exception as error:
+                logger.exception("%s", name)
+                remove(chain.folder)
+                raise JobFailed(f"InternalServerError: {error!r}") from None
 
-    def _make_chain(self, name: str, folder: str) -> Chain:
-        uri = f"{self._container['ModelDataUrl'].rstrip('/')}/{name.lstrip('/')}"
-        if not has_objects(self._platform.s3, uri, is_prefix=False):
-            raise ServiceError("ValidationError", MISSING.format(*parse(uri)))
-        members = {member: value for member, value in self._container.items() if member != "Mode"}
-        container = members | {"ModelDataUrl": uri, "ContainerHostname": name}
-        model = {member: value for member, value in self._model.items() if member != "Served"}
-        model = model | {"Containers": [container]}
-        model.pop("PrimaryContainer", None)
-        environment = {"SAGEMAKER_MULTI_MODEL": "true"}
-        return Chain(self._platform, self._job, model, self._log, self._instance, folder, environment)
+    def _lacks_memory(self) -> bool:
+        shares = self.memory_in_use()
+        return sum(shares) + max(shares, default=0) > self._instance.memory
 
-    def _make_room(self) -> None:
-        while (shares := self.memory_in_use()) and sum(shares) + max(shares) > self._instance.memory:
-            with self._lock:
-                idle = (each for each in self._models.values() if not each.uses and not each.is_loading)
-                model = next(idle, None)
-                if model is None:  # all are in use: if the new one does not fit, its failure says so
-                    return
-                del self._models[model.name]
-            self._unload(model, "others need its memory")
+    def _unload_idle(self, is_needed: Callable[[], bool]) -> bool:
+        """Unload models that are not in use, those first that were not used for longest. Return whether any was."""
+        has_unloaded = False
+        with self._making_room:
+            while is_needed():
+                with self._lock:
+                    model = next((each for each in self._models.values() if each.is_loaded and not each.uses), None)
+                    if model is None:
+                        break
+                    del self._models[model.name]
+                self._unload(model, "others need its memory")
+                has_unloaded = True
+        return has_unloaded
 
     def _unload(self, model: LoadedModel, reason: str) -> None:
         chain = model.chain.result()

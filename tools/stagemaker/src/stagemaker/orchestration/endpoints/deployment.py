@@ -69,6 +69,7 @@ def retain_properties(pending: Record, current: Record, request: Record) -> Reco
     properties = {
         variant["VariantName"]: {member: variant[member] for member in retained_members}
         for variant in current["Variants"]
+        if not (is_serverless(current) or is_serverless(pending))
     }
     if "DataCaptureConfig" not in excluded:
         pending = pending | {"DataCaptureConfig": current["DataCaptureConfig"]}
@@ -84,6 +85,8 @@ def rescale(current: Record, request: Record) -> Record:
         if name not in variant_names or name in properties:
             reason = "is listed twice" if name in properties else "does not exist"
             raise ValidationException(f"DesiredWeightsAndCapacities: variant {name} {reason}")
+        if "DesiredInstanceCount" in entry and is_serverless(current):
+            raise ValidationException(f"DesiredWeightsAndCapacities: the serverless variant {name} has no instances")
         if entry.get("DesiredInstanceCount") == 0:
             message = f"DesiredWeightsAndCapacities: DesiredInstanceCount of variant {name} must be at least 1"
             raise ValidationException(message)
@@ -96,6 +99,11 @@ def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Re
     if not any(variant["Weight"] > 0 for variant in variants):
         raise ValidationException("At least one variant must have a weight above 0")
     return deployment | {"Variants": variants}
+
+
+def is_serverless(deployment: Record) -> bool:
+    """Return whether a deployment's variant, which then is the only one, is serverless."""
+    return any("ServerlessConfig" in variant for variant in deployment["Variants"])
 
 
 def instance_count(deployment: Record | None) -> int:
