@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -44,21 +45,68 @@ def test_a_command_runs_with_a_simulator_and_passes_on_its_status(tmp_path: Path
     assert not list(tmp_path.iterdir())
     result = run("exec", "--", "sh", "-c", "kill -9 $$")
     assert result.returncode == 128 + signal.SIGKILL
-    result = run("exec", "--", "nowhere")
-    assert (result.returncode, result.stderr) == (2, "stagemaker: there is no command 'nowhere'\n")
+    for command, status in (("nowhere", 127), (str(tmp_path), 126)):
+        result = run("exec", "--", command)
+        assert result.returncode == status
+        assert result.stderr.splitlines()[-1].startswith(f"stagemaker: {command}: ")
 
 
-def test_a_signal_ends_the_command_and_its_simulator(tmp_path: Path) -> None:
-    command = [*STAGEMAKER, "exec", "--", "sh", "-c", "echo $$; exec sleep 600"]
+def test_variables_that_lead_elsewhere_do_not_reach_the_command() -> None:
+    program = "import boto3; print(*[boto3.client(s).meta.endpoint_url for s in ('sagemaker', 's3')])"
+    elsewhere = {
+        "AWS_PROFILE": "nobody",
+        "AWS_ENDPOINT_URL_SAGEMAKER": "http://127.0.0.1:9",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    }
+    result = run("exec", "--", sys.executable, "-c", program, **elsewhere)
+    assert result.returncode == 0, result.stderr
+    sagemaker, s3 = result.stdout.split()
+    assert sagemaker == s3
+    assert f"{s3}, isolation: " in result.stderr
+
+
+COUNTING = """
+import os, signal, time
+counts = {signal.SIGINT: 0, signal.SIGTERM: 0}
+for number in counts:
+    signal.signal(number, lambda number, frame: counts.update({number: counts[number] + 1}))
+print("ready", os.getpid(), flush=True)
+while not any(counts.values()):
+    time.sleep(0.05)
+time.sleep(1)
+print(*counts.values(), flush=True)
+"""
+
+
+@pytest.mark.parametrize(("number", "counts"), [(signal.SIGTERM, "0 1"), (signal.SIGINT, "1 0")])
+def test_a_signal_reaches_the_command_once(tmp_path: Path, number: int, counts: str) -> None:
+    command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNTING]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment() | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
     )
-    sleeping = int(process.stdout.readline())
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 128 + signal.SIGTERM
+    pid = int(process.stdout.readline().split()[1])
+    process.send_signal(number)
+    assert process.communicate(timeout=60)[0] == f"{counts}\n"
+    assert process.returncode == 0
     with pytest.raises(ProcessLookupError):
-        os.kill(sleeping, 0)
+        os.kill(pid, 0)
     assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_at_a_terminal_reaches_the_command_once(tmp_path: Path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNTING]
+        os.execve(sys.executable, command, environment() | {"TMPDIR": str(tmp_path)})
+    printed = b""
+    while b"ready" not in printed:
+        printed += os.read(terminal, 1000)
+    os.write(terminal, b"\x03")
+    while b"1 0" not in printed:  # an OSError if the command ends without it
+        printed += os.read(terminal, 1000)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os.close(terminal)
 
 
 def test_jobs_are_listed_followed_and_stopped(client: Client) -> None:
@@ -80,12 +128,13 @@ def test_jobs_are_listed_followed_and_stopped(client: Client) -> None:
 
 
 def test_endpoints_and_executions_are_listed_and_stopped(client: Client) -> None:
+    served = client.train("raise SystemExit('not today')")["TrainingJobName"]
     client.sagemaker.create_model(
         ModelName="m", PrimaryContainer={"Image": IMAGE, "ModelDataUrl": client.put("m", "x")}
     )
     variant = {"VariantName": "one", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     client.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
-    client.sagemaker.create_endpoint(EndpointName="served", EndpointConfigName="c")
+    client.sagemaker.create_endpoint(EndpointName=served, EndpointConfigName="c")
     pipelines = Pipelines(client)
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleep", SLEEPING_SCRIPT)))
     name = execution.partition(":pipeline/")[2]
@@ -93,7 +142,17 @@ def test_endpoints_and_executions_are_listed_and_stopped(client: Client) -> None
     assert call(client, "stop", name) == f"{name}: stopping\n"
     pipelines.wait(execution, "Stopped")
     wait_until(lambda: "Creating" not in call(client, "ls", "endpoints"))
-    assert "served" in call(client, "ls", "endpoints")
+    assert served in call(client, "ls", "endpoints")
+    for command in ("logs", "stop"):
+        result = run(command, served, **client.simulator.variables())
+        assert f"training/{served} and endpoint/{served}: choose one" in result.stderr
+    result = run("logs", f"training/{served}", **client.simulator.variables())
+    assert result.returncode == 0
+    assert result.stderr.startswith(f"stagemaker: {served} failed: AlgorithmError")
+    assert call(client, "stop", f"endpoint/{served}") == f"{served}: deleting\n", "it failed, and goes"
+    wait_until(lambda: call(client, "ls", "endpoints") == "")
+    result = run("logs", name, **client.simulator.variables())
+    assert "the jobs of its steps have" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import shlex
 import signal
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -121,16 +121,25 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
       stagemaker start --state simulated --isolation required
       stagemaker start --variables variables.sh &
     """
+    from stagemaker.protocol.account import ROLE_ARN
+
     # before the simulator is imported: nobody should read variables that a killed simulator has left
-    with VariablesFile(variables) if variables else nullcontext() as file, _simulator(settings) as (simulator, stopped):
-        lines = [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
+    with VariablesFile(variables) if variables else nullcontext() as file, _simulator(settings) as (simulator, signals):
+        lines = [f"unset {name}" for name in simulator.other_variables()]
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
         text = json.dumps(simulator.variables()) if as_json else "\n".join(lines)
         if file:
             file.write(f"{text}\n")
         else:
             click.echo(text)
         _describe(simulator, settings)
-        while not stopped.wait(1):  # this thread learns of a signal that another one received when it wakes up
+        click.echo(
+            "stagemaker: Ctrl-C ends it. get_execution_role() and account_id() of the SageMaker SDK ask AWS's own STS; "
+            "the folder on PYTHONPATH sends them here. Programs without that variable can pass "
+            f"role='{ROLE_ARN}' instead",
+            err=True,
+        )
+        while _next(signals, 1) is None:  # a signal that another thread received is handled when this one wakes up
             pass
     click.echo("stagemaker: stopped, with all its jobs", err=True)
 
@@ -148,50 +157,59 @@ def execute(command: tuple[str, ...], **settings: Any) -> None:
       stagemaker exec -- python houses.py
       stagemaker exec --state simulated -- bash
     """
-    with _simulator(settings) as (simulator, stopped):
+    with _simulator(settings) as (simulator, signals):
+        _describe(simulator, settings)
+        environment = {name: os.environ[name] for name in os.environ.keys() - simulator.other_variables()}
         try:
-            process = subprocess.Popen(command, env=os.environ | simulator.variables())
-        except FileNotFoundError:
-            raise ValueError(f"there is no command {command[0]!r}") from None
-        while (status := _poll(process)) is None:
-            if stopped.is_set():  # a terminal's Ctrl-C has reached the command, too; other signals are passed on
-                process.terminate()
+            process = subprocess.Popen(command, env=environment | simulator.variables(), close_fds=False)
+        except (FileNotFoundError, PermissionError) as error:
+            click.echo(f"stagemaker: {command[0]}: {error.strerror}", err=True)
+            raise SystemExit(127 if isinstance(error, FileNotFoundError) else 126) from None  # as a shell does
+        while (status := process.poll()) is None:
+            number = _next(signals, 0.05)
+            if number and not (number == signal.SIGINT and _has_terminal()):
+                process.send_signal(number)
     raise SystemExit(status if status >= 0 else 128 - status)
 
 
-def _poll(process: "subprocess.Popen[bytes]") -> int | None:
-    try:
-        return process.wait(0.2)
-    except subprocess.TimeoutExpired:
-        return None
+def _next(signals: "SimpleQueue[int]", seconds: float) -> int | None:
+    """Return the next signal, or None if none arrives in time."""
+    with contextlib.suppress(Empty):
+        return signals.get(timeout=seconds)
+    return None
+
+
+def _has_terminal() -> bool:
+    """Return whether this process and the command that it runs both receive a terminal's Ctrl-C."""
+    with contextlib.suppress(OSError):
+        return os.tcgetpgrp(0) == os.getpgrp()
+    return False
 
 
 @contextlib.contextmanager
-def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", threading.Event]]:
-    """Run a simulator, and yield it with an event that is set when a signal asks to end."""
+def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQueue[int]"]]:
+    """Run a simulator, and yield it with the signals that have asked to end."""
     from stagemaker import Simulator
 
     wanted, used = os.environ.get("TMPDIR"), tempfile.gettempdir()
     if wanted and Path(wanted).resolve() != Path(used).resolve():
         click.echo(f"stagemaker: TMPDIR is {wanted}, which cannot be written to: {used} is used instead", err=True)
-    stopped = threading.Event()
+    signals: SimpleQueue[int] = SimpleQueue()
     # a shell without job control, as in a script, starts what is in the background with SIGINT ignored
-    handled = interrupts.handled_by(lambda *_: stopped.set(), ignored=(signal.SIGINT,))
+    handled = interrupts.handled_by(lambda number, _: signals.put(number), ignored=(signal.SIGINT,))
     with handled, Simulator(**settings) as simulator:
-        if stopped.is_set():  # before it was ready
+        if not signals.empty():  # before it was ready
             raise KeyboardInterrupt
-        yield simulator, stopped
+        yield simulator, signals
 
 
 def _describe(simulator: "Simulator", settings: dict[str, Any]) -> None:
     """Say on stderr where the simulator is, what jobs can reach, and who can run code here."""
-    from stagemaker import ROLE_ARN
-
     isolation = "nothing is enforced, and scripts do not find their files at /opt/ml"
     if simulator.isolation_enforced:
         reached = "and can call this simulator" if settings["jobs_can_call"] else "without network"
         isolation = f"{simulator.isolation.name}: jobs see only their own files, {reached}"
-    click.echo(f"stagemaker: {simulator.endpoint}, isolation: {isolation}; Ctrl-C ends it", err=True)
+    click.echo(f"stagemaker: {simulator.endpoint}, isolation: {isolation}", err=True)
     if settings["host"] not in LOOPBACK:
         limits = "in jobs' sandboxes" if simulator.isolation_enforced else "as this user, because there is no sandbox"
         click.echo(
@@ -199,11 +217,6 @@ def _describe(simulator: "Simulator", settings: dict[str, Any]) -> None:
             f"simulator's objects, and run code {limits}",
             err=True,
         )
-    click.echo(
-        "stagemaker: get_execution_role() and account_id() of the SageMaker SDK ask STS at AWS's own address; the "
-        f"folder on PYTHONPATH sends them here. Programs without that variable can pass role='{ROLE_ARN}' instead",
-        err=True,
-    )
 
 
 @main.command()

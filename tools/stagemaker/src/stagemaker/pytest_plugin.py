@@ -22,14 +22,23 @@ def stagemaker_simulator() -> "Iterator[Simulator]":
 
 
 @pytest.fixture
-def stagemaker(stagemaker_simulator: "Simulator") -> "Iterator[Simulator]":
+def stagemaker(stagemaker_simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> "Simulator":
     """Return an empty simulator, which boto3 and the SageMaker SDK in this test use, and processes that it starts."""
-    from stagemaker import BUCKET
+    import boto3
+    from botocore.session import Session
 
-    with stagemaker_simulator.environment():
-        yield stagemaker_simulator
+    from stagemaker import BUCKET
+    from stagemaker.clients.sitecustomize import redirect
+
     stagemaker_simulator.reset()
     stagemaker_simulator.client("s3").create_bucket(Bucket=BUCKET)
+    for name in stagemaker_simulator.other_variables():
+        monkeypatch.delenv(name)
+    for name, value in stagemaker_simulator.variables().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it would keep other credentials
+    monkeypatch.setattr(Session, "create_client", redirect(Session.create_client))
+    return stagemaker_simulator
 
 
 @pytest.fixture

@@ -4,32 +4,35 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from stagemaker.protocol.account import REGION, arn
+from stagemaker.protocol.account import arn
 
 POLL_SECONDS = 0.5  # between two requests for the lines that a job has printed since
 LOG_LIMIT = 10_000  # events in one response
+EXECUTION = "/execution/"  # in the names of a pipeline's executions
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of resource that runs. member: the first part of its members' names. group: the log group of its jobs."""
+    """A kind of resource that runs. operation: boto3's name of it. member: the first part of its members' names.
+
+    stop: the operation that ends it. group: its log group, if it has one.
+    """
 
     name: str
+    operation: str
     member: str
-    list_operation: str
-    stop_operation: str
+    stop: str
     group: str = ""
 
     def summaries(self, sagemaker: Any) -> Iterator[dict[str, Any]]:
-        """Yield name, kind, status, creation time and reason of failure, the newest first."""
-        paginator = sagemaker.get_paginator(self.list_operation)
-        for page in paginator.paginate(SortBy="CreationTime", SortOrder="Descending"):
+        """Yield name, kind, status and creation time of each."""
+        for page in sagemaker.get_paginator(f"list_{self.operation}s").paginate(PaginationConfig=PAGES):
             [items] = (value for value in page.values() if isinstance(value, list))
             for item in items:
                 yield {
@@ -40,25 +43,26 @@ class Kind:
                 }
 
     def describe(self, sagemaker: Any, name: str) -> dict[str, Any] | None:
+        """Return what Describe returns, or None if there is no such resource."""
         from botocore.exceptions import ClientError
 
-        describe = getattr(sagemaker, self.list_operation.replace("list_", "describe_").removesuffix("s"))
         try:
-            return dict(describe(**{f"{self.member}Name": name}))
+            return dict(getattr(sagemaker, f"describe_{self.operation}")(**{f"{self.member}Name": name}))
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 400:
                 return None
             raise
 
 
+PAGES = {"PageSize": 100}
 JOBS = (
-    Kind("training", "TrainingJob", "list_training_jobs", "stop_training_job", "/aws/sagemaker/TrainingJobs"),
-    Kind("processing", "ProcessingJob", "list_processing_jobs", "stop_processing_job", "/aws/sagemaker/ProcessingJobs"),
-    Kind("transform", "TransformJob", "list_transform_jobs", "stop_transform_job", "/aws/sagemaker/TransformJobs"),
-    Kind("tuning", "HyperParameterTuningJob", "list_hyper_parameter_tuning_jobs", "stop_hyper_parameter_tuning_job"),
+    Kind("training", "training_job", "TrainingJob", "stop_training_job", "/aws/sagemaker/TrainingJobs"),
+    Kind("processing", "processing_job", "ProcessingJob", "stop_processing_job", "/aws/sagemaker/ProcessingJobs"),
+    Kind("transform", "transform_job", "TransformJob", "stop_transform_job", "/aws/sagemaker/TransformJobs"),
+    Kind("tuning", "hyper_parameter_tuning_job", "HyperParameterTuningJob", "stop_hyper_parameter_tuning_job"),
 )
-ENDPOINT = Kind("endpoint", "Endpoint", "list_endpoints", "delete_endpoint", "/aws/sagemaker/Endpoints")
-RUNNING = ("InProgress", "Creating", "Updating", "InService", "Executing")
+ENDPOINT = Kind("endpoint", "endpoint", "Endpoint", "delete_endpoint", "/aws/sagemaker/Endpoints")
+ENDED = ("Completed", "Failed", "Stopped", "Deleted", "OutOfService")
 what = click.argument("what", type=click.Choice(["all", "jobs", "endpoints", "pipelines"]), default="all")
 address = click.option(
     "--endpoint", envvar="AWS_ENDPOINT_URL", help="Address of the simulator; by default AWS_ENDPOINT_URL."
@@ -82,13 +86,12 @@ def client(service: str, endpoint: str | None) -> Any:
         raise ValueError(
             "AWS_ENDPOINT_URL is not set: run `stagemaker start` and the commands that it prints, or give --endpoint"
         )
-    import boto3
     from botocore.config import Config
 
-    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    given = {} if os.environ.get("AWS_ACCESS_KEY_ID") else keys
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5)
-    return boto3.client(service, region_name=REGION, endpoint_url=endpoint, config=config, **given)
+    from stagemaker.protocol.session import simulator_session
+
+    config = Config(proxies={}, retries={"total_max_attempts": 1}, connect_timeout=5)
+    return simulator_session().client(service, endpoint_url=endpoint, config=config)
 
 
 @click.command()
@@ -123,9 +126,10 @@ def ls(what: str, endpoint: str | None, as_json: bool) -> None:
 
 
 def executions(sagemaker: Any) -> Iterator[dict[str, Any]]:
-    for page in sagemaker.get_paginator("list_pipelines").paginate():
+    for page in sagemaker.get_paginator("list_pipelines").paginate(PaginationConfig=PAGES):
         for pipeline in page["PipelineSummaries"]:
-            pages = sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=pipeline["PipelineName"])
+            lists = sagemaker.get_paginator("list_pipeline_executions")
+            pages = lists.paginate(PipelineName=pipeline["PipelineName"], PaginationConfig=PAGES)
             for item in (item for page in pages for item in page["PipelineExecutionSummaries"]):
                 name = item["PipelineExecutionArn"].partition(":pipeline/")[2]
                 status, created = item["PipelineExecutionStatus"], item["StartTime"]
@@ -137,7 +141,7 @@ def executions(sagemaker: Any) -> Iterator[dict[str, Any]]:
 @address
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job ends, or until Ctrl-C for an endpoint.")
 def logs(name: str, endpoint: str | None, follow: bool) -> None:
-    """Print what a job or an endpoint printed.
+    """Print what a job or an endpoint printed. NAME is a name, or a kind and a name, such as endpoint/houses.
 
     \b
     Example:
@@ -145,61 +149,84 @@ def logs(name: str, endpoint: str | None, follow: bool) -> None:
     """
     sagemaker, cloudwatch = client("sagemaker", endpoint), client("logs", endpoint)
     with reported():
-        kind, description = find(sagemaker, name, lambda kind: bool(kind.group))
-        seen: set[str] = set()
+        kind, name, description = find(sagemaker, name)
+        if not kind.group:
+            raise ValueError(f"{name} has no log: its training jobs have, which `stagemaker ls jobs` lists")
+        events = Events(cloudwatch, kind, name)
         while True:
-            has_ended = description[f"{kind.member}Status"] not in (*RUNNING, "Stopping", "Deleting")
-            for event in new_events(cloudwatch, kind, name, seen):
+            status = description[f"{kind.member}Status"]
+            for event in events.new():
                 click.echo(event["message"])
-            if has_ended or not follow:
-                return
+            if status in ENDED or not follow:
+                break
             time.sleep(POLL_SECONDS)
             description = kind.describe(sagemaker, name) or {f"{kind.member}Status": "Deleted"}
+    if reason := description.get("FailureReason"):
+        click.echo(f"stagemaker: {name} failed: {reason}", err=True)
 
 
-def new_events(cloudwatch: Any, kind: Kind, name: str, seen: set[str]) -> Iterator[dict[str, Any]]:
-    request = {"logGroupName": kind.group, "logStreamNamePrefix": f"{name}/"}
-    if kind is ENDPOINT:
-        request = {"logGroupName": f"{kind.group}/{name}"}
-    try:
-        for page in cloudwatch.get_paginator("filter_log_events").paginate(**request, limit=LOG_LIMIT):
-            for event in page["events"]:
-                if event["eventId"] not in seen:
-                    seen.add(event["eventId"])
-                    yield event
-    except cloudwatch.exceptions.ResourceNotFoundException:  # nothing has been printed yet
-        return
+class Events:
+    """The log events of a job or an endpoint, in order. Each is returned once."""
+
+    def __init__(self, cloudwatch: Any, kind: Kind, name: str):
+        self._cloudwatch = cloudwatch
+        self._request = {"logGroupName": kind.group, "logStreamNamePrefix": f"{name}/"}
+        if kind is ENDPOINT:
+            self._request = {"logGroupName": f"{kind.group}/{name}"}
+        self._last = 0  # the milliseconds of the last event
+        self._seen: set[str] = set()  # the events of that time
+
+    def new(self) -> Iterator[dict[str, Any]]:
+        paginator = self._cloudwatch.get_paginator("filter_log_events")
+        try:
+            for page in paginator.paginate(**self._request, startTime=self._last, limit=LOG_LIMIT):
+                for event in page["events"]:
+                    if event["timestamp"] > self._last:
+                        self._last, self._seen = event["timestamp"], set()
+                    if event["eventId"] not in self._seen:
+                        self._seen.add(event["eventId"])
+                        yield event
+        except self._cloudwatch.exceptions.ResourceNotFoundException:  # nothing has been printed yet
+            return
 
 
 @click.command()
 @click.argument("name")
 @address
 def stop(name: str, endpoint: str | None) -> None:
-    """Stop a job or an execution of a pipeline, or delete an endpoint.
+    """Stop a job or an execution of a pipeline, or delete an endpoint. NAME is a name as `stagemaker ls` prints it.
+
+    If a job and an endpoint have this name, put the kind before it, as in endpoint/houses.
 
     \b
     Example:
       stagemaker stop houses
+      stagemaker stop endpoint/houses
     """
     sagemaker = client("sagemaker", endpoint)
     with reported():
-        if "/execution/" in name:
+        if EXECUTION in name:
             sagemaker.stop_pipeline_execution(
                 PipelineExecutionArn=arn(f"pipeline/{name}"), ClientRequestToken=os.urandom(16).hex()
             )
             click.echo(f"{name}: stopping")
             return
-        kind, description = find(sagemaker, name)
-        if description[f"{kind.member}Status"] not in RUNNING:
-            raise ValueError(f"{name} is not running: its status is {description[f'{kind.member}Status']}")
-        getattr(sagemaker, kind.stop_operation)(**{f"{kind.member}Name": name})
+        kind, name, description = find(sagemaker, name)
+        if kind is not ENDPOINT and (status := description[f"{kind.member}Status"]) in ENDED:
+            raise ValueError(f"{name} is not running: its status is {status}")
+        getattr(sagemaker, kind.stop)(**{f"{kind.member}Name": name})
         click.echo(f"{name}: {'deleting' if kind is ENDPOINT else 'stopping'}")
 
 
-def find(sagemaker: Any, name: str, test: Callable[[Kind], bool] = lambda kind: True) -> tuple[Kind, dict[str, Any]]:
-    """Return what has a name, what is running first. Raises ValueError if nothing has it."""
-    kinds = [kind for kind in (*JOBS, ENDPOINT) if test(kind)]
-    found = [(kind, described) for kind in kinds if (described := kind.describe(sagemaker, name))]
+def find(sagemaker: Any, text: str) -> tuple[Kind, str, dict[str, Any]]:
+    """Return the kind, name and description of what `KIND/NAME` or a name means. Raises ValueError unless it is one."""
+    if EXECUTION in text:
+        raise ValueError(f"{text} has no log: the jobs of its steps have, which `stagemaker ls jobs` lists")
+    prefix, _, name = text.rpartition("/")
+    kinds = [kind for kind in (*JOBS, ENDPOINT) if prefix in ("", kind.name)]
+    found = [(kind, name, description) for kind in kinds if name and (description := kind.describe(sagemaker, name))]
     if not found:
-        raise ValueError(f"there is no job or endpoint {name!r}: `stagemaker ls` lists them")
-    return min(found, key=lambda pair: pair[1][f"{pair[0].member}Status"] not in RUNNING)
+        raise ValueError(f"there is no job or endpoint {text!r}: `stagemaker ls` lists them")
+    if len(found) > 1:
+        raise ValueError(f"{name} means {' and '.join(f'{kind.name}/{name}' for kind, *_ in found)}: choose one")
+    return found[0]

@@ -23,7 +23,6 @@ from werkzeug.test import create_environ, run_wsgi_app
 from stagemaker import locked
 from stagemaker.api.application import Application
 from stagemaker.api.http_server import HttpServer
-from stagemaker.clients.sitecustomize import redirect
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.queue import JobQueue
@@ -250,6 +249,7 @@ class Simulator:
             "no_proxy": no_proxy,
             "PYTHONPATH": os.pathsep.join(dict.fromkeys(folders)),
             "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
             "AWS_ACCESS_KEY_ID": self._credentials["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": self._credentials["SecretAccessKey"],
             "AWS_SESSION_TOKEN": self._credentials["SessionToken"],
@@ -260,28 +260,10 @@ class Simulator:
             "SAGEMAKER_VALIDATE_ROLE": "false",
         }
 
-    @contextlib.contextmanager
-    def environment(self) -> Iterator[None]:
-        """Let boto3 and the SageMaker SDK in this process use this simulator while the context is open.
-
-        The processes that it starts use it, too. Clients that were made before keep their addresses.
-        """
-        import boto3
-        from botocore.session import Session
-
-        variables = self.variables()
-        before, session, create_client = dict(os.environ), boto3.DEFAULT_SESSION, Session.create_client
-        os.environ.update(variables)
-        boto3.DEFAULT_SESSION = None  # it would keep other credentials
-        Session.create_client = redirect(create_client)
-        try:
-            yield
-        finally:
-            for name in variables:
-                os.environ.pop(name, None)
-                if name in before:
-                    os.environ[name] = before[name]
-            boto3.DEFAULT_SESSION, Session.create_client = session, create_client
+    @staticmethod
+    def other_variables() -> list[str]:
+        """Return the names of variables in this process that would lead clients past this simulator."""
+        return [name for name in os.environ if name == "AWS_PROFILE" or name.startswith("AWS_ENDPOINT_URL_")]
 
     def _job_variables(self) -> dict[str, str]:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED")

@@ -26,7 +26,7 @@ class JobQueue:
         self._pool = ThreadPoolExecutor(self._cores, thread_name_prefix="job")
         self._threads: set[threading.Thread] = set()  # the threads that run work that does not compute
         self._jobs: dict[str, Job] = {}
-        self._computing: set[str] = set()
+        self._computing: set[Job] = set()
         self._queued_work: dict[str, tuple[Future[None], Callable[[], None]]] = {}
         self._closed = False
         self._lock = threading.Lock()
@@ -44,7 +44,7 @@ class JobQueue:
                 if self._jobs.get(arn) is not job:  # the pool keeps work even if it cannot start a thread for it
                     return
                 if computes:
-                    self._computing.add(arn)
+                    self._computing.add(job)
                     job.cores = max(1, self._cores // (len(self._computing) + len(self._queued_work)))
             try:
                 work(job)
@@ -54,8 +54,9 @@ class JobQueue:
                 job.kill()
                 remove(job.path)
                 with self._lock:
-                    self._jobs.pop(arn, None)
-                    self._computing.discard(arn)
+                    if self._jobs.get(arn) is job:  # and not a new job, which got the name when this one was deleted
+                        del self._jobs[arn]
+                    self._computing.discard(job)
                     self._threads.discard(threading.current_thread())
 
         with self._lock:
