@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from stagemaker_support.pipelines import Pipelines, get, model
-from stagemaker_support.simulator_client import Client, numbers, refusal
+from stagemaker_support.simulator_client import Client, numbers, output_to, refusal
+
+from stagemaker.server import BUCKET
 
 TIME = 1_700_000_000
 
@@ -12,7 +15,7 @@ TIME = 1_700_000_000
 @pytest.fixture
 def names(client: Client) -> tuple[str, str, str]:
     """Return the names of an experiment, its trial, and a trial component that is associated with it."""
-    experiment, trial, component = (f"{kind}-{next(numbers)}" for kind in ("experiment", "trial", "component"))
+    experiment, trial, component = (f"{kind}-{next(numbers)}" for kind in ("experiment", "trial", "Component"))
     sagemaker = client.sagemaker
     sagemaker.create_experiment(ExperimentName=experiment, Description="d", Tags=[{"Key": "k", "Value": "v"}])
     sagemaker.create_trial(TrialName=trial, ExperimentName=experiment)
@@ -55,6 +58,7 @@ def test_what_was_recorded_is_described_listed_and_found(client: Client, names: 
         assert [item["TrialName"] for item in sagemaker.list_trials(**filters)["TrialSummaries"]] == [trial]
     for filters in ({"ExperimentName": experiment}, {"TrialName": trial}):
         assert components(client, **filters) == [component]
+    assert search(client, "ExperimentTrialComponent", "Parameters.rate", "0") == []
     [found] = search(client, "ExperimentTrialComponent", "Parameters.rate", "0.5")
     assert found["TrialComponent"]["Parents"] == [{"TrialName": trial, "ExperimentName": experiment}]
     [found] = search(client, "ExperimentTrialComponent", "Parents.ExperimentName", experiment)
@@ -67,18 +71,25 @@ def test_what_was_recorded_is_described_listed_and_found(client: Client, names: 
 
 def test_the_statistics_of_metrics(client: Client, names: tuple[str, str, str]) -> None:
     metrics = client.simulator.client("sagemaker-metrics")
-    for values in ([3.0], [1.0, 2.0]):
-        data = [{"MetricName": "loss", "Timestamp": TIME, "Step": 1, "Value": value} for value in values]
-        assert metrics.batch_put_metrics(TrialComponentName=names[2], MetricData=data)["Errors"] == []
+    for time, values in ((TIME - 9, [3.0]), (TIME, [1.0, 2.0]), (TIME - 1, [6.0])):
+        data = [{"MetricName": "loss", "Timestamp": time, "Step": 1, "Value": value} for value in values]
+        assert metrics.batch_put_metrics(TrialComponentName=names[2].lower(), MetricData=data)["Errors"] == []
     described = client.sagemaker.describe_trial_component(TrialComponentName=names[2])
     [loss] = described["Metrics"]
     assert {name: loss[name] for name in ("MetricName", "Min", "Max", "Last", "Count", "Avg")} == {
-        "MetricName": "loss", "Min": 1.0, "Max": 3.0, "Last": 2.0, "Count": 3, "Avg": 2.0,
+        "MetricName": "loss", "Min": 1.0, "Max": 6.0, "Last": 2.0, "Count": 4, "Avg": 3.0,
     }  # fmt: skip
-    assert loss["StdDev"] == pytest.approx((2 / 3) ** 0.5)
+    assert loss["StdDev"] == pytest.approx(3.5**0.5)
     assert loss["TimeStamp"].timestamp() == TIME
-    [found] = search(client, "ExperimentTrialComponent", "metrics.loss.max", "3")
+    [found] = search(client, "ExperimentTrialComponent", "metrics.loss.max", "6")
     assert found["TrialComponent"]["TrialComponentName"] == names[2]
+    for name, value in (("huge", 1e200), ("huge", -1e200), ("large", 1e9), ("large", 1e9 + 2)):
+        data = [{"MetricName": name, "Timestamp": TIME, "Value": value}]
+        metrics.batch_put_metrics(TrialComponentName=names[2].lower(), MetricData=data)
+    summaries = client.sagemaker.describe_trial_component(TrialComponentName=names[2])["Metrics"]
+    found = {metric["MetricName"]: metric for metric in summaries}
+    assert (found["huge"]["Max"], "StdDev" in found["huge"]) == (1e200, False), "the deviation is infinite"
+    assert found["large"]["StdDev"] == 1
     missing = {"TrialComponentName": "none", "MetricData": data}
     message = refusal(metrics.batch_put_metrics, code="ResourceNotFound", **missing)
     assert "none does not exist" in message
@@ -127,7 +138,7 @@ def test_names_that_no_experiment_can_have_are_only_recorded(pipelines: Pipeline
 def test_a_job_has_a_component(client: Client, names: tuple[str, str, str]) -> None:
     experiment, trial, _ = names
     config = {"ExperimentName": experiment, "TrialName": trial, "TrialComponentDisplayName": "shown"}
-    script = "print('loss=0.25;')"
+    script = "for loss in (0.5, 0.125, 0.25): print(f'loss={loss};')"
     algorithm = {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=(.*?);"}]}
     job = client.train(script, ExperimentConfig=config, HyperParameters={"depth": "3", "kind": "tree"}, **{
         "AlgorithmSpecification": {"TrainingImage": client.image, "TrainingInputMode": "File"} | algorithm
@@ -144,7 +155,42 @@ def test_a_job_has_a_component(client: Client, names: tuple[str, str, str]) -> N
     assert described["Parameters"]["depth"] == {"NumberValue": 3.0}
     assert described["Parameters"]["kind"] == {"StringValue": "tree"}
     assert described["OutputArtifacts"]["SageMaker.ModelArtifact"]["Value"] == job["ModelArtifacts"]["S3ModelArtifacts"]
-    assert [(metric["MetricName"], metric["Last"]) for metric in described["Metrics"]] == [("loss", 0.25)]
+    [loss] = described["Metrics"]
+    assert [loss[name] for name in ("MetricName", "Last", "Min", "Max", "Count")] == ["loss", 0.25, 0.125, 0.5, 3]
+    client.sagemaker.update_trial_component(TrialComponentName=name, ParametersToRemove=["depth"])
+    client.sagemaker.delete_training_job(TrainingJobName=job["TrainingJobName"])
+    kept = client.sagemaker.describe_trial_component(TrialComponentName=name)
+    del described["Parameters"]["depth"]
+    unchanged = described.keys() - {"ResponseMetadata", "LastModifiedTime"}
+    assert {name: kept[name] for name in unchanged} == {name: described[name] for name in unchanged}
     missing = {"ExperimentName": experiment, "TrialName": "nowhere"}
     with pytest.raises(client.sagemaker.exceptions.ResourceNotFound, match="Trial 'nowhere' does not exist"):
         client.process("pass", ExperimentConfig=missing)
+
+
+def test_the_component_of_a_job_has_a_trial_and_a_name_of_its_own(client: Client, names: tuple[str, str, str]) -> None:
+    experiment, other = names[0], f"experiment-{next(numbers)}"
+    client.sagemaker.create_experiment(ExperimentName=other)
+    members = {"ExperimentConfig": {"ExperimentName": experiment}, **output_to(f"s3://{BUCKET}/of-component")}
+    job = client.process("pass", **members)
+    [first] = components(client, SourceArn=job["ProcessingJobArn"])
+    assert components(client, TrialName=first) == [first]
+    described = client.sagemaker.describe_trial_component(TrialComponentName=first)
+    assert described["InputArtifacts"]["script"]["Value"].endswith("/job.py")
+    assert described["OutputArtifacts"]["o"]["Value"] == f"s3://{BUCKET}/of-component"
+    client.sagemaker.delete_processing_job(ProcessingJobName=job["ProcessingJobName"])
+    names_again = ("ProcessingJobName", "RoleArn", "AppSpecification", "ProcessingResources", "ExperimentConfig")
+    client.sagemaker.create_processing_job(**{name: job[name] for name in names_again})  # without its script
+    assert client.end(job)["ProcessingJobStatus"] == "Failed"
+    assert components(client, SourceArn=job["ProcessingJobArn"]) == [f"{first}-2", first]
+    assert client.sagemaker.describe_trial_component(TrialComponentName=first)["Status"] == described["Status"]
+    with pytest.raises(ClientError, match=f"the trial '{names[1]}' is one of the experiment '{experiment}'"):
+        client.process("pass", ExperimentConfig={"ExperimentName": other, "TrialName": names[1]})
+
+
+def test_names_are_not_case_sensitive(client: Client, names: tuple[str, str, str]) -> None:
+    experiment, trial, component = names
+    assert "already exists" in refusal(client.sagemaker.create_experiment, ExperimentName=experiment.upper())
+    described = client.sagemaker.describe_trial(TrialName=trial.upper())
+    assert described["TrialName"] == trial
+    assert components(client, TrialName=trial.upper(), ExperimentName=experiment.upper()) == [component]

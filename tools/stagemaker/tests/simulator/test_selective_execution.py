@@ -65,4 +65,7 @@ def test_invalid_selections_are_refused(pipelines: Pipelines, pipeline: str) -> 
     assert "the pipeline has no step 'Fourth'" in reason(pipeline, "Fourth")
     assert "step 'First' needs a SourcePipelineExecutionArn: select it, too" in reason(pipeline, "Second")
     assert "step 'Stop' did not succeed in the source execution" in reason(other, "After", source=failed)
+    source = pipelines.start(pipeline)
+    pipelines.wait(source)
+    assert "step 'Second' is between selected steps" in reason(pipeline, "First", "Third", source=source)
     assert "is an execution of another pipeline" in reason(pipeline, "Second", source=failed)

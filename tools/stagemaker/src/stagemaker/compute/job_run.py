@@ -83,8 +83,8 @@ class JobRun:
             self.platform.prepare(self.job, image, log, announce)
         self.change(**{f"{self._activity}StartTime": now()})
 
-    def change(self, **members: Any) -> None:
-        self.store.update(self.kind, self.name, LastModifiedTime=now(), **members)
+    def change(self, internal: Record | None = None, /, **members: Any) -> None:
+        self.store.update(self.kind, self.name, internal, LastModifiedTime=now(), **members)
 
     def end(self, status: str, **members: Any) -> None:
         """Record how the job ended. A job with the status Stopping always becomes Stopped."""

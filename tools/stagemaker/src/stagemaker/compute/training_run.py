@@ -38,8 +38,8 @@ class TrainingRun(JobRun):
             log.line(line)
         with self.apply_limits(record["ResourceConfig"], log) as volume:
             ending = self._train(volume, log)
-            seconds, final_metrics = round(ending.seconds), metrics.final_values()
-            self.change(TrainingTimeInSeconds=seconds, BillableTimeInSeconds=seconds, FinalMetricDataList=final_metrics)
+            times = dict.fromkeys(("TrainingTimeInSeconds", "BillableTimeInSeconds"), round(ending.seconds))
+            self.change({"Metrics": metrics.statistics}, FinalMetricDataList=metrics.final_values(), **times)
             self._finish(ending, volume, log)
 
     def _finish(self, ending: Ending, volume: Volume, log: JobLog) -> None:

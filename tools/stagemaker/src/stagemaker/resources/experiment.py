@@ -3,16 +3,17 @@
 An experiment has trials, with which trial components are associated: a run of version 2 of the SDK is one component.
 """
 
+import itertools
 import math
 import operator
 from typing import Any, ClassVar
 
+from stagemaker.compute.logs.metrics import with_value
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.resource import Filter, Resource
 from stagemaker.state.records import Record, StoredRecord, now
 from stagemaker.text import parse_number
 
-MAX_NAME_LENGTH = 120  # of a trial component
 # of the names of jobs' components
 SUFFIXES = {
     "TrainingJob": "-aws-training-job",
@@ -23,16 +24,24 @@ MAPS = ("Parameters", "InputArtifacts", "OutputArtifacts")
 
 
 class Tracked(Resource):
-    """A kind whose records are made and changed by their users alone, with the same five operations."""
+    """A kind whose records are made and changed by their users alone, with the same five operations.
+
+    Names are not case-sensitive: keys are in lower case.
+    """
 
     verbs = ("Create", "Describe", "List", "Update", "Delete")
     missing_text = "{title} '{arn}' does not exist"
     exists_text = "{title} '{name}' already exists"  # version 2 of the SDK searches for these words
     newest_first = True
+    new_internal: ClassVar[Record] = {}  # the internal members of a new record
     filters: ClassVar[dict[str, Filter]] = {
         "CreatedAfter": ("CreationTime", operator.gt),
         "CreatedBefore": ("CreationTime", operator.lt),
     }
+
+    @classmethod
+    def key(cls, request: Record) -> str:
+        return super().key(request).lower()
 
     def handle(self, operation: str, request: Record) -> Any:
         own = {self.operation("Create"): self.create, self.operation("Update"): self.update}
@@ -40,7 +49,7 @@ class Tracked(Resource):
 
     def create(self, request: Record) -> Record:
         name = request[f"{self.kind}Name"]
-        return {f"{self.kind}Arn": self.add({"DisplayName": name} | request)}
+        return {f"{self.kind}Arn": self.add({"DisplayName": name} | request, None, self.new_internal)}
 
     def update(self, request: Record) -> Record:
         record = self.find(self.operation("Update"), request)
@@ -61,7 +70,8 @@ class Tracked(Resource):
         return []
 
     def require(self, kind: str, name: str) -> StoredRecord:
-        record = self.store.get(kind, name)
+        """Return the record of a kind. Raises ServiceError if it does not exist."""
+        record = self.store.get(kind, name.lower())
         if record is None:
             raise ServiceError("ResourceNotFound", f"{kind} '{name}' does not exist")
         return record
@@ -74,7 +84,7 @@ class Experiments(Tracked):
 
     def dependents(self, name: str) -> list[str]:
         trials = self.store.shared("Trial")
-        return [f"the trial '{trial['TrialName']}'" for trial in trials if trial["ExperimentName"] == name]
+        return [f"the trial '{trial['TrialName']}'" for trial in trials if trial["ExperimentName"].lower() == name]
 
 
 class Trials(Tracked):
@@ -82,8 +92,7 @@ class Trials(Tracked):
     arn_type = "experiment-trial"
     title = "trial"
     filters: ClassVar[dict[str, Filter]] = Tracked.filters | {
-        "ExperimentName": ("ExperimentName", operator.eq),
-        "TrialComponentName": ("Components", lambda names, name: name in names),
+        "ExperimentName": ("ExperimentName", lambda own, name: own.lower() == name.lower())
     }
 
     def create(self, request: Record) -> Record:
@@ -98,31 +107,32 @@ class Trials(Tracked):
             if name in component.internal["Trials"]
         ]
 
-    def listed_value(self, record: Record, member: str) -> Any:
-        if member != "Components":
-            return super().listed_value(record, member)
-        components = self.store.shared("TrialComponent")
-        return [each["TrialComponentName"] for each in components if record["TrialName"] in each.internal["Trials"]]
+    def matching_records(self, operation: str, request: Record) -> list[StoredRecord]:
+        others = {name: value for name, value in request.items() if name != "TrialComponentName"}
+        records = super().matching_records(operation, others)
+        if "TrialComponentName" not in request:
+            return records
+        component = self.store.get("TrialComponent", request["TrialComponentName"].lower())
+        keys = component.internal["Trials"] if component else []
+        return [record for record in records if self.key(record) in keys]
 
 
 class TrialComponents(Tracked):
     """The trial components. Their internal members:
 
-    Trials: the names of those that a component is associated with. Metrics: the statistics of each metric, by name.
+    Trials: the keys of those that a component is associated with. Metrics: the statistics of each metric, by name.
+    JobKind: of a job that the component describes, while the job exists.
     """
 
     kind = "TrialComponent"
     arn_type = "experiment-trial-component"
     title = "trial component"
+    new_internal: ClassVar[Record] = {"Trials": [], "Metrics": {}}
     filters: ClassVar[dict[str, Filter]] = Tracked.filters | {
-        "TrialName": ("Trials", lambda names, name: name in names),
-        "ExperimentName": ("Experiments", lambda names, name: name in names),
+        "TrialName": ("Trials", lambda keys, name: name.lower() in keys),
+        "ExperimentName": ("Experiments", lambda keys, name: name.lower() in keys),
         "SourceArn": ("SourceArn", operator.eq),
     }
-
-    def create(self, request: Record) -> Record:
-        members = {"DisplayName": request["TrialComponentName"]} | request
-        return {"TrialComponentArn": self.add(members, None, {"Trials": [], "Metrics": {}})}
 
     def update(self, request: Record) -> Record:
         def with_changes(record: StoredRecord) -> Record:
@@ -134,7 +144,9 @@ class TrialComponents(Tracked):
             return record | members | {"LastModifiedTime": now()}
 
         arn: str = self.find("UpdateTrialComponent", request)["TrialComponentArn"]
-        self.store.change(self.kind, self.key(request), with_changes)
+        with self.store.transaction():
+            self.keep(self.key(request))
+            self.store.change(self.kind, self.key(request), with_changes)
         return {"TrialComponentArn": arn}
 
     def dependents(self, name: str) -> list[str]:
@@ -151,59 +163,91 @@ class TrialComponents(Tracked):
         """Add values to the metrics of a component, an operation of the service SageMaker Metrics."""
 
         def with_values(record: StoredRecord) -> Record:
+            metrics = record.internal["Metrics"]
             for item in request["MetricData"]:
-                metric = record.internal["Metrics"].setdefault(item["MetricName"], {"Values": [0, 0.0, 0.0]})
-                value, (count, total, squares) = item["Value"], metric["Values"]
-                metric["Values"] = [count + 1, total + value, squares + value * value]
-                metric |= {"Last": value, "TimeStamp": item["Timestamp"]}
-                metric |= {"Max": max(value, metric.get("Max", value)), "Min": min(value, metric.get("Min", value))}
+                name = item["MetricName"]
+                metrics[name] = with_value(metrics.get(name, {}), item["Value"], item["Timestamp"])
             return record | {"LastModifiedTime": now()}
 
         try:
-            self.store.change(self.kind, request["TrialComponentName"], with_values)
+            self.store.change(self.kind, self.key(request), with_values)
         except KeyError:
             raise ServiceError("ResourceNotFound", f"{request['TrialComponentName']} does not exist") from None
         return {"Errors": []}
 
     def describe_record(self, record: StoredRecord) -> Record:
-        kind, members = record.internal.get("JobKind"), Record()
-        if kind and (job := self.store.get(kind, record["Source"]["SourceArn"].rpartition("/")[2])):
-            members = job_members(job, kind)
-            members |= {name: members[name] | record[name] for name in MAPS if name in record}
-        metrics = members.pop("Metrics", {}) | record.internal["Metrics"]
+        record = self._with_job(record)
         source = record.get("Source", {}).get("SourceArn", record["TrialComponentArn"])
-        trials = [(name, self.require("Trial", name)["ExperimentName"]) for name in record.internal["Trials"]]
-        parents = [{"TrialName": trial, "ExperimentName": experiment} for trial, experiment in trials]
-        summaries = [_summary(source, name, metric) for name, metric in metrics.items()]
-        common = {"Metrics": summaries, "Parents": parents, "TrialComponentSource": record.get("Source")}
-        return record | members | common
+        trials = [self.require("Trial", key) for key in record.internal["Trials"]]
+        parents = [{name: trial[name] for name in ("TrialName", "ExperimentName")} for trial in trials]
+        summaries = [_summary(source, name, metric) for name, metric in record.internal["Metrics"].items()]
+        return record | {"Metrics": summaries, "Parents": parents, "TrialComponentSource": record.get("Source")}
+
+    def _with_job(self, record: StoredRecord) -> StoredRecord:
+        """Return a component with what its job, if it exists, says now."""
+        kind: str = record.internal.get("JobKind") or ""
+        job = kind and self.store.get(kind, record["Source"]["SourceArn"].rpartition("/")[2])
+        if not job:
+            return record
+        members = job_members(job, kind)
+        members |= {name: members[name] | record[name] for name in MAPS if name in record}
+        metrics = job.internal.get("Metrics", {}) | record.internal["Metrics"]
+        return StoredRecord(record | members, record.internal | {"Metrics": metrics}, record.revision)
+
+    def keep(self, key: str) -> None:
+        """Store in a component what its job says, if that has ended: so it can be changed, and outlives the job."""
+
+        def with_job(record: StoredRecord) -> Record:
+            full = self._with_job(record)
+            if full.get("Status", {}).get("PrimaryStatus") not in ("InProgress", "Stopping"):
+                record.internal |= full.internal | {"JobKind": None}
+                return full
+            return record
+
+        if self.store.get(self.kind, key):  # its user may have deleted it
+            self.store.change(self.kind, key, with_job)
 
     def page(self, operation: str, request: Record) -> Record:
         response = super().page(operation, request)
         summaries = [self.describe_record(record) for record in response["TrialComponentSummaries"]]
         return response | {"TrialComponentSummaries": summaries}
 
-    def add_of_job(self, request: Record, kind: str, arn: str) -> None:
-        """Add the component of a job with an ExperimentConfig. Raises ServiceError if its trial does not exist."""
-        config, name = request["ExperimentConfig"], request[f"{kind}Name"]
-        for parent in ("Experiment", "Trial"):
-            if f"{parent}Name" in config:
-                self.require(parent, config[f"{parent}Name"])
-        component = f"{name[: MAX_NAME_LENGTH - len(SUFFIXES[kind])]}{SUFFIXES[kind]}"
+    def add_of_job(self, request: Record, kind: str, arn: str) -> str:
+        """Add the component of a job with an ExperimentConfig, and return its key.
+
+        Without a TrialName, it gets a trial of its own. Raises ServiceError if its experiment or trial does not exist,
+        or do not belong together.
+        """
+        config = request["ExperimentConfig"]
+        name = f"{request[f'{kind}Name']}{SUFFIXES[kind]}"
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        component = next(name for name in names if not self.store.get(self.kind, name.lower()))
+        trial_name, trials = config.get("TrialName"), []
+        if "ExperimentName" in config:
+            experiment = self.require("Experiment", config["ExperimentName"])["ExperimentName"]
+            if trial_name is None:
+                trial_name = component
+                Trials(self.platform).create({"TrialName": component, "ExperimentName": experiment})
+        if trial_name:
+            trial = self.require("Trial", trial_name)
+            if trial["ExperimentName"].lower() != config.get("ExperimentName", trial["ExperimentName"]).lower():
+                message = f"the trial '{trial['TrialName']}' is one of the experiment '{trial['ExperimentName']}'"
+                raise ValidationException(f"ExperimentConfig: {message}")
+            trials = [trial["TrialName"].lower()]
         members = {
             "TrialComponentName": component,
             "DisplayName": config.get("TrialComponentDisplayName", component),
             "Source": {"SourceArn": arn, "SourceType": f"SageMaker{kind}"},
         }
-        trials = [config["TrialName"]] if "TrialName" in config else []
-        self.add(members, None, {"Trials": trials, "Metrics": {}, "JobKind": kind})
+        self.add(members, None, self.new_internal | {"Trials": trials, "JobKind": kind})
+        return component.lower()
 
     def listed_value(self, record: Record, member: str) -> Any:
         assert isinstance(record, StoredRecord)  # noqa: S101
         if member == "Trials":
             return record.internal["Trials"]
         if member == "Experiments":
-            return [self.require("Trial", name)["ExperimentName"] for name in record.internal["Trials"]]
+            return [self.require("Trial", key)["ExperimentName"].lower() for key in record.internal["Trials"]]
         if member == "SourceArn":
             return record.get("Source", {}).get("SourceArn")
         return super().listed_value(record, member)
@@ -212,8 +256,9 @@ class TrialComponents(Tracked):
         with self.store.transaction():
             component = self.find(operation, request)
             trial = self.require("Trial", request["TrialName"])
-            others = [name for name in component.internal["Trials"] if name != request["TrialName"]]
-            trials = [*others, request["TrialName"]] if is_associated else others
+            key = trial["TrialName"].lower()
+            others = [each for each in component.internal["Trials"] if each != key]
+            trials = [*others, key] if is_associated else others
             self.store.update(self.kind, self.key(request), {"Trials": trials})
         return {"TrialComponentArn": component["TrialComponentArn"], "TrialArn": trial["TrialArn"]}
 
@@ -221,26 +266,24 @@ class TrialComponents(Tracked):
 def job_members(record: Record, kind: str) -> Record:
     """Return what the component of a job says about it. record: the job's. kind: its kind."""
     activity = kind.removesuffix("Job")
-    metrics = {
-        metric["MetricName"]: {"Values": [1, metric["Value"], metric["Value"] ** 2], "TimeStamp": metric["Timestamp"]}
-        | dict.fromkeys(("Last", "Max", "Min"), metric["Value"])
-        for metric in record.get("FinalMetricDataList") or []
-    }
-    artifacts = {}
+    inputs, outputs = {}, {}
+    for channel in record.get("InputDataConfig", []):
+        media = {"MediaType": channel["ContentType"]} if "ContentType" in channel else {}
+        inputs[channel["ChannelName"]] = {"Value": channel["DataSource"]["S3DataSource"]["S3Uri"]} | media
+    for item in record.get("ProcessingInputs", []):
+        inputs[item["InputName"]] = {"Value": item["S3Input"]["S3Uri"]}
+    for item in record.get("ProcessingOutputConfig", {}).get("Outputs", []):
+        if "S3Output" in item:
+            outputs[item["OutputName"]] = {"Value": item["S3Output"]["S3Uri"]}
     if "ModelArtifacts" in record:
-        artifacts["SageMaker.ModelArtifact"] = record["ModelArtifacts"]["S3ModelArtifacts"]
-    inputs = {
-        channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
-        for channel in record.get("InputDataConfig", [])
-    }
+        outputs["SageMaker.ModelArtifact"] = {"Value": record["ModelArtifacts"]["S3ModelArtifacts"]}
     return {
         "Status": {"PrimaryStatus": record[f"{kind}Status"], "Message": record.get("FailureReason")},
         "StartTime": record.get(f"{activity}StartTime"),
         "EndTime": record.get(f"{activity}EndTime"),
         "Parameters": {name: _parameter(value) for name, value in record.get("HyperParameters", {}).items()},
-        "InputArtifacts": {name: {"Value": uri} for name, uri in inputs.items()},
-        "OutputArtifacts": {name: {"Value": uri} for name, uri in artifacts.items()},
-        "Metrics": metrics,
+        "InputArtifacts": inputs,
+        "OutputArtifacts": outputs,
     }
 
 
@@ -250,7 +293,6 @@ def _parameter(text: str) -> Record:
 
 
 def _summary(source: str, name: str, metric: Record) -> Record:
-    count, total, squares = metric["Values"]
-    mean = total / count
-    deviation = math.sqrt(max(squares / count - mean**2, 0.0))
-    return metric | {"MetricName": name, "SourceArn": source, "Count": count, "Avg": mean, "StdDev": deviation}
+    count, mean, squares = metric["Moments"]
+    members = {"MetricName": name, "SourceArn": source, "Count": count, "Avg": mean}
+    return metric | members | {"StdDev": math.sqrt(max(squares / count, 0.0))}

@@ -12,6 +12,8 @@ from stagemaker.state.records import Record
 
 
 class JobResource(Resource):
+    """The jobs of one kind. Their internal member TrialComponent is the key of the component that describes a job."""
+
     verbs: ClassVar[tuple[str, ...]] = ("Describe", "List", "Stop")
     runs = True
     missing_code = "ValidationException"  # although the model has ResourceNotFound
@@ -27,9 +29,11 @@ class JobResource(Resource):
     def submit(self, request: Record, **members: Any) -> str:
         name = request[f"{self.kind}Name"]
         with self.store.transaction():  # a job without the component of its experiment is not added
-            arn = self.add(request | {f"{self.kind}Status": "InProgress"}, **members)
+            internal = {}
             if "ExperimentConfig" in request:
-                TrialComponents(self.platform).add_of_job(request, self.kind, arn)
+                component = TrialComponents(self.platform).add_of_job(request, self.kind, self.arn(name))
+                internal = {"TrialComponent": component}
+            arn = self.add(request | {f"{self.kind}Status": "InProgress"}, None, internal, **members)
         job_run = self.job_run(self.platform, name)
         try:
             self.platform.jobs.submit(arn, job_run.work)
@@ -39,9 +43,11 @@ class JobResource(Resource):
 
     def delete(self, operation: str, request: Record) -> Record:
         with self.store.transaction():
-            status = self.find(operation, request)[f"{self.kind}Status"]
-            if status in self.running_statuses:
+            record = self.find(operation, request)
+            if (status := record[f"{self.kind}Status"]) in self.running_statuses:
                 raise ValidationException(f"{self.kind} '{self.key(request)}' cannot be deleted in status {status}")
+            if component := record.internal.get("TrialComponent"):
+                TrialComponents(self.platform).keep(component)
             return super().delete(operation, request)
 
     def stop(self, operation: str, request: Record) -> Record:

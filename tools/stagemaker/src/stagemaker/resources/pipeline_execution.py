@@ -142,8 +142,7 @@ class PipelineExecutions(Resource):
         self._check_running_count("StartPipelineExecution")
         text = self._text(DEFINITION, name)
         definition = read(text)
-        values = parameter_values(definition.parameters, request.get("PipelineParameters", []))
-        values, reused = self._reuse(request, definition, values)
+        values, reused = self._select(request, definition)
         key = f"{name}/execution/{''.join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))}"
         members = {member: request[member] for member in (*CHANGEABLE_MEMBERS, "RoleArn") if member in request}
         for member in ("RoleArn", "ParallelismConfiguration"):
@@ -165,28 +164,32 @@ class PipelineExecutions(Resource):
         started_keys.append(key)
         return {"PipelineExecutionArn": arn}
 
-    def _reuse(
-        self, request: Record, definition: PipelineDefinition, values: Record
-    ) -> tuple[Record, dict[str, Record]]:
-        """Return the parameters of a selective execution, and the records of steps that it takes from its source.
+    def _select(self, request: Record, definition: PipelineDefinition) -> tuple[Record, dict[str, Record]]:
+        """Return an execution's parameters and, of a selective one, the records of steps that it takes from its source.
 
         Those are the steps that the selected ones need. Parameters that the request does not give are the source's.
         """
-        selected = selected_steps(request)
+        selected, parameters = selected_steps(request), request.get("PipelineParameters", [])
         if selected is None:
-            return values, {}
+            return parameter_values(definition.parameters, parameters), {}
         if unknown := sorted(selected - definition.steps.keys()):
             raise ValidationException(f"{SELECTION}: the pipeline has no step '{unknown[0]}'")
+        if gap := _steps_between(definition, selected):
+            message = f"step '{gap[0]}' is between selected steps: select it, too"
+            raise ValidationException(f"{SELECTION}: {message}")
         needed = {need for name in selected for need in definition.steps[name].needs} - selected
         arn, records = request[SELECTION].get("SourcePipelineExecutionArn"), dict[str, StoredRecord]()
         if arn:
             source = self.find("StartPipelineExecution", {"PipelineExecutionArn": arn})
             if source["PipelineArn"].rpartition("/")[2] != request["PipelineName"].removeprefix(self.arn("")):
                 raise ValidationException(f"{SELECTION}: '{arn}' is an execution of another pipeline")
+            if source["PipelineExecutionStatus"] in self.running_statuses:
+                raise ValidationException(f"{SELECTION}: '{arn}' has not ended")
             records = StepRecords(self.store, self.key({"PipelineExecutionArn": arn})).by_name
-            given = {item["Name"] for item in request.get("PipelineParameters", [])}
-            earlier = source.internal["Parameters"]
-            values = {name: value if name in given else earlier.get(name, value) for name, value in values.items()}
+            others = definition.parameters.keys() - {item["Name"] for item in parameters}
+            earlier = {name: value for name, value in source.internal["Parameters"].items() if name in others}
+            parameters = [*parameters, *({"Name": name, "Value": as_text(value)} for name, value in earlier.items())]
+        values = parameter_values(definition.parameters, parameters)
         reused: dict[str, Record] = {}
         for name in sorted(needed, key=[*definition.steps].index):
             if name not in records or records[name]["StepStatus"] != "Succeeded":
@@ -247,3 +250,15 @@ class PipelineExecutions(Resource):
         if count >= MAX_RUNNING_EXECUTIONS:
             message = f"At most {MAX_RUNNING_EXECUTIONS} executions can run at a time"
             raise self.error(operation, "ResourceLimitExceeded", message)
+
+
+def _steps_between(definition: PipelineDefinition, selected: set[str]) -> list[str]:
+    """Return the steps that are not selected, although selected ones need them and they need selected ones."""
+    after, before = set[str](), set[str]()
+    for name, step in definition.steps.items():  # each after those that it needs
+        if not (selected | after).isdisjoint(step.needs):
+            after.add(name)
+    for name in reversed(definition.steps):
+        if name in selected | before:
+            before.update(definition.steps[name].needs)
+    return [name for name in definition.steps if name in (after & before) - selected]

@@ -203,7 +203,7 @@ class Resource:
         """
         members = operation_model(operation).output_shape.members
         [member] = [name for name, shape in members.items() if shape.type_name == "list"]
-        records = self._matching_records(operation, request)
+        records = self.matching_records(operation, request)
         sort_members = {"Name": f"{self.kind}Name", "Status": f"{self.kind}Status", "CreationTime": "CreationTime"}
         sort_member = (sort_members | self.sort_members).get(request.get("SortBy", "CreationTime"))
         if sort_member is None:
@@ -221,7 +221,7 @@ class Resource:
         value = self.listed_value(record, sort_member)
         return sort_key("" if value is None else value), record[f"{self.kind}Arn"]
 
-    def _matching_records(self, operation: str, request: Record) -> list[StoredRecord]:
+    def matching_records(self, operation: str, request: Record) -> list[StoredRecord]:
         filters: dict[str, Filter] = {
             "NameContains": (f"{self.kind}Name", lambda name, part: part.lower() in name.lower()),
             "StatusEquals": (f"{self.kind}Status", operator.eq),

@@ -47,6 +47,7 @@ ALLOWED_OPERATORS = {
     "time": NUMBER_OPERATORS,
     "boolean": EQUALITY_OPERATORS,
     "parameter": COMPARISONS.keys(),
+    "value": COMPARISONS.keys(),
     "structure": set(),
 }
 
@@ -55,8 +56,8 @@ ALLOWED_OPERATORS = {
 class Property:
     """A property that Search can name: `ModelPackageName`, `InputDataConfig.ChannelName`, `Tags.team`.
 
-    type: text, number, time, boolean, parameter (text that may be a number), or structure. shape: the
-    shape of one value. read: returns the property's values in a resource, more than one if the property is in a list.
+    type: text, number, time, boolean, parameter (text that may be a number), value (text or a number), or structure.
+    shape: the shape of one value. read: returns the property's values in a resource, several if it is in a list.
     """
 
     name: str
@@ -187,22 +188,25 @@ def _make_filter_test(shape: Shape, item: Record) -> Test:
 
 def _make_comparison(property_: Property, comparison: str, text: str) -> Test:
     compare = COMPARISONS[comparison]
-    if property_.type == "parameter":
-        return lambda value: _compare_parameter(compare, comparison, value, text)
+    if property_.type in ("parameter", "value"):
+        as_integer = property_.type == "parameter" and INTEGER.fullmatch(text) is not None
+        return lambda value: _compare_parameter(compare, comparison, str(value), text, as_integer)
     operand = property_.convert(text)
     if property_.type == "time":  # responses contain times rounded to milliseconds
         return lambda value: compare(round(value.timestamp(), 3), round(operand.timestamp(), 3))
     return lambda value: compare(value, operand)
 
 
-def _compare_parameter(compare: Callable[[Any, Any], bool], comparison: str, value: str, text: str) -> bool:
-    """Compare a hyperparameter: as integers if `text` is an integer, as numbers if both are, otherwise as text."""
+def _compare_parameter(
+    compare: Callable[[Any, Any], bool], comparison: str, value: str, text: str, as_integer: bool
+) -> bool:
+    """Compare numbers if both texts are, otherwise texts. as_integer: without decimals, as hyperparameters are."""
     if comparison in ("Contains", "In"):
         return compare(value, text)
     number, operand = parse_number(value), parse_number(text)
     if number is None or operand is None:
         return comparison in EQUALITY_OPERATORS and compare(value, text)
-    return compare(int(number) if INTEGER.fullmatch(text) else number, operand)
+    return compare(int(number) if as_integer else number, operand)
 
 
 def _find_property(shape: Shape, name: str) -> Property:
@@ -230,18 +234,14 @@ def _statistic_property(shape: Shape, name: str) -> Property:
     """Return a statistic of a trial component's metric, such as `metrics.loss.min`."""
     metric, _, statistic = name[len("Metrics.") :].rpartition(".")
     members = shape.members["Metrics"].member.members
-    [member] = [member for member in STATISTICS if member.lower() == statistic.lower()] or [""]
-    if not member:
+    member = next((member for member in STATISTICS if member.lower() == statistic.lower()), None)
+    if member is None:
         raise ValidationException(f"'{name[:80]}' does not end with one of {', '.join(STATISTICS)}")
 
     def read(record: Any) -> list[Any]:
         return [item[member] for item in record["Metrics"] if item["MetricName"] == metric]
 
     return Property(name, "number", members[member], read)
-
-
-def _parameter_text(value: Any) -> str:
-    return str(value.get("StringValue", value.get("NumberValue")))
 
 
 def _follow(shape: Shape, path: list[str]) -> tuple[str, Shape, Reader]:
@@ -252,7 +252,7 @@ def _follow(shape: Shape, path: list[str]) -> tuple[str, Shape, Reader]:
     if shape.type_name == "map":
         key = ".".join(path)  # the key itself may contain dots
         if shape.value.name == "TrialComponentParameterValue":
-            return "parameter", shape.value, lambda value: [_parameter_text(value[key])] if key in value else []
+            return "value", shape.value, lambda value: [*value[key].values()] if key in value else []
         value_type = PROPERTY_TYPES.get(shape.value.type_name, "structure")
         property_type = "parameter" if shape.name == "HyperParameters" else value_type
         return property_type, shape.value, lambda value: [value[key]] if key in value else []

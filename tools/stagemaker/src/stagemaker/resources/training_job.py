@@ -61,6 +61,18 @@ class TrainingJobs(JobResource):
             members["SecondaryStatusTransitions"] = [*before, last | {"StatusMessage": message}]
         return record | members | {"TuningJobArn": trial.get("HyperParameterTuningJobArn")}
 
+    def delete(self, operation: str, request: Record) -> Record:
+        key = self.key(request)
+        with self.store.transaction():
+            if trial := self.store.get("TuningTrial", key):  # which has the name of its job, but not its results
+                name = trial["HyperParameterTuningJobName"]
+                tuning = self.store.get("HyperParameterTuningJob", name)
+                if tuning and tuning.internal["TuningId"] == trial["TuningId"]:
+                    message = f"belongs to the tuning job '{name}': delete that one before"
+                    raise ValidationException(f"TrainingJob '{key}' {message}")
+                self.store.delete("TuningTrial", key)
+            return super().delete(operation, request)
+
 
 def add_own_metrics(algorithm: Record) -> Record:
     """Return an AlgorithmSpecification as Describe does: with its image's own metric definitions, if there are any."""

@@ -24,6 +24,20 @@ MAX_VALUES = 20_000  # values of one job that are kept: a job could print them f
 Values = list[tuple[str, float]]  # the name of a metric, and a value
 
 
+def with_value(statistics: dict[str, Any], value: float, time: datetime.datetime) -> dict[str, Any]:
+    """Return the statistics of a metric with one more value; they are empty before the first.
+
+    Moments are the count, the mean, and the sum of squared differences from it. Source: B. P. Welford, Technometrics 4
+    (1962), 419.
+    """
+    count, mean, squares = statistics.get("Moments", (0, 0.0, 0.0))
+    difference = value - mean
+    mean += difference / (count + 1)
+    extremes = {"Min": min(value, statistics.get("Min", value)), "Max": max(value, statistics.get("Max", value))}
+    last = {"Last": value, "TimeStamp": time} if not statistics or time >= statistics["TimeStamp"] else {}
+    return statistics | {"Moments": [count + 1, mean, squares + difference * (value - mean)]} | extremes | last
+
+
 class TrainingMetrics:
     """Finds the metric values in a training job's output. definitions: regular expressions by metric name.
 
@@ -39,7 +53,7 @@ class TrainingMetrics:
         self._slow_seconds: dict[str, float] = {}
         self._waiting_data: list[dict[str, Any]] = []
         self._value_count = 0
-        self._last_values: dict[str, tuple[float, datetime.datetime]] = {}
+        self.statistics: dict[str, dict[str, Any]] = {}  # by the name of the metric
         self._lock = threading.Lock()
         self.warnings: list[str] = []
         for name, pattern in definitions.items():
@@ -71,8 +85,8 @@ class TrainingMetrics:
 
     def final_values(self) -> list[dict[str, Any]]:
         return [
-            {"MetricName": name, "Value": value, "Timestamp": timestamp}
-            for name, (value, timestamp) in self._last_values.items()
+            {"MetricName": name, "Value": metric["Last"], "Timestamp": metric["TimeStamp"]}
+            for name, metric in self.statistics.items()
         ]
 
     def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
@@ -87,7 +101,7 @@ class TrainingMetrics:
 
     def _keep(self, name: str, value: float) -> None:
         timestamp = datetime.datetime.now(datetime.UTC)
-        self._last_values[name] = value, timestamp
+        self.statistics[name] = with_value(self.statistics.get(name, {}), value, timestamp)
         self._value_count += 1
         if self._value_count == MAX_VALUES + 1:
             self.warnings.append(

@@ -1,0 +1,1 @@
+"""A folder for PYTHONPATH: its sitecustomize.py lets clients that name an address of AWS call the simulator."""
