@@ -2,10 +2,12 @@
 # The step of action.yml: installs stagemaker, starts it, and sets its variables for the steps that follow.
 set -euo pipefail
 folder=$RUNNER_TEMP/stagemaker
+mkdir -p "$folder/path"
+rm -f "$folder/variables.json"
 "$PYTHON" -m venv "$folder"
 "$folder/bin/pip" install --quiet "${GITHUB_ACTION_PATH:-$(dirname "$0")}"
 # shellcheck disable=SC2086 # several words each
-"$folder/bin/stagemaker" setup $IMAGES
+[ -z "$IMAGES" ] || "$folder/bin/stagemaker" setup $IMAGES
 # shellcheck disable=SC2086
 nohup "$folder/bin/stagemaker" start --json --variables "$folder/variables.json" $OPTIONS >"$folder/log" 2>&1 &
 echo $! >"$folder/pid"
@@ -18,5 +20,7 @@ import json, sys
 for name, value in json.load(open(sys.argv[1])).items():
     print(f"{name}={value}")
 END
-echo "$folder/bin" >>"$GITHUB_PATH"
+# not the environment's own folder, in which there is a Python, too
+ln -sf ../bin/stagemaker "$folder/path/stagemaker"
+echo "$folder/path" >>"$GITHUB_PATH"
 cat "$folder/log"

@@ -35,7 +35,10 @@ def test_the_steps_that_follow_call_the_simulator(runner: dict[str, str]) -> Non
     command = [sys.executable, "-c", PROGRAM]
     result = subprocess.run(command, env=environment() | variables, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr
-    assert (Path(Path(runner["GITHUB_PATH"]).read_text().strip()) / "stagemaker").exists()
+    folder = Path(Path(runner["GITHUB_PATH"]).read_text().strip())
+    assert [path.name for path in folder.iterdir()] == ["stagemaker"], "the steps have their own Python"
+    command = [str(folder / "stagemaker"), "ls"]
+    assert subprocess.run(command, env=environment() | variables, capture_output=True, timeout=60).returncode == 0
 
 
 @pytest.mark.slow
@@ -53,9 +56,9 @@ def test_a_step_whose_options_are_wrong_fails(runner: dict[str, str]) -> None:
 def test_the_image_serves_whoever_reaches_its_port() -> None:
     client = engine()
     image, _ = client.images.build(path=str(ROOT), tag="stagemaker-test/service", rm=True)
-    container = client.containers.run(image, detach=True, ports={"5000/tcp": ("127.0.0.1", 5000)})
+    container = client.containers.run(image, detach=True, init=True, ports={"5000/tcp": ("127.0.0.1", 5000)})
     try:
-        wait_until(lambda: b"Ctrl-C ends it" in container.logs())
+        wait_until(lambda: container.reload() or container.health == "healthy")
         variables = {
             "AWS_ENDPOINT_URL": "http://127.0.0.1:5000",
             "AWS_DEFAULT_REGION": "us-east-1",
