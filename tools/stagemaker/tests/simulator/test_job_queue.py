@@ -43,6 +43,19 @@ def test_work_without_a_thread_is_refused_and_never_runs(
     assert runs == ["next"]
 
 
+def test_a_job_with_the_name_of_one_that_is_just_ending_runs(tmp_path: Path) -> None:
+    """A job that has ended can be deleted, and its name used again, before its files are removed."""
+    queue, may_end, runs = JobQueue(tmp_path), threading.Event(), []
+    queue.submit("name", lambda job: runs.append("first") or may_end.wait(30))
+    wait_until(lambda: runs == ["first"])
+    queue.submit("name", lambda job: job.stopping.wait(30) and runs.append("stopped"))
+    may_end.set()
+    wait_until(lambda: queue.position("name") == 0)
+    queue.stop("name")
+    wait_until(lambda: runs == ["first", "stopped"])
+    queue.close()
+
+
 def test_a_job_fails_if_no_thread_can_be_started(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(JobQueue, "submit", fail_to_start_thread)
     job = client.process("pass")

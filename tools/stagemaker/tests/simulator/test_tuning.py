@@ -246,7 +246,11 @@ def test_a_deleted_tuning_job_leaves_its_training_jobs(
 ) -> None:
     """Only the tuning job is deleted. This test comes last, because other tests use that tuning job."""
     jobs = tuning.jobs(grid_search[NAME])
+    first = {"TrainingJobName": jobs[0]["TrainingJobName"]}
+    message = refusal(tuning.sagemaker.delete_training_job, **first)
+    assert f"belongs to the tuning job '{grid_search[NAME]}'" in message
     tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: grid_search[NAME]})
     assert "can't find a tuning job" in refusal(tuning.describe, grid_search[NAME], code="ResourceNotFound")
-    job = client.describe("TrainingJob", jobs[0]["TrainingJobName"])
+    job = client.describe("TrainingJob", first["TrainingJobName"])
     assert job["TuningJobArn"] == grid_search["HyperParameterTuningJobArn"]
+    tuning.sagemaker.delete_training_job(**first)
