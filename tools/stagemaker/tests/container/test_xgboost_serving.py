@@ -50,6 +50,18 @@ def test_each_line_contains_the_class_probabilities(tmp_path: Path, monkeypatch:
     assert [json.loads(line) for line in respond(tmp_path, rows=VALIDATION[:2]).splitlines()] == expected
 
 
+def test_a_multi_model_server_responds_with_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    booster = save(tmp_path, xgb.train(SETTINGS, matrix(TRAIN), 5))
+    expected = booster.predict(matrix(VALIDATION[:2])).tolist()
+    monkeypatch.setenv("SAGEMAKER_MULTI_MODEL", "true")
+    for version in ("1.7-1", "1.2-1"):
+        monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
+        assert json.loads(respond(tmp_path, "application/json", VALIDATION[:2])) == expected
+        line = respond(tmp_path, rows=VALIDATION[:2])
+        assert (json.loads(f"[{line}]"), line.count("\n")) == (expected, 0)
+        assert request(tmp_path, csv_of(VALIDATION[:2, 1:]), accept="text/plain").status_code == 415
+
+
 def test_absent_features_are_missing_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -281,7 +281,7 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
         ({"Containers": [{"ContainerHostname": "a"}, {}]}, "either all containers or none must have a Container"),
         ({"Containers": [{}, {"Mode": "MultiModel"}]}, "MultiModel requires a ModelDataUrl"),
         ({"Containers": [{}, {"ModelPackageName": "nowhere/1", "Image": None}]}, "Could not find model package"),
-        ({"Containers": [{}, {"MultiModelConfig": {"ModelCacheSetting": "Enabled"}}]}, "MultiModelConfig"),
+        ({"Containers": [{}, {"MultiModelConfig": {"ModelCacheSetting": "Disabled"}}]}, "Disabled is not simulated"),
         ({"Containers": [{}, {"Image": None}]}, "must have an Image"),
         ({"PrimaryContainer": {"ImageConfig": {"RepositoryAccessMode": "Vpc"}}}, "ImageConfig is not simulated"),
         ({"PrimaryContainer": {"ModelDataUrl": "s3://b/k", "ModelDataSource": {}}}, "either a ModelDataUrl or"),

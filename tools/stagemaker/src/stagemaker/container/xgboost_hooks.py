@@ -54,7 +54,8 @@ class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
 class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """The hooks of the built-in algorithm, which respond with CSV or JSON.
 
-    Before version 1.2-2, a response is one line of CSV. For Batch Transform, each prediction has its own line.
+    Before version 1.2-2, a response is one line of CSV. For Batch Transform, each prediction has its own line. AWS's
+    multi-model server responds otherwise: with a list as JSON by default, or with one line of CSV.
     """
 
     needs_module = False
@@ -84,14 +85,19 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
             predictions = combine([predict(booster, matrix, kind) for booster in model], model[0])
         except (ValueError, xgb.core.XGBoostError) as error:
             return Response(f"the data does not match the model: {message_of(error)}", 400)
-        accept_type = "text/csv" if is_before(1, 2, 2) else media_type(accept)
+        accept_type = "text/csv" if is_before(1, 2, 2) and not is_multi_model() else media_type(accept)
         if accept_type not in ACCEPTED_TYPES:
-            return Response(f"Accept {accept_type} is not simulated: use {' or '.join(ACCEPTED_TYPES)}", 406)
+            status = 415 if is_multi_model() else 406
+            return Response(f"Accept {accept_type} is not simulated: use {' or '.join(ACCEPTED_TYPES)}", status)
         return Response(encode(predictions.astype(np.float32).tolist(), accept_type), mimetype=accept_type)
 
     def execution_parameters(self) -> dict[str, Any]:
         payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MAX_REQUEST_MEGABYTES << 20) >> 20
         return {"MaxConcurrentTransforms": cpu_count(), "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
+
+
+def is_multi_model() -> bool:
+    return "SAGEMAKER_MULTI_MODEL" in os.environ
 
 
 def combine(predictions: list[Any], booster: xgb.Booster) -> Any:
@@ -107,8 +113,8 @@ def encode(values: list[Any], kind: str) -> str:
     if os.environ.get("SAGEMAKER_BATCH"):
         return "".join(f"{value}\n" for value in values)
     if kind == "application/json":
-        return json.dumps({"predictions": [{"score": value} for value in values]})
-    if is_before(1, 2, 2):
+        return json.dumps(values if is_multi_model() else {"predictions": [{"score": value} for value in values]})
+    if is_multi_model() or is_before(1, 2, 2):
         return ",".join(map(str, values))
     rows = (value if isinstance(value, list) else [value] for value in values)
     return "".join(f"{','.join(map(str, row))}\n" for row in rows)
@@ -154,5 +160,6 @@ def make_hooks() -> DefaultInferenceHandler:
     """Return the hooks for a script if SAGEMAKER_PROGRAM is set, otherwise the built-in algorithm's."""
     if os.environ.get("SAGEMAKER_PROGRAM"):
         return XGBoostScriptHooks()
-    os.environ.setdefault("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")  # for requests without an Accept header
+    default = "application/json" if is_multi_model() else "text/csv"  # for requests without an Accept header
+    os.environ.setdefault("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", default)
     return XGBoostAlgorithmHooks()

@@ -37,6 +37,11 @@ def _period_problem(period: Any) -> str | None:
     return None
 
 
+def _rounded(start: Time, periods: Iterable[int]) -> Time:
+    """Return a start as CloudWatch rounds it down: to a whole minute, or to a multiple of a shorter period."""
+    return start.replace(second=start.second - start.second % min(60, *periods), microsecond=0)
+
+
 def _count_problem(periods: Iterable[int], start: datetime.datetime, end: datetime.datetime, limit: int) -> str | None:
     seconds = (end - start).total_seconds()
     count = sum(int(-(-seconds // period)) for period in periods)
@@ -124,6 +129,7 @@ class CloudWatch(CloudWatchBackend):
     ) -> list[Statistics]:
         if problem := _period_problem(period):
             raise InvalidParameterValue(problem)
+        start_time = _rounded(start_time, [period])
         if problem := _count_problem([period], start_time, end_time, MAX_STATISTICS_POINTS):
             raise InvalidParameterCombination(problem)
         return super().get_metric_statistics(namespace, metric_name, start_time, end_time, period, *others, **more)
@@ -135,6 +141,7 @@ class CloudWatch(CloudWatchBackend):
         start, end = start_time.replace(microsecond=0), end_time.replace(microsecond=0)
         if problem := _query_problem(queries, start, end):
             raise ValidationError(problem)
+        start = _rounded(start, [_period_of(query) or 60 for query in queries])
         data = [datum for datum in self.get_all_metrics() if start <= datum.timestamp < end]
         series: dict[str, dict[datetime.datetime, float]] = {}
         for query in queries:
