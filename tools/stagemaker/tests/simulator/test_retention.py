@@ -154,7 +154,7 @@ def test_statistics_have_limits(client: Client) -> None:
 
 def test_data_of_several_metrics_are_read_at_once(client: Client) -> None:
     metric = Metric(client)
-    start = NOW - datetime.timedelta(hours=2)
+    start = NOW.replace(second=0) - datetime.timedelta(hours=2)
     for name, value in (("a", 1.0), ("b", 10.0)):
         dimensions = [{"Name": "d", "Value": name}]
         times = [start, start + datetime.timedelta(seconds=59), start + datetime.timedelta(seconds=300)]

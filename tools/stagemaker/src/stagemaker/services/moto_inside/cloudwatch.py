@@ -38,8 +38,12 @@ def _period_problem(period: Any) -> str | None:
 
 
 def _rounded(start: Time, periods: Iterable[int]) -> Time:
-    """Return a start as CloudWatch rounds it down: to a whole minute, or to a multiple of a shorter period."""
-    return start.replace(second=start.second - start.second % min(60, *periods), microsecond=0)
+    """Return a start as CloudWatch rounds it down, which is to an hour at most: old data have no finer times."""
+    age = utcnow() - alarms.to_naive_utc(start)
+    seconds = next((seconds for limit, seconds in retention.RESOLUTIONS if age > limit), min(60, *periods))
+    return start - datetime.timedelta(
+        seconds=(60 * start.minute + start.second) % seconds, microseconds=start.microsecond
+    )
 
 
 def _count_problem(periods: Iterable[int], start: datetime.datetime, end: datetime.datetime, limit: int) -> str | None:
@@ -125,14 +129,29 @@ class CloudWatch(CloudWatchBackend):
                 self.metric_data[:count] = retention.age_data(self.metric_data[:count], utcnow(), _merge)
 
     def get_metric_statistics(
-        self, namespace: str, metric_name: str, start_time: Time, end_time: Time, period: int, *others: Any, **more: Any
+        self,
+        namespace: str,
+        metric_name: str,
+        start_time: Time,
+        end_time: Time,
+        period: int,
+        stats: list[str],
+        dimensions: list[dict[str, str]],
+        unit: str | None = None,
     ) -> list[Statistics]:
+        """Let periods begin at the start of the request, unlike moto, whose first one begins with the first datum."""
+        start, end = start_time.replace(microsecond=0), end_time.replace(microsecond=0)
+        if start >= end:
+            raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
         if problem := _period_problem(period):
             raise InvalidParameterValue(problem)
-        start_time = _rounded(start_time, [period])
-        if problem := _count_problem([period], start_time, end_time, MAX_STATISTICS_POINTS):
+        if problem := _count_problem([period], start, end, MAX_STATISTICS_POINTS):
             raise InvalidParameterCombination(problem)
-        return super().get_metric_statistics(namespace, metric_name, start_time, end_time, period, *others, **more)
+        start = _rounded(start, [period])
+        metric = {"Namespace": namespace, "MetricName": metric_name, "Dimensions": dimensions}
+        data = [datum for datum in self.get_all_metrics() if start <= datum.timestamp < end]
+        found = _periods(_data_of({"Metric": metric, "Unit": unit}, data), start, period)
+        return [_statistics(stats, time, found[time]) for time in sorted(found)]
 
     def get_metric_data(
         self, queries: list[dict[str, Any]], start_time: Time, end_time: Time, scan_by: str = "TimestampAscending"
@@ -170,12 +189,16 @@ class CloudWatch(CloudWatchBackend):
             alarm.update_state(reason, "{}", state)
 
 
+def _statistics(names: list[str], time: Time, data: list[MetricDatumBase]) -> Statistics:
+    statistics = Statistics(names, time)
+    statistics.metric_data, statistics.unit = data, data[-1].unit
+    return statistics
+
+
 def _statistic(data: list[MetricDatumBase], name: str) -> float | None:
     if not data:
         return None
-    statistics = Statistics([name], data[0].timestamp)
-    statistics.metric_data = data
-    value = statistics.get_statistics_for_type(name)
+    value = _statistics([name], data[0].timestamp, data).get_statistics_for_type(name)
     return None if value is None else float(value)
 
 
@@ -191,12 +214,17 @@ def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricD
     ]
 
 
-def _series(data: list[MetricDatumBase], start: Time, period: int, statistic: str) -> dict[Time, float]:
+def _periods(data: list[MetricDatumBase], start: Time, period: int) -> dict[Time, list[MetricDatumBase]]:
+    """Return the data of each period that has any, by the time at which it begins."""
     periods: dict[Time, list[MetricDatumBase]] = {}
     length = datetime.timedelta(seconds=period)
     for datum in data:
         periods.setdefault(start + (datum.timestamp - start) // length * length, []).append(datum)
-    values = {time: _statistic(found, statistic) for time, found in periods.items()}
+    return periods
+
+
+def _series(data: list[MetricDatumBase], start: Time, period: int, statistic: str) -> dict[Time, float]:
+    values = {time: _statistic(found, statistic) for time, found in _periods(data, start, period).items()}
     return {time: value for time, value in values.items() if value is not None}
 
 
