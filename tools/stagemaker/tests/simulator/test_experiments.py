@@ -112,10 +112,11 @@ def test_nothing_is_deleted_that_others_need(client: Client, names: tuple[str, s
 
 def test_jobs_of_pipelines_have_components(pipelines: Pipelines) -> None:
     sagemaker = pipelines.sagemaker
-    names = {"ExperimentName": get("Execution.PipelineName"), "TrialName": get("Execution.PipelineExecutionId")}
+    name = f"Of-Pipelines-{next(numbers)}"
+    names = {"ExperimentName": name, "TrialName": get("Execution.PipelineExecutionId")}
     steps = pipelines.processing("P", "pass"), pipelines.training("T", "pass", "P"), model("M")
-    name = pipelines.create(*steps, PipelineExperimentConfig=names)
-    executions = [pipelines.start(name) for _ in range(2)]
+    pipeline = pipelines.create(*steps, PipelineExperimentConfig=names)
+    executions = [pipelines.start(pipeline) for _ in range(2)]
     trials = sagemaker.list_trials(ExperimentName=name)["TrialSummaries"]
     assert {trial["TrialName"] for trial in trials} == {execution.rpartition("/")[2] for execution in executions}
     for execution in executions:

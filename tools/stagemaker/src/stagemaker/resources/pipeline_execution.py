@@ -214,7 +214,7 @@ class PipelineExecutions(Resource):
         if value_problems(shape, names, "PipelineExperimentConfig", deadline):
             return
         for resource in (Experiments(self.platform), Trials(self.platform)):
-            if self.store.get(resource.kind, names[f"{resource.kind}Name"]) is None:
+            if self.store.get(resource.kind, resource.key(names)) is None:
                 members = operation_model(f"Create{resource.kind}").input_shape.members
                 resource.create({name: value for name, value in names.items() if name in members})
 
