@@ -36,6 +36,7 @@ from stagemaker.protocol.session import simulator_session
 from stagemaker.resources.registry import make_resources
 from stagemaker.resources.resource import Resource
 from stagemaker.services.s3_contents import contents
+from stagemaker.state.database import Database
 from stagemaker.state.records import Store
 from stagemaker.state.state_folder import State, Wsgi
 
@@ -130,7 +131,10 @@ class Simulator:
                 moto_inside.reset()
             contents.open()
         Simulator._open_simulators.add(self)
-        self._store = self._state.records if self._state else Store()
+        if self._state:
+            self._store = self._state.records
+        else:
+            self._store = Store(exit_stack.enter_context(contextlib.closing(Database.in_memory())))
         self._handle: Wsgi = lambda environ, start_response: self._application(environ, start_response)
         if self._state:
             self._handle = self._state.write_through(self._handle)
