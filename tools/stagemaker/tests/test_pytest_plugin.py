@@ -18,6 +18,12 @@ def test_each_test_begins_with_an_empty_simulator(number, sagemaker_client, s3_c
     boto3.client("sagemaker").create_model(ModelName="m", PrimaryContainer={"Image": "image"})
     assert [model["ModelName"] for model in sagemaker_client.list_models()["Models"]] == ["m"]
 
+def test_what_a_test_changes_is_undone_and_no_more(monkeypatch, stagemaker):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.undo()
+    assert boto3.client("sagemaker").meta.endpoint_url == stagemaker.endpoint
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
 def test_clients_call_the_simulator_also_those_with_the_address_of_sts(stagemaker):
     assert boto3.client("sagemaker").meta.endpoint_url == stagemaker.endpoint
     sts = boto3.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com")
@@ -26,6 +32,7 @@ def test_clients_call_the_simulator_also_those_with_the_address_of_sts(stagemake
 def test_the_environment_is_as_before():
     import os
     assert "AWS_ENDPOINT_URL" not in os.environ
+    assert "AWS_DEFAULT_REGION" not in os.environ
     assert ".amazonaws.com" in boto3.client("sagemaker", region_name="eu-west-1").meta.endpoint_url
 """
 LIGHT = """
@@ -47,8 +54,8 @@ def run(folder: Path, tests: str, *options: str) -> str:
 
 
 def test_the_fixtures_work_also_in_parallel(tmp_path: Path) -> None:
-    assert "4 passed" in run(tmp_path, TESTS)
-    assert "4 passed" in run(tmp_path, TESTS, "-p", "xdist", "-n", "2")
+    assert "5 passed" in run(tmp_path, TESTS)
+    assert "5 passed" in run(tmp_path, TESTS, "-p", "xdist", "-n", "2")
 
 
 def test_tests_that_do_not_use_them_do_not_wait_for_them(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from stagemaker_support.job_traces import wait_until
 from stagemaker_support.pipelines import SLEEPING_SCRIPT, Pipelines
 from stagemaker_support.simulator_client import IMAGE, Client
 
+from stagemaker import running
 from stagemaker.server import Simulator
 
 STAGEMAKER = [sys.executable, "-m", "stagemaker"]
@@ -55,6 +56,7 @@ def test_variables_that_lead_elsewhere_do_not_reach_the_command() -> None:
     program = "import boto3; print(*[boto3.client(s).meta.endpoint_url for s in ('sagemaker', 's3')])"
     elsewhere = {
         "AWS_PROFILE": "nobody",
+        "AWS_DEFAULT_PROFILE": "nobody",
         "AWS_ENDPOINT_URL_SAGEMAKER": "http://127.0.0.1:9",
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
     }
@@ -93,10 +95,12 @@ def test_a_signal_reaches_the_command_once(tmp_path: Path, number: int, counts: 
     assert not list(tmp_path.iterdir())
 
 
-def test_ctrl_c_at_a_terminal_reaches_the_command_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stdin", ["/dev/tty", "/dev/null"])
+def test_ctrl_c_at_a_terminal_reaches_the_command_once(tmp_path: Path, stdin: str) -> None:
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(ROOT)
+        os.dup2(os.open(stdin, os.O_RDONLY), 0)
         command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNTING]
         os.execve(sys.executable, command, environment() | {"TMPDIR": str(tmp_path)})
     printed = b""
@@ -125,6 +129,21 @@ def test_jobs_are_listed_followed_and_stopped(client: Client) -> None:
     assert follower.wait(60) == 0
     newest, *_ = call(client, "ls").splitlines()
     assert newest.endswith(f"processing  Stopped    {name}")
+
+
+def test_the_lines_of_all_streams_are_followed(client: Client) -> None:
+    logs, job = client.logs, client.train("pass")["TrainingJobName"]
+    group, time = "/aws/sagemaker/TrainingJobs", int(client.describe("TrainingJob", job)["CreationTime"].timestamp())
+    events = running.Events(logs, running.JOBS[0], job)
+    before = [event["message"] for event in events.new(are_last=False)]
+    for number, offset in enumerate((9000, 7000, -60_000)):  # the second stream is late, the third very late
+        logs.create_log_stream(logGroupName=group, logStreamName=f"{job}/{number}")
+        event = {"timestamp": 1000 * time + 60_000 + offset, "message": f"line {number}"}
+        logs.put_log_events(logGroupName=group, logStreamName=f"{job}/{number}", logEvents=[event])
+        are_last = number == 2
+        assert [event["message"] for event in events.new(are_last)] == [f"line {number}"]
+    assert before
+    assert events.new(are_last=True) == []
 
 
 def test_endpoints_and_executions_are_listed_and_stopped(client: Client) -> None:

@@ -36,7 +36,7 @@ def _host_names(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -
             ipaddress.IPv6Address(name)
             continue
         if not re.fullmatch(r"[a-zA-Z0-9_.-]+", name):
-            raise click.BadParameter(f"{name!r} is not a name or an address without a port")
+            raise click.BadParameter(f"{name!r} must be a name or an address, without a port")
     return names
 
 
@@ -160,6 +160,8 @@ def execute(command: tuple[str, ...], **settings: Any) -> None:
     with _simulator(settings) as (simulator, signals):
         _describe(simulator, settings)
         environment = {name: os.environ[name] for name in os.environ.keys() - simulator.other_variables()}
+        if not signals.empty():  # before there is a command
+            raise KeyboardInterrupt
         try:
             process = subprocess.Popen(command, env=environment | simulator.variables(), close_fds=False)
         except (FileNotFoundError, PermissionError) as error:
@@ -181,9 +183,14 @@ def _next(signals: "SimpleQueue[int]", seconds: float) -> int | None:
 
 def _has_terminal() -> bool:
     """Return whether this process and the command that it runs both receive a terminal's Ctrl-C."""
-    with contextlib.suppress(OSError):
-        return os.tcgetpgrp(0) == os.getpgrp()
-    return False
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)  # stdin may be a file
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    finally:
+        os.close(terminal)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ def stagemaker_simulator() -> "Iterator[Simulator]":
 
 
 @pytest.fixture
-def stagemaker(stagemaker_simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> "Simulator":
+def stagemaker(stagemaker_simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> "Iterator[Simulator]":
     """Return an empty simulator, which boto3 and the SageMaker SDK in this test use, and processes that it starts."""
     import boto3
     from botocore.session import Session
@@ -32,13 +32,16 @@ def stagemaker(stagemaker_simulator: "Simulator", monkeypatch: pytest.MonkeyPatc
 
     stagemaker_simulator.reset()
     stagemaker_simulator.client("s3").create_bucket(Bucket=BUCKET)
-    for name in stagemaker_simulator.other_variables():
-        monkeypatch.delenv(name)
-    for name, value in stagemaker_simulator.variables().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it would keep other credentials
-    monkeypatch.setattr(Session, "create_client", redirect(Session.create_client))
-    return stagemaker_simulator
+    with pytest.MonkeyPatch.context() as patch:  # which the test cannot undo
+        for name in stagemaker_simulator.other_variables():
+            patch.delenv(name)
+        for name, value in stagemaker_simulator.variables().items():
+            patch.setenv(name, value)
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it would keep other credentials
+        patch.setattr(Session, "create_client", redirect(Session.create_client))
+        yield stagemaker_simulator
+        monkeypatch.undo()  # what the test changed meanwhile
+    stagemaker_simulator.reset()  # its jobs would go on
 
 
 @pytest.fixture

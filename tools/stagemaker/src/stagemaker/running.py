@@ -14,6 +14,7 @@ from stagemaker.protocol.account import arn
 
 POLL_SECONDS = 0.5  # between two requests for the lines that a job has printed since
 LOG_LIMIT = 10_000  # events in one response
+LATENESS = 10_000  # milliseconds after which an event has arrived, unless it is in the last part of a long output
 EXECUTION = "/execution/"  # in the names of a pipeline's executions
 
 
@@ -149,24 +150,29 @@ def logs(name: str, endpoint: str | None, follow: bool) -> None:
     """
     sagemaker, cloudwatch = client("sagemaker", endpoint), client("logs", endpoint)
     with reported():
-        kind, name, description = find(sagemaker, name)
+        kind, name, description = find(sagemaker, name, with_log=True)
         if not kind.group:
             raise ValueError(f"{name} has no log: its training jobs have, which `stagemaker ls jobs` lists")
         events = Events(cloudwatch, kind, name)
         while True:
-            status = description[f"{kind.member}Status"]
-            for event in events.new():
+            is_last = description[f"{kind.member}Status"] in ENDED or not follow
+            for event in events.new(is_last):
                 click.echo(event["message"])
-            if status in ENDED or not follow:
+            if is_last:
                 break
             time.sleep(POLL_SECONDS)
             description = kind.describe(sagemaker, name) or {f"{kind.member}Status": "Deleted"}
     if reason := description.get("FailureReason"):
-        click.echo(f"stagemaker: {name} failed: {reason}", err=True)
+        what = "" if description[f"{kind.member}Status"] == "Failed" else "the last update of "
+        click.echo(f"stagemaker: {what}{name} failed: {reason}", err=True)
 
 
 class Events:
-    """The log events of a job or an endpoint, in order. Each is returned once."""
+    """The log events of a job or an endpoint. Each is returned once.
+
+    Those of several streams arrive up to a second late, with the times at which they were printed, and the last part of
+    a long output when it ends.
+    """
 
     def __init__(self, cloudwatch: Any, kind: Kind, name: str):
         self._cloudwatch = cloudwatch
@@ -174,20 +180,20 @@ class Events:
         if kind is ENDPOINT:
             self._request = {"logGroupName": f"{kind.group}/{name}"}
         self._last = 0  # the milliseconds of the last event
-        self._seen: set[str] = set()  # the events of that time
+        self._seen: set[str] = set()
 
-    def new(self) -> Iterator[dict[str, Any]]:
+    def new(self, are_last: bool) -> list[dict[str, Any]]:
+        """Return the events that are new, by time. are_last: whether none will follow."""
+        start, found = 0 if are_last else max(0, self._last - LATENESS), []
         paginator = self._cloudwatch.get_paginator("filter_log_events")
         try:
-            for page in paginator.paginate(**self._request, startTime=self._last, limit=LOG_LIMIT):
-                for event in page["events"]:
-                    if event["timestamp"] > self._last:
-                        self._last, self._seen = event["timestamp"], set()
-                    if event["eventId"] not in self._seen:
-                        self._seen.add(event["eventId"])
-                        yield event
+            for page in paginator.paginate(**self._request, startTime=start, limit=LOG_LIMIT):
+                found += [event for event in page["events"] if event["eventId"] not in self._seen]
         except self._cloudwatch.exceptions.ResourceNotFoundException:  # nothing has been printed yet
-            return
+            return []
+        self._seen.update(event["eventId"] for event in found)
+        self._last = max([self._last, *(event["timestamp"] for event in found)])
+        return sorted(found, key=lambda event: event["timestamp"])
 
 
 @click.command()
@@ -218,13 +224,17 @@ def stop(name: str, endpoint: str | None) -> None:
         click.echo(f"{name}: {'deleting' if kind is ENDPOINT else 'stopping'}")
 
 
-def find(sagemaker: Any, text: str) -> tuple[Kind, str, dict[str, Any]]:
-    """Return the kind, name and description of what `KIND/NAME` or a name means. Raises ValueError unless it is one."""
+def find(sagemaker: Any, text: str, with_log: bool = False) -> tuple[Kind, str, dict[str, Any]]:
+    """Return the kind, name and description of what `KIND/NAME` or a name means. Raises ValueError unless it is one.
+
+    with_log: prefer what has a log.
+    """
     if EXECUTION in text:
         raise ValueError(f"{text} has no log: the jobs of its steps have, which `stagemaker ls jobs` lists")
     prefix, _, name = text.rpartition("/")
     kinds = [kind for kind in (*JOBS, ENDPOINT) if prefix in ("", kind.name)]
     found = [(kind, name, description) for kind in kinds if name and (description := kind.describe(sagemaker, name))]
+    found = [each for each in found if each[0].group or not with_log] or found
     if not found:
         raise ValueError(f"there is no job or endpoint {text!r}: `stagemaker ls` lists them")
     if len(found) > 1:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import secrets
 import socket
 import string
@@ -50,6 +51,7 @@ OWN_CONFIG = Config(
 # names the service of a request without a signature, which nobody checks
 S3_HEADERS = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
 SDK_SETTINGS = "sagemaker.yaml"
+OTHER_VARIABLES = re.compile("AWS_(DEFAULT_)?PROFILE|AWS_ENDPOINT_URL_[A-Z0-9_]+")
 LOOPBACK, ANY_ADDRESS = "127.0.0.1", ("0.0.0.0", "::")  # noqa: S104
 TRUST = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
 TRUST_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})  # of the role
@@ -267,7 +269,7 @@ class Simulator:
     @staticmethod
     def other_variables() -> list[str]:
         """Return the names of variables in this process that would lead clients past this simulator."""
-        return [name for name in os.environ if name == "AWS_PROFILE" or name.startswith("AWS_ENDPOINT_URL_")]
+        return [name for name in os.environ if OTHER_VARIABLES.fullmatch(name)]
 
     def _job_variables(self) -> dict[str, str]:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED")

@@ -192,6 +192,8 @@ def test_the_component_of_a_job_has_a_trial_and_a_name_of_its_own(client: Client
 def test_names_are_not_case_sensitive(client: Client, names: tuple[str, str, str]) -> None:
     experiment, trial, component = names
     assert "already exists" in refusal(client.sagemaker.create_experiment, ExperimentName=experiment.upper())
+    client.sagemaker.update_trial(TrialName=trial.upper(), DisplayName="shown")
+    client.sagemaker.update_trial_component(TrialComponentName=component.upper(), DisplayName="shown")
     described = client.sagemaker.describe_trial(TrialName=trial.upper())
-    assert described["TrialName"] == trial
+    assert (described["TrialName"], described["DisplayName"]) == (trial, "shown")
     assert components(client, TrialName=trial.upper(), ExperimentName=experiment.upper()) == [component]

@@ -129,6 +129,8 @@ def test_a_model_that_fails_affects_no_other(
         assert (code, f"key: {prefix}/{missing})" in message) == ("ValidationError", True)
     assert invoke("a.tar.gz")[2] == process
     assert endpoints.describe(endpoint)["EndpointStatus"] == "InService"
+    events = endpoints.client.logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{endpoint}")["events"]
+    assert [event for event in events if event["message"].startswith("Loaded model a.tar.gz in ")]
 
 
 def test_a_model_that_failed_or_ended_is_loaded_again(
@@ -217,6 +219,7 @@ def test_a_model_that_does_not_load_leaves_nothing(server: MultiModelServer, tmp
     for _ in range(2):
         assert server.invoke(b"x", headers, Deadline(60)).status == 500
     assert [path.name for path in (tmp_path / "servers").iterdir() if path.is_dir()] == []
+    assert not server.holds("broken.tar.gz")
 
 
 def test_a_model_that_loads_for_longer_than_an_invocation_waits_goes_on_loading(server: MultiModelServer) -> None:

@@ -181,6 +181,7 @@ def test_data_of_several_metrics_are_read_at_once(client: Client) -> None:
         "same": [2.0, 1.0],
     }
     assert results[-1]["Label"] == "again"
+    assert metric.cloudwatch.get_metric_data(MetricDataQueries=[], **window)["MetricDataResults"] == []
     assert (results[0]["Timestamps"][1] - results[0]["Timestamps"][0]).total_seconds() == 300
     decades = {"StartTime": datetime.datetime(1970, 1, 1), "EndTime": datetime.datetime(2038, 1, 1)}
     for rejected, limit in (

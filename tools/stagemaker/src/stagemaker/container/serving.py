@@ -78,7 +78,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
         Where a multi-model endpoint serves the model, a 1-D array is a row.
         """
         array = self._decode(input_data, content_type)
-        is_row = array.ndim == 1 and "SAGEMAKER_MULTI_MODEL" in os.environ
+        is_row = array.ndim == 1 and os.environ.get("SAGEMAKER_MULTI_MODEL") == "true"
         return array.reshape(1, -1) if is_row else array
 
     def _decode(self, input_data: Any, content_type: str) -> Any:

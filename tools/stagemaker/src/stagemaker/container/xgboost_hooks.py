@@ -97,7 +97,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
 
 def is_multi_model() -> bool:
-    return "SAGEMAKER_MULTI_MODEL" in os.environ
+    return os.environ.get("SAGEMAKER_MULTI_MODEL") == "true"
 
 
 def combine(predictions: list[Any], booster: xgb.Booster) -> Any:

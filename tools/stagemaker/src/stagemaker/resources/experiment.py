@@ -53,7 +53,8 @@ class Tracked(Resource):
 
     def update(self, request: Record) -> Record:
         record = self.find(self.operation("Update"), request)
-        self.store.update(self.kind, self.key(request), **request, LastModifiedTime=now())
+        members = {name: value for name, value in request.items() if name != f"{self.kind}Name"}
+        self.store.update(self.kind, self.key(request), **members, LastModifiedTime=now())
         return {f"{self.kind}Arn": record[f"{self.kind}Arn"]}
 
     def delete(self, operation: str, request: Record) -> Record:
@@ -140,7 +141,7 @@ class TrialComponents(Tracked):
                 removed = request.get(f"{name}ToRemove", ())
                 kept = {key: value for key, value in record.get(name, {}).items() if key not in removed}
                 record[name] = kept | request.get(name, {})
-            members = {name: value for name, value in request.items() if not name.startswith(MAPS)}
+            members = {name: request[name] for name in request if not name.startswith((*MAPS, "TrialComponentName"))}
             return record | members | {"LastModifiedTime": now()}
 
         arn: str = self.find("UpdateTrialComponent", request)["TrialComponentArn"]
@@ -221,7 +222,8 @@ class TrialComponents(Tracked):
         config = request["ExperimentConfig"]
         name = f"{request[f'{kind}Name']}{SUFFIXES[kind]}"
         names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        component = next(name for name in names if not self.store.get(self.kind, name.lower()))
+        kinds = (self.kind, "Trial")
+        component = next(name for name in names if not any(self.store.get(kind, name.lower()) for kind in kinds))
         trial_name, trials = config.get("TrialName"), []
         if "ExperimentName" in config:
             experiment = self.require("Experiment", config["ExperimentName"])["ExperimentName"]

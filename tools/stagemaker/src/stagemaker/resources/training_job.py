@@ -68,7 +68,7 @@ class TrainingJobs(JobResource):
                 name = trial["HyperParameterTuningJobName"]
                 tuning = self.store.get("HyperParameterTuningJob", name)
                 if tuning and tuning.internal["TuningId"] == trial["TuningId"]:
-                    message = f"belongs to the tuning job '{name}': delete that one before"
+                    message = f"belongs to the tuning job '{name}': delete that one first"
                     raise ValidationException(f"TrainingJob '{key}' {message}")
                 self.store.delete("TuningTrial", key)
             return super().delete(operation, request)

@@ -6,8 +6,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed, JobStopped
@@ -27,7 +27,7 @@ from stagemaker.state.records import Record
 logger = logging.getLogger(__name__)
 
 TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
-MAX_LOADS = 4  # models that are loaded at once
+IS_ENDING = "the endpoint is being deleted or updated"
 MISSING = (
     "Failed to download model data(bucket: {}, key: {}). Please ensure that there is an object located at the URL and "
     "that the role passed to CreateModel has permissions to download the model."
@@ -44,17 +44,17 @@ class LoadedModel:
     """A model that is loaded, or will be. chain: its server, once it is ready. uses: its invocations in progress."""
 
     name: str
-    chain: Future[Chain]
+    chain: Future[Chain] = field(default_factory=Future)
     uses: int = 0
 
     @property
     def is_loaded(self) -> bool:
-        return self.chain.done() and not self.chain.cancelled() and self.chain.exception() is None
+        return self.chain.done() and self.chain.exception() is None
 
     @property
     def has_ended(self) -> bool:
-        """Return whether the model did not load, or its server has ended: only the model is to blame."""
-        return self.chain.done() and not (self.is_loaded and self.chain.result().failure() is None)
+        """Return whether the model's server was ready and has ended, for which only the model is to blame."""
+        return self.is_loaded and self.chain.result().failure() is not None
 
 
 class MultiModelServer:
@@ -81,7 +81,8 @@ class MultiModelServer:
         self._memory_use = job.path / name / ".memory"
         self._instance = replace(instance, memory_use=self._memory_use)
         self._models: OrderedDict[str, LoadedModel] = OrderedDict()  # the most recently used last
-        self._loads = ThreadPoolExecutor(MAX_LOADS)
+        self._threads: set[threading.Thread] = set()  # those that load models
+        self._is_ending = False
         self._count = 0
         self._lock = threading.Lock()
         self._making_room = threading.Lock()
@@ -95,10 +96,12 @@ class MultiModelServer:
 
     def __exit__(self, *_: object) -> None:
         self._job.stop()
-        self._loads.shutdown(cancel_futures=True)
+        with self._lock:
+            self._is_ending, threads = True, list(self._threads)
+        for thread in threads:
+            thread.join()
         for model in self._models.values():
-            if model.is_loaded:
-                model.chain.result().stop()
+            model.chain.result().stop()
 
     def wait_until_ready(self, seconds: float = 0, is_busy: Callable[[], bool] | None = None) -> None:
         """Do nothing: an instance without a loaded model is ready."""
@@ -130,8 +133,8 @@ class MultiModelServer:
                 raise ServiceError("ModelNotReadyException", message, 429) from None
             except JobFailed as error:
                 return Response(500, {}, str(error).encode(), name)
-            except (JobStopped, CancelledError):
-                raise NoResponse("the endpoint is being deleted or updated", name) from None
+            except JobStopped:
+                raise NoResponse(IS_ENDING, name) from None
             try:
                 return chain.invoke(body, headers, deadline, max_bytes)
             except Disconnected:  # a worker may have ended, which its server replaces, or the server
@@ -144,15 +147,15 @@ class MultiModelServer:
         if not self.holds(name) and not (name and not name.endswith("/") and self._exists(name)):
             raise ServiceError("ValidationError", MISSING.format(*parse(self._uri(name))))
         with self._lock:
+            if self._is_ending:
+                raise NoResponse(IS_ENDING, name)
             model, ended = self._models.get(name), None
             if model is None or model.has_ended:
-                ended, self._count = model, self._count + 1
-                folder = f"{self._name}/model-{self._count}"
-                model = self._models[name] = LoadedModel(name, self._loads.submit(self._load, name, folder))
+                model, ended = self._begin_to_load(name), model
             self._models.move_to_end(name)
             model.uses += 1
         try:
-            if ended and ended.is_loaded:
+            if ended:
                 self._unload(ended, "its server ended")
             yield model
         finally:
@@ -165,9 +168,40 @@ class MultiModelServer:
     def _exists(self, name: str) -> bool:
         return has_objects(self._platform.s3, self._uri(name), is_prefix=False)
 
-    def _load(self, name: str, folder: str) -> Chain:
-        """Return a model's server, which is ready. Raises JobFailed or JobStopped."""
-        start_time = time.monotonic()
+    def _begin_to_load(self, name: str) -> LoadedModel:
+        self._count += 1
+        model = LoadedModel(name)
+        thread = threading.Thread(target=self._load, args=(model, f"{self._name}/model-{self._count}"))
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise NoResponse(str(error), name) from None
+        self._threads.add(thread)
+        self._models[name] = model
+        return model
+
+    def _load(self, model: LoadedModel, folder: str) -> None:
+        """Set a model's server once it is ready, or why it is not. Then the next invocation loads the model again."""
+        start_time, failure = time.monotonic(), None
+        try:
+            chain = self._start(model.name, folder)
+        except (JobFailed, JobStopped) as error:
+            failure = error
+        except Exception as error:
+            logger.exception("%s", model.name)
+            failure = JobFailed(f"InternalServerError: {error!r}")
+        with self._lock:  # after the thread that started this one has added it and the model
+            self._threads.discard(threading.current_thread())
+            if failure and self._models.get(model.name) is model:
+                del self._models[model.name]
+        if failure:
+            model.chain.set_exception(failure)
+        else:
+            model.chain.set_result(chain)
+            self._log.line(f"Loaded model {model.name} in {time.monotonic() - start_time:.1f} s")
+            self._log.deliver()
+
+    def _start(self, name: str, folder: str) -> Chain:
         self._unload_idle(self._lacks_memory)
         while True:
             container = self._container | {"ModelDataUrl": self._uri(name), "ContainerHostname": name}
@@ -177,18 +211,13 @@ class MultiModelServer:
                 with contextlib.ExitStack() as stack:
                     stack.enter_context(chain)
                     chain.wait_until_ready(self._startup_seconds)
-                    self._log.line(f"Loaded model {name} in {time.monotonic() - start_time:.1f} s")
                     stack.pop_all()
                 return chain
-            except (JobFailed, JobStopped) as error:
+            except BaseException as error:
                 remove(chain.folder)
                 needs_memory = isinstance(error, JobFailed) and chain.ending and chain.ending.hit_instance_limit
                 if not (needs_memory and self._unload_idle(lambda: True)):
                     raise
-            except Exception as error:
-                logger.exception("%s", name)
-                remove(chain.folder)
-                raise JobFailed(f"InternalServerError: {error!r}") from None
 
     def _lacks_memory(self) -> bool:
         shares = self.memory_in_use()

@@ -40,7 +40,7 @@ def _period_problem(period: Any) -> str | None:
 def _rounded(start: Time, periods: Iterable[int]) -> Time:
     """Return a start as CloudWatch rounds it down, which is to an hour at most: old data have no finer times."""
     age = utcnow() - alarms.to_naive_utc(start)
-    seconds = next((seconds for limit, seconds in retention.RESOLUTIONS if age > limit), min(60, *periods))
+    seconds = next((seconds for limit, seconds in retention.RESOLUTIONS if age > limit), min([60, *periods]))
     return start - datetime.timedelta(
         seconds=(60 * start.minute + start.second) % seconds, microseconds=start.microsecond
     )
