@@ -153,7 +153,7 @@ def logs(name: str, endpoint: str | None, follow: bool) -> None:
         kind, name, description = find(sagemaker, name, with_log=True)
         if not kind.group:
             raise ValueError(f"{name} has no log: its training jobs have, which `stagemaker ls jobs` lists")
-        events = Events(cloudwatch, kind, name)
+        events = LogEvents(cloudwatch, kind, name)
         while True:
             is_last = description[f"{kind.member}Status"] in ENDED or not follow
             for event in events.new(is_last):
@@ -167,7 +167,7 @@ def logs(name: str, endpoint: str | None, follow: bool) -> None:
         click.echo(f"stagemaker: {what}{name} failed: {reason}", err=True)
 
 
-class Events:
+class LogEvents:
     """The log events of a job or an endpoint. Each is returned once.
 
     Those of several streams arrive up to a second late, with the times at which they were printed, and the last part of

@@ -78,7 +78,7 @@ class Tracked(Resource):
         return record
 
 
-class Experiments(Tracked):
+class TrackedExperiments(Tracked):
     kind = "Experiment"
     arn_type = "experiment"
     title = "experiment"

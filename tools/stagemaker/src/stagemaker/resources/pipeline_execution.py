@@ -24,7 +24,7 @@ from stagemaker.orchestration.pipelines.records import (
 )
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.protocol.service_model import operation_model, value_problems
-from stagemaker.resources.experiment import Experiments, Trials
+from stagemaker.resources.experiment import TrackedExperiments, Trials
 from stagemaker.resources.paging import Position, make_page
 from stagemaker.resources.pipeline import Pipelines
 from stagemaker.resources.resource import Filter, Resource, refuse_other_members
@@ -213,7 +213,7 @@ class PipelineExecutions(Resource):
         shape, deadline = operation_model("CreateTrial").input_shape, time.thread_time() + PATTERN_SECONDS
         if value_problems(shape, names, "PipelineExperimentConfig", deadline):
             return
-        for resource in (Experiments(self.platform), Trials(self.platform)):
+        for resource in (TrackedExperiments(self.platform), Trials(self.platform)):
             if self.store.get(resource.kind, resource.key(names)) is None:
                 members = operation_model(f"Create{resource.kind}").input_shape.members
                 resource.create({name: value for name, value in names.items() if name in members})

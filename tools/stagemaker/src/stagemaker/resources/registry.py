@@ -4,7 +4,7 @@ from stagemaker.compute.platform import Platform
 from stagemaker.protocol.service_model import operation_model, sagemaker_model
 from stagemaker.resources.endpoint import Endpoints
 from stagemaker.resources.endpoint_config import EndpointConfigs
-from stagemaker.resources.experiment import Experiments, TrialComponents, Trials
+from stagemaker.resources.experiment import TrackedExperiments, TrialComponents, Trials
 from stagemaker.resources.model import Models
 from stagemaker.resources.model_package import ModelPackages
 from stagemaker.resources.model_package_group import ModelPackageGroups
@@ -53,7 +53,7 @@ KINDS: tuple[type[Resource], ...] = (
     Endpoints,
     Pipelines,
     PipelineExecutions,
-    Experiments,
+    TrackedExperiments,
     Trials,
     TrialComponents,
 )

@@ -40,7 +40,7 @@ def is_multi_model(model: Record) -> bool:
 
 
 @dataclass(eq=False)
-class LoadedModel:
+class TargetModel:
     """A model that is loaded, or will be. chain: its server, once it is ready. uses: its invocations in progress."""
 
     name: str
@@ -80,7 +80,7 @@ class MultiModelServer:
         self._name, self._startup_seconds = name, startup_seconds
         self._memory_use = job.path / name / ".memory"
         self._instance = replace(instance, memory_use=self._memory_use)
-        self._models: OrderedDict[str, LoadedModel] = OrderedDict()  # the most recently used last
+        self._models: OrderedDict[str, TargetModel] = OrderedDict()  # the most recently used last
         self._threads: set[threading.Thread] = set()  # those that load models
         self._is_ending = False
         self._count = 0
@@ -143,7 +143,7 @@ class MultiModelServer:
                 raise
 
     @contextlib.contextmanager
-    def _in_use(self, name: str) -> Iterator[LoadedModel]:
+    def _in_use(self, name: str) -> Iterator[TargetModel]:
         if not self.holds(name) and not (name and not name.endswith("/") and self._exists(name)):
             raise ServiceError("ValidationError", MISSING.format(*parse(self._uri(name))))
         with self._lock:
@@ -168,9 +168,9 @@ class MultiModelServer:
     def _exists(self, name: str) -> bool:
         return has_objects(self._platform.s3, self._uri(name), is_prefix=False)
 
-    def _begin_to_load(self, name: str) -> LoadedModel:
+    def _begin_to_load(self, name: str) -> TargetModel:
         self._count += 1
-        model = LoadedModel(name)
+        model = TargetModel(name)
         thread = threading.Thread(target=self._load, args=(model, f"{self._name}/model-{self._count}"))
         try:
             thread.start()
@@ -180,7 +180,7 @@ class MultiModelServer:
         self._models[name] = model
         return model
 
-    def _load(self, model: LoadedModel, folder: str) -> None:
+    def _load(self, model: TargetModel, folder: str) -> None:
         """Set a model's server once it is ready, or why it is not. Then the next invocation loads the model again."""
         start_time, failure = time.monotonic(), None
         try:
@@ -237,7 +237,7 @@ class MultiModelServer:
                 has_unloaded = True
         return has_unloaded
 
-    def _unload(self, model: LoadedModel, reason: str) -> None:
+    def _unload(self, model: TargetModel, reason: str) -> None:
         chain = model.chain.result()
         chain.stop()
         remove(chain.folder)
