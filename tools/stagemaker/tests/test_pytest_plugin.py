@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from stagemaker_support.checkout import environment
 
 TESTS = """
@@ -53,9 +54,9 @@ def run(folder: Path, tests: str, *options: str) -> str:
     return result.stdout
 
 
-def test_the_fixtures_work_also_in_parallel(tmp_path: Path) -> None:
-    assert "5 passed" in run(tmp_path, TESTS)
-    assert "5 passed" in run(tmp_path, TESTS, "-p", "xdist", "-n", "2")
+@pytest.mark.parametrize("options", [(), pytest.param(("-p", "xdist", "-n", "2"), marks=pytest.mark.slow)])
+def test_the_fixtures_work_also_in_parallel(options: tuple[str, ...], tmp_path: Path) -> None:
+    assert "5 passed" in run(tmp_path, TESTS, *options)
 
 
 def test_tests_that_do_not_use_them_do_not_wait_for_them(tmp_path: Path) -> None:

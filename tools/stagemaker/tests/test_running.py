@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from stagemaker_support.checkout import ROOT, environment
+from stagemaker_support.endpoints import Endpoints
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.pipelines import SLEEPING_SCRIPT, Pipelines
 from stagemaker_support.simulator_client import IMAGE, Client
@@ -117,10 +118,12 @@ def test_jobs_are_listed_followed_and_stopped(client: Client) -> None:
     done = client.train("print('one line')")["TrainingJobName"]
     job = client.process(SLEEPING_SCRIPT, wait=False, seconds=600)
     assert "one line" in call(client, "logs", done).splitlines()
-    wait_until(lambda: "InProgress" in call(client, "ls", "jobs"))
+    name = job["ProcessingJobName"]
+    describe = client.sagemaker.describe_processing_job
+    wait_until(lambda: describe(ProcessingJobName=name)["ProcessingJobStatus"] == "InProgress")
+    assert "InProgress" in call(client, "ls", "jobs")
     listed = {item["name"]: item for item in json.loads(call(client, "ls", "--json"))}
     assert (listed[done]["kind"], listed[done]["status"]) == ("training", "Completed")
-    name = job["ProcessingJobName"]
     follower = subprocess.Popen(
         [*STAGEMAKER, "logs", "--follow", name], env=environment() | client.simulator.variables()
     )
@@ -160,7 +163,7 @@ def test_endpoints_and_executions_are_listed_and_stopped(client: Client) -> None
     assert name in call(client, "ls", "pipelines")
     assert call(client, "stop", name) == f"{name}: stopping\n"
     pipelines.wait(execution, "Stopped")
-    wait_until(lambda: "Creating" not in call(client, "ls", "endpoints"))
+    assert Endpoints(client).settle(served)["EndpointStatus"] == "Failed"
     assert served in call(client, "ls", "endpoints")
     for command in ("logs", "stop"):
         result = run(command, served, **client.simulator.variables())
@@ -169,7 +172,8 @@ def test_endpoints_and_executions_are_listed_and_stopped(client: Client) -> None
     assert result.returncode == 0
     assert result.stderr.startswith(f"stagemaker: {served} failed: AlgorithmError")
     assert call(client, "stop", f"endpoint/{served}") == f"{served}: deleting\n", "it failed, and goes"
-    wait_until(lambda: call(client, "ls", "endpoints") == "")
+    wait_until(lambda: not client.sagemaker.list_endpoints()["Endpoints"])
+    assert call(client, "ls", "endpoints") == ""
     result = run("logs", name, **client.simulator.variables())
     assert "the jobs of its steps have" in result.stderr
 
