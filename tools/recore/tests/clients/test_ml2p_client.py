@@ -141,6 +141,6 @@ def test_jobs_as_processes_are_refused(project: Path) -> None:
     assert "set the hyperparameter sagemaker_program" in reason
 
 
-def test_what_the_simulator_lacks_is_refused_by_name(project: Path) -> None:
-    assert "ListNotebookInstances" in error(project, "notebook", "list")
-    assert "ListCodeRepositories" in error(project, "repo", "list")
+def test_what_the_simulator_lacks_is_an_empty_list_and_its_creation_refused_by_name(project: Path) -> None:
+    assert output(project, "notebook", "list") == output(project, "repo", "list") == ""
+    assert "CreateNotebookInstance" in error(project, "notebook", "create", "mine")
