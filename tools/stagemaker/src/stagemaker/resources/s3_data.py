@@ -21,7 +21,7 @@ def check_input(platform: Platform, uri: str, role: str | None) -> None:
 
 
 def output_problem(member: str, uri: str) -> str | None:
-    """Return why nothing can be written to the URI, or None. The API's pattern permits any that begins with https://."""
+    """Return why nothing can be written to the URI, or None. The API's pattern permits any that begins with https."""
     return None if is_address(uri) else f"{member} must be an address on S3, such as s3://bucket/folder, not '{uri}'"
 
 
