@@ -15,7 +15,7 @@ from train import default_folder, model_fn, output_fn, predict_fn
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Predict the 49 assays of a data file.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(description="Predict the targets of a data file.", allow_abbrev=False)
     model_dir = os.environ.get("SM_MODEL_DIR") or default_folder("/opt/ml/model", "model")
     data_dir = os.environ.get("SM_CHANNEL_TRAINING") or default_folder("/opt/ml/input/data/training", "data/public")
     output_dir = os.environ.get("SM_OUTPUT_DIR") or default_folder("/opt/ml/output", "data/predictions")

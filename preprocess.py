@@ -3,7 +3,7 @@
 The platform runs this file ALONE, as `python preprocess.py`: without your other files, without the model, and on
 private data without targets. train.py and predict.py call `preprocess(data_file)`.
 
-Edit it, or write your own: the other scripts need TARGETS and preprocess(). Train again afterwards. Three rules hold:
+Edit it, or write your own: the other scripts need preprocess() and GROUP. Train again afterwards. Three rules hold:
   - There is one row of inputs for each row of the file, in the same order. Otherwise predictions are compared with the
     wrong assays.
   - A row's inputs depend on that row alone, because in production rows arrive a few at a time.
@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 IDS = ["DepthTo", "SiteID", "DepthFrom"]
-TARGETS = (
+GROUP = "SiteID"  # the ID whose rows are held out together: the drill hole
+TARGETS = (  # as in score.py, which does not travel with this file
     "AgPPM AsPPM AuPPM BaPPM BiPPM CdPPM CoPPM CuPPM FePCT MnPPM MoPPM NiPPM PPCT PbPPM SPPM SbPPM SePPM "
     "SnPPM SrPPM TePPB ThPPB UPPB VPCT WPPM ZnPPM ZrPPM BePPM AlPPM CaPPM CePPM CrPPM CsPPM GaPPM GePPM "
     "HfPPM InPPM KPPM LaPPM LiPPM MgPPM NaPPM NbPPM RbPPM RePPM ScPPM TaPPM TiPPM TlPPM YPPM"
@@ -37,7 +38,7 @@ class DataError(ValueError):
 def preprocess(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Return (inputs, targets) of a data file: DataFrames with its rows, in order, and its index.
 
-    inputs: one column for each bin, no IDs. targets: the 49 assays, NaN where missing; None if the file has none.
+    inputs: one column for each bin, no IDs. targets: the assays, NaN where missing; None if the file has none.
     """
     data = read(data_file)
     channels = [name for name in data if name not in IDS and name not in TARGETS]

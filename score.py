@@ -1,7 +1,8 @@
 """Step 4: the score. This is the host's file: it is not uploaded, and editing it changes your own score alone.
 
+It defines the challenge: the targets with their weights, and the IDs. All of recore reads them here.
 The platform calls it with the raw assays and a submission's predictions; so do the Unearthed CLI, and you.
-The score is the sum over the 49 targets of weight x R2. The weights sum to 1.01, the score of a perfect prediction.
+The score is the sum over the targets of weight x R2; a perfect prediction scores the sum of the weights.
 A row without a measured assay does not count for that target. A target with fewer than two measured rows
 adds nothing, and the weights are not rescaled; the sum of the weights that were scored is printed. A target whose
 predictions are all empty, because it was never measured in the training data, scores 0.
@@ -16,8 +17,12 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import r2_score
 
+TITLE = "Total Re-Core"
+SUBJECT = "infrared spectra of drill core"
+IDS = ["DepthTo", "SiteID", "DepthFrom"]
+GROUP, GROUP_NAME = "SiteID", "drill hole"  # the ID whose rows are held out together, and what it identifies
 # fmt: off
-TARGETS, WEIGHTS = zip(*{
+WEIGHTS = {
     "AgPPM": 0.025, "AsPPM": 0.01, "AuPPM": 0.04, "BaPPM": 0.01, "BiPPM": 0.01, "CdPPM": 0.01, "CoPPM": 0.01,
     "CuPPM": 0.35, "FePCT": 0.025, "MnPPM": 0.01, "MoPPM": 0.01, "NiPPM": 0.025, "PPCT": 0.01, "PbPPM": 0.025,
     "SPPM": 0.01, "SbPPM": 0.01, "SePPM": 0.01, "SnPPM": 0.01, "SrPPM": 0.01, "TePPB": 0.01, "ThPPB": 0.01,
@@ -25,8 +30,10 @@ TARGETS, WEIGHTS = zip(*{
     "CaPPM": 0.025, "CePPM": 0.01, "CrPPM": 0.01, "CsPPM": 0.01, "GaPPM": 0.01, "GePPM": 0.01, "HfPPM": 0.01,
     "InPPM": 0.01, "KPPM": 0.025, "LaPPM": 0.01, "LiPPM": 0.01, "MgPPM": 0.025, "NaPPM": 0.025, "NbPPM": 0.01,
     "RbPPM": 0.01, "RePPM": 0.01, "ScPPM": 0.01, "TaPPM": 0.01, "TiPPM": 0.01, "TlPPM": 0.01, "YPPM": 0.01,
-}.items(), strict=True)
+}
 # fmt: on
+UNITS: dict[str, str] = {}  # of targets whose names do not end in PPM, PPB or PCT: {"SOC": "g/kg", "pH_H2O": "pH"}
+TARGETS = tuple(WEIGHTS)  # in the order of predictions
 
 
 class DataError(ValueError):
@@ -34,9 +41,9 @@ class DataError(ValueError):
 
 
 def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndarray]:
-    """Score predictions (rows, 49) against assays (rows, 49), NaN where not measured.
+    """Score predictions against assays, (rows, targets) both, NaN where not measured.
 
-    Returns the score and R2 per target (49,), NaN for a target with fewer than two measured rows, 0 for one without any
+    Returns the score and R2 per target, NaN for a target with fewer than two measured rows, 0 for one without any
     prediction. Raises DataError where another prediction is not a finite number though the assay was measured.
     """
     if predicted.isna().all(axis=None):
@@ -54,15 +61,15 @@ def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndar
                 r2[column] = 0.0 if len(wrong) else r2_score(actual[name][measured], values[measured])
             if not np.isfinite(r2[column]):
                 raise DataError(f"predictions, column {column + 1} ({name}): too large to be squared")
-    return float(np.dot(np.nan_to_num(r2), WEIGHTS)), r2
+    return float(np.dot(np.nan_to_num(r2), list(WEIGHTS.values()))), r2
 
 
 def read_actual(path: str) -> pd.DataFrame:
-    """Return the assays of a data file, (rows, 49), NaN where missing, read with pandas as the official score does."""
+    """Return the assays of a data file, (rows, targets), NaN where missing, read as the official score does."""
     missing = "`recore sample --out data` makes one, `unearthed new` downloads the challenge's"
     actual = read(path, missing, usecols=lambda name: name in TARGETS)
     if actual.empty:
-        raise DataError(f"{path}: no rows, or no column is named after one of the 49 targets")
+        raise DataError(f"{path}: no rows, or no column is named after one of the {len(TARGETS)} targets")
     for name, cells in actual.items():
         values = pd.to_numeric(cells, errors="coerce")
         wrong = np.flatnonzero(cells.notna() & ~np.isfinite(values))
@@ -73,7 +80,7 @@ def read_actual(path: str) -> pd.DataFrame:
 
 
 def read_predicted(path: str, rows: int) -> pd.DataFrame:
-    """Return predictions, (rows, 49)."""
+    """Return predictions, (rows, targets)."""
     predicted = read(path, "predict.py writes it", header=None)
     if predicted.shape != (rows, len(TARGETS)):
         rule = "write one line per row and one column per target, without header or index"
@@ -105,7 +112,7 @@ def main() -> None:
     actual_file = os.path.join(source, "public", "public.csv.gz")
     predicted_file, output = os.path.join(predictions, "public.csv.out"), os.path.join(scores, "public.txt")
     parser.add_argument("--actual", default=actual_file, help="data file with the assays (%(default)s)")
-    parser.add_argument("--predicted", default=predicted_file, help="predictions, 49 numbers a line (%(default)s)")
+    parser.add_argument("--predicted", default=predicted_file, help="predictions, a line for each row (%(default)s)")
     parser.add_argument("--output", default=output, help="the score; details go beside it, .json (%(default)s)")
     arguments = parser.parse_args()
     details_file = os.path.splitext(arguments.output)[0] + ".json"
@@ -118,18 +125,20 @@ def main() -> None:
     counts = actual.notna().sum()
     targets = {
         name: {"weight": weight, "r2": None if np.isnan(r2[column]) else r2[column], "measured": int(counts[name])}
-        for column, (name, weight) in enumerate(zip(TARGETS, WEIGHTS, strict=True))
+        for column, (name, weight) in enumerate(WEIGHTS.items())
     }
+    width = max(6, *map(len, TARGETS))
     left_out = [name for name, target in targets.items() if target["r2"] is None]
     for name, target in targets.items():
         if name not in left_out:
-            print(f"{name:6} weight {target['weight']:.3f}  R2 {target['r2']:8.4f}  measured {target['measured']}")
+            text = f"weight {target['weight']:.3f}  R2 {target['r2']:8.4f}  measured {target['measured']}"
+            print(f"{name:{width}} {text}")
     if empty := [name for column, name in enumerate(TARGETS) if counts[name] >= 2 and predicted[column].isna().all()]:
         print("not predicted, so R2 0:", *empty)
     if left_out:
         print("not scored, fewer than two measured:", *left_out)
     scored = round(sum(target["weight"] for name, target in targets.items() if name not in left_out), 6)
-    print(f"weights scored: {scored:g} of {round(sum(WEIGHTS), 6):g}")
+    print(f"weights scored: {scored:g} of {round(sum(WEIGHTS.values()), 6):g}")
     details = {"score": value, "weights_scored": scored, "rows": len(actual), "targets": targets}
     write_whole(details_file, json.dumps(details, indent=1))
     write_whole(arguments.output, str(value))

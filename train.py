@@ -24,28 +24,27 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+import preprocess
 from estimators import MeanRegressor, MeasuredRowsRegressor, slopes
-from preprocess import TARGETS, preprocess
 
-HOLE = "SiteID"  # the column with the drill hole
 LONGEST = 50 * 60  # seconds that all fits may take, because a training job has an hour
 
 
 def fit(
     inputs: pd.DataFrame,
     targets: pd.DataFrame,
-    holes: np.ndarray,
+    groups: np.ndarray,
     alpha_min: float = 1e-5,
     alpha_max: float = 1e5,
     alphas: int = 50,
     n_components: int = 300,
 ) -> Any:
-    """Fit a model that predicts the 49 assays.
+    """Fit a model that predicts the targets.
 
-    inputs: (rows, bins), as preprocess() returns them. targets: (rows, 49), NaN where not measured. holes: (rows,), the
-    drill hole of each row. The rest are hyperparameters: `python train.py --alphas 11` passes alphas=11.
+    inputs: (rows, bins), as preprocess() returns them. targets: (rows, targets), NaN where not measured. groups:
+    (rows,), the drill hole of each row. The rest are hyperparameters: `python train.py --alphas 11` passes alphas=11.
 
-    Returns a model whose predict(inputs) gives (rows, 49). Any regressor of scikit-learn for several targets will do.
+    Returns a model whose predict(inputs) gives (rows, targets). Any regressor of scikit-learn for several targets does.
     """
     rows, bins = inputs.shape
     strengths = np.geomspace(alpha_min, alpha_max, alphas)
@@ -106,7 +105,7 @@ def is_number(cell: str) -> bool:
 
 
 def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
-    """Predict (rows, 49) from inputs (rows, bins).
+    """Predict (rows, targets) from inputs (rows, bins).
 
     The columns are numbered, or named in any order if the model knows their names, as scikit-learn's do. Raises
     ValueError for other columns than in training, and for empty cells.
@@ -126,7 +125,7 @@ def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
 
 
 def output_fn(prediction: np.ndarray, accept: str) -> str:
-    """Return the text that score.py reads, whatever `accept` says: 49 numbers a line, no header, no index."""
+    """Return the text that score.py reads, whatever `accept` says: a line of numbers for each row."""
     return pd.DataFrame(prediction).to_csv(header=False, index=False)
 
 
@@ -137,7 +136,7 @@ def main() -> None:
     parser.add_argument("--model_dir", default=model_dir, help="folder for model.pkl (%(default)s)")
     parser.add_argument("--data_dir", default=data_dir, help="folder of public.csv.gz (%(default)s)")
     parser.add_argument(
-        "--folds", type=int, default=5, help="folds of drill holes for validation; 0 skips it (%(default)s)"
+        "--folds", type=int, default=5, help="folds of groups (drill holes) for validation; 0 skips it (%(default)s)"
     )
     defaults = {name: each.default for name, each in [*inspect.signature(fit).parameters.items()][3:]}
     for name, default in defaults.items():
@@ -147,9 +146,9 @@ def main() -> None:
     arguments, unknown = parser.parse_known_args()
     values = {name: value for name, value in vars(arguments).items() if name in defaults}
 
-    inputs, targets, holes = read(os.path.join(arguments.data_dir, "public.csv.gz"))
+    inputs, targets, groups = read(os.path.join(arguments.data_dir, "public.csv.gz"))
     start = time.monotonic()
-    model = fit(inputs, targets, holes, **values)
+    model = fit(inputs, targets, groups, **values)
     seconds = time.monotonic() - start
     shape, needed = predict_fn(inputs[:2], model).shape if hasattr(model, "predict") else None, targets[:2].shape
     if shape != needed:
@@ -165,22 +164,22 @@ def main() -> None:
     if folds < 2 or seconds * (folds + 1) > LONGEST:
         print(f"train: not validated: {folds} folds, and one fit took {seconds:.0f} s", flush=True)
         return
-    predicted = hold_out(inputs, targets, holes, folds, values)
+    predicted = hold_out(inputs, targets, groups, folds, values)
     predicted.to_csv(held_out, index_label="index")
     print_r2(targets, predicted)
 
 
 def hold_out(
-    inputs: pd.DataFrame, targets: pd.DataFrame, holes: np.ndarray, folds: int, hyperparameters: dict[str, Any]
+    inputs: pd.DataFrame, targets: pd.DataFrame, groups: np.ndarray, folds: int, hyperparameters: dict[str, Any]
 ) -> pd.DataFrame:
-    """Return predictions (rows, 49), each by a model that was fitted without the row's drill hole."""
+    """Return predictions (rows, targets), each by a model that was fitted without the row's group."""
     predicted = pd.DataFrame(np.nan, inputs.index, targets.columns)
-    groups = holes if len(set(holes)) > 1 else np.arange(len(holes))  # with a single hole, rows are held out
-    splits = GroupKFold(min(folds, len(set(groups)))).split(inputs, groups=groups)
+    together = groups if len(set(groups)) > 1 else np.arange(len(groups))  # with a single group, rows are held out
+    splits = GroupKFold(min(folds, len(set(together)))).split(inputs, groups=together)
     for number, (rest, held) in enumerate(splits, 1):
         print(f"train: fitting without fold {number}", flush=True)
         try:
-            model = fit(inputs.iloc[rest], targets.iloc[rest], holes[rest], **hyperparameters)
+            model = fit(inputs.iloc[rest], targets.iloc[rest], groups[rest], **hyperparameters)
             predicted.iloc[held] = predict_fn(inputs.iloc[held], model)
         except Exception as error:  # the model itself is saved, and the job should not fail
             print(f"train: fold {number} is not predicted: {type(error).__name__}: {error}", flush=True)
@@ -188,14 +187,20 @@ def hold_out(
 
 
 def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Return inputs (rows, bins), targets (rows, 49) and the drill hole of each row, a text, of a data file."""
+    """Return inputs (rows, bins), targets (rows, targets) and the group of each row, a text, of a data file.
+
+    The targets are in the order of preprocess.TARGETS, or, without it, in that of preprocess().
+    """
+    group = getattr(preprocess, "GROUP", None)
+    if group is None:
+        sys.exit("train.py: preprocess.py lacks GROUP, the ID whose rows are held out together: copy it from score.py")
     try:
-        inputs, targets = preprocess(data_file)
-        ids = pd.read_csv(data_file, usecols=lambda name: name == HOLE, dtype=str, keep_default_na=False)
+        inputs, targets = preprocess.preprocess(data_file)
+        ids = pd.read_csv(data_file, usecols=lambda name: name == group, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         sys.exit(f"train.py: {error}")
-    if HOLE not in ids:
-        sys.exit(f"train.py: {data_file}: no column {HOLE!r}, the drill hole")
+    if group not in ids:
+        sys.exit(f"train.py: {data_file}: no column {group!r}, whose rows are held out together")
     if len(inputs) != len(ids):
         sys.exit(f"train.py: preprocess() returned {len(inputs)} of {len(ids)} rows: keep every row, in order")
     if pd.to_numeric(inputs.columns.astype(str), errors="coerce").notna().any():
@@ -204,7 +209,8 @@ def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
         )
     if targets is None or targets.isna().all(axis=None):
         sys.exit(f"train.py: {data_file}: there are no assays to train on")
-    return inputs, targets.reindex(columns=TARGETS), ids[HOLE].to_numpy()
+    names = getattr(preprocess, "TARGETS", targets.columns)
+    return inputs, targets.reindex(columns=names), ids[group].to_numpy()
 
 
 def print_r2(targets: pd.DataFrame, predicted: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ from sklearn.preprocessing import FunctionTransformer, scale
 from estimators import MeanRegressor, MeasuredRowsRegressor
 
 
-def fit(inputs: pd.DataFrame, targets: pd.DataFrame, holes: np.ndarray, n_components: int = 15) -> Any:
+def fit(inputs: pd.DataFrame, targets: pd.DataFrame, groups: np.ndarray, n_components: int = 15) -> Any:
     """PLS on the standard normal variate (SNV) of the bins (targets measured on the same rows together)."""
     snv = FunctionTransformer(scale, kw_args={"axis": 1})
     pls = MeasuredRowsRegressor(PLSRegression(n_components, scale=False), min_rows=n_components + 1)

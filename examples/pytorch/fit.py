@@ -70,7 +70,7 @@ class NetworkRegressor(RegressorMixin, BaseEstimator):
 def fit(
     inputs: pd.DataFrame,
     targets: pd.DataFrame,
-    holes: np.ndarray,
+    groups: np.ndarray,
     hidden: int = 64,
     epochs: int = 50,
     learning_rate: float = 1e-3,

@@ -14,7 +14,7 @@ from estimators import MeanRegressor, MeasuredRowsRegressor
 def fit(
     inputs: pd.DataFrame,
     targets: pd.DataFrame,
-    holes: np.ndarray,
+    groups: np.ndarray,
     n_components: int = 20,
     n_estimators: int = 60,
     max_depth: int = 3,

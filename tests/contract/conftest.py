@@ -20,7 +20,8 @@ import pandas as pd
 import pytest
 
 HERE = Path(__file__).resolve().parents[2]
-TARGETS = runpy.run_path(str(HERE / "score.py"))["TARGETS"]
+HOST = runpy.run_path(str(HERE / "score.py"))
+TARGETS, IDS, GROUP = (HOST[name] for name in ("TARGETS", "IDS", "GROUP"))
 TIME_LIMIT = 600  # seconds for each script
 # Files that the Unearthed CLI removes from the source distribution before it packs the rest.
 DROPPED_FILES = ("PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
@@ -98,6 +99,12 @@ def upload_folder(submission: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
+def targets() -> int:
+    """Return the number of targets."""
+    return len(TARGETS)
+
+
+@pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return data files by name. The public data have all assays, and the private data none."""
     folder, all_data = tmp_path_factory.mktemp("data"), generate_data(rows=120, holes=8)
@@ -167,7 +174,7 @@ def preprocessed(
 def served(
     trained: TrainedSubmission, preprocessed: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], np.ndarray]:
-    """Return a function that returns the predictions, (rows, 49), of private rows that were sent in one of four ways.
+    """Return a function that returns the predictions (rows, targets) of private rows, sent in one of four ways.
 
     One process responds to all requests.
     """
@@ -232,9 +239,10 @@ def generate_data(rows: int, holes: int) -> pd.DataFrame:
     spectra = 0.1 + amounts @ bands + random.normal(0, 0.002, (rows, len(wavenumbers)))
     assays = amounts**3 @ random.gamma(0.5, 20.0, (12, len(TARGETS))) * random.lognormal(0, 0.1, (rows, len(TARGETS)))
     depth = np.arange(rows) - np.searchsorted(row_holes, row_holes)
+    known = {"DepthTo": depth + 1.0, GROUP: row_holes + 1, "DepthFrom": depth}
     return pd.concat(
         [
-            pd.DataFrame({"DepthTo": depth + 1.0, "SiteID": row_holes + 1, "DepthFrom": depth}),
+            pd.DataFrame({name: known.get(name, np.arange(rows)) for name in IDS}),
             pd.DataFrame(spectra.round(6), columns=wavenumbers.astype(str)),
             pd.DataFrame(assays.round(3), columns=list(TARGETS)),
         ],

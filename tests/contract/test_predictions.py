@@ -25,8 +25,8 @@ def test_train_py_runs(training: SimpleNamespace | str) -> None:
         pytest.fail(training, pytrace=False)
 
 
-def test_each_row_gets_a_line_of_49_numbers(all_predictions: np.ndarray, preprocessed: Lines) -> None:
-    assert all_predictions.shape == (len(preprocessed("private")) - 1, 49)
+def test_each_row_gets_a_line_of_numbers(all_predictions: np.ndarray, preprocessed: Lines, targets: int) -> None:
+    assert all_predictions.shape == (len(preprocessed("private")) - 1, targets)
 
 
 def test_every_prediction_is_a_finite_number(all_predictions: np.ndarray) -> None:

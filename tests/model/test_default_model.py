@@ -51,9 +51,7 @@ def run(folder: Path, script: str, *arguments: object) -> None:
 
 def expected_scores(public: pd.DataFrame, private: pd.DataFrame, actual: pd.DataFrame) -> dict[str, float]:
     """Return the scores of both files. Every target that is measured is measured in every row."""
-    weights = {
-        name: weight for name, weight in zip(score.TARGETS, score.WEIGHTS, strict=True) if public[name].notna().all()
-    }
+    weights = {name: weight for name, weight in score.WEIGHTS.items() if public[name].notna().all()}
     inputs = {"public": expected_bins(public), "private": expected_bins(private)}
     first, second = (ridge(kernels, public[[*weights]].to_numpy()) for kernels in (linear(inputs), similarity(inputs)))
     scores = {}

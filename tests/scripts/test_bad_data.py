@@ -106,7 +106,7 @@ def test_a_truncated_gzip_file_is_refused(share: float, sample: Path, tmp_path: 
     [
         (lambda d: d.drop(columns=preprocess.TARGETS), "there are no assays to train on"),
         (lambda d: d.assign(**dict.fromkeys(preprocess.TARGETS)), "there are no assays to train on"),
-        (lambda d: d.drop(columns="SiteID"), "no column 'SiteID', the drill hole"),
+        (lambda d: d.drop(columns="SiteID"), "no column 'SiteID', whose rows are held out together"),
     ],
 )
 def test_train_py_needs_assays_and_drill_holes(

@@ -25,10 +25,10 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import numpy as np
 
+from recore.challenge import challenge
 from recore.production.paired_comparison import Comparison, compare_variants
-from recore.schema import TARGETS
 
-COUNT = len(TARGETS)
+COUNT = len(challenge().targets)
 SCORE_WEIGHTS = np.full(COUNT, 1 / COUNT)
 DEVIATION = 0.9  # of the logarithms of assays
 FACTORS, COMMON = 5, 0.6  # of all targets, and the share of the variance that they explain

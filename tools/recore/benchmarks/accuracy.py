@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools/recore")]
 
 from preprocess import DataError
-from score import TARGETS, WEIGHTS
+from score import WEIGHTS
 from score import DataError as ScoreError
 
 from benchmarks.methods import METHODS, PEERS, Data, parse_with_files, predict, read_files
@@ -124,8 +124,7 @@ def score(targets: pd.DataFrame, predicted: pd.DataFrame) -> float:
     if not names:
         raise DataError("no target was measured in enough rows to be scored")
     r2 = [r2_score(targets.loc[known[name], name], predicted.loc[known[name], name]) for name in names]
-    weights = dict(zip(TARGETS, WEIGHTS, strict=True))
-    return float(np.average(r2, weights=[weights.get(name, 1.0) for name in names]))
+    return float(np.average(r2, weights=[WEIGHTS.get(name, 1.0) for name in names]))
 
 
 def show(row: str, scores: pd.Series, form: str = ".3f") -> None:

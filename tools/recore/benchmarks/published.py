@@ -26,10 +26,9 @@ from sklearn.model_selection import KFold
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from score import TARGETS, WEIGHTS
+from score import IDS, TARGETS, WEIGHTS
 
 from recore.dataset.sample_files import Plan, simulate_rows
-from recore.schema import IDS
 
 ALPHAS = np.logspace(-5, 5, 50)
 FOLDS, REPEATS = 4, 5
@@ -147,7 +146,7 @@ def bins(experiment: Experiment, spectra: np.ndarray) -> np.ndarray:
 def show(r2: list[np.ndarray]) -> list[str]:
     """Print published and our scores of EXPERIMENTS, from R2 (folds, 49) of each, and return what is out of bounds."""
     problems = []
-    scores = [of_experiment @ WEIGHTS for of_experiment in r2]
+    scores = [of_experiment @ [*WEIGHTS.values()] for of_experiment in r2]
     print(f"{'':36}{'score':^25}{'difference':^20}")
     print(f"{'experiment':36}{'published':>9}{'ours':>7}{'':9}{'published':>11}{'ours':>8}")
     for experiment, values in zip(EXPERIMENTS, scores, strict=True):

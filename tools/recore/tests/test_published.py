@@ -16,12 +16,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from recore_support.command import recore
 from recore_support.edited_submissions import SUBMISSIONS
 from recore_support.run_command import file_options
+from recore_support.schema import TARGETS
 from support.data_files import write_csv
 from support.once import make_once
 
 from recore.evaluation.submission import read_submission
 from recore.failures import is_old_pin
-from recore.schema import TARGETS
 
 CLONES = os.environ.get("RECORE_PUBLIC_SUBMISSIONS")
 PUBLISHED = SUBMISSIONS / "published"

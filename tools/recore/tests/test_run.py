@@ -47,12 +47,12 @@ def predictions(folder: Path, side: str) -> np.ndarray:
 def test_a_run_folder_contains_all_files_of_the_run(good_run: Path, sample: Path) -> None:
     assert sorted(path.name for path in good_run.parent.iterdir()) == ["failed", "good"]  # and no temporary folders
     paths = sorted(str(path.relative_to(good_run)) for path in good_run.rglob("*") if path.is_file())
-    logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]
+    logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]  # no held_out.csv was scored
     kinds = ("scores/{}.txt", "scores/{}.json", "predictions/{}.csv.out")
     result_files = [kind.format(side) for side in ("public", "private") for kind in kinds]
     report_files = [name for name in paths if name.startswith("report/")]
     assert "report/contents.json" in report_files
-    assert paths == sorted([*logs, *result_files, *report_files, "model.tar.gz", "report.html", "run.json"])
+    assert paths == sorted([*logs, *result_files, *report_files, "model.tar.gz", "report.html", "run.json", "score.py"])
     files = content(good_run / "model.tar.gz")
     assert set(files) == {"means.json", "code/train.py", "code/preprocess.py"}
     for side, script in (("public", "public/public"), ("private", "private/private")):
@@ -77,7 +77,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
     for step in record["steps"]:
         assert step["state"] == "Completed"
         assert 0 <= step["seconds"] <= record["seconds"]
-        if step["kind"]:
+        if step["job"]:
             assert step["job"].startswith(record["name"])
             assert step["memory_percent"] is not None
             assert (runs.good / step["log"]).is_file()
@@ -121,7 +121,7 @@ def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
     scores = [f"{record['scores'][side]['value']:.4f}" for side in ("public", "private")]
     assert ["score", *scores] in [line.split() for line in text.splitlines()]
     assert text.splitlines()[-3:-1] == [
-        f"run: {runs.good} holds logs, model.tar.gz, predictions, report, report.html, run.json, scores",
+        f"run: {runs.good} holds logs, model.tar.gz, predictions, report, report.html, run.json, score.py, scores",
         f"report: {runs.good / 'report.html'}",
     ]
     assert text.splitlines()[-1].startswith("next: ")
@@ -177,7 +177,7 @@ def test_a_report_that_fails_does_not_fail_the_run(template_run: Path) -> None:
     assert "no report: no plots today" in line
     assert f"recore report {template_run / 'run'}`" in line
     names = sorted(path.name for path in (template_run / "run").iterdir())
-    assert names == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
+    assert names == ["logs", "model.tar.gz", "predictions", "run.json", "score.py", "scores"]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from pathlib import Path
 import preprocess
 import pytest
 import score
-import train
+from recore_support.schema import CHALLENGE, HOLE, IDS, TARGETS
 from support.checkout import ROOT
 from support.data_files import write_gz
 
@@ -19,7 +19,7 @@ from recore.evaluation.data import DataFiles
 from recore.spectral_data import read_data
 
 CHANNELS = [f"{4000 - 2 * number}.5" for number in range(10)]
-HEADER = ["index", *schema.IDS, *CHANNELS]
+HEADER = ["index", *IDS, *CHANNELS]
 NAMES = {
     "3997.4": True,
     "3997": True,
@@ -72,10 +72,10 @@ def test_every_reader_recognises_the_same_channels(name: str, reader: str, tmp_p
     with nullcontext() if NAMES[name] else pytest.raises((ValueError, preprocess.DataError), match=message):
         read(path)
     assert schema.is_wavenumber(name) == NAMES[name]
-    assert schema.unknown_columns([*HEADER[1:], name]) == ([] if NAMES[name] else [name])
+    assert CHALLENGE.unknown_columns([*HEADER[1:], name]) == ([] if NAMES[name] else [name])
 
 
-@pytest.mark.parametrize("name", [*schema.IDS, *schema.TARGETS, "4000.5"])
+@pytest.mark.parametrize("name", [*IDS, *TARGETS, "4000.5"])
 def test_the_index_has_a_name_that_no_column_may_have(name: str, tmp_path: Path) -> None:
     names = [name, *(other for other in HEADER[1:] if other != name)]
     path = write_gz(tmp_path / "data.csv.gz", f"{','.join(names)}\n{','.join(['0.5'] * len(names))}\n")
@@ -88,26 +88,26 @@ def test_channels_are_ordered_by_their_wavenumbers() -> None:
 
 
 def test_the_scripts_have_the_same_columns() -> None:
-    assert tuple(preprocess.IDS) == schema.IDS
-    assert set(schema.IDS) == {schema.HOLE, *schema.DEPTHS}
-    assert train.HOLE == schema.HOLE
-    assert tuple(preprocess.TARGETS) == score.TARGETS == schema.TARGETS
+    assert preprocess.IDS == score.IDS == list(IDS)
+    assert set(IDS) == {HOLE, *schema.DEPTHS}
+    assert preprocess.GROUP == score.GROUP == HOLE
+    assert tuple(preprocess.TARGETS) == score.TARGETS == TARGETS
 
 
 def test_the_data_page_and_targets_toml_name_the_same_columns() -> None:
     page = (ROOT / "data/README.md").read_text("utf-8")
     listed_targets = page.partition("in the order of predictions:\n")[2].partition("Their weights")[0].split()
-    assert tuple(listed_targets) == schema.TARGETS
-    assert all(f"`{name}`" in page for name in schema.IDS)
+    assert tuple(listed_targets) == TARGETS
+    assert all(f"`{name}`" in page for name in IDS)
     assert tomllib.loads((ROOT / "tools/recore/src/recore/dataset/targets.toml").read_text("utf-8")).keys() == set(
-        schema.TARGETS
+        TARGETS
     )
 
 
 def test_the_sample_has_the_columns_of_the_schema(sample: Path) -> None:
     names = read_header(sample / "public/public.csv.gz")
-    assert not schema.unknown_columns(names[1:])
-    assert {*schema.IDS, *schema.TARGETS} < set(names)
+    assert not CHALLENGE.unknown_columns(names[1:])
+    assert {*IDS, *TARGETS} < set(names)
 
 
 def test_the_schema_imports_no_other_module_of_recore_and_nothing_slow() -> None:

@@ -4,10 +4,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from recore_support.import_runs import TABLE, run_import, write_opus
+from recore_support.schema import TARGETS
 
 from recore.cli.judge import write_table as write_judged
 from recore.evaluation.judging import Entry
-from recore.production.batch_predictions import DETAILS, write_table
+from recore.production.batch_predictions import write_table
 from recore.report.page.content import Page, Section, Table
 from recore.report.page.page_files import write_page
 from recore.spreadsheet_csv import safe_cell
@@ -52,7 +53,7 @@ def test_judged_submissions_and_reports_hold_no_formula(tmp_path: Path) -> None:
 
 
 def test_predictions_hold_no_formula(tmp_path: Path) -> None:
-    answer = ["inside", *["-0.5"] * (DETAILS - 2), ""]
+    answer = ["inside", *["-0.5"] * (3 * len(TARGETS)), ""]
     write_table([["=a", "@h", *answer], ["-5", "-1", *answer]], ["index", "SiteID"], tmp_path / "assays.csv", False)
     with open(tmp_path / "assays.csv", encoding="utf-8", newline="") as file:
         _, first, second = csv.reader(file)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from recore_support.records import make_record
+from recore_support.schema import TARGETS
 
 from recore.evaluation import read_record
 from recore.evaluation.scores import read_score
@@ -16,7 +17,6 @@ from recore.production.containers.domain import fit_reference
 from recore.production.containers.expected_error import calibrate
 from recore.production.handed_files import parse_columns, read_errors, read_reference
 from recore.production.settings import read_settings
-from recore.schema import TARGETS
 
 RANDOM = np.random.default_rng(0)
 HOLES = np.repeat([str(number) for number in range(6)], 5)

@@ -1,7 +1,8 @@
-"""The challenge's own model as a class: instrument files in, the 49 assays of a spectrum out.
+"""The challenge's own model as a class: instrument files in, the assays of a spectrum out.
 
-Put this file and job.py beside the scripts of a submission, the template's or another one: the class uses only what
-every submission has, the functions of its train.py and preprocess.py. tools/recore/docs/models.md shows how.
+Put this file, job.py and score.py, which names the targets, beside the scripts of a submission, the template's or
+another one: the class uses only what every submission has, the functions of its train.py and preprocess.py.
+tools/recore/docs/models.md shows how.
 """
 
 import csv
@@ -24,24 +25,24 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ClientError as S3ClientError
 
+from recore.challenge import read_challenge, using
 from recore.dataset import ImportOptions, import_files
 from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer
 from recore.model.errors import ClientError, ConfigError, JobError
-from recore.schema import TARGETS
 
 # Packages that this file needs and a container lacks, for recore.model.code_archive. The last three are not recore's
 # own: one reads OPUS files, the others recognise names of elements in mistyped columns.
 PACKAGES = (
-    *("recore.atomic", "recore.constant_runs", "recore.dataset", "recore.data_file", "recore.distribution"),
-    *("recore.file_kinds", "recore.listing", "recore.outputs", "recore.schema", "recore.spreadsheet_csv"),
-    "recore.text",
+    *("recore.atomic", "recore.challenge", "recore.constant_runs", "recore.dataset", "recore.data_file"),
+    *("recore.distribution", "recore.file_kinds", "recore.listing", "recore.outputs", "recore.schema"),
+    *("recore.spreadsheet_csv", "recore.text"),
     *("stagemaker.interrupts", "stagemaker.locked", "stagemaker.text"),
     *("brukeropus", "periodictable", "pyparsing"),
 )
 DATA_FILE = "public.csv.gz"
 ASSAY_TABLE = "assays.csv"
 EXPECTED_ERROR = "expected_error.json"
-UNITS = {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}  # by the end of a target's name
+CHALLENGE = read_challenge(Path(__file__).with_name("score.py"))
 
 Spectrum = dict[float, float]  # absorbances by wavenumber in cm-1, by falling wavenumber
 
@@ -87,7 +88,8 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
         """Import the sources. Messages name them by their address on S3."""
         try:
             options = ImportOptions((sources,), data_file, sources / ASSAY_TABLE, **self.IMPORT_OPTIONS)
-            result = import_files(options)
+            with using(CHALLENGE):
+                result = import_files(options)
         except (ValueError, OSError) as error:
             raise JobError(str(error).replace(str(sources), address)) from error
         notes = [f"note: {remark}" for remark in result.remarks] + [f"bad: {one.text}" for one in result.suspected]
@@ -132,7 +134,7 @@ class AssayTrainer(ModelTrainer):
 
 
 class AssayPredictor(ModelPredictor):
-    """Predicts the 49 assays of spectra with the submission's preprocess() and the hooks of its train.py."""
+    """Predicts the assays of spectra with the submission's preprocess() and the hooks of its train.py."""
 
     def setup(self) -> None:
         """Load the model and its expected errors, which a model that train.py trained by itself does not have."""
@@ -184,10 +186,10 @@ class AssayPredictor(ModelPredictor):
         return {
             name: {
                 "value": None if math.isnan(value) else value,
-                "unit": UNITS[name[-3:]],
+                "unit": CHALLENGE.unit(name),
                 "expected_error": self._expected_errors.get(name),
             }
-            for name, value in zip(TARGETS, row, strict=True)
+            for name, value in zip(CHALLENGE.targets, row, strict=True)
         }
 
 
@@ -202,7 +204,7 @@ class CoreAssays(Model):
 def hyperparameter_arguments(fit: Callable[..., Any], values: Mapping[str, Any]) -> list[str]:
     """Return hyperparameters as arguments of train.py, which checks their types.
 
-    Allowed are the parameters of fit() after inputs, targets and holes whose defaults are numbers, texts or booleans.
+    Allowed are the parameters of fit() after inputs, targets and groups whose defaults are numbers, texts or booleans.
     Raises ConfigError if a name is not allowed, or a value has another type.
     """
     parameters = list(inspect.signature(fit).parameters.values())[3:]
@@ -264,6 +266,7 @@ def write_spectra(data_file: Path, spectra: Sequence[Spectrum]) -> None:
     """Write spectra of the same wavenumbers as a data file in the challenge's schema, with their positions as index."""
     with gzip.open(data_file, "wt", compresslevel=1, encoding="ascii", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["", "DepthTo", "SiteID", "DepthFrom", *spectra[0]])
-        # drill hole and depths are part of the schema, but inputs do not depend on them
-        table.writerows([place, 1.0, "unknown", 0.0, *spectrum.values()] for place, spectrum in enumerate(spectra, 1))
+        table.writerow(["", *CHALLENGE.ids, *spectra[0]])
+        # the IDs are part of the schema, but inputs do not depend on them
+        ids = ["unknown" if name == CHALLENGE.group else 1.0 for name in CHALLENGE.ids]
+        table.writerows([place, *ids, *spectrum.values()] for place, spectrum in enumerate(spectra, 1))

@@ -17,9 +17,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
+from recore.challenge import challenge
 from recore.distribution import PROGRAM
 from recore.file_kinds import CONVERT, GZIP, IMPORT, REPEATED_HEADER, name_kind
-from recore.schema import HOLE, channels_of
+from recore.schema import channels_of
 from recore.text import plain
 from stagemaker import locked
 
@@ -32,7 +33,6 @@ LARGEST_ROW = 16 << 20  # characters
 LEVEL = 1  # of gzip; 6 takes six times as long for files that are an eighth smaller
 BLOCK = 1 << 24  # bytes that are parsed at a time
 DECIMAL_COMMA = re.compile(rb'"[+-]?\d*,\d+"')
-HOLE_CELL = f",{HOLE.lower()},".encode()  # only a header has it, also one of other channels
 COMPARED = 256  # bytes of each line that are compared with the header before the rest
 VALID_FILES = set[tuple[int, ...]]()  # device, inode, size and time of files with valid lines
 NOT_UTF_8 = "this is not UTF-8 text; save it as UTF-8"
@@ -89,14 +89,15 @@ class DataFile:
             return
         with self._text() as text:
             header, number = _normalised(text.readline(LARGEST_HEADER)), 1
+            group = challenge().group.lower().encode()  # only a header has it, also one of other channels
             while line := text.readline(LARGEST_ROW):
                 number += 1
                 if number == 2 and len(DECIMAL_COMMA.findall(line)) > 1:
                     raise ValueError(f"{self.path}: its numbers have decimal commas; {CONVERT}")
-                if not header.startswith(_normalised(line[:COMPARED])) and b"site" not in line.lower():
+                if not header.startswith(_normalised(line[:COMPARED])) and group not in line.lower():
                     continue  # this is quicker
                 cells = _normalised(line)
-                if cells == header != b"" or HOLE_CELL in b"," + cells + b",":
+                if cells == header != b"" or b"," + group + b"," in b"," + cells + b",":
                     raise ValueError(f"{self.path}: line {number} {REPEATED_HEADER}")
         VALID_FILES.add(version)
 

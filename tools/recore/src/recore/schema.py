@@ -1,20 +1,12 @@
-"""The columns of a data file: what preprocess.py, data/README.md and all packages of recore mean by them.
+"""The columns that the data files of all challenges have: channels, whose names are wavenumbers, and depths.
 
-Columns are identified by name, except the first one, the index. A channel is a column whose name is a wavenumber.
+Columns are identified by name, except the first one, the index. The others are the challenge's (challenge.py).
 """
 
 import re
 from collections.abc import Iterable
 
-HOLE = "SiteID"
-DEPTH_FROM, DEPTH_TO = "DepthFrom", "DepthTo"  # m along the hole, where a sample starts and ends
-DEPTHS = (DEPTH_FROM, DEPTH_TO)
-IDS = (DEPTH_TO, HOLE, DEPTH_FROM)
-TARGETS = tuple(  # in the order of predictions; the last letters are the unit
-    "AgPPM AsPPM AuPPM BaPPM BiPPM CdPPM CoPPM CuPPM FePCT MnPPM MoPPM NiPPM PPCT PbPPM SPPM SbPPM SePPM "
-    "SnPPM SrPPM TePPB ThPPB UPPB VPCT WPPM ZnPPM ZrPPM BePPM AlPPM CaPPM CePPM CrPPM CsPPM GaPPM GePPM "
-    "HfPPM InPPM KPPM LaPPM LiPPM MgPPM NaPPM NbPPM RbPPM RePPM ScPPM TaPPM TiPPM TlPPM YPPM".split()
-)
+DEPTH_FROM, DEPTH_TO = DEPTHS = ("DepthFrom", "DepthTo")  # m along the hole, where a sample starts and ends
 
 
 def is_wavenumber(name: str) -> bool:
@@ -25,8 +17,3 @@ def is_wavenumber(name: str) -> bool:
 def channels_of(names: Iterable[str]) -> list[str]:
     """The names that are wavenumbers, by falling wavenumber."""
     return sorted(filter(is_wavenumber, names), key=float, reverse=True)
-
-
-def unknown_columns(names: Iterable[str]) -> list[str]:
-    """The names that are neither an ID, a target nor a wavenumber."""
-    return [name for name in names if name not in IDS and name not in TARGETS and not is_wavenumber(name)]

@@ -13,10 +13,11 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from recore.challenge import challenge
 from recore.data_file import DataFile, open_data
 from recore.file_kinds import CONVERT
 from recore.listing import count, list_names
-from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE, IDS, TARGETS, channels_of, is_wavenumber, unknown_columns
+from recore.schema import DEPTH_FROM, DEPTH_TO, channels_of, is_wavenumber
 from recore.text import name_unusual, plain
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,7 @@ class SpectralData:
     """The content of a data file, channels by decreasing wavenumber; NaN for what is not a finite number.
 
     index, hole: (rows,) text. depth_from, depth_to: (rows,) m. wavenumbers: (channels,) cm-1. spectra: (rows, channels)
-    absorbance. assays: a column for each of the 49 targets in the file. problems: what is wrong with the file.
+    absorbance. assays: a column for each target in the file. problems: what is wrong with the file.
     """
 
     path: Path
@@ -56,9 +57,9 @@ class SpectralData:
 
     @property
     def ids(self) -> pd.DataFrame:
-        """The index, the hole and the depths of each row."""
-        depths = {DEPTH_FROM: self.depth_from, DEPTH_TO: self.depth_to}
-        return pd.DataFrame({"index": self.index, HOLE: self.hole, **depths})
+        """The index, the hole and the depths, if the challenge has them, of each row."""
+        depths = {DEPTH_FROM: self.depth_from, DEPTH_TO: self.depth_to} if challenge().depths else {}
+        return pd.DataFrame({"index": self.index, challenge().group: self.hole, **depths})
 
     def take(self, rows: Rows) -> "SpectralData":
         """The data of these rows only."""
@@ -100,23 +101,25 @@ def read_data(path: Path) -> SpectralData:
 
 
 def _read_data(path: Path, file: DataFile) -> SpectralData:
+    all_targets = challenge().targets
+    group = challenge().group
     names, places = file.header, file.places
     problems = []
     channels = channels_of(places)
     if alike := [f"{one!r} and {other!r}" for one, other in itertools.pairwise(channels) if float(one) == float(other)]:
         problems.append(f"channels with the same wavenumber: {list_names(alike, LISTED_NAMES)}")
-    targets = [name for name in TARGETS if name in places]
+    targets = [name for name in all_targets if name in places]
     problems += _describe_repeated(names, places) + _describe_unknown(places)
-    if names[0] in {*IDS, *TARGETS} or is_wavenumber(names[0]):
+    if names[0] in challenge().columns or is_wavenumber(names[0]):
         name = plain(names[0], 40)
         problems.append(f"the first column must be the index, but its name is {name!r}; it is read as the index")
-    absent = [name for name in (HOLE, *DEPTHS) if name not in places]
+    absent = [name for name in challenge().sample_ids if name not in places]
     if absent:
         problems.append(f"{count(len(absent), 'missing column')}: {_list(absent)}")
     if not channels:
         raise ValueError(f"{path}: no column name is a wavenumber such as 3997.4, so the file contains no spectra")
-    numbers = [name for name in (*channels, *targets, *DEPTHS) if name in places]
-    ids = [0, places[HOLE]] if HOLE in places else [0]
+    numbers = [name for name in (*channels, *targets, *challenge().depths) if name in places]
+    ids = [0, places[group]] if group in places else [0]
     table, invalid = _read_table(file, ids, [places[name] for name in numbers])
     if not len(table):
         raise ValueError(f"{path}: the file has a header but no rows")
@@ -129,7 +132,7 @@ def _read_data(path: Path, file: DataFile) -> SpectralData:
     return SpectralData(
         path=path,
         index=table["0"].to_numpy(),
-        hole=table[str(places[HOLE])].to_numpy() if HOLE in places else np.full(len(table), "", dtype=object),
+        hole=table[str(places[group])].to_numpy() if group in places else np.full(len(table), "", dtype=object),
         depth_from=columns.get(DEPTH_FROM, missing),
         depth_to=columns.get(DEPTH_TO, missing),
         wavenumbers=np.array([float(name) for name in channels]),
@@ -142,7 +145,7 @@ def _read_data(path: Path, file: DataFile) -> SpectralData:
 def _describe_repeated(names: list[str], places: Collection[str]) -> list[str]:
     """Columns that are there again, under the same name or, as pandas writes it, followed by .1."""
     repeated = {name for name, number in Counter(names[1:]).items() if number > 1}
-    repeated |= {name for name in unknown_columns(places) if _is_repeated(name, places)}
+    repeated |= {name for name in challenge().unknown_columns(places) if _is_repeated(name, places)}
     columns = count(len(repeated), "repeated column")
     return [f"{columns}, of which only the first is read: {_list(sorted(repeated))}"] if repeated else []
 
@@ -154,8 +157,8 @@ def _is_repeated(name: str, places: Collection[str]) -> bool:
 
 def _describe_unknown(places: Collection[str]) -> list[str]:
     """Columns that are not of the schema; those of a known name and a unit are named apart."""
-    unknown = sorted(name for name in unknown_columns(places) if not _is_repeated(name, places))
-    known = {*IDS, *TARGETS}
+    unknown = sorted(name for name in challenge().unknown_columns(places) if not _is_repeated(name, places))
+    known = challenge().columns
     with_unit = [name for name in unknown if re.split(r"[ _(\[]", name)[0] in known]
     others = [name for name in unknown if name not in with_unit]
     problems = []

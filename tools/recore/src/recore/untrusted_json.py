@@ -49,12 +49,17 @@ def parse_object(content: bytes) -> dict[str, Any]:
 
 
 def get(content: Any, path: str, *types: type) -> Any:
-    """The value at a dotted path of JSON objects. Raises ValueError if it is missing or has another type."""
-    value = content
-    for name in path.split("."):
-        if not isinstance(value, dict) or name not in value:
+    """The value at a dotted path of JSON objects. Raises ValueError if it is missing or has another type.
+
+    A name may contain dots itself: the longest that there is counts.
+    """
+    value, names = content, path.split(".")
+    while names:
+        ends = range(len(names), 0, -1) if isinstance(value, dict) else ()
+        end = next((end for end in ends if ".".join(names[:end]) in value), None)
+        if end is None:
             raise ValueError(f"`{path}` is missing")
-        value = value[name]
+        value, names = value[".".join(names[:end])], names[end:]
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise ValueError(f"`{path}` has the wrong type, {type(value).__name__}")
     return value

@@ -11,9 +11,10 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from recore_support.import_runs import X, absorbance, import_command
+from recore_support.schema import CHALLENGE
 
 from recore.cli import main
-from recore.dataset.column_options import SCHEMA, parse_columns
+from recore.dataset.column_options import parse_columns
 from recore.dataset.columns import find_columns
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.units import DETECTION_LIMITS
@@ -178,7 +179,7 @@ def test_any_option_is_parsed_or_refused(options: list[str], in_header: bool) ->
         header = ["sample", "SiteID", "DepthFrom", "DepthTo", *(columns.values() if in_header else ())]
         names = dict(enumerate(dict.fromkeys(header)))
         sources, _ = find_columns(names, columns, lambda place: ["1.5", "2.5"], Marks())
-        assert set(columns) <= set(sources) <= set(SCHEMA)
+        assert set(columns) <= set(sources) <= {"sample", "index", *CHALLENGE.columns}
         assert all(source.factor > 0 for source in sources.values())
 
 

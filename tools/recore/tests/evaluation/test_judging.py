@@ -12,12 +12,13 @@ import pytest
 from recore_support.command import recore
 from recore_support.records import make_record, write_record
 from recore_support.run_command import file_options
+from recore_support.schema import TARGETS
 from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
 
-from recore.check import host_weights, recompute_held_out
+from recore.check import recompute_held_out
 from recore.check.public_data import PublicData
 from recore.evaluation import (
     DataFiles,
@@ -155,13 +156,11 @@ def test_held_out_predictions_are_made_again_for_claims_that_would_decide_a_plac
     unscored = entry("unscored", None, "#", **{"held-out": 0.9})
     entries = [without, unscored, claims, entry("ahead", 0.5, "#", **{"held-out": 0.9}), entry("copy", 0.5, "#")]
     assert tied_by_private_score(entries) == [without, claims]
-    weights, lines = host_weights(), []
-    rows = PublicData(data.public, tuple(weights))
+    lines: list[str] = []
+    rows = PublicData(data.public, TARGETS)
     two_holes = [row for row, hole in enumerate(rows.hole) if hole in sorted(set(rows.hole))[:2]]
     rows.write_rows(tmp_path / "public.csv.gz", two_holes)
-    recompute_held_out(
-        place, [claims, without], tmp_path / "public.csv.gz", weights, 600, lambda step: None, lines.append
-    )
+    recompute_held_out(place, [claims, without], tmp_path / "public.csv.gz", 600, lambda step: None, lines.append)
     again = claims.record.held_out_again
     assert again < 0.5, lines
     assert f"held-out score {again:.4f} recomputed, 1.0100 claimed by the submission" in claims.result

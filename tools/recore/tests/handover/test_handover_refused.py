@@ -58,7 +58,7 @@ def test_what_is_missing_or_not_the_runs_is_said_in_one_line(changed_run: Path, 
     change_record(changed_run, lambda record: record["versions"].update(python="3.1.4"))
     assert f"Python {platform.python_version()} is installed here, but the run used 3.1.4" in refused(changed_run)
     change_record(changed_run, lambda record: record["score_script"].update(sha256="0" * 64))
-    assert "scored by another version of this file" in refused(changed_run)
+    assert "this is not the file by which the run was scored" in refused(changed_run)
 
 
 def test_a_package_that_is_not_installed_keeps_its_version(changed_run: Path) -> None:

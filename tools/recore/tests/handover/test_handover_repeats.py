@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from handover.following import FENCE, run_blocks
+from recore_support.schema import TARGETS
 from support.checkout import environment
 
-from recore.schema import TARGETS
 from stagemaker import sandbox_works
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from handover.following import run_blocks
 from recore_support.command import recore
+from recore_support.schema import TARGETS
 from recore_support.submission_runs import run_submission
 from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
 from support.checkout import ROOT
@@ -106,7 +107,7 @@ def test_a_submission_with_transform_fn_is_repeated_as_printed(sample: Path, tmp
 def test_a_model_in_single_precision_without_hooks_is_repeated_as_printed(sample: Path, tmp_path: Path) -> None:
     written = hand_over({"train.py": SINGLE, "preprocess.py": WITHOUT_HEADER}, sample, tmp_path)
     assert (written / "work/public.csv.out").read_text() == (written / "predictions/public.csv.out").read_text()
-    pair = [read_cells(written / name) for name in ("sample/predictions.csv", "work/answer.csv")]
+    pair = [read_cells(written / name, TARGETS) for name in ("sample/predictions.csv", "work/answer.csv")]
     assert 1e-9 < largest_difference(*pair) < TOLERANCE
 
 
@@ -128,6 +129,6 @@ def test_predictions_are_compared_in_the_units_of_their_column() -> None:
 def test_a_cell_that_is_not_a_finite_number_counts_as_empty(tmp_path: Path) -> None:
     path = tmp_path / "predictions.csv"
     path.write_text("1.5,,nan,inf\n")
-    assert read_cells(path) == [[1.5, None, None, None]]
+    assert read_cells(path, TARGETS) == [[1.5, None, None, None]]
     path.write_text("index,SiteID,AgPPM,AsPPM\n7,3,1.5,\n")
-    assert read_cells(path) == [[1.5, None]]
+    assert read_cells(path, TARGETS) == [[1.5, None]]

@@ -15,10 +15,9 @@ import pytest
 from handover.following import write_pages
 from recore_support.command import recore
 from recore_support.example_runs import Runs
+from recore_support.schema import TARGETS
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
-
-from recore.schema import TARGETS
 
 ENDS = [f"{target} {end}" for target in TARGETS for end in ("low", "high")]
 
@@ -124,7 +123,7 @@ def test_what_cannot_be_predicted_is_refused_in_one_line(
     line = refused(handed, spectra, "--out", spectra, "--force", cwd=tmp_path)
     assert "the table would replace what it is made of" in line
     line = refused(handed, spectra, *options, "--column", "CuPPM=Cu", cwd=tmp_path)
-    assert "only sample, SiteID, DepthFrom and DepthTo are read here" in line
+    assert "only sample and the IDs, SiteID, DepthFrom, DepthTo, are read here" in line
     twice = write_csv(tmp_path / "twice.csv.gz", pd.concat([private, private]))
     assert "--replicates mean averages them" in refused(handed, twice, *options, cwd=tmp_path)
 

@@ -3,6 +3,7 @@ import gzip
 import importlib
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import pandas as pd
 import pytest
 from models.house_prices import url_of
 from recore_support.opus_files import block, opus_bytes
+from recore_support.schema import TARGETS
 from recore_support.tiny_submission import write
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, UPLOADED, copy_scripts
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.model import SageMakerEnv
-from recore.schema import TARGETS
 from stagemaker.server import BUCKET
 
 EXAMPLE = ROOT / "tools/recore/examples/model_class"
@@ -25,12 +26,12 @@ UNMEASURED = "TePPB"  # a target that was never measured
 # A different submission that follows the contract and shares nothing else with the template.
 OTHER_PREPROCESS = """
 import pandas as pd
-import recore.schema
+import score
 
 
 def preprocess(data_file):
     table = pd.read_csv(data_file, index_col=0, float_precision="round_trip")
-    targets = table.reindex(columns=recore.schema.TARGETS) if "CuPPM" in table else None
+    targets = table.reindex(columns=list(score.TARGETS)) if "CuPPM" in table else None
     return table[[name for name in table if name[0].isdigit()][:40:4]].add_prefix("bin_"), targets
 """
 OTHER_TRAIN = """
@@ -43,7 +44,7 @@ import pandas as pd
 from preprocess import preprocess
 
 
-def fit(inputs, targets, holes, scale=1.0):
+def fit(inputs, targets, groups, scale=1.0):
     return scale * targets.mean()
 
 
@@ -72,8 +73,10 @@ PLAN = Plan(rows=48, holes=4, channels=171, seed=5, missing=0)
 
 @functools.cache
 def core_assays() -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(EXAMPLE)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        for path in (EXAMPLE / "core_assays.py", ROOT / "score.py"):
+            shutil.copy(path, folder)
+        patch.syspath_prepend(folder)
         return importlib.import_module("core_assays")
 
 
@@ -85,6 +88,7 @@ def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
         write(folder, submission)
     for path in EXAMPLE.glob("*.py"):
         shutil.copy(path, folder)
+    shutil.copy(ROOT / "score.py", folder)
     return folder
 
 

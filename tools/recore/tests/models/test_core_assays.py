@@ -28,6 +28,7 @@ from models.house_prices import (
     upload_code_archive,
     url_of,
 )
+from recore_support.schema import TARGETS
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, run
@@ -35,7 +36,6 @@ from support.checkout import ROOT, run
 from recore.model import SageMakerEnv
 from recore.model.errors import ClientError, ConfigError, JobError
 from recore.model.hyperparameter_encoding import encode
-from recore.schema import TARGETS
 
 HYPERPARAMETERS = {"alphas": 5, "alpha_min": 1e-4, "n_components": 20}
 

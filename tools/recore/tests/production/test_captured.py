@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recore_support.ab_test import ABTestEndpoint, as_csv, as_json, make_samples, parse_csv
+from recore_support.schema import TARGETS
 from stagemaker_support.endpoints import Endpoints
 from stagemaker_support.simulator_client import Client
 
 from recore.production.captured import Body, make_key, read_events, read_predictions, read_samples
-from recore.schema import TARGETS
 from stagemaker.server import BUCKET
 
 SINCE = datetime(2024, 5, 1, 15, 30, 0, 500_000, tzinfo=timezone(timedelta(hours=2)))
@@ -114,7 +114,7 @@ def test_foreign_bodies_are_refused(content: bytes, media_type: str) -> None:
 
 
 def test_depths_are_compared_as_numbers() -> None:
-    assert make_key(" H1 ", "1.50", 3) == make_key("H1", 1.5, "3.00001") == ("H1", 1.5, 3.0)
-    assert make_key(17, 0, 1) == ("17", 0.0, 1.0)
+    assert make_key([" H1 ", "1.50", 3]) == make_key(["H1", 1.5, "3.00001"]) == ("H1", 1.5, 3.0)
+    assert make_key([17, 0, 1]) == ("17", 0.0, 1.0)
     for invalid in ((None, 1, 2), ("", 1, 2), ("H", None, 2), ("H", "x", 2), ("H", 1, float("nan")), ("H", 1, 1e999)):
-        assert make_key(*invalid) is None
+        assert make_key(invalid) is None

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from recore_support.schema import IDS, TARGETS
 from stagemaker_support.archives import archive_of
 
 from recore.production.arrived_assays import read_assays
@@ -18,7 +19,6 @@ from recore.production.client_spectra import ClientSpectra, SpectraReader, Train
 from recore.production.containers.domain import fit_reference
 from recore.production.predicting import read_columns
 from recore.production.project import ProductionError
-from recore.schema import IDS, TARGETS
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 CHANNELS = [f"{wavenumber:.1f}" for wavenumber in np.linspace(4000, 600, 40)]

@@ -21,6 +21,7 @@ from recore_support.ab_test import (
     write_sample_assays,
 )
 from recore_support.command import recore
+from recore_support.schema import TARGETS
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
 
@@ -29,7 +30,6 @@ from recore.production.endpoints import require_in_service
 from recore.production.joining import make_inference_id
 from recore.production.project import LONGEST_INFERENCE_ID, ProductionError, ProductionProject
 from recore.production.settings import Settings
-from recore.schema import TARGETS
 from stagemaker.server import BUCKET
 
 SAMPLES = make_samples(holes=12, size=3)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recore_support.schema import HOLE
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import scale
 from stagemaker_support.fuzzing import examples
@@ -15,7 +16,6 @@ from stagemaker_support.fuzzing import examples
 from recore.dataset.sample_files import Plan, make_sample
 from recore.production.containers import domain
 from recore.production.containers.domain import Domain, DomainError, fit_file, fit_reference
-from recore.schema import HOLE
 from recore.spectral_data import SpectralData, read_data
 
 
@@ -41,7 +41,7 @@ def data(small_sample: Path) -> SpectralData:
 
 
 def test_t2_and_q_are_those_of_scikit_learns_components(data: SpectralData) -> None:
-    reference = fit_file(data.path)
+    reference = fit_file(data.path, HOLE)
     wavenumbers = data.wavenumbers.tolist()
     compared = Domain(reference, wavenumbers)
     t2, q, _ = compared.compare(compared.shapes(data.spectra))
@@ -67,15 +67,11 @@ def test_bins_are_means_of_equally_many_channels() -> None:
 def test_rows_of_new_drill_holes_are_inside_and_those_of_a_tilted_baseline_are_not(tmp_path: Path) -> None:
     make_sample(tmp_path, Plan(rows=600, holes=60, channels=171, missing=0))
     data, private = (read_data(tmp_path / f"{side}/{side}.csv.gz") for side in ("public", "private"))
-    domain = Domain(fit_file(data.path), data.wavenumbers.tolist())
+    domain = Domain(fit_file(data.path, HOLE), data.wavenumbers.tolist())
     slope = np.linspace(-0.5, 0.5, len(data.wavenumbers)) * private.spectra.std(axis=1, keepdims=True)
     good, tilted = (domain.describe(spectra) for spectra in (private.spectra, private.spectra + slope))
     assert np.mean([each["inside"] for each in good if each]) > 0.9
     assert np.mean([each["inside"] for each in tilted if each]) < 0.05
-
-
-def test_the_column_of_drill_holes_is_that_of_the_schema() -> None:
-    assert domain.HOLE == HOLE
 
 
 def test_about_one_row_in_a_hundred_exceeds_each_limit() -> None:
@@ -182,12 +178,12 @@ def test_a_file_without_spectra_is_one_clear_line(text: str, message: str, tmp_p
     path = tmp_path / "public.csv.gz"
     path.write_bytes(gzip.compress(text.encode()))
     with pytest.raises(DomainError, match=message) as caught:
-        fit_file(path)
+        fit_file(path, HOLE)
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_file_without_drill_holes_has_a_reference(data: SpectralData, tmp_path: Path) -> None:
     table = pd.read_csv(data.path, index_col=0).drop(columns=HOLE)
     table.to_csv(tmp_path / "public.csv.gz")
-    reference = fit_file(tmp_path / "public.csv.gz")
+    reference = fit_file(tmp_path / "public.csv.gz", HOLE)
     assert len(set(reference["holes"])) == len(table)

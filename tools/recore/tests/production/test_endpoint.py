@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from recore_support.production import ProductionCommands
+from recore_support.schema import TARGETS
 from recore_support.web_page import csv_bytes, read_rows
 from support.data_files import write_csv
 
@@ -17,7 +18,6 @@ from recore.production import project_state
 from recore.production import settings as project_settings
 from recore.production.next_command import ProjectState
 from recore.production.project import ProductionProject
-from recore.schema import TARGETS
 from stagemaker import BUCKET, ROLE_ARN
 
 pytestmark = pytest.mark.slow

@@ -10,21 +10,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recore_support.held_out import score_held_out
 from recore_support.production_containers import CONTAINERS, Trained
+from recore_support.schema import TARGETS
 from stagemaker_support.archives import archive_of, member, packed
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
 
-from recore.evaluation.held_out import extract_held_out, score_held_out
+from recore.evaluation.held_out import extract_held_out
 from recore.production.containers import evaluate
-from recore.schema import TARGETS
 
 SCORE = ROOT / "score.py"
 
 
 def score_of_a_run(archive: Path, data_file: Path, folder: Path) -> dict:
     extract_held_out(archive, folder / "held-out.csv")
-    score_held_out(folder / "held-out.csv", data_file, SCORE.read_bytes(), folder / "held-out.txt")
+    score_held_out(folder / "held-out.csv", data_file, SCORE, folder / "held-out.txt")
     return json.loads((folder / "held-out.json").read_text())
 
 

@@ -8,6 +8,7 @@ import pytest
 import train
 from hypothesis import given
 from hypothesis import strategies as st
+from recore_support.schema import HOLE, TARGETS
 from stagemaker_support.fuzzing import examples
 from support.data_files import write_gz
 
@@ -22,7 +23,6 @@ from recore.production.containers.expected_error import (
     read_assays,
     read_held_out,
 )
-from recore.schema import TARGETS
 
 
 def coverage(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, calibrated: np.ndarray) -> float:
@@ -155,10 +155,10 @@ def test_files_are_read_by_the_names_of_their_columns(tmp_path: Path) -> None:
     (tmp_path / "held_out.csv").write_text("index,B,A\n1,2.5,\n2,,3\n")
     np.testing.assert_array_equal(read_held_out(tmp_path / "held_out.csv", ["A", "B"]), [[np.nan, 2.5], [3, np.nan]])
     data = write_gz(tmp_path / "public.csv.gz", ",B,SiteID,4000.5\n1,2,DD1,x\n2,,07,x\n")
-    assays, holes = read_assays(data, ["A", "B"])
+    assays, holes = read_assays(data, ["A", "B"], HOLE)
     np.testing.assert_array_equal(assays, [[np.nan, 2], [np.nan, np.nan]])
     assert holes.tolist() == ["DD1", "07"]
-    assert read_assays(write_gz(data, ",B\n1,2\n"), ["B"])[1].tolist() == [""]
+    assert read_assays(write_gz(data, ",B\n1,2\n"), ["B"], HOLE)[1].tolist() == [""]
 
 
 @pytest.mark.parametrize("text", ["", "index,A\n1,2\n", "index,A,B\n1,2,x\n", "index,A,B\n1,2\n"])

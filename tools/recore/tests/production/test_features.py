@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from preprocess import preprocess
 from recore_support.production_containers import CONTAINERS, Trained
+from recore_support.schema import HOLE, IDS, TARGETS
 from stagemaker_support.archives import content
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, environment
@@ -27,7 +28,6 @@ from recore.production import sources
 from recore.production.containers import features, row_notes
 from recore.production.containers.domain import fit_file
 from recore.production.containers.features import Columns, Features, SpectraError, read_csv, read_request, write_inputs
-from recore.schema import IDS, TARGETS
 
 pytestmark = template_only  # the numbers and messages are those of its preprocess.py
 
@@ -36,7 +36,7 @@ HEADER = ["", "DepthTo", "SiteID", "DepthFrom", *CHANNELS, "CuPPM", "FePCT"]
 TEXT = [["007", "2.0", "DD1", "1.0"], ["8", "3", 'DD"2', "2"], ["a,b", "", "", ""]]
 SPECTRA = [[f"0.{number + 1}{place:02}000000000000001" for place in range(14)] for number in range(3)]
 ROWS = [[*ids, *spectrum, "12.5", ""] for ids, spectrum in zip(TEXT, SPECTRA, strict=True)]
-MODEL = Features(Columns(HEADER), preprocess)
+MODEL = Features(Columns(HEADER, IDS, TARGETS), preprocess)
 
 
 def as_csv(*rows: list[str]) -> str:
@@ -46,7 +46,7 @@ def as_csv(*rows: list[str]) -> str:
 
 
 def answer(body: str | bytes, content_type: str = "text/csv", model: Features = MODEL) -> str:
-    return write_inputs(model.compute(read_request(body, content_type)))
+    return write_inputs(model.compute(read_request(body, content_type, IDS)))
 
 
 def reason(body: str | bytes, content_type: str = "text/csv", model: Features = MODEL) -> str:
@@ -110,7 +110,7 @@ def test_the_digits_of_a_request_reach_preprocess_unchanged() -> None:
         return pd.DataFrame({"bin": [0.0] * len(read[-1])}), None
 
     for body, kind in ((as_csv(*ROWS), "text/csv"), (spectrum_of(ROWS[0], list(range(14))), "application/json")):
-        answer(body, kind, Features(Columns(HEADER), keep))
+        answer(body, kind, Features(Columns(HEADER, IDS, TARGETS), keep))
     assert read[0].to_numpy().tolist() == [row[:-2] for row in ROWS]
     assert read[1].to_numpy().tolist() == [ROWS[0][:-2]]
 
@@ -118,7 +118,7 @@ def test_the_digits_of_a_request_reach_preprocess_unchanged() -> None:
 @examples(30)
 @given(bad=st.lists(st.booleans(), min_size=3, max_size=3))
 def test_bad_rows_have_a_note_instead_of_inputs(bad: list[bool]) -> None:
-    model = Features(Columns(HEADER), preprocess, notes=row_notes)
+    model = Features(Columns(HEADER, IDS, TARGETS), preprocess, notes=row_notes)
     rows = [replaced(row, 6, "n.d.") if is_bad else row for row, is_bad in zip(ROWS, bad, strict=True)]
     text, notes = row_notes.take_notes(model.answer(read_csv(as_csv(*rows)), "text/csv; bad-rows=empty"))
     assert [bool(note) for note in notes] == bad
@@ -138,7 +138,7 @@ def test_optional_members_may_be_missing_and_rows_are_counted() -> None:
 
 def test_numbers_of_the_answer_keep_all_digits() -> None:
     values = [0.1 + 0.2, 1 / 3, 5e-324, 1.7976931348623157e308]
-    model = Features(Columns(HEADER), lambda data_file: (pd.DataFrame({"bin": values[:3]}), None))
+    model = Features(Columns(HEADER, IDS, TARGETS), lambda data_file: (pd.DataFrame({"bin": values[:3]}), None))
     lines = answer(as_csv(*ROWS), model=model).splitlines()
     assert [float(line.rpartition(",")[2]) for line in lines[1:]] == values[:3]
 
@@ -247,21 +247,16 @@ def test_a_preprocess_that_fails_is_reported_in_one_line(returned: Any, message:
             raise returned
         return returned
 
-    assert message in reason(as_csv(*ROWS), model=Features(Columns(HEADER), run))
-
-
-def test_columns_are_those_of_the_schema() -> None:
-    assert features.IDS == IDS
-    assert all(features.TARGET.fullmatch(name) for name in TARGETS)
-    assert not any(features.TARGET.fullmatch(name) for name in (*IDS, "4000.5", ""))
+    assert message in reason(as_csv(*ROWS), model=Features(Columns(HEADER, IDS, TARGETS), run))
 
 
 # ---- The job ---------------------------------------------------------------------------------------------
 @pytest.mark.everywhere
 def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Trained, tmp_path: Path) -> None:
     code = {name: (CONTAINERS / name).read_bytes() for name in (*sources.FEATURES, *sources.DOMAIN)}
+    code |= sources.describe_challenge()
     code["preprocess.py"] = (ROOT / "preprocess.py").read_bytes()
-    header, reference = read_header(trained_model.data_file), fit_file(trained_model.data_file)
+    header, reference = read_header(trained_model.data_file), fit_file(trained_model.data_file, HOLE)
     features.write_archive(header, reference, code, tmp_path / "features.tar.gz")
     packed, written = map(content, (trained_model.features, tmp_path / "features.tar.gz"))
     reference, expected = (json.loads(members.pop("reference.json")) for members in (packed, written))
@@ -287,11 +282,13 @@ def test_the_job_refuses_what_would_not_work_in_one_line(
 ) -> None:
     if data is not None:
         write_gz(tmp_path / "public.csv.gz", data)
+    (tmp_path / sources.CHALLENGE).write_bytes(sources.describe_challenge()[sources.CHALLENGE])
     (tmp_path / "preprocess.py").write_text(script or (ROOT / "preprocess.py").read_text())
     paths = {
         "input": tmp_path / "public.csv.gz",
         "preprocess": tmp_path / "preprocess.py",
         "domain": CONTAINERS / "domain.py",
+        "challenge": tmp_path / sources.CHALLENGE,
         "output": tmp_path / "out",
     }
     command = [sys.executable, CONTAINERS / "features.py", *(f"--{name}={path}" for name, path in paths.items())]

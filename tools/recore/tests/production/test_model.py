@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 from recore_support.production import ProductionCommands
-from recore_support.production_containers import CONTAINERS, Trained, load_program, read_csv
+from recore_support.production_containers import Trained, load_program, read_csv
+from recore_support.schema import IDS, TARGETS
 from recore_support.tiny_submission import write
 from recore_support.tunable_submission import tunable
 from stagemaker_support.job_traces import wait_until
@@ -25,7 +26,6 @@ from recore.evaluation.submission import read_submission
 from recore.production import sources
 from recore.production.containers import features
 from recore.production.containers.row_notes import COLUMN, RowProblem, write_note
-from recore.schema import TARGETS
 
 program = load_program("model")
 
@@ -36,7 +36,7 @@ def request_body(trained_model: Trained) -> str:
 
     lines = trained_model.lines
     header = next(csv.reader(lines[:1]))
-    container = features.Features(features.Columns(header), preprocess.preprocess)
+    container = features.Features(features.Columns(header, IDS, TARGETS), preprocess.preprocess)
     inputs = container.compute(features.read_csv("".join(lines)))
     return features.write_inputs(inputs)
 
@@ -45,10 +45,6 @@ def request_body(trained_model: Trained) -> str:
 def served(trained_model: Trained) -> Iterator[Any]:
     with modules_of(trained_model.model / "code/submission"):
         yield program.model_fn(str(trained_model.model))
-
-
-def test_the_targets_are_those_of_the_schema() -> None:
-    assert program.TARGETS == TARGETS
 
 
 # ---- The answers -----------------------------------------------------------------------------------------
@@ -101,6 +97,7 @@ def load(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         return program.model_fn(str(tmp_path))
 
     write(tmp_path / "code/submission", {"train.py": ""})
+    (tmp_path / "code" / sources.CHALLENGE).write_bytes(sources.describe_challenge()[sources.CHALLENGE])
     with modules_of(tmp_path / "code/submission"):
         yield load_files
 
@@ -233,7 +230,7 @@ def test_the_model_holds_the_submission_and_the_programs(trained_model: Trained)
     submission = read_submission(ROOT).files
     assert files == {
         *(f"code/submission/{name}" for name in submission),
-        *("code/model.py", "code/expected_error.py", "code/row_notes.py", "code/requirements.txt"),
+        *(f"code/{name}" for name in (*sources.MODEL, sources.CHALLENGE, "requirements.txt")),
         *("model.pkl", "held_out.csv", "expected_error.json"),
     }
     for name, content in submission.items():
@@ -243,8 +240,8 @@ def test_the_model_holds_the_submission_and_the_programs(trained_model: Trained)
 def run_program(folder: Path, source: dict[str, str], *arguments: str) -> tuple[subprocess.Popen[str], Path]:
     """Start the program as the training toolkit does, with a submission; return the process and the model's folder."""
     code, model = write(folder / "code", source), folder / "model"
-    for name in sources.MODEL:
-        (code / name).write_bytes((CONTAINERS / name).read_bytes())
+    for name, content in sources.model_programs(None).items():
+        (code / name).write_bytes(content)
     for path in (model, folder / "data"):
         path.mkdir()
     variables = {"SM_MODEL_DIR": str(model), "SM_CHANNEL_TRAINING": str(folder / "data"), "PYTHONPATH": str(code)}
@@ -284,7 +281,7 @@ def test_train_py_runs_as_if_it_were_the_entry_point(tmp_path: Path) -> None:
     files = {path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()}
     assert files == {
         *(f"code/submission/{name}" for name in ("train.py", "helper.py", "data/helper.txt")),
-        *("code/model.py", "code/expected_error.py", "code/row_notes.py", "code/requirements.txt"),
+        *(f"code/{name}" for name in (*sources.MODEL, sources.CHALLENGE, "requirements.txt")),
     }
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from recore_support.production import ProductionCommands
+from recore_support.schema import IDS
 from stagemaker_support.archives import archive_of, content
 from support.checkout import ROOT
 
-from recore.schema import IDS
 from stagemaker.server import BUCKET
 
 

@@ -9,12 +9,12 @@ import pytest
 import score
 from hypothesis import given
 from hypothesis import strategies as st
+from recore_support.schema import TARGETS
 from stagemaker_support.fuzzing import examples
 
 from recore.production.comparison_text import describe_comparison, find_winner
 from recore.production.live_comparison import read_weights
 from recore.production.paired_comparison import Comparison, Floats, compare_variants, fewest_units
-from recore.schema import TARGETS
 
 WEIGHTS = read_weights()
 COPPER, GOLD = TARGETS.index("CuPPM"), TARGETS.index("AuPPM")

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from recore_support.production import ProductionCommands
+from recore_support.schema import TARGETS
 from support.checkout import copy_scripts, run
 from support.data_files import write_csv
-
-from recore.schema import TARGETS
 
 pytestmark = pytest.mark.slow
 IDS = ["SiteID", "DepthFrom", "DepthTo"]

@@ -16,12 +16,12 @@ import pytest
 from preprocess import preprocess
 from recore_support.production import ProductionCommands
 from recore_support.replaced_fit import train_with
+from recore_support.schema import TARGETS
 from sklearn.base import BaseEstimator
 from stagemaker_support.pytorch_images import NEEDS_PYTORCH
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
 
-from recore.schema import TARGETS
 from recore.template.new_submission import write_submission
 
 pytestmark = NEEDS_PYTORCH

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from recore_support.production_containers import Trained, create_model, read_csv
+from recore_support.schema import TARGETS
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import completed
 
-from recore.production.batch_predictions import DETAILS
 from recore.production.containers.expected_error import expected_error
 from recore.production.predicting import ACCEPT, CONTENT_TYPE
-from recore.schema import TARGETS
 
 pytestmark = pytest.mark.everywhere
 
@@ -64,7 +63,7 @@ def test_a_bad_row_of_a_transform_job_costs_the_others_nothing(
         "Output": {"AssembleWith": "Line", "Accept": ACCEPT},
     }
     [result] = completed(client, model, {"lines.csv": "".join(lines)}, **options)
-    answers = [row[-DETAILS:] for row in csv.reader(result.decode().splitlines())]
+    answers = [row[-(2 + 3 * len(TARGETS)) :] for row in csv.reader(result.decode().splitlines())]
     assert [place for place, row in enumerate(answers) if row[-1]] == [7]
     assert set(answers[7][:-1]) == {""}
     del answers[7]

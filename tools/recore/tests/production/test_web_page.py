@@ -14,6 +14,7 @@ import pytest
 from recore_support.command import recore
 from recore_support.opus_files import block, opus_bytes
 from recore_support.production import ProductionCommands
+from recore_support.schema import TARGETS
 from recore_support.web_page import (
     PNG,
     WebPage,
@@ -25,8 +26,6 @@ from recore_support.web_page import (
     refuse_web,
 )
 from support.checkout import ROOT, environment
-
-from recore.schema import TARGETS
 
 
 def assert_equal_assays(sample: dict, expected: dict[str, float]) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from recore_support.schema import IDS, TARGETS
 from recore_support.web_page import csv_bytes, opus_file, read_rows
 
-from recore.schema import IDS, TARGETS
 from recore.web import Limits, Predictor, make_runtime
 from recore.web.predictor import EndpointError
 from recore.web.uploads import read_upload

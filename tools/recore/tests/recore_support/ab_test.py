@@ -15,7 +15,7 @@ from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.model_packages import SPECIFICATION, Packages
 
 from recore.production.captured import read_events
-from recore.schema import TARGETS
+from recore_support.schema import TARGETS
 from stagemaker.server import BUCKET, ROLE_ARN
 
 Sample = tuple[str, float, float]

@@ -6,8 +6,8 @@ Each is named after the rule that must find it, or that must not.
 import textwrap
 
 from recore.check.rule import Level
-from recore.schema import TARGETS
 from recore_support.edited_submissions import Case, Change, both, delete, insert, replace, require, write
+from recore_support.schema import TARGETS
 
 WARNING = Level.WARNING
 RUN = 'if __name__ == "__main__":\n'

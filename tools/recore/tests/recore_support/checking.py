@@ -5,7 +5,6 @@ from collections.abc import Collection
 from pathlib import Path
 
 from recore.check.experiments import Experiments
-from recore.check.own_simulator import host_weights
 from recore.check.public_data import PublicData
 from recore.check.rule import Finding, Rule
 from recore.check.runner import load_catalogue, run_rules
@@ -13,6 +12,7 @@ from recore.check.source import SubmissionSource
 from recore.evaluation.job_requests import RunSettings, unique_name
 from recore.evaluation.submission import read_submission
 from recore.places.place import Services
+from recore_support.schema import CHALLENGE
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 
@@ -25,7 +25,7 @@ def open_experiments(
     simulator: Simulator, submission: Path, public: Path, folder: Path, seconds: int | None = None
 ) -> Experiments:
     """Open experiments. seconds: the time limit of each training, by default the platform's."""
-    services, weights = Services(simulator.client), host_weights()
+    services, weights = Services(simulator.client), dict(CHALLENGE.weights)
     settings = RunSettings(
         unique_name(), BUCKET, ROLE_ARN, pass_paths=not simulator.isolation_enforced, training_seconds=seconds
     )

@@ -12,7 +12,7 @@ from recore.production.captured import Body, CaptureEvent
 from recore.production.client_spectra import SpectraReader, make_trained_on
 from recore.production.containers.domain import fit_file
 from recore.production.monitoring import Monitoring, MonitorSettings, examine_traffic
-from recore.schema import HOLE
+from recore_support.schema import HOLE
 
 BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ def monitor_sample(
     changed = np.arange(len(spectra))[:, None] >= len(spectra) / 2
     spectra[names] += changed * change * np.percentile(spectra[names], 99) * 4 * places * (1 - places)
     spectra[HOLE] = name + spectra[HOLE].astype(str)
-    trained_on = make_trained_on(read_header(public), fit_file(public))
+    trained_on = make_trained_on(read_header(public), fit_file(public, HOLE))
     left_out = Counter[str]()
     reader = SpectraReader(trained_on, left_out)
     for number in range(len(spectra)):

@@ -18,7 +18,7 @@ from recore.validation import ValidationSettings
 
 IDS = ["SiteID", "DepthFrom", "DepthTo"]
 TARGETS = list(score.TARGETS)
-WEIGHTS = np.array(score.WEIGHTS)
+WEIGHTS = np.array([*score.WEIGHTS.values()])
 HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
 # The train.py of a submission unlike the template's: a linear model, no limits, no second return value.
 TRAIN = """

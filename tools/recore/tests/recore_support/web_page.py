@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from support.checkout import environment
 
-from recore.schema import TARGETS
 from recore_support.command import recore
 from recore_support.opus_files import block, opus_bytes
 from recore_support.production import ProductionCommands
+from recore_support.schema import TARGETS
 
 # Starts the command, and reports on stderr what is unpickled.
 PROGRAM = """

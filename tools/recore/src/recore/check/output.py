@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from recore.challenge import reword
 from recore.check.rule import Finding, Level, Place, Rule
 from recore.check.runner import RuleResult
 from recore.evaluation import read_submission
@@ -22,7 +23,7 @@ def list_rules(rules: Sequence[Rule], as_json: bool) -> str:
         names = ("code", "name", "summary", "needs", "runs")
         return json.dumps([{name: getattr(rule, name) for name in names} for rule in rules])
     width = max((len(rule.name) for rule in rules), default=0)
-    return "\n".join(plain(f"{rule.code}  {rule.name:{width}}  {rule.summary}") for rule in rules)
+    return "\n".join(plain(reword(f"{rule.code}  {rule.name:{width}}  {rule.summary}")) for rule in rules)
 
 
 def explain(rules: Sequence[Rule]) -> str:
@@ -31,7 +32,7 @@ def explain(rules: Sequence[Rule]) -> str:
     for rule in rules:
         needs = f"\n\nNeeds {', '.join(rule.needs)}." if rule.needs else ""
         sections.append(f"{rule.code} {rule.name}: {rule.summary}\n\n{rule.documentation.strip()}{needs}")
-    return "\n\n\n".join(sections)
+    return reword("\n\n\n".join(sections))
 
 
 def is_negative(results: Sequence[RuleResult]) -> bool:
@@ -49,9 +50,9 @@ def to_lines(results: Sequence[RuleResult], submission: Path) -> list[str]:
     lines = []
     for rule, finding in _findings(results):
         place = _place(finding, submission)
-        lines.append(f"{place}: {rule.code} {finding.level}: {plain(finding.message, WIDEST)}")
+        lines.append(f"{place}: {rule.code} {finding.level}: {plain(reword(finding.message), WIDEST)}")
         if finding.fix:
-            lines.append(f"    fix: {plain(finding.fix, WIDEST)}")
+            lines.append(f"    fix: {plain(reword(finding.fix), WIDEST)}")
     return lines
 
 
@@ -81,8 +82,8 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
             "code": rule.code,
             "rule": rule.name,
             "level": finding.level.value,
-            "message": plain(finding.message, WIDEST),
-            "fix": plain(finding.fix, WIDEST),
+            "message": plain(reword(finding.message), WIDEST),
+            "fix": plain(reword(finding.fix), WIDEST),
             "file": plain(finding.place.file) if finding.place else None,
             "line": finding.place.line or None if finding.place else None,
         }
@@ -120,7 +121,8 @@ def to_github(results: Sequence[RuleResult], submission: Path) -> str:
             if finding.place.line:
                 properties["line"] = str(finding.place.line)
         listed = ",".join(f"{name}={_escape(value, ':,')}" for name, value in properties.items())
-        text = plain(finding.message, WIDEST) + (f" Fix: {plain(finding.fix, WIDEST)}" if finding.fix else "")
+        fix = f" Fix: {plain(reword(finding.fix), WIDEST)}" if finding.fix else ""
+        text = plain(reword(finding.message), WIDEST) + fix
         command = "notice" if finding.level is Level.NOTE else finding.level
         lines.append(f"::{command} {listed}::{_escape(text)}")
     return "\n".join([*lines, f"check: {_summary(results)}"])

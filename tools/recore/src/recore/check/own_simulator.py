@@ -1,14 +1,12 @@
 """Opens experiments: data, a simulator of their own, and the host's targets and weights."""
 
 import contextlib
-import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+from recore.challenge import challenge
 from recore.check.experiments import Experiments
 from recore.check.public_data import PublicData
-from recore.distribution import TEMPLATE
 from recore.evaluation import RunSettings, Step, find_data_files, read_submission
 from recore.places import PlaceSettings, Services, choose_isolation, open_embedded
 from stagemaker import locked
@@ -38,7 +36,7 @@ def open_experiments(
     data and the simulator. watching: entered while experiments run; provides a function to call with each step that
     changes. thorough: as for Experiments.
     """
-    weights = host_weights()
+    weights = dict(challenge().weights)
     files = read_submission(submission)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(locked.temporary_folder("recore-check-")))
@@ -58,12 +56,6 @@ def open_experiments(
             if everything:
                 experiments.start_all(for_host)
             yield experiments
-
-
-def host_weights() -> dict[str, float]:
-    """The weight of each target in the host's score, in the order of predictions."""
-    host: dict[str, Any] = runpy.run_path(str(TEMPLATE / "score.py"))
-    return dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
 
 
 def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, RunSettings] | None:

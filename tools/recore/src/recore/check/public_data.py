@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.challenge import challenge
 from recore.data_file import open_data
-from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, read_data
 
 Row = list[str]
@@ -67,12 +67,13 @@ class PublicData:
 
     @cached_property
     def _table(self) -> tuple[list[str], Floats, NDArray[np.str_]]:
+        group = challenge().group
         import pyarrow as pa
 
         with open_data(self.path) as data:
             places = data.places
             columns = [(name, places[name]) for name in self.targets if name in places]
-            hole = [places[HOLE]] if HOLE in places else []
+            hole = [places[group]] if group in places else []
             types = dict.fromkeys((place for _, place in columns), pa.float64())
             table = data.read(types | dict.fromkeys([0, *hole], pa.string()))
         measured = np.full((len(table), len(self.targets)), np.nan)
@@ -117,8 +118,9 @@ class PublicData:
 
     def _as_private(self, columns: list[int], rows: Sequence[int]) -> Iterator[Row]:
         """The header and these rows, only with these columns, and with other names of drill holes."""
+        group = challenge().group
         renamed = rename_holes(self.hole.tolist())
-        hole = self.header.index(HOLE) if HOLE in self.header else None
+        hole = self.header.index(group) if group in self.header else None
         for row in csv.reader(self._chosen(rows)):
             if hole is not None:
                 row[hole] = renamed.get(row[hole], row[hole])

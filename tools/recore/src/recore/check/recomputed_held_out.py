@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.challenge import challenge
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import HeldOut, score
@@ -19,16 +20,15 @@ def recompute_held_out(
     place: OpenPlace,
     entries: Sequence[Entry],
     public: Path,
-    weights: dict[str, float],
     seconds: int,
     watch: Callable[[Step], None],
     show: Callable[[str], None],
 ) -> None:
     """Recompute the held-out scores of entries, and write them into the records of their runs.
 
-    weights: of the targets, in the order of predictions. seconds: the time limit of each job. show: called with a line
-    about each entry.
+    seconds: the time limit of each job. show: called with a line about each entry.
     """
+    weights = dict(challenge().weights)
     data = PublicData(public, tuple(weights))
     lines: dict[Path, str] = {}
 

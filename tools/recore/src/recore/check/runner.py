@@ -14,11 +14,11 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from recore.challenge import challenge
 from recore.check import running_rules, source_rules
 from recore.check.rule import Finding, Level, Rule
 from recore.check.source import SubmissionSource
 from recore.distribution import PROGRAM
-from recore.schema import TARGETS
 from recore.thread_pool import ThreadPool
 
 # Every rule that runs the submission needs these: they find that there is nothing that could be run.
@@ -140,7 +140,7 @@ def check_source(submission: Path) -> list[RuleResult]:
     """Run all rules that read a submission. Returns their results, as `recore check --source-only` shows them."""
     rules = load_catalogue()
     chosen = choose_codes(rules, [], [], for_host=False)
-    return run_rules(rules, chosen, SubmissionSource(submission, TARGETS))
+    return run_rules(rules, chosen, SubmissionSource(submission, challenge().targets))
 
 
 def _with_needs(chosen: set[str], by_code: dict[str, Rule]) -> set[str]:

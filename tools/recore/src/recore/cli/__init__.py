@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from recore.challenge import reword
 from recore.cli.check import check
 from recore.cli.common import name_program
 from recore.cli.data_files import import_, sample, split
@@ -16,7 +17,7 @@ from recore.cli.production import production
 from recore.cli.reports import explore, report, validate
 from recore.cli.results import board, scores
 from recore.cli.run import run
-from recore.cli.submissions import new, pack
+from recore.cli.submissions import new, new_challenge, pack
 from recore.cli.web import web
 from recore.distribution import PROGRAM, setup_command
 from recore.places import PlaceError
@@ -30,7 +31,7 @@ class OneLineError(click.ClickException):
     exit_code = 2
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"recore: {plain(self.message, 2000)}", err=True)
+        click.echo(f"recore: {plain(reword(self.message), 2000)}", err=True)
 
 
 class OneLineErrors(click.Group):
@@ -103,7 +104,7 @@ def _usage_message(error: click.UsageError, command: str) -> str:
 @click.group(cls=OneLineErrors, context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
-    """Predict drill-core assays from FTIR spectra: the tools around a submission.
+    """Predict assays from infrared spectra: the tools around a submission.
 
     Exit status: 0 success, 1 a negative result, 2 wrong use or invalid input.
 
@@ -136,7 +137,7 @@ def doctor(as_json: bool) -> None:
 
 
 COMMANDS = (
-    *(sample, import_, split, new, explore, validate, check, pack),
+    *(sample, import_, split, new, new_challenge, explore, validate, check, pack),
     *(run, report, scores, board, judge, handover, predict, production, web),
 )
 for command in COMMANDS:

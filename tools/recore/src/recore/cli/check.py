@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recore.challenge import challenge
 from recore.cli.common import FILE, ISOLATION, show_line
 from recore.cli.progress import show_running
-from recore.schema import TARGETS
 
 if TYPE_CHECKING:
     from recore.check import RuleResult
@@ -82,7 +82,7 @@ def check(
     if list_rules:
         click.echo(checks.list_rules([rule for rule in rules if rule.code in chosen], kind == "json"))
         return
-    source, experiments = checks.SubmissionSource(submission, TARGETS), None
+    source, experiments = checks.SubmissionSource(submission, challenge().targets), None
     if not source_only:
         which = (isolation, not select, for_host, "RC251" in chosen)
         watching = show_running("check")

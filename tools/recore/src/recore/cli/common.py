@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from recore.challenge import reword, using
 from recore.distribution import PROGRAM
 from stagemaker import parse_number
 
@@ -47,7 +48,7 @@ class FiniteNumber(click.FloatRange):
 
 def show_line(line: str) -> None:
     """Print a line about the work of a command on stderr."""
-    click.echo(line, err=True)
+    click.echo(reword(line), err=True)
 
 
 def show_json(value: Any) -> None:
@@ -55,8 +56,31 @@ def show_json(value: Any) -> None:
     click.echo(json.dumps(value, default=str))
 
 
+def use_challenge_of(folder: Path) -> None:
+    """Let a command use the challenge of a run or of a hand-over, if the folder is one.
+
+    Raises ValueError or OSError if the folder's record or its score.py is invalid.
+    """
+    from recore.evaluation import read_challenge_of, read_record
+
+    if (folder / "run.json").is_file():
+        click.get_current_context().with_resource(using(read_challenge_of(read_record(folder))))
+
+
+class ChallengeHelp(click.HelpFormatter):
+    """Help in the words of the challenge in use."""
+
+    def getvalue(self) -> str:
+        return reword(super().getvalue())
+
+
+class HelpContext(click.Context):
+    formatter_class = ChallengeHelp
+
+
 def name_program(command: click.Command) -> None:
-    """Let the examples in the help of a command, and of those below it, start the program as the user did."""
+    """Let the help of a command, and of those below it, start the program as the user did, in the challenge's words."""
+    command.context_class = HelpContext
     command.help = (command.help or "").replace("python -m recore", PROGRAM)
     for subcommand in getattr(command, "commands", {}).values():
         name_program(subcommand)

@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE, FOLDER, FiniteNumber, show_json
+from recore.challenge import reword
+from recore.cli.common import FILE, FOLDER, FiniteNumber, show_json, show_line
 from recore.cli.progress import show_work
 from recore.cli.spectra_files import reading_options, show_nothing_written, show_remarks, take_reading
 from recore.listing import count, list_names
 
 if TYPE_CHECKING:
     from recore.dataset import ImportResult
+
+
+SHOWN = 3  # names of targets
 
 
 @click.command()
@@ -27,14 +31,15 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Write sample data in the challenge's schema.
 
     Writes public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the assays
-    of the private rows. The same options give the same files on every machine.
+    of the private rows. The same options give the same files on every machine. The template's targets are contents of
+    minerals in simulated drill core; any other target is a smooth mixture, whose values mean nothing.
 
     \b
     Example:
       python -m recore sample --out data
       python -m recore sample --out data/large --rows 20000 --missing 0.03
     """
-    from recore.dataset import Plan, make_sample
+    from recore.dataset import Plan, make_sample, mixed_targets
 
     plan = Plan(**options)
     with show_work("sample") as advance:
@@ -51,11 +56,23 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
     else:
         for path, rows in written.items():
             click.echo(f"sample: {rows} rows in {path}")
+        if mixed := mixed_targets():
+            verb = "is a smooth mixture" if len(mixed) == 1 else "are smooth mixtures"
+            reason = (
+                "of the minerals in the spectra, made up so that a model can learn it: no score on this sample says"
+            )
+            show_line(f"note: {list_names(mixed, SHOWN)} {verb} {reason} anything about your data")
 
 
 @click.command()
 @click.argument("file", type=FILE)
-@click.option("--holes", required=True, help="Drill holes that become private: a share, 30% or 0.3, or names, A,B,C.")
+@click.option(
+    "--holes",
+    "--groups",
+    "holes",
+    required=True,
+    help="Drill holes that become private: a share, 30% or 0.3, or names, A,B,C.",
+)
 @click.option("--out", type=FOLDER, default=Path("data"), help="Folder for the files.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the choice, if --holes is a share.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
@@ -85,9 +102,9 @@ def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bo
         return
     for name, rows, path in (("public", done.public, public), ("private", done.private, private)):
         sizes = f"{count(len(rows), 'drill hole')}, {count(sum(rows.values()), 'row')}"
-        click.echo(f"split: {name}: {sizes}: {path}")
+        click.echo(f"split: {name}: {reword(sizes)}: {path}")
     click.echo(f"split: the assays of the private rows: {actual}")
-    click.echo(f"split: private drill holes: {list_names(list(done.private), 20)}")
+    click.echo(f"{reword('split: private drill holes')}: {list_names(list(done.private), 20)}")
 
 
 @click.command("import")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from recore.cli.common import FILE, FOLDER, ISOLATION, show_json, show_line
+from recore.cli.common import FILE, FOLDER, ISOLATION, show_json, show_line, use_challenge_of
 from recore.cli.progress import show_running
 from recore.places import PlaceSettings, choose_isolation, open_place
 from recore.text import plain
@@ -51,6 +51,7 @@ def handover(
     from recore.evaluation import StepFailed, predict_again
     from recore.handover import NotReproducedError, check_place, read_cut_offs, read_run, write_handover
 
+    use_challenge_of(run)
     folder = out or run / "handover"
     values = read_cut_offs(cut_offs)
     check_place(folder)

@@ -134,12 +134,12 @@ class _Judging:
             context = make_context(place, "", arguments, folder)
             self.round.judge(place, self.entries, jobs, context, watch, self._show_end)
             if tied := tied_by_private_score(self.entries):
-                from recore.check import host_weights, recompute_held_out
+                from recore.check import recompute_held_out
 
                 equal = f"judge: {count(len(tied), 'submission')} with equal private scores"
                 show_line(f"{equal}: recomputing their held-out scores")
                 public, seconds = self.round.data.public, self.round.seconds
-                recompute_held_out(place, tied, public, host_weights(), seconds, watch, show_line)
+                recompute_held_out(place, tied, public, seconds, watch, show_line)
 
     def _show_end(self, entry: "Entry") -> None:
         self.done += 1

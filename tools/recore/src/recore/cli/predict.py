@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from recore.cli.common import FILE, FOLDER, ISOLATION, show_json, show_line
+from recore.cli.common import FILE, FOLDER, ISOLATION, show_json, show_line, use_challenge_of
 from recore.cli.production.group import reported_errors
 from recore.cli.progress import show_work
 from recore.cli.spectra_files import reading_options, show_nothing_written, show_remarks, take_reading
@@ -49,9 +49,9 @@ def predict(
     files, text files of two columns, tables with one spectrum per line, folders of such files, and patterns. No assays
     are needed, and assays in a table are ignored.
 
-    The table has a line for each sample: name, SiteID, DepthFrom, DepthTo, domain and the 49 assays. "outside" in the
+    The table has a line for each sample: its name, its IDs, domain and the assays. "outside" in the
     column domain says that the spectrum is unlike those of the training, so that its assays should not be relied on.
-    With --intervals, measured assays lie between "CuPPM low" and "CuPPM high" with 90 % probability. A sample that
+    With --intervals, measured assays lie between "TARGET low" and "TARGET high" with 90 % probability. A sample that
     cannot be predicted has no assays, and stderr says why.
 
     The model runs on this machine, in a sandbox if there is one.
@@ -69,6 +69,7 @@ def predict(
     from recore.production.batch_predictions import check_new_table
     from recore.production.predicting import predict_samples
 
+    use_challenge_of(model)
     samples_options = SampleOptions(files, take_reading(options), **options)
     check_new_table(out, files, force)
     with locked.temporary_folder("recore-predict-") as folder, show_work("predict") as advance:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE, FOLDER, FiniteNumber
+from recore.challenge import reword
+from recore.cli.common import FILE, FOLDER, FiniteNumber, use_challenge_of
 from recore.cli.progress import show_work
 from recore.text import plain
 
@@ -126,6 +127,7 @@ def report(folder: Path, public: Path | None, as_json: bool) -> None:
     """
     from recore.report import REPORT_NAME, write_report
 
+    use_challenge_of(folder)
     page = write_report(folder, public)
     _show_findings("report", page, folder / REPORT_NAME, as_json)
 
@@ -137,5 +139,5 @@ def _show_findings(command: str, page: "Page", path: Path, as_json: bool) -> Non
         click.echo(findings_json(page.findings))
         return
     for finding in page.findings:
-        click.echo(f"{finding.level:4}  {plain(finding.text, 2000)}")
+        click.echo(f"{finding.level:4}  {plain(reword(finding.text), 2000)}")
     click.echo(f"{command}: {path}, its numbers in {path.with_suffix('')}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recore.challenge import reword
 from recore.cli.common import FOLDER, show_json
 from recore.distribution import shell_program
 
@@ -58,7 +59,7 @@ def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: b
     A held-out score with * was computed by the submission itself, and is not checked.
     Such runs come after those whose held-out score `recore validate` has made again. Runs without a held-out score
     come last, the best private score first. The public score, of the rows that the model was trained on, does not
-    count. Scores on different data cannot be compared, so there is a table for each set of data files.
+    count. Scores on different data, or by different versions of score.py, cannot be compared, so each has its table.
 
     \b
     Example:
@@ -109,6 +110,6 @@ def show_scores(by_name: "dict[str, Score]", strangers: bool = False) -> None:
         console.print(table, "")
     for name, meaning in MEANINGS.items():
         if name in by_name:
-            click.echo(f"{name}: {meaning}")
+            click.echo(f"{name}: {reword(meaning)}")
     if "held-out" in by_name:
         click.echo(explain_own_held_out(None if strangers else shell_program()))

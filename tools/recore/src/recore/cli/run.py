@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recore.challenge import score_script
 from recore.cli.common import FILE, ISOLATION, ascii_option, show_json, show_line
-from recore.distribution import TEMPLATE, shell_program
+from recore.distribution import shell_program
 from recore.places import OpenPlace, PlaceSettings, choose_isolation, open_place
 from recore.text import plain
 from stagemaker import interrupts
@@ -97,7 +98,7 @@ def run(
     with open_place(place_settings, show_line) as place, run_folder:
         settings = evaluation.RunSettings.at(place, max_payload=max_payload, **instances)
         evaluation_run = evaluation.EvaluationRun(
-            place.services, settings, files, data, TEMPLATE / "score.py", run_folder.path, keep
+            place.services, settings, files, data, score_script(), run_folder.path, keep
         )
         _announce(place, settings, engine, data, console)
         arguments = click.get_current_context().params | data.files

@@ -9,8 +9,9 @@ import click
 from recore.atomic import replaced
 from recore.cli.common import FILE, show_json
 from recore.distribution import INSTALLED, PROGRAM
+from recore.listing import count
 from recore.outputs import check_writable
-from recore.template import DEFAULT_MODEL, list_models, write_submission
+from recore.template import DEFAULT_MODEL, list_models, make_challenge, write_submission
 from recore.text import plain
 
 
@@ -44,12 +45,59 @@ def new(folder: Path, model: str, as_json: bool) -> None:
         click.echo(f"next: {PROGRAM} run {quoted}, {PROGRAM} validate {quoted}, make -C {quoted} test")
 
 
+@click.command("new-challenge")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--targets", type=FILE, required=True, help="A CSV with the columns name, weight and unit.")
+@click.option(
+    "--id",
+    "ids",
+    multiple=True,
+    metavar="COLUMN",
+    help="An ID; the rows of the first are held out together. Repeatable.  [default: SiteID, DepthFrom, DepthTo]",
+)
+@click.option("--group-name", metavar="WORD", help="What the first ID identifies.  [default: drill hole, or group]")
+@click.option("--title", help="The name of the challenge.  [default: the name of FOLDER]")
+@click.option("--subject", default="infrared spectra", help="What is measured, such as 'infrared spectra of soils'.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def new_challenge(
+    folder: Path,
+    targets: Path,
+    ids: tuple[str, ...],
+    group_name: str | None,
+    title: str | None,
+    subject: str,
+    as_json: bool,
+) -> None:
+    """Write a challenge of your own into a new FOLDER.
+
+    The folder holds a submission with your targets in score.py and preprocess.py, and pages about the data and the
+    model. Without weights in the table, all targets have the same. A target without a unit has none, unless its name
+    ends in PPM, PPB or PCT.
+
+    Exit status: 0 the challenge was written, 2 wrong use, an invalid table or a folder that is not empty.
+
+    \\b
+    Example:
+      python -m recore new-challenge ../soils --targets targets.csv \\\\
+        --id FieldID --id SampleNo --group-name field --title "Soils 2027"
+    """
+    own = make_challenge(targets, ids, group_name, title or folder.absolute().name, subject)
+    names = write_submission(folder, new_challenge=own)
+    if as_json:
+        show_json({"folder": str(folder), "targets": list(own.targets), "files": names})
+        return
+    click.echo(f"new-challenge: {folder} holds {len(names)} files; {count(len(own.targets), 'target')} in score.py")
+    click.echo(
+        f"next: cd {shlex.quote(str(folder))}; then `{PROGRAM} sample --out data` and `{PROGRAM} run`, or `make run`"
+    )
+
+
 @click.command()
 @click.argument("submission", type=click.Path(path_type=Path), default=Path())
 @click.option("--out", type=FILE, help="The archive.  [default: src.tar.gz in SUBMISSION]")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def pack(submission: Path, out: Path | None, as_json: bool) -> None:
-    """Write a submission's src.tar.gz, the archive that is uploaded.
+    """Write src.tar.gz, the archive that is uploaded.
 
     SUBMISSION is a folder with setup.py, by default the current one. The archive holds the files that `unearthed build`
     packs; setup.py and MANIFEST.in are read and not run, so neither Docker nor the Unearthed CLI is needed. First the

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.challenge import challenge
 from recore.dataset.codes import suspected_codes
 from recore.dataset.column_options import column_option
 from recore.dataset.columns import find_columns
@@ -15,12 +16,13 @@ from recore.dataset.grammar.contents import factor
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
 from recore.dataset.grammar.signs import read_sign
-from recore.dataset.grammar.units import CONTENT_UNITS, LARGEST, unit_of_cell
+from recore.dataset.grammar.target_units import PER_UNIT, WHOLE, element_of, unit_factor, unit_of
+from recore.dataset.grammar.units import unit_of_cell
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.target_columns import Source, unit_in_comments
 from recore.dataset.text_table import TextTable, open_table, without_empty_end
 from recore.listing import list_names
-from recore.schema import DEPTHS, HOLE, IDS, TARGETS
+from recore.schema import DEPTHS
 
 CODES = 5  # columns whose codes have a remark of their own
 SHOWN = 3  # errors of a table that a message names; it counts the others
@@ -33,7 +35,7 @@ Cells = list[tuple[int, str]]  # of one column, with the numbers of their lines
 class AssayTable:
     """The rows of an assay table, in its order; `identity` and `assays` are columns by name.
 
-    `assays` has all 49 targets, NaN where nothing was measured, or none if the table has no target. `suspected` are the
+    `assays` has all targets, NaN where nothing was measured, or none if the table has no target. `suspected` are the
     columns that are probably in another unit than the schema's.
     """
 
@@ -124,30 +126,37 @@ def _read_rows(text: TextTable, with_spectra: bool) -> tuple[dict[int, str], Lin
 
 def holds_assays(path: Path) -> bool:
     """Whether a file is a table with spectra and the drill holes, depths or assays of its samples."""
+    ids = challenge().ids
     try:
         text = open_table(path, "point")  # the header suffices, whatever the marks of numbers are
         _, header = next(text.lines())
     except (ValueError, OSError):  # the reader of spectra reports it
         return False
     others = {place: name for place, name in enumerate(header) if text.channel(name) is None}
-    has_ids = all(find_id_columns(column, others) for column in IDS)
-    return len(header) - len(others) > 1 and (has_ids or not {*IDS, *TARGETS}.isdisjoint(header))
+    has_ids = all(find_id_columns(column, others) for column in ids)
+    return len(header) - len(others) > 1 and (has_ids or not {*ids, *challenge().targets}.isdisjoint(header))
 
 
 def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: Marks, errors: list[str]) -> None:
+    targets = challenge().targets
+    group = challenge().group
     cells_of = {name: _cells(source, rows, errors) for name, source in sources.items()}
     table.samples = _names(cells_of["sample"], "sample", errors)
     table.index = _names(cells_of["index"], "index", errors) if "index" in sources else table.samples
-    table.identity[HOLE] = [cell for _, cell in cells_of[HOLE]]
-    errors += [f"line {line}, {HOLE}: {_no_name(cell)}" for line, cell in cells_of[HOLE] if cell in EMPTY]
-    depths = {name: _depths(cells_of[name], name, sources[name].factor, marks, errors) for name in DEPTHS}
-    table.identity |= depths
-    for (line, _), start, end in zip(rows, *depths.values(), strict=True):
-        if start > end:
-            errors.append(f"line {line}: DepthFrom {start:g} is deeper than DepthTo {end:g}")
+    errors += [f"line {line}, {group}: {_no_name(cell)}" for line, cell in cells_of[group] if cell in EMPTY]
+    for name in challenge().sample_ids:
+        if name in challenge().depths:
+            table.identity[name] = _depths(cells_of[name], name, sources[name].factor, marks, errors)
+        else:
+            table.identity[name] = [cell for _, cell in cells_of[name]]
+    if challenge().depths:
+        depths = (table.identity[name] for name in DEPTHS)
+        for (line, _), start, end in zip(rows, *depths, strict=True):
+            if start > end:
+                errors.append(f"line {line}: DepthFrom {start:g} is deeper than DepthTo {end:g}")
     limits: list[str] = []
-    if not sources.keys().isdisjoint(TARGETS):
-        for name in TARGETS:
+    if not sources.keys().isdisjoint(targets):
+        for name in targets:
             source = sources.get(name)
             cells = cells_of[name] if source else [(0, "")] * len(rows)
             by_line = _sources_by_line(name, source, rows, errors) if source else [None] * len(rows)
@@ -163,7 +172,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     numbers = {
         name: np.array([marks.parse(cell) for _, cell in cells_of[name]], dtype=float)  # NaN for None, as below a limit
         for name in sources
-        if name in (*DEPTHS, *TARGETS)
+        if name in (*DEPTHS, *targets)
     }
     # a depth of 0 is usual
     codes = [code for code in suspected_codes(numbers) if code.value or code.column not in DEPTHS]
@@ -200,8 +209,8 @@ def _sources_by_line(target: str, source: Source, rows: Lines, errors: list[str]
     by_cell: dict[str, Source | None] = {}
     for cell in {cells[place] for _, cells in rows}:
         unit = unit_of_cell(cell)
-        is_valid = unit in CONTENT_UNITS and source.unit in ("", unit)
-        size = factor(target, source.formula or target[:-3], unit) if is_valid else 0
+        is_valid = unit_factor(target, unit) is not None and source.unit in ("", unit)
+        size = factor(target, source.formula or element_of(target), unit) if is_valid else 0
         by_cell[cell] = replace(source, unit=unit, factor=size) if is_valid else None
     reason = f"but {source.column[:40]!r} states {source.unit}" if source.unit else "which is not a unit by mass"
     for line, cells in rows:
@@ -250,13 +259,13 @@ def _assay(
         errors.append(f"{place} exceeds the method's range: enter the value, or leave the cell empty")
     elif value is None:
         errors.append(f"{place} is not a number; leave the cell empty if the assay is missing")
-    elif value < 0:
+    elif value < 0 and unit_of(name) in PER_UNIT:
         errors.append(
             f"{place} is negative; write <{-value:g} for a value below the detection limit, or nothing if it is "
             "missing or the number is a code"
         )
-    elif (content := _scaled(value, source.factor)) > LARGEST[name[-3:]]:
-        option = column_option(name, f"{source.column}:{'ppm' if name.endswith('PCT') else 'ppb'}")
+    elif (content := _scaled(value, source.factor)) > (WHOLE[unit_of(name)] if element_of(name) else np.inf):
+        option = column_option(name, f"{source.column}:{'ppm' if unit_of(name) == 'pct' else 'ppb'}")
         remedy = (
             f"check the unit in {source.units[1]!r}"
             if source.units
@@ -284,7 +293,8 @@ def _suspected_units(table: AssayTable, sources: Mapping[str, Source]) -> list[S
         if not content.unit or source.factor != 1 or source.units:
             remedy = f"check the unit of the table's column {source.column!r}"
         suspected.append(replace(content, remedy=remedy))
-    if depths := suspected_depth_unit(*(table.identity[name] for name in DEPTHS)):
+    depths = challenge().depths and suspected_depth_unit(*(table.identity[name] for name in DEPTHS))
+    if depths:
         source = sources[DEPTHS[0]]
         remedy = f"if so, --depth-unit {depths.unit} converts them"
         if not depths.unit or source.factor != 1:

@@ -4,13 +4,16 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from recore.challenge import challenge
 from recore.dataset.grammar import same_text
-from recore.dataset.grammar.contents import element_names
+from recore.dataset.grammar.elements import element_names
 from recore.dataset.grammar.ids import quote_option
-from recore.schema import IDS, TARGETS
+from recore.dataset.grammar.target_units import element_of, named_target
 
-SCHEMA = ("sample", "index", *IDS, *TARGETS)
-NAMES_IN_SCHEMA = "sample, index, SiteID, DepthFrom, DepthTo and the 49 targets"
+
+def required_columns() -> list[str]:
+    """The names of the columns that an assay table needs."""
+    return ["sample", *challenge().sample_ids]
 
 
 def parse_columns(options: Iterable[str]) -> dict[str, str]:
@@ -23,14 +26,19 @@ def parse_columns(options: Iterable[str]) -> dict[str, str]:
         name, _, column = (part.strip() for part in same_text(option).partition("="))
         if not name or not column:
             raise ValueError(f"--column {option}: write NAME=COLUMN, for example CuPPM=Cu_tot or CuPPM=Cu_tot:pct")
-        if name not in SCHEMA:
+        if name not in ("sample", "index", *challenge().columns):
             likely = likely_name(name)
-            question = f"did you mean {likely}?" if likely else f"valid columns are {NAMES_IN_SCHEMA}"
+            question = f"did you mean {likely}?" if likely else _describe_schema()
             raise ValueError(f"--column {option}: {name!r} is not a column in the schema; {question}")
         if name in columns:
             raise ValueError(f"--column {option}: {name} is already set to {columns[name]!r}")
         columns[name] = column
     return columns
+
+
+def _describe_schema() -> str:
+    others = ", ".join(("sample", "index", *challenge().sample_ids))
+    return f"valid columns are {others} and the {len(challenge().targets)} targets"
 
 
 def column_option(name: str, column: str) -> str:
@@ -44,17 +52,20 @@ def likely_name(column: str) -> str | None:
     element = re.sub("(pct|percent|ppm|ppb|mgkg|gt|gpt|kgt|ugkg|gkg)$", "", letters)
     if symbol := element_names().get(element):
         # None for another element: HgPPM is not a mistyped AgPPM
-        return next((target for target in TARGETS if target[:-3] == symbol), None)
+        return next((target for target in challenge().targets if element_of(target) == symbol), None)
     if mistyped := mistyped_target(column):
         return mistyped[0]
-    return most_similar(column, ("sample", "index", *IDS))
+    others = [target for target in challenge().targets if not element_of(target)]
+    if named := named_target(column):
+        return named[0]
+    return most_similar(column, ("sample", "index", *challenge().ids, *others))
 
 
 def mistyped_target(column: str) -> tuple[str, str] | None:
     """The target and the unit of a column in whose name the unit is mistyped: CuPMM, CuPTC, Cu_pp."""
     letters = "".join(filter(str.isalpha, column)).lower()
-    for target in TARGETS:
-        unit = letters.removeprefix(target[:-3].lower())
+    for target in filter(element_of, challenge().targets):
+        unit = letters.removeprefix(element_of(target).lower())
         likely = difflib.get_close_matches(unit, ["ppm", "pct", "ppb"], 1)
         if unit != letters and re.fullmatch("p[a-z]{1,3}", unit) and likely:
             return target, likely[0]

@@ -3,16 +3,18 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from recore.dataset.column_options import column_option, likely_name, mistyped_target, most_similar
+from recore.challenge import challenge
+from recore.dataset.column_options import column_option, likely_name, mistyped_target, most_similar, required_columns
 from recore.dataset.companions import depth_unit_column, with_companions
 from recore.dataset.grammar import Question, separate_words
 from recore.dataset.grammar.contents import read_contents, targets_in
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
 from recore.dataset.grammar.numbers import Marks
+from recore.dataset.grammar.target_units import element_of, named_target, unit_of
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.target_columns import Source, chosen_source, converted, find_targets
 from recore.listing import list_names
-from recore.schema import DEPTHS, HOLE, IDS, TARGETS
+from recore.schema import DEPTHS
 
 SHOWN = 5  # names in a sentence
 # of the columns of a table with one line for each result
@@ -39,12 +41,12 @@ def find_columns(
         raise ValueError(f"column {unnamed[0]} has no name")
     _check_one_line_per_sample(header, columns, cells)
     sources = {name: _chosen(name, column, header) for name, column in columns.items()}
-    chosen = {name: source for name, source in sources.items() if name in TARGETS}
+    chosen = {name: source for name, source in sources.items() if name in challenge().targets}
     sources |= _find_ids(_unused(header, sources), sources.keys(), cells, with_spectra)
     _check_missing(list(_unused(header, sources).values()), sources.keys())
     _set_depth_units(sources, depth_unit, _unused(header, sources), cells)
     # who names a target, or all IDs, has chosen the columns of the table; other options only answer a question
-    asks = not chosen and not {"sample", *IDS} <= columns.keys()
+    asks = not chosen and not {"sample", *challenge().ids} <= columns.keys()
     found = find_targets(_unused(header, sources), header.values(), chosen, content_unit, cells, asks)
     targets = with_companions({**chosen, **found}, _unused(header, {**sources, **found}), cells, marks)
     sources |= converted(targets, chosen, content_unit)
@@ -63,7 +65,7 @@ def _check_one_line_per_sample(header: Mapping[int, str], chosen: Collection[str
         return
     for place in (place for place, name in words.items() if ELEMENT.search(name)):
         named = [cell for cell in cells(place) if cell]
-        is_chosen = len({*named}) == 1 and not {*TARGETS}.isdisjoint(chosen)
+        is_chosen = len({*named}) == 1 and not {*challenge().targets}.isdisjoint(chosen)
         if named and not is_chosen and all(read_contents(cell).formula for cell in named):
             raise ValueError(
                 f"column {header[place][:40]!r} contains elements, such as {named[0][:40]!r}: "
@@ -86,7 +88,7 @@ def _chosen(name: str, column: str, header: Mapping[int, str]) -> Source:
         question = f"; did you mean {similar}?" if similar else ""
         raise ValueError(f"{option}: the table has no column {column!r}{question}")
     place = next(place for place, other in header.items() if other == column)
-    if name in TARGETS:
+    if name in challenge().targets:
         return chosen_source(name, column, place, stated)
     if stated:
         instead = "--depth-unit states the unit of depths" if name in DEPTHS else f"{name} has no unit"
@@ -99,7 +101,7 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
     places: dict[str, int] = {}
     if "index" not in known:
         places.update(("index", place) for place, name in columns.items() if name == "index")
-    for column in (HOLE, *DEPTHS):
+    for column in challenge().sample_ids:
         candidates = find_id_columns(column, columns) if column not in known else []
         if len(candidates) > 1:
             options = " or ".join(repr(columns[place][:40]) for place in candidates)
@@ -109,7 +111,11 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
     is_named = any(rank_sample_name(name) is not None for name in columns.values())
     if "sample" not in known and columns and (with_spectra or is_named or columns.get(0) == ""):
         others = {place: name for place, name in columns.items() if place not in places.values()}
-        others = {place: name for place, name in others.items() if not targets_in(read_contents(name).formula)}
+        others = {
+            place: name
+            for place, name in others.items()
+            if not targets_in(read_contents(name).formula) and not named_target(name)
+        }
         others = others or {places["index"]: "index"} if "index" in places else others or columns
         places["sample"] = find_sample_column(others, cells, "--column sample=COLUMN")
     return {name: Source(place, columns[place]) for name, place in places.items()}
@@ -146,15 +152,14 @@ def _check_mistyped(ignored: Sequence[str], known: Collection[str]) -> None:
 
 
 def _check_missing(unused: Sequence[str], known: Collection[str]) -> None:
-    for missing in ("sample", *IDS):
+    for missing in required_columns():
         if missing not in known:
             likely = next((name for name in unused if likely_name(name) == missing), None)
             remedy = f"--column {missing}=COLUMN names the column that contains it"
             if likely:
                 remedy = f"did you mean {likely!r}? {column_option(missing, likely)} imports it"
-            raise ValueError(
-                f"there is no column {missing!r}; sample, SiteID, DepthFrom and DepthTo are required: {remedy}"
-            )
+            listed = ", ".join(required_columns()[:-1]) + f" and {required_columns()[-1]}"
+            raise ValueError(f"there is no column {missing!r}; {listed} are required: {remedy}")
 
 
 def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Sequence[str], asks: bool) -> list[str]:
@@ -163,7 +168,8 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
         for name, source in sources.items()
         if source.column and (name != source.column or source.factor != 1)
     ]
-    without_unit = [(name, sources[name]) for name in chosen if not (sources[name].unit or sources[name].units)]
+    stated = {name for name in chosen if sources[name].unit or sources[name].units or not unit_of(name)}
+    without_unit = [(name, sources[name]) for name in chosen if name not in stated]
     unknown = [f"{name}={source.column}" for name, source in without_unit]
     remarks = [f"imported: {'; '.join(renamed)}"] if renamed else []
     for kind in ("signs", "units"):
@@ -195,5 +201,5 @@ def _conversion(name: str, source: Source) -> str:
     """What became of a column: KPPM = 8301.5 x K2O (%) (pct K2O), DepthTo = 0.3048 x to_ft (ft), SiteID = hole."""
     if source.factor == 1:
         return f"{name} = {source.column}"
-    formula = source.formula if source.formula != name[:-3] else ""
+    formula = source.formula if source.formula != element_of(name) else ""
     return f"{name} = {source.factor:.6g} x {source.column} ({f'{source.unit} {formula}'.strip()})"

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.challenge import challenge
 from recore.data_file import read_header
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum
-from recore.schema import channels_of, unknown_columns
+from recore.schema import channels_of
 
 SAME = 0.01  # of the distance to the next channel: grids that differ by less count as equal
 FEWEST = 7  # channels: one bin of the template's preprocess.py
@@ -58,7 +59,7 @@ def grid_of_file(path: Path) -> Grid:
 
 def grid_of_names(names: Sequence[str]) -> Grid:
     """The channels among the names of columns in the schema. Raises ValueError if they are not such names."""
-    unknown, names = unknown_columns(names), channels_of(names)
+    unknown, names = challenge().unknown_columns(names), channels_of(names)
     wavenumbers = np.array([float(name) for name in names])
     different = len(set(wavenumbers))
     if unknown or different < max(FEWEST, len(names)):

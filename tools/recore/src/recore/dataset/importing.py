@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.challenge import challenge
 from recore.constant_runs import describe_constant_runs, find_constant_runs
 from recore.dataset import grids
 from recore.dataset.assay_table import AssayTable, holds_assays, read_assays
@@ -25,7 +26,6 @@ from recore.dataset.similar_names import note_similar_holes, similar_names
 from recore.dataset.writing import Columns, refuse_existing, write_data_file
 from recore.listing import count, list_names
 from recore.outputs import check_writable
-from recore.schema import HOLE, IDS
 from recore.spreadsheet_csv import safe_row
 
 DECIMALS = 6  # of an absorbance: far below the noise of any instrument
@@ -144,7 +144,7 @@ def import_files(
     result = ImportResult(remarks=remarks)
     if table:
         result.remarks += table.remarks
-        if note := note_similar_holes(map(str, table.identity[HOLE])):
+        if note := note_similar_holes(map(str, table.identity[challenge().group])):
             result.remarks.append(f"{options.table}: {note}")
         result.suspected = table.suspected
     spectra, _ = read_files(paths, reading, result, advance)
@@ -335,7 +335,7 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, ad
     assays: Columns = {}
     if table:
         places = [table.places[row.sample] for row in rows]
-        identity = {name: np.array(safe_row(table.identity[name]))[places] for name in IDS}
+        identity = {name: np.array(safe_row(table.identity[name]))[places] for name in challenge().ids}
         assays = {name: np.array(values)[places] for name, values in table.assays.items()}
     with write_data_file(path) as append:
         for start in range(0, len(rows), CHUNK):

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, DETECTION_LIMITS, NAMES, PLAUSIBLE, UNITS
+from recore.dataset.grammar.target_units import PER_UNIT, unit_of
+from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, DETECTION_LIMITS, NAMES, PLAUSIBLE
 
 MAJOR = 1000  # ppm in the upper crust
 COMMON = 30  # times more or less than the upper crust: the medians of common rocks and soils
@@ -58,7 +59,8 @@ def _content_unit(target: str, assays: ArrayLike) -> SuspectedUnit | None:
     values = values[values > 0]
     if len(values) < FEWEST_ROWS:
         return None
-    target_unit, scale = target[-3:].lower(), UNITS[target[-3:]]
+    target_unit = unit_of(target)
+    scale = PER_UNIT[target_unit]
     low, abundance, high = (scale * content for content in PLAUSIBLE[target])
     median = float(np.median(values))
     limit = DETECTION_LIMITS[target]

@@ -9,22 +9,28 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from recore.challenge import challenge
 from recore.dataset.geology import MINERALS, SHARE, drill, varied
-from recore.dataset.grammar.units import DETECTION_LIMITS, UNITS
+from recore.dataset.grammar.target_units import PER_UNIT, unit_of
+from recore.dataset.grammar.units import DETECTION_LIMITS
 from recore.dataset.sample_spectra import Spectrometer, channel_names, grid
 from recore.dataset.writing import Columns, refuse_existing, write_data_file
 from recore.listing import count
 from recore.outputs import check_writable
-from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE, TARGETS
+from recore.schema import DEPTH_FROM, DEPTH_TO
 
+SIZES = {  # of mixtures, by unit
+    **{"pct": (0.0, 60.0), "g/kg": (0.0, 100.0), "ppm": (0.0, 500.0), "ppb": (0.0, 500.0)},
+    **{"cmol/kg": (0.0, 40.0), "mmol/kg": (0.0, 400.0), "pH": (4.0, 8.5)},
+}
 ERROR = 0.03  # relative error of an analysis
 NUGGET = {"Au": 0.8, "Ag": 0.4}  # standard deviation of the logarithm of metals in few grains; 0.2 of others
 
 ELEMENTS = [name[:-3] for name in DETECTION_LIMITS]
 LIMITS = np.array(list(DETECTION_LIMITS.values()))
 IN_PPM = np.array([[mineral.elements.get(element, 0.0) for element in ELEMENTS] for mineral in MINERALS.values()])
-# Content of each element in each mineral (minerals, 49), in the unit of the target.
-CONTENTS = IN_PPM * [UNITS[name[-3:]] for name in DETECTION_LIMITS]
+# Content of each element in each mineral (minerals, elements), in the unit of its name.
+CONTENTS = IN_PPM * [PER_UNIT[name[-3:].lower()] for name in DETECTION_LIMITS]
 IN_FORMULA = np.array([[element not in mineral.traces for element in ELEMENTS] for mineral in MINERALS.values()])
 
 
@@ -38,7 +44,7 @@ class Laboratory:
         self._spread = np.array([NUGGET.get(element, 0.2) for element in ELEMENTS])
 
     def analyse(self, minerals: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Assays (rows, 49) in the units of the targets, of mass fractions of minerals (rows, minerals).
+        """Assays (rows, elements) in the units of DETECTION_LIMITS, of mass fractions of minerals (rows, minerals).
 
         They have three significant digits; below the limit of detection they are half of it.
         """
@@ -52,8 +58,25 @@ class Laboratory:
 
 
 def sum_of_minerals(minerals: NDArray[np.float64], contents: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum over minerals of (rows, minerals) x (minerals, 49), term by term: all machines give the same bits."""
+    """The sum over minerals of (rows, minerals) x (minerals, elements), term by term: the same bits everywhere."""
     return np.sum([share[:, None] * content for share, content in zip(minerals.T, contents, strict=True)], axis=0)
+
+
+def mixed_targets() -> list[str]:
+    """The targets that no mineral says anything about: their values are mixtures."""
+    return [name for name in challenge().targets if name not in DETECTION_LIMITS]
+
+
+def mixture(target: str, minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
+    """Values (rows,) of a target that is no element of these minerals: a smooth function of mass fractions.
+
+    They have the size that the target's unit suggests, and depend on its name alone, so that a model can learn them
+    from the spectra; they mean nothing.
+    """
+    weights = np.random.default_rng(list(target.encode())).uniform(size=(minerals.shape[1], 1))
+    low, high = SIZES.get(unit_of(target), (0.0, 10.0))
+    values = low + (high - low) * sum_of_minerals(minerals, weights)[:, 0]
+    return significant(values * np.exp(ERROR * random.standard_normal(len(values))), 3)
 
 
 def significant(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
@@ -148,16 +171,18 @@ def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
             # the laboratory and the spectrometer get different portions of a sample
             assays = laboratory.analyse(varied(hole.minerals[rows], hole_random))
             assays[hole_random.random(assays.shape) < plan.missing] = np.nan
-            inputs: Columns = {
-                "": np.arange(first + rows.start, first + rows.stop),
-                DEPTH_TO: hole.depth_to[rows],
-                HOLE: np.full(len(assays), number + 1),
-                DEPTH_FROM: hole.depth_from[rows],
-            }
+            index = np.arange(first + rows.start, first + rows.stop)
+            depths = {DEPTH_TO: hole.depth_to[rows], DEPTH_FROM: hole.depth_from[rows]}
+            known = depths | {challenge().group: np.full(len(assays), number + 1)}
+            inputs: Columns = {"": index} | {name: known.get(name, index) for name in challenge().ids}
             spectra = spectrometer.measure(hole.minerals[rows])
             # the file is written column by column, which is faster if the numbers of each lie side by side
             inputs |= zip(names, np.ascontiguousarray(spectra.T), strict=True)
-            yield bool(private[number]), inputs, dict(zip(TARGETS, assays.T, strict=True))
+            values = dict(zip(DETECTION_LIMITS, assays.T, strict=True))
+            for name in mixed_targets():
+                values[name] = mixture(name, hole.minerals[rows], hole_random)
+                values[name][hole_random.random(len(assays)) < plan.missing] = np.nan
+            yield bool(private[number]), inputs, {name: values[name] for name in challenge().targets}
         first += size
 
 

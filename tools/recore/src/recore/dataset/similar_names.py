@@ -7,9 +7,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from recore.challenge import challenge
 from recore.dataset.grammar import DASHES, same_text
 from recore.listing import list_names
-from recore.schema import HOLE
 from recore.text import plain
 
 SHOWN = 5  # groups of names in a sentence
@@ -27,14 +27,15 @@ def similar_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]
 
 
 def note_similar_holes(holes: Iterable[str]) -> str:
-    """A note on drill holes whose names are written in several ways; "" if there are none."""
+    """A note on groups, such as drill holes, whose names are written in several ways; "" if there are none."""
     groups = [sorted(group) for group in _by_core(set(holes)).values() if len(group) > 1]
     if not groups:
         return ""
     listed = list_names([" and ".join(repr(plain(name, 40)) for name in group) for group in sorted(groups)], SHOWN)
+    known = challenge()
     return (
-        f"{HOLE}: {listed} count as different drill holes, so that one can be held out while the model is trained on "
-        "another; if they are the same hole, use one spelling"
+        f"{known.group}: {listed} count as different {known.group_name}s, so that one can be held out while the model "
+        "is trained on another; if they are the same, use one spelling"
     )
 
 

@@ -1,7 +1,7 @@
 """Splits one table into the files of a challenge: public, private, and the assays of the private rows.
 
-Whole drill holes become private, because neighbouring samples are so alike that a score on shuffled rows is optimistic.
-The cells travel as text, digit for digit.
+Whole groups, such as drill holes, become private, because neighbouring samples are so alike that a score on shuffled
+rows is optimistic. The cells travel as text, digit for digit.
 """
 
 import contextlib
@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.challenge import challenge
 from recore.data_file import DataFile, open_data
 from recore.dataset.sample_files import SAMPLE_FILES
 from recore.dataset.writing import refuse_existing, write_gzipped
 from recore.listing import count, list_names
-from recore.schema import HOLE, IDS, TARGETS, is_wavenumber, unknown_columns
+from recore.schema import is_wavenumber
 from recore.text import plain
 
 LISTED = 5  # names in a message
@@ -51,10 +52,10 @@ def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: 
         data = stack.enter_context(open_data(path))
         header = [name.strip() for name in data.header]
         _check_columns(header, path)
-        place = header.index(HOLE)
+        place = header.index(challenge().group)
         rows = _count_rows(data, place)
         private = _choose_holes(holes, sorted(rows), seed, path)
-        is_assay = [name in TARGETS for name in header]
+        is_assay = [name in challenge().targets for name in header]
         inputs, assays = [not each for each in is_assay], [True, *is_assay[1:]]
         public_rows, private_rows, actual_rows = (stack.enter_context(_write_rows(each)) for each in paths)
         for number, cells in enumerate(data.rows()):
@@ -70,21 +71,23 @@ def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: 
 
 def _check_columns(header: list[str], path: Path) -> None:
     """Raise ValueError if columns are missing, repeated or unknown: what is not an assay would be a private input."""
+    targets = challenge().targets
+    group = challenge().group
     index, *names = header
     repeated = [name for name, number in Counter(names).items() if number > 1]
-    if index in {*IDS, *TARGETS} or is_wavenumber(index):
+    if index in {*challenge().ids, *targets} or is_wavenumber(index):
         reason = f"the first column must be the index, but its name is {plain(index, 40)!r}"
     elif repeated:
         reason = f"{count(len(repeated), 'repeated column')}: {_list(repeated)}"
-    elif HOLE not in names:
-        reason = f"there is no column {HOLE!r}, the drill hole, by which rows are split"
-    elif unknown := unknown_columns(names):
+    elif group not in names:
+        reason = f"there is no column {group!r}, the {challenge().group_name}, by which rows are split"
+    elif unknown := challenge().unknown_columns(names):
         reason = (
             f"{count(len(unknown), 'unknown column')}, which private data must not have: {_list(unknown)}; remove "
-            "what is neither an ID, a wavenumber nor an assay"
+            "what is neither an ID, a wavenumber nor a target"
         )
-    elif not any(name in TARGETS for name in names):
-        reason = "there is no column of an assay, such as CuPPM"
+    elif not any(name in targets for name in names):
+        reason = f"there is no column of a target, such as {challenge().example}"
     elif not any(map(is_wavenumber, names)):
         reason = "there is no channel, a column whose name is a wavenumber such as 3997.4"
     else:
@@ -106,13 +109,15 @@ def _count_rows(data: DataFile, place: int) -> Counter[str]:
         raise ValueError(f"{data.path}: the file has a header but no rows")
     if rows[""]:
         raise ValueError(
-            f"{data.path}: {count(rows[''], 'row')} without a drill hole ({HOLE}): add it, or remove the rows"
+            f"{data.path}: {count(rows[''], 'row')} without a {challenge().group_name} ({challenge().group}): add it, "
+            "or remove the rows"
         )
     return rows
 
 
 def _choose_holes(holes: str, names: list[str], seed: int, path: Path) -> set[str]:
     """The names of the private holes. names: all, sorted, so that the choice does not depend on the order of rows."""
+    name = challenge().group_name
     if share := SHARE.fullmatch(holes.strip()):
         number = round(len(names) * (float(share["percent"]) / 100 if share["percent"] else float(share["share"])))
         chosen = {names[place] for place in np.random.default_rng(seed).permutation(len(names))[:number]}
@@ -120,12 +125,12 @@ def _choose_holes(holes: str, names: list[str], seed: int, path: Path) -> set[st
         chosen = {name.strip() for name in holes.split(",")} - {""}
         if unknown := sorted(chosen - set(names)):
             raise ValueError(
-                f"{path}: there is no drill hole {_list(unknown)}; the holes are {list_names(names, LISTED)}; a share "
+                f"{path}: there is no {name} {_list(unknown)}; the {name}s are {list_names(names, LISTED)}; a share "
                 "is written 30% or 0.3"
             )
     if not 0 < len(chosen) < len(names):
         side = "public" if chosen else "private"
-        raise ValueError(f"{path}: --holes {holes} of {count(len(names), 'drill hole')} leaves no {side} hole")
+        raise ValueError(f"{path}: --holes {holes} of {count(len(names), name)} leaves no {side} one")
     return chosen
 
 

@@ -16,7 +16,9 @@ from recore.dataset.grammar.contents import (
     targets_in,
 )
 from recore.dataset.grammar.ids import Cells, is_filler
+from recore.dataset.grammar.target_units import element_of, named_target, unit_factor, unit_of
 from recore.dataset.grammar.units import (
+    CHARGE_UNITS,
     CONTENT_UNITS,
     NOT_BY_MASS,
     OUNCES,
@@ -61,14 +63,14 @@ def chosen_source(target: str, column: str, place: int, stated: str) -> Source:
     understood.
     """
     option = f"--column {target}={column}" + (f":{stated}" if stated else "")
-    element, target_unit = target[:-3], target[-3:].lower()
+    element, target_unit = element_of(target), unit_of(target)
     if column == target and not stated:
         return Source(place, column, target_unit, 1.0, element)
     contents = read_contents(column)
-    if word := NO_CONTENT.search(simple_text(column).replace("_", " ")):
+    if element and (word := NO_CONTENT.search(simple_text(column).replace("_", " "))):
         remedy = "rename it to the formula, such as CaCO3, or to the element"
         raise ValueError(f"{option}: {word[0]!r} says that this is not the content of an element: {remedy}")
-    formula = _chosen_formula(target, contents, option)
+    formula = _chosen_formula(target, contents, option) if element else ""
     unit = _parse_unit(stated, option) if stated else contents.unit
     if not stated and (len(contents.units) > 1 or unit == NOT_BY_MASS):
         raise ValueError(
@@ -77,23 +79,27 @@ def chosen_source(target: str, column: str, place: int, stated: str) -> Source:
         )
     if unit == OUNCES:
         raise ValueError(f"{option}: {AMBIGUOUS_TON}")
-    return Source(place, column, unit, factor(target, formula, unit or target_unit), formula)
+    try:
+        return Source(place, column, unit, factor(target, formula, unit or target_unit), formula)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
 
 
 def _parse_unit(stated: str, option: str) -> str:
     """The unit that the user states after a column's name. Raises ValueError if it is unknown."""
     unit = SYNONYMS.get(stated.lower(), stated.lower())
-    if unit not in CONTENT_UNITS:
+    known_units = (*CONTENT_UNITS, *CHARGE_UNITS)
+    if unit not in known_units:
         unit = unit_of_cell(stated) or unit
-    if unit not in (*CONTENT_UNITS, OUNCES):
-        known = ", ".join([*CONTENT_UNITS, *SYNONYMS])
+    if unit not in (*known_units, OUNCES):
+        known = ", ".join([*known_units, *SYNONYMS])
         raise ValueError(f"{option}: the unit {stated!r} is unknown; use {known}")
     return unit
 
 
 def _chosen_formula(target: str, contents: AssayHeader, option: str) -> str:
     """What the values of a chosen column are: the target's element, unless its name has a compound of it."""
-    element = target[:-3]
+    element = element_of(target)
     formulas = [formula for formula in contents.formulas if target in targets_in(formula)]
     others = [formula for formula in contents.formulas if not is_reagent(formula) and len(formula) > 2]
     compound = rf"(?:{element}|{element.upper()})[A-Z]\w*\d\w*"
@@ -125,8 +131,13 @@ def find_targets(
     has_coordinates = any(COORDINATE.fullmatch(header) for header in headers)
     for place, name in columns.items():
         contents = _named_contents(name, headers)
+        if named := named_target(name):
+            if named[0] not in chosen:
+                options.setdefault(named[0], []).append(_named_source(*named, place, name))
+            continue
         targets = [] if is_anion(contents.formula) else targets_in(contents.formula)
-        if contents.unit == NOT_BY_MASS or not targets:
+        is_other = contents.unit == NOT_BY_MASS or contents.unit in CHARGE_UNITS
+        if is_other or not targets:
             continue
         if not contents.unit and (
             (contents.formula == "Y" and has_coordinates) or not _may_be_assays(cells(place), name, contents)
@@ -147,6 +158,21 @@ def find_targets(
     return {target: sources[0] for target, sources in options.items()}
 
 
+def _named_source(target: str, unit: str, place: int, column: str) -> Source:
+    """The column that is named after a target which is no element. Raises Question if its unit is of another quantity.
+
+    Without a unit, a column that is called exactly so is in the target's unit.
+    """
+    unit = unit or (unit_of(target) if column == target else "")
+    if unit and unit_factor(target, unit) is None:
+        raise Question(
+            "content-unit",
+            f"column {column!r} is in {unit}, and {target} in {unit_of(target) or 'no unit'}: convert its values, or "
+            f"state their unit with {column_option(target, f'{column}:UNIT')}",
+        )
+    return Source(place, column, unit)
+
+
 def converted(targets: Mapping[str, Source], chosen: Collection[str], default_unit: str) -> dict[str, Source]:
     """The sources with their factors. Raises Question if columns state no unit and there is no default unit.
 
@@ -156,7 +182,8 @@ def converted(targets: Mapping[str, Source], chosen: Collection[str], default_un
     for target, source in targets.items():
         if source.units:
             continue
-        if unit := source.unit or default_unit:
+        unit = source.unit or (default_unit if unit_factor(target, default_unit) else "") or _fixed_unit(target)
+        if unit or not unit_of(target):
             result[target] = replace(source, unit=unit, factor=factor(target, source.formula, unit))
         elif target not in chosen or _is_open(target, source):
             without_unit[target] = source
@@ -164,9 +191,15 @@ def converted(targets: Mapping[str, Source], chosen: Collection[str], default_un
     return result
 
 
+def _fixed_unit(target: str) -> str:
+    """The unit of a target if no factor converts others into it, as pH; otherwise ""."""
+    unit = unit_of(target)
+    return "" if unit in (*CONTENT_UNITS, *CHARGE_UNITS) else unit
+
+
 def _is_open(target: str, source: Source) -> bool:
     """Whether a column that the user has chosen is a compound of the target's element, in an unknown unit."""
-    return not source.unit and source.formula not in ("", target[:-3])
+    return not source.unit and source.formula not in ("", element_of(target))
 
 
 def _may_be_assays(cells: Sequence[str], name: str, contents: AssayHeader) -> bool:

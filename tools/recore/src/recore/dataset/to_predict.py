@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.challenge import challenge
 from recore.dataset.column_options import parse_columns
 from recore.dataset.grids import Grid, grid_of_names, put_on_grid
 from recore.dataset.importing import CHUNK, ImportResult, Row, as_written, join_repeated, make_rows, on_grid, read_files
@@ -17,7 +18,6 @@ from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum, find_reflectance
 from recore.dataset.writing import Columns, write_data_file
-from recore.schema import IDS, TARGETS
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,9 @@ class SampleOptions:
 def parse_id_columns(options: Sequence[str]) -> dict[str, str]:
     """Columns of a table of spectra, by the names in the schema. Raises ValueError if one is of something else."""
     columns = parse_columns(options)
-    if other := next((name for name in columns if name in TARGETS or name == "index"), None):
-        raise ValueError(f"--column {other}={columns[other]}: only sample, SiteID, DepthFrom and DepthTo are read here")
+    if other := next((name for name in columns if name in challenge().targets or name == "index"), None):
+        ids = ", ".join(challenge().sample_ids)
+        raise ValueError(f"--column {other}={columns[other]}: only sample and the IDs, {ids}, are read here")
     return columns
 
 
@@ -123,7 +124,7 @@ def _columns(rows: Sequence[Row], channels: Sequence[str], unread: Mapping[str, 
     """The columns of rows: the index, the IDs, and the channels, NaN in rows without a spectrum. unread: their IDs."""
     ids = [row.spectra[0].ids if row.spectra else unread.get(row.sample, {}) for row in rows]
     columns: Columns = {"": np.array([row.index for row in rows], dtype=object)}
-    columns |= {name: np.array([each.get(name, "") for each in ids], dtype=object) for name in IDS}
+    columns |= {name: np.array([each.get(name, "") for each in ids], dtype=object) for name in challenge().ids}
     absorbance = np.array([_absorbance(row) if row.spectra else np.full(len(channels), np.nan) for row in rows])
     return columns | dict(zip(channels, absorbance.T, strict=True))
 

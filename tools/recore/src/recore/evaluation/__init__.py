@@ -21,7 +21,15 @@ from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.judging import Entry, Round, tied_by_private_score
 from recore.evaluation.kept_run import RunFolder, explain_failures, next_command, run_and_keep
 from recore.evaluation.observing import read_utilization, write_streams
-from recore.evaluation.record import Record, find_public, make_context, read_record, write_held_out_again, write_note
+from recore.evaluation.record import (
+    Record,
+    find_public,
+    make_context,
+    read_challenge_of,
+    read_record,
+    write_held_out_again,
+    write_note,
+)
 from recore.evaluation.scores import (
     HELD_OUT,
     HOSTS_JUDGES,

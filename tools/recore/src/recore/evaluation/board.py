@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def read_runs(folder: Path, private_first: bool = False) -> tuple[list[Record], list[str]]:
-    """The runs in a folder, those on the same data together and best first, and an error for each invalid record.
+    """The runs in a folder, those on the same data and by the same score.py together, best first; and an error for each
+    invalid record.
 
     Raises FileNotFoundError if there is no such folder.
     """
@@ -27,9 +28,9 @@ def read_runs(folder: Path, private_first: bool = False) -> tuple[list[Record], 
         except (OSError, ValueError) as error:
             errors.append(plain(str(error)))
     runs.sort(key=lambda run: run.started)
-    latest = {run.data_hashes: run.started for run in runs}
+    latest = {run.compared_with: run.started for run in runs}
     runs.sort(key=lambda run: (run.rank(private_first), run.started), reverse=True)
-    runs.sort(key=lambda run: (latest[run.data_hashes], run.data_hashes), reverse=True)
+    runs.sort(key=lambda run: (latest[run.compared_with], run.compared_with), reverse=True)
     return runs, errors
 
 
@@ -65,25 +66,28 @@ def summarise(run: Record) -> dict[str, Any]:
         "held_out_again": run.held_out_again,
         "submission": run.submission_sha256[:8],
         "data": run.data_hashes,
+        "score_script": run.score_sha256[:8],
         "public": run.data["public"][0],
         "note": run.note,
     }
 
 
 def make_tables(runs: list[Record], private_first: bool = False) -> list["Table"]:
-    """A table for each set of data files."""
+    """A table for each set of data files and each score.py."""
     from rich.table import Table
     from rich.text import Text
 
-    groups: dict[str, list[Record]] = {}
+    groups: dict[tuple[str, str], list[Record]] = {}
     for run in runs:
-        groups.setdefault(run.data_hashes, []).append(run)
+        groups.setdefault(run.compared_with, []).append(run)
     tables = []
     paths = [group[0].data["public"][0] for group in groups.values()]
-    for (hashes, group), path in zip(groups.items(), paths, strict=True):
+    several_scripts = len({script for _, script in groups}) > 1
+    for ((hashes, script), group), path in zip(groups.items(), paths, strict=True):
         others = ", ".join(name for name in group[0].data if name != "public") or "no private data"
         is_unique = paths.count(path) == 1
-        title = Text(plain(f"Runs on {path}" if is_unique else f"Runs on {path} and {others} (data {hashes})"))
+        heading = f"Runs on {path}" if is_unique else f"Runs on {path} and {others} (data {hashes})"
+        title = Text(plain(f"{heading}, score.py {script}" if several_scripts else heading))
         table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for column in ("run", "state", "submission"):
             table.add_column(column, overflow="fold")

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from recore.challenge import challenge
 from recore.data_file import read_header
-from recore.schema import IDS, is_wavenumber
+from recore.schema import is_wavenumber
 
 PUBLIC, PRIVATE, ACTUAL = "public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"
 
@@ -32,7 +33,7 @@ class DataFiles:
         if index in other_columns:  # the file was written without an index
             columns = [index, *columns]
         for column in columns:
-            if column not in IDS and not is_wavenumber(column):
+            if column not in challenge().ids and not is_wavenumber(column):
                 raise ValueError(
                     f"{self.private}: column {column[:40]!r} is neither an ID nor a wavenumber, and the submission "
                     "would see it: private data must contain inputs only, and --actual names the file with their assays"

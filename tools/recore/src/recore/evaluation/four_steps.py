@@ -11,10 +11,18 @@ from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
 
+from recore.challenge import challenge
 from recore.evaluation import job_requests
 from recore.evaluation.csv_columns import LARGEST_HEADER, find_columns, remove_columns
 from recore.evaluation.data import DataFiles
-from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out, score_held_out
+from recore.evaluation.held_out import (
+    ACTUAL,
+    HELD_OUT_NAME,
+    PREDICTED,
+    NoHeldOutScoreError,
+    extract_held_out,
+    write_scored,
+)
 from recore.evaluation.job_requests import Place, RunSettings
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
 from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
@@ -22,7 +30,6 @@ from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
 from recore.places import Services, SimulatorGoneError, is_strangers
-from recore.schema import TARGETS
 from recore.thread_pool import ThreadPool
 from stagemaker import format_size
 
@@ -57,7 +64,7 @@ class EvaluationRun:
             steps.append(Step(f"{side} predict", "TransformJob"))
             if self._is_scored(side):
                 steps.append(Step(f"{side} score", "ProcessingJob"))
-        steps += [Step(f"{HELD_OUT} score"), Step("clean up")]
+        steps += [Step(f"{HELD_OUT} score", "ProcessingJob"), Step("clean up")]
         self.steps = {step.name: step for step in steps}
         self._jobs = JobRunner(services, folder / "logs")
         self.storage = Storage(services.s3, settings, self._jobs.raise_if_stopping)
@@ -188,21 +195,29 @@ class EvaluationRun:
                 place = job_requests.assays_place(side)
                 stack.enter_context(self.storage.upload_private_assays(self.data.files["actual"], place))
             self._jobs.run(step, job_requests.scoring_request(self.settings, side))
+        self._fetch_score(side)
+
+    def _fetch_score(self, name: str) -> None:
         for suffix in ("txt", "json"):
-            self.storage.fetch((side, "scores", f"{side}.{suffix}"), self.folder / f"scores/{side}.{suffix}")
-        read_score(self.folder / f"scores/{side}.json")
+            self.storage.fetch((name, "scores", f"{name}.{suffix}"), self.folder / f"scores/{name}.{suffix}")
+        read_score(self.folder / f"scores/{name}.json")
 
     def _score_held_out(self) -> None:
         with self._jobs.step(self.steps[f"{HELD_OUT} score"]) as step:
-            predictions, scores = (self.folder / name for name in ("predictions", "scores"))
+            predictions = self.folder / f"predictions/{HELD_OUT}.csv"
             try:
-                extract_held_out(self.folder / "model.tar.gz", predictions / f"{HELD_OUT}.csv")
-                scores.mkdir(exist_ok=True)
-                public = self.data.files["public"]
-                score_held_out(predictions / f"{HELD_OUT}.csv", public, self.score_script, scores / f"{HELD_OUT}.txt")
-                read_score(scores / f"{HELD_OUT}.json")
-            except NoHeldOutScoreError as error:
-                step.reason = str(error)
+                extract_held_out(self.folder / "model.tar.gz", predictions)
+                with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+                    write_scored(predictions, self.data.files["public"], Path(folder))
+                    self.storage.upload(Path(folder, ACTUAL), job_requests.assays_place(HELD_OUT))
+                    self.storage.upload(Path(folder, PREDICTED), job_requests.predictions_place(HELD_OUT))
+                self._jobs.run(step, job_requests.scoring_request(self.settings, HELD_OUT))
+            except (NoHeldOutScoreError, StepFailed) as error:
+                if step.outside:
+                    raise
+                step.reason = f"{HELD_OUT_NAME}: {error}" if isinstance(error, StepFailed) else str(error)
+                return
+            self._fetch_score(HELD_OUT)
 
     def _clean_up(self) -> None:
         with contextlib.suppress(StepFailed), self._jobs.step(self.steps["clean up"]):
@@ -222,7 +237,7 @@ def leave_out_targets(storage: Storage, place: Place, folder: Path) -> list[str]
     In the challenge the public file of step 2 seems to hold none: submissions that were scored do not expect them.
     """
     with contextlib.closing(storage.open(place)) as body:
-        if not find_columns(body.read(LARGEST_HEADER).partition(b"\n")[0], TARGETS):
+        if not find_columns(body.read(LARGEST_HEADER).partition(b"\n")[0], challenge().targets):
             return []
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         path = Path(temporary, place[-1])
@@ -234,4 +249,4 @@ def leave_out_targets(storage: Storage, place: Place, folder: Path) -> list[str]
 
 def remove_targets(path: Path) -> list[str]:
     """Remove the columns of targets from a CSV, and return their names."""
-    return remove_columns(path, TARGETS)
+    return remove_columns(path, challenge().targets)

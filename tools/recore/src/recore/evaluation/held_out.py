@@ -1,25 +1,22 @@
 """The score of the submission's own held-out predictions: held_out.csv, which a training job leaves beside its model.
 
 They should be predictions of each row by a model that has not seen the row's drill hole, but only the submission says
-so. The host's score.py scores them against the public assays, in a process on this machine.
+so. A job scores them against the public assays, as those of public and private rows.
 """
 
 import gzip
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recore.data_file import open_data
-from recore.failures import format_exit
 from recore.text import plain
 from recore.untrusted_archives import read_files
-from stagemaker import locked
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 HELD_OUT_NAME = "held_out.csv"  # in a model.tar.gz, if train.py has written it
+ACTUAL, PREDICTED = "public.csv.gz", "public.csv.out"  # as score.py calls them in a job
 MAX_BYTES, MAX_HEADER_BYTES = 256 << 20, 64 << 10
 MAX_COLUMNS, MAX_CELLS = 1000, 20_000_000  # limits, because it is parsed outside the sandbox
 # How much more than recore's a submission's own held-out score can be if whole drill holes were held out. Over 30 parts
@@ -61,9 +58,10 @@ def require_small(content: bytes) -> None:
         raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has more than {MAX_CELLS:,} cells; write a row for each public row")
 
 
-def score_held_out(predictions: Path, public: Path, score_script: bytes, output: Path) -> None:
-    """Score held-out predictions with score.py, which writes `output` and details beside it. Raises
-    NoHeldOutScoreError.
+def write_scored(predictions: Path, public: Path, folder: Path) -> None:
+    """Write what score.py compares: the assays of the rows that were predicted, ACTUAL, and the predictions, PREDICTED.
+
+    predictions: a held_out.csv. Raises NoHeldOutScoreError.
     """
     import pyarrow as pa
 
@@ -75,19 +73,8 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
         assays = data.read(dict.fromkeys(places.values(), pa.string())).rename_columns(list(places)).combine_chunks()
     if len(predicted) != len(assays):
         raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has {len(predicted)} rows, but the public data have {len(assays)}")
-    with locked.temporary_folder("recore-held-out-") as name:
-        folder = Path(name)
-        _write_measured(assays, predicted, folder / "actual.csv.gz")
-        _write_lines(predicted, folder / "predicted.csv")
-        (folder / "score.py").write_bytes(score_script)
-        paths = {"actual": folder / "actual.csv.gz", "predicted": folder / "predicted.csv", "output": output}
-        command = [sys.executable, "-P", "score.py", *(f"--{name}={path.absolute()}" for name, path in paths.items())]
-        done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace")
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it printed no reason"])[-1]
-        if done.returncode < 0:
-            last = f"score.py was {format_exit(done.returncode)}"
-        raise NoHeldOutScoreError(f"{HELD_OUT_NAME}: {plain(last)}")
+    _write_measured(assays, predicted, folder / ACTUAL)
+    _write_lines(predicted, folder / PREDICTED)
 
 
 def _read(path: Path) -> "pa.Table":

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recore.challenge import score_script
 from recore.data_file import sha256_of
-from recore.distribution import TEMPLATE
 from recore.evaluation.board import read_runs, runs_of
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
@@ -90,7 +90,7 @@ class Round:
     data: DataFiles
     folder: Path
     seconds: int
-    score_script: Path = TEMPLATE / "score.py"
+    score_script: Path = field(default_factory=score_script)
     invalid: list[str] = field(default_factory=list)
     _runs: list[EvaluationRun] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)

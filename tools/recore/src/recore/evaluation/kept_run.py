@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from recore.challenge import SCORE_SCRIPT
 from recore.distribution import shell_program
 from recore.evaluation.data import find_data_files
 from recore.evaluation.four_steps import EvaluationRun
@@ -111,6 +112,7 @@ def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any])
     """
     record = make_record(run, context)
     try:
+        (run_folder.path / SCORE_SCRIPT).write_bytes(run.score_script)
         write_record(record, run_folder.path)
     except OSError as error:  # the disk is full
         reason = f"run.json could not be written ({error.strerror}); the run's other files are kept"

@@ -8,7 +8,6 @@ import datetime
 import hashlib
 import json
 import math
-import re
 import shutil
 import subprocess
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
 from recore.atomic import replaced
+from recore.challenge import SCORE_SCRIPT, Challenge, challenge, is_column_name, parse_challenge, read_script
 from recore.data_file import sha256_of
 from recore.distribution import PROGRAM
 from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
@@ -38,8 +38,8 @@ STEPS = {"upload", "train", f"{HELD_OUT} score", "clean up"} | {
 }
 DATA = (*SIDES, "actual")
 MAX_REASON = 300  # characters
+LONGEST_NAME = 80  # characters of a target
 LONGEST_NOTE = 200  # characters; the middle of a longer note is left out
-TARGET = re.compile(r"\w{1,40}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,13 @@ class Record:
 
     @property
     def data_hashes(self) -> str:
-        """The beginnings of the data files' hashes: if they are equal, scores can be compared."""
+        """The beginnings of the data files' hashes."""
         return "-".join((sha256 or "not read")[:8] for _, (_, sha256) in sorted(self.data.items()))
+
+    @property
+    def compared_with(self) -> tuple[str, str]:
+        """What runs have in common whose scores can be compared: the data, and the beginning of score.py's hash."""
+        return self.data_hashes, self.score_sha256[:8]
 
     @property
     def values(self) -> dict[str, float]:
@@ -295,7 +300,7 @@ def _step(content: Any) -> Step:
 def _score(content: dict[str, Any]) -> Score:
     r2, weights = get(content, "r2", dict), get(content, "weights", dict)
     for name in r2:
-        if not TARGET.fullmatch(name):
+        if len(name) > LONGEST_NAME or not is_column_name(name):
             raise ValueError(f"{name[:40]!r} is not a target name")
     return Score(
         value=get_number(content, "value"),
@@ -304,6 +309,20 @@ def _score(content: dict[str, Any]) -> Score:
         r2={name: get_optional_number(r2, name) for name in r2},
         weights={name: get_number(weights, name) for name in r2},
     )
+
+
+def read_challenge_of(record: Record) -> Challenge:
+    """The challenge of a run, of which it keeps the score.py; that in use for a run of an earlier version.
+
+    Raises ValueError if the file is not the one by which the run was scored.
+    """
+    path = record.folder / SCORE_SCRIPT
+    if not path.is_file():
+        return challenge()
+    content = read_script(path)
+    if hashlib.sha256(content).hexdigest() != record.score_sha256:
+        raise ValueError(f"{path}: this is not the file by which the run was scored")
+    return parse_challenge(content, path)
 
 
 def find_public(record: Record, public: Path | None = None) -> Path:

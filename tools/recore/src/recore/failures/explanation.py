@@ -18,7 +18,7 @@ LOOK_AT = {  # by the last words of a step's name
     "preprocess": "preprocess.py, which runs without the other files, and on private data without assays",
     "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process than fit, and "
     "get what preprocess.py writes, whole or in batches of lines",
-    "score": "the predictions: a line of 49 numbers for each row of the data, in the same order, no header or index",
+    "score": "the predictions: a line for each row of the data, in the same order, with a number for each target",
     "clean up": "the bucket and the models: files of this run are still there",
 }
 

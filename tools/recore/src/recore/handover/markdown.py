@@ -5,12 +5,14 @@ In a template, a value is escaped unless a filter has made it Markdown.
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from recore.challenge import challenge, reword
 from recore.handover.hole_spread import Estimate
 from recore.text import plain
 from stagemaker import printable
@@ -20,7 +22,7 @@ WIDEST = 200  # characters of a text from a file
 
 
 def render(template: str, **values: Any) -> str:
-    return _environment.get_template(template).render(values)
+    return _environment.get_template(template).render(challenge=challenge(), **values)
 
 
 def escape(text: object, widest: int = WIDEST) -> Markup:
@@ -63,8 +65,14 @@ def _markdown(text: str) -> Markup:
     return Markup(text)  # noqa: S704 - the page is not HTML
 
 
+def _load(name: str) -> tuple[str, str, Callable[[], bool]]:
+    """A template in the words of the challenge in use; one that was loaded for another is loaded again."""
+    path, known = Path(__file__).parent / "templates" / name, challenge().group_name
+    return reword(path.read_text("utf-8")), str(path), lambda: challenge().group_name == known
+
+
 _environment = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    loader=jinja2.FunctionLoader(_load),
     autoescape=True,
     finalize=lambda value: value if isinstance(value, Markup) else escape(value),
     undefined=jinja2.StrictUndefined,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from recore.challenge import challenge
 from recore.data_file import as_csv_gz
 from recore.evaluation import SCORES, sha256_of
 from recore.handover import hole_spread
@@ -152,7 +153,7 @@ def _count_private(run: HandedRun, reference: dict[str, Any]) -> tuple[int, int]
         return None
     try:
         with as_csv_gz(path) as packed:
-            wavenumbers, spectra, _ = domain.read_spectra(packed)
+            wavenumbers, spectra, _ = domain.read_spectra(packed, challenge().group)
         described = domain.Domain(reference, np.asarray(wavenumbers).tolist()).describe(spectra)
     except domain.DomainError:
         return None

@@ -6,13 +6,13 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from recore.challenge import challenge
 from recore.distribution import PROGRAM
 from recore.evaluation import Again
 from recore.handover.markdown import render
 from recore.handover.run_files import SUBMISSION, HandedRun
 from recore.handover.steps import TOLERANCE
 from recore.production.archives import find_missing_hook
-from recore.schema import TARGETS
 from recore.validation import unit_of
 
 SHOWN_TARGETS = 6  # of the worked answer
@@ -24,12 +24,13 @@ def write_readme(run: HandedRun, again: Again, sample_rows: int, files: set[str]
 
     Raises ValueError if a recorded hash is none: hashes go into commands.
     """
+    all_targets = challenge().targets
     hashes = {name: sha256 for name, (_, sha256) in run.record.data.items() if sha256}
     for sha256 in hashes.values():
         if not re.fullmatch("[0-9a-f]{64}", sha256):
             raise ValueError(f"run.json: {sha256[:80]!r} is not a SHA-256")
     header, first = _read_lines(again.request)
-    answer = dict(zip(TARGETS, _read_lines(again.answer)[0], strict=False))
+    answer = dict(zip(all_targets, _read_lines(again.answer)[0], strict=False))
     weights = next(iter(run.record.scores.values())).weights if run.record.scores else {}
     shown = sorted(answer, key=lambda name: -weights.get(name, 0.0))[:SHOWN_TARGETS]
     return render(
@@ -46,10 +47,11 @@ def write_readme(run: HandedRun, again: Again, sample_rows: int, files: set[str]
         missing=find_missing_hook(run.submission.script, run.submission.files.get("train.py", b"")),
         training=next((step.seconds for step in run.record.steps if step.name == "train"), None),
         seconds=[step.seconds or 0 for step in again.steps],
-        targets=TARGETS,
+        targets=all_targets,
+        largest=challenge().example,
         columns=len(header),
         inputs=list(zip(header[:SHOWN_INPUTS], first, strict=False)),
-        outputs=[(name, TARGETS.index(name) + 1, answer[name], unit_of(name)) for name in shown],
+        outputs=[(name, all_targets.index(name) + 1, answer[name], unit_of(name)) for name in shown],
         command=shlex.join(_command(run)),
     )
 

@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from recore.distribution import PROGRAM, TEMPLATE
+from recore.challenge import read_script, score_script
+from recore.distribution import PROGRAM
 from recore.evaluation import HELD_OUT, LARGEST, SCORES, SIDES, Instances, Record, SubmissionFiles, find_public
 from recore.evaluation import read_record as read_valid_record
 from recore.production.archives import TrainedModel, describe_training
@@ -106,14 +107,23 @@ def read_run(folder: Path, public: Path | None = None) -> HandedRun:
     with prefix_errors(folder / RECORD, "not a valid run record: "):
         raw = read_object(folder / RECORD)
         _check_record(raw)
-    score_script = (TEMPLATE / SCORE).read_bytes()
-    if hashlib.sha256(score_script).hexdigest() != record.score_sha256:
-        raise ValueError(f"{TEMPLATE / SCORE}: the run was scored by another version of this file: {AGAIN}")
+    script = _read_score_script(record)
     submission = _read_submission(folder / MODEL, record)
     path = find_public(record, public)
     if not record.data["public"][1]:
         raise ValueError(f"{folder / RECORD}: the hash of the public data file is missing: {AGAIN}")
-    return HandedRun(record, raw, submission, score_script, path, read_data(path))
+    return HandedRun(record, raw, submission, script, path, read_data(path))
+
+
+def _read_score_script(record: Record) -> bytes:
+    """The score.py by which a run was scored: the run's own, or for a run of an earlier version that in use."""
+    path = record.folder / SCORE
+    if not path.is_file():
+        path = score_script()
+    content = read_script(path)
+    if hashlib.sha256(content).hexdigest() != record.score_sha256:
+        raise ValueError(f"{path}: the run was scored by another version of this file: {AGAIN}")
+    return content
 
 
 def _is_elsewhere(value: Any) -> bool:
@@ -122,7 +132,7 @@ def _is_elsewhere(value: Any) -> bool:
 
 def _refuse_links(folder: Path) -> None:
     """A link could hand over a file of the reader's own."""
-    for name in (RECORD, MODEL, *RESULTS, *RESULT_FILES):
+    for name in (RECORD, MODEL, SCORE, *RESULTS, *RESULT_FILES):
         if (folder / name).is_symlink():
             raise ValueError(f"{folder / name}: this is a link; only a run's own files are handed over")
 

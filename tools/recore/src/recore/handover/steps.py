@@ -14,13 +14,12 @@ import io
 import itertools
 import math
 import os
-import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +28,6 @@ SEEDS = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 TOLERANCE = 1e-5  # relative, of two predictions that count as equal: those of single precision do, too
 CSV = "text/csv"
 AS_SERVED = ".out"  # the suffix of predictions as the platform writes them, without header
-IDS = ("SiteID", "DepthFrom", "DepthTo")
-TARGET = re.compile(r"[A-Z][a-z]?(PPM|PCT|PPB)")  # the name of an assay
 
 Cells = list[list[float | None]]
 
@@ -146,16 +143,16 @@ def _ask(model: str, text: str) -> str:
 
 
 def _add_header(request: list[list[str]], answer: str) -> str:
-    sys.path.insert(0, str(SUBMISSION.parent))
-    targets = list(importlib.import_module("score").TARGETS)
+    host = _import_score()
+    ids = [host.GROUP, *sorted(name for name in host.IDS if name != host.GROUP)]
     predictions = [row for row in csv.reader(io.StringIO(answer)) if row]
     if len(request) - len(predictions) not in (0, 1):
         raise ValueError(f"train.py answered with {len(predictions)} lines to {len(request)} lines of the request")
     has_header = len(request) > len(predictions)
-    places = {name: request[0].index(name) for name in IDS if has_header and name in request[0]}
+    places = {name: request[0].index(name) for name in ids if has_header and name in request[0]}
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["index", *places, *targets])
+    table.writerow(["index", *places, *host.TARGETS])
     for row, numbers in zip(request[has_header:], predictions, strict=True):
         table.writerow([row[0], *(row[place] for place in places.values()), *numbers])
     return text.getvalue()
@@ -163,7 +160,8 @@ def _add_header(request: list[list[str]], answer: str) -> str:
 
 def compare(expected: Path, found: Path) -> None:
     """Exit with status 1 unless all numbers agree within TOLERANCE."""
-    pair = [read_cells(path) for path in (expected, found)]
+    targets = _import_score().TARGETS
+    pair = [read_cells(path, targets) for path in (expected, found)]
     try:
         largest = largest_difference(*pair)
     except ValueError as error:
@@ -193,11 +191,11 @@ def largest_difference(expected: Cells, found: Cells) -> float:
     return largest
 
 
-def read_cells(path: Path) -> Cells:
+def read_cells(path: Path, targets: Sequence[str]) -> Cells:
     """The predictions in a CSV with or without a header; None for what is no finite number. Raises ValueError."""
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    places = [place for place, name in enumerate(rows[0] if rows else []) if TARGET.fullmatch(name)]
+    places = [place for place, name in enumerate(rows[0] if rows else []) if name in targets]
     try:
         if places:
             rows = [[row[place] for place in places] for row in rows[1:]]
@@ -236,8 +234,7 @@ def _link(data: Path, place: Path) -> None:
 
 def _leave_out_targets(request: Path) -> None:
     """Remove the assays from a request, if preprocess.py wrote them: the model does not expect them."""
-    sys.path.insert(0, str(SUBMISSION.parent))
-    targets = importlib.import_module("score").TARGETS
+    targets = _import_score().TARGETS
     whole = request.rename(f"{request}.whole")
     with open(whole, encoding="utf-8", newline="") as file, open(request, "w", encoding="utf-8", newline="") as written:
         rows = csv.reader(file)
@@ -250,6 +247,12 @@ def _leave_out_targets(request: Path) -> None:
             [row[number] for number in kept] for row in itertools.chain([header], rows)
         )
     print("preprocess: preprocess.py wrote assays; they are left out of the request")
+
+
+def _import_score() -> Any:
+    """The host's score.py, which names the targets and the IDs."""
+    sys.path.insert(0, str(SUBMISSION.parent))
+    return importlib.import_module("score")
 
 
 def _run(command: list[Any], folder: Path, base: Path | None, folders: dict[str, Path]) -> None:

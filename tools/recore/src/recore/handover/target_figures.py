@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recore.challenge import challenge
 from recore.evaluation import HELD_OUT
 from recore.handover.hole_spread import Estimate, HoleSums, SampleShare, measure_errors
 from recore.handover.run_files import HandedRun
-from recore.schema import TARGETS
 from recore.spectral_data import Floats
 from recore.validation import paired_values, unit_of
 from stagemaker import parse_number
@@ -69,8 +69,10 @@ def read_cut_offs(texts: Iterable[str]) -> dict[str, float]:
     for text in texts:
         name, _, number = text.partition("=")
         value = parse_number(number)
-        if name not in TARGETS or value is None:
-            raise ValueError(f"--cut-off {text[:60]!r}: a target and a number are needed, such as CuPPM=2000")
+        if name not in challenge().targets or value is None:
+            raise ValueError(
+                f"--cut-off {text[:60]!r}: a target and a number are needed, such as {challenge().example}=2000"
+            )
         values[name] = value
     return values
 
@@ -118,7 +120,7 @@ def _measure_all(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFi
     if len(predicted) != run.data.rows:
         raise ValueError(f"{path}: {len(predicted)} rows instead of the {run.data.rows} of the public data")
     figures = []
-    for place, name in enumerate(TARGETS):
+    for place, name in enumerate(challenge().targets):
         if name not in run.data.assays:
             continue
         column: Floats = run.data.assays[name].to_numpy(float)
@@ -149,9 +151,11 @@ def _measure_all(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFi
 
 
 def read_held_out(run: HandedRun) -> Floats:
-    """Held-out predictions, (rows, 49), NaN where no prediction was made."""
+    """Held-out predictions, (rows, targets), NaN where no prediction was made."""
     table = pd.read_csv(run.folder / HELD_OUT_FILE, index_col=0, float_precision="round_trip")
-    values: Floats = table.reindex(columns=list(TARGETS)).apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    values: Floats = (
+        table.reindex(columns=list(challenge().targets)).apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    )
     return np.where(np.isfinite(values), values, np.nan)
 
 

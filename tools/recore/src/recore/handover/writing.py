@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.atomic import replaced
+from recore.challenge import challenge
 from recore.data_file import open_data
 from recore.evaluation import Again, Step, StepFailed, sha256_of
 from recore.handover import readme, steps
@@ -21,7 +22,6 @@ from recore.handover.target_figures import TargetFigures, measure_targets
 from recore.handover.wheel import write_wheels
 from recore.outputs import check_writable
 from recore.production.handed_files import CONTENTS, SUMS
-from recore.schema import TARGETS
 from recore.untrusted_json import get, read_object
 from stagemaker import locked
 from stagemaker.machine import describe_machine
@@ -119,7 +119,7 @@ def _copy_files(run: HandedRun, again: Again, new: Path) -> None:
 
 
 def _check_equal(expected: Path, again: Again) -> None:
-    pair = [steps.read_cells(path) for path in (expected, again.answer)]
+    pair = [steps.read_cells(path, challenge().targets) for path in (expected, again.answer)]
     try:
         largest = steps.largest_difference(*pair)
     except ValueError as error:
@@ -150,7 +150,7 @@ def write_sample(run: HandedRun, folder: Path) -> int:
     with open_data(run.public) as data, gzip.GzipFile(folder / "spectra.csv.gz", "wb", mtime=0) as packed:
         table = data.rows()
         header = next(table)
-        kept = [place for place, name in enumerate(header) if not place or name not in TARGETS]
+        kept = [place for place, name in enumerate(header) if not place or name not in challenge().targets]
         for cells in itertools.chain([header], (row for place, row in enumerate(table) if place in chosen)):
             packed.write((",".join(_quote(cells[place]) for place in kept) + "\n").encode())
     predictions = (run.folder / "predictions/public.csv.out").read_text("utf-8").splitlines()

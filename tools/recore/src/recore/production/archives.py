@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recore.challenge import challenge
 from recore.data_file import as_csv_gz, read_header
 from recore.evaluation import (
     HELD_OUT_NAME,
@@ -35,8 +36,14 @@ from recore.production.handed_files import (
     read_reference,
 )
 from recore.production.project import ProductionError
-from recore.production.sources import DOMAIN, FEATURES, REQUIREMENTS, model_programs, read_programs
-from recore.schema import TARGETS
+from recore.production.sources import (
+    DOMAIN,
+    FEATURES,
+    REQUIREMENTS,
+    describe_challenge,
+    model_programs,
+    read_programs,
+)
 from recore.untrusted_archives import read_files
 from stagemaker import locked
 
@@ -98,7 +105,7 @@ class TrainedModel:
             added[ERRORS] = json.dumps(self.errors).encode()
         model, packed = folder / ARCHIVE, folder / "features.tar.gz"
         extend_archive(self.archive, model, added, moved={"code": "code/submission"})
-        code = read_programs((*FEATURES, *DOMAIN)) | {"preprocess.py": preprocess}
+        code = read_programs((*FEATURES, *DOMAIN)) | describe_challenge() | {"preprocess.py": preprocess}
         features.write_archive(self.columns, self.reference, code, packed)
         return packed, model
 
@@ -125,7 +132,7 @@ def describe_training(folder: Path, record: Record, data: Path) -> TrainedModel:
     reference, errors, reasons = None, None, dict[str, str]()
     with as_csv_gz(data) as packed:
         try:
-            reference = domain.fit_file(packed)
+            reference = domain.fit_file(packed, challenge().group)
         except domain.DomainError as error:
             reasons[REFERENCE] = str(error)
         try:
@@ -144,7 +151,7 @@ def _calibrate(model: Path, data: Path) -> dict[str, Any]:
     with locked.temporary_folder("recore-held-out-") as name:
         held_out = Path(name, HELD_OUT_NAME)
         held_out.write_bytes(content)
-        return expected_error.calibrate_files(held_out, data, TARGETS)
+        return expected_error.calibrate_files(held_out, data, challenge().targets, challenge().group)
 
 
 def _read_handed(folder: Path) -> TrainedModel:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.challenge import challenge
 from recore.production.captured import LARGEST, SampleKey, make_key
 from recore.production.project import ProductionError
-from recore.schema import DEPTHS, HOLE, TARGETS
 from recore.spectral_data import Floats
 from recore.text import plain
 from stagemaker import parse_number
@@ -26,8 +26,8 @@ LARGEST_TABLE = 1 << 27  # bytes, unpacked: the assays of some 400,000 samples
 class Assays:
     """The assays of samples.
 
-    joined_by: the columns of the keys. rows: the row of each sample, by inference id or hole and depths. samples: hole
-    and depths of each row; None if unknown. values: (samples, 49), NaN where not measured.
+    joined_by: the columns of the keys. rows: the row of each sample, by inference id or IDs. samples: the IDs of each
+    row; None if unknown. values: (samples, targets), NaN where not measured.
     """
 
     path: Path
@@ -38,17 +38,21 @@ class Assays:
 
 
 def read_assays(path: Path) -> Assays:
-    """Read a CSV or csv.gz with InferenceId, or SiteID, DepthFrom and DepthTo, and any of the 49 targets.
+    """Read a CSV or csv.gz with InferenceId, or the challenge's IDs, and any of its targets.
 
     Raises OSError or ProductionError.
     """
+    all_targets = challenge().targets
+    ids = challenge().sample_ids
     header, rows = _read_rows(path)
-    targets = [name for name in TARGETS if name in header]
+    targets = [name for name in all_targets if name in header]
     by_id = INFERENCE_ID in header
     if not targets:
-        raise ProductionError(f"{path}: no column is a target: its name must be one of {TARGETS[0]}, {TARGETS[1]} ...")
-    if not by_id and not {HOLE, *DEPTHS} <= header.keys():
-        columns = f"{INFERENCE_ID}, or {HOLE}, {DEPTHS[0]} and {DEPTHS[1]}"
+        raise ProductionError(
+            f"{path}: no column is a target: its name must be one of {all_targets[0]}, {all_targets[1]} ..."
+        )
+    if not by_id and (len(ids) == 1 or not {*ids} <= header.keys()):
+        columns = f"{INFERENCE_ID}, or {', '.join(ids[:-1])} and {ids[-1]}" if len(ids) > 1 else INFERENCE_ID
         raise ProductionError(f"{path}: the columns that identify the samples are missing: add {columns}")
     keys: dict[str | SampleKey, int] = {}
     samples: list[SampleKey | None] = []
@@ -56,12 +60,12 @@ def read_assays(path: Path) -> Assays:
     for number, row in rows:
         place = f"{path}, line {number}"
         cells = {name: row[column].strip() for name, column in header.items()}
-        sample = make_key(*(cells.get(name) for name in (HOLE, *DEPTHS)))
+        sample = make_key([cells.get(name) for name in ids])
         key = cells[INFERENCE_ID] if by_id else sample
         if not key:
-            needed = f"an {INFERENCE_ID} is" if by_id else f"{HOLE} and two depths that are numbers are"
+            needed = f"an {INFERENCE_ID} is" if by_id else _describe_ids()
             raise ProductionError(f"{place}: {needed} needed")
-        numbers = [_read_number(place, name, cells[name]) if name in targets else math.nan for name in TARGETS]
+        numbers = [_read_number(place, name, cells[name]) if name in targets else math.nan for name in all_targets]
         if key not in keys:
             keys[key] = len(values)
             values.append(numbers)
@@ -70,17 +74,31 @@ def read_assays(path: Path) -> Assays:
             raise ProductionError(
                 f"{place}: {describe_key(key)} is listed twice, with different assays: keep one of the rows"
             )
-    table = np.array(values).reshape(-1, len(TARGETS))
+    table = np.array(values).reshape(-1, len(all_targets))
     if np.isnan(table).all():
         raise ProductionError(f"{path}: every cell of the targets is empty")
-    joined_by = INFERENCE_ID if by_id else f"{HOLE} and depths"
+    joined_by = INFERENCE_ID if by_id else name_ids()
     return Assays(path, joined_by, keys, samples, table)
 
 
 def describe_key(key: str | SampleKey) -> str:
     if isinstance(key, str):
         return f"{INFERENCE_ID} {plain(key, 64)}"
-    return f"hole {plain(key[0], 64)} from {key[1]:g} to {key[2]:g} m"
+    if challenge().depths:
+        return f"hole {plain(str(key[0]), 64)} from {key[1]:g} to {key[2]:g} m"
+    cells = zip(challenge().sample_ids, map(str, key), strict=True)
+    return ", ".join(f"{name} {plain(cell, 64)}" for name, cell in cells)
+
+
+def name_ids() -> str:
+    """The IDs that identify a sample, in words: SiteID and depths."""
+    known = challenge()
+    others = [name for name in known.sample_ids[1:] if name not in known.depths]
+    return " and ".join([known.group, *(["depths"] if known.depths else []), *others])
+
+
+def _describe_ids() -> str:
+    return f"{challenge().group} and two depths that are numbers are" if challenge().depths else f"{name_ids()} are"
 
 
 def _read_rows(path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]:
@@ -98,7 +116,7 @@ def _read_rows(path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]
         raise FileNotFoundError(f"{path}: there is no such file") from None
     except (ValueError, EOFError, zlib.error, gzip.BadGzipFile, csv.Error) as error:
         raise ProductionError(f"{path}: could not be read as CSV or csv.gz: {plain(str(error), 200)}") from None
-    for name in (INFERENCE_ID, HOLE, *DEPTHS, *TARGETS):
+    for name in (INFERENCE_ID, *challenge().sample_ids, *challenge().targets):
         if names.count(name) > 1:
             raise ProductionError(f"{path}: the column {name} appears more than once: keep one of them")
     for number, row in rows:

@@ -1,7 +1,7 @@
 """The table that is made of the answers of a batch transform.
 
 The table has a line for each sample: name, IDs, domain (inside, outside, or empty if the spectrum cannot be compared
-with those of the training), the 49 assays and, with intervals, both ends of each.
+with those of the training), the assays and, with intervals, both ends of each.
 """
 
 import csv
@@ -11,17 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from recore.atomic import replaced
+from recore.challenge import challenge
 from recore.listing import count
 from recore.outputs import check_writable
 from recore.production.project import ProductionError, WorkFailedError
-from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE, TARGETS
 from recore.spreadsheet_csv import safe_row
 
-IDS = (HOLE, DEPTH_FROM, DEPTH_TO)  # in the order of a table
 ENDS = ("low", "high")
-DETAILS = 2 + 3 * len(TARGETS)  # cells of an answer: domain, values, low ends, high ends, problem
 SHOWN_PROBLEMS = 20
-TABLE_BEGINS = b"name,SiteID,DepthFrom,DepthTo,domain,"
 
 
 @dataclass(frozen=True)
@@ -86,32 +83,38 @@ def write_table(
     joined: its lines, the cells of the input, then those of the answer. columns: names of the former. spectra: keep the
     channels. Raises WorkFailedError for a line with other cells.
     """
+    targets, sample_ids = challenge().targets, challenge().sample_ids
+    width = 2 + 3 * len(targets)  # of an answer: domain, values, low ends, high ends, problem
     places = {name: place for place, name in enumerate(columns)}
-    channels = [name for name in columns[1:] if name not in IDS] if spectra else []
-    ends = [f"{name} {end}" for name in TARGETS for end in ENDS] if intervals else []
+    channels = [name for name in columns[1:] if name not in sample_ids] if spectra else []
+    ends = [f"{name} {end}" for name in targets for end in ENDS] if intervals else []
     samples = PredictedSamples()
     with replaced(target) as [part], open(part, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["name", *IDS, "domain", *TARGETS, *ends, *channels])
+        table.writerow([*_first_columns(), *targets, *ends, *channels])
         for row in joined:
             samples.rows += 1
             sample, answer = row[: len(columns)], row[len(columns) :]
-            if len(answer) != DETAILS:
-                reason = f"{len(answer)} cells of an answer instead of {DETAILS}"
+            if len(answer) != width:
+                reason = f"{len(answer)} cells of an answer instead of {width}"
                 raise WorkFailedError(f"line {samples.rows} of the job's output has {reason}")
             domain, *numbers, problem = answer
             values, lows, highs = (
-                numbers[start : start + len(TARGETS)] for start in range(0, len(numbers), len(TARGETS))
+                numbers[start : start + len(targets)] for start in range(0, len(numbers), len(targets))
             )
             samples.outside += domain == "outside"
             samples.unknown += not domain
             if problem:
                 samples.problems.append(UnpredictedSample(samples.rows, sample[0], problem))
-            ids = [sample[places[name]] if name in places else "" for name in IDS]
+            ids = [sample[places[name]] if name in places else "" for name in sample_ids]
             both = [end for pair in zip(lows, highs, strict=True) for end in pair] if intervals else []
             spectrum = (sample[places[name]] for name in channels)
             table.writerow([*safe_row([sample[0], *ids]), domain, *values, *both, *spectrum])
     return samples
+
+
+def _first_columns() -> list[str]:
+    return ["name", *challenge().sample_ids, "domain"]
 
 
 def check_target(target: Path, source: Path, consequence: str) -> None:
@@ -135,7 +138,8 @@ def check_new_table(target: Path, sources: Iterable[Path], replace: bool) -> Non
     if not replace:
         raise FileExistsError(f"{target} already exists: choose another --out, or replace it with --force")
     with open(target, "rb") as file:
-        if not file.read(len(TABLE_BEGINS)).startswith(TABLE_BEGINS):
+        begins = ",".join([*_first_columns(), ""]).encode()
+        if file.read(len(begins)) != begins:
             raise FileExistsError(
                 f"{target}: it is not a table of predictions, and is not replaced: choose another --out"
             )

@@ -9,7 +9,7 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.schema import DEPTHS, HOLE, TARGETS
+from recore.challenge import challenge
+from recore.schema import DEPTHS
 from stagemaker import parse_number
 
-SampleKey = tuple[str, float, float]  # the drill hole, and where the sample starts and ends, m
+SampleKey = tuple[str | float, ...]  # the cells of the challenge's sample_ids: drill hole, where it starts and ends, m
 
 DIGITS = 4  # of depths: a tenth of a millimetre
 LARGEST = 1e30  # of assays and predictions: a power of their squares must be a number, too
@@ -82,41 +83,41 @@ def read_events(
 
 
 def read_samples(body: Body) -> list[SampleKey | None]:
-    """The sample of each row of a request, CSV with a header or JSON; None without a valid hole and depths.
+    """The sample of each row of a request, CSV with a header or JSON; None without valid IDs.
 
     The list is empty for anything else.
     """
+    ids = challenge().sample_ids
     try:
         if body.is_json:
             content = json.loads(body.content)
-            return [
-                make_key(*(each.get(name) for name in (HOLE, *DEPTHS))) for each in content.get("instances", [content])
-            ]
+            return [make_key([each.get(name) for name in ids]) for each in content.get("instances", [content])]
         header, *rows = csv.reader(io.StringIO(body.content.decode("utf-8-sig"), newline=""))
-        places = [header.index(name) for name in (HOLE, *DEPTHS)]
-        return [make_key(*(row[place] for place in places)) for row in rows if row]
+        places = [header.index(name) for name in ids]
+        return [make_key([row[place] for place in places]) for row in rows if row]
     except (ArithmeticError, AttributeError, IndexError, RecursionError, TypeError, ValueError, csv.Error):
         return []
 
 
 def read_predictions(body: Body) -> NDArray[np.float64]:
-    """The predictions (rows, 49) of a response, a CSV of numbers or JSON with the assays by name; NaN for empty ones.
+    """The predictions (rows, targets) of a response, a CSV of numbers or JSON with assays by name; NaN for empty ones.
 
     Raises ValueError for any other response.
     """
+    targets = challenge().targets
     try:
         if body.is_json:
             predictions = [each["assays"] for each in json.loads(body.content)["predictions"]]
-            rows = [[assays[name]["value"] for name in TARGETS] for assays in predictions]
+            rows = [[assays[name]["value"] for name in targets] for assays in predictions]
         else:
             rows = [row for row in csv.reader(io.StringIO(body.content.decode(), newline="")) if row]
         numbers = [[math.nan if cell in ("", None) else _read_number(cell) for cell in row] for row in rows]
-        table = np.array(numbers, dtype=float).reshape(len(rows), len(TARGETS))
+        table = np.array(numbers, dtype=float).reshape(len(rows), len(targets))
         if (abs(table) > LARGEST).any():
             raise ValueError
         return table
     except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError, csv.Error):
-        raise ValueError(f"the response is not {len(TARGETS)} numbers for each sample") from None
+        raise ValueError(f"the response is not {len(targets)} numbers for each sample") from None
 
 
 def _read_number(value: Any) -> float:
@@ -132,14 +133,24 @@ def is_header(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-def make_key(hole: Any, depth_from: Any, depth_to: Any) -> SampleKey | None:
-    """The key of a sample; None if any of the three is missing or invalid."""
+def make_key(cells: Sequence[Any]) -> SampleKey | None:
+    """The key of a sample with these cells of its IDs; None if one is missing or invalid, or the group is all there is.
+
+    Depths are numbers, all others texts.
+    """
+    names = challenge().sample_ids
+    key = [_read_id(name, cell) for name, cell in zip(names, cells, strict=True)]
+    return None if len(names) == 1 or None in key else tuple(each for each in key if each is not None)
+
+
+def _read_id(name: str, cell: Any) -> str | float | None:
+    if name not in DEPTHS:
+        return ("" if cell is None else str(cell).strip()) or None
     try:
-        start, end = (round(_read_number(depth), DIGITS) for depth in (depth_from, depth_to))
+        depth = round(_read_number(cell), DIGITS)
     except (ValueError, TypeError, OverflowError):
         return None
-    name = "" if hole is None else str(hole).strip()
-    return (name, start, end) if name and math.isfinite(start) and math.isfinite(end) else None
+    return depth if math.isfinite(depth) else None
 
 
 def _parse_line(variant: str, line: bytes) -> CaptureEvent:

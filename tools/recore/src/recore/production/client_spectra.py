@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recore.challenge import challenge
 from recore.distribution import PROGRAM
 from recore.production.captured import CaptureEvent
 from recore.production.containers.domain import Domain, Reference
@@ -20,7 +21,6 @@ from recore.production.handed_files import CHANNELS, check_reference, parse_colu
 from recore.production.joining import PREFIX
 from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version
-from recore.schema import HOLE
 from recore.spectral_data import Floats
 from recore.untrusted_json import parse_object
 
@@ -100,7 +100,7 @@ def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
 
 def make_trained_on(header: Sequence[str], reference: Reference) -> TrainedOn:
     """What a model was trained on. header: of its data file."""
-    columns = Columns(header)
+    columns = Columns(header, challenge().ids, challenge().targets)
     return TrainedOn(columns, reference, Domain(reference, [column_key(name) for name in columns.channels]))
 
 
@@ -114,6 +114,7 @@ class SpectraReader:
 
     def add(self, event: CaptureEvent) -> None:
         """Add the samples of a request, unless a comparison sent it."""
+        group = challenge().group
         if event.inference_id.startswith(PREFIX):
             return
         if not event.input.content:
@@ -121,7 +122,8 @@ class SpectraReader:
             return
         columns = self._trained_on.columns
         try:
-            rows = list(columns.arrange(read_request(event.input.content, event.input.media_type or "text/csv")))
+            request = read_request(event.input.content, event.input.media_type or "text/csv", columns.ids)
+            rows = list(columns.arrange(request))
         except SpectraError as error:
             self._left_out[str(error)] += 1
             return
@@ -131,7 +133,7 @@ class SpectraReader:
         if missing := int((~known).sum()):
             self._left_out["a spectrum that is flat or has a gap"] += missing
         shapes, spectra = shapes[known], spectra[known]
-        hole = columns.names.index(HOLE) if HOLE in columns.names else None
+        hole = columns.names.index(group) if group in columns.names else None
         t2, q, deviations = domain.compare(shapes)
         known_rows = itertools.compress(rows, known)
         for row, spectrum, row_t2, row_q in zip(known_rows, spectra, t2.tolist(), q.tolist(), strict=True):

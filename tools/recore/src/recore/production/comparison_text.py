@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
+from recore.challenge import challenge
 from recore.listing import count, list_names
 from recore.production.paired_comparison import Comparison
-from recore.schema import TARGETS
 from recore.spectral_data import Floats
 
 LARGE_WEIGHT = 0.02  # targets with a larger weight are always shown
@@ -13,8 +13,8 @@ SENTENCES, NAMES = 5, 8  # targets with a sentence of their own, and targets nam
 
 
 def describe_comparison(comparison: Comparison, weights: Floats) -> list[str]:
-    """The table of targets with a verdict or a large weight, and the verdicts. weights: (49,)."""
-    order = sorted(range(len(TARGETS)), key=lambda number: -weights[number])
+    """The table of targets with a verdict or a large weight, and the verdicts. weights: (targets,)."""
+    order = sorted(range(len(challenge().targets)), key=lambda number: -weights[number])
     better, first, second = comparison.better, comparison.first, comparison.second
     unit = "drill hole" if comparison.by_hole else "sample"
     units = count(int(comparison.units.max()), unit)
@@ -60,6 +60,7 @@ def _describe_score(comparison: Comparison) -> str:
 
 
 def _describe_better(comparison: Comparison, name: str, numbers: list[int]) -> list[str]:
+    targets = challenge().targets
     lines = []
     for number in numbers[:SENTENCES]:
         changes = [comparison.change[number], comparison.high[number], comparison.low[number]]
@@ -67,13 +68,14 @@ def _describe_better(comparison: Comparison, name: str, numbers: list[int]) -> l
             changes = [1 / (1 + change) - 1 for change in (changes[0], changes[2], changes[1])]
         change, least, most = (_percentage(-change) for change in changes)
         interval = f"{100 * comparison.confidence:g} % interval {least} to {most} %"
-        lines.append(f"{name} is better on {TARGETS[number]}: RMSE {change} % lower, {interval}")
-    if rest := [TARGETS[number] for number in numbers[SENTENCES:]]:
+        lines.append(f"{name} is better on {targets[number]}: RMSE {change} % lower, {interval}")
+    if rest := [targets[number] for number in numbers[SENTENCES:]]:
         lines.append(f"{name} is better on {count(len(rest), 'more target')}: {list_names(rest, NAMES)}")
     return lines
 
 
 def _describe_undecided(comparison: Comparison, unit: str, numbers: list[int]) -> list[str]:
+    targets = challenge().targets
     if not numbers:
         return []
     line, difference = f"undecided on {count(len(numbers), 'target')}", f"{100 * comparison.difference:g} %"
@@ -84,9 +86,9 @@ def _describe_undecided(comparison: Comparison, unit: str, numbers: list[int]) -
         holes = (
             f" from {count(_round(comparison.more_units[needy[0]]), 'more drill hole')}" if comparison.by_hole else ""
         )
-        line += f"; {TARGETS[needy[0]]} needs about {_round(more[needy[0]]):,} more samples{holes}"
+        line += f"; {targets[needy[0]]} needs about {_round(more[needy[0]]):,} more samples{holes}"
         line += f" to be decided if the RMSE differs by {difference}"
-    if enough := [TARGETS[number] for number in numbers if more[number] == 0]:
+    if enough := [targets[number] for number in numbers if more[number] == 0]:
         line += f"; there are enough samples to find a difference of {difference}, but there is none, on "
         line += list_names(enough, NAMES)
     return [line]

@@ -15,7 +15,7 @@ from typing import Any
 
 from recore.evaluation import processing_arguments, training_arguments
 from recore.production.project import ProductionProject
-from recore.production.sources import ARCHIVE, Sources
+from recore.production.sources import ARCHIVE, CHALLENGE, Sources
 
 Request = dict[str, Any]
 
@@ -108,6 +108,7 @@ def _features_step(project: ProductionProject, sources: Sources) -> Request:
         "--input": ("data", "public.csv.gz", _get("Parameters.InputData")),
         "--preprocess": ("preprocess", "preprocess.py", sources.preprocess),
         "--domain": ("domain", "domain.py", sources.domain),
+        "--challenge": ("challenge", CHALLENGE, sources.challenge),
     }
     return _processing_step(project, "Features", f"{sources.features}/features.py", files, "model")
 

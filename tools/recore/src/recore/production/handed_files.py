@@ -9,11 +9,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from recore.challenge import challenge
 from recore.evaluation import sha256_of
 from recore.production.containers.domain import Reference
 from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version
-from recore.schema import TARGETS
 from recore.untrusted_archives import MAX_BYTES as MAX_ARCHIVE_BYTES
 from recore.untrusted_archives import read_files
 from recore.untrusted_json import get, get_number, get_numbers, parse_object, prefix_errors, read_object
@@ -116,7 +116,7 @@ def read_errors(path: Path) -> dict[str, Any]:
     with prefix_errors(path):
         errors = read_object(path, MAX_BYTES)
         get_number(errors, "coverage")
-        for name in TARGETS:
+        for name in challenge().targets:
             if get(errors, f"targets.{name}.range", list, type(None)) is not None:
                 get_numbers(errors, f"targets.{name}.range", (2,))
             if get(errors, f"targets.{name}.curves", dict, type(None)) is not None:

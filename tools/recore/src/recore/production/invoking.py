@@ -11,11 +11,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from recore.challenge import challenge
 from recore.data_file import open_data
 from recore.production.captured import is_header
 from recore.production.predicting import read_served_columns, require_columns
 from recore.production.project import LONGEST_INFERENCE_ID, ProductionProject, WorkFailedError
-from recore.schema import TARGETS
 from recore.thread_pool import ThreadPool
 
 AT_A_TIME, BATCH = 4, 100  # requests
@@ -84,7 +84,7 @@ def _read_samples(file: Path, rows: int | None) -> Iterator[tuple[str, str]]:
     with open_data(file) as data:
         table = data.rows()
         header = next(table)
-        kept = [place for place, name in enumerate(header) if not place or name not in TARGETS]
+        kept = [place for place, name in enumerate(header) if not place or name not in challenge().targets]
         for row in itertools.islice(table, rows):
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows([each[place] for place in kept] for each in (header, row))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from recore.production.arrived_assays import Assays, describe_key
+from recore.production.arrived_assays import Assays, describe_key, name_ids
 from recore.production.captured import CaptureEvent, SampleKey, is_header, read_predictions, read_samples
 from recore.production.project import LONGEST_INFERENCE_ID
 
@@ -25,8 +25,8 @@ def make_inference_id(identity: str) -> str:
 class JoinedSamples:
     """The assayed samples with their predictions. Of several of a variant, the latest counts.
 
-    predictions: (samples, 49) for each variant, NaN where it did not predict. holes: "" if unknown. left_out: how many
-    events, by the reason. other_sample: one that was predicted and not assayed.
+    predictions: (samples, targets) for each variant, NaN where it did not predict. holes: "" if unknown. left_out: how
+    many events, by the reason. other_sample: one that was predicted and not assayed.
     """
 
     def __init__(self, assays: Assays, variants: Iterable[str]):
@@ -64,7 +64,7 @@ class JoinedSamples:
                 self.other_sample = next((describe_key(key) for key in keys if key), "")
             if not self._by_id and not any(keys):
                 known = bool(event.input.content)
-                self.left_out["no SiteID and depths in the request" if known else "the input was not captured"] += 1
+                self.left_out[f"no {name_ids()} in the request" if known else "the input was not captured"] += 1
             return
         try:
             predictions = read_predictions(event.output)
@@ -92,7 +92,7 @@ class JoinedSamples:
             if not event.inference_id.startswith(PREFIX):
                 self._traffic[event.variant].add(row)
             if not self.holes[row] and sample:
-                self.holes[row] = sample[0]
+                self.holes[row] = str(sample[0])
 
     def find_missing(self, variant: str) -> list[CaptureEvent]:
         """Events of other variants whose input would make this one predict what it has not predicted."""

@@ -5,7 +5,6 @@ compared on the same samples.
 """
 
 import json
-import runpy
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ import pandas as pd
 from botocore.exceptions import ClientError
 
 from recore.atomic import replaced
-from recore.distribution import TEMPLATE
+from recore.challenge import challenge
 from recore.listing import count
 from recore.production.arrived_assays import Assays, describe_key, read_assays
 from recore.production.captured import Body, CaptureEvent, read_events
@@ -28,7 +27,6 @@ from recore.production.joining import JoinedSamples, make_inference_id
 from recore.production.next_command import after_comparison
 from recore.production.paired_comparison import Comparison, compare_variants
 from recore.production.project import Outcome, ProductionError, ProductionProject, Watch, WorkFailedError
-from recore.schema import TARGETS
 from recore.text import plain
 
 
@@ -183,10 +181,8 @@ def _explain_none_joined(assays: Assays, endpoint: ComparedEndpoint, joined: Joi
 
 
 def read_weights() -> Any:
-    """The weights of the targets in the score (49,), from the host's score.py."""
-    host = runpy.run_path(str(TEMPLATE / "score.py"))
-    weights = dict(zip(host["TARGETS"], host["WEIGHTS"], strict=True))
-    return np.array([weights[name] for name in TARGETS])
+    """The weights of the targets in the score (targets,)."""
+    return np.array([*challenge().weights.values()])
 
 
 def _explain_none_common(file: Path, collected: CollectedPredictions, send_requests: bool) -> Exception:

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recore.absorption_bands import name_band
+from recore.challenge import challenge
 from recore.listing import count
 from recore.production.alarming import send_metrics
 from recore.production.captured import read_events
@@ -23,7 +24,6 @@ from recore.production.endpoints import find_existing, find_pending, read_varian
 from recore.production.next_command import ProjectState, after_monitoring
 from recore.production.project import Outcome, ProductionError, ProductionProject, Watch
 from recore.production.versions import Version, find_version, list_versions, model_name
-from recore.schema import HOLE
 from recore.text import plain
 
 FALSE_ALARMS = 0.05
@@ -94,7 +94,7 @@ class Monitoring:
         text = f"at most {self.false_alarms:.1%}, however often you look"
         if all(unit.hole for unit in self.units):
             return text
-        return f"{text}, provided that samples without {HOLE} are of different drill holes each day"
+        return f"{text}, provided that samples without {challenge().group} are of different drill holes each day"
 
     @property
     def changed(self) -> NDArray[np.intp]:

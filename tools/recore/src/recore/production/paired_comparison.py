@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from recore.schema import TARGETS
+from recore.challenge import challenge
 from recore.spectral_data import Floats
 
 Integers = NDArray[np.intp]
@@ -76,7 +76,7 @@ class Comparison:
         columns = {
             "first": self.first,
             "second": self.second,
-            "target": TARGETS,
+            "target": challenge().targets,
             "samples": self.samples,
             "units": self.units,
             "RMSE first": self.rmse[0],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.csv
 
+from recore.challenge import challenge
 from recore.data_file import DataFile, open_data
 from recore.places import OpenPlace
 from recore.production.batch_predictions import PredictedSamples, write_table
@@ -29,7 +30,6 @@ from recore.production.project import (
 )
 from recore.production.settings import Settings
 from recore.production.versions import Version, ensure_model, find_version
-from recore.schema import IDS, TARGETS
 from stagemaker import locked
 
 RECORD_NAME = "spectra.csv"
@@ -82,7 +82,7 @@ def run_batch(
 
     columns: of the training file. Raises as `predict_file`.
     """
-    used = [name for name in columns if name not in TARGETS]
+    used = [name for name in columns if name not in challenge().targets]
     with locked.temporary_folder("recore-predict-") as name:
         lines = Path(name, RECORD_NAME)
         rows = _write_lines(file, used, lines)
@@ -139,7 +139,7 @@ def read_served_columns(project: ProductionProject) -> list[str]:
 
 def require_columns(file: DataFile, columns: Sequence[str]) -> None:
     """Raise ProductionError if a data file lacks a channel of these columns."""
-    header = {*file.places, *IDS, *TARGETS}
+    header = {*file.places, *challenge().ids, *challenge().targets}
     if missing := [name for name in columns[1:] if name not in header]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ProductionError(f"{file.path}: no column {missing[0]!r}{more}, which the version was trained on")

@@ -1,15 +1,16 @@
 """What the jobs of the pipeline and the two containers of a version are made of.
 
 The job *features*, and code/ of its archive: FEATURES, DOMAIN and the submission's preprocess.py. The training job, and
-code/ of its archive: MODEL, the submission's requirements.txt, and its files below submission/. The job *evaluate*:
-EVALUATE and the host's score.py.
+code/ of its archive: MODEL, the submission's requirements.txt, and its files below submission/. Both also have
+CHALLENGE. The job *evaluate*: EVALUATE and the host's score.py.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from recore.distribution import TEMPLATE
+from recore.challenge import challenge, score_script
 from recore.evaluation import SubmissionFiles, pack_files
 from recore.production.project import ProductionProject
 
@@ -21,6 +22,7 @@ MODEL = ("model.py", "expected_error.py", NOTES)
 EVALUATE = ("evaluate.py",)
 ARCHIVE = "sourcedir.tar.gz"  # the SDK's name for the code of a job without network
 REQUIREMENTS = "requirements.txt"
+CHALLENGE = "challenge.json"  # of both containers
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Sources:
     """The folders on S3 that the pipeline's jobs get their code from. submission: a digest of the submission."""
 
     features: str
+    challenge: str
     domain: str
     preprocess: str
     training: str
@@ -41,9 +44,16 @@ def read_programs(names: Iterable[str]) -> dict[str, bytes]:
     return {name: (PROGRAMS / name).read_bytes() for name in names}
 
 
+def describe_challenge() -> dict[str, bytes]:
+    """Return CHALLENGE, what the containers know of the challenge, by its name."""
+    known = challenge()
+    units = {name: known.unit(name) for name in known.targets}
+    return {CHALLENGE: json.dumps({"ids": known.ids, "group": known.group, "units": units}).encode()}
+
+
 def model_programs(requirements: bytes | None) -> dict[str, bytes]:
     """Return the programs of the model's container with the submission's requirements.txt, if it has one."""
-    return read_programs(MODEL) | ({} if requirements is None else {REQUIREMENTS: requirements})
+    return read_programs(MODEL) | describe_challenge() | ({} if requirements is None else {REQUIREMENTS: requirements})
 
 
 def upload_sources(project: ProductionProject, files: SubmissionFiles) -> Sources:
@@ -51,11 +61,12 @@ def upload_sources(project: ProductionProject, files: SubmissionFiles) -> Source
     submission = {f"submission/{name}": content for name, content in files.files.items()}
     archive = pack_files(model_programs(files.files.get(REQUIREMENTS)) | submission)
     return Sources(
+        challenge=project.upload("code/challenge", describe_challenge()),
         features=project.upload("code/features", read_programs(FEATURES)),
         domain=project.upload("code/domain", read_programs(DOMAIN)),
         preprocess=project.upload("code/preprocess", {"preprocess.py": files.script}),
         training=project.upload("code/training", {ARCHIVE: archive}),
         evaluate=project.upload("code/evaluate", read_programs(EVALUATE)),
-        score=project.upload("code/score", {"score.py": (TEMPLATE / "score.py").read_bytes()}),
+        score=project.upload("code/score", {"score.py": score_script().read_bytes()}),
         submission=files.sha256,
     )

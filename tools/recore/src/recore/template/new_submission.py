@@ -1,14 +1,20 @@
-"""Writes a new submission: the template's files with one of its models, without the tools around a submission."""
+"""Writes a new submission: the template's files with one of its models, without the tools around a submission.
+
+A new challenge is one with the host's own targets, a page about its data and a model card.
+"""
 
 import ast
 import shutil
 import sys
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 
 from recore.atomic import replaced
+from recore.challenge import Challenge, challenge, using
 from recore.distribution import TEMPLATE, find_origin, install_command
 from recore.outputs import check_writable
+from recore.template.challenge_files import fill_in, is_template, write_challenge
 
 EXAMPLES = TEMPLATE / "examples"
 EXTRA_FILES = Path(__file__).parent / "files"  # those that a new submission has instead of the template's
@@ -18,6 +24,8 @@ EXTRA_NAMES = {
     "gitignore": ".gitignore",
     "check.yml": ".github/workflows/check.yml",
 }
+CHALLENGE_NAMES = {"data.md": "data/README.md", "model_card.md": "MODEL_CARD.md"}  # of a challenge
+HOSTS_PART = "host.md"  # at the end of the README of a challenge
 INSTALL = "`{command}` installs `recore`."
 INSTALL_UNKNOWN = (
     "`{command}` installs `recore`, with the address of its repository in place of ADDRESS. **Write `git+` and this "
@@ -41,11 +49,12 @@ def list_models() -> list[str]:
     return [DEFAULT_MODEL, *sorted(path.parent.name for path in scripts)]
 
 
-def write_submission(folder: Path, model: str = DEFAULT_MODEL) -> list[str]:
+def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Challenge | None = None) -> list[str]:
     """Write a submission to a folder that does not exist or is empty. Returns the names of its files.
 
-    All files appear at once or not at all. Raises FileExistsError if the folder is not empty, ValueError if there is no
-    such model.
+    new_challenge: write what its host needs, too; by default the submission is one for the challenge in use. All files
+    appear at once or not at all. Raises FileExistsError if the folder is not empty, ValueError if there is no such
+    model.
     """
     if model not in list_models():
         raise ValueError(f"there is no model {model!r}: {', '.join(list_models())}")
@@ -54,7 +63,11 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL) -> list[str]:
     check_writable(folder)
     with replaced(folder) as [complete]:
         complete.mkdir()
-        _fill(complete, model)
+        with using(new_challenge or challenge()):
+            _fill(complete, model, EXTRA_NAMES | (CHALLENGE_NAMES if new_challenge else {}))
+            if new_challenge:
+                with (complete / "README.md").open("a", encoding="utf-8") as readme:
+                    readme.write("\n" + fill_in((EXTRA_FILES / HOSTS_PART).read_text("utf-8")))
         _check_empty(folder)
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
@@ -64,7 +77,7 @@ def _check_empty(folder: Path) -> None:
         raise FileExistsError(f"{folder} already exists and is not an empty folder: choose another one")
 
 
-def _fill(folder: Path, model: str) -> None:
+def _fill(folder: Path, model: str, extra_names: Mapping[str, str]) -> None:
     for name in FILES:
         shutil.copy(TEMPLATE / name, folder / name)
     example = EXAMPLES / model
@@ -74,11 +87,14 @@ def _fill(folder: Path, model: str) -> None:
         if (example / "requirements.txt").is_file():
             with (folder / "requirements.txt").open("a") as file:
                 file.write((example / "requirements.txt").read_text())
+    if not is_template(challenge()):
+        write_challenge(folder, challenge())
     shutil.copytree(TEMPLATE / TESTS, folder / TESTS, ignore=shutil.ignore_patterns("__pycache__"))
     origin = find_origin()
     install = (INSTALL if origin else INSTALL_UNKNOWN).format(command=install_command(origin))
-    for name, target in EXTRA_NAMES.items():
-        text = (EXTRA_FILES / name).read_text("utf-8").replace("{origin}", origin or "").replace("{install}", install)
+    for name, target in extra_names.items():
+        text = fill_in((EXTRA_FILES / name).read_text("utf-8"))
+        text = text.replace("{origin}", origin or "").replace("{install}", install)
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
         (folder / target).write_text(text, "utf-8")
 

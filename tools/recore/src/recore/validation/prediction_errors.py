@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recore.challenge import challenge
 from recore.spectral_data import Floats
 
 FORMATS = {"R2": ".3f", "RMSE": ".4g", "bias": "+.3g", "slope": ".3f", "intercept": "+.3g", "RPD": ".2f", "RPIQ": ".2f"}
@@ -35,7 +36,6 @@ DEFINITIONS = (
     "are ideal (Pineiro et al., Ecological Modelling 216, 2008, 316). RPD: standard deviation of the measured values "
     "divided by RMSE. RPIQ: their interquartile range divided by RMSE (Bellon-Maurel et al., TrAC 29, 2010, 1073)."
 )
-UNIT_NAMES = {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}  # by the last three letters of a target's name
 
 
 def prediction_errors(measured: Floats, predicted: Floats) -> dict[str, float]:
@@ -92,8 +92,8 @@ def paired_values(measured: Floats, predicted: Floats) -> tuple[Floats, Floats]:
 
 
 def unit_of(target: str) -> str:
-    """The unit of a target, by its name; empty if the name does not say it."""
-    return UNIT_NAMES.get(target[-3:], "")
+    """The unit of a target of the challenge in use; "" if it has none."""
+    return challenge().unit(target)
 
 
 def describe_errors(errors: Mapping[str, Any], target: str) -> str:

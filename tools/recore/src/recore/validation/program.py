@@ -12,7 +12,6 @@ import importlib
 import inspect
 import json
 import os
-import runpy
 import sys
 import time
 import traceback
@@ -50,12 +49,11 @@ class SubmissionScripts:
         self.preprocess, self.train = preprocess, train
         self.defaults = hyperparameters(train.fit)
 
-    def preprocess_file(self, file: str, folder: str, score_script: str) -> dict[str, Any]:
-        """Preprocess a data file into a folder; the answer has its rows, the columns and the host's weights."""
+    def preprocess_file(self, file: str, folder: str, names: list[str]) -> dict[str, Any]:
+        """Preprocess a data file into a folder; the answer has its rows and columns. names: the targets, in order."""
         inputs, targets = self.preprocess.preprocess(file)
-        host = runpy.run_path(score_script)
         if targets is not None:
-            targets = targets.reindex(columns=host["TARGETS"])
+            targets = targets.reindex(columns=names)
         if targets is None or targets.isna().all(axis=None):
             raise DataError(f"{file}: no row has an assay; validation compares predictions with assays")
         if np.isinf(targets.to_numpy(float)).any():
@@ -65,8 +63,7 @@ class SubmissionScripts:
         return {
             "rows": len(inputs),
             "columns": [str(name) for name in inputs.columns],
-            "names": [str(name) for name in targets.columns],
-            "weights": dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True)),
+            "names": names,
             "hyperparameters": {
                 name: value
                 for name, value in self.defaults.items()

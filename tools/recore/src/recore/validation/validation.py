@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.challenge import challenge
 from recore.spectral_data import Floats, Rows, read_data
 from recore.validation.baselines import cross_validate_baselines
 from recore.validation.plan import CrossValidation, FoldFit, Purpose, choose_curve, make_plan, thin_rows
@@ -125,13 +126,14 @@ def run_validation(
         if description["rows"] != data.rows:
             raise ValueError(f"preprocess.py returned {description['rows']} rows for the {data.rows} rows of {public}")
         if not (data.hole != "").all():
-            raise ValueError(f"{public}: rows without a drill hole (SiteID) cannot be held out with their hole")
+            of_row = f"{challenge().group_name} ({challenge().group})"
+            raise ValueError(f"{public}: rows without a {of_row} cannot be held out with theirs")
         workers.load(description, data.hole)
         kept = thin_rows(data.hole, settings.rows)
         if len(kept) < 2:
             raise ValueError(f"{public}: there is only one row, and at least two are needed")
         used = data.take(kept)
-        weights: dict[str, float] = description["weights"]
+        weights = challenge().weights
         measured = used.assays.reindex(columns=list(weights)).to_numpy(float)
         if np.isnan(measured).all():
             raise ValueError(f"{public}: no row has an assay; validation compares predictions with assays")

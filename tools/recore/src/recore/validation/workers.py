@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.challenge import challenge
 from recore.data_file import as_csv_gz
-from recore.distribution import TEMPLATE
 from recore.failures import find_exception, format_exit, hint_for, memory_hint
 from recore.spectral_data import Floats, Rows
 from recore.thread_pool import ThreadPool
@@ -23,7 +23,6 @@ from stagemaker import locked
 from stagemaker.machine import THREAD_VARIABLES, count_cores
 
 PROGRAM = Path(__file__).with_name("program.py")
-SCORE_SCRIPT = TEMPLATE / "score.py"  # of the host; it has the weights
 SCRIPTS = ("preprocess.py", "train.py")
 MAX_WORKERS = 4  # each holds the model's inputs in memory
 ENVIRONMENT = {
@@ -153,10 +152,10 @@ class Workers:
         return worker
 
     def preprocess(self, file: Path) -> dict[str, Any]:
-        """Preprocess a data file in one worker; the answer describes the inputs, the targets and their weights."""
+        """Preprocess a data file in one worker; the answer describes the inputs and the targets."""
         with as_csv_gz(file) as path:
             return self._workers[0].ask(
-                "preprocess_file", file=str(path.resolve()), folder=str(self.folder), score_script=str(SCORE_SCRIPT)
+                "preprocess_file", file=str(path.resolve()), folder=str(self.folder), names=list(challenge().targets)
             )
 
     def load(self, description: dict[str, Any], holes: NDArray[Any]) -> None:
@@ -172,7 +171,7 @@ class Workers:
         return np.asarray(np.load(self.folder / "inputs.npy", mmap_mode="r")[rows])
 
     def fit(self, name: str, training: Rows, held_out: Rows, arguments: Mapping[str, Any]) -> Floats:
-        """Predictions (held_out, 49) of a model fitted to the training rows.
+        """Predictions (held_out, targets) of a model fitted to the training rows.
 
         name: a different one for each fit. arguments: hyperparameters that differ from their defaults.
         """
@@ -180,7 +179,7 @@ class Workers:
         return self._calculate("fit", name, **rows, arguments=dict(arguments))[0]
 
     def sensitivity(self, training: Rows, probes: Rows, seconds: float) -> tuple[Floats, int]:
-        """The sensitivity (bins, 49), as program.py describes it, and how many of the probe rows were used."""
+        """The sensitivity (bins, targets), as program.py describes it, and how many of the probe rows were used."""
         rows = {"training": training.tolist(), "probes": probes.tolist()}
         slopes, answer = self._calculate("sensitivity", "sensitivity", **rows, seconds=seconds)
         return slopes, answer["probes"]

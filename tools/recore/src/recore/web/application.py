@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from recore.absorption_bands import REGIONS
+from recore.challenge import challenge
 from recore.web.guard import Guard
 from recore.web.predictor import EndpointError, Predictor
 from recore.web.reception import Reception
@@ -62,7 +63,8 @@ class PageHandlers:
 
     def __init__(self, predictor: Predictor, needs_key: bool, read: Read | None) -> None:
         self._predictor, self._limits = predictor, predictor.limits
-        self._html = (HERE / "pages/page.html").read_text("utf-8")
+        page = Template((HERE / "pages/page.html").read_text("utf-8"))
+        self._html = page.substitute(subject=escape(challenge().subject))
         self._threads = ThreadPoolExecutor(WORKERS, "recore-web")
         self._read = read or self._read_in_thread
         self._reception = Reception(MOST_UNFINISHED, MOST_WHOLE, MOST_FILES * self._limits.largest_file)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import stagemaker
+from recore.challenge import SCORE_SCRIPT, score_script
 
 HERE = Path(__file__).parent
 PACKAGES = ("dataset", "web")  # of recore, which the page consists of
@@ -16,7 +17,7 @@ EXAMPLE = "core-assays"  # the endpoint in template.yaml
 
 
 def write_deployment(folder: Path, endpoint: str, columns: Sequence[str]) -> None:
-    """Write template.yaml, and in code/ the application with the columns of the endpoint's training data.
+    """Write template.yaml, and in code/ the application with the columns of the endpoint's training data and score.py.
 
     Raises FileExistsError if the folder holds anything else than an earlier deployment.
     """
@@ -34,6 +35,7 @@ def write_deployment(folder: Path, endpoint: str, columns: Sequence[str]) -> Non
     (code / "stagemaker").mkdir()
     for name in OF_STAGEMAKER:
         shutil.copyfile(Path(stagemaker.__file__).parent / name, code / "stagemaker" / name)
+    shutil.copyfile(score_script(), code / SCORE_SCRIPT)
     (code / COLUMNS).write_text(json.dumps(list(columns)) + "\n", "utf-8")
     shutil.copyfile(HERE / "aws/requirements.txt", code / "requirements.txt")
     template = (HERE / "aws/template.yaml").read_text("utf-8")

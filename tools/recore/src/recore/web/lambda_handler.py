@@ -1,7 +1,7 @@
 """What AWS Lambda calls for each request of API Gateway, with payloads of version 1.0 and 2.0.
 
-Environment variables: RECORE_ENDPOINT, its name; RECORE_COLUMNS, a file with the columns of its training data;
-RECORE_NEEDS_KEY, "true" if API Gateway asks for an API key.
+Environment variables: RECORE_ENDPOINT, its name; RECORE_COLUMNS, a file with the columns of its training data, beside
+score.py; RECORE_NEEDS_KEY, "true" if API Gateway asks for an API key.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any
 
 from mangum import Mangum
 
+from recore.challenge import SCORE_SCRIPT, read_challenge, use
 from recore.text import plain
 from recore.web.application import make_application
 from recore.web.guard import HEADERS
@@ -57,6 +58,7 @@ def _make() -> Mangum:
         raise ValueError(f"{file}: {error}") from None
     if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
         raise ValueError(f"{file}: it does not hold a list of names")
+    use(read_challenge(Path(file).with_name(SCORE_SCRIPT)))
     limits = Limits(largest_file=LARGEST_FILE, most_spectra=50)
     predictor = Predictor(make_runtime(), endpoint, columns, limits)
     return Mangum(make_application(predictor, needs_key=needs_key == "true"), lifespan="off")

@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from recore.challenge import challenge
 from recore.dataset import Grid, Spectrum, grid_of_names
-from recore.schema import TARGETS
 from recore.text import plain
 from recore.web.uploads import Limits, UnusableUploadError, Upload
 from stagemaker import parse_number
@@ -48,7 +48,7 @@ class Predictor:
         self.grid = grid_of_names(columns[1:])
         self.channels = list(self.grid.names)
         # what the cells of a line can be
-        self._rows = [self.channels, [name for name in columns if name not in TARGETS], list(columns)]
+        self._rows = [self.channels, [name for name in columns if name not in challenge().targets], list(columns)]
         self._runtime = runtime
 
     def predict_upload(self, upload: Upload) -> Json:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from recore.schema import TARGETS
 from recore_support.import_cases.building import (
     FORMATS,
     GERMAN,
@@ -30,6 +29,7 @@ from recore_support.import_cases.building import (
     times,
 )
 from recore_support.import_cases.case import ANY, NO_ID, Case, Values, asks, or_asks
+from recore_support.schema import TARGETS
 
 # "Al2O3=Al2O3_pct": compound, of which the first element is the target, and header; by the unit's size in ppm
 HEADERS = {

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recore.dataset.importing import ImportOptions, ImportResult, import_files
 from recore.dataset.instruments.files import Reading
-from recore.schema import IDS, TARGETS
+from recore_support.schema import IDS, TARGETS
 
 ANY = "any refusal"  # in the questions of a case: nothing written is right, whatever the reason
 NO_ID = ""  # in the questions of a case: a refusal that is not one of the named questions

@@ -4,22 +4,21 @@ rows of known holes are optimistic. The rule also checks that other names of the
 
     inputs["SiteID"] = data["SiteID"]
 
-Fix: leave out the columns of `SiteID`, `DepthFrom` and `DepthTo`, and what is computed from them.
+Fix: leave out the columns of IDs, such as `SiteID`, and what is computed from them.
 """
 
 import numpy as np
 import pandas as pd
 
+from recore.challenge import challenge
 from recore.check.experiments import Experiments
 from recore.check.inputs import effect_of_holes, read_columns
 from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.listing import list_names
-from recore.schema import DEPTHS, HOLE
+from recore.schema import DEPTHS
 from recore.spectral_data import SpectralData
 from recore.text import plain
 
-FIX = f"Leave out {HOLE}, {' and '.join(DEPTHS)}, and what is computed from them"
-HOLE_INPUT = f"the drill hole ({HOLE})"
 FEWEST = 20  # rows; among fewer, a spectrum can follow the depth by chance
 ROUNDING = 1e-4  # of a column's range
 LISTED = 3  # columns
@@ -28,14 +27,15 @@ LISTED = 3  # columns
 @rule("The inputs hold neither the drill hole nor the depth", needs=("RC502", "RC503"))
 def inspect(experiments: Experiments) -> Findings:
     found = find_ids(read_columns(experiments.preprocessing()), experiments.data.content)
+    fix = f"Leave out {list_names(challenge().sample_ids, LISTED)}, and what is computed from them"
     for what, names in found.items():
         columns = list_names([repr(plain(name, 40)) for name in names], LISTED)
         message = f"{what} is among the inputs, as {columns}: the private file has other drill holes"
-        yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
+        yield Finding(message, fix, Place("preprocess.py"), Level.WARNING)
     difference = effect_of_holes(experiments.differences())
-    if difference and HOLE_INPUT not in found:
+    if difference and _name_group() not in found:
         message = f"The inputs change if the drill holes have other names, as in the private file: {difference}"
-        yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
+        yield Finding(message, fix, Place("preprocess.py"), Level.WARNING)
 
 
 def find_ids(inputs: pd.DataFrame, data: SpectralData) -> dict[str, list[str]]:
@@ -50,10 +50,14 @@ def find_ids(inputs: pd.DataFrame, data: SpectralData) -> dict[str, list[str]]:
     for name, column in inputs.items():
         values = pd.to_numeric(column, errors="coerce").to_numpy(float)
         if (column.astype(str) == data.hole).all() or _is_constant_in(holes[repeated], values[repeated]):
-            found.setdefault(HOLE_INPUT, []).append(str(name))
+            found.setdefault(_name_group(), []).append(str(name))
         elif known.sum() >= FEWEST and _is_linear_in(depths[known], values[known]):
             found.setdefault(f"the depth ({' or '.join(DEPTHS)})", []).append(str(name))
     return found
+
+
+def _name_group() -> str:
+    return f"the drill hole ({challenge().group})"
 
 
 def _is_constant_in(holes: np.ndarray, values: np.ndarray) -> bool:

@@ -13,7 +13,7 @@ from recore.check.predictions import first_line
 from recore.check.rule import Finding, Findings, Place, rule
 from recore.text import plain
 
-FIX = "Write the same columns for all drill holes in preprocess.py; SiteID is not an input"
+FIX = "Write the same columns for all drill holes in preprocess.py; their names are not inputs"
 
 
 @rule("The model predicts from what preprocess.py writes", needs=("RC405", "RC501", "RC502"))

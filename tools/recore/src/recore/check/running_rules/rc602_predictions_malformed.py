@@ -3,7 +3,7 @@ missing row, a superfluous number or a value that is not finite is an error, and
 
     return pd.DataFrame(prediction).to_csv()   # with a header and an index
 
-Fix: `to_csv(header=False, index=False)`, with the 49 columns in the order of TARGETS.
+Fix: `to_csv(header=False, index=False)`, with the columns in the order of TARGETS.
 """
 
 import numpy as np
@@ -12,11 +12,11 @@ from recore.check.experiments import Experiments
 from recore.check.predictions import NotPredictions
 from recore.check.rule import Finding, Findings, rule
 
-FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without a header or an index"
-FIX_TRANSPOSED = "Let predict_fn return an array of the shape (rows, 49); `.T` transposes one"
+FIX = "Write a line for each row, in the rows' order, of a finite number for each target, without a header or an index"
+FIX_TRANSPOSED = "Let predict_fn return an array of the shape (rows, targets); `.T` transposes one"
 
 
-@rule("The predictions are 49 finite numbers for each row", needs=("RC601",))
+@rule("The predictions are a finite number for each row and target", needs=("RC601",))
 def inspect(experiments: Experiments) -> Findings:
     if problem := _problem(experiments):
         message, fix = problem

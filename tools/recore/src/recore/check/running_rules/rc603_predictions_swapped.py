@@ -2,7 +2,7 @@
 nothing fails, and both score far below zero. The rule names columns that do not fit their own target but fit another
 one; for a poor model, this is an estimate.
 
-    targets = data.columns[-49:]   # in the order of the file
+    targets = [name for name in data if name in TARGETS]   # in the order of the file
 
 Fix: select the columns by name before writing them: `predictions[list(TARGETS)]`.
 """

@@ -3,19 +3,20 @@ another place shifts or empties columns, and the score falls without any error.
 
     TARGETS = ["AsPPM", "AgPPM", "AuPPM", ...]       # the first two are swapped
 
-Fix: copy the list from the template's `preprocess.py`. Collections of fewer than 30 targets are not checked, nor is the
-order of a dict or a set.
+Fix: copy the list from the template's `preprocess.py`. A list called TARGETS is checked, and every collection with at
+least three fifths of the targets, of which a dict or a set has no order.
 """
 
 import ast
+import difflib
+import math
 
 from recore.check.rule import Finding, Findings, Place, rule
 from recore.check.script import line_of, texts_of
 from recore.check.source import SubmissionSource
 from recore.listing import list_names
 
-FEWEST = 30  # targets in a collection that is meant to hold them all
-SUFFIXES = ("PPM", "PCT", "PPB")
+LEAST = 0.6  # of the targets are in a collection that is meant to hold them all
 
 
 @rule("Lists of the targets have the host's names in the host's order")
@@ -23,15 +24,28 @@ def inspect(source: SubmissionSource) -> Findings:
     files = [script.file for script in source.scripts]
     for file in [*files, *(name for name in ("predict.py", "score.py") if name not in files)]:
         script = source.script(file) if source.tree.is_file(file) else None
-        for node, _ in script.nodes if script else []:
+        nodes = [node for node, _ in script.nodes] if script else []
+        called_so = {id(value) for node in nodes for value in _assigned(node, "TARGETS")}
+        units = {id(value) for node in nodes for value in _assigned(node, "UNITS")}  # of some targets
+        for node in nodes:
             names = _names(node)
-            known = set(source.targets)
-            if len(known & set(names)) < FEWEST:
+            fewest = 1 if id(node) in called_so else max(2, math.ceil(LEAST * len(source.targets)))
+            if id(node) in units or len(set(source.targets) & set(names)) < fewest:
                 continue
             ordered = not isinstance(node, ast.Dict | ast.Set)
             if problem := _difference(names, source.targets, ordered):
                 fix = "copy the list from the template's preprocess.py"
                 yield Finding(f"the list of targets is not the host's: {problem}", fix, Place(file, line_of(node)))
+
+
+def _assigned(node: ast.AST, name: str) -> list[ast.expr]:
+    """What a statement assigns to a name."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == name:
+            return [value]
+        case ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value) if target == name:
+            return [value]
+    return []
 
 
 def _names(node: ast.AST) -> list[str]:
@@ -53,7 +67,7 @@ def _difference(names: list[str], targets: tuple[str, ...], ordered: bool) -> st
     if repeated := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         return f"it has {list_names(repeated, 3)} more than once"
     missing = [name for name in targets if name not in names]
-    misspelt = [name for name in names if name not in targets and name.endswith(SUFFIXES)]
+    misspelt = [name for name in names if name not in targets and difflib.get_close_matches(name, targets, 1)]
     if missing or misspelt:
         parts = [f"it has no {list_names(missing, 3)}"] if missing else []
         parts += [f"it has the unknown names {list_names(misspelt, 3)}"] if misspelt else []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recore.challenge import challenge
 from recore.cli.common import FILE, add_options, show_line
 from recore.cli.production.group import as_json, open_here, production, show_outcome
 from recore.cli.progress import show_work
@@ -17,7 +18,7 @@ from recore.text import plain
 if TYPE_CHECKING:
     from recore.production.invoking import SampleAnswer
 
-SHOWN = ("CuPPM", "AuPPM", "FePCT")  # assays of each sample, without --json
+SHOWN = 3  # assays of each sample, those with the largest weights, without --json
 variant_option = click.option(
     "--variant",
     "variants",
@@ -128,7 +129,7 @@ def rollback(as_json: bool, **strategy: Any) -> None:
 def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> None:
     """Send samples of a data file to the endpoint, one request each.
 
-    FILE holds raw spectra in the challenge's schema. The answers have all 49 assays with unit, expected error and
+    FILE holds raw spectra in the challenge's schema. The answers have all assays with unit, expected error and
     flags: --json prints them, a line for each sample. The inference id of a request is the row's index. stderr names
     the samples that the model refuses.
 
@@ -156,7 +157,8 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
             samples.rows += 1
             samples.unknown += domain is None
             samples.outside += domain is not None and not domain["inside"]
-            has_errors |= any(answer.prediction["assays"][name]["expected_error"] is not None for name in SHOWN)
+            assays = answer.prediction["assays"]
+            has_errors |= any(assays[name]["expected_error"] is not None for name in _shown(answer))
             line = json.dumps({"variant": answer.variant, **answer.prediction}) if as_json else plain(_line(answer))
             click.echo(line)
     if has_errors and not as_json:
@@ -215,8 +217,13 @@ def _confirm(contents: list[str]) -> None:
 def _line(answer: "SampleAnswer") -> str:
     domain = answer.prediction["domain"]
     place = "domain unknown" if domain is None else "inside the domain" if domain["inside"] else "outside the domain"
-    shown = [f"{name} {_with_error(answer.prediction['assays'][name])}" for name in SHOWN]
+    shown = [f"{name} {_with_error(answer.prediction['assays'][name])}" for name in _shown(answer)]
     return f"{answer.index}, variant {answer.variant}, {place}: {', '.join(shown)}"
+
+
+def _shown(answer: "SampleAnswer") -> list[str]:
+    weights = challenge().weights
+    return sorted(answer.prediction["assays"], key=lambda name: -weights.get(name, 0.0))[:SHOWN]
 
 
 def _with_error(assay: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recore.challenge import challenge, reword
 from recore.cli.common import FILE, show_json, show_line
 from recore.distribution import PROGRAM
 from recore.places import SimulatorGoneError
@@ -89,12 +90,11 @@ def choose_public(project: "ProductionProject", submission: Path, public: Path |
     """
     from recore.data_file import read_header
     from recore.evaluation import find_data_files
-    from recore.schema import TARGETS
 
     if public is None and project.settings.input_data:
         return None
     public = public or find_data_files(submission).public
-    if not {*TARGETS} & {*read_header(public)}:  # before anything is uploaded or started
+    if not {*challenge().targets} & {*read_header(public)}:  # before anything is uploaded or started
         raise ValueError(f"{public}: there are no assays to train on: name a data file that has them with --public")
     return public
 
@@ -116,6 +116,6 @@ def show_outcome(outcome: "Outcome", as_json: bool, costs: Sequence[str] = ()) -
         show_json({"changed": outcome.changed, "next": following, "instances": instances} | outcome.details)
         return
     for line in (*outcome.lines, *outcome.costs):
-        click.echo(plain(line, 2000))
+        click.echo(plain(reword(line), 2000))
     if outcome.next_command:
         click.echo(f"next: {PROGRAM} production {outcome.next_command}")

@@ -80,7 +80,7 @@ def predict(file: Path, out: Path, version: int | None, intervals: bool, spectra
     """Predict the samples of a data file in batch.
 
     FILE holds raw spectra in the challenge's schema. For each row, in the file's order, the result has its name, its
-    IDs, whether it lies inside or outside the domain of the model, and the 49 assays. A row that cannot be predicted
+    IDs, whether it lies inside or outside the domain of the model, and the assays. A row that cannot be predicted
     has none, and stderr says why. Each call runs a job. Ctrl-C stops it.
 
     Exit status: 0 success, 1 the job failed or a row could not be predicted, 2 wrong use or invalid input.

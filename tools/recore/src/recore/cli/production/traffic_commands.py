@@ -37,7 +37,7 @@ def compare(
 ) -> None:
     """Compare the variants of the endpoint on assays that have arrived.
 
-    Assays are joined to captured predictions by the column InferenceId, or by SiteID, DepthFrom and DepthTo. Captured
+    Assays are joined to captured predictions by the column InferenceId, or by the IDs. Captured
     requests are sent again to the variants that have not received them, so that all variants are compared on the same
     samples; the inference ids of these requests begin with "compare-". Those whose responses are not captured yet are
     sent again by the next run. Each variant is compared with the one that has the largest weight.
@@ -94,7 +94,7 @@ def monitor(
 
     Reads what clients sent to ENDPOINT, by default to the setting ENDPOINT_NAME, compares it with what the version in
     use was trained on, and writes an HTML report. The test may be repeated as often as you like. A drill hole counts
-    when 20 of its samples have arrived, or none for 24 hours. Samples without SiteID count as one drill hole a day.
+    when 20 of its samples have arrived, or none for 24 hours. Samples of an unknown drill hole count as one a day.
 
     The alarm that --alarm makes is ENDPOINT-VERSION-drift. `update --alarm` rolls back if it goes off.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from recore.cli.common import FILE, FOLDER
+from recore.cli.common import FILE, FOLDER, use_challenge_of
 from recore.cli.production.group import as_json, open_here, production, show_outcome
 
 
@@ -25,6 +25,7 @@ def register(model: Path, public: Path | None, as_json: bool) -> None:
     """
     from recore.production.registering import register as register_model
 
+    use_challenge_of(model)
     with open_here() as project:
         show_outcome(register_model(project, model, public), as_json)
 

@@ -8,12 +8,12 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from recore.challenge import challenge
 from recore.dataset.grammar.axis import names_axis
-from recore.dataset.grammar.units import CONTENT_UNITS, GLUED_UNITS, UNITS, is_depth_unit, simple_text, split_units
-from recore.schema import TARGETS
+from recore.dataset.grammar.elements import element_names, mass_share
+from recore.dataset.grammar.target_units import element_of, unit_factor
+from recore.dataset.grammar.units import GLUED_UNITS, is_depth_unit, simple_text, split_units
 
-BRITISH_NAMES = {"aluminium": "Al", "caesium": "Cs", "sulphur": "S"}
-URANIUM = 92  # the number of the last natural element; No means number, not nobelium
 # Words for what is no content of an element: compounds, minerals, statistics, logarithms.
 NO_CONTENT = re.compile(
     r"\b(\w*oxide|sul(f|ph)(ide|ate)s?|carbonates?|chlorides?|fluorides?|phosphates?|silicates?|alumina|silica|"
@@ -98,24 +98,20 @@ def continues_header(cells: list[str]) -> bool:
 
 
 def factor(target: str, formula: str, unit: str) -> float:
-    """By which a content of an element or compound in this unit is multiplied to be one of the target, in its unit."""
-    return UNITS[target[-3:]] * CONTENT_UNITS[unit] * mass_share(target[:-3], formula)
+    """By which a content of an element or compound in this unit is multiplied to be one of the target, in its unit.
+
+    formula: "" if the target is no element. Raises ValueError if no factor leads from the unit to the target's.
+    """
+    size = unit_factor(target, unit)
+    if size is None:
+        own = challenge().unit(target) or "no unit"
+        raise ValueError(f"{target} has {own}, which {unit} cannot be converted into")
+    return size * (mass_share(element_of(target), formula) if formula else 1.0)
 
 
 def targets_in(formula: str) -> list[str]:
     """The targets whose element is in the formula."""
-    return [target for target in TARGETS if target[:-3] in _elements(formula)]
-
-
-@cache
-def mass_share(element: str, formula: str) -> float:
-    """The mass of an element per mass of the compound, 1 for the element itself."""
-    if element == formula:
-        return 1.0
-    import periodictable
-
-    text = re.sub(r"[.*]\s?(\d*)H2O", r"(H2O)\1", formula)
-    return {str(known): float(share) for known, share in periodictable.formula(text).mass_fraction.items()}[element]
+    return [target for target in challenge().targets if element_of(target) in _elements(formula)]
 
 
 def is_anion(formula: str) -> bool:
@@ -126,16 +122,6 @@ def is_anion(formula: str) -> bool:
 def is_reagent(formula: str) -> bool:
     """Whether a formula has only elements of water, acids and organic matter: HNO3, HCl."""
     return _elements(formula) <= {"H", "C", "N", "O", "F", "Cl", "B"}
-
-
-@cache
-def element_names() -> dict[str, str]:
-    """The symbol of each natural element by its symbol and its names, in lower case."""
-    import periodictable
-
-    known = [element for element in periodictable.elements if 0 < element.number <= URANIUM]
-    symbols = {element.name: str(element) for element in known} | BRITISH_NAMES
-    return symbols | {str(element).lower(): str(element) for element in known}
 
 
 def _without_signs_of_total_iron(text: str) -> str:

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable, Iterable
 
+from recore.challenge import challenge
 from recore.dataset.grammar import Question, separate_words
 from recore.dataset.grammar.numbers import DECIMALS
 from recore.dataset.grammar.units import DEPTH_PATTERNS
 from recore.listing import list_names
-from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE
+from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS
 
 ID_WORD = r"(id|no|nr|num|number|nummer|name|code|label|tag|key|bezeichnung)"
 SAMPLE = r"(samples?|samp|specimens?|smpl?|spl|proben?|echantillon|muestra)"
@@ -17,8 +18,8 @@ NAMES = (
     rf"{ID_WORD}|(spectrum|spectra|scan) ?{ID_WORD}?|(lab|core|file|field|client) ?{ID_WORD}|barcode|filename",
 )
 INTERVAL = r"(depth|interval|sample|int|tiefe)"
-ID_PATTERNS = {
-    HOLE: rf"((drill|bore|core|diamond|rc)? ?(hole|bore)|bh|d?dh|site|well|collar|bohrung|bohrloch) ?{ID_WORD}?",
+HOLE = rf"((drill|bore|core|diamond|rc)? ?(hole|bore)|bh|d?dh|site|well|collar|bohrung|bohrloch) ?{ID_WORD}?"
+DEPTH_NAMES = {
     DEPTH_FROM: rf"(m )?{INTERVAL}? ?(from|start|top|von) ?(depth)?|(depth|tiefe) (upper|min)|(upper|min) depth",
     DEPTH_TO: rf"(m )?{INTERVAL}? ?(to|end|bottom|base|bis) ?(depth)?|(depth|tiefe) (lower|max)|(lower|max) depth",
 }
@@ -73,14 +74,26 @@ def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--s
 
 
 def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:
-    """The places of the columns that can be SiteID, DepthFrom or DepthTo: that of this name, otherwise those alike."""
+    """The places of the columns that can be an ID of the challenge: that of this name, otherwise those alike."""
     exact = [place for place, name in columns.items() if name == column]
     if exact:
         return exact[:1]
     words = {place: separate_words(name) for place, name in columns.items()}
-    if column != HOLE:  # depth from (m), from_ft
+    if column in DEPTHS:  # depth from (m), from_ft
         words = {place: re.sub("|".join(DEPTH_PATTERNS.values()), " ", name) for place, name in words.items()}
-    return [place for place, name in words.items() if re.fullmatch(ID_PATTERNS[column], _only_words(name))]
+    pattern = _id_pattern(column)
+    return [place for place, name in words.items() if re.fullmatch(pattern, _only_words(name))]
+
+
+def _id_pattern(column: str) -> str:
+    """What columns are called that hold an ID: a depth, a drill hole, or what the challenge calls its groups."""
+    if column in DEPTHS:
+        return DEPTH_NAMES[column]
+    known = challenge()
+    if column == known.group and known.group_name.endswith("hole"):
+        return HOLE
+    words = {_only_words(separate_words(column))} | ({known.group_name} if column == known.group else set())
+    return rf"({'|'.join(re.escape(word.lower()) for word in words if word)}) ?{ID_WORD}?"
 
 
 def _only_words(text: str) -> str:

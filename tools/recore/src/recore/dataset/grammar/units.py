@@ -6,17 +6,13 @@ import unicodedata
 from importlib.resources import files
 
 from recore.dataset.grammar import DASHES
-from recore.schema import TARGETS
 
 _CONTENTS = tomllib.loads(files("recore.dataset").joinpath("targets.toml").read_text("utf-8"))
-DETECTION_LIMITS: dict[str, float] = {name: _CONTENTS[name]["limit"] for name in TARGETS}
-PLAUSIBLE: dict[str, list[float]] = {name: _CONTENTS[name]["plausible"] for name in TARGETS}
-UNITS = {"PPM": 1.0, "PCT": 1e-4, "PPB": 1e3}  # one part per million by mass in each unit
-LARGEST = {"PPM": 1e6, "PCT": 100.0, "PPB": 1e9}  # the whole sample is the element
-
-
-# One unit in parts per million by mass, and in metres.
+DETECTION_LIMITS: dict[str, float] = {name: content["limit"] for name, content in _CONTENTS.items()}
+PLAUSIBLE: dict[str, list[float]] = {name: content["plausible"] for name, content in _CONTENTS.items()}
+# One unit in parts per million by mass, in cmol of charge per kg, and in metres.
 CONTENT_UNITS = {"pct": 1e4, "g/kg": 1e3, "ppm": 1.0, "ppb": 1e-3}
+CHARGE_UNITS = {"cmol/kg": 1.0, "mmol/kg": 0.1}
 DEPTH_UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048}
 NAMES = {
     **{"pct": "per cent", "g/kg": "g/kg", "ppm": "ppm (mg/kg)", "ppb": "ppb (ug/kg)"},
@@ -26,6 +22,8 @@ SYNONYMS = {
     **dict.fromkeys(("%", "wt%"), "pct"),
     **dict.fromkeys(("mg/kg", "g/t", "gpt", "ug/g"), "ppm"),
     "kg/t": "g/kg",
+    **dict.fromkeys(("cmol(+)/kg", "cmolc/kg", "meq/100g", "me/100g"), "cmol/kg"),
+    **dict.fromkeys(("mmol(+)/kg", "mmolc/kg"), "mmol/kg"),
     **dict.fromkeys(("ug/kg", "mg/t", "ng/g"), "ppb"),
 }
 ASCII_SIGNS = DASHES | {0x3BC: "u", 0xB7: ".", 0x2219: ".", 0x22C5: "."}
@@ -43,10 +41,16 @@ def _ratio(part: str, whole: str, separator: str = r"[\s._-]?") -> str:
 
 
 TON = r"(?:t|tonne)"
+_CHARGE = r"@[\s._-]*(?:\(\s*(?:\+|c|p\+?)\s*\)|c)?[\s._-]*(?:/|per\s)?[\s._-]*kg(?:\s*\^?-\s*1|[._]?1)?"
 # Each is tried at each place in this order.
 CONTENT_PATTERNS = (
     (NOT_BY_MASS, rf"{START}(?:at|atom|atomic|mol|mole|molar|vol|volume)[\s._-]*(?:%|pct|percent)"),
     (NOT_BY_MASS, r"%\s*(?:v/v|vol|mol|at)(?![a-z])"),
+    (
+        "cmol/kg",
+        rf"{START}(?:{_CHARGE.replace('@', 'cmol')}|m?eq?[\s._]*/?[\s._]*100[\s._]*g(?:\s*\^?-\s*1)?)(?![a-z0-9])",
+    ),
+    ("mmol/kg", rf"{START}{_CHARGE.replace('@', 'mmol')}(?![a-z0-9])"),
     (NOT_BY_MASS, rf"{START}(?:[cm]?mol|m?eq|ppmv|ppt|cps|counts?|lbs?)(?![a-z])"),
     (OUNCES, rf"{START}(?:oz|ozpt|ounces?|opt|dwt)(?:[\s._/-]*(?:per\s)?(?:t|st|lt|ton|tonne|short ton))?{END}"),
     ("pct", rf"{START}g\s*/\s*100\s*g(?![a-z0-9])"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.challenge import challenge
 from recore.dataset.grammar import Question
 from recore.dataset.grammar.axis import (
     ChannelName,
@@ -24,7 +25,7 @@ from recore.dataset.instruments.spectrum import Measured, Problem, to_wavenumber
 from recore.dataset.instruments.table_layout import check_layout, is_axis, reject_columns
 from recore.dataset.text_table import Lines, TextTable, open_table
 from recore.listing import list_names
-from recore.schema import DEPTHS, IDS, TARGETS
+from recore.schema import DEPTHS
 
 SHOWN = 5  # columns that a message names
 FIRST = 50  # lines that show what the columns of a table hold
@@ -136,7 +137,7 @@ def _table(
         raise ValueError(
             f"the names of the channels are of several kinds, {', '.join(map(repr, kinds))}: keep one kind"
         )
-    in_schema = {*IDS} <= {*columns.names}
+    in_schema = {*challenge().ids} <= {*columns.names}
     name = columns.names[columns.sample]
     numbers = [channel.number for channel in columns.axis.values()]
     unit = units[0] or wavelength_unit(kinds[0], numbers)
@@ -218,7 +219,9 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
     if reading.sample is not None:
         sample = names.index(reading.sample)
     else:
-        candidates = {place: name for place, name in others.items() if name not in (*IDS, *TARGETS)}
+        candidates = {
+            place: name for place, name in others.items() if name not in (*challenge().ids, *challenge().targets)
+        }
         sample = find_sample_column(candidates or others, lambda place: [cells[place] for cells in rows])
         if sample != min(others):
             remarks.append(f"the column {names[sample]!r} names the samples")
@@ -234,7 +237,7 @@ def _find_ids(columns: dict[int, str], chosen: Mapping[str, str]) -> dict[int, s
     chosen: columns that the user names. Raises ValueError if one is not there.
     """
     ids: dict[int, str] = {}
-    for name in IDS:
+    for name in challenge().ids:
         places = find_id_columns(name, columns)
         if name in chosen:
             places = [place for place, column in columns.items() if column == chosen[name]]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from recore.challenge import challenge
 from recore.dataset.grammar import Question
 from recore.dataset.grammar.axis import ChannelName, names_axis
 from recore.dataset.grammar.ids import is_statistic
@@ -13,7 +14,6 @@ from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import check_above_0, explain_peaks
 from recore.dataset.text_table import TextTable
 from recore.listing import list_names
-from recore.schema import IDS, TARGETS
 
 MIN_LINES = 7  # of an axis in a column, or in a line that may be the header
 NARROW = 1.2  # times the smallest number: no spectrum is that narrow, but the numbers of samples are
@@ -57,7 +57,9 @@ def check_layout(
         if re.fullmatch(r"-\d+(?:\.\d+)?", name):
             check_above_0(float(name), name)
     is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
-    if is_stated or {*IDS, *TARGETS} & {*names}:  # of the challenge's schema, which has a spectrum per line
+    if is_stated or {*challenge().ids, *challenge().targets} & {
+        *names
+    }:  # of the challenge's schema, which has a spectrum per line
         return
     first = min(place for place in range(len(names)) if place not in axis)
     cells = [cells[first] for cells in rows]

@@ -18,7 +18,6 @@ import pyarrow.csv
 Reference = dict[str, Any]  # what a Domain is made from, as JSON
 Description = dict[str, Any]  # of a spectrum: inside, distance, t2, q and bands
 
-HOLE = "SiteID"
 MOST_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
 MOST_GAPS = 0.1  # the share of rows without a value up to which a channel is used
 EDGE = 100  # channels that are not used at either end, where a detector may be noisy; at most 5 % of them
@@ -189,9 +188,9 @@ def split_parts(values: np.ndarray) -> list[np.ndarray]:
 
 
 # ---- The reference ---------------------------------------------------------------------------------------
-def fit_file(data_file: Path) -> Reference:
-    """The reference of a training file. Raises DomainError."""
-    return fit_reference(*read_spectra(data_file))
+def fit_file(data_file: Path, group: str) -> Reference:
+    """The reference of a training file. group: the column of the drill holes. Raises DomainError."""
+    return fit_reference(*read_spectra(data_file, group))
 
 
 def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarray) -> Reference:
@@ -284,22 +283,22 @@ def significant(values: np.ndarray) -> list[list[float]]:
     return [[float(f"{value:.{DIGITS}g}") for value in row] for row in values.tolist()]
 
 
-def read_spectra(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def read_spectra(path: Path, group: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The wavenumbers, the spectra (rows, channels), NaN where empty, and the holes of a data file. Raises DomainError.
 
-    In a file without drill holes, each row is a hole.
+    group: the column of the holes. In a file without it, each row is a hole.
     """
     try:
         names = pa.csv.open_csv(path).schema.names
         channels = [name for name in names[1:] if re.fullmatch(r"\d+(\.\d+)?([eE][-+]?\d+)?", name, re.ASCII)]
         if not channels:
             raise DomainError("no column is a wavenumber")
-        types = dict.fromkeys(channels, pa.float64()) | {HOLE: pa.string()}
+        types = dict.fromkeys(channels, pa.float64()) | {group: pa.string()}
         columns = [name for name in types if name in names]
         convert = pa.csv.ConvertOptions(column_types=types, include_columns=columns)
         table = pa.csv.read_csv(path, pa.csv.ReadOptions(block_size=1 << 24), convert_options=convert)
     except (pa.ArrowException, UnicodeDecodeError, OSError, KeyError) as error:
         raise DomainError(f"{path.name}: {' '.join(str(error).split())[:300]}") from None
     spectra = np.column_stack([table[name].to_numpy() for name in channels])
-    holes = table[HOLE].fill_null("").to_numpy() if HOLE in table.column_names else np.arange(len(table))
+    holes = table[group].fill_null("").to_numpy() if group in table.column_names else np.arange(len(table))
     return np.array(channels, dtype=float), np.where(np.isfinite(spectra), spectra, np.nan), holes

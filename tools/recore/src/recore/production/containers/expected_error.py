@@ -20,7 +20,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-HOLE = "SiteID"  # the column with the drill hole
 COVERAGE = 0.9
 TAILS = np.linspace(0.05, 0, 26)  # shares of errors beyond each end of an interval; of independent rows the first
 FEWEST = 20  # rows; of fewer, the largest and the smallest error do not cover 90 %
@@ -54,10 +53,13 @@ def calibrate(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, names
     return {"coverage": COVERAGE, "tail": tail, "targets": targets}
 
 
-def calibrate_files(held_out: Path, data_file: Path, names: Sequence[str]) -> Calibration:
-    """Return the calibration for a held_out.csv and the data file of the same rows. Raises CalibrationError."""
+def calibrate_files(held_out: Path, data_file: Path, names: Sequence[str], group: str) -> Calibration:
+    """Return the calibration for a held_out.csv and the data file of the same rows. Raises CalibrationError.
+
+    group: the column of the drill holes.
+    """
     predicted = read_held_out(held_out, names)
-    assays, holes = read_assays(data_file, names)
+    assays, holes = read_assays(data_file, names, group)
     if len(predicted) != len(assays):
         raise CalibrationError(f"{held_out.name} has {len(predicted)} rows instead of {len(assays)}")
     return calibrate(predicted, assays, holes, names)
@@ -167,11 +169,11 @@ def read_held_out(path: Path, names: Sequence[str]) -> np.ndarray:
     return _to_array(_read(path, dict.fromkeys(names, pa.float64())), names)
 
 
-def read_assays(path: Path, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def read_assays(path: Path, names: Sequence[str], group: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the assays of a data file, (rows, targets), NaN where missing, and the hole of each row. Raises
     CalibrationError."""
-    table = _read(path, dict.fromkeys(names, pa.float64()) | {HOLE: pa.string()}, may_miss=True)
-    holes = table[HOLE].fill_null("").to_numpy() if HOLE in table.column_names else np.full(len(table), "")
+    table = _read(path, dict.fromkeys(names, pa.float64()) | {group: pa.string()}, may_miss=True)
+    holes = table[group].fill_null("").to_numpy() if group in table.column_names else np.full(len(table), "")
     return _to_array(table, names), holes
 
 

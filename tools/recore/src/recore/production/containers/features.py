@@ -4,7 +4,7 @@ As the program of a processing job, this file packs model.tar.gz for the contain
 
     channels.json          {"columns": [...]}, the header of the training file
     reference.json         what its spectra look like; missing if they cannot be compared
-    code/                  this file, domain.py, row_notes.py and the submission's preprocess.py
+    code/                  this file, domain.py, row_notes.py, challenge.json and the submission's preprocess.py
 
 As the script that the container serves, it answers CSV, with or without a header, or one spectrum or several as JSON,
 with CSV: the index, then the inputs, as preprocess.py writes them. A last column says whether the spectrum is like
@@ -26,7 +26,7 @@ import sys
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -34,15 +34,13 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-IDS = ("DepthTo", "SiteID", "DepthFrom")
-TARGET = re.compile(r"[A-Z][a-z]?(PPM|PCT|PPB)")  # an element and a unit
+CHALLENGE = "challenge.json"  # {"ids": [...], "group": ..., "units": ...}, of the targets
 DATA_FILE = "public.csv.gz"
 REFERENCE = "reference.json"
 CHECKED_ROWS = 5  # of the training file
 BLOCK = 500  # spectra that are compared with the reference at once, to limit memory
 LONGEST_REASON = 600  # characters
 NUMBER_LISTS = ("wavenumbers", "absorbances")
-KEYS = (*NUMBER_LISTS, "index", *IDS)  # of a spectrum in JSON
 
 Row = list[str]  # the cells of a line
 
@@ -58,16 +56,18 @@ class PreprocessError(SpectraError):
 class Columns:
     """The columns of the training file, in whose order rows are put.
 
-    names: the index, IDs and channels. channels: these alone. Raises SpectraError if a column is repeated.
+    ids, targets: of the challenge. names: the index, IDs and channels. channels: these alone. Raises SpectraError if a
+    column is repeated.
     """
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], ids: Collection[str], targets: Collection[str]) -> None:
+        self.ids, self._targets = ids, targets
         if repeated := find_repeated(columns):
             raise SpectraError(f"the training data: the column {repeated!r} appears more than once")
         self._width = len(columns)
-        self._places = [place for place, name in enumerate(columns) if not place or not TARGET.fullmatch(name)]
+        self._places = [place for place, name in enumerate(columns) if not place or name not in targets]
         self.names = [columns[place] for place in self._places]
-        self._channel_places = [place for place, name in enumerate(self.names) if place and name not in IDS]
+        self._channel_places = [place for place, name in enumerate(self.names) if place and name not in ids]
         self.channels = [self.names[place] for place in self._channel_places]
         self._last_header: tuple[Row, Sequence[int | None]] = [], []  # most requests have the same
 
@@ -87,12 +87,13 @@ class Columns:
         elif first != header:
             header, positions = [], self._known_positions(len(first), source)
             rows = itertools.chain([first], rows)
-        ids = [place for name, place in zip(self.names, positions, strict=False) if name in IDS and place is not None]
+        named = zip(self.names, positions, strict=False)
+        ids = [place for name, place in named if name in self.ids and place is not None]
         for number, row in enumerate(rows, 1):
             if len(row) != len(first):
                 problem = f"row {number} has {len(row)} cells instead of {len(first)}; is the line truncated?"
                 raise SpectraError(f"{source}: {problem}")
-            if row == header or any(row[place] in IDS for place in ids):
+            if row == header or any(row[place] in self.ids for place in ids):
                 raise SpectraError(f"{source}: row {number} repeats the header; remove it")
             yield ["" if position is None else row[position] for position in positions]
 
@@ -108,7 +109,7 @@ class Columns:
 
     def _is_header(self, cells: Row) -> bool:
         keys = {column_key(cell) for cell in cells}
-        return not keys.isdisjoint(IDS) or keys.issuperset(map(column_key, self.channels))
+        return not keys.isdisjoint(self.ids) or keys.issuperset(map(column_key, self.channels))
 
     def _find_positions(self, header: Row, source: str) -> list[int | None]:
         """Return the position in a header of each column of a data file; None of a missing ID. Raises SpectraError.
@@ -118,12 +119,12 @@ class Columns:
         if repeated := find_repeated(header):
             raise SpectraError(f"{source}: the column {repeated!r} appears more than once")
         index = self.names[0] if self.names[0] in header else header[0]
-        if index in IDS or TARGET.fullmatch(index):
+        if index in self.ids or index in self._targets:
             raise SpectraError(f"{source}: the first column must be the index; it is {index!r}")
-        positions = {column_key(name): place for place, name in enumerate(header) if not TARGET.fullmatch(name)}
+        positions = {column_key(name): place for place, name in enumerate(header) if name not in self._targets}
         first = positions.pop(column_key(index))
         missing = [name for name in self.channels if column_key(name) not in positions]
-        known = {column_key(name) for name in (*self.channels, *IDS)}
+        known = {column_key(name) for name in (*self.channels, *self.ids)}
         unknown = [header[place] for key, place in positions.items() if key not in known]
         if missing or unknown:
             kinds = {"missing": missing, "unknown": unknown}
@@ -150,6 +151,10 @@ class Features:
         self, columns: Columns, preprocess: Callable[[str], Any], domain: Any = None, notes: Any = None
     ) -> None:
         self._columns, self._preprocess, self._domain, self._notes = columns, preprocess, domain, notes
+
+    @property
+    def ids(self) -> Collection[str]:
+        return self._columns.ids
 
     def compute(self, rows: Iterable[Row], source: str = "the request") -> "pd.DataFrame":
         """Return the inputs (rows, columns) of rows of cells, of which the first may be a header.
@@ -249,7 +254,8 @@ def one_line(text: str) -> str:
 # ---- The hooks of the server -----------------------------------------------------------------------------
 def model_fn(model_dir: str) -> Features:
     sys.path.insert(0, str(Path(model_dir, "code")))
-    columns = Columns(json.loads(Path(model_dir, "channels.json").read_text("utf-8"))["columns"])
+    header = json.loads(Path(model_dir, "channels.json").read_text("utf-8"))["columns"]
+    columns = make_columns(header, Path(model_dir, "code", CHALLENGE))
     reference, domain = Path(model_dir, REFERENCE), None
     if reference.exists():
         wavenumbers = [column_key(name) for name in columns.channels]
@@ -257,10 +263,15 @@ def model_fn(model_dir: str) -> Features:
     return Features(columns, find_preprocess(), domain, importlib.import_module("row_notes"))
 
 
+def make_columns(header: Sequence[str], challenge: Path) -> Columns:
+    content = json.loads(challenge.read_text("utf-8"))
+    return Columns(header, content["ids"], content["units"])
+
+
 def transform_fn(features: Features, data: str | bytes, content_type: str, accept: str) -> Any:
     """Answer with CSV, whatever `accept` says: between containers there is no Accept header."""
     try:
-        return features.answer(read_request(data, content_type), content_type), "text/csv"
+        return features.answer(read_request(data, content_type, features.ids), content_type), "text/csv"
     except PreprocessError:
         raise
     except SpectraError as error:
@@ -269,17 +280,17 @@ def transform_fn(features: Features, data: str | bytes, content_type: str, accep
         return Response(str(error), 400, mimetype="text/plain")
 
 
-def read_request(input_data: str | bytes, content_type: str) -> Iterator[Row]:
-    """Yield the rows of a request; the first may be a header. Raises SpectraError."""
+def read_request(input_data: str | bytes, content_type: str, ids: Collection[str]) -> Iterator[Row]:
+    """Yield the rows of a request; the first may be a header. ids: those of JSON. Raises SpectraError."""
     kind = content_type.partition(";")[0].strip().lower()
-    read_rows = {"text/csv": read_csv, "application/json": read_json}.get(kind)
-    if read_rows is None:
+    if kind not in ("text/csv", "application/json"):
         raise SpectraError(f"the request is {content_type[:80]!r}: send text/csv or application/json")
     try:
         text = input_data if isinstance(input_data, str) else bytes(input_data).decode()
     except UnicodeDecodeError as error:
         raise SpectraError(f"the request is not encoded in UTF-8: {error}") from None
-    return read_rows(text.removeprefix("\ufeff"))
+    text = text.removeprefix("\ufeff")
+    return read_csv(text) if kind == "text/csv" else read_json(text, ids)
 
 
 def write_inputs(inputs: "pd.DataFrame") -> str:
@@ -307,7 +318,7 @@ class Number(str):
     """A number in JSON as it is written, so that a data file has the same digits."""
 
 
-def read_json(text: str) -> Iterator[Row]:
+def read_json(text: str, ids: Collection[str]) -> Iterator[Row]:
     """Yield a header and a row of cells for each spectrum in JSON. Raises SpectraError."""
     try:
         document = json.loads(text, parse_float=Number, parse_int=Number, parse_constant=refuse_constant)
@@ -322,28 +333,29 @@ def read_json(text: str) -> Iterator[Row]:
     wavenumbers: list[float] = []
     for number, spectrum in enumerate(spectra):
         name = f"the request: instance {number + 1}" if has_several else "the request"
-        absorbances = read_spectrum(spectrum, name)
+        absorbances = read_spectrum(spectrum, name, ids)
         if not number:
             wavenumbers = list(absorbances)
-            yield ["index", *IDS, *map(str, wavenumbers)]
+            yield ["index", *ids, *map(str, wavenumbers)]
         if absorbances.keys() != set(wavenumbers):
             raise SpectraError(f"{name}: its wavenumbers are not those of instance 1")
-        ids = [read_cell(spectrum, key, name) for key in IDS]
+        cells = [read_cell(spectrum, key, name) for key in ids]
         index = read_cell(spectrum, "index", name) if "index" in spectrum else str(number)
-        yield [index, *ids, *(absorbances[wavenumber] for wavenumber in wavenumbers)]
+        yield [index, *cells, *(absorbances[wavenumber] for wavenumber in wavenumbers)]
 
 
 def refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a finite number")
 
 
-def read_spectrum(spectrum: Any, name: str) -> dict[float, Number]:
-    """Return the absorbances of a spectrum by wavenumber in cm-1. name: in messages."""
+def read_spectrum(spectrum: Any, name: str, ids: Collection[str]) -> dict[float, Number]:
+    """Return the absorbances of a spectrum by wavenumber in cm-1. name: in messages. ids: keys that it may have."""
+    known = (*NUMBER_LISTS, "index", *ids)
     if not isinstance(spectrum, dict):
         keys = " and ".join(map(repr, NUMBER_LISTS))
         raise SpectraError(f"{name}: a spectrum is an object with the keys {keys}; several are a list in 'instances'")
-    if unknown := [key for key in spectrum if key not in KEYS]:
-        raise SpectraError(f"{name}: the key {unknown[0][:80]!r} is unknown; known are {', '.join(KEYS)}")
+    if unknown := [key for key in spectrum if key not in known]:
+        raise SpectraError(f"{name}: the key {unknown[0][:80]!r} is unknown; known are {', '.join(known)}")
     wavenumbers, absorbances = (read_numbers(spectrum, key, name) for key in NUMBER_LISTS)
     if len(wavenumbers) != len(absorbances):
         raise SpectraError(f"{name} has {len(wavenumbers)} wavenumbers, but {len(absorbances)} absorbances")
@@ -423,23 +435,25 @@ def main() -> None:
     parser.add_argument(
         "--domain", type=Path, default=f"{inputs}/domain/domain.py", help="domain.py, beside row_notes.py"
     )
+    parser.add_argument("--challenge", type=Path, default=f"{inputs}/challenge/{CHALLENGE}", help="IDs and targets")
     parser.add_argument("--output", type=Path, default="/opt/ml/processing/output/model", help="folder for the archive")
     arguments = parser.parse_args()
     data_file = arguments.input / DATA_FILE if arguments.input.is_dir() else arguments.input
     rows = read_first_rows(data_file)
-    programs = (Path(__file__), arguments.domain, arguments.domain.with_name("row_notes.py"), arguments.preprocess)
+    domain, challenge = arguments.domain, arguments.challenge
+    programs = (Path(__file__), domain, domain.with_name("row_notes.py"), challenge, arguments.preprocess)
     code = {path.name: path.read_bytes() for path in programs}
     sys.path[:0] = [str(path.parent.absolute()) for path in (arguments.preprocess, arguments.domain)]
-    inputs = Features(Columns(rows[0]), find_preprocess()).compute(rows, str(data_file))
+    inputs = Features(make_columns(rows[0], challenge), find_preprocess()).compute(rows, str(data_file))
     target = arguments.output / "model.tar.gz"
-    write_archive(rows[0], fit_reference(data_file), code, target)
+    write_archive(rows[0], fit_reference(data_file, json.loads(challenge.read_text("utf-8"))["group"]), code, target)
     print(f"features: {inputs.shape[1]} inputs from the {len(rows[0])} columns of {data_file}: {target}", flush=True)
 
 
-def fit_reference(data_file: Path) -> dict[str, Any] | None:
+def fit_reference(data_file: Path, group: str) -> dict[str, Any] | None:
     domain = importlib.import_module("domain")
     try:
-        reference: dict[str, Any] = domain.fit_file(data_file)
+        reference: dict[str, Any] = domain.fit_file(data_file, group)
         return reference
     except domain.DomainError as error:
         print(f"features: answers will not say whether a spectrum is like those of the training: {error}", flush=True)

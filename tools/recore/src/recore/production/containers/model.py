@@ -8,7 +8,7 @@ As the entry point of a training job, this file runs submission/train.py beside 
 
 As the script that the container serves, it answers with the submission's own CSV; with JSON, if that is accepted, also
 with units, expected errors, 90 % intervals, flags and the domain; and to "text/csv; details=yes" with the domain, the
-49 values, the lower and the upper ends of their intervals, and why the row could not be predicted.
+values, the lower and the upper ends of their intervals, and why the row could not be predicted.
 """
 
 import contextlib
@@ -31,25 +31,27 @@ import expected_error
 import numpy as np
 import row_notes
 
-TARGETS = tuple(  # in the order of predictions
-    "AgPPM AsPPM AuPPM BaPPM BiPPM CdPPM CoPPM CuPPM FePCT MnPPM MoPPM NiPPM PPCT PbPPM SPPM SbPPM SePPM "
-    "SnPPM SrPPM TePPB ThPPB UPPB VPCT WPPM ZnPPM ZrPPM BePPM AlPPM CaPPM CePPM CrPPM CsPPM GaPPM GePPM "
-    "HfPPM InPPM KPPM LaPPM LiPPM MgPPM NaPPM NbPPM RbPPM RePPM ScPPM TaPPM TiPPM TlPPM YPPM".split()
-)
-UNITS = {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}  # by the end of a target's name
 CSV, JSON = "text/csv", "application/json"
 DETAILS = "details=yes"  # parameter of the CSV that a client accepts
 ERRORS_FILE = "expected_error.json"
-FILES = ("model.py", "expected_error.py", "row_notes.py", "requirements.txt")  # of code/; the last may be missing
+CHALLENGE = "challenge.json"  # {"units": ...} of the targets, in the order of predictions, and the column "group"
+# of code/; the last may be missing
+FILES = ("model.py", "expected_error.py", "row_notes.py", CHALLENGE, "requirements.txt")
+
+Challenge = dict[str, Any]
 
 
 # ---- The hooks of the server -----------------------------------------------------------------------------
 class ServedSubmission:
-    """The submission's train.py with its model. calibration: of expected errors; None without held-out predictions."""
+    """The submission's train.py with its model.
+
+    calibration: of expected errors; None without held-out predictions. units: of the targets.
+    """
 
     def __init__(self, model_dir: str) -> None:
         errors = Path(model_dir, ERRORS_FILE)
         self.calibration = json.loads(errors.read_text("ascii")) if errors.exists() else None
+        self.units: dict[str, str] = read_challenge(Path(model_dir, "code"))["units"]
         with imports_from(Path(model_dir, "code/submission")):
             self._train = importlib.import_module("train")
             self._model = self._train.model_fn(model_dir)
@@ -85,11 +87,11 @@ def transform_fn(model: ServedSubmission, data: str | bytes, content_type: str, 
     answer = model.predict(text) if has_rows else ""
     if accept.partition(",")[0].partition(";")[0].strip().lower() != JSON:
         return answer, CSV
-    values = read_predictions(answer)
+    values = read_predictions(answer, len(model.units))
     index = read_index(text, len(values)) if has_rows else []
-    rows = zip(index, describe_assays(model.calibration, values), notes or [None] * len(index), strict=True)
+    rows = zip(index, describe_assays(model, values), notes or [None] * len(index), strict=True)
     predictions = [
-        {"index": name, "assays": dict(zip(TARGETS, row, strict=True)), "domain": description}
+        {"index": name, "assays": dict(zip(model.units, row, strict=True)), "domain": description}
         for name, row, description in rows
     ]
     return json.dumps({"predictions": predictions}, allow_nan=False), JSON
@@ -103,7 +105,7 @@ def write_details(model: ServedSubmission, text: str, notes: Sequence[row_notes.
     def predict(part: Sequence[list[str]]) -> list[np.ndarray]:
         request = io.StringIO()
         csv.writer(request, lineterminator="\n").writerows([header, *part])
-        values = read_predictions(model.predict(request.getvalue()))
+        values = read_predictions(model.predict(request.getvalue()), len(model.units))
         if len(values) != len(part):
             raise ValueError(f"train.py answered with {len(values)} rows to a request of {len(part)}")
         if np.isinf(values).any() or np.isnan(values).all(axis=1).any():
@@ -113,9 +115,9 @@ def write_details(model: ServedSubmission, text: str, notes: Sequence[row_notes.
     good = [row for row, note in zip(rows, notes, strict=True) if not isinstance(note, row_notes.RowProblem)]
     predicted = iter(row_notes.compute_apart(good, predict))
     results = [note if isinstance(note, row_notes.RowProblem) else next(predicted) for note in notes]
-    nothing = np.full(len(TARGETS), np.nan)
+    nothing = np.full(len(model.units), np.nan)
     values = [nothing if isinstance(result, row_notes.RowProblem) else result for result in results]
-    assays = describe_assays(model.calibration, np.reshape(values, (len(rows), len(TARGETS))))
+    assays = describe_assays(model, np.reshape(values, (len(rows), len(model.units))))
     answer = io.StringIO()
     table = csv.writer(answer, lineterminator="\n")
     for note, result, row in zip(notes, results, assays, strict=True):
@@ -145,17 +147,22 @@ def write_predictions(predictions: Any, accept: str) -> str:
     return text.getvalue()
 
 
-def read_predictions(text: str) -> np.ndarray:
-    """Return the predictions in a CSV, (rows, 49), NaN where empty. Raises ValueError."""
+def read_challenge(folder: Path) -> Challenge:
+    challenge: Challenge = json.loads((folder / CHALLENGE).read_text("utf-8"))
+    return challenge
+
+
+def read_predictions(text: str, targets: int) -> np.ndarray:
+    """Return the predictions in a CSV, (rows, targets), NaN where empty. Raises ValueError."""
     rows = [row for row in csv.reader(io.StringIO(text)) if row]
     for number, row in enumerate(rows, 1):
-        if len(row) != len(TARGETS):
-            raise ValueError(f"train.py answered with {len(row)} values in line {number} instead of {len(TARGETS)}")
+        if len(row) != targets:
+            raise ValueError(f"train.py answered with {len(row)} values in line {number} instead of {targets}")
     try:
         values = [[float(cell) if cell else math.nan for cell in row] for row in rows]
     except ValueError as error:
         raise ValueError(f"train.py answered with something else than numbers: {error}") from None
-    return np.array(values).reshape(len(rows), len(TARGETS))
+    return np.array(values).reshape(len(rows), targets)
 
 
 def read_index(text: str, rows: int) -> list[str]:
@@ -167,13 +174,14 @@ def read_index(text: str, rows: int) -> list[str]:
     return cells[len(cells) - rows :]
 
 
-def describe_assays(calibration: expected_error.Calibration | None, values: np.ndarray) -> Iterator[tuple[Any, ...]]:
-    columns = [describe_target(calibration, name, column) for name, column in zip(TARGETS, values.T, strict=True)]
+def describe_assays(model: ServedSubmission, values: np.ndarray) -> Iterator[tuple[Any, ...]]:
+    columns = [describe_target(model, name, column) for name, column in zip(model.units, values.T, strict=True)]
     return zip(*columns, strict=True)
 
 
-def describe_target(calibration: expected_error.Calibration | None, name: str, values: np.ndarray) -> Iterator[Any]:
+def describe_target(model: ServedSubmission, name: str, values: np.ndarray) -> Iterator[Any]:
     """Yield for each prediction of a target what the JSON answer says about it."""
+    calibration = model.calibration
     nothing = np.full(len(values), np.nan)
     errors, lows, highs = expected_error.expected_error(calibration, name, values) if calibration else (nothing,) * 3
     least, greatest = (calibration and calibration["targets"][name]["range"]) or (-math.inf, math.inf)
@@ -185,7 +193,7 @@ def describe_target(calibration: expected_error.Calibration | None, name: str, v
         }
         yield {
             "value": None if math.isnan(value) else value,
-            "unit": UNITS[name[-3:]],
+            "unit": model.units[name],
             "expected_error": None if math.isnan(error) else error,
             "interval": None if math.isnan(error) else [low, high],
             "flags": [flag for flag, is_set in flags.items() if is_set],
@@ -205,7 +213,8 @@ def main() -> None:
     for source, target in places.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    write_expected_errors(model_dir, Path(os.environ["SM_CHANNEL_TRAINING"], "public.csv.gz"))
+    data_file = Path(os.environ["SM_CHANNEL_TRAINING"], "public.csv.gz")
+    write_expected_errors(model_dir, data_file, read_challenge(here))
 
 
 def run_train(submission: Path, here: Path) -> None:
@@ -237,13 +246,13 @@ def end(status: int) -> NoReturn:
     sys.exit(status if status > 0 else 128 - status)
 
 
-def write_expected_errors(model_dir: Path, data_file: Path) -> None:
+def write_expected_errors(model_dir: Path, data_file: Path, challenge: Challenge) -> None:
     """Write expected_error.json, or say in one line why answers will have no expected errors."""
     held_out = model_dir / "held_out.csv"
     try:
         if not held_out.exists():
             raise expected_error.CalibrationError(f"train.py wrote no {held_out.name}")
-        calibration = expected_error.calibrate_files(held_out, data_file, TARGETS)
+        calibration = expected_error.calibrate_files(held_out, data_file, list(challenge["units"]), challenge["group"])
     except expected_error.CalibrationError as error:
         print(f"model: answers will have no expected errors: {error}", flush=True)
         return

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from recore.challenge import challenge
 from recore.listing import count, list_names
 from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, Level, PageFinding, Section, Table
-from recore.schema import TARGETS
 from recore.spectral_data import Floats, SpectralData
 
 # the lowest value is a detection limit if at least LIMIT_REPEATS rows and LIMIT_SHARE of the rows have it
@@ -53,9 +53,9 @@ def section(data: SpectralData) -> Section:
 
 
 def summarise(data: SpectralData) -> pd.DataFrame:
-    """A row for each of the 49 targets, including those that are not in the file."""
+    """A row for each target, including those that are not in the file."""
     rows = []
-    for name in TARGETS:
+    for name in challenge().targets:
         column = data.assays[name].to_numpy() if name in data.assays else np.full(data.rows, np.nan)
         rows.append({"assay": name, **_summarise_one(column[~np.isnan(column)], data.rows)})
     return pd.DataFrame(rows)
@@ -105,7 +105,7 @@ def _boxes(table: pd.DataFrame) -> Figure:
     end = values[values > 0].min() / 10 if len(positive) else 1.0
     drawn, outside = draw.clip_to_axis(values, end, np.inf)
     plot = draw.new_figure(110 + 16 * len(positive), showlegend=False)
-    plot.update_xaxes(type="log", title_text="PPM, PCT or PPB, as in the name", exponentformat="power", tickangle=0)
+    plot.update_xaxes(type="log", title_text="value, each in its own unit", exponentformat="power", tickangle=0)
     plot.update_yaxes(range=[len(positive) - 0.5, -0.5], type="category", dtick=1)
     if len(positive):
         parts = dict(zip(("lowerfence", "q1", "median", "q3", "upperfence"), drawn[:, 1:-1].T, strict=True))

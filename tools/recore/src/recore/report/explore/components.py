@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from recore.challenge import challenge
 from recore.listing import count
 from recore.production.containers.domain import CONFIDENCE
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
 from recore.report.statistics import Binned, Components
-from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE
+from recore.schema import DEPTH_FROM, DEPTH_TO
 from recore.spectral_data import Floats
 
 DRAWN_LOADINGS = 3
@@ -83,21 +84,25 @@ def row_table(shapes: Binned, model: Components) -> pd.DataFrame:
 
 def row_labels(table: pd.DataFrame) -> list[str]:
     """The IDs of each row for a hover label."""
-    ids = zip(table["index"], table[HOLE], table[DEPTH_FROM], table[DEPTH_TO], strict=True)
-    return [f"index {short_name(index)}, {short_name(hole)}, {low:g} to {high:g} m" for index, hole, low, high in ids]
+    depths = [""] * len(table)
+    if challenge().depths:
+        depths = [f", {low:g} to {high:g} m" for low, high in zip(table[DEPTH_FROM], table[DEPTH_TO], strict=True)]
+    ids = zip(table["index"], table[challenge().group], depths, strict=True)
+    return [f"index {short_name(index)}, {short_name(hole)}{depth}" for index, hole, depth in ids]
 
 
 def _scores(table: pd.DataFrame, model: Components, holes: list[str], beyond: np.ndarray) -> Figure:
     """The first NAMED holes have their own look, the others are together, behind them."""
+    group = challenge().group
     second, title = ("PC2", f"PC2, {model.shares[1]:.0%}") if model.kept > 1 else ("T2", "T2")
     share = f"PC1, {model.shares[0]:.0%} of the variance"
     plot = draw.new_figure(460, xaxis_title_text=share, yaxis_title_text=title)
     drawn = table.iloc[draw.thin_out(len(table), beyond)]
     named = holes[: draw.NAMED]
-    series = [(short_name(name), drawn[HOLE] == name, draw.COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
+    series = [(short_name(name), drawn[group] == name, draw.COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
     if len(holes) > draw.NAMED:
         others = count(len(holes) - draw.NAMED, "other hole")
-        series.append((others, ~drawn[HOLE].isin(named), draw.GREY, 4, 0.6))
+        series.append((others, ~drawn[group].isin(named), draw.GREY, 4, 0.6))
     for order, (name, chosen, colour, size, opacity) in reversed(list(enumerate(series))):
         rows = drawn[chosen]
         marker = {"color": colour, "symbol": draw.SYMBOLS[order], "size": size, "opacity": opacity}
@@ -118,7 +123,7 @@ def _loadings(shapes: Binned, model: Components) -> Figure:
 def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figure:
     plot = draw.new_figure(400, showlegend=True, xaxis=draw.LOG_TICKS, yaxis=draw.LOG_TICKS)
     plot.update_layout(xaxis_title_text="T2 / its limit", yaxis_title_text="Q / its limit")
-    numbers = table[["index", HOLE, *DEPTHS, "T2", "Q"]].copy()
+    numbers = table[["index", challenge().group, *challenge().depths, "T2", "Q"]].copy()
     numbers["T2_limit"], numbers["Q_limit"] = model.t2_limit, model.q_limit
     q_limit = model.q_limit if np.isfinite(model.q_limit) else 1.0
     t2, q = table["T2"].to_numpy() / model.t2_limit, table["Q"].to_numpy() / q_limit
@@ -148,7 +153,7 @@ def _outlying_spectra(shapes: Binned, table: pd.DataFrame, furthest: np.ndarray)
 
 
 def _outlying_rows(table: pd.DataFrame, model: Components, furthest: np.ndarray) -> Table:
-    numbers = table.iloc[furthest][["index", HOLE, *DEPTHS, "T2", "Q"]].copy()
+    numbers = table.iloc[furthest][["index", challenge().group, *challenge().depths, "T2", "Q"]].copy()
     numbers["T2 / limit"], numbers["Q / limit"] = numbers["T2"] / model.t2_limit, numbers["Q"] / model.q_limit
     return Table("outlying-rows", "Rows beyond a limit", "The furthest first.", numbers)
 
@@ -164,7 +169,7 @@ def _findings(table: pd.DataFrame, model: Components, beyond: np.ndarray, ratio:
     )
     if ratio.max() > FAR:
         row = table.iloc[int(np.argmax(ratio))]
-        text += f"; the furthest is index {short_name(row['index'])} of {short_name(row[HOLE])}, at "
+        text += f"; the furthest is index {short_name(row['index'])} of {short_name(row[challenge().group])}, at "
         text += f"{ratio.max():.3g} times the limit"
     level: Level = "good"
     if ratio.max() > VERY_FAR:

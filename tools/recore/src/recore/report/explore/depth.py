@@ -3,13 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from recore.challenge import challenge
 from recore.listing import count
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name, unique_names
-from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import Floats, SpectralData
 
-LOGGED_ASSAYS = ("CuPPM", "AuPPM", "FePCT", "SPPM", "CaPPM", "KPPM")  # the first of these that are measured
 TRACKS = 4
 DEPTH_STEPS = 80  # of the figure of all holes
 DRAWN_SAMPLES = 600  # at most in the log of one hole
@@ -35,6 +34,9 @@ LOGS = "Scores and assays of single holes along their depth. Click a legend entr
 def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) -> Section:
     """The section with its findings. table: components.row_table, None if there are no components."""
     intervals, findings = _intervals(data)
+    if not challenge().depths:
+        holes_only = Table("intervals", "Holes", "Samples of each hole.", intervals[[challenge().group, "rows"]])
+        return Section("depth", "Drill holes", "", [holes_only], "", findings)
     items: list[Figure | Table] = [Table("intervals", "Holes", "Samples and depths (m) of each hole.", intervals)]
     depth = data.depth if table is None else data.depth[table.index]
     depths = depth[np.isfinite(depth)]
@@ -49,23 +51,26 @@ def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) 
 
 
 def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
-    frame = pd.DataFrame({HOLE: data.hole, "from": data.depth_from, "to": data.depth_to, "index": data.index})
-    known = frame.dropna(subset=["from", "to"]).sort_values([HOLE, "from", "to"], kind="stable")
-    deepest_before = known.groupby(HOLE, sort=False)["to"].cummax().groupby(known[HOLE], sort=False).shift()
+    group = challenge().group
+    frame = pd.DataFrame({group: data.hole, "from": data.depth_from, "to": data.depth_to, "index": data.index})
+    known = frame.dropna(subset=["from", "to"]).sort_values([group, "from", "to"], kind="stable")
+    deepest_before = known.groupby(group, sort=False)["to"].cummax().groupby(known[group], sort=False).shift()
     overlapping = known["from"] < deepest_before - 1e-9
-    counts = overlapping.groupby(known[HOLE]).sum()
-    holes = frame.groupby(HOLE, sort=False).agg(
+    counts = overlapping.groupby(known[group]).sum()
+    holes = frame.groupby(group, sort=False).agg(
         rows=("index", "size"), shallowest=("from", "min"), deepest=("to", "max"), depths=("from", "count")
     )
     holes = holes.assign(overlapping=counts.reindex(holes.index).fillna(0).astype(int)).reset_index()
-    cases: tuple[tuple[Level, str, pd.Series[bool], str], ...] = (
+    cases: list[tuple[Level, str, pd.Series[bool], str]] = [
+        ("bad", "holes missing", frame[group] == "", f"no hole ({group})"),
+    ]
+    of_depths: list[tuple[Level, str, pd.Series[bool], str]] = [
         ("bad", "depths missing", frame["from"].isna() | frame["to"].isna(), "no depth"),
         ("bad", "depths reversed", frame["to"] < frame["from"], "an end above the start"),
         ("bad", "depths negative", frame["from"] < 0, "a negative depth, above the ground"),
-        ("bad", "holes missing", frame[HOLE] == "", "no hole (SiteID)"),
-    )
+    ]
     findings = []
-    for level, name, wrong, text in cases:
+    for level, name, wrong, text in [*(of_depths if challenge().depths else []), *cases]:
         if wrong.any():
             rows, first = int(wrong.sum()), short_name(frame["index"][wrong].iloc[0])
             text = f"{count(rows, 'row has', 'rows have')} {text} (the first: index {first})"
@@ -76,7 +81,7 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
         rows_start = count(int(overlapping.sum()), "row starts", "rows start")
         text = (
             f"{rows_start} above the end of another row of the same hole (the first: index {short_name(row['index'])} "
-            f"of {short_name(row[HOLE])}, at {row['from']:g} m): repeats or wrong depths"
+            f"of {short_name(row[group])}, at {row['from']:g} m): repeats or wrong depths"
         )
         findings.append(PageFinding("note", "depths overlap", text, "depth", {"rows": int(overlapping.sum())}))
     if len(holes) == 1:
@@ -90,18 +95,19 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
 
 
 def _all_holes(table: pd.DataFrame, depth: Floats) -> Figure:
+    group = challenge().group
     known = np.isfinite(depth)
     edges = np.linspace(depth[known].min(), depth[known].max(), DEPTH_STEPS + 1)
     middles = (edges[:-1] + edges[1:]) / 2
     step = np.clip(np.searchsorted(edges, depth, "right") - 1, 0, DEPTH_STEPS - 1)
-    samples = pd.DataFrame({HOLE: table[HOLE], "step": step, "PC1": table["PC1"]})[known]
-    means = samples.groupby([HOLE, "step"], sort=False)["PC1"].agg(["mean", "size"]).reset_index()
+    samples = pd.DataFrame({group: table[group], "step": step, "PC1": table["PC1"]})[known]
+    means = samples.groupby([group, "step"], sort=False)["PC1"].agg(["mean", "size"]).reset_index()
     means.insert(1, "depth", middles[means["step"]])
-    holes = samples[HOLE].unique()
+    holes = samples[group].unique()
     names = holes[: draw.DRAWN_HOLES].tolist()
-    drawn = means[means[HOLE].isin(names)]
+    drawn = means[means[group].isin(names)]
     cells = np.full((DEPTH_STEPS, len(names)), np.nan)
-    cells[drawn["step"], pd.Index(names).get_indexer(drawn[HOLE])] = drawn["mean"]
+    cells[drawn["step"], pd.Index(names).get_indexer(drawn[group])] = drawn["mean"]
     low, high = np.quantile(drawn["mean"], (0.01, 0.99)).tolist()
     plot = draw.new_figure(460, xaxis={"type": "category", "title": {"text": "drill hole"}})
     plot.update_yaxes(autorange="reversed", title_text="depth (m)")
@@ -112,17 +118,19 @@ def _all_holes(table: pd.DataFrame, depth: Floats) -> Figure:
     summary = ALL_HOLES
     if len(names) < len(holes):
         summary += FIRST_HOLES.format(drawn=len(names), holes=len(holes))
-    numbers = means.rename(columns={"mean": "PC1", "size": "rows"})[[HOLE, "depth", "rows", "PC1"]]
+    numbers = means.rename(columns={"mean": "PC1", "size": "rows"})[[group, "depth", "rows", "PC1"]]
     return Figure("scores-by-depth", "Scores by hole and depth", summary, plot, numbers)
 
 
 def _logs(data: SpectralData, table: pd.DataFrame, holes: list[str]) -> Figure:
+    group = challenge().group
     from plotly.subplots import make_subplots
 
-    measured = [name for name in LOGGED_ASSAYS if name in data.assays and data.assays[name].notna().any()]
+    by_weight = sorted(challenge().targets, key=challenge().weights.__getitem__, reverse=True)
+    measured = [name for name in by_weight if name in data.assays and data.assays[name].notna().any()]
     scores = [name for name in ("PC1", "PC2") if name in table]
     assays = measured[: TRACKS - len(scores)]
-    numbers = table[["index", HOLE, *DEPTHS, *scores]].copy()
+    numbers = table[["index", group, *challenge().depths, *scores]].copy()
     numbers.insert(4, "depth", data.depth[table.index])
     for name in assays:
         numbers[name] = data.assays[name].loc[table.index]
@@ -136,7 +144,7 @@ def _logs(data: SpectralData, table: pd.DataFrame, holes: list[str]) -> Figure:
         if name in assays:
             plot.update_xaxes(draw.LOG_TICKS, col=column)
     for order, hole in enumerate(holes[: draw.NAMED]):
-        samples = numbers[numbers[HOLE] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
+        samples = numbers[numbers[group] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
         samples = samples.iloc[draw.every_kth(np.arange(len(samples)), DRAWN_SAMPLES)]
         for column, name in enumerate(tracks, 1):
             hover = f"%{{y:.1f}} m: {name} %{{x:.4g}}<extra>%{{fullData.name}}</extra>"

@@ -8,12 +8,12 @@ from math import comb
 import numpy as np
 import pandas as pd
 
+from recore.challenge import challenge
 from recore.listing import count
 from recore.production.containers.domain import EDGE
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
 from recore.report.statistics import Binned, principal_components, usable_channels
-from recore.schema import HOLE
 from recore.spectral_data import Floats, snv
 
 NOISE_FACTOR = 1.5  # times the distance caused by noise: still the same spectrum
@@ -47,6 +47,7 @@ IDENTICAL = " The first bar includes {rows} with a smaller distance than the axi
 
 def section(shapes: Binned, private: Binned | None) -> Section:
     """The section with its findings."""
+    group = challenge().group
     files = {"public": shapes} | ({"private": private} if private else {})
     if sum(len(binned.rows) for binned in files.values()) < 2:
         return Section("duplicates", TITLE, READING, (), NOT_DRAWN)
@@ -54,7 +55,7 @@ def section(shapes: Binned, private: Binned | None) -> Section:
     noise = estimate_noise(spectra)
     pairs = nearest_pairs(spectra, np.concatenate([binned.values for binned in files.values()]))
     pairs = pairs.join(ids.add_suffix("_1"), on="row_1").join(ids.add_suffix("_2"), on="row_2")
-    pairs["same hole"] = (pairs[f"{HOLE}_1"] == pairs[f"{HOLE}_2"]) & (pairs["file_1"] == pairs["file_2"])
+    pairs["same hole"] = (pairs[f"{group}_1"] == pairs[f"{group}_2"]) & (pairs["file_1"] == pairs["file_2"])
     noise_distance = np.sqrt(2) * noise
     unit = noise_distance or 1.0
     pairs["distance / noise"] = pairs["distance"] / unit
@@ -64,7 +65,7 @@ def section(shapes: Binned, private: Binned | None) -> Section:
     duplicates = pairs[pairs["distance"] <= limit]
     items: list[Figure | Table] = [_histogram(nearest, unit, limit)]
     if len(duplicates):
-        columns = [f"{name}_{end}" for end in (1, 2) for name in ("file", "index", HOLE)]
+        columns = [f"{name}_{end}" for end in (1, 2) for name in ("file", "index", group)]
         numbers = duplicates[[*columns, "distance", "correlation", "distance / noise"]]
         items.append(Table("duplicate-rows", "Rows with the same spectrum", "The nearest pairs first.", numbers))
     note = NOTE.format(edge=EDGE, factor=NOISE_FACTOR, share=USUAL_SHARE, neighbours=NEIGHBOURS, scores=SCORES)
@@ -111,7 +112,7 @@ def _combine(files: dict[str, Binned]) -> tuple[Floats, pd.DataFrame]:
     spectra, ids = [], []
     for name, binned in files.items():
         spectra.append(snv(binned.data.spectra[np.ix_(binned.rows, channels)]).astype(np.float32))
-        ids.append(binned.data.ids[["index", HOLE]].iloc[binned.rows].assign(file=name))
+        ids.append(binned.data.ids[["index", challenge().group]].iloc[binned.rows].assign(file=name))
     return np.concatenate(spectra), pd.concat(ids, ignore_index=True)
 
 
@@ -156,7 +157,10 @@ def _findings(duplicates: pd.DataFrame, noise: float) -> list[PageFinding]:
         if chosen.any():
             pair = duplicates[chosen].iloc[0]
             pairs = count(int(chosen.sum()), f"pair of rows {where} has", f"pairs of rows {where} have")
-            ids = [f"{short_name(pair[f'index_{end}'])} of {short_name(pair[f'{HOLE}_{end}'])}" for end in (1, 2)]
+            ids = [
+                f"{short_name(pair[f'index_{end}'])} of {short_name(pair[f'{challenge().group}_{end}'])}"
+                for end in (1, 2)
+            ]
             rows = " and ".join(ids)
             text = f"{pairs} the same spectrum, with a distance close to the noise (the nearest: index {rows})"
             findings.append(PageFinding(level, name, text, "duplicates", {"pairs": int(chosen.sum())}))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from recore.challenge import challenge
 from recore.data_file import read_header
 from recore.dataset import (
     explain_import,
@@ -87,7 +88,7 @@ def _facts(data: SpectralData) -> dict[str, str]:
         "rows": f"{data.rows:,}",
         "holes": f"{len(set(data.hole)):,}",
         "channels": f"{len(data.wavenumbers):,}, {data.wavenumbers[0]:g} to {data.wavenumbers[-1]:g} cm-1",
-        "assays": f"{int(data.assays.notna().any().sum())} of 49 measured",
+        "assays": f"{int(data.assays.notna().any().sum())} of {len(challenge().targets)} measured",
     }
 
 
@@ -97,7 +98,7 @@ def _column_findings(data: SpectralData, file: str = "") -> list[PageFinding]:
     units, codes = suspected_content_units(content), suspected_codes(content)
     findings = [PageFinding("bad", "assay unit", file + one.text, "assays", one.values) for one in units]
     findings += [PageFinding("bad", "assay codes", file + one.text, "assays", one.values) for one in codes]
-    if depths := suspected_depth_unit(data.depth_from, data.depth_to):
+    if challenge().depths and (depths := suspected_depth_unit(data.depth_from, data.depth_to)):
         findings.append(PageFinding("bad", "depth unit", file + depths.text, "depth", depths.values))
     if similar := note_similar_holes(data.hole.tolist()):
         findings.append(PageFinding("note", "similar holes", file + similar, "depth"))

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from recore.challenge import challenge
 from recore.listing import count
 from recore.production.containers.domain import CONFIDENCE, MOST_COMPONENTS
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
 from recore.report.statistics import Binned, Components, principal_components
-from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 FOLDS = 5
@@ -167,15 +167,16 @@ def held_out_holes(shapes: Binned, private: Binned, model: Components) -> pd.Dat
 
     Private holes are compared with all public rows, public holes with those of the other holes.
     """
+    group = challenge().group
     holes = []
     for name, rows in list(rows_by_group(shapes.holes).items())[:HELD_OUT_HOLES]:
         try:
             others = Components(np.delete(shapes.values, rows, axis=0))
         except ValueError:  # there is no other hole, or the others have too few rows
             continue
-        holes.append({"file": "public", HOLE: name, **_shares_beyond(others, shapes.values[rows])})
+        holes.append({"file": "public", group: name, **_shares_beyond(others, shapes.values[rows])})
     for name, rows in rows_by_group(private.holes).items():
-        holes.append({"file": "private", HOLE: name, **_shares_beyond(model, private.values[rows])})
+        holes.append({"file": "private", group: name, **_shares_beyond(model, private.values[rows])})
     return pd.DataFrame(holes)
 
 
@@ -190,16 +191,17 @@ def _shares_beyond(model: Components, values: Floats) -> dict[str, float]:
 
 
 def _points(shapes: Binned, private: Binned, model: Components) -> Figure:
+    group = challenge().group
     tables = []
     for name, binned in (("public", shapes), ("private", private)):
-        columns = {"file": name, "index": binned.data.index[binned.rows], HOLE: binned.holes}
+        columns = {"file": name, "index": binned.data.index[binned.rows], group: binned.holes}
         columns |= {f"PC{order + 1}": scores for order, scores in enumerate(model.scores(binned.values).T)}
         tables.append(pd.DataFrame(columns | {"T2": model.t2(binned.values), "Q": model.q(binned.values)}))
     second = "PC2" if model.kept > 1 else "Q"
     plot = draw.new_figure(460, xaxis_title_text="PC1 of the public rows", yaxis_title_text=second)
     for table, colour, symbol in zip(tables, (draw.BLUE, draw.VERMILION), ("circle", "diamond-open"), strict=True):
         drawn = draw.every_kth(table, DRAWN_ROWS)
-        ids = zip(drawn["index"], drawn[HOLE], strict=True)
+        ids = zip(drawn["index"], drawn[group], strict=True)
         labels = [f"index {short_name(index)}, {short_name(hole)}" for index, hole in ids]
         hover = f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra>%{{fullData.name}}</extra>"
         marker = {"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85}
@@ -219,7 +221,7 @@ def _held_out_figure(holes: pd.DataFrame) -> Figure:
     for file, name, colour, symbol, offset in looks:
         drawn = holes[holes["file"] == file].head(draw.DRAWN_HOLES)
         jitter = np.linspace(-0.12, 0.12, len(drawn)) + offset  # so that equal shares do not hide each other
-        sizes = zip(drawn[HOLE], drawn["rows"], strict=True)
+        sizes = zip(drawn[challenge().group], drawn["rows"], strict=True)
         labels = [f"{short_name(hole)}, {count(rows, 'row')}" for hole, rows in sizes]
         marker = {"color": colour, "symbol": symbol, "size": 9, "opacity": 0.8}
         hover = "%{text}: %{y:.1%}<extra></extra>"

@@ -8,13 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly.graph_objects import Figure as PlotlyFigure
 
+from recore.challenge import challenge
 from recore.constant_runs import describe_constant_runs, find_constant_runs
 from recore.listing import count
 from recore.production.containers.domain import EDGE
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name, unique_names
 from recore.report.statistics import Binned, usable_channels
-from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 
@@ -131,7 +131,7 @@ def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
     shown = []
     for order, hole in enumerate(holes[:WRITTEN_HOLES]):
         levels = quantiles(data.spectra[hole.rows], (0.05, 0.5, 0.95))
-        columns = {HOLE: hole.name, "rows": len(hole.rows), "wavenumber": data.wavenumbers}
+        columns = {challenge().group: hole.name, "rows": len(hole.rows), "wavenumber": data.wavenumbers}
         tables.append(pd.DataFrame(columns | dict(zip(("q0.05", "q0.50", "q0.95"), levels, strict=True))))
         if order < draw.NAMED:
             shown.append(levels)
@@ -149,7 +149,7 @@ def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
     medians = np.array([hole.shape for hole in holes if hole.shape is not None])
     differences = medians - np.median(medians, axis=0)
     numbers = pd.DataFrame(differences, columns=[f"{value:.1f}" for value in shapes.wavenumbers])
-    numbers.insert(0, HOLE, names)
+    numbers.insert(0, challenge().group, names)
     drawn = sorted(range(min(len(names), draw.DRAWN_HOLES)), reverse=True)
     limit = float(np.quantile(np.abs(differences), 0.99)) or 1.0
     height = int(np.clip(150 + 15 * len(drawn), 230, 900))

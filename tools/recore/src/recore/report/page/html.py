@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from recore.challenge import reword
 from recore.report.page.content import TABLE_ROWS, Figure, Page
 
 HERE = Path(__file__).parent
@@ -31,7 +32,10 @@ def render(page: Page, folder: str) -> str:
     script = (HERE / "page.js").read_text("utf-8")
     hashes = f"'{_hash(script)}' '{library_hash}'"
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: reword(value) if type(value) is str else value,
     )
     environment.filters["number"] = _number
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
@@ -79,12 +83,17 @@ def _prepare(value: Any, key: str = "") -> Any:
             with contextlib.suppress(FloatingPointError), np.errstate(over="raise"):
                 numbers = np.frombuffer(base64.b64decode(value["bdata"]), "<f8").astype("<f4")
                 value = value | {"dtype": "f4", "bdata": base64.b64encode(numbers).decode()}
-        return {name: _prepare(inner, name) for name, inner in value.items()}
+        return {name: _prepare(_reword_label(inner, name), name) for name, inner in value.items()}
     if isinstance(value, list):
         return [_prepare(inner, key) for inner in value]
     if isinstance(value, str) and key not in MARKUP:
         return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return value
+
+
+def _reword_label(value: Any, key: str) -> Any:
+    """A title or a name in the challenge's words; lists of texts are data."""
+    return reword(value) if isinstance(value, str) and key != "bdata" else value
 
 
 def _number(value: Any) -> str:

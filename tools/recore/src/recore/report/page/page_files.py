@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from recore.atomic import replaced
+from recore.challenge import reword
 from recore.outputs import check_writable
 from recore.report.page.content import Page, PageFinding
 from recore.report.page.html import render
@@ -42,7 +43,7 @@ def write_page(page: Page, path: Path) -> list[Path]:
         contents = {
             "report": page.title,
             "facts": page.facts,
-            "findings": [finding.__dict__ for finding in page.findings],
+            "findings": _describe(page.findings),
             "files": {f"{item.name}.csv": {"title": item.title, "summary": item.summary} for item in page.items},
         }
         (new_folder / CONTENTS).write_text(json.dumps(contents, indent=1, default=_plain), "utf-8")
@@ -52,7 +53,11 @@ def write_page(page: Page, path: Path) -> list[Path]:
 
 def findings_json(findings: Sequence[PageFinding]) -> str:
     """Findings for programs, as `--json` prints them."""
-    return json.dumps([finding.__dict__ for finding in findings], default=_plain)
+    return json.dumps(_describe(findings), default=_plain)
+
+
+def _describe(findings: Sequence[PageFinding]) -> list[dict[str, Any]]:
+    return [finding.__dict__ | {"text": reword(finding.text)} for finding in findings]
 
 
 def _plain(value: Any) -> Any:

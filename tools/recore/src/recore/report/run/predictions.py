@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from recore.challenge import challenge
 from recore.data_file import DataFile, open_data
 from recore.evaluation import HELD_OUT, Record
 from recore.listing import count, list_names
 from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table, short_name
 from recore.report.page.one_to_one import SCALES, OneToOne
-from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import Floats, Rows
 from recore.text import plain
 from recore.validation import DEFINITIONS, errors_table, paired_values
@@ -101,7 +101,7 @@ def _measured(data: DataFile, targets: list[str]) -> tuple[pd.DataFrame, Floats]
     import pyarrow as pa
 
     places = data.places
-    ids = {"index": 0} | {name: places[name] for name in (HOLE, *DEPTHS) if name in places}
+    ids = {"index": 0} | {name: places[name] for name in challenge().sample_ids if name in places}
     assays = {name: places[name] for name in targets if name in places}
     table = data.read(dict.fromkeys(ids.values(), pa.string()) | dict.fromkeys(assays.values(), pa.float64()))
     rows = pd.DataFrame({name: table[str(place)].to_pandas() for name, place in ids.items()})
@@ -141,7 +141,7 @@ def _share_of_largest(measured: Floats, predicted: Floats) -> float:
 
 def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
     figure = OneToOne()
-    ids = zip(data.rows["index"], data.rows.get(HOLE, data.rows["index"]), strict=True)
+    ids = zip(data.rows["index"], data.rows.get(challenge().group, data.rows["index"]), strict=True)
     labels = [f"index {short_name(index, 12)}, {short_name(hole, 12)}" for index, hole in ids]
     for errors in table.to_dict("records"):
         name = errors["target"]

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recore.challenge import challenge
 from recore.listing import count
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, PageFinding, Section, short_name, unique_names
 from recore.report.page.one_to_one import SCALES, OneToOne
-from recore.schema import HOLE
 from recore.spectral_data import Floats, Rows, SpectralData, rows_by_group
 from recore.validation import ValidationResult
 
@@ -52,7 +52,7 @@ def section(result: ValidationResult) -> Section:
     residuals = (result.predicted - result.measured) / result.deviations
     by_hole = mean_residuals(result, residuals)
     items = [_predicted(result, holes_to_name(by_hole, result)), _heatmap(by_hole, result)]
-    holes = by_hole[HOLE].nunique()
+    holes = by_hole[challenge().group].nunique()
     if holes > draw.DRAWN_HOLES:
         note += FIRST_HOLES.format(holes=holes, drawn=draw.DRAWN_HOLES)
     depths = result.data.depth[np.isfinite(result.data.depth)]
@@ -72,7 +72,7 @@ def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:
             values = residuals[rows, column]
             values = values[np.isfinite(values)]
             if len(values):
-                row = {HOLE: hole, "target": result.targets[column], "rows": len(values)}
+                row = {challenge().group: hole, "target": result.targets[column], "rows": len(values)}
                 table.append(row | {"mean residual": float(values.mean())})
     return pd.DataFrame(table)
 
@@ -81,7 +81,7 @@ def holes_to_name(by_hole: pd.DataFrame, result: ValidationResult) -> list[str]:
     """At most NAMED holes: those with the largest mean residuals, weighted as in the score."""
     weights = dict(zip(result.targets, result.weights, strict=True))
     size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= FEWEST_ROWS, 0)
-    sizes = size.groupby(by_hole[HOLE], sort=False).sum().sort_values(ascending=False, kind="stable")
+    sizes = size.groupby(by_hole[challenge().group], sort=False).sum().sort_values(ascending=False, kind="stable")
     return [str(hole) for hole in sizes.index[: draw.NAMED]]
 
 
@@ -139,9 +139,10 @@ def _numbers(result: ValidationResult) -> pd.DataFrame:
 
 
 def _heatmap(table: pd.DataFrame, result: ValidationResult) -> Figure:
+    group = challenge().group
     targets = result.ranked_names
-    by_target = table.pivot(index="target", columns=HOLE, values="mean residual").reindex(index=targets)
-    holes = list(dict.fromkeys(table[HOLE]))[: draw.DRAWN_HOLES]
+    by_target = table.pivot(index="target", columns=group, values="mean residual").reindex(index=targets)
+    holes = list(dict.fromkeys(table[group]))[: draw.DRAWN_HOLES]
     columns, cells = unique_names([short_name(name, 18) for name in holes]), by_target[holes].to_numpy()
     axis = {"type": "category", "title": {"text": "drill hole"}}
     hover = "%{y} in %{x}: %{z:.2f} standard deviations<extra></extra>"
@@ -176,16 +177,17 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
 
 
 def _findings(by_hole: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
+    group = challenge().group
     if result.decisive_split != "holes" or (by_hole["rows"] < FEWEST_ROWS).all():
         return []
     large = by_hole[(by_hole["rows"] >= FEWEST_ROWS) & (by_hole["mean residual"].abs() > LARGE_RESIDUAL)]
     if not len(large):
         text = "no hole has a mean residual of more than one standard deviation in any target"
         return [PageFinding("good", "holes", text, "residuals")]
-    counts = large[HOLE].value_counts()
+    counts = large[group].value_counts()
     verb = "has" if len(counts) == 1 else "have"
     text = (
-        f"{len(counts)} of {count(by_hole[HOLE].nunique(), 'hole')} {verb} a mean residual of more than one "
+        f"{len(counts)} of {count(by_hole[group].nunique(), 'hole')} {verb} a mean residual of more than one "
         f"standard deviation in some target; {short_name(counts.index[0])} in {counts.iloc[0]} of "
         f"{count(len(result.ranked_targets), 'target')}"
     )

@@ -1,0 +1,28 @@
+"""Chemical elements: their symbols and names, and their shares of the mass of compounds."""
+
+import re
+from functools import cache
+
+BRITISH_NAMES = {"aluminium": "Al", "caesium": "Cs", "sulphur": "S"}
+URANIUM = 92  # the number of the last natural element; No means number, not nobelium
+
+
+@cache
+def element_names() -> dict[str, str]:
+    """The symbol of each natural element by its symbol and its names, in lower case."""
+    import periodictable
+
+    known = [element for element in periodictable.elements if 0 < element.number <= URANIUM]
+    symbols = {element.name: str(element) for element in known} | BRITISH_NAMES
+    return symbols | {str(element).lower(): str(element) for element in known}
+
+
+@cache
+def mass_share(element: str, formula: str) -> float:
+    """The mass of an element per mass of the compound, 1 for the element itself."""
+    if element == formula:
+        return 1.0
+    import periodictable
+
+    text = re.sub(r"[.*]\s?(\d*)H2O", r"(H2O)\1", formula)
+    return {str(known): float(share) for known, share in periodictable.formula(text).mass_fraction.items()}[element]

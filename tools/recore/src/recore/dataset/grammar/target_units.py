@@ -1,0 +1,76 @@
+"""The units of the challenge's targets: which element a target is, and by what values in other units are multiplied.
+
+A unit is converted only into one of the same quantity: a content by mass into one by mass, an amount of charge into one
+of charge. No factor leads from one to the other, or to a pH.
+"""
+
+import re
+from functools import lru_cache
+
+from recore.challenge import Challenge, challenge
+from recore.dataset.grammar.elements import element_names
+from recore.dataset.grammar.units import CHARGE_UNITS, CONTENT_UNITS, SYNONYMS, simple_text, unit_of_cell
+
+PER_UNIT = {  # how many of a unit are one part per million by mass, or one cmol of charge per kg
+    **{"ppm": 1.0, "pct": 1e-4, "ppb": 1e3, "g/kg": 1e-3},
+    **{"cmol/kg": 1.0, "mmol/kg": 10.0},
+}
+WHOLE = {"ppm": 1e6, "pct": 100.0, "ppb": 1e9, "g/kg": 1000.0}  # the whole sample is the element
+
+
+def unit_of(target: str) -> str:
+    """The unit of a target as --column states it: ppm, pct, cmol/kg; as score.py has it if no factor converts it."""
+    stated = challenge().unit(target)
+    unit = SYNONYMS.get(stated.lower(), stated.lower())
+    if unit not in PER_UNIT:
+        unit = unit_of_cell(stated) or unit
+    return unit if unit in PER_UNIT else stated
+
+
+def element_of(target: str) -> str:
+    """The symbol of the element whose content by mass a target is; "" for any other target."""
+    return _elements_of(challenge()).get(target, "")
+
+
+@lru_cache
+def _elements_of(of: Challenge) -> dict[str, str]:
+    by_mass = [target for target in of.targets if unit_of(target) in CONTENT_UNITS]
+    names = {target: target if target in of.units else target[:-3] for target in by_mass}
+    return {target: name for target, name in names.items() if element_names().get(name.lower()) == name}
+
+
+def unit_factor(target: str, unit: str) -> float | None:
+    """By which values in a unit are multiplied to be in the target's; None if no factor leads there."""
+    own = unit_of(target)
+    for units in (CONTENT_UNITS, CHARGE_UNITS):
+        if unit in units and own in units:
+            return PER_UNIT[own] * units[unit]
+    return 1.0 if unit == own else None
+
+
+def name_key(text: str) -> str:
+    """The letters and digits of a name, in lower case."""
+    return re.sub(r"[^a-z0-9]", "", simple_text(text).lower())
+
+
+def named_target(header: str) -> tuple[str, str] | None:
+    """The target, not an element, whose name a header is, and the unit beside it: `pH (H2O)`, `clay %`, `EC [dS/m]`.
+
+    The unit is "" if there is none.
+    """
+    keys = _keys(challenge())
+    ends = [place + 1 for place, letter in enumerate(header) if letter.isalnum()] if keys else []
+    for end in reversed(ends):
+        target, rest = keys.get(name_key(header[:end])), header[end:].strip(" _.,:()[]")
+        if not target:
+            continue
+        if name_key(rest) == name_key(challenge().unit(target)):
+            return target, unit_of(target) if rest else ""
+        if not rest or (unit := unit_of_cell(rest)):
+            return target, unit if rest else ""
+    return None
+
+
+@lru_cache
+def _keys(of: Challenge) -> dict[str, str]:
+    return {name_key(target): target for target in of.targets if not element_of(target)}

@@ -1,0 +1,23 @@
+"""Scores held-out predictions as the job of a run does."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from recore.evaluation.held_out import ACTUAL, PREDICTED, write_scored
+
+
+class ScoreFailed(Exception):
+    """score.py failed. The message is its last line."""
+
+
+def score_held_out(predictions: Path, public: Path, script: Path, output: Path) -> None:
+    """Write the score and its details, as score.py does. Raises NoHeldOutScoreError or ScoreFailed."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_scored(predictions, public, Path(folder))
+        files = {"actual": Path(folder, ACTUAL), "predicted": Path(folder, PREDICTED), "output": output.absolute()}
+        command = [sys.executable, "-P", script, *(f"--{name}={path}" for name, path in files.items())]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise ScoreFailed(done.stderr.strip().splitlines()[-1])

@@ -1,0 +1,169 @@
+"""The challenge is what a score.py defines, read and never run."""
+
+import contextlib
+from pathlib import Path
+
+import preprocess
+import pytest
+import score
+from hypothesis import given
+from hypothesis import strategies as st
+from recore_support.command import recore
+from recore_support.schema import CHALLENGE, TARGETS
+from stagemaker_support.fuzzing import examples
+from support.checkout import ROOT
+
+from recore.challenge import Challenge, challenge, parse_challenge, read_challenge, reword, score_script, using
+from recore.template.challenge_files import read_targets, write_challenge
+
+SOIL = """
+IDS = ["Field", "No"]
+GROUP, GROUP_NAME = "Field", "orchard"
+WEIGHTS = {"pH.H2O": 0.5, "SOC": 0.25, "CuPPM": 0.25}
+UNITS: dict[str, str] = {"SOC": "g/kg", "pH.H2O": "pH"}
+raise SystemExit("this must not run")
+"""
+ORCHARD = parse_challenge(SOIL.encode())
+
+
+def test_the_template_is_read_as_it_runs() -> None:
+    assert dict(CHALLENGE.weights) == score.WEIGHTS
+    assert list(CHALLENGE.ids) == score.IDS == preprocess.IDS
+    assert CHALLENGE.group == score.GROUP == preprocess.GROUP
+    assert CHALLENGE.targets == score.TARGETS == tuple(preprocess.TARGETS)
+    assert CHALLENGE.sample_ids == ("SiteID", "DepthFrom", "DepthTo")
+    units = {name: CHALLENGE.unit(name) for name in ("CuPPM", "FePCT", "UPPB")}
+    assert units == {"CuPPM": "ppm", "FePCT": "%", "UPPB": "ppb"}
+
+
+def test_any_names_and_units_make_a_challenge() -> None:
+    assert ORCHARD.targets == ("pH.H2O", "SOC", "CuPPM")
+    assert [ORCHARD.unit(name) for name in ORCHARD.targets] == ["pH", "g/kg", "ppm"]
+    assert (ORCHARD.sample_ids, ORCHARD.depths) == (("Field", "No"), ())
+    assert ORCHARD.unknown_columns(["Field", "No", "SOC", "4000", "DepthTo"]) == ["DepthTo"]
+
+
+def test_the_working_folders_script_counts_if_it_defines_a_challenge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert challenge().targets == TARGETS
+    (tmp_path / "score.py").write_text("print('another program')\n")
+    assert challenge().targets == TARGETS
+    (tmp_path / "score.py").write_text(SOIL)
+    assert score_script() == tmp_path / "score.py"
+    assert challenge().describe() == ORCHARD.describe()
+    with using(CHALLENGE):
+        assert challenge() is CHALLENGE
+    (tmp_path / "score.py").write_text("WEIGHTS = dict(Cu=1)\n")
+    with pytest.raises(ValueError, match="line 1: WEIGHTS must be written out: the file is read and not run"):
+        challenge()
+    result = recore("sample", "--out", "data", cwd=tmp_path)
+    assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("WEIGHTS = {}", "there is no target"),
+        ("WEIGHTS = {'A': 1, 'A': 2}", "WEIGHTS has 'A' twice"),
+        ("WEIGHTS = {'A': '1'}", "WEIGHTS is not a dictionary of names and numbers"),
+        ("WEIGHTS = {'A': True}", "WEIGHTS is not a dictionary of names and numbers"),
+        ("WEIGHTS = {'A': -1}", "a weight is negative or not finite, or all are 0"),
+        ("WEIGHTS = {'A': 0}", "or all are 0"),
+        ("WEIGHTS = {'A': 1e999}", "a weight is negative or not finite"),
+        ("WEIGHTS = {'4000.5': 1}", "'4000.5' cannot be the name of a column"),
+        ("WEIGHTS = {'a,b': 1}", "'a,b' cannot be the name of a column"),
+        ("WEIGHTS = {'index': 1}", "'index' cannot be the name of a column"),
+        ("WEIGHTS = {'Field': 1}", "'Field' is there twice among targets and IDs"),
+        ("UNITS = {'Au': 'g/t'}", "there is a unit of 'Au', which is not a target"),
+        ("IDS = 'Field'", "IDS is not a list of names"),
+        ("GROUP = 'Hole'", "the group, 'Hole', is not one of the IDs"),
+        ("TITLE = 'a\\nb'", "a unit or a text is not one printable line"),
+        ("WEIGHTS = {'A': (", "this is not valid Python"),
+        ("WEIGHTS = " + "(" * 500, "this is not valid Python"),
+    ],
+)
+def test_a_script_that_is_no_challenge_is_refused_in_one_line(change: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason.replace("(", r"\(")) as caught:
+        parse_challenge(
+            f"{SOIL}UNITS = {{}}\n{change}\n".encode() if "Au" not in change else f"{SOIL}{change}".encode()
+        )
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@given(st.text(max_size=40), st.binary(max_size=60))
+@examples(200)
+def test_no_text_of_a_script_is_more_than_refused(text: str, content: bytes) -> None:
+    for script in (text.encode("utf-8", "surrogatepass"), content, b"WEIGHTS = {" + content + b"}"):
+        with contextlib.suppress(ValueError):
+            parse_challenge(script)
+
+
+def test_texts_use_the_hosts_word_for_groups() -> None:
+    text = "A drill hole, drill holes, a hole and Holes; not hold-out, hole.csv, --holes or the_hole."
+    assert reword(text) == text
+    with using(ORCHARD):
+        assert reword(text) == (
+            "An orchard, orchards, an orchard and Orchards; not hold-out, hole.csv, --holes or the_hole."
+        )
+
+
+# ---- A new one -------------------------------------------------------------------------------------------
+def test_a_challenge_is_written_as_it_is_read(tmp_path: Path) -> None:
+    for name in ("score.py", "preprocess.py", "train.py"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    names = [f'µ "{number}"' if number < 0 else f"T {number} é" for number in range(70)]
+    made = Challenge(dict.fromkeys(names, 1 / 70), {names[3]: "‰"}, ("Plot",), "Plot", "plot", "T", "spectra")
+    write_challenge(tmp_path, made)
+    assert read_challenge(tmp_path / "score.py").describe() == made.describe()
+    values: dict[str, object] = {}
+    lines = (tmp_path / "preprocess.py").read_text().partition("EDGE =")[0].partition("IDS =")
+    exec(lines[1] + lines[2], values)
+    assert list(values["TARGETS"]) == names
+
+
+def test_one_target_is_a_challenge(tmp_path: Path) -> None:
+    (tmp_path / "targets.csv").write_text("name\nMoisture\n")
+    words = ("new-challenge", tmp_path / "wood", "--targets", tmp_path / "targets.csv", "--id", "Tree")
+    result = recore(*words, "--group-name", "tree", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "1 target in score.py" in result.stdout
+    assert "It predicts 1 target from infrared spectra." in (tmp_path / "wood/README.md").read_text()
+    assert recore(*words, cwd=tmp_path).stderr.endswith(
+        "already exists and is not an empty folder: choose another one\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ("", "this is not a table of targets: it is empty"),
+        ("SOC,1\n", "there is no column 'name'"),
+        ("name,wieght\nSOC,1\n", "the column 'wieght' is unknown"),
+        ("name,weight\nSOC,1\nSOC,2\n", "line 3: the target 'SOC' is there twice"),
+        ("name,weight\n,1\n", "line 2: there is no name"),
+        ("name,weight\nSOC,x\n", "line 2: the weight 'x' is not a number of 0 or more"),
+        ("name,weight\nSOC,-1\n", "line 2: the weight '-1'"),
+        ("name,weight\nSOC\n", "line 2: 1 cells, but the header has 2"),
+        ("name\n4000\n", "'4000' cannot be the name of a column"),
+        ("name\nSiteID\n", "'SiteID' is there twice"),
+        ("name\n", "there is no target"),
+    ],
+)
+def test_a_table_of_targets_that_cannot_be_used_is_refused_in_one_line(table: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "targets.csv").write_text(table)
+    result = recore("new-challenge", "mine", "--targets", "targets.csv", cwd=tmp_path)
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert line.startswith("recore: targets.csv")
+    assert reason in line
+    assert not (tmp_path / "mine").exists()
+
+
+def test_units_that_names_state_are_not_repeated(tmp_path: Path) -> None:
+    table = tmp_path / "targets.csv"
+    table.write_text("\ufeffName, Weight ,Unit\nCuPPM,2,ppm\nHgPPM,1,\nodd PPM,1,none\nSOC,0,g/kg\n", "utf-8")
+    weights, units = read_targets(table)
+    assert weights == {"CuPPM": 2.0, "HgPPM": 1.0, "odd PPM": 1.0, "SOC": 0.0}
+    assert units == {"odd PPM": "", "SOC": "g/kg"}
