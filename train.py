@@ -52,7 +52,8 @@ def fit(
     # similarity to n_components training spectra (Williams and Seeger 2001), about 0.6 at the mean distance of two
     kernel = Nystroem(gamma=0.25 / max(bins - 1, 1), n_components=min(n_components, rows), random_state=0)
     similarity = make_pipeline(FunctionTransformer(slopes, validate=True), StandardScaler(), kernel)
-    model = MeanRegressor([ridge, make_pipeline(similarity, ridge)], lowest=0.0)
+    lowest = -np.inf if (targets < 0).any(axis=None) else 0.0
+    model = MeanRegressor([ridge, make_pipeline(similarity, ridge)], lowest)
     return model.fit(inputs, targets)
 
 

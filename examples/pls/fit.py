@@ -15,4 +15,5 @@ def fit(inputs: pd.DataFrame, targets: pd.DataFrame, groups: np.ndarray, n_compo
     """PLS on the standard normal variate (SNV) of the bins (targets measured on the same rows together)."""
     snv = FunctionTransformer(scale, kw_args={"axis": 1})
     pls = MeasuredRowsRegressor(PLSRegression(n_components, scale=False), min_rows=n_components + 1)
-    return MeanRegressor([make_pipeline(snv, pls)], lowest=0.0).fit(inputs, targets)
+    lowest = -np.inf if (targets < 0).any(axis=None) else 0.0
+    return MeanRegressor([make_pipeline(snv, pls)], lowest).fit(inputs, targets)

@@ -25,4 +25,5 @@ def fit(
     components = PCA(min(n_components, *inputs.shape), whiten=True, random_state=0)
     trees = XGBRegressor(n_estimators=n_estimators, max_depth=max_depth, learning_rate=learning_rate, n_jobs=1)
     pipeline = make_pipeline(components, MeasuredRowsRegressor(trees))
-    return MeanRegressor([pipeline], lowest=0.0).fit(inputs, targets)
+    lowest = -np.inf if (targets < 0).any(axis=None) else 0.0
+    return MeanRegressor([pipeline], lowest).fit(inputs, targets)

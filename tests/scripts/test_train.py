@@ -43,12 +43,13 @@ def fit(inputs, targets, holes):
 PREPROCESS = f"""
 import pandas as pd
 
-TARGETS = {list(score.TARGETS)}
+GROUP = "SiteID"
+ASSAYS = {list(score.TARGETS)}
 
 def preprocess(data_file):
     data = pd.read_csv(data_file, index_col=0)
     inputs = data.loc[:, "4000":"3880"].add_prefix("nm ")
-    return inputs, data[TARGETS] if "CuPPM" in data else None
+    return inputs, data[ASSAYS] if "CuPPM" in data else None
 """
 
 

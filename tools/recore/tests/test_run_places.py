@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import shlex
@@ -175,3 +176,5 @@ def test_a_strangers_submission_is_isolated_unless_the_user_chooses_otherwise(tm
     assert choose_isolation(None, tmp_path) == choose_isolation(None, ROOT, actual) == "auto"
     assert choose_isolation(None, tmp_path, actual) == choose_isolation(None, ROOT, for_host=True) == "required"
     assert choose_isolation("off", tmp_path, actual, for_host=True) == "off"
+    with contextlib.chdir(tmp_path):  # it is the user's own
+        assert choose_isolation(None, Path(), actual) == "auto"

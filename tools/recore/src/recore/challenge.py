@@ -8,6 +8,8 @@ import ast
 import contextlib
 import os
 import re
+import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
@@ -25,6 +27,7 @@ UNITS_IN_NAMES = {"PPM": "ppm", "PPB": "ppb", "PCT": "%"}  # by the end of a tar
 _BEFORE, _AFTER = r"(?<![\w./=\x22-])", r"(?![\w/=\x22-]|\.\w)"
 HOLES = re.compile(rf"{_BEFORE}(?P<article>an? )?(?P<word>(?:drill )?hole)(?P<plural>s?){_AFTER}", re.IGNORECASE)
 RESERVED = ("index", "sample", "name", "domain")  # columns of tables that recore reads or writes
+LONGEST_NAME = 80  # characters of a column's name
 NAMES = ("TITLE", "SUBJECT", "WEIGHTS", "UNITS", "IDS", "GROUP", "GROUP_NAME")  # what is read of score.py
 
 
@@ -135,7 +138,7 @@ def score_script() -> Path:
     own = Path(SCORE_SCRIPT)
     with contextlib.suppress(OSError):
         status = own.stat()
-        if _defines_weights(os.path.abspath(own), status.st_mtime_ns, status.st_size):
+        if stat.S_ISREG(status.st_mode) and _defines_weights(os.path.abspath(own), status.st_mtime_ns, status.st_size):
             return own.absolute()
     return TEMPLATE / SCORE_SCRIPT
 
@@ -165,11 +168,15 @@ def parse_challenge(content: bytes, place: Path | str = SCORE_SCRIPT) -> Challen
     if not isinstance(ids, list | tuple) or not all(isinstance(name, str) for name in ids):
         raise ValueError(f"{place}: IDS is not a list of names")
     texts = {name: str(values.get(name, default)) for name, default in TEXTS.items()}
+    try:
+        numbers = {name: float(weight) for name, weight in weights.items()}
+    except OverflowError:
+        raise ValueError(f"{place}: a weight is too large") from None
     made = Challenge(
-        weights={name: float(weight) for name, weight in weights.items()},
+        weights=numbers,
         units=units,
         ids=tuple(ids),
-        group=str(values.get("GROUP")),
+        group=str(values.get("GROUP", "")),
         group_name=texts["GROUP_NAME"],
         title=texts["TITLE"],
         subject=texts["SUBJECT"],
@@ -186,8 +193,8 @@ def check_challenge(made: Challenge, place: Path | str) -> None:
     elif unknown := [name for name in made.units if name not in made.weights]:
         reason = f"there is a unit of {unknown[0]!r}, which is not a target"
     elif made.group not in made.ids:
-        reason = f"the group, {made.group!r}, is not one of the IDs"
-    elif repeated := [name for name in names if names.count(name) > 1]:
+        reason = f"the group, {made.group!r}, is not one of the IDs" if made.group else "there is no GROUP"
+    elif repeated := [name for name, number in Counter(names).items() if number > 1]:
         reason = f"{repeated[0]!r} is there twice among targets and IDs"
     elif invalid := [name for name in names if not is_column_name(name)]:
         reason = f"{plain(invalid[0], 40)!r} cannot be the name of a column: a number is a channel"
@@ -204,7 +211,7 @@ TEXTS = {"TITLE": "Challenge", "SUBJECT": "infrared spectra", "GROUP_NAME": "gro
 
 def is_column_name(name: str) -> bool:
     """Whether a text can be the name of a target or an ID: printable, without commas and quotes, no wavenumber."""
-    is_plain = name == name.strip() and name.isprintable() and not set(name) & set(",\"'")
+    is_plain = len(name) <= LONGEST_NAME and name == name.strip() and name.isprintable() and not set(name) & set(",\"'")
     return bool(name) and is_plain and not is_wavenumber(name) and name.lower() not in RESERVED
 
 
@@ -221,14 +228,17 @@ def _read_values(content: bytes, place: Path | str) -> dict[str, Any]:
     try:
         body = ast.parse(content).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{place}: this is not valid Python: {error}") from None
+        raise ValueError(f"{place}: this is not valid Python: {' '.join(str(error).split())[:200]}") from None
     values: dict[str, Any] = {}
     for statement in body:
-        if isinstance(statement, ast.Assign):
+        if isinstance(statement, ast.Assign) and not _changed_name(statement):
             pairs = [pair for target in statement.targets for pair in _pairs(target, statement.value)]
         elif isinstance(statement, ast.AnnAssign) and statement.value:
             pairs = _pairs(statement.target, statement.value)
         else:
+            if name := _changed_name(statement):
+                reason = f"{name} is changed after it was written out: write it as it is meant"
+                raise ValueError(f"{place}, line {statement.lineno}: {reason}")
             continue
         for name, node in pairs:
             if name in NAMES:
@@ -245,10 +255,20 @@ def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[str, ast.expr]]:
     return []
 
 
+def _changed_name(statement: ast.stmt) -> str:
+    """The name among NAMES that a statement changes without an assignment to it: WEIGHTS |= ..., del UNITS."""
+    changed: list[ast.expr] = [statement.target] if isinstance(statement, ast.AugAssign) else []
+    changed += statement.targets if isinstance(statement, ast.Delete) else []
+    if isinstance(statement, ast.Assign):
+        changed += [target for target in statement.targets if isinstance(target, ast.Subscript | ast.Attribute)]
+    names = [node.id for target in changed for node in ast.walk(target) if isinstance(node, ast.Name)]
+    return next((name for name in names if name in NAMES), "")
+
+
 def _constant(name: str, node: ast.expr, place: Path | str) -> Any:
     if isinstance(node, ast.Dict):
         keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
-        if repeated := [key for number, key in enumerate(keys) if key in keys[:number]]:
+        if repeated := [key for key, number in Counter(keys).items() if number > 1]:
             raise ValueError(f"{place}, line {node.lineno}: {name} has {repeated[0]!r} twice")
     try:
         return ast.literal_eval(node)

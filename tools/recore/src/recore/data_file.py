@@ -89,15 +89,17 @@ class DataFile:
             return
         with self._text() as text:
             header, number = _normalised(text.readline(LARGEST_HEADER)), 1
-            group = challenge().group.lower().encode()  # only a header has it, also one of other channels
+            # a header, also one of other channels, has the names of two IDs or targets
+            columns = {_normalised(name.encode()) for name in challenge().columns}
+            group = _normalised(challenge().group.encode())
             while line := text.readline(LARGEST_ROW):
                 number += 1
                 if number == 2 and len(DECIMAL_COMMA.findall(line)) > 1:
                     raise ValueError(f"{self.path}: its numbers have decimal commas; {CONVERT}")
-                if not header.startswith(_normalised(line[:COMPARED])) and group not in line.lower():
+                if not header.startswith(_normalised(line[:COMPARED])) and group not in _normalised(line):
                     continue  # this is quicker
                 cells = _normalised(line)
-                if cells == header != b"" or b"," + group + b"," in b"," + cells + b",":
+                if cells == header != b"" or len(columns.intersection(cells.split(b","))) > 1:
                     raise ValueError(f"{self.path}: line {number} {REPEATED_HEADER}")
         VALID_FILES.add(version)
 

@@ -84,9 +84,10 @@ def test_runs_on_the_same_data_are_listed_from_best_to_failed(tmp_path: Path) ->
         ("mine", {"actual": "mine/data/actual/actual.csv.gz"}, False),
         ("mine", {"actual": "data/actual/actual.csv.gz"}, False),
         (str(ROOT), {"actual": "../host/actual.csv.gz"}, False),
+        (".", {"actual": "../host/actual.csv.gz"}, False),
     ],
 )
-def test_a_submission_beside_a_hosts_private_assays_that_is_not_the_template_is_a_strangers(
+def test_a_submission_beside_a_hosts_private_assays_that_is_not_the_own_is_a_strangers(
     submission: str, data: dict[str, str], strangers: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = make_record(public=0.9, **{"held-out": 0.9})

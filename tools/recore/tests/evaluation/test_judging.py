@@ -23,6 +23,7 @@ from recore.check.public_data import PublicData
 from recore.evaluation import (
     DataFiles,
     Entry,
+    Pace,
     Round,
     Step,
     make_context,
@@ -36,6 +37,7 @@ from recore.places import OpenPlace, PlaceSettings, open_place
 from stagemaker import interrupts
 
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(600)\n"
+ASK = "import socket\ntry:\n    socket.getaddrinfo('nowhere.example', 80)\nexcept OSError:\n    pass\n"
 FAIL = "raise ValueError('no copper here')\n"
 COPY_ASSAYS = """
     with open(os.environ["SM_MODEL_DIR"] + "/held_out.csv", "w") as file:
@@ -65,7 +67,7 @@ def judge(place: OpenPlace, data: DataFiles, tmp_path: Path) -> Callable[..., li
     def judge(*paths: Path, seconds: int = 60, jobs: int = 2, watch: Callable[..., None] = print) -> list[Entry]:
         this_round, new = Round(data, tmp_path / "judged", seconds), []
         judge.entries = this_round.read(paths)
-        this_round.judge(place, judge.entries, jobs, make_context(place, "", {}, tmp_path), watch, new.append)
+        this_round.judge(place, judge.entries, Pace(jobs), make_context(place, "", {}, tmp_path), watch, new.append)
         return new
 
     return judge
@@ -200,18 +202,21 @@ def test_nothing_runs_without_a_sandbox(sample: Path, tmp_path: Path) -> None:
 @needs_sandbox
 def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -> None:
     fails = tiny(tmp_path / "fails", {"train.py": FAIL + TRAIN})
-    paths = (fails, tiny(tmp_path / "mine"), tmp_path / "nowhere")
+    paths = (fails, tiny(tmp_path / "mine", {"preprocess.py": ASK + PREPROCESS}), tmp_path / "nowhere")
     options = [*file_options(sample), "--out", tmp_path / "judged"]
     result = recore("judge", *paths, *options)
     assert result.returncode == 1  # one could not be read
     lines = result.stdout.splitlines()
     assert lines[0].strip() == f"Judged on {sample / 'public/public.csv.gz'}"
-    assert lines[1].split() == ["submission", "private", "held-out", "public", "seconds", "result"]
+    assert lines[1].split() == "submission private held-out public seconds result for the host".split()
+    assert lines[2].split()[-1] == "RC801"
     assert [line.split()[0] for line in lines[2:5]] == [str(paths[1]), str(fails), str(paths[2])]
     assert f"judge: {tmp_path / 'judged/judged.csv'}, and the runs in {tmp_path / 'judged'}" == lines[-1]
     assert sum(line.startswith("judge: ") and " of 2, " in line for line in result.stderr.splitlines()) == 2
     with open(tmp_path / "judged/judged.csv", newline="") as file:
         rows = list(csv.DictReader(file))
+    tried = "RC801 tries to use the network: socket.getaddrinfo nowhere.example, preprocess.py line 3, in "
+    assert rows[0]["for the host"] == f"{tried}public-preprocess; {tried}private-preprocess"
     again = recore("judge", *paths, *options, "--json")
     assert "2 judged before, 0 to run" in again.stderr
     printed = json.loads(again.stdout)

@@ -109,7 +109,7 @@ def test_a_prediction_is_never_outside_of_its_interval(errors: list[float], scal
     _, low, high = expected_error(calibration, "SePPM", values)
     assert (low <= values).all()
     assert (values <= high).all()
-    assert (high >= 0).all()
+    assert (high >= 0).all() or (predicted + errors).min() < 0  # no assay below those of the training is expected
 
 
 def test_equal_predictions_share_one_bin() -> None:
@@ -166,3 +166,11 @@ def test_a_held_out_file_that_cannot_be_read_is_refused_in_one_line(text: str, t
     (tmp_path / "held_out.csv").write_text(text)
     with pytest.raises(CalibrationError, match=r"\Aheld_out\.csv: .+\Z"):
         read_held_out(tmp_path / "held_out.csv", ["A", "B"])
+
+
+def test_an_interval_is_cut_at_zero_only_if_no_assay_is_below() -> None:
+    predicted = np.linspace(-30, -10, 60)
+    measured = predicted + np.tile([-1.0, 1.0], 30)
+    calibration = calibrate(predicted[:, None], measured[:, None], np.arange(60).astype(str), ["delta13C"])
+    _, low, high = expected_error(calibration, "delta13C", np.array([-20.0]))
+    assert (low[0], high[0]) == pytest.approx((-21, -19), abs=0.2)

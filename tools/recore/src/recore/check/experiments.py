@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.check.experiment_jobs import PROGRAMS, ExperimentJobs, Files
+from recore.check.experiment_jobs import ExperimentJobs, Files
 from recore.check.failures import ExperimentFailed, failure_of
 from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out, score
 from recore.check.inputs import effect_of_assays, find_differences
@@ -33,6 +33,7 @@ from recore.check.shared_results import SharedResults, experiment
 from recore.check.submission_tree import pack_project
 from recore.check.training_plan import TrainingPlan
 from recore.evaluation import (
+    AUDIT_HOOK,
     RunSettings,
     Step,
     SubmissionFiles,
@@ -366,7 +367,7 @@ class Experiments(SharedResults):
             "recore_columns.py": Path(inspect.getfile(remove_columns)).read_bytes(),
             "recore_targets.json": json.dumps(self.data.targets).encode(),
             # a sitecustomize.py, which Python would import under that name in observe.py, too
-            "recore_hook.py": (PROGRAMS / "audit/sitecustomize.py").read_bytes(),
+            "recore_hook.py": AUDIT_HOOK.read_bytes(),
         }
         results = self._jobs.train("observe", "observe.py", channels, files)
         return self._jobs.read_report(results / "results.json", read_observations)

@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +22,27 @@ from stagemaker import interrupts
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from recore.evaluation import Entry, Round
+    from recore.evaluation import Entry, Pace, Round
 
 TABLE_NAME = "judged.csv"  # in the folder with the runs
+
+
+class PartOfSeveral(click.ParamType["tuple[int, int]"]):
+    """A part of so many, such as 1/4."""
+
+    name = "part"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        match = re.fullmatch(r"([1-9]\d{0,3})/([1-9]\d{0,3})", str(value), re.ASCII)
+        if not match or int(match[1]) > int(match[2]):
+            self.fail(f"{value!r} is not a part such as 1/4", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+def take_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Path]:
+    """The submissions of a part: of their names in order, every so-many-th; there may be none."""
+    part, parts = share
+    return sorted(dict.fromkeys(submissions))[part - 1 :: parts]
 
 
 @click.command()
@@ -39,6 +58,12 @@ TABLE_NAME = "judged.csv"  # in the folder with the runs
     default=60.0,
     help="Time limit of each job that runs train.py or preprocess.py.",
 )
+@click.option(
+    "--share",
+    type=PartOfSeveral(),
+    metavar="PART/PARTS",
+    help="Judge one part of the submissions, such as 1/4; other machines judge the others.",
+)
 @click.option("--engine", type=click.Choice(["process", "docker"]), default="process", help="Where jobs run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def judge(
@@ -49,6 +74,7 @@ def judge(
     out: Path,
     jobs: int,
     minutes: float,
+    share: tuple[int, int] | None,
     engine: str,
     as_json: bool,
 ) -> None:
@@ -58,6 +84,9 @@ def judge(
     is judged, too: the table says why it failed. The same command judges only what is new: it skips a submission if
     its files, the data and score.py are those of an earlier run, unless that failed for a reason outside the
     submission. To judge it again, remove the run's folder. Ctrl-C stops the jobs and keeps the complete runs.
+
+    With --share 1/4, 2/4 and so on, four machines judge the same list of submissions, each into an --out of its own;
+    `recore board` with all of these folders ranks them together.
 
     If submissions have the same private score, the held-out score decides. It is recomputed for these submissions, by
     trainings without the predicted drill holes, because their own scores cannot be trusted.
@@ -75,12 +104,17 @@ def judge(
     from recore.evaluation import DataFiles, Round, explain_own_held_out, tied_by_private_score
 
     this_round = Round(DataFiles(public, private, actual), out, round(60 * minutes))
+    if share:
+        submissions = tuple(take_share(submissions, share))
+        if not submissions:  # a task of a job array, which must not fail for that
+            show_line(f"judge: part {share[0]} of {share[1]} has no submission")
+            return
     entries = this_round.read(submissions)
     judging = _Judging(this_round, entries)
     judging.announce()
     if judging.to_run or tied_by_private_score(entries):
         try:
-            judging.run(jobs, engine, {"jobs": jobs, "minutes": minutes, "engine": engine})
+            judging.run(jobs, engine, {"jobs": jobs, "minutes": minutes, "engine": engine, "share": share})
         except KeyboardInterrupt:
             line = f"{interrupts.line('recore')}, its jobs are stopped; {judging.done} of {judging.to_run} judged"
             click.echo(f"{line}: the same command judges the others", err=True)
@@ -108,6 +142,7 @@ class _Judging:
     entries: "list[Entry]"
     to_run: int = field(init=False)
     done: int = 0
+    pace: "Pace" = field(init=False)
 
     def __post_init__(self) -> None:
         self.to_run = sum(entry.record is None and entry.trouble is None for entry in self.entries)
@@ -124,7 +159,7 @@ class _Judging:
 
     def run(self, jobs: int, engine: str, arguments: dict[str, Any]) -> None:
         """Run the submissions that have no run, and recompute the held-out scores that decide places."""
-        from recore.evaluation import make_context, tied_by_private_score
+        from recore.evaluation import Pace, make_context, tied_by_private_score
 
         folder = Path.cwd()  # which can be gone when the place is open
         arguments |= {"round": datetime.datetime.now(datetime.UTC)} | self.round.data.files
@@ -132,7 +167,8 @@ class _Judging:
         with open_place(settings, show_line) as place, show_running("judge", every_step=False) as watch:
             show_line(f"judge: on {place.endpoint}, isolation: {place.isolation}")
             context = make_context(place, "", arguments, folder)
-            self.round.judge(place, self.entries, jobs, context, watch, self._show_end)
+            self.pace = Pace(jobs)
+            self.round.judge(place, self.entries, self.pace, context, watch, self._show_end)
             if tied := tied_by_private_score(self.entries):
                 from recore.check import recompute_held_out
 
@@ -145,6 +181,8 @@ class _Judging:
         self.done += 1
         private = f", private {entry.record.show('private')}" if entry.record and not entry.record.failed else ""
         show_line(f"judge: {self.done} of {self.to_run}, {entry.path}: {entry.result}{private}")
+        if self.done == 1 < self.to_run and self.pace.seconds:
+            show_line(f"judge: {self.pace.describe(self.to_run - 1)}")
 
 
 def _summarise(entry: "Entry") -> dict[str, Any]:
@@ -157,6 +195,7 @@ def _summarise(entry: "Entry") -> dict[str, Any]:
         "held-out by": record.held_out_by if record else None,
         "seconds": record.seconds if record else None,
         "result": entry.result,
+        "for the host": "; ".join(record.host_findings or ()) if record else None,
         "sha256": entry.files.sha256 if entry.files else None,
         "run": str(record.folder) if record else None,
     }
@@ -185,8 +224,16 @@ def _make_table(entries: "Sequence[Entry]", public: Path) -> "Table":
     for column in (*HOSTS_JUDGES, "seconds"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("result", overflow="fold")
+    table.add_column("for the host", overflow="fold")
     for entry in entries:
         scores = [entry.record.show(name) if entry.record else "-" for name in HOSTS_JUDGES]
         seconds = f"{entry.record.seconds:.1f}" if entry.record else "-"
-        table.add_row(Text(plain(str(entry.path))), *scores, seconds, Text(entry.result))
+        table.add_row(Text(plain(str(entry.path))), *scores, seconds, Text(entry.result), Text(_codes(entry)))
     return table
+
+
+def _codes(entry: "Entry") -> str:
+    """The codes of what the host should know; judged.csv has the sentences."""
+    if entry.record is None or entry.record.host_findings is None:
+        return "-"
+    return " ".join(dict.fromkeys(finding.split()[0] for finding in entry.record.host_findings))

@@ -43,7 +43,7 @@ def scores(folder: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("folder", type=FOLDER, default=Path("runs"))
+@click.argument("folders", type=FOLDER, nargs=-1)
 @click.option(
     "--note",
     nargs=2,
@@ -53,8 +53,10 @@ def scores(folder: Path, as_json: bool) -> None:
 )
 @click.option("--private", is_flag=True, help="For hosts: the best private score first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: bool) -> None:
-    """List the runs in a folder, the best held-out score first.
+def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: bool, as_json: bool) -> None:
+    """List runs, the best held-out score first.
+
+    FOLDERS hold runs, or what judge wrote; by default, runs.
 
     A held-out score with * was computed by the submission itself, and is not checked.
     Such runs come after those whose held-out score `recore validate` has made again. Runs without a held-out score
@@ -65,6 +67,7 @@ def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: b
     Example:
       python -m recore board
       python -m recore board judged --private
+      python -m recore board judged-1 judged-2 --private
       python -m recore board --note runs/first "PLS, 12 components"
     """
     from rich.console import Console
@@ -81,7 +84,8 @@ def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: b
         else:
             click.echo(f"board: {note[0]} has no note")
         return
-    entries, errors = runs.read_runs(folder, private)
+    folders = folders or (Path("runs"),)
+    entries, errors = runs.read_runs(*folders, private_first=private)
     for line in errors:
         click.echo(f"recore: {line}", err=True)
     if as_json:
@@ -90,12 +94,12 @@ def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: b
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 200  # a file or a pipe can have long names in full
-    for table in runs.make_tables(entries, private):
+    for table in runs.make_tables(entries, private, len(folders) > 1):
         console.print(table, "")
     if any(run.held_out_is_own for run in entries):
         click.echo(explain_own_held_out(None if private else shell_program()))
     if not entries:
-        click.echo(f"board: no run in {folder}")
+        click.echo(f"board: no run in {', '.join(map(str, folders))}")
 
 
 def show_scores(by_name: "dict[str, Score]", strangers: bool = False) -> None:

@@ -76,9 +76,9 @@ def new_challenge(
 
     Exit status: 0 the challenge was written, 2 wrong use, an invalid table or a folder that is not empty.
 
-    \\b
+    \b
     Example:
-      python -m recore new-challenge ../soils --targets targets.csv \\\\
+      python -m recore new-challenge ../soils --targets targets.csv \\
         --id FieldID --id SampleNo --group-name field --title "Soils 2027"
     """
     own = make_challenge(targets, ids, group_name, title or folder.absolute().name, subject)

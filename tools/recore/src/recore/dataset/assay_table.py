@@ -160,8 +160,9 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
             source = sources.get(name)
             cells = cells_of[name] if source else [(0, "")] * len(rows)
             by_line = _sources_by_line(name, source, rows, errors) if source else [None] * len(rows)
+            whole = WHOLE[unit_of(name)] if element_of(name) else np.inf
             table.assays[name] = [
-                _assay(name, of_line, line, cell, marks, errors, limits)
+                _assay(name, of_line, line, cell, whole, marks, errors, limits)
                 for of_line, (line, cell) in zip(by_line, cells, strict=True)
             ]
     if limits:
@@ -248,9 +249,16 @@ def _depths(cells: Cells, column: str, factor: float, marks: Marks, errors: list
 
 
 def _assay(
-    name: str, source: Source | None, line: int, cell: str, marks: Marks, errors: list[str], limits: list[str]
+    name: str,
+    source: Source | None,
+    line: int,
+    cell: str,
+    whole: float,
+    marks: Marks,
+    errors: list[str],
+    limits: list[str],
 ) -> float:
-    """The assay of a cell in the unit of the target, NaN if it is missing or invalid."""
+    """The assay of a cell in the unit of the target, NaN if it is missing or invalid. whole: the largest possible."""
     if cell in EMPTY or not source:
         return np.nan
     value = marks.parse(cell.replace("<=", "<").removeprefix("<").strip())
@@ -264,7 +272,7 @@ def _assay(
             f"{place} is negative; write <{-value:g} for a value below the detection limit, or nothing if it is "
             "missing or the number is a code"
         )
-    elif (content := _scaled(value, source.factor)) > (WHOLE[unit_of(name)] if element_of(name) else np.inf):
+    elif (content := _scaled(value, source.factor)) > whole:
         option = column_option(name, f"{source.column}:{'ppm' if unit_of(name) == 'pct' else 'ppb'}")
         remedy = (
             f"check the unit in {source.units[1]!r}"

@@ -116,6 +116,10 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
             for place, name in others.items()
             if not targets_in(read_contents(name).formula) and not named_target(name)
         }
+        if not any(rank_sample_name(name) is not None for name in others.values()):
+            ids = {column: place for column, place in places.items() if column not in ("index", challenge().group)}
+            named = {place: columns[place] for place in ids.values() if rank_sample_name(columns[place]) is not None}
+            others = named or others
         others = others or {places["index"]: "index"} if "index" in places else others or columns
         places["sample"] = find_sample_column(others, cells, "--column sample=COLUMN")
     return {name: Source(place, columns[place]) for name, place in places.items()}

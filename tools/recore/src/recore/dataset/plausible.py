@@ -49,7 +49,8 @@ class SuspectedUnit:
 
 def suspected_content_units(assays: Mapping[str, ArrayLike]) -> list[SuspectedUnit]:
     """The targets whose values are probably in another unit than the target's."""
-    units = (_content_unit(target, assays[target]) for target in DETECTION_LIMITS if target in assays)
+    known = [target for target in DETECTION_LIMITS if target in assays and unit_of(target) in CONTENT_UNITS]
+    units = (_content_unit(target, assays[target]) for target in known)
     return [unit for unit in units if unit]
 
 

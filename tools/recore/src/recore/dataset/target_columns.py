@@ -71,7 +71,7 @@ def chosen_source(target: str, column: str, place: int, stated: str) -> Source:
         remedy = "rename it to the formula, such as CaCO3, or to the element"
         raise ValueError(f"{option}: {word[0]!r} says that this is not the content of an element: {remedy}")
     formula = _chosen_formula(target, contents, option) if element else ""
-    unit = _parse_unit(stated, option) if stated else contents.unit
+    unit = _parse_unit(stated, target_unit, option) if stated else contents.unit
     if not stated and (len(contents.units) > 1 or unit == NOT_BY_MASS):
         raise ValueError(
             f"{option}: no single unit by mass is in this name; convert the values, or state the unit if they are in "
@@ -85,9 +85,11 @@ def chosen_source(target: str, column: str, place: int, stated: str) -> Source:
         raise ValueError(f"{option}: {error}") from None
 
 
-def _parse_unit(stated: str, option: str) -> str:
-    """The unit that the user states after a column's name. Raises ValueError if it is unknown."""
+def _parse_unit(stated: str, own: str, option: str) -> str:
+    """The unit that the user states after a column's name. own: the target's. Raises ValueError if it is unknown."""
     unit = SYNONYMS.get(stated.lower(), stated.lower())
+    if stated.lower() == own.lower():
+        return own
     known_units = (*CONTENT_UNITS, *CHARGE_UNITS)
     if unit not in known_units:
         unit = unit_of_cell(stated) or unit
@@ -254,5 +256,5 @@ def _ask_unit(sources: Mapping[str, Source]) -> None:
     raise Question(
         "content-unit",
         f"these columns state no unit: {columns}; state it with --content-unit pct, g/kg, ppm or ppb, or of one column "
-        f"with {column_option(target, first.column + ':pct')}",
+        f"with {column_option(target, f'{first.column}:{"pct" if element_of(target) else unit_of(target)}')}",
     )

@@ -8,6 +8,7 @@ from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
 from recore.evaluation.four_steps import EvaluationRun, remove_targets
 from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScoreError, held_out_bytes, require_small
 from recore.evaluation.job_requests import (
+    AUDIT_HOOK,
     BY_LINES,
     JOB_SECONDS,
     LARGEST_PAYLOAD,
@@ -19,6 +20,7 @@ from recore.evaluation.job_requests import (
 )
 from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.judging import Entry, Round, tied_by_private_score
+from recore.evaluation.judging_pace import Pace
 from recore.evaluation.kept_run import RunFolder, explain_failures, next_command, run_and_keep
 from recore.evaluation.observing import read_utilization, write_streams
 from recore.evaluation.record import (

@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def read_runs(folder: Path, private_first: bool = False) -> tuple[list[Record], list[str]]:
-    """The runs in a folder, those on the same data and by the same score.py together, best first; and an error for each
+def read_runs(*folders: Path, private_first: bool = False) -> tuple[list[Record], list[str]]:
+    """The runs in folders, those on the same data and by the same score.py together, best first; and an error for each
     invalid record.
 
     Raises FileNotFoundError if there is no such folder.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: there is no such folder; `{PROGRAM} run` creates runs")
+    for folder in folders:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder}: there is no such folder; `{PROGRAM} run` creates runs")
     runs, errors = [], []
-    for path in sorted(folder.glob("*/run.json")):
+    for path in sorted(path for folder in dict.fromkeys(folders) for path in folder.glob("*/run.json")):
         try:
             runs.append(read_record(path.parent))
         except (OSError, ValueError) as error:
@@ -72,8 +73,8 @@ def summarise(run: Record) -> dict[str, Any]:
     }
 
 
-def make_tables(runs: list[Record], private_first: bool = False) -> list["Table"]:
-    """A table for each set of data files and each score.py."""
+def make_tables(runs: list[Record], private_first: bool = False, with_folder: bool = False) -> list["Table"]:
+    """A table for each set of data files and each score.py. with_folder: name the folder of each run, too."""
     from rich.table import Table
     from rich.text import Text
 
@@ -99,7 +100,11 @@ def make_tables(runs: list[Record], private_first: bool = False) -> list["Table"
         if noted:
             table.add_column("note", overflow="fold")
         for run in group:
-            words = (run.folder.name, run.explain_result(True), run.submission_sha256[:8])
+            words = (
+                str(run.folder) if with_folder else run.folder.name,
+                run.explain_result(True),
+                run.submission_sha256[:8],
+            )
             note = [Text(run.note)] if noted else []
             texts = [Text(plain(word)) for word in words]
             table.add_row(*texts, *map(run.show, names), f"{run.seconds:.1f}", *note)

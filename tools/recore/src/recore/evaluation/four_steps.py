@@ -130,6 +130,8 @@ class EvaluationRun:
             self.storage.put(self.submission.archive, job_requests.SOURCE)
             self.storage.put(self.submission.script, job_requests.PREPROCESS)
             self.storage.put(self.score_script, job_requests.SCORE)
+            if self.settings.observed:
+                self.storage.put(job_requests.AUDIT_HOOK.read_bytes(), job_requests.AUDIT)
             for side in self.sides:
                 self.storage.upload_data(side, files[side], job_requests.data_place(side))
             if "actual" in files:

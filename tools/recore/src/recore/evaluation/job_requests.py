@@ -8,6 +8,7 @@ import datetime
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -24,6 +25,7 @@ VOLUME_GB = 30
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # sets have the same order in a repeated run
 LARGEST_PAYLOAD = 100  # MB, the limit of Batch Transform
 BY_LINES = {"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 4}
+AUDIT_HOOK = Path(__file__).with_name("audit") / "sitecustomize.py"
 ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # for one request at a time: each worker loads the libraries
 
 
@@ -43,7 +45,8 @@ class RunSettings:
 
     max_payload: MB of a file that goes to the model in one request; a larger one goes by lines. pass_paths: there is no
     /opt/ml in the jobs, so preprocess.py needs its paths as arguments. training_seconds: the time limit of jobs that
-    train or preprocess, by default the platform's.
+    train or preprocess, by default the platform's. observed: jobs of train.py and preprocess.py report what the scripts
+    try (AUDIT_HOOK).
     """
 
     name: str
@@ -56,6 +59,7 @@ class RunSettings:
     max_payload: int = LARGEST_PAYLOAD
     pass_paths: bool = False
     training_seconds: int | None = None
+    observed: bool = False
 
     @classmethod
     def at(cls, place: OpenPlace, **limits: Any) -> "RunSettings":
@@ -82,6 +86,7 @@ PREPROCESS = ("preprocess", "preprocess.py")
 SCORE = ("score", "score.py")
 TRAINING = ("public", "input", "public.csv.gz")
 MODEL = ("model", "model.tar.gz")
+AUDIT = ("python", "sitecustomize.py")  # the folder's name tells a job nothing
 
 
 def data_place(side: str) -> Place:
@@ -119,11 +124,18 @@ def training_request(settings: RunSettings) -> Request:
         settings.role,
         settings.training.request,
         hyperparameters=program,
-        channels={"training": settings.uri(*TRAINING), "code": settings.uri(*SOURCE)},
+        channels={"training": settings.uri(*TRAINING), "code": settings.uri(*SOURCE)}
+        | ({AUDIT[0]: settings.uri(*AUDIT)} if settings.observed else {}),
         output=settings.uri("model"),
         seconds=settings.training_seconds,
     )
+    arguments["Environment"] = ENVIRONMENT | _audit(settings, f"{ML}/input/data/{AUDIT[0]}")
     return {"TrainingJobName": settings.job("train")} | arguments
+
+
+def _audit(settings: RunSettings, folder: str) -> dict[str, str]:
+    """The variables with which Python imports AUDIT_HOOK from a folder of a job."""
+    return {"PYTHONPATH": folder, "RECORE_AUDIT": "log"} if settings.observed else {}
 
 
 def preprocessing_request(settings: RunSettings, side: str) -> Request:
@@ -132,15 +144,16 @@ def preprocessing_request(settings: RunSettings, side: str) -> Request:
         "--input": f"{PROCESSING}/input/public/public.csv.gz",
         "--output": f"{PROCESSING}/output/preprocess/public.csv",
     }
-    return processing_request(
+    request = processing_request(
         settings,
         f"{side} preprocess",
         script=PREPROCESS,
         arguments=paths if settings.pass_paths else {},
-        sources={"public": data_place(side)},
+        sources={"public": data_place(side)} | ({AUDIT[0]: AUDIT} if settings.observed else {}),
         output=inputs_place(side),
         seconds=settings.training_seconds,
     )
+    return request | {"Environment": ENVIRONMENT | _audit(settings, f"{PROCESSING}/input/{AUDIT[0]}")}
 
 
 def model_request(settings: RunSettings) -> Request:

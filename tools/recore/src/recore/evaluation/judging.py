@@ -13,8 +13,10 @@ from recore.data_file import sha256_of
 from recore.evaluation.board import read_runs, runs_of
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
+from recore.evaluation.host_findings import find_for_host
 from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.job_runner import TIMED_OUT
+from recore.evaluation.judging_pace import Pace
 from recore.evaluation.kept_run import RunFolder, keep_run
 from recore.evaluation.record import MAX_REASON, Record, read_record
 from recore.evaluation.scores import HELD_OUT
@@ -121,12 +123,12 @@ class Round:
         self,
         place: OpenPlace,
         entries: Sequence[Entry],
-        jobs: int,
+        pace: Pace,
         context: dict[str, Any],
         watch: Callable[[Step], None],
         ended: Callable[[Entry], None],
     ) -> None:
-        """Run the entries that have no run, `jobs` at a time, copies of one submission once.
+        """Run the entries that have no run, at this pace, copies of one submission once.
 
         context: that of `make_context`. watch: called with a step, named after the submission, when it begins and ends.
         ended: called with each entry that was run. KeyboardInterrupt stops the jobs, and is raised when they have
@@ -136,12 +138,12 @@ class Round:
         for entry in entries:
             if entry.files and not entry.record:
                 same.setdefault(entry.files.sha256, []).append(entry)
-        pool = ThreadPool(jobs)
+        pool = ThreadPool(pace.jobs)
         futures: dict[Future[None], list[Entry]] = {}
         try:
             with interrupts.deferred():
                 for copies in same.values():
-                    futures[pool.submit(self._run, place, copies[0], context, watch)] = copies
+                    futures[pool.submit(self._run, place, copies[0], pace, context, watch)] = copies
             self._wait(futures, ended)
         except KeyboardInterrupt:
             self._stopping.set()
@@ -169,22 +171,29 @@ class Round:
                     for entry in (first, *copies):
                         ended(entry)
 
-    def _run(self, place: OpenPlace, entry: Entry, context: dict[str, Any], watch: Callable[[Step], None]) -> None:
+    def _run(
+        self, place: OpenPlace, entry: Entry, pace: Pace, context: dict[str, Any], watch: Callable[[Step], None]
+    ) -> None:
         assert entry.files is not None  # noqa: S101 - others are not run
         step = Step(str(entry.path))
-        watch(step)
-        with RunFolder(self._free_path(entry)) as run_folder:
-            settings = RunSettings.at(place, training_seconds=self.seconds)
+        with pace.turn(self._stopping), RunFolder(self._free_path(entry)) as run_folder:
+            watch(step)
+            settings = RunSettings.at(place, training_seconds=self.seconds, observed=True)
             run = EvaluationRun(place.services, settings, entry.files, self.data, self.score_script, run_folder.path)
             self._runs.append(run)
             if self._stopping.is_set():
                 run.stop()
             run.execute()
             if run.state == "Completed" or not self._stopping.is_set():
-                keep_run(run, run_folder, context | {"arguments": context["arguments"] | {"submission": entry.path}})
+                private = self.data.files["private"]
+                found = find_for_host(run_folder.path, self.data.public, private, run.read_scores())
+                arguments = context["arguments"] | {"submission": entry.path}
+                host = {"host_findings": [vars(finding) for finding in found]}
+                keep_run(run, run_folder, context | {"arguments": arguments} | host)
                 entry.record = read_record(run.folder)
                 if not self._is_final(entry.record):
                     entry.trouble = "not the submission's fault: the same command runs it again"
+            pace.note(list(run.steps.values()), run.seconds)
         step.seconds = run.seconds
         watch(step)
 

@@ -38,7 +38,6 @@ STEPS = {"upload", "train", f"{HELD_OUT} score", "clean up"} | {
 }
 DATA = (*SIDES, "actual")
 MAX_REASON = 300  # characters
-LONGEST_NAME = 80  # characters of a target
 LONGEST_NOTE = 200  # characters; the middle of a longer note is left out
 
 
@@ -47,7 +46,8 @@ class Record:
     """One run. data: path and SHA-256 of each file, None if unreadable. started_in: the folder of relative paths.
 
     held_out_again: the held-out score that recore made again from `fit`; `scores` has the submission's own.
-    training_seconds: the time limit of train.py and preprocess.py.
+    training_seconds: the time limit of train.py and preprocess.py. host_findings: what a host should know, each with
+    its code first; None if the run was not judged.
     """
 
     folder: Path
@@ -68,6 +68,7 @@ class Record:
     scores: dict[str, Score]
     held_out_again: float | None
     training_seconds: float
+    host_findings: tuple[str, ...] | None
 
     @property
     def is_strangers(self) -> bool:
@@ -278,7 +279,15 @@ def _run_record(folder: Path, content: Any) -> Record:
         held_out_again=get_number(content, "held_out_again.score") if "held_out_again" in content else None,
         training_seconds=get_optional_number({"training_seconds": None} | content["settings"], "training_seconds")
         or JOB_SECONDS,  # records of earlier versions have none
+        host_findings=_host_findings(content),
     )
+
+
+def _host_findings(content: Any) -> tuple[str, ...] | None:
+    if "host_findings" not in content:
+        return None
+    found = get(content, "host_findings", list)
+    return tuple(plain(f"{get(each, 'code', str)} {get(each, 'text', str)}", MAX_REASON) for each in found)
 
 
 def _step(content: Any) -> Step:
@@ -300,7 +309,7 @@ def _step(content: Any) -> Step:
 def _score(content: dict[str, Any]) -> Score:
     r2, weights = get(content, "r2", dict), get(content, "weights", dict)
     for name in r2:
-        if len(name) > LONGEST_NAME or not is_column_name(name):
+        if not is_column_name(name):
             raise ValueError(f"{name[:40]!r} is not a target name")
     return Score(
         value=get_number(content, "value"),

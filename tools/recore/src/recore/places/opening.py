@@ -46,22 +46,27 @@ def open_place(settings: PlaceSettings, show: Callable[[str], None]) -> Abstract
 def choose_isolation(chosen: str | None, submission: Path, actual: Path | None = None, for_host: bool = False) -> str:
     """The isolation of jobs: what the user chose, or by default "required" for a host, otherwise "auto".
 
-    A host is somebody who names a file of private assays (actual), except for the template here; for_host: or who
+    A host is somebody who names a file of private assays (actual), except for the own submission; for_host: or who
     checks as one.
     """
-    judges = actual is not None and submission.resolve() != TEMPLATE
+    judges = actual is not None and not is_own(submission)
     return chosen or ("required" if for_host or judges else "auto")
 
 
+def is_own(submission: Path, folder: Path = Path()) -> bool:
+    """Whether a submission is the user's own: that of the folder in which the command was started, or the template."""
+    return submission.resolve() in (folder.resolve(), TEMPLATE)
+
+
 def is_strangers(submission: Path, actual: Path | None, folder: Path = Path()) -> bool:
-    """Whether a submission is a stranger's: it runs beside a host's private assays, and is not the template here.
+    """Whether a submission is a stranger's: it runs beside a host's private assays, and is not the user's own.
 
     actual: the file of private assays, if there is one. Those in data/ of the submission or of the folder in which the
     command was started are no host's: a run finds them without being told.
     """
     found = (submission / "data", folder / "data")
     is_hosts = actual is not None and not any(actual.resolve().is_relative_to(data.resolve()) for data in found)
-    return is_hosts and submission.resolve() != TEMPLATE
+    return is_hosts and not is_own(submission, folder)
 
 
 def _connect(settings: PlaceSettings) -> OpenPlace:

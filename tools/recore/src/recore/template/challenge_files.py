@@ -79,7 +79,8 @@ def make_challenge(targets: Path, ids: Sequence[str], group_name: str | None, ti
 
 
 def is_template(known: Challenge) -> bool:
-    return known.describe() == read_challenge(TEMPLATE / "score.py").describe()
+    template = read_challenge(TEMPLATE / "score.py")
+    return known.describe() == template.describe() and known.targets == template.targets
 
 
 def write_challenge(folder: Path, known: Challenge) -> None:

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from recore.atomic import replaced
-from recore.challenge import Challenge, challenge, using
+from recore.challenge import SCORE_SCRIPT, Challenge, challenge, score_script, using
 from recore.distribution import TEMPLATE, find_origin, install_command
 from recore.outputs import check_writable
 from recore.template.challenge_files import fill_in, is_template, write_challenge
@@ -64,7 +64,8 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Ch
     with replaced(folder) as [complete]:
         complete.mkdir()
         with using(new_challenge or challenge()):
-            _fill(complete, model, EXTRA_NAMES | (CHALLENGE_NAMES if new_challenge else {}))
+            script = TEMPLATE / SCORE_SCRIPT if new_challenge else score_script()
+            _fill(complete, model, EXTRA_NAMES | (CHALLENGE_NAMES if new_challenge else {}), script)
             if new_challenge:
                 with (complete / "README.md").open("a", encoding="utf-8") as readme:
                     readme.write("\n" + fill_in((EXTRA_FILES / HOSTS_PART).read_text("utf-8")))
@@ -77,9 +78,9 @@ def _check_empty(folder: Path) -> None:
         raise FileExistsError(f"{folder} already exists and is not an empty folder: choose another one")
 
 
-def _fill(folder: Path, model: str, extra_names: Mapping[str, str]) -> None:
+def _fill(folder: Path, model: str, extra_names: Mapping[str, str], score: Path) -> None:
     for name in FILES:
-        shutil.copy(TEMPLATE / name, folder / name)
+        shutil.copy(score if name == SCORE_SCRIPT else TEMPLATE / name, folder / name)
     example = EXAMPLES / model
     if model != DEFAULT_MODEL:
         train = folder / "train.py"

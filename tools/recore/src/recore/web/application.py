@@ -71,6 +71,7 @@ class PageHandlers:
         self._settings = {
             "endpoint": predictor.endpoint,
             "needs_key": needs_key,
+            "example": challenge().example,
             "largest_file": self._limits.largest_file,
             "most_files": self._limits.most_files,
             "bands": [

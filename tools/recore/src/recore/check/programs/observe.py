@@ -66,6 +66,7 @@ def observe(folder: Path) -> None:
         shutil.copy(folder / "recore_hook.py", hook / "sitecustomize.py")
         began = time.monotonic()
         variables = make_variables(name, "observe")
+        variables["RECORE_AUDIT"] = "file"
         variables["PYTHONPATH"] = ":".join(filter(None, (str(hook), variables.get("PYTHONPATH", ""))))
         status = run(command, str(CODE) if name == "train" else "/", variables)
         events = read_events(hook / "events")

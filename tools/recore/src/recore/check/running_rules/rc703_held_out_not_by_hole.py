@@ -56,7 +56,7 @@ def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
         return Finding(message, THOROUGH, place, Level.NOTE)
     measured = data.measured[rows][both]
     claimed, recomputed = (score(each[both], measured, experiments.weights, data.targets) for each in (own, again))
-    if claimed - recomputed <= HONEST_GAP:
+    if claimed - recomputed <= HONEST_GAP * sum(experiments.weights.values()):
         return None
     holes = len(set(data.hole[rows][both].tolist()))
     chance = "" if experiments.plan.thorough else "; it may be chance with so few rows, and --thorough uses all"

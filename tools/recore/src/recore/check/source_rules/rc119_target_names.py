@@ -4,7 +4,7 @@ another place shifts or empties columns, and the score falls without any error.
     TARGETS = ["AsPPM", "AgPPM", "AuPPM", ...]       # the first two are swapped
 
 Fix: copy the list from the template's `preprocess.py`. A list called TARGETS is checked, and every collection with at
-least three fifths of the targets, of which a dict or a set has no order.
+least three fifths of the targets and eight, or all of fewer, of which a dict or a set has no order.
 """
 
 import ast
@@ -16,7 +16,8 @@ from recore.check.script import line_of, texts_of
 from recore.check.source import SubmissionSource
 from recore.listing import list_names
 
-LEAST = 0.6  # of the targets are in a collection that is meant to hold them all
+FEWEST = 8  # targets, or all of fewer, are in a collection that is meant to hold them all
+LEAST = 0.6  # of the targets are in it, too
 
 
 @rule("Lists of the targets have the host's names in the host's order")
@@ -27,9 +28,10 @@ def inspect(source: SubmissionSource) -> Findings:
         nodes = [node for node, _ in script.nodes] if script else []
         called_so = {id(value) for node in nodes for value in _assigned(node, "TARGETS")}
         units = {id(value) for node in nodes for value in _assigned(node, "UNITS")}  # of some targets
+        least = math.ceil(LEAST * len(source.targets))
         for node in nodes:
             names = _names(node)
-            fewest = 1 if id(node) in called_so else max(2, math.ceil(LEAST * len(source.targets)))
+            fewest = 1 if id(node) in called_so else max(least, min(len(source.targets), FEWEST))
             if id(node) in units or len(set(source.targets) & set(names)) < fewest:
                 continue
             ordered = not isinstance(node, ast.Dict | ast.Set)

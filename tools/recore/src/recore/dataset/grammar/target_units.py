@@ -64,10 +64,12 @@ def named_target(header: str) -> tuple[str, str] | None:
         target, rest = keys.get(name_key(header[:end])), header[end:].strip(" _.,:()[]")
         if not target:
             continue
-        if name_key(rest) == name_key(challenge().unit(target)):
-            return target, unit_of(target) if rest else ""
-        if not rest or (unit := unit_of_cell(rest)):
-            return target, unit if rest else ""
+        if not rest:
+            return target, ""
+        if unit := unit_of_cell(rest):
+            return target, unit
+        if name_key(rest) and name_key(rest) == name_key(challenge().unit(target)):
+            return target, unit_of(target)
     return None
 
 

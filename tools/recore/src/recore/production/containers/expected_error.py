@@ -80,17 +80,24 @@ def expected_error(
         np.where(np.isnan(predicted), np.nan, np.interp(predicted, curves["predicted"], curves[curve]))
         for curve in ("error", "low", "high")
     )
-    return error, *interval_ends(predicted, low, high)
+    return error, *interval_ends(predicted, low, high, lowest_value(calibration["targets"][name]["range"]))
 
 
-def interval_ends(predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def lowest_value(assays: Sequence[float] | None) -> float:
+    """The lowest value that a target can have, by the range of its assays: 0 unless they are below."""
+    return 0.0 if assays is None or assays[0] >= 0 else -np.inf
+
+
+def interval_ends(
+    predicted: np.ndarray, low: np.ndarray, high: np.ndarray, lowest: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Return both ends of the intervals of predictions (rows,) with these quantiles of the errors, (rows,) each.
 
-    An interval always contains the prediction, and no negative assays unless that is negative.
+    An interval always contains the prediction, and no assays below the lowest unless that is below.
     """
     return (
-        np.minimum(predicted, np.maximum(predicted + low, 0)),
-        np.maximum(predicted, np.maximum(predicted + high, 0)),
+        np.minimum(predicted, np.maximum(predicted + low, lowest)),
+        np.maximum(predicted, np.maximum(predicted + high, lowest)),
     )
 
 
@@ -159,7 +166,8 @@ def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndar
         quantiles = np.array([conformal_quantiles(errors[rows], TAILS) for rows in bins])  # (bins, 2, tails)
         new, actual = predicted[left_out], measured[left_out]
         for place in range(len(TAILS)):
-            low, high = interval_ends(new, *(np.interp(new, medians, quantiles[:, end, place]) for end in (0, 1)))
+            below, above = (np.interp(new, medians, quantiles[:, end, place]) for end in (0, 1))
+            low, high = interval_ends(new, below, above, lowest_value([measured.min()]))
             inside[place, left_out] = (low <= actual) & (actual <= high)
     return inside.mean(axis=1) if len(measured) else None
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from recore.challenge import challenge
 from recore.evaluation import HELD_OUT, HONEST_GAP, find_runs, read_submission, sha256_of, write_held_out_again
 from recore.report.page.content import Level, Page, PageFinding, by_level, findings_of
 from recore.report.validate import bands, comparison, curve_section, learning, residuals, target_scores
@@ -37,7 +38,7 @@ def _compare(run: str, own: float, again: float) -> PageFinding:
     level: Level = "good"
     text = f"{run}: the submission's own held-out score is the same, {own:.4f}"
     if abs(own - again) >= SAME:
-        level = "bad" if own - again > HONEST_GAP else "note"
+        level = "bad" if own - again > HONEST_GAP * sum(challenge().weights.values()) else "note"
         reason = "with other folds or seeds"
         if level == "bad":
             reason = "the submission's models had probably seen the drill holes"

@@ -111,7 +111,7 @@ function fillChoices(sample) {
   const names = Object.keys(sample.assays), choice = at("assay");
   if (choice.options.length) return;
   choice.replaceChildren(...names.map((name) => element("option", { value: name }, name)));
-  if (names.includes("CuPPM")) choice.value = "CuPPM";
+  if (names.includes(settings.example)) choice.value = settings.example;
 }
 
 function fillSamples() {

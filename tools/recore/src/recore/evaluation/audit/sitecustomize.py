@@ -1,14 +1,17 @@
 """Reports what a Python program tries, by its audit events. Python imports this file at its start, before the program.
 
-Each line of the file `events` beside this one is a JSON object: kind (network, files, processes, native), event, what,
-and the file and line of the submission that it comes from, if one is on the stack. Only what lies outside the folders
-of a job is reported of files. A hook cannot be removed, but code in other languages, and a program that imports ctypes,
-can pass it by: this observes, the sandbox protects.
+Each line is a JSON object: kind (network, files, processes, native), event, what, and the file and line of the
+submission that it comes from, if one is on the stack. Only what lies outside the folders of a job is reported of files.
+With RECORE_AUDIT=file, the lines go to the file `events` beside this one. With RECORE_AUDIT=log, as in a judged run,
+those of a submission's scripts and of the Pythons that they start go to standard output, after PREFIX. A hook cannot be
+removed, but code in other languages, and a program that imports ctypes, can pass it by: this observes, the sandbox
+protects.
 """
 
 import json
 import os
 import sys
+import threading
 from types import FrameType
 from typing import Any
 
@@ -29,37 +32,39 @@ FACTS = tuple(
     "/bin /sbin/".split()
 )
 OPEN = ("/tmp", "/dev/null", "/dev/shm")  # noqa: S108 - what any program may write
-MOST = 200  # lines that a process writes
+MOST = 50  # lines of a kind that a process writes
+PREFIX = b"recore-audit: "  # of a line in a log
+SCRIPTS = ("train.py", "preprocess.py")
 
 
 class Reporter:
-    """Writes what events tell."""
+    """Writes what events tell. file: an open one. prefix: of each line."""
 
-    def __init__(self, path: str, base: str):
-        self.file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    def __init__(self, file: int, base: str, prefix: bytes = b""):
+        self.file, self.prefix = file, prefix
         self.code = (f"{base}/code/", f"{base}/model/code/", f"{base}/processing/input/code/")
         self.writable = (base, os.environ.get("TMPDIR", OPEN[0]), *OPEN)
         prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__))
         # without a sandbox a job's folder is another one, and libraries still look into the platform's, on sys.path
         self.readable = ("/opt/ml", *self.writable, *(os.path.realpath(each) for each in prefixes), *prefixes)
         self.readable += tuple(each for each in sys.path if each)  # also what an editable installation adds
-        self.seen: set[str] = set()
-        self.busy = False
+        self.seen: dict[str, set[str]] = {}
+        self.here = threading.local()  # whether this thread is reporting
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         """The audit hook. Nothing that it does may raise, or cause events of its own that it reports."""
         if event.startswith("cpython.run_"):  # the program begins, and this file has been imported
             sys.modules.pop("sitecustomize", None)
-        if self.busy or event == "import":
+        if event == "import" or getattr(self.here, "busy", False):
             return
-        if kind := self.kind_of(event, arguments):
-            self.busy = True
-            try:
+        self.here.busy = True
+        try:
+            if kind := self.kind_of(event, arguments):
                 self.report(kind, event, arguments)
-            except Exception:  # noqa: S110 - the program must go on as it would without the hook
-                pass
-            finally:
-                self.busy = False
+        except Exception:  # noqa: S110 - the program must go on as it would without the hook
+            pass
+        finally:
+            self.here.busy = False
 
     def kind_of(self, event: str, arguments: tuple[Any, ...]) -> str | None:
         """The kind under which an event is reported; None where it is not."""
@@ -93,10 +98,14 @@ class Reporter:
             return
         line: dict[str, Any] = {"kind": kind, "event": event, "what": what[:300]}
         line |= {"file": place[0], "line": place[1]} if place else {"file": "", "line": 0}
-        text = json.dumps(line)
-        if text not in self.seen and len(self.seen) < MOST:
-            self.seen.add(text)
-            os.write(self.file, text.encode() + b"\n")
+        text, seen = json.dumps(line), self.seen.setdefault(kind, set())
+        if text not in seen and len(seen) < MOST:
+            seen.add(text)
+            self.write(text)
+
+    def write(self, text: str) -> None:
+        """Write a line, even after what the program has written without one."""
+        os.write(self.file, (b"\n" if self.prefix else b"") + self.prefix + text.encode() + b"\n")
 
     def caller(self) -> tuple[tuple[str, int] | None, bool, bool, bool]:
         """The submission's file and line on the stack; whether a library, the server or an import is nearer."""
@@ -121,6 +130,17 @@ def hide(folder: str) -> None:
     os.environ._data[b"PYTHONPATH"] = ":".join(paths).encode()  # type: ignore[attr-defined]
 
 
-_folder = os.path.dirname(os.path.abspath(__file__))
-sys.addaudithook(Reporter(f"{_folder}/events", os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")).hook)
-hide(_folder)
+_folder, _base = os.path.dirname(os.path.abspath(__file__)), os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
+_mode = os.environ.get("RECORE_AUDIT")
+if _mode == "log" and not any(os.path.basename(word) in SCRIPTS for word in sys.orig_argv):
+    _mode = None  # the toolkit, which starts such a script
+if _mode:
+    if _mode == "file":
+        _reporter = Reporter(os.open(f"{_folder}/events", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666), _base)
+    else:
+        _reporter = Reporter(os.dup(1), _base, PREFIX)
+        _reporter.write(json.dumps({"kind": "begins"}))
+        os.putenv("RECORE_AUDIT", "child")  # of programs that this one starts
+    os.environ._data.pop(b"RECORE_AUDIT", None)  # type: ignore[attr-defined]
+    sys.addaudithook(_reporter.hook)
+    hide(_folder)
