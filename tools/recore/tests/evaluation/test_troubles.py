@@ -21,7 +21,7 @@ from support.checkout import ROOT
 
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
-from recore.evaluation.job_requests import RunSettings
+from recore.evaluation.job_requests import HOST, RunSettings, assays_place
 from recore.evaluation.job_runner import StepFailed
 from recore.evaluation.observing import write_log
 from recore.evaluation.record import make_record
@@ -35,8 +35,8 @@ from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(60)\n"
 GROUP = "/aws/sagemaker/TrainingJobs"
 VERSIONED = "a-bucket-with-versions"
-PLACE = ("private", "actual", "public.csv.gz")
-ASSAYS = "/".join(PLACE)
+PLACE = assays_place("private")
+ASSAYS = "/".join(PLACE[1:])
 numbers = itertools.count()
 MakeRun = Callable[..., EvaluationRun]
 
@@ -110,13 +110,16 @@ def lose(client: Any, event: str) -> None:
 
 
 def remaining(simulator: Simulator, settings: RunSettings) -> list[str]:
-    """Return the keys of all versions of a run's objects, relative to its prefix."""
-    s3, prefix = simulator.client("s3"), f"{settings.key()}/"
-    if settings.bucket == VERSIONED:
-        found = s3.list_object_versions(Bucket=VERSIONED, Prefix=prefix).get("Versions", [])
-    else:  # unlike list_object_versions, moto lists any key here
-        found = s3.list_objects_v2(Bucket=settings.bucket, Prefix=prefix).get("Contents", [])
-    return [item["Key"].removeprefix(prefix) for item in found]
+    """Return the keys of all versions of a run's objects, relative to its prefixes."""
+    s3 = simulator.client("s3")
+    keys = []
+    for prefix in (f"{settings.key()}/", f"{settings.key(HOST)}/"):
+        if settings.bucket == VERSIONED:
+            found = s3.list_object_versions(Bucket=VERSIONED, Prefix=prefix).get("Versions", [])
+        else:  # unlike list_object_versions, moto lists any key here
+            found = s3.list_objects_v2(Bucket=settings.bucket, Prefix=prefix).get("Contents", [])
+        keys += [item["Key"].removeprefix(prefix) for item in found]
+    return keys
 
 
 # ---- Jobs ------------------------------------------------------------------------------------------------
@@ -242,7 +245,7 @@ def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     refuse(services.s3, "s3.DeleteObject")
     run.execute()
     assert [step.name for step in run.steps.values() if not step.completed] == ["clean up"]
-    assert f"s3://{BUCKET}/{run.settings.key(ASSAYS)} is still there: " in str(run.steps["clean up"].reason)
+    assert f"s3://{BUCKET}/{run.settings.key(*PLACE)} is still there: " in str(run.steps["clean up"].reason)
     assert "AccessDenied" in str(run.steps["clean up"].reason)
     [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
     assert line == "  look at: the bucket and the models: files of this run are still there"
@@ -296,7 +299,7 @@ def test_objects_with_odd_names_are_removed_or_reported(
     left = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
     assert set(remaining(simulator, settings)) == left | {ASSAYS}
     reason = str(caught.value)
-    assert f"s3://{BUCKET}/{settings.key(ASSAYS)} is still there: " in reason
+    assert f"s3://{BUCKET}/{settings.key(*PLACE)} is still there: " in reason
     key = settings.key("public/preprocess/a\x01b")
     assert f"could not remove 3 objects from {settings.uri()}/: {key!r}: " in reason
     assert "\x01" not in reason

@@ -4,13 +4,14 @@ import csv
 import datetime
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from recore.atomic import replaced
+from recore.cli.aws_round import AwsRound, aws_options, show_policies
 from recore.cli.common import FILE, FOLDER, FiniteNumber, show_json, show_line
 from recore.cli.progress import show_running
 from recore.listing import count
@@ -46,10 +47,10 @@ def take_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Path
 
 
 @click.command()
-@click.argument("submissions", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--public", type=FILE, required=True, help="Data with assays.")
-@click.option("--private", type=FILE, required=True, help="Data without assays.")
-@click.option("--actual", type=FILE, required=True, help="The assays of the private data.")
+@click.argument("submissions", type=click.Path(path_type=Path), nargs=-1)
+@click.option("--public", type=FILE, help="Data with assays.  [required]")
+@click.option("--private", type=FILE, help="Data without assays.  [required]")
+@click.option("--actual", type=FILE, help="The assays of the private data.  [required]")
 @click.option("--out", type=FOLDER, default=Path("judged"), help="Folder for the runs and judged.csv.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, help="Submissions that run at the same time.")
 @click.option(
@@ -64,19 +65,21 @@ def take_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Path
     metavar="PART/PARTS",
     help="Judge one part of the submissions, such as 1/4; other machines judge the others.",
 )
-@click.option("--engine", type=click.Choice(["process", "docker"]), default="process", help="Where jobs run.")
+@click.option("--engine", type=click.Choice(["process", "docker", "aws"]), default="process", help="Where jobs run.")
+@aws_options
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def judge(
     submissions: tuple[Path, ...],
-    public: Path,
-    private: Path,
-    actual: Path,
+    public: Path | None,
+    private: Path | None,
+    actual: Path | None,
     out: Path,
     jobs: int,
     minutes: float,
     share: tuple[int, int] | None,
     engine: str,
     as_json: bool,
+    **aws: Any,
 ) -> None:
     """Run submissions, and rank them by the private score.
 
@@ -88,6 +91,10 @@ def judge(
     With --share 1/4, 2/4 and so on, four machines judge the same list of submissions, each into an --out of its own;
     `recore board` with all of these folders ranks them together.
 
+    With --engine aws, submissions run as jobs on AWS, with a role for their jobs and another one for scoring, whose
+    policies --print-policies prints. Before anything starts, the command prints what the round can cost at most, and
+    asks. What an earlier, killed call with the same --out left running is stopped.
+
     If submissions have the same private score, the held-out score decides. It is recomputed for these submissions, by
     trainings without the predicted drill holes, because their own scores cannot be trusted.
 
@@ -98,11 +105,20 @@ def judge(
     Example:
       python -m recore judge ../host/submissions/* --public p.csv.gz \\
         --private q.csv.gz --actual a.csv.gz
+      python -m recore judge --print-policies --bucket my-bucket
     """
     from rich.console import Console
 
     from recore.evaluation import DataFiles, Round, explain_own_held_out, tied_by_private_score
 
+    if aws.pop("print_policies"):
+        show_policies(aws["bucket"])
+        return
+    if not (submissions and public and private and actual):
+        raise click.UsageError("SUBMISSIONS, --public, --private and --actual are needed")
+    aws_round = AwsRound(**aws) if engine == "aws" else None
+    if any(aws.values()) and not aws_round:
+        raise click.UsageError("--role, --bucket and the other options for AWS need --engine aws")
     this_round = Round(DataFiles(public, private, actual), out, round(60 * minutes))
     if share:
         submissions = tuple(take_share(submissions, share))
@@ -114,7 +130,7 @@ def judge(
     judging.announce()
     if judging.to_run or tied_by_private_score(entries):
         try:
-            judging.run(jobs, engine, {"jobs": jobs, "minutes": minutes, "engine": engine, "share": share})
+            judging.run(jobs, engine, aws_round, {"jobs": jobs, "minutes": minutes, "engine": engine, "share": share})
         except KeyboardInterrupt:
             line = f"{interrupts.line('recore')}, its jobs are stopped; {judging.done} of {judging.to_run} judged"
             click.echo(f"{line}: the same command judges the others", err=True)
@@ -157,18 +173,26 @@ class _Judging:
         judged = sum(entry.record is not None for entry in self.entries)
         show_line(f"judge: {count(len(self.entries), 'submission')}, {judged} judged before, {self.to_run} to run")
 
-    def run(self, jobs: int, engine: str, arguments: dict[str, Any]) -> None:
+    def run(self, jobs: int, engine: str, aws: AwsRound | None, arguments: dict[str, Any]) -> None:
         """Run the submissions that have no run, and recompute the held-out scores that decide places."""
         from recore.evaluation import Pace, make_context, tied_by_private_score
 
         folder = Path.cwd()  # which can be gone when the place is open
         arguments |= {"round": datetime.datetime.now(datetime.UTC)} | self.round.data.files
         settings = PlaceSettings(engine, "required", without_sandbox="--engine docker")
+        if aws:
+            settings = replace(settings, role=aws.role, bucket=aws.bucket, image=aws.image)
         with open_place(settings, show_line) as place, show_running("judge", every_step=False) as watch:
             show_line(f"judge: on {place.endpoint}, isolation: {place.isolation}")
             context = make_context(place, "", arguments, folder)
-            self.pace = Pace(jobs)
-            self.round.judge(place, self.entries, self.pace, context, watch, self._show_end)
+            if aws:
+                aws.prepare(self.round, place, self.to_run, jobs)
+            self.pace = Pace(jobs, limited=aws is None)
+            try:
+                self.round.judge(place, self.entries, self.pace, context, watch, self._show_end)
+            finally:
+                if self.round.packages:
+                    self.round.packages.clear()
             if tied := tied_by_private_score(self.entries):
                 from recore.check import recompute_held_out
 

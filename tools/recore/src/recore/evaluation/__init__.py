@@ -5,6 +5,10 @@ from recore.evaluation.again import Again, predict_again
 from recore.evaluation.board import find_runs, read_runs
 from recore.evaluation.csv_columns import remove_columns
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
+from recore.evaluation.fleet.costs import bound_costs, read_quotas
+from recore.evaluation.fleet.leftovers import round_id, stop_leftovers
+from recore.evaluation.fleet.policies import describe_policies
+from recore.evaluation.fleet.wheels import WheelHouse
 from recore.evaluation.four_steps import EvaluationRun, remove_targets
 from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScoreError, held_out_bytes, require_small
 from recore.evaluation.job_requests import (

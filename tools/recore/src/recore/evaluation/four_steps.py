@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,7 @@ class EvaluationRun:
 
     services: boto3 clients. score_script: the host's score.py. folder: for model.tar.gz, predictions/, scores/ and
     logs/. keep: leave the run's objects on S3, except the private assays, which are there only while they are scored.
+    wheels: packages that become part of the model, by name. patience: seconds to wait if AWS has no room for a job.
     """
 
     def __init__(
@@ -52,9 +53,11 @@ class EvaluationRun:
         score_script: Path,
         folder: Path,
         keep: bool = False,
+        wheels: Mapping[str, bytes] = {},
+        patience: float = 0,
     ):
         self.settings, self.submission, self.data, self.folder, self.keep = settings, submission, data, folder, keep
-        self.score_script = score_script.read_bytes()
+        self.score_script, self._wheels = score_script.read_bytes(), wheels
         self.sides = [side for side in SIDES if side in data.files]
         self.is_strangers = is_strangers(submission.path, data.actual)
         by_hand = {} if self.is_strangers else data.files
@@ -66,7 +69,7 @@ class EvaluationRun:
                 steps.append(Step(f"{side} score", "ProcessingJob"))
         steps += [Step(f"{HELD_OUT} score", "ProcessingJob"), Step("clean up")]
         self.steps = {step.name: step for step in steps}
-        self._jobs = JobRunner(services, folder / "logs")
+        self._jobs = JobRunner(services, folder / "logs", patience)
         self.storage = Storage(services.s3, settings, self._jobs.raise_if_stopping)
         self.started = datetime.datetime.now(datetime.UTC)
         self.began = self.seconds = 0.0
@@ -144,7 +147,7 @@ class EvaluationRun:
                 step.activity = "downloading the model"
                 self.storage.download(key, trained)
                 step.activity = f"adding the submission to the model, {format_size(trained.stat().st_size)}"
-                self.submission.join(trained, joined)
+                self.submission.join(trained, joined, self._wheels)
                 model = joined.rename(self.folder / "model.tar.gz")
             step.activity = f"uploading the model, {format_size(model.stat().st_size)}"
             self.storage.upload(model, job_requests.MODEL)

@@ -15,7 +15,11 @@ from typing import Any
 from recore.places import IMAGE, OpenPlace
 
 Request = dict[str, Any]
-Place = tuple[str, ...]  # the parts of an object's key below the prefix of its run
+Place = tuple[str, ...]  # the parts of an object's key below the prefix of its run, or after HOST of the host's
+
+PREFIX = "recore"  # of all objects of runs
+HOSTS_PREFIX = "recore-host"  # of private assays, which the role of a submission's jobs need not read
+HOST = "host"  # the first part of a place there
 
 ML = "/opt/ml"
 PROCESSING = "/opt/ml/processing"
@@ -46,7 +50,8 @@ class RunSettings:
     max_payload: MB of a file that goes to the model in one request; a larger one goes by lines. pass_paths: there is no
     /opt/ml in the jobs, so preprocess.py needs its paths as arguments. training_seconds: the time limit of jobs that
     train or preprocess, by default the platform's. observed: jobs of train.py and preprocess.py report what the scripts
-    try (AUDIT_HOOK).
+    try (AUDIT_HOOK). scoring_role: of the jobs that score, if it is another one. wheels: the address of packages that
+    the submission asks for; pip uses no index then.
     """
 
     name: str
@@ -60,14 +65,20 @@ class RunSettings:
     pass_paths: bool = False
     training_seconds: int | None = None
     observed: bool = False
+    scoring_role: str | None = None
+    wheels: str | None = None
 
     @classmethod
     def at(cls, place: OpenPlace, **limits: Any) -> "RunSettings":
-        """The settings of a run at a place, with a unique name."""
-        return cls(unique_name(), place.bucket, place.role, place.image, pass_paths=not place.has_ml, **limits)
+        """The settings of a run at a place, with a unique name. limits: further ones, and round_id, a part of the name
+        that runs of a round share.
+        """
+        name = unique_name(limits.pop("round_id", ""))
+        return cls(name, place.bucket, place.role, place.image, pass_paths=not place.has_ml, **limits)
 
     def key(self, *names: str) -> str:
-        return "/".join(("recore", self.name, *names))
+        prefix, rest = (HOSTS_PREFIX, names[1:]) if names[:1] == (HOST,) else (PREFIX, names)
+        return "/".join((prefix, self.name, *rest))
 
     def uri(self, *names: str) -> str:
         return f"s3://{self.bucket}/{self.key(*names)}"
@@ -76,9 +87,10 @@ class RunSettings:
         return f"{self.name}-{step.replace(' ', '-')}"
 
 
-def unique_name() -> str:
+def unique_name(round_id: str = "") -> str:
     """It does not reveal the command, because jobs see the name and should not know."""
-    return f"recore-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}-{token_hex(3)}"
+    time = f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
+    return "-".join(filter(None, ("recore", round_id, time, token_hex(3))))
 
 
 SOURCE = ("source", "source.tar.gz")
@@ -96,6 +108,8 @@ def data_place(side: str) -> Place:
 
 def assays_place(side: str) -> Place:
     """Public data contain their assays; those of private data are a file for the scoring job."""
+    if side == "private":
+        return (HOST, side, "actual", "public.csv.gz")
     return TRAINING if side == "public" else (side, "actual", "public.csv.gz")
 
 
@@ -125,12 +139,19 @@ def training_request(settings: RunSettings) -> Request:
         settings.training.request,
         hyperparameters=program,
         channels={"training": settings.uri(*TRAINING), "code": settings.uri(*SOURCE)}
-        | ({AUDIT[0]: settings.uri(*AUDIT)} if settings.observed else {}),
+        | ({AUDIT[0]: settings.uri(*AUDIT)} if settings.observed else {})
+        | ({"wheels": settings.wheels} if settings.wheels else {}),
         output=settings.uri("model"),
         seconds=settings.training_seconds,
     )
-    arguments["Environment"] = ENVIRONMENT | _audit(settings, f"{ML}/input/data/{AUDIT[0]}")
+    audit = _audit(settings, f"{ML}/input/data/{AUDIT[0]}")
+    arguments["Environment"] = ENVIRONMENT | audit | _packages(settings, f"{ML}/input/data/wheels")
     return {"TrainingJobName": settings.job("train")} | arguments
+
+
+def _packages(settings: RunSettings, folder: str) -> dict[str, str]:
+    """The variables with which pip installs from a folder of a job alone."""
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": folder} if settings.wheels else {}
 
 
 def _audit(settings: RunSettings, folder: str) -> dict[str, str]:
@@ -167,7 +188,7 @@ def model_request(settings: RunSettings) -> Request:
         "SAGEMAKER_PROGRAM": "train.py",
         "SAGEMAKER_SUBMIT_DIRECTORY": f"{ML}/model/code",
         "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(REQUEST_SECONDS),
-    }
+    } | _packages(settings, f"{ML}/model/wheels")
     container = {"Image": settings.image, "ModelDataUrl": settings.uri(*MODEL), "Environment": variables | ENVIRONMENT}
     return {
         "ModelName": settings.name,
@@ -220,6 +241,7 @@ def scoring_request(settings: RunSettings, side: str) -> Request:
         },
         sources={"actual": assays_place(side), "predictions": predictions_place(side)},
         output=(side, "scores", f"{side}.txt"),
+        role=settings.scoring_role,
     )
 
 
@@ -241,11 +263,12 @@ def processing_request(
     sources: Mapping[str, Place],
     output: Place,
     seconds: int | None = None,
+    role: str | None = None,
 ) -> Request:
     """A processing job. sources: files by the name of their folder in the job. output: in a folder of the same name."""
     request = processing_arguments(
         settings.image,
-        settings.role,
+        role or settings.role,
         settings.processing.request,
         script[-1],
         arguments,

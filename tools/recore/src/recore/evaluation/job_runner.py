@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import math
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ from recore.places import Services, SimulatorGoneError
 
 # seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+# codes of errors after which the same request can succeed later, and seconds between two tries
+NO_ROOM = ("ResourceLimitExceeded", "ThrottlingException", "Throttling", "TooManyRequestsException")
+FIRST_RETRY, LONGEST_RETRY = 5.0, 120.0
 TRANSFERS = ("Downloading", "Uploading")  # secondary statuses
 TIMED_OUT = "the job was stopped: it exceeded its time limit"  # the beginning of a reason
 
@@ -34,10 +38,12 @@ class StepStopped(Exception):
 class JobRunner:
     """Runs steps. logs: their folder. watch: called when a step changes. stopping: set to stop all.
 
-    gone: the error of a simulator that has ended.
+    patience: seconds to wait while AWS throttles, or the account has no room for another job. gone: the error of a
+    simulator that has ended.
     """
 
-    def __init__(self, services: Services, logs: Path):
+    def __init__(self, services: Services, logs: Path, patience: float = 0):
+        self.patience = patience
         self.services, self.logs = services, logs
         self.watch: Callable[[Step], None] = lambda step: None
         self.stopping = threading.Event()
@@ -84,7 +90,7 @@ class JobRunner:
         step.job = name
         started = datetime.datetime.now(datetime.UTC)
         try:
-            self._call(f"Create{kind}", **request)
+            self._create(step, kind, request)
             job = self._wait(step, kind, name)
         except (ClientError, BotoCoreError) as error:
             raise self._abandon(kind, name, error) from error
@@ -103,6 +109,21 @@ class JobRunner:
             reason, step.exception = read_reason(job.get("FailureReason"), self.logs / step.log)
             raise StepFailed(reason)
         return job
+
+    def _create(self, step: Step, kind: str, request: dict[str, Any]) -> None:
+        """Create a job; if there is no room for it, try again, less and less often, as long as patience lasts."""
+        pause, last = FIRST_RETRY, time.monotonic() + self.patience
+        while True:
+            try:
+                self._call(f"Create{kind}", **request)
+                return
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in NO_ROOM or time.monotonic() > last:
+                    raise
+            self._set_state(step, "Waiting")
+            self.stopping.wait(pause * random.uniform(0.5, 1.5))
+            self.raise_if_stopping()
+            pause = min(2 * pause, LONGEST_RETRY)
 
     def _wait(self, step: Step, kind: str, name: str) -> dict[str, Any]:
         began, stop_requested = time.monotonic(), False

@@ -12,6 +12,7 @@ from recore.challenge import score_script
 from recore.data_file import sha256_of
 from recore.evaluation.board import read_runs, runs_of
 from recore.evaluation.data import DataFiles
+from recore.evaluation.fleet.wheels import WheelHouse
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.host_findings import find_for_host
 from recore.evaluation.job_requests import RunSettings
@@ -86,13 +87,18 @@ def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
 class Round:
     """Data, the host's score.py, and the folder for the runs on them.
 
-    seconds: the time limit of train.py and preprocess.py. invalid: errors of unreadable records.
+    seconds: the time limit of train.py and preprocess.py. settings: further ones of runs, by their names in
+    RunSettings. patience: as for a run. packages: where those come from that submissions ask for. invalid: errors of
+    unreadable records.
     """
 
     data: DataFiles
     folder: Path
     seconds: int
     score_script: Path = field(default_factory=score_script)
+    settings: dict[str, Any] = field(default_factory=dict)
+    patience: float = 0
+    packages: WheelHouse | None = None
     invalid: list[str] = field(default_factory=list)
     _runs: list[EvaluationRun] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -178,8 +184,23 @@ class Round:
         step = Step(str(entry.path))
         with pace.turn(self._stopping), RunFolder(self._free_path(entry)) as run_folder:
             watch(step)
-            settings = RunSettings.at(place, training_seconds=self.seconds, observed=True)
-            run = EvaluationRun(place.services, settings, entry.files, self.data, self.score_script, run_folder.path)
+            wheels = self.packages and self.packages.wheels_for(entry.files.files, self._stopping)
+            limits: dict[str, Any] = {
+                "training_seconds": self.seconds,
+                "observed": True,
+                "wheels": wheels and wheels.uri,
+            }
+            settings = RunSettings.at(place, **self.settings, **limits)
+            run = EvaluationRun(
+                place.services,
+                settings,
+                entry.files,
+                self.data,
+                self.score_script,
+                run_folder.path,
+                wheels=wheels.files if wheels else {},
+                patience=self.patience,
+            )
             self._runs.append(run)
             if self._stopping.is_set():
                 run.stop()

@@ -72,11 +72,12 @@ class SubmissionFiles:
     def sha256(self) -> str:
         return hashlib.sha256(self.archive).hexdigest()
 
-    def join(self, model: Path, target: Path) -> None:
-        """Write a model.tar.gz with the submission under code/, for a server without network. Raises what
-        extend_archive does.
+    def join(self, model: Path, target: Path, wheels: Mapping[str, bytes] = {}) -> None:
+        """Write a model.tar.gz with the submission under code/, for a server without network, and its packages under
+        wheels/. Raises what extend_archive does.
         """
         files = {f"code/{name}": content for name, content in self.files.items()}
+        files |= {f"wheels/{name}": content for name, content in wheels.items()}
         extend_archive(model, target, files, problem="the training job's model.tar.gz could not be read")
 
 

@@ -1,0 +1,105 @@
+"""What `recore judge --engine aws` asks, prints and stops before it starts anything."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recore.cli.common import FiniteNumber, add_options, show_line
+
+if TYPE_CHECKING:
+    from recore.evaluation import Round
+    from recore.places import OpenPlace
+
+PRICE = 0.23  # dollars an hour of ml.m5.xlarge in us-east-1
+PATIENCE = 6 * 3600.0  # seconds that a job waits for the account to have room for it
+
+aws_options = add_options(
+    click.option("--role", help="AWS: the ARN of the role of the submissions' jobs."),
+    click.option("--scoring-role", help="AWS: the ARN of the role of the jobs that score, which may read the assays."),
+    click.option("--bucket", help="AWS: the bucket for the files of the round."),
+    click.option("--image", help="AWS: the container image.  [default: AWS's scikit-learn 1.9-0]"),
+    click.option("--price", type=FiniteNumber(0), help=f"AWS: dollars for an instance-hour.  [default: {PRICE}]"),
+    click.option("--at-most", type=FiniteNumber(0), help="AWS: dollars; start nothing if the round could cost more."),
+    click.option("--yes", is_flag=True, help="AWS: do not ask before the jobs start."),
+    click.option("--print-policies", is_flag=True, help="AWS: print the policies of both roles, and do nothing else."),
+)
+
+
+@dataclass(frozen=True)
+class AwsRound:
+    """The options of a round on AWS."""
+
+    role: str | None
+    scoring_role: str | None
+    bucket: str | None
+    image: str | None
+    price: float | None
+    at_most: float | None
+    yes: bool
+
+    def __post_init__(self) -> None:
+        if self.role and self.role == self.scoring_role:
+            raise click.UsageError("--scoring-role is another role than --role: see --print-policies")
+
+    def prepare(self, this_round: "Round", place: "OpenPlace", submissions: int, jobs: int) -> None:
+        """Print what the round costs at most, ask, and stop what an earlier call left running.
+
+        Raises UsageError if the options do not allow the round, Abort if the user does not want it.
+        """
+        from recore.evaluation import RunSettings, WheelHouse, bound_costs, round_id, stop_leftovers
+
+        if place.endpoint == "AWS" and not self.scoring_role:
+            raise click.UsageError("--engine aws needs --scoring-role, too: --print-policies prints what both may do")
+        name = round_id(place.bucket, this_round.folder)
+        settings = RunSettings.at(place, round_id=name)
+        bound = bound_costs(submissions, jobs, this_round.seconds, PRICE if self.price is None else self.price)
+        show_line(f"aws: region {place.region}, bucket {place.bucket}, role {place.role}, scoring {self.scoring_role}")
+        hours = f"at most {bound.hours:,.0f} instance-hours, ${bound.dollars:,.0f}, if every job takes all its time"
+        show_line(f"aws: {submissions} to run, {min(jobs, submissions)} at a time: {hours}")
+        for line in _describe_quotas(settings, bound.at_a_time):
+            show_line(f"aws: {line}")
+        if self.at_most is not None and bound.dollars > self.at_most:
+            raise click.UsageError(
+                f"the round could cost ${bound.dollars:,.2f}, more than --at-most {self.at_most:g}: judge a --share of "
+                "the submissions, or set a shorter --minutes"
+            )
+        if not self.yes:
+            click.confirm("Start these jobs?", abort=True, err=True)
+        stopped, removed = stop_leftovers(place.services, place.bucket, f"recore-{name}-")
+        if stopped or removed:
+            show_line(f"aws: an earlier call left {stopped} jobs running and {removed} objects: stopped and removed")
+        this_round.settings = {"round_id": name, "scoring_role": self.scoring_role}
+        this_round.patience = PATIENCE
+        this_round.packages = WheelHouse(
+            place.services, settings, this_round.folder / ".logs", PATIENCE, lambda line: show_line(f"aws: {line}")
+        )
+
+
+def _describe_quotas(settings: Any, at_a_time: dict[str, int]) -> list[str]:
+    """The account's quotas beside what the round would use at a time."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from recore.evaluation import read_quotas
+
+    try:
+        quotas = read_quotas(boto3.client("service-quotas"), settings)
+    except (ClientError, BotoCoreError) as error:
+        return [f"the account's quotas are not known ({type(error).__name__}); jobs wait until there is room for them"]
+    lines = []
+    for kind, used in at_a_time.items():
+        quota = f"{quotas[kind]:.0f}" if kind in quotas else "not listed"
+        lines.append(
+            f"{getattr(settings, kind).type} for {kind}: up to {used} at a time, the account's quota is {quota}"
+        )
+    return lines
+
+
+def show_policies(bucket: str | None) -> None:
+    """Print the policies of both roles, each under a line that names it."""
+    from recore.evaluation import describe_policies
+
+    for name, policy in describe_policies(bucket or "BUCKET").items():
+        click.echo(f"# {name}\n{json.dumps(policy, indent=2)}\n")

@@ -1,0 +1,63 @@
+"""Finds and stops what an earlier call of the same round, which was killed, left running."""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from recore.evaluation.job_requests import HOSTS_PREFIX, PREFIX
+from recore.places import Services
+
+KINDS = ("TrainingJob", "ProcessingJob", "TransformJob")
+LONGEST_STOP, PAUSE = 300.0, 1.0  # seconds: a job has two minutes after SIGTERM, and then writes its model
+GONE = ("ValidationException", "ResourceNotFound")  # it has ended meanwhile
+
+
+def round_id(bucket: str, folder: Path) -> str:
+    """What the names of a round's jobs have in common; it tells a job nothing."""
+    return hashlib.sha256(f"{bucket} {folder.resolve()}".encode()).hexdigest()[:8]
+
+
+def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int]:
+    """Stop jobs whose names begin so, wait for their ends, and remove their models and objects.
+
+    Returns how many jobs and objects. Private assays are among the objects; a stopped training writes its model last.
+    Raises ClientError or BotoCoreError.
+    """
+    sagemaker = services.sagemaker
+    stopped = 0
+    for kind in KINDS:
+        for job in _jobs(sagemaker, kind, name, "InProgress"):
+            try:
+                getattr(sagemaker, xform_name(f"Stop{kind}"))(**{f"{kind}Name": job})
+                stopped += 1
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in GONE:
+                    raise
+    deadline = time.monotonic() + LONGEST_STOP
+    while any(_jobs(sagemaker, kind, name, "Stopping") for kind in KINDS) and time.monotonic() < deadline:
+        time.sleep(PAUSE)
+    for page in sagemaker.get_paginator("list_models").paginate(NameContains=name):
+        for model in page["Models"]:
+            sagemaker.delete_model(ModelName=model["ModelName"])
+    removed = sum(remove_objects(services.s3, bucket, f"{prefix}/{name}") for prefix in (HOSTS_PREFIX, PREFIX))
+    return stopped, removed
+
+
+def _jobs(sagemaker: Any, kind: str, name: str, status: str) -> list[str]:
+    pages = sagemaker.get_paginator(xform_name(f"List{kind}s")).paginate(NameContains=name, StatusEquals=status)
+    names = (job[f"{kind}Name"] for page in pages for job in page[f"{kind}Summaries"])
+    return [job for job in names if job.startswith(name)]
+
+
+def remove_objects(s3: Any, bucket: str, prefix: str) -> int:
+    """Remove the objects whose keys begin so, and return their number."""
+    removed = 0
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            s3.delete_object(Bucket=bucket, Key=item["Key"])
+            removed += 1
+    return removed

@@ -1,0 +1,136 @@
+"""The packages that submissions ask for besides the container's: wheels, fetched once for each requirements.txt.
+
+No job of a submission has a network. The job that fetches wheels has one, sees nothing but the names of packages, and
+runs no code of theirs.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recore.evaluation.fleet.leftovers import remove_objects
+from recore.evaluation.job_requests import PREFIX, RunSettings, processing_arguments
+from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
+from recore.evaluation.step import Step
+from recore.places import Services
+from stagemaker import container_packages, read_requirements
+
+PROGRAM = Path(__file__).with_name("get_wheels.py")
+REQUIREMENTS = "requirements.txt"
+LARGEST = 2 << 30  # bytes of all wheels of a submission, which become part of its model
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """uri: their folder on S3. files: their content by name."""
+
+    uri: str
+    files: Mapping[str, bytes]
+
+
+def asks_for_more(requirements: bytes) -> bool:
+    """Whether a requirements.txt asks for anything that the container does not have."""
+    held = {name.lower(): version for name, version in container_packages().items()}
+    for line in read_requirements(requirements):
+        if line.text and line.applies:
+            version = held.get(line.name)
+            if not line.requirement or version is None or not line.requirement.specifier.contains(version, True):
+                return True
+    return False
+
+
+def list_packages(requirements: bytes) -> bytes:
+    """A requirements.txt with the packages of the index alone, their hashes, and options that jobs support.
+
+    Raises StepFailed if it asks for anything else: pip could run code from there.
+    """
+    lines = read_requirements(requirements)
+    for line in lines:
+        if line.kind not in ("package", "option") or line.unsupported_options:
+            raise StepFailed(f"{REQUIREMENTS}, line {line.number}: {str(line)[:80]!r} is not a package of the index")
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+class WheelHouse:
+    """Fetches wheels, one job for each different requirements.txt.
+
+    settings: of the jobs; their names and places begin with its name. logs: a folder. patience: as that of
+    JobRunner. say: called with a line if packages cannot be fetched.
+    """
+
+    def __init__(
+        self, services: Services, settings: RunSettings, logs: Path, patience: float, say: Callable[[str], None]
+    ) -> None:
+        self._services, self._settings, self._logs, self._say = services, settings, logs, say
+        self._patience = patience
+        self._fetched: dict[bytes, Wheels | None] = {}
+        self._lock = threading.Lock()
+
+    def wheels_for(self, files: Mapping[str, bytes], stopping: threading.Event) -> Wheels | None:
+        """The wheels of a submission; None if it needs none, or they cannot be fetched: its training fails then.
+
+        stopping: when it is set, the job is stopped.
+        """
+        requirements = files.get(REQUIREMENTS, b"")
+        if not asks_for_more(requirements):
+            return None
+        with self._lock:  # those who ask for the same wait for it
+            if requirements not in self._fetched:
+                self._fetched[requirements] = None
+                try:
+                    self._fetched[requirements] = self._fetch(list_packages(requirements), stopping)
+                except StepFailed as error:
+                    self._say(f"packages cannot be fetched: {error}")
+                except StepStopped:
+                    pass  # as the run of the submission will be
+            return self._fetched[requirements]
+
+    def clear(self) -> None:
+        """Remove what was uploaded and fetched."""
+        remove_objects(self._services.s3, self._settings.bucket, f"{PREFIX}/{self._settings.name}/")
+
+    def _fetch(self, packages: bytes, stopping: threading.Event) -> Wheels:
+        settings, s3 = self._settings, self._services.s3
+        digest = hashlib.sha256(packages).hexdigest()[:12]
+        prefix = f"{PREFIX}/{settings.name}/wheels-{digest}"
+        uri = f"s3://{settings.bucket}/{prefix}"
+        request = wheels_request(settings, f"{settings.name}-wheels-{digest}", uri)
+        runner = JobRunner(self._services, self._logs, self._patience)
+        runner.stopping = stopping
+        with runner.step(Step(f"packages {digest}", "ProcessingJob")) as step:
+            for key, content in (
+                (f"code/{PROGRAM.name}", PROGRAM.read_bytes()),
+                (f"requirements/{REQUIREMENTS}", packages),
+            ):
+                s3.put_object(Bucket=settings.bucket, Key=f"{prefix}/{key}", Body=content)
+            runner.run(step, request)
+            return Wheels(f"{uri}/wheels", self._download(f"{prefix}/wheels/"))
+
+    def _download(self, prefix: str) -> dict[str, bytes]:
+        s3, bucket = self._services.s3, self._settings.bucket
+        files: dict[str, bytes] = {}
+        size = 0
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                size += item["Size"]
+                if size > LARGEST:
+                    raise StepFailed(f"the packages of {REQUIREMENTS} are larger than {LARGEST >> 30} GB")
+                files[item["Key"].removeprefix(prefix)] = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+        return files
+
+
+def wheels_request(settings: RunSettings, name: str, uri: str) -> dict[str, object]:
+    """The request of a job that fetches wheels: with a network, and without data."""
+    request = processing_arguments(
+        settings.image,
+        settings.role,
+        settings.processing.request,
+        PROGRAM.name,
+        arguments={},
+        inputs={folder: f"{uri}/{folder}" for folder in ("code", "requirements")},
+        output="wheels",
+        target=f"{uri}/wheels",
+    )
+    return {"ProcessingJobName": name} | request | {"NetworkConfig": {"EnableNetworkIsolation": False}}

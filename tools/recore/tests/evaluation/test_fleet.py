@@ -1,0 +1,297 @@
+"""`recore judge --engine aws`: its requests, its policies, and a round that is killed and goes on."""
+
+import fnmatch
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from recore_support.command import recore
+from recore_support.run_command import file_options
+from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from stagemaker_support.sandbox import needs_sandbox
+from support.checkout import environment
+
+from recore.evaluation import RunSettings, bound_costs, describe_policies, read_quotas, round_id
+from recore.evaluation.fleet import wheels
+from recore.evaluation.job_runner import JobRunner, StepFailed
+from recore.evaluation.step import Step
+from recore.places import Services
+from stagemaker.server import BUCKET, Simulator
+
+ACCOUNT = "arn:aws:iam::111122223333:role"
+ROLES = ("--role", f"{ACCOUNT}/Submissions", "--scoring-role", f"{ACCOUNT}/Scoring")
+FAIL = "raise ValueError('no copper here')\n"
+ASLEEP = "asleep"
+SLOW = f"import time\nif __name__ == '__main__':\n    print({ASLEEP!r}, flush=True)\n    time.sleep(600)\n"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator(isolation="auto") as simulator:
+        yield simulator
+
+
+class Recorded:
+    """The requests of clients that were made while this is a context: operation and members."""
+
+    def __enter__(self) -> "Recorded":
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        original = boto3.Session.client
+
+        def client(session: boto3.Session, *words: Any, **options: Any) -> Any:
+            made = original(session, *words, **options)
+            made.meta.events.register("provide-client-params.*.*", self._record)
+            return made
+
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(boto3.Session, "client", client)
+        return self
+
+    def _record(self, params: dict[str, Any], model: Any, **_: object) -> None:
+        self.requests.append((model.name, json.loads(json.dumps(params, default=str))))
+
+    def __exit__(self, *_: object) -> None:
+        self._patch.undo()
+
+    def of(self, *operations: str) -> list[dict[str, Any]]:
+        return [members for name, members in self.requests if name in operations]
+
+
+def allows(policy: dict[str, Any], action: str, resource: str) -> bool:
+    """Whether a policy allows an action on a resource: an explicit denial counts more."""
+    effects = [
+        statement["Effect"]
+        for statement in policy["Statement"]
+        if any(fnmatch.fnmatchcase(action, each) for each in _list(statement["Action"]))
+        and any(fnmatch.fnmatchcase(resource, each) for each in _list(statement.get("Resource", [])))
+    ]
+    return "Allow" in effects and "Deny" not in effects
+
+
+def _list(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def addresses(content: Any, names: tuple[str, ...]) -> list[str]:
+    """The values of these members, at any depth."""
+    if isinstance(content, list):
+        return [found for each in content for found in addresses(each, names)]
+    if not isinstance(content, dict):
+        return []
+    own = [value for name, value in content.items() if name in names and isinstance(value, str)]
+    return own + [found for value in content.values() for found in addresses(value, names)]
+
+
+@needs_sandbox
+def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_its_jobs_need(
+    simulator: Simulator, sample: Path, tmp_path: Path
+) -> None:
+    paths = (tiny(tmp_path / "mine"), tiny(tmp_path / "fails", {"train.py": FAIL + TRAIN}))
+    command = ["judge", *paths, *file_options(sample, allow_unsandboxed=False), "--out", tmp_path / "judged"]
+    with Recorded() as recorded:
+        result = recore(
+            *command, "--engine", "aws", *ROLES, "--bucket", BUCKET, "--jobs", 2, "--yes", **simulator.variables()
+        )
+    assert result.returncode == 0, result.stderr
+    assert "aws: 2 to run, 2 at a time: at most 13 instance-hours, $3, if every job takes all its time" in result.stderr
+    policies = describe_policies(BUCKET)
+    of_role = {
+        ROLES[1]: policies["role of submissions (--role)"],
+        ROLES[3]: policies["role of scoring (--scoring-role)"],
+    }
+    requests = recorded.of("CreateTrainingJob", "CreateProcessingJob", "CreateModel")
+    scoring = [request for request in requests if "-score" in request.get("ProcessingJobName", "")]
+    assert {request["RoleArn"] for request in scoring} == {ROLES[3]}
+    assert len(scoring) == 2
+    transforms = {
+        request["ModelName"]: [*addresses(request, ("S3Uri", "S3OutputPath"))]
+        for request in recorded.of("CreateTransformJob")
+    }
+    for request in requests:
+        role = request.get("RoleArn") or request["ExecutionRoleArn"]
+        assert request.get("EnableNetworkIsolation") or request["NetworkConfig"]["EnableNetworkIsolation"]
+        used = addresses(request, ("S3Uri", "S3OutputPath", "ModelDataUrl")) + transforms.get(
+            request.get("ModelName", ""), []
+        )
+        for uri in used:
+            resource = f"arn:aws:s3:::{uri.removeprefix('s3://')}/any".replace(".gz/any", ".gz")
+            is_private = "recore-host" in uri
+            assert is_private <= (role == ROLES[3])
+            action = "s3:PutObject" if uri.endswith("/scores") else "s3:GetObject"
+            assert allows(of_role[role], action, resource), (role, action, resource)
+    assert any("recore-host" in str(request) for request in scoring)
+    hidden = f"arn:aws:s3:::{BUCKET}/recore-host/x/private/actual/public.csv.gz"
+    assert not allows(of_role[ROLES[1]], "s3:GetObject", hidden)
+    assert allows(of_role[ROLES[3]], "s3:GetObject", hidden)
+    assert not allows(of_role[ROLES[3]], "s3:PutObject", f"arn:aws:s3:::{BUCKET}/recore/x/model/model.tar.gz")
+    listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET)
+    assert [item["Key"] for item in listed.get("Contents", []) if item["Key"].startswith("recore")] == []
+
+
+def test_options_that_do_not_fit_are_refused_in_one_line(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
+    files = file_options(sample, allow_unsandboxed=False)
+    command = ["judge", tiny(tmp_path / "mine"), *files, "--out", tmp_path / "judged"]
+    same = ("--role", ROLES[1], "--scoring-role", ROLES[1])
+    for words, reason in (
+        ((*command, *ROLES), "--role, --bucket and the other options for AWS need --engine aws"),
+        ((*command, "--engine", "aws", *same), "--scoring-role is another role than --role"),
+        (("judge", *files), "SUBMISSIONS, --public, --private and --actual are needed"),
+    ):
+        result = recore(*words, **simulator.variables())
+        assert result.returncode == 2
+        assert reason in result.stderr.splitlines()[-1]
+
+
+@needs_sandbox
+def test_a_round_that_could_cost_more_is_not_started(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
+    command = [
+        "judge",
+        tiny(tmp_path / "mine"),
+        *file_options(sample, allow_unsandboxed=False),
+        "--engine",
+        "aws",
+        *ROLES,
+    ]
+    result = recore(*command, "--at-most", 0.5, "--yes", "--out", tmp_path / "judged", **simulator.variables())
+    assert result.returncode == 2
+    assert "the round could cost $1.46, more than --at-most 0.5: judge a --share of" in result.stderr.splitlines()[-1]
+    result = recore(*command, "--out", tmp_path / "judged", **simulator.variables())
+    assert result.returncode == 1
+    assert "Start these jobs? [y/N]" in result.stderr
+    assert not list((tmp_path / "judged").glob("*/run.json"))
+
+
+def test_the_policies_are_printed_as_json() -> None:
+    result = recore("judge", "--print-policies", "--bucket", "mine")
+    parts = result.stdout.split("# ")[1:]
+    policies = {part.partition("\n")[0]: json.loads(part.partition("\n")[2]) for part in parts}
+    assert policies == describe_policies("mine")
+
+
+def test_the_bound_counts_every_job_to_its_limit() -> None:
+    bound = bound_costs(400, 50, 3600, 0.23)
+    assert bound.hours == pytest.approx(400 * (1 + 2 + 2 / 6 + 3))
+    assert bound.dollars == pytest.approx(0.23 * bound.hours)
+    assert bound.at_a_time == {"training": 50, "processing": 150, "transform": 100}
+
+
+def test_quotas_are_those_of_the_instance_type() -> None:
+    names = {"ml.m5.xlarge for training job usage": 20, "ml.m5.xlarge for transform job usage": 4, "other": 1}
+
+    class Quotas:  # AWS's answer: the simulator has no Service Quotas
+        def get_paginator(self, name: str) -> "Quotas":
+            assert name == "list_service_quotas"
+            return self
+
+        def paginate(self, ServiceCode: str) -> list[dict[str, Any]]:
+            assert ServiceCode == "sagemaker"
+            return [{"Quotas": [{"QuotaName": name, "Value": value}]} for name, value in names.items()]
+
+    assert read_quotas(Quotas(), RunSettings("n", "b", "r")) == {"training": 20.0, "transform": 4.0}
+
+
+def test_packages_come_from_a_job_that_sees_no_data() -> None:
+    assert not wheels.asks_for_more(b"# nothing\nnumpy\n")
+    assert wheels.asks_for_more(b"xgboost==3.0.0\n")
+    assert wheels.asks_for_more(b"numpy==1.0\n")
+    assert wheels.asks_for_more(b"./mine.whl\n")
+    request: Any = wheels.wheels_request(RunSettings("n", "b", "r"), "n-wheels", "s3://b/recore/n/wheels-1")
+    assert request["NetworkConfig"] == {"EnableNetworkIsolation": False}
+    assert addresses(request["ProcessingInputs"], ("S3Uri",)) == [
+        "s3://b/recore/n/wheels-1/code",
+        "s3://b/recore/n/wheels-1/requirements",
+    ]
+
+
+def test_the_job_with_a_network_runs_no_code_of_packages() -> None:
+    packages = b"--pre\nnumpy>=2 ; python_version > '3'\nxgboost==3.0.0 --hash=sha256:ab\n"
+    assert wheels.list_packages(b"# none\n" + packages) == packages
+    for line in (b"git+https://x.org/x.git", b"x @ https://x.org/x.zip", b"./x", b"--no-binary :all:", b"-r x.txt"):
+        with pytest.raises(StepFailed, match=r"requirements.txt, line 2: .* is not a package of the index"):
+            wheels.list_packages(b"numpy\n" + line)
+    assert '"--only-binary", ":all:"' in wheels.PROGRAM.read_text()
+
+
+def test_a_job_for_which_there_is_no_room_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("recore.evaluation.job_runner.FIRST_RETRY", 0.01)
+    refusals = ["ResourceLimitExceeded", "ThrottlingException"]
+
+    class Busy:  # AWS without room: the simulator has no limits
+        def create_training_job(self, **_: object) -> None:
+            if refusals:
+                raise ClientError({"Error": {"Code": refusals.pop()}}, "CreateTrainingJob")
+
+    def create(patience: float) -> None:
+        runner = JobRunner(Services(lambda service: Busy()), tmp_path, patience)
+        runner._create(Step("train", "TrainingJob"), "TrainingJob", {})
+
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        create(patience=0)
+    create(patience=5)
+    assert refusals == []
+
+
+def stop_sleeper(simulator: Simulator, done: threading.Event) -> None:
+    """Stop the training job whose log says that it sleeps, as somebody with the console would."""
+    logs, sagemaker = simulator.client("logs"), simulator.client("sagemaker")
+    while not done.wait(0.5):
+        for event in logs.filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs")["events"]:
+            job = event["logStreamName"].partition("/")[0]
+            if event["message"].strip() == ASLEEP and job in running_jobs(sagemaker, "recore"):
+                sagemaker.stop_training_job(TrainingJobName=job)
+                return
+
+
+def running_jobs(sagemaker: Any, name: str) -> list[str]:
+    listed = sagemaker.list_training_jobs(StatusEquals="InProgress", NameContains=name)
+    return [job["TrainingJobName"] for job in listed["TrainingJobSummaries"]]
+
+
+@pytest.mark.slow
+@needs_sandbox
+def test_a_round_that_is_killed_goes_on_with_what_is_missing(sample: Path, tmp_path: Path) -> None:
+    """Twelve submissions: one is slow, two fail, and one is stopped by somebody else."""
+    paths = [tiny(tmp_path / "slow", {"preprocess.py": SLOW + PREPROCESS})]
+    paths += [tiny(tmp_path / f"good-{number}", {"train.py": f"# {number}\n{TRAIN}"}) for number in range(8)]
+    paths += [tiny(tmp_path / f"fails-{number}", {"train.py": f"# {number}\n{FAIL}{TRAIN}"}) for number in range(2)]
+    paths += [tiny(tmp_path / "stopped", {"train.py": SLOW + TRAIN})]
+    with Simulator(isolation="required") as simulator:
+        sagemaker, folder = simulator.client("sagemaker"), tmp_path / "judged"
+        options = [*file_options(sample, allow_unsandboxed=False), "--out", folder, "--minutes", 1, "--yes"]
+        command = ["judge", *paths, *options, "--engine", "aws", *ROLES, "--jobs", 4]
+        words = [sys.executable, "-m", "recore", *map(str, command)]
+        with open(tmp_path / "log", "w") as log:
+            process = subprocess.Popen(words, env=environment() | simulator.variables(), stderr=log, cwd=tmp_path)
+        while len(list(folder.glob("*/run.json"))) < 2:
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.2)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kept = {path.parent.name for path in folder.glob("*/run.json")}
+        done = threading.Event()
+        somebody = threading.Thread(target=stop_sleeper, args=(simulator, done))
+        somebody.start()
+        with Recorded() as recorded:
+            result = recore(*command, **simulator.variables())
+        done.set()
+        somebody.join()
+        assert result.returncode == 0, result.stderr
+        assert len(recorded.of("CreateTrainingJob")) == 12 - len(kept)
+        assert "aws: an earlier call left" in result.stderr
+        assert running_jobs(sagemaker, f"recore-{round_id(BUCKET, folder)}-") == []
+        listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])
+        assert [item["Key"] for item in listed if item["Key"].startswith("recore")] == []
+    results = (folder / "judged.csv").read_text()
+    assert results.count(",completed,") == 8
+    assert results.count("no copper here") == 2
+    assert results.count("it exceeded its time limit, or someone else stopped it") == 1
+    assert results.count("it exceeded its time limit of 1 min") == 1
