@@ -16,6 +16,7 @@ from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import RunSettings, unique_name
 from recore.evaluation.submission import read_submission
 from recore.places.place import Services
+from stagemaker.machine import THREAD_VARIABLES
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 TELL = """
@@ -32,7 +33,7 @@ def tell(step):
 
 """
 UNIQUE = re.compile(
-    r"recore-\d{8}-\d{6}-[0-9a-f]{6}|stagemaker-jobs-\w+|job-[0-9a-f]+|\d{4}-\d\d-\d\d \d\d:\d\d:[\d.]+"
+    r"recore-[0-9a-f]{8}-\d{8}-\d{6}-[0-9a-f]{6}|stagemaker-jobs-\w+|job-[0-9a-f]+|\d{4}-\d\d-\d\d \d\d:\d\d:[\d.]+"
 )
 
 
@@ -44,6 +45,8 @@ def read_facts(logs: Path) -> dict[str, Any]:
             if told := re.search(r"FACTS (\w+) (\{.*)", line):
                 seen = json.loads(UNIQUE.sub("UNIQUE", told[2]))
                 seen["files"].sort()
+                for name in THREAD_VARIABLES:  # they depend on how many jobs run at that moment
+                    seen["variables"].pop(name, None)
                 facts[f"{log.stem} {told[1]}"] = seen
     return facts
 

@@ -11,7 +11,7 @@ ADVICE = {  # the advice for each step if nothing specific is known about the ex
     "train": "look at: train.py",
     "preprocess": "look at: preprocess.py, which runs without the other files",
     "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process",
-    "score": "look at: the predictions: a line of 49 numbers for each row of the data",
+    "score": "look at: the predictions: a line for each row of the data",
 }
 
 

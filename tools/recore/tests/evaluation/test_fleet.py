@@ -20,7 +20,20 @@ from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import environment
 
-from recore.evaluation import RunSettings, bound_costs, describe_policies, read_quotas, round_id
+from recore.check.experiment_jobs import ExperimentJobs
+from recore.check.failures import ExperimentFailed
+from recore.cli.aws_round import AwsRound
+from recore.evaluation import (
+    DataFiles,
+    Round,
+    RunSettings,
+    bound_costs,
+    describe_policies,
+    read_quotas,
+    read_submission,
+    round_id,
+    stop_leftovers,
+)
 from recore.evaluation.fleet import wheels
 from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.step import Step
@@ -199,6 +212,43 @@ def test_quotas_are_those_of_the_instance_type() -> None:
     assert read_quotas(Quotas(), RunSettings("n", "b", "r")) == {"training": 20.0, "transform": 4.0}
 
 
+def test_the_bound_in_money_holds_for_ties_too(tmp_path: Path) -> None:
+    files = DataFiles(tmp_path / "public.csv.gz")
+    options = dict.fromkeys(("role", "scoring_role", "bucket", "image", "price"))
+    aws_round = AwsRound(**options, at_most=6, yes=True)
+    assert aws_round.allows_ties(Round(files, tmp_path, 3600), submissions=2, jobs=1, tied=2)  # $2.91 and $2.76
+    assert not aws_round.allows_ties(Round(files, tmp_path, 3600), submissions=2, jobs=1, tied=3)
+
+
+def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simulator, tmp_path: Path) -> None:
+    wheels = f"s3://{BUCKET}/recore/round/wheels"
+    simulator.client("s3").put_object(Bucket=BUCKET, Key="recore/round/wheels/one.whl")
+    settings = RunSettings("name", BUCKET, ROLES[1], wheels=wheels, round_id="12345678")
+    with Recorded() as recorded:
+        services = Services(simulator.client)
+        jobs = ExperimentJobs(services, settings, read_submission(tiny(tmp_path / "mine")), tmp_path, print)
+        with pytest.raises(ExperimentFailed):  # there are no folds
+            jobs.train("hold-out", "hold_out.py", {}, {})
+        jobs.clear()
+    [request] = recorded.of("CreateTrainingJob")
+    assert request["TrainingJobName"].startswith("recore-12345678-")
+    assert [each["ChannelName"] for each in request["InputDataConfig"]] == ["code", "wheels"]
+    assert request["Environment"]["PIP_FIND_LINKS"] == "/opt/ml/input/data/wheels"
+
+
+def test_of_what_a_killed_call_left_no_version_of_the_assays_remains(simulator: Simulator) -> None:
+    s3, services = simulator.client("s3"), Services(simulator.client)
+    s3.create_bucket(Bucket="versions")
+    s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    for key in ("recore-host/recore-1-a/assays.gz", "recore/recore-1-a/model.tar.gz", "recore/recore-2-a/other"):
+        s3.put_object(Bucket="versions", Key=key)
+    assert stop_leftovers(services, "versions", "recore-1-") == (0, 2)
+    versions = s3.list_object_versions(Bucket="versions")["Versions"]
+    assert [item["Key"] for item in versions] == ["recore/recore-1-a/model.tar.gz", "recore/recore-2-a/other"]
+    listed = s3.list_objects_v2(Bucket="versions")["Contents"]
+    assert [item["Key"] for item in listed] == ["recore/recore-2-a/other"]
+
+
 def test_packages_come_from_a_job_that_sees_no_data() -> None:
     assert not wheels.asks_for_more(b"# nothing\nnumpy\n")
     assert wheels.asks_for_more(b"xgboost==3.0.0\n")
@@ -231,7 +281,7 @@ def test_a_job_for_which_there_is_no_room_is_asked_for_again(monkeypatch: pytest
                 raise ClientError({"Error": {"Code": refusals.pop()}}, "CreateTrainingJob")
 
     def create(patience: float) -> None:
-        runner = JobRunner(Services(lambda service: Busy()), tmp_path, patience)
+        runner = JobRunner(Services(lambda service: Busy(), patience=patience), tmp_path)
         runner._create(Step("train", "TrainingJob"), "TrainingJob", {})
 
     with pytest.raises(ClientError, match="ThrottlingException"):

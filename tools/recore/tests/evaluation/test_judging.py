@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -162,7 +163,8 @@ def test_held_out_predictions_are_made_again_for_claims_that_would_decide_a_plac
     rows = PublicData(data.public, TARGETS)
     two_holes = [row for row, hole in enumerate(rows.hole) if hole in sorted(set(rows.hole))[:2]]
     rows.write_rows(tmp_path / "public.csv.gz", two_holes)
-    recompute_held_out(place, [claims, without], tmp_path / "public.csv.gz", 600, lambda step: None, lines.append)
+    this_round = Round(replace(data, public=tmp_path / "public.csv.gz"), tmp_path / "judged", 600)
+    recompute_held_out(place, [claims, without], this_round, lambda step: None, lines.append)
     again = claims.record.held_out_again
     assert again < 0.5, lines
     assert f"held-out score {again:.4f} recomputed, 1.0100 claimed by the submission" in claims.result

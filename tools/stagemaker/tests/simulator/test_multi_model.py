@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import archive_of
 from stagemaker_support.endpoints import Endpoints, variant
-from stagemaker_support.job_traces import wait_until
+from stagemaker_support.job_traces import until
 from stagemaker_support.simulator_client import IMAGE, Client, numbers, refusal
 
 from stagemaker.compute.deadline import Deadline
@@ -182,12 +182,12 @@ def server(client: Client, platform: Platform, tmp_path: Path) -> Iterator[Multi
     """Return a server with memory for two of the models a, b and c, or for d alone."""
     prefix = f"large-{next(numbers)}"
     put_model(client, f"{prefix}/broken.tar.gz", error="not today")
-    for name, megabytes in {"a": 200, "b": 200, "c": 300, "d": 500}.items():
+    for name, megabytes in {"a": 200, "b": 200, "c": 300, "d": 600}.items():
         put_model(client, f"{prefix}/{name}.tar.gz", megabytes=megabytes)
     url = client.put(f"{prefix}/", "")
     model = {"PrimaryContainer": client.container(SCRIPT, Mode="MultiModel", ModelDataUrl=url)}
     log = JobLog(platform.logs, "/aws/sagemaker/Test", f"models-{next(numbers)}").create()
-    with MultiModelServer(platform, Job(tmp_path), model, log, Instance(850 << 20, 2), "servers", 60) as server:
+    with MultiModelServer(platform, Job(tmp_path), model, log, Instance(800 << 20, 2), "servers", 60) as server:
         yield server
 
 
@@ -199,7 +199,7 @@ def test_the_models_that_were_not_used_for_longest_make_room(server: MultiModelS
         return response.text.split()[2]
 
     def wait_until_measured(count: int) -> None:
-        wait_until(lambda: len([share for share in server.memory_in_use() if share > 200 << 20]) == count)
+        until(server.memory_in_use, lambda shares: len([share for share in shares if share > 200 << 20]) == count)
 
     first = invoke("a")
     wait_until_measured(1)

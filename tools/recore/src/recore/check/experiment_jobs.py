@@ -71,7 +71,7 @@ class ExperimentJobs:
 
     def place(self) -> tuple[RunSettings, Storage]:
         """Settings and storage of one experiment. The name does not reveal the experiment to its jobs."""
-        settings = replace(self.settings, name=job_requests.unique_name())
+        settings = replace(self.settings, name=job_requests.unique_name(self.settings.round_id))
         storage = Storage(self.services.s3, settings, self._runner.raise_if_stopping)
         self._removals.append(partial(storage.clear, keep=False))
         return settings, storage
@@ -207,9 +207,9 @@ class ExperimentJobs:
             self._put_all(storage, channels)
             request = job_requests.training_request(settings)
             request["HyperParameters"]["sagemaker_program"] = json.dumps(program)
-            code = [each for each in request["InputDataConfig"] if each["ChannelName"] == "code"]
+            kept = [each for each in request["InputDataConfig"] if each["ChannelName"] in ("code", "wheels")]
             others = [job_requests.channel(channel, settings.uri(channel, "")) for channel in channels]
-            job = self.run(step, request | {"InputDataConfig": others + code})
+            job = self.run(step, request | {"InputDataConfig": others + kept})
             archive, folder = self.folder / f"{name}-results.tar.gz", self.folder / f"{name}-results"
             self.download_model(job, storage, archive)
             _unpack_files(archive, folder)

@@ -105,7 +105,7 @@ def read_columns(path: Path) -> pd.DataFrame:
 def find_differences(
     whole: Path, variations: Mapping[str, Variation], few: Sequence[int], private: Sequence[int]
 ) -> dict[str, str]:
-    """The difference between the inputs of each variation and of the public file, by name; empty if there is none.
+    """The difference between the inputs of each variation and of the public file, by name, or "".
 
     whole: the output of preprocess.py for the public file. few, private: the row numbers of the small variations and of
     private. Small variations without assays are compared with the same rows with assays. The variation untargeted is
@@ -127,12 +127,12 @@ def find_differences(
 
 
 def effect_of_assays(differences: Mapping[str, str]) -> str:
-    """The difference between inputs with and without assays; empty if there is none."""
+    """The difference between inputs with and without assays, or ""."""
     return differences.get("untargeted", "")
 
 
 def effect_of_holes(differences: Mapping[str, str]) -> str:
-    """The difference between inputs if drill holes have other names; empty if there is none, or for another reason."""
+    """The difference between inputs if drill holes have other names, or "", also if it has another reason."""
     return "" if differences["some"] or effect_of_assays(differences) else differences["private"]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import HeldOut, score
 from recore.check.public_data import PublicData
-from recore.evaluation import Entry, RunSettings, Step, SubmissionFiles, read_record, write_held_out_again
+from recore.evaluation import Entry, Round, Step, SubmissionFiles, WheelHouse, read_record, write_held_out_again
 from recore.places import OpenPlace
 from recore.text import plain
 from stagemaker import locked
@@ -19,21 +20,22 @@ from stagemaker import locked
 def recompute_held_out(
     place: OpenPlace,
     entries: Sequence[Entry],
-    public: Path,
-    seconds: int,
+    this_round: Round,
     watch: Callable[[Step], None],
     show: Callable[[str], None],
+    packages: WheelHouse | None = None,
 ) -> None:
-    """Recompute the held-out scores of entries, and write them into the records of their runs.
+    """Recompute the held-out scores of entries of a round, and write them into the records of their runs.
 
-    seconds: the time limit of each job. show: called with a line about each entry.
+    show: called with a line about each entry. packages: as for `Round.judge`.
     """
     weights = dict(challenge().weights)
-    data = PublicData(public, tuple(weights))
+    data = PublicData(this_round.data.public, tuple(weights))
     lines: dict[Path, str] = {}
 
     def score_again(files: SubmissionFiles) -> float:
-        settings = RunSettings.at(place, training_seconds=seconds)
+        wheels = packages.wheels_for(files.files, Event()) if packages else None
+        settings = this_round.settings_at(place, wheels)
         with locked.temporary_folder("recore-judge-") as folder:
             arguments = (place.services, settings, files, data, weights, Path(folder), watch)
             with Experiments(*arguments, thorough=True) as experiments:

@@ -9,7 +9,7 @@ import click
 from recore.cli.common import FiniteNumber, add_options, show_line
 
 if TYPE_CHECKING:
-    from recore.evaluation import Round
+    from recore.evaluation import Bound, Round, WheelHouse
     from recore.places import OpenPlace
 
 PRICE = 0.23  # dollars an hour of ml.m5.xlarge in us-east-1
@@ -43,21 +43,29 @@ class AwsRound:
         if self.role and self.role == self.scoring_role:
             raise click.UsageError("--scoring-role is another role than --role: see --print-policies")
 
-    def prepare(self, this_round: "Round", place: "OpenPlace", submissions: int, jobs: int) -> None:
+    @property
+    def of_place(self) -> dict[str, Any]:
+        """The members of PlaceSettings."""
+        roles = {"role": self.role, "scoring_role": self.scoring_role}
+        return roles | {"bucket": self.bucket, "image": self.image, "patience": PATIENCE}
+
+    def prepare(self, this_round: "Round", place: "OpenPlace", submissions: int, jobs: int) -> "WheelHouse":
         """Print what the round costs at most, ask, and stop what an earlier call left running.
 
-        Raises UsageError if the options do not allow the round, Abort if the user does not want it.
+        Returns where packages come from that submissions ask for. Raises UsageError if the options do not allow the
+        round, Abort if the user does not want it, ClickException if something remains of the earlier call.
         """
-        from recore.evaluation import RunSettings, WheelHouse, bound_costs, round_id, stop_leftovers
+        from recore.evaluation import StepFailed, WheelHouse, stop_leftovers
 
         if place.endpoint == "AWS" and not self.scoring_role:
             raise click.UsageError("--engine aws needs --scoring-role, too: --print-policies prints what both may do")
-        name = round_id(place.bucket, this_round.folder)
-        settings = RunSettings.at(place, round_id=name)
-        bound = bound_costs(submissions, jobs, this_round.seconds, PRICE if self.price is None else self.price)
+        settings = this_round.settings_at(place, wheels=None)
+        bound, tied = self._bound(this_round, submissions, jobs), self._bound_ties(this_round, 1)
         show_line(f"aws: region {place.region}, bucket {place.bucket}, role {place.role}, scoring {self.scoring_role}")
         hours = f"at most {bound.hours:,.0f} instance-hours, ${bound.dollars:,.0f}, if every job takes all its time"
         show_line(f"aws: {submissions} to run, {min(jobs, submissions)} at a time: {hours}")
+        more = f"at most {tied.hours:,.0f} instance-hours, ${tied.dollars:,.0f}"
+        show_line(f"aws: each submission with the private score of another one: {more}, for its held-out score")
         for line in _describe_quotas(settings, bound.at_a_time):
             show_line(f"aws: {line}")
         if self.at_most is not None and bound.dollars > self.at_most:
@@ -67,14 +75,34 @@ class AwsRound:
             )
         if not self.yes:
             click.confirm("Start these jobs?", abort=True, err=True)
-        stopped, removed = stop_leftovers(place.services, place.bucket, f"recore-{name}-")
+        try:
+            stopped, removed = stop_leftovers(place.services, place.bucket, f"recore-{settings.round_id}-")
+        except StepFailed as error:
+            raise click.ClickException(str(error)) from None
         if stopped or removed:
             show_line(f"aws: an earlier call left {stopped} jobs running and {removed} objects: stopped and removed")
-        this_round.settings = {"round_id": name, "scoring_role": self.scoring_role}
-        this_round.patience = PATIENCE
-        this_round.packages = WheelHouse(
-            place.services, settings, this_round.folder / ".logs", PATIENCE, lambda line: show_line(f"aws: {line}")
-        )
+        folder = this_round.folder / ".packages"
+        return WheelHouse(place.services, settings, folder, lambda line: show_line(f"aws: {line}"))
+
+    def allows_ties(self, this_round: "Round", submissions: int, jobs: int, tied: int) -> bool:
+        """Whether the held-out scores of tied submissions may be recomputed: --at-most bounds these, too."""
+        costs = self._bound(this_round, submissions, jobs).dollars + self._bound_ties(this_round, tied).dollars
+        return self.at_most is None or costs <= self.at_most
+
+    def _bound(self, this_round: "Round", submissions: int, jobs: int) -> "Bound":
+        from recore.evaluation import bound_costs
+
+        return bound_costs(submissions, jobs, this_round.seconds, self._price)
+
+    def _bound_ties(self, this_round: "Round", tied: int) -> "Bound":
+        from recore.evaluation import bound_ties
+        from recore.validation import FOLDS
+
+        return bound_ties(tied, FOLDS, this_round.seconds, self._price)
+
+    @property
+    def _price(self) -> float:
+        return PRICE if self.price is None else self.price
 
 
 def _describe_quotas(settings: Any, at_a_time: dict[str, int]) -> list[str]:

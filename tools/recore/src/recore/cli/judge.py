@@ -4,6 +4,7 @@ import csv
 import datetime
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,25 +182,22 @@ class _Judging:
         arguments |= {"round": datetime.datetime.now(datetime.UTC)} | self.round.data.files
         settings = PlaceSettings(engine, "required", without_sandbox="--engine docker")
         if aws:
-            settings = replace(settings, role=aws.role, bucket=aws.bucket, image=aws.image)
+            settings = replace(settings, **aws.of_place)
         with open_place(settings, show_line) as place, show_running("judge", every_step=False) as watch:
             show_line(f"judge: on {place.endpoint}, isolation: {place.isolation}")
             context = make_context(place, "", arguments, folder)
-            if aws:
-                aws.prepare(self.round, place, self.to_run, jobs)
             self.pace = Pace(jobs, limited=aws is None)
-            try:
-                self.round.judge(place, self.entries, self.pace, context, watch, self._show_end)
-            finally:
-                if self.round.packages:
-                    self.round.packages.clear()
-            if tied := tied_by_private_score(self.entries):
-                from recore.check import recompute_held_out
+            with aws.prepare(self.round, place, self.to_run, jobs) if aws else nullcontext() as packages:
+                self.round.judge(place, self.entries, self.pace, context, watch, self._show_end, packages)
+                if tied := tied_by_private_score(self.entries):
+                    from recore.check import recompute_held_out
 
-                equal = f"judge: {count(len(tied), 'submission')} with equal private scores"
-                show_line(f"{equal}: recomputing their held-out scores")
-                public, seconds = self.round.data.public, self.round.seconds
-                recompute_held_out(place, tied, public, seconds, watch, show_line)
+                    equal = f"judge: {count(len(tied), 'submission')} with equal private scores"
+                    if aws and not aws.allows_ties(self.round, self.to_run, jobs, len(tied)):
+                        show_line(f"{equal}: recomputing their held-out scores could cost more than --at-most")
+                        return
+                    show_line(f"{equal}: recomputing their held-out scores")
+                    recompute_held_out(place, tied, self.round, watch, show_line, packages)
 
     def _show_end(self, entry: "Entry") -> None:
         self.done += 1

@@ -5,7 +5,7 @@ from recore.evaluation.again import Again, predict_again
 from recore.evaluation.board import find_runs, read_runs
 from recore.evaluation.csv_columns import remove_columns
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
-from recore.evaluation.fleet.costs import bound_costs, read_quotas
+from recore.evaluation.fleet.costs import Bound, bound_costs, bound_ties, read_quotas
 from recore.evaluation.fleet.leftovers import round_id, stop_leftovers
 from recore.evaluation.fleet.policies import describe_policies
 from recore.evaluation.fleet.wheels import WheelHouse

@@ -41,7 +41,7 @@ class EvaluationRun:
 
     services: boto3 clients. score_script: the host's score.py. folder: for model.tar.gz, predictions/, scores/ and
     logs/. keep: leave the run's objects on S3, except the private assays, which are there only while they are scored.
-    wheels: packages that become part of the model, by name. patience: seconds to wait if AWS has no room for a job.
+    wheels: packages that become part of the model, by name.
     """
 
     def __init__(
@@ -53,8 +53,7 @@ class EvaluationRun:
         score_script: Path,
         folder: Path,
         keep: bool = False,
-        wheels: Mapping[str, bytes] = {},
-        patience: float = 0,
+        wheels: Mapping[str, Path] = {},
     ):
         self.settings, self.submission, self.data, self.folder, self.keep = settings, submission, data, folder, keep
         self.score_script, self._wheels = score_script.read_bytes(), wheels
@@ -69,7 +68,7 @@ class EvaluationRun:
                 steps.append(Step(f"{side} score", "ProcessingJob"))
         steps += [Step(f"{HELD_OUT} score", "ProcessingJob"), Step("clean up")]
         self.steps = {step.name: step for step in steps}
-        self._jobs = JobRunner(services, folder / "logs", patience)
+        self._jobs = JobRunner(services, folder / "logs")
         self.storage = Storage(services.s3, settings, self._jobs.raise_if_stopping)
         self.started = datetime.datetime.now(datetime.UTC)
         self.began = self.seconds = 0.0

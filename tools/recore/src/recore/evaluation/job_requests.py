@@ -51,7 +51,7 @@ class RunSettings:
     /opt/ml in the jobs, so preprocess.py needs its paths as arguments. training_seconds: the time limit of jobs that
     train or preprocess, by default the platform's. observed: jobs of train.py and preprocess.py report what the scripts
     try (AUDIT_HOOK). scoring_role: of the jobs that score, if it is another one. wheels: the address of packages that
-    the submission asks for; pip uses no index then.
+    the submission asks for; pip uses no index then. round_id: a part of the name that all runs of a round share.
     """
 
     name: str
@@ -67,14 +67,14 @@ class RunSettings:
     observed: bool = False
     scoring_role: str | None = None
     wheels: str | None = None
+    round_id: str = ""
 
     @classmethod
-    def at(cls, place: OpenPlace, **limits: Any) -> "RunSettings":
-        """The settings of a run at a place, with a unique name. limits: further ones, and round_id, a part of the name
-        that runs of a round share.
-        """
-        name = unique_name(limits.pop("round_id", ""))
-        return cls(name, place.bucket, place.role, place.image, pass_paths=not place.has_ml, **limits)
+    def at(cls, place: OpenPlace, **others: Any) -> "RunSettings":
+        """The settings of a run at a place, with a unique name. others: by their names."""
+        name = unique_name(others.get("round_id", ""))
+        of_place = {"pass_paths": not place.has_ml, "scoring_role": place.scoring_role}
+        return cls(name, place.bucket, place.role, place.image, **of_place | others)
 
     def key(self, *names: str) -> str:
         prefix, rest = (HOSTS_PREFIX, names[1:]) if names[:1] == (HOST,) else (PREFIX, names)
@@ -88,9 +88,9 @@ class RunSettings:
 
 
 def unique_name(round_id: str = "") -> str:
-    """It does not reveal the command, because jobs see the name and should not know."""
+    """Jobs see the name: it reveals neither the command nor, without a round, that there is none."""
     time = f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
-    return "-".join(filter(None, ("recore", round_id, time, token_hex(3))))
+    return "-".join(("recore", round_id or token_hex(4), time, token_hex(3)))
 
 
 SOURCE = ("source", "source.tar.gz")

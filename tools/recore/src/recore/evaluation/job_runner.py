@@ -38,12 +38,10 @@ class StepStopped(Exception):
 class JobRunner:
     """Runs steps. logs: their folder. watch: called when a step changes. stopping: set to stop all.
 
-    patience: seconds to wait while AWS throttles, or the account has no room for another job. gone: the error of a
-    simulator that has ended.
+    gone: the error of a simulator that has ended.
     """
 
-    def __init__(self, services: Services, logs: Path, patience: float = 0):
-        self.patience = patience
+    def __init__(self, services: Services, logs: Path):
         self.services, self.logs = services, logs
         self.watch: Callable[[Step], None] = lambda step: None
         self.stopping = threading.Event()
@@ -112,7 +110,7 @@ class JobRunner:
 
     def _create(self, step: Step, kind: str, request: dict[str, Any]) -> None:
         """Create a job; if there is no room for it, try again, less and less often, as long as patience lasts."""
-        pause, last = FIRST_RETRY, time.monotonic() + self.patience
+        pause, last = FIRST_RETRY, time.monotonic() + self.services.patience
         while True:
             try:
                 self._call(f"Create{kind}", **request)

@@ -12,7 +12,8 @@ from recore.challenge import score_script
 from recore.data_file import sha256_of
 from recore.evaluation.board import read_runs, runs_of
 from recore.evaluation.data import DataFiles
-from recore.evaluation.fleet.wheels import WheelHouse
+from recore.evaluation.fleet.leftovers import round_id
+from recore.evaluation.fleet.wheels import WheelHouse, Wheels
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.host_findings import find_for_host
 from recore.evaluation.job_requests import RunSettings
@@ -87,18 +88,13 @@ def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
 class Round:
     """Data, the host's score.py, and the folder for the runs on them.
 
-    seconds: the time limit of train.py and preprocess.py. settings: further ones of runs, by their names in
-    RunSettings. patience: as for a run. packages: where those come from that submissions ask for. invalid: errors of
-    unreadable records.
+    seconds: the time limit of train.py and preprocess.py. invalid: errors of unreadable records.
     """
 
     data: DataFiles
     folder: Path
     seconds: int
     score_script: Path = field(default_factory=score_script)
-    settings: dict[str, Any] = field(default_factory=dict)
-    patience: float = 0
-    packages: WheelHouse | None = None
     invalid: list[str] = field(default_factory=list)
     _runs: list[EvaluationRun] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -133,12 +129,14 @@ class Round:
         context: dict[str, Any],
         watch: Callable[[Step], None],
         ended: Callable[[Entry], None],
+        packages: WheelHouse | None = None,
     ) -> None:
         """Run the entries that have no run, at this pace, copies of one submission once.
 
         context: that of `make_context`. watch: called with a step, named after the submission, when it begins and ends.
-        ended: called with each entry that was run. KeyboardInterrupt stops the jobs, and is raised when they have
-        ended; only complete runs are kept.
+        ended: called with each entry that was run. packages: where those come from that submissions ask for, if the
+        platform does not install them. KeyboardInterrupt stops the jobs, and is raised when they have ended; only
+        complete runs are kept.
         """
         same: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -149,7 +147,7 @@ class Round:
         try:
             with interrupts.deferred():
                 for copies in same.values():
-                    futures[pool.submit(self._run, place, copies[0], pace, context, watch)] = copies
+                    futures[pool.submit(self._run, place, copies[0], pace, context, watch, packages)] = copies
             self._wait(futures, ended)
         except KeyboardInterrupt:
             self._stopping.set()
@@ -162,6 +160,11 @@ class Round:
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def settings_at(self, place: OpenPlace, wheels: Wheels | None, **others: Any) -> RunSettings:
+        """The settings of a run of this round. wheels: the packages of its submission. others: as for RunSettings."""
+        limits = {"training_seconds": self.seconds, "round_id": round_id(place.bucket, self.folder)}
+        return RunSettings.at(place, wheels=wheels and wheels.uri, **limits | others)
 
     def _wait(self, futures: dict[Future[None], list[Entry]], ended: Callable[[Entry], None]) -> None:
         """Take those that are done out. A signal is handled only between two waits."""
@@ -178,29 +181,22 @@ class Round:
                         ended(entry)
 
     def _run(
-        self, place: OpenPlace, entry: Entry, pace: Pace, context: dict[str, Any], watch: Callable[[Step], None]
+        self,
+        place: OpenPlace,
+        entry: Entry,
+        pace: Pace,
+        context: dict[str, Any],
+        watch: Callable[[Step], None],
+        packages: WheelHouse | None,
     ) -> None:
         assert entry.files is not None  # noqa: S101 - others are not run
         step = Step(str(entry.path))
         with pace.turn(self._stopping), RunFolder(self._free_path(entry)) as run_folder:
             watch(step)
-            wheels = self.packages and self.packages.wheels_for(entry.files.files, self._stopping)
-            limits: dict[str, Any] = {
-                "training_seconds": self.seconds,
-                "observed": True,
-                "wheels": wheels and wheels.uri,
-            }
-            settings = RunSettings.at(place, **self.settings, **limits)
-            run = EvaluationRun(
-                place.services,
-                settings,
-                entry.files,
-                self.data,
-                self.score_script,
-                run_folder.path,
-                wheels=wheels.files if wheels else {},
-                patience=self.patience,
-            )
+            wheels = packages.wheels_for(entry.files.files, self._stopping) if packages else None
+            settings, files = self.settings_at(place, wheels, observed=True), wheels.files if wheels else {}
+            what = (entry.files, self.data, self.score_script)
+            run = EvaluationRun(place.services, settings, *what, run_folder.path, wheels=files)
             self._runs.append(run)
             if self._stopping.is_set():
                 run.stop()

@@ -150,7 +150,7 @@ class Record:
         return (self.has_all_results, is_again, held_out, private, bool(self.scores))
 
     def show(self, name: str) -> str:
-        """A score in four digits, marked if it is the submission's own claim; - if there is none."""
+        """A score in four digits, marked if it is the submission's own claim, or "-"."""
         if name not in self.values:
             return "-"
         return f"{self.values[name]:.4f}{OWN if name == HELD_OUT and self.held_out_is_own else ''}"

@@ -89,48 +89,17 @@ class Storage:
         except StepFailed as error:
             errors.append(error)
         if not keep:
-            remaining = self._remove_all()
-            if remaining:
-                key, reason = next(iter(remaining.items()))
-                place = f"s3://{self._settings.bucket}/{self._settings.key()}/"
-                count = "an object" if len(remaining) == 1 else f"{len(remaining)} objects"
-                errors.append(StepFailed(f"could not remove {count} from {place}: {key!r}: {reason}"))
+            try:
+                remove_objects(self._s3, self._settings.bucket, self._settings.key() + "/")
+            except StepFailed as error:
+                errors.append(error)
         if errors:
             raise StepFailed("; ".join(map(str, errors)))
 
     def _remove_private_assays(self) -> None:
-        """Remove the object, in a bucket with versions its version. Raises StepFailed if it remains."""
-        if not self._private_key:
-            return
-        address = {"Bucket": self._settings.bucket, "Key": self._private_key}
-        try:
-            version = self._s3.head_object(**address).get("VersionId")
-            self._s3.delete_object(**address, **({"VersionId": version} if version else {}))
-        except (ClientError, BotoCoreError) as error:
-            if not isinstance(error, ClientError) or error.response["Error"]["Code"] not in MISSING:
-                raise StepFailed(f"s3://{address['Bucket']}/{address['Key']} is still there: {error}") from error
-        self._private_key = ""
-
-    def _remove_all(self) -> dict[str, str]:
-        bucket, prefix = self._settings.bucket, self._settings.key() + "/"
-        remaining: dict[str, str] = {}
-        # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            keys = [item["Key"] for item in page.get("Contents", []) if item["Key"] != self._private_key]
-            together = [key for key in keys if not NOT_IN_XML.search(key)]
-            try:
-                if together:
-                    objects = [{"Key": key} for key in together]
-                    response = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-                    remaining |= {error["Key"]: str(error.get("Message")) for error in response.get("Errors", [])}
-            except ClientError as error:
-                remaining |= dict.fromkeys(together, str(error))
-            for key in filter(NOT_IN_XML.search, keys):
-                try:
-                    self._s3.delete_object(Bucket=bucket, Key=key)
-                except ClientError as error:
-                    remaining[key] = str(error)
-        return remaining
+        if self._private_key:
+            remove_version(self._s3, self._settings.bucket, self._private_key)
+            self._private_key = ""
 
     def _begin_upload(self) -> None:
         self._raise_if_stopping()
@@ -146,3 +115,41 @@ class Storage:
 
     def _address(self, place: Place) -> dict[str, str]:
         return {"Bucket": self._settings.bucket, "Key": self._settings.key(*place)}
+
+
+def remove_version(s3: Any, bucket: str, key: str) -> None:
+    """Remove an object, in a bucket with versions its version. Raises StepFailed if it remains."""
+    address = {"Bucket": bucket, "Key": key}
+    try:
+        version = s3.head_object(**address).get("VersionId")
+        s3.delete_object(**address, **({"VersionId": version} if version else {}))
+    except (ClientError, BotoCoreError) as error:
+        if not isinstance(error, ClientError) or error.response["Error"]["Code"] not in MISSING:
+            raise StepFailed(f"s3://{bucket}/{key} is still there: {error}") from error
+
+
+def remove_objects(s3: Any, bucket: str, prefix: str) -> int:
+    """Remove the objects whose keys begin so, and return their number. Raises StepFailed if some remain."""
+    found, remaining = 0, dict[str, str]()
+    # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        keys = [item["Key"] for item in page.get("Contents", [])]
+        found += len(keys)
+        together = [key for key in keys if not NOT_IN_XML.search(key)]
+        try:
+            if together:
+                objects = [{"Key": key} for key in together]
+                response = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+                remaining |= {error["Key"]: str(error.get("Message")) for error in response.get("Errors", [])}
+        except ClientError as error:
+            remaining |= dict.fromkeys(together, str(error))
+        for key in filter(NOT_IN_XML.search, keys):
+            try:
+                s3.delete_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                remaining[key] = str(error)
+    if remaining:
+        key, reason = next(iter(remaining.items()))
+        count = "an object" if len(remaining) == 1 else f"{len(remaining)} objects"
+        raise StepFailed(f"could not remove {count} from s3://{bucket}/{prefix}: {key!r}: {reason}")
+    return found

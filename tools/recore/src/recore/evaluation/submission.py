@@ -72,17 +72,17 @@ class SubmissionFiles:
     def sha256(self) -> str:
         return hashlib.sha256(self.archive).hexdigest()
 
-    def join(self, model: Path, target: Path, wheels: Mapping[str, bytes] = {}) -> None:
+    def join(self, model: Path, target: Path, wheels: Mapping[str, Path] = {}) -> None:
         """Write a model.tar.gz with the submission under code/, for a server without network, and its packages under
         wheels/. Raises what extend_archive does.
         """
-        files = {f"code/{name}": content for name, content in self.files.items()}
-        files |= {f"wheels/{name}": content for name, content in wheels.items()}
+        files: dict[str, bytes | Path] = {f"code/{name}": content for name, content in self.files.items()}
+        files |= {f"wheels/{name}": path for name, path in wheels.items()}
         extend_archive(model, target, files, problem="the training job's model.tar.gz could not be read")
 
 
 def extend_archive(
-    model: Path, target: Path, files: Mapping[str, bytes], moved: Mapping[str, str] = {}, problem: str = ""
+    model: Path, target: Path, files: Mapping[str, bytes | Path], moved: Mapping[str, str] = {}, problem: str = ""
 ) -> None:
     """Write a model.tar.gz with more files, and with the same bytes for the same content.
 
@@ -128,11 +128,13 @@ def pack_files(files: Mapping[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def _add(tar: tarfile.TarFile, files: Mapping[str, bytes]) -> None:
+def _add(tar: tarfile.TarFile, files: Mapping[str, bytes | Path]) -> None:
     for name, content in sorted(files.items()):
         member = tarfile.TarInfo(name)
-        member.size = len(content)
-        tar.addfile(member, io.BytesIO(content))
+        with open(content, "rb") if isinstance(content, Path) else io.BytesIO(content) as file:
+            member.size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            tar.addfile(member, file)
 
 
 def read_submission(path: Path) -> SubmissionFiles:

@@ -9,6 +9,7 @@ import socket
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -72,7 +73,7 @@ def is_strangers(submission: Path, actual: Path | None, folder: Path = Path()) -
 def _connect(settings: PlaceSettings) -> OpenPlace:
     """Raise PlaceError if the user's AWS settings are incomplete or invalid."""
     role, bucket, image = settings.role, settings.bucket, settings.image
-    services = Services(_make_client)
+    services = Services(_make_client, patience=settings.patience)
     endpoint, region = services.sagemaker.meta.endpoint_url, services.sagemaker.meta.region_name
     if ".amazonaws.com" in endpoint:
         if not (role and bucket):
@@ -82,9 +83,9 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
         if region != "us-east-1" and not image:
             raise PlaceError(f"AWS has a different image in each region: name that of {region} with --image")
         _check_credentials()
-        return OpenPlace(
-            Services(_make_client, LOG_DELAY), bucket, role, image or IMAGE, "AWS", region, "network isolation"
-        )
+        where = ("AWS", region, "network isolation")
+        services = replace(services, log_delay=LOG_DELAY)
+        return OpenPlace(services, bucket, role, image or IMAGE, *where, scoring_role=settings.scoring_role)
     _check_credentials()
     _check_connection(endpoint)
     isolation, enforced = _ask_isolation(endpoint)
@@ -94,7 +95,8 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
             "required, or unset AWS_ENDPOINT_URL"
         )
     place = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
-    return OpenPlace(services, *place, isolation, has_ml=enforced is not False)
+    has_ml = enforced is not False
+    return OpenPlace(services, *place, isolation, has_ml=has_ml, scoring_role=settings.scoring_role)
 
 
 @contextmanager

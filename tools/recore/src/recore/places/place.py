@@ -26,11 +26,13 @@ class PlaceError(Exception):
 class Services:
     """boto3 clients, each made when it is first used. A run happens wherever they lead.
 
-    make_client: makes that of a service. log_delay: seconds until a job's last lines are in its log.
+    make_client: makes that of a service. log_delay: seconds until a job's last lines are in its log. patience: seconds
+    to wait while AWS throttles, or the account has no room for another job.
     """
 
     make_client: Callable[[str], Any]
     log_delay: float = 0.0
+    patience: float = 0.0
     _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -53,7 +55,8 @@ class PlaceSettings:
 
     engine: "process", "docker" or "aws". AWS_ENDPOINT_URL replaces the embedded simulator of "process". isolation:
     "auto", "required" or "off". role, bucket and image: None stands for the default of the place, if it has one.
-    without_sandbox: what the command can choose if isolation is required and bubblewrap does not work here.
+    scoring_role: of the jobs that score, if it is another one. patience: as in Services. without_sandbox: what the
+    command can choose if isolation is required and bubblewrap does not work here.
     """
 
     engine: str = "process"
@@ -61,6 +64,8 @@ class PlaceSettings:
     role: str | None = None
     bucket: str | None = None
     image: str | None = None
+    scoring_role: str | None = None
+    patience: float = 0.0
     without_sandbox: str = "--isolation auto for code that you trust"
 
 
@@ -69,7 +74,7 @@ class OpenPlace:
     """A place that is open.
 
     isolation: a description for people. has_ml: whether jobs have a folder /opt/ml, as they do unless they are
-    processes without a sandbox.
+    processes without a sandbox. scoring_role: of the jobs that score, if it is another one.
     """
 
     services: Services
@@ -80,6 +85,7 @@ class OpenPlace:
     region: str
     isolation: str
     has_ml: bool = True
+    scoring_role: str | None = None
 
 
 def describe_isolation(name: str, enforced: bool) -> str:

@@ -28,6 +28,12 @@ def bound_costs(submissions: int, jobs: int, seconds: int, price: float) -> Boun
     return Bound(hours, hours * price, {"training": running, "processing": 3 * running, "transform": 2 * running})
 
 
+def bound_ties(submissions: int, folds: int, seconds: int, price: float) -> Bound:
+    """The bound of recomputing held-out scores: a preprocessing and a training without each fold, one at a time."""
+    hours = submissions * (1 + folds) * seconds / 3600
+    return Bound(hours, hours * price, {"training": 1, "processing": 1})
+
+
 def read_quotas(quotas: Any, settings: RunSettings) -> dict[str, float]:
     """How many instances the account may use at a time, by kind of job; a kind is missing if AWS does not say.
 

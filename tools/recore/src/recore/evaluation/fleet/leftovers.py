@@ -9,6 +9,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from recore.evaluation.job_requests import HOSTS_PREFIX, PREFIX
+from recore.evaluation.storage import remove_objects, remove_version
 from recore.places import Services
 
 KINDS = ("TrainingJob", "ProcessingJob", "TransformJob")
@@ -25,7 +26,7 @@ def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int
     """Stop jobs whose names begin so, wait for their ends, and remove their models and objects.
 
     Returns how many jobs and objects. Private assays are among the objects; a stopped training writes its model last.
-    Raises ClientError or BotoCoreError.
+    Raises ClientError, BotoCoreError, or StepFailed if objects remain.
     """
     sagemaker = services.sagemaker
     stopped = 0
@@ -43,21 +44,14 @@ def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int
     for page in sagemaker.get_paginator("list_models").paginate(NameContains=name):
         for model in page["Models"]:
             sagemaker.delete_model(ModelName=model["ModelName"])
-    removed = sum(remove_objects(services.s3, bucket, f"{prefix}/{name}") for prefix in (HOSTS_PREFIX, PREFIX))
-    return stopped, removed
+    assays = services.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{HOSTS_PREFIX}/{name}")
+    keys = [item["Key"] for page in assays for item in page.get("Contents", [])]
+    for key in keys:
+        remove_version(services.s3, bucket, key)
+    return stopped, len(keys) + remove_objects(services.s3, bucket, f"{PREFIX}/{name}")
 
 
 def _jobs(sagemaker: Any, kind: str, name: str, status: str) -> list[str]:
     pages = sagemaker.get_paginator(xform_name(f"List{kind}s")).paginate(NameContains=name, StatusEquals=status)
     names = (job[f"{kind}Name"] for page in pages for job in page[f"{kind}Summaries"])
     return [job for job in names if job.startswith(name)]
-
-
-def remove_objects(s3: Any, bucket: str, prefix: str) -> int:
-    """Remove the objects whose keys begin so, and return their number."""
-    removed = 0
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", []):
-            s3.delete_object(Bucket=bucket, Key=item["Key"])
-            removed += 1
-    return removed

@@ -1,7 +1,7 @@
 """The policies of the two roles of a round on AWS: the jobs of submissions, and those that score with private assays.
 
-Every job runs without network, so a submission cannot use its role; SageMaker reads and writes with it. That the role
-of submissions cannot read the private assays is the second wall.
+Every job runs without network, so a submission cannot use its role; SageMaker reads and writes with it. Even if it
+could, the role of submissions cannot read the private assays.
 """
 
 from typing import Any

@@ -5,15 +5,18 @@ runs no code of theirs.
 """
 
 import hashlib
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from recore.evaluation.fleet.leftovers import remove_objects
+from botocore.exceptions import BotoCoreError, ClientError
+
 from recore.evaluation.job_requests import PREFIX, RunSettings, processing_arguments
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
 from recore.evaluation.step import Step
+from recore.evaluation.storage import remove_objects
 from recore.places import Services
 from stagemaker import container_packages, read_requirements
 
@@ -24,10 +27,10 @@ LARGEST = 2 << 30  # bytes of all wheels of a submission, which become part of i
 
 @dataclass(frozen=True)
 class Wheels:
-    """uri: their folder on S3. files: their content by name."""
+    """uri: their folder on S3. files: those of this machine by name."""
 
     uri: str
-    files: Mapping[str, bytes]
+    files: Mapping[str, Path]
 
 
 def asks_for_more(requirements: bytes) -> bool:
@@ -56,15 +59,13 @@ def list_packages(requirements: bytes) -> bytes:
 class WheelHouse:
     """Fetches wheels, one job for each different requirements.txt.
 
-    settings: of the jobs; their names and places begin with its name. logs: a folder. patience: as that of
-    JobRunner. say: called with a line if packages cannot be fetched.
+    settings: of the jobs; their names and places begin with its name. folder: for wheels and the logs of jobs. say:
+    called with a line if packages cannot be fetched. A context manager, which removes all but the logs in the end.
     """
 
-    def __init__(
-        self, services: Services, settings: RunSettings, logs: Path, patience: float, say: Callable[[str], None]
-    ) -> None:
-        self._services, self._settings, self._logs, self._say = services, settings, logs, say
-        self._patience = patience
+    def __init__(self, services: Services, settings: RunSettings, folder: Path, say: Callable[[str], None]) -> None:
+        self._services, self._settings, self._say = services, settings, say
+        self._wheels, self._logs = folder / "wheels", folder / "logs"
         self._fetched: dict[bytes, Wheels | None] = {}
         self._lock = threading.Lock()
 
@@ -87,9 +88,17 @@ class WheelHouse:
                     pass  # as the run of the submission will be
             return self._fetched[requirements]
 
-    def clear(self) -> None:
-        """Remove what was uploaded and fetched."""
-        remove_objects(self._services.s3, self._settings.bucket, f"{PREFIX}/{self._settings.name}/")
+    def __enter__(self) -> "WheelHouse":
+        shutil.rmtree(self._wheels, ignore_errors=True)  # of a killed call
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._wheels, ignore_errors=True)
+        if self._fetched:
+            try:
+                remove_objects(self._services.s3, self._settings.bucket, f"{PREFIX}/{self._settings.name}/")
+            except (StepFailed, ClientError, BotoCoreError) as error:
+                self._say(f"packages are left in the bucket: {error}")
 
     def _fetch(self, packages: bytes, stopping: threading.Event) -> Wheels:
         settings, s3 = self._settings, self._services.s3
@@ -97,7 +106,7 @@ class WheelHouse:
         prefix = f"{PREFIX}/{settings.name}/wheels-{digest}"
         uri = f"s3://{settings.bucket}/{prefix}"
         request = wheels_request(settings, f"{settings.name}-wheels-{digest}", uri)
-        runner = JobRunner(self._services, self._logs, self._patience)
+        runner = JobRunner(self._services, self._logs)
         runner.stopping = stopping
         with runner.step(Step(f"packages {digest}", "ProcessingJob")) as step:
             for key, content in (
@@ -106,18 +115,23 @@ class WheelHouse:
             ):
                 s3.put_object(Bucket=settings.bucket, Key=f"{prefix}/{key}", Body=content)
             runner.run(step, request)
-            return Wheels(f"{uri}/wheels", self._download(f"{prefix}/wheels/"))
+            return Wheels(f"{uri}/wheels", self._download(f"{prefix}/wheels/", self._wheels / digest))
 
-    def _download(self, prefix: str) -> dict[str, bytes]:
+    def _download(self, prefix: str, folder: Path) -> dict[str, Path]:
         s3, bucket = self._services.s3, self._settings.bucket
-        files: dict[str, bytes] = {}
+        folder.mkdir(parents=True)
+        files: dict[str, Path] = {}
         size = 0
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 size += item["Size"]
                 if size > LARGEST:
                     raise StepFailed(f"the packages of {REQUIREMENTS} are larger than {LARGEST >> 30} GB")
-                files[item["Key"].removeprefix(prefix)] = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+                name = item["Key"].removeprefix(prefix)
+                if Path(name).name != name:
+                    raise StepFailed(f"{name!r} is no name of a wheel")
+                files[name] = folder / name
+                s3.download_file(bucket, item["Key"], str(files[name]))
         return files
 
 
