@@ -24,10 +24,12 @@ def arguments(command: str, folder: Path, sample: Path) -> list[object]:
     public = sample / "public/public.csv.gz"
     submission = tiny(folder / "given/mine", {"train.py": SLEEP} if command in LONG else {})
     (folder / "given/spectrum.0.csv").write_text("".join(f"{4000 - 4 * n},0.{n}\n" for n in range(400)))
+    (folder / "given/targets.csv").write_text("name,weight,unit\nSOC,1,g/kg\n")
     return {
         "sample": ["--out", folder / "data", "--rows", 4000],
         "import": [folder / "given/spectrum.0.csv", "--out", folder / "data.csv.gz"],
         "new": [folder / "new"],
+        "new-challenge": [folder / "new", "--targets", folder / "given/targets.csv"],
         "explore": [public, "--out", folder / "explore.html"],
         "validate": [submission, "--public", public, "--out", folder / "validate.html"],
         "run": [submission, "--public", public, "--out", folder / "run"],

@@ -1,6 +1,9 @@
 """The thread pool for all code of recore whose threads may call pyarrow."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from stagemaker import interrupts
 
 
 class ThreadPool(ThreadPoolExecutor):
@@ -13,3 +16,8 @@ class ThreadPool(ThreadPoolExecutor):
         import pyarrow  # noqa: F401
 
         super().__init__(threads, name)
+
+    def submit[**P, T](self, function: Callable[P, T], /, *arguments: P.args, **options: P.kwargs) -> Future[T]:
+        """As ThreadPoolExecutor's; an interrupt waits, because the pool would not know a thread that just started."""
+        with interrupts.deferred():
+            return super().submit(function, *arguments, **options)

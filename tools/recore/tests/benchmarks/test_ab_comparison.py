@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from support.checkout import ROOT, run
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.parametrize(
-    ("count", "most_false", "least_found"), [(20, 10, 70), pytest.param(300, 7, 80, marks=pytest.mark.slow)]
-)
+
+@pytest.mark.parametrize(("count", "most_false", "least_found"), [(20, 10, 70), (300, 7, 80)])
 def test_the_command_prints_its_tables(count: int, most_false: float, least_found: float, tmp_path: Path) -> None:
     """The random numbers have seeds, so the shares do not differ from run to run."""
     program = ROOT / "tools/recore/benchmarks/ab_comparison.py"

@@ -14,6 +14,8 @@ from support.data_files import write_csv
 from benchmarks import accuracy
 from benchmarks.methods import TARGETS, Data
 
+pytestmark = pytest.mark.slow
+
 COMMAND = ROOT / "tools/recore/benchmarks/accuracy.py"
 
 
@@ -83,7 +85,6 @@ def test_a_target_with_few_training_rows_is_not_predicted(data: Data) -> None:
         assert values.drop(columns=["CuPPM", "FePCT", "AlPPM"]).isna().all(axis=None)
 
 
-@pytest.mark.slow
 def test_a_set_of_limesoda_scores_as_on_the_page(tmp_path: Path) -> None:
     table = run_table("--limesoda", "NRW.42", folder=tmp_path)
     assert list(table) == ["ours", "bins alone", "similarity alone", "recipe", "ridge-snv"]

@@ -14,6 +14,8 @@ from benchmarks import drift
 from benchmarks.drift_data import Samples, find_week, learn, read_samples, simulate
 from recore.dataset.geology import SHARE
 
+pytestmark = pytest.mark.slow
+
 COMMAND = ROOT / "tools/recore/benchmarks/drift.py"
 
 
@@ -38,7 +40,6 @@ def soils() -> Samples:
     return Samples(np.linspace(4000, 600, 140), spectra, targets, sites, np.arange(60).astype(str))
 
 
-@pytest.mark.slow
 def test_the_command_prints_its_tables(options: list[object], tmp_path: Path) -> None:
     numbers = ("--repeats", 1, "--resamplings", 4, "--holes", 10)
     completed = run(COMMAND, *options, *numbers, cwd=tmp_path)

@@ -7,6 +7,8 @@ import pytest
 from support.checkout import ROOT, run
 from support.template import template_only
 
+pytestmark = pytest.mark.slow
+
 
 @template_only
 def test_plain_pandas_makes_the_same_bins(project: Path, tmp_path: Path) -> None:
@@ -19,7 +21,6 @@ def test_plain_pandas_makes_the_same_bins(project: Path, tmp_path: Path) -> None
     pd.testing.assert_frame_equal(inputs, bins)
 
 
-@pytest.mark.slow
 def test_the_benchmark_measures_every_step_on_both_sides(tmp_path: Path) -> None:
     result = run(ROOT / "tools/recore/benchmarks/speed.py", "--rows", 100, "--repeats", 1, cwd=tmp_path, timeout=600)
     assert result.returncode == 0, result.stderr

@@ -104,6 +104,7 @@ def test_a_submission_with_transform_fn_is_repeated_as_printed(sample: Path, tmp
     assert (written / "work/public.csv.out").read_text() == (written / "predictions/public.csv.out").read_text()
 
 
+@pytest.mark.slow
 def test_a_model_in_single_precision_without_hooks_is_repeated_as_printed(sample: Path, tmp_path: Path) -> None:
     written = hand_over({"train.py": SINGLE, "preprocess.py": WITHOUT_HEADER}, sample, tmp_path)
     assert (written / "work/public.csv.out").read_text() == (written / "predictions/public.csv.out").read_text()

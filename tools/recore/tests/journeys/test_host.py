@@ -23,6 +23,7 @@ def judged(folder: Path) -> dict[str, dict[str, str]]:
     return {line["submission"]: line for line in read_table(folder / "judged/judged.csv")}
 
 
+@pytest.mark.journey
 def test_a_judged_upload_is_handed_over_and_predicts_spectra(tmp_path: Path) -> None:
     split(tmp_path)
     write(tmp_path / "good", MODELS["joblib"])

@@ -91,7 +91,8 @@ def test_a_challenge_is_judged_and_its_winner_is_used_under_its_own_names(
         "--actual",
         f"data/{PRIVATE[1]}",
     ]
-    succeed("judge", tmp_path / "theirs", *data, "--out", tmp_path / "judged", cwd=host)
+    succeed("pack", "--out", tmp_path / "theirs.tar.gz", cwd=tmp_path / "theirs")
+    succeed("judge", tmp_path / "theirs.tar.gz", *data, "--out", tmp_path / "judged", cwd=host)
     [run] = [path.parent for path in (tmp_path / "judged").glob("*/run.json")]
     assert list(json.loads((run / "run.json").read_text())["scores"]["private"]["r2"]) == list(known.targets)
     succeed("board", tmp_path / "judged", "--private", cwd=host)

@@ -378,7 +378,8 @@ class Figure:
     interrupted_run.process.send_signal(signal.SIGINT)
     assert interrupted_run.end() == (0, [])
     assert "recore: no report: interrupted" in interrupted_run.stderr
-    assert sorted(path.name for path in out.iterdir()) == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
+    names = "logs model.tar.gz predictions run.json score.py scores".split()
+    assert sorted(path.name for path in out.iterdir()) == names
 
 
 def test_a_run_without_private_data_has_no_private_results(run_copy: Path) -> None:

@@ -36,9 +36,9 @@ class Locked:
             self.unsupported = True
 
     def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1  # before an interrupt: nobody closes it twice
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def __del__(self) -> None:  # after an interrupt, nobody else has it to close
         self.close()

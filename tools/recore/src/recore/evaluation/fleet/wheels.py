@@ -57,7 +57,7 @@ def list_packages(requirements: bytes) -> bytes:
 
 
 class WheelHouse:
-    """Fetches wheels, one job for each different requirements.txt.
+    """Fetches wheels, one job for each different list.
 
     settings: of the jobs; their names and places begin with its name. folder: for wheels and the logs of jobs. say:
     called with a line if packages cannot be fetched. A context manager, which removes all but the logs in the end.
@@ -78,15 +78,17 @@ class WheelHouse:
         if not asks_for_more(requirements):
             return None
         with self._lock:  # those who ask for the same wait for it
-            if requirements not in self._fetched:
-                self._fetched[requirements] = None
-                try:
-                    self._fetched[requirements] = self._fetch(list_packages(requirements), stopping)
-                except StepFailed as error:
-                    self._say(f"packages cannot be fetched: {error}")
-                except StepStopped:
-                    pass  # as the run of the submission will be
-            return self._fetched[requirements]
+            try:
+                packages = list_packages(requirements)
+                if packages not in self._fetched:
+                    self._fetched[packages] = None
+                    self._fetched[packages] = self._fetch(packages, stopping)
+                return self._fetched[packages]
+            except StepFailed as error:
+                self._say(f"packages cannot be fetched: {error}")
+            except StepStopped:
+                pass  # as the run of the submission will be
+            return None
 
     def __enter__(self) -> "WheelHouse":
         shutil.rmtree(self._wheels, ignore_errors=True)  # of a killed call
