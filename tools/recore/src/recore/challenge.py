@@ -195,7 +195,7 @@ def check_challenge(made: Challenge, place: Path | str) -> None:
     elif made.group not in made.ids:
         reason = f"the group, {made.group!r}, is not one of the IDs" if made.group else "there is no GROUP"
     elif repeated := [name for name, number in Counter(names).items() if number > 1]:
-        reason = f"{repeated[0]!r} is there twice among targets and IDs"
+        reason = f"{repeated[0]!r} appears twice among targets and IDs"
     elif invalid := [name for name in names if not is_column_name(name)]:
         reason = f"{plain(invalid[0], 40)!r} cannot be the name of a column: a number is a channel"
     elif any(not 0 <= weight < float("inf") for weight in made.weights.values()) or not any(made.weights.values()):

@@ -8,7 +8,7 @@ OMISSION = " ... "
 
 
 def name_unusual(text: str) -> str:
-    """The first character that is neither ASCII nor a letter, as " (U+2212 MINUS SIGN)"; "" if there is none."""
+    """Return the first character that is neither ASCII nor a letter, as " (U+2212 MINUS SIGN)", or "" if all are."""
     unusual = next((letter for letter in text if not letter.isascii() and not letter.isalpha()), "")
     if not unusual:
         return ""

@@ -24,10 +24,10 @@ from recore.check.experiment_jobs import ExperimentJobs
 from recore.check.failures import ExperimentFailed
 from recore.cli.aws_round import AwsRound
 from recore.evaluation import (
-    DataFiles,
-    Round,
+    Entry,
     RunSettings,
     bound_costs,
+    count_instances,
     describe_policies,
     read_quotas,
     read_submission,
@@ -191,10 +191,10 @@ def test_the_policies_are_printed_as_json() -> None:
 
 
 def test_the_bound_counts_every_job_to_its_limit() -> None:
-    bound = bound_costs(400, 50, 3600, 0.23)
-    assert bound.hours == pytest.approx(400 * (1 + 2 + 2 / 6 + 3))
+    bound = bound_costs(3600, 0.23, submissions=400, tied=2, folds=5, package_lists=3)
+    assert bound.hours == pytest.approx(400 * (1 + 2 + 2 / 6 + 3) + 2 * 6 + 3)
     assert bound.dollars == pytest.approx(0.23 * bound.hours)
-    assert bound.at_a_time == {"training": 50, "processing": 150, "transform": 100}
+    assert count_instances(400, 50) == {"training": 50, "processing": 150, "transform": 100}
 
 
 def test_quotas_are_those_of_the_instance_type() -> None:
@@ -213,11 +213,22 @@ def test_quotas_are_those_of_the_instance_type() -> None:
 
 
 def test_the_bound_in_money_holds_for_ties_too(tmp_path: Path) -> None:
-    files = DataFiles(tmp_path / "public.csv.gz")
+    contents = {
+        "plain": "numpy\n",
+        "more": "seaborn\n",
+        "same": "# mine\nseaborn\n",
+        "other": "catboost\n",
+        "refused": "./x\n",
+    }
+    manifest = {"MANIFEST.in": "include requirements.txt\n"}
+    paths = [tiny(tmp_path / name, {"requirements.txt": content} | manifest) for name, content in contents.items()]
+    plain, more, same, other, refused = [Entry(path, read_submission(path)) for path in paths]
     options = dict.fromkeys(("role", "scoring_role", "bucket", "image", "price"))
     aws_round = AwsRound(**options, at_most=6, yes=True)
-    assert aws_round.allows_ties(Round(files, tmp_path, 3600), submissions=2, jobs=1, tied=2)  # $2.91 and $2.76
-    assert not aws_round.allows_ties(Round(files, tmp_path, 3600), submissions=2, jobs=1, tied=3)
+    assert aws_round.allows_ties(3600, [plain, refused], [plain, refused])  # $2.91 and $2.76
+    assert aws_round.allows_ties(3600, [plain, more], [more, same])  # one job of $0.23 for the packages of both
+    assert not aws_round.allows_ties(3600, [plain, more], [more, other])
+    assert not aws_round.allows_ties(3600, [plain, refused], [plain, same, refused])
 
 
 def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simulator, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from recore.evaluation import (
     Storage,
     SubmissionFiles,
     job_requests,
+    list_objects,
     write_streams,
 )
 from recore.failures import is_outside, read_reason
@@ -236,8 +237,7 @@ class ExperimentJobs:
         """Download the output `results` of a processing job: plain names, and not too large."""
         prefix = settings.key("results", "")
         folder.mkdir()
-        pages = self.services.s3.get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=prefix)
-        items = (item for page in pages for item in page.get("Contents", []))
+        items = list_objects(self.services.s3, settings.bucket, prefix)
         remaining = LARGEST_RESULT
         for item in islice(items, MOST_RESULTS):
             name = item["Key"].removeprefix(prefix)

@@ -9,7 +9,9 @@ import click
 from recore.cli.common import FiniteNumber, add_options, show_line
 
 if TYPE_CHECKING:
-    from recore.evaluation import Bound, Round, WheelHouse
+    from collections.abc import Sequence
+
+    from recore.evaluation import Bound, Entry, Round, WheelHouse
     from recore.places import OpenPlace
 
 PRICE = 0.23  # dollars an hour of ml.m5.xlarge in us-east-1
@@ -49,24 +51,25 @@ class AwsRound:
         roles = {"role": self.role, "scoring_role": self.scoring_role}
         return roles | {"bucket": self.bucket, "image": self.image, "patience": PATIENCE}
 
-    def prepare(self, this_round: "Round", place: "OpenPlace", submissions: int, jobs: int) -> "WheelHouse":
+    def prepare(self, this_round: "Round", place: "OpenPlace", to_run: "Sequence[Entry]", jobs: int) -> "WheelHouse":
         """Print what the round costs at most, ask, and stop what an earlier call left running.
 
         Returns where packages come from that submissions ask for. Raises UsageError if the options do not allow the
         round, Abort if the user does not want it, ClickException if something remains of the earlier call.
         """
-        from recore.evaluation import StepFailed, WheelHouse, stop_leftovers
+        from recore.evaluation import StepFailed, WheelHouse, count_instances, stop_leftovers
 
         if place.endpoint == "AWS" and not self.scoring_role:
             raise click.UsageError("--engine aws needs --scoring-role, too: --print-policies prints what both may do")
         settings = this_round.settings_at(place, wheels=None)
-        bound, tied = self._bound(this_round, submissions, jobs), self._bound_ties(this_round, 1)
+        seconds = this_round.seconds
+        bound, of_tied = self._bound(seconds, len(to_run), entries=to_run), self._bound(seconds, tied=1)
         show_line(f"aws: region {place.region}, bucket {place.bucket}, role {place.role}, scoring {self.scoring_role}")
-        hours = f"at most {bound.hours:,.0f} instance-hours, ${bound.dollars:,.0f}, if every job takes all its time"
-        show_line(f"aws: {submissions} to run, {min(jobs, submissions)} at a time: {hours}")
-        more = f"at most {tied.hours:,.0f} instance-hours, ${tied.dollars:,.0f}"
-        show_line(f"aws: each submission with the private score of another one: {more}, for its held-out score")
-        for line in _describe_quotas(settings, bound.at_a_time):
+        running = f"{len(to_run)} to run, {min(jobs, len(to_run))} at a time"
+        show_line(f"aws: {running}: {_describe_bound(bound)}, if every job takes all its time")
+        more = f"{_describe_bound(of_tied)}, for its held-out score"
+        show_line(f"aws: each submission with the private score of another one: {more}")
+        for line in _describe_quotas(settings, count_instances(len(to_run), jobs)):
             show_line(f"aws: {line}")
         if self.at_most is not None and bound.dollars > self.at_most:
             raise click.UsageError(
@@ -84,25 +87,22 @@ class AwsRound:
         folder = this_round.folder / ".packages"
         return WheelHouse(place.services, settings, folder, lambda line: show_line(f"aws: {line}"))
 
-    def allows_ties(self, this_round: "Round", submissions: int, jobs: int, tied: int) -> bool:
-        """Whether the held-out scores of tied submissions may be recomputed: --at-most bounds these, too."""
-        costs = self._bound(this_round, submissions, jobs).dollars + self._bound_ties(this_round, tied).dollars
-        return self.at_most is None or costs <= self.at_most
+    def allows_ties(self, seconds: int, ran: "Sequence[Entry]", tied: "Sequence[Entry]") -> bool:
+        """Whether the held-out scores of tied submissions may be recomputed, after others ran, within --at-most."""
+        return self.at_most is None or self._bound(seconds, len(ran), len(tied), [*ran, *tied]).dollars <= self.at_most
 
-    def _bound(self, this_round: "Round", submissions: int, jobs: int) -> "Bound":
-        from recore.evaluation import bound_costs
-
-        return bound_costs(submissions, jobs, this_round.seconds, self._price)
-
-    def _bound_ties(self, this_round: "Round", tied: int) -> "Bound":
-        from recore.evaluation import bound_ties
+    def _bound(self, seconds: int, submissions: int = 0, tied: int = 0, entries: "Sequence[Entry]" = ()) -> "Bound":
+        """The bound for so many submissions, and so many tied ones. entries: whose packages are fetched."""
+        from recore.evaluation import bound_costs, count_package_lists
         from recore.validation import FOLDS
 
-        return bound_ties(tied, FOLDS, this_round.seconds, self._price)
+        lists = count_package_lists(entry.files.files for entry in entries if entry.files)
+        price = PRICE if self.price is None else self.price
+        return bound_costs(seconds, price, submissions=submissions, tied=tied, folds=FOLDS, package_lists=lists)
 
-    @property
-    def _price(self) -> float:
-        return PRICE if self.price is None else self.price
+
+def _describe_bound(bound: "Bound") -> str:
+    return f"at most {bound.hours:,.0f} instance-hours, ${bound.dollars:,.0f}"
 
 
 def _describe_quotas(settings: Any, at_a_time: dict[str, int]) -> list[str]:

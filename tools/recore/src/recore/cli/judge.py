@@ -133,7 +133,7 @@ def judge(
         try:
             judging.run(jobs, engine, aws_round, {"jobs": jobs, "minutes": minutes, "engine": engine, "share": share})
         except KeyboardInterrupt:
-            line = f"{interrupts.line('recore')}, its jobs are stopped; {judging.done} of {judging.to_run} judged"
+            line = f"{interrupts.line('recore')}, its jobs are stopped; {judging.done} of {len(judging.to_run)} judged"
             click.echo(f"{line}: the same command judges the others", err=True)
             raise SystemExit(interrupts.STATUS) from None
     ranked = sorted(entries, key=lambda entry: entry.rank, reverse=True)
@@ -157,12 +157,12 @@ class _Judging:
 
     round: "Round"
     entries: "list[Entry]"
-    to_run: int = field(init=False)
+    to_run: "list[Entry]" = field(init=False)
     done: int = 0
     pace: "Pace" = field(init=False)
 
     def __post_init__(self) -> None:
-        self.to_run = sum(entry.record is None and entry.trouble is None for entry in self.entries)
+        self.to_run = [entry for entry in self.entries if entry.record is None and entry.trouble is None]
 
     def announce(self) -> None:
         """Print what cannot be read, and how many submissions were judged before and are to be run."""
@@ -172,11 +172,11 @@ class _Judging:
             if entry.trouble:
                 show_line(f"judge: {entry.result}")
         judged = sum(entry.record is not None for entry in self.entries)
-        show_line(f"judge: {count(len(self.entries), 'submission')}, {judged} judged before, {self.to_run} to run")
+        show_line(f"judge: {count(len(self.entries), 'submission')}, {judged} judged before, {len(self.to_run)} to run")
 
     def run(self, jobs: int, engine: str, aws: AwsRound | None, arguments: dict[str, Any]) -> None:
         """Run the submissions that have no run, and recompute the held-out scores that decide places."""
-        from recore.evaluation import Pace, make_context, tied_by_private_score
+        from recore.evaluation import Pace, make_context
 
         folder = Path.cwd()  # which can be gone when the place is open
         arguments |= {"round": datetime.datetime.now(datetime.UTC)} | self.round.data.files
@@ -189,22 +189,31 @@ class _Judging:
             self.pace = Pace(jobs, limited=aws is None)
             with aws.prepare(self.round, place, self.to_run, jobs) if aws else nullcontext() as packages:
                 self.round.judge(place, self.entries, self.pace, context, watch, self._show_end, packages)
-                if tied := tied_by_private_score(self.entries):
+                if tied := self._find_tied(aws):
                     from recore.check import recompute_held_out
 
-                    equal = f"judge: {count(len(tied), 'submission')} with equal private scores"
-                    if aws and not aws.allows_ties(self.round, self.to_run, jobs, len(tied)):
-                        show_line(f"{equal}: recomputing their held-out scores could cost more than --at-most")
-                        return
-                    show_line(f"{equal}: recomputing their held-out scores")
                     recompute_held_out(place, tied, self.round, watch, show_line, packages)
+
+    def _find_tied(self, aws: AwsRound | None) -> "list[Entry]":
+        """Find the submissions whose held-out scores are recomputed, with a line about them."""
+        from recore.evaluation import tied_by_private_score
+
+        tied = tied_by_private_score(self.entries)
+        if not tied:
+            return []
+        equal = f"judge: {count(len(tied), 'submission')} with equal private scores"
+        if aws and not aws.allows_ties(self.round.seconds, self.to_run, tied):
+            show_line(f"{equal}: recomputing their held-out scores could cost more than --at-most")
+            return []
+        show_line(f"{equal}: recomputing their held-out scores")
+        return tied
 
     def _show_end(self, entry: "Entry") -> None:
         self.done += 1
         private = f", private {entry.record.show('private')}" if entry.record and not entry.record.failed else ""
-        show_line(f"judge: {self.done} of {self.to_run}, {entry.path}: {entry.result}{private}")
-        if self.done == 1 < self.to_run and self.pace.seconds:
-            show_line(f"judge: {self.pace.describe(self.to_run - 1)}")
+        show_line(f"judge: {self.done} of {len(self.to_run)}, {entry.path}: {entry.result}{private}")
+        if self.done == 1 < len(self.to_run) and self.pace.seconds:
+            show_line(f"judge: {self.pace.describe(len(self.to_run) - 1)}")
 
 
 def _summarise(entry: "Entry") -> dict[str, Any]:

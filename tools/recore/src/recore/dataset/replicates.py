@@ -18,7 +18,7 @@ REPLICATE = re.compile(
 
 
 def sample_of_replicate(name: str, samples: Collection[str]) -> tuple[str, str]:
-    """The sample whose replicate has this name, and the replicate's number; both "" if there is none."""
+    """Return the sample whose replicate has this name, and the replicate's number; both "" if no sample fits."""
     match = REPLICATE.fullmatch(name) if len(name) <= MAX_NAME else None
     if match is None or name in samples or match["sample"] not in samples:
         return "", ""

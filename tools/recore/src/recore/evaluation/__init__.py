@@ -5,10 +5,10 @@ from recore.evaluation.again import Again, predict_again
 from recore.evaluation.board import find_runs, read_runs
 from recore.evaluation.csv_columns import remove_columns
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
-from recore.evaluation.fleet.costs import Bound, bound_costs, bound_ties, read_quotas
-from recore.evaluation.fleet.leftovers import round_id, stop_leftovers
+from recore.evaluation.fleet.costs import Bound, bound_costs, count_instances, read_quotas
+from recore.evaluation.fleet.leftovers import stop_leftovers
 from recore.evaluation.fleet.policies import describe_policies
-from recore.evaluation.fleet.wheels import WheelHouse
+from recore.evaluation.fleet.wheels import WheelHouse, count_package_lists
 from recore.evaluation.four_steps import EvaluationRun, remove_targets
 from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScoreError, held_out_bytes, require_small
 from recore.evaluation.job_requests import (
@@ -20,6 +20,7 @@ from recore.evaluation.job_requests import (
     RunSettings,
     describe_limits,
     processing_arguments,
+    round_id,
     training_arguments,
 )
 from recore.evaluation.job_runner import JobRunner, StepFailed
@@ -48,7 +49,7 @@ from recore.evaluation.scores import (
     read_scores,
 )
 from recore.evaluation.step import STAGES, Step
-from recore.evaluation.storage import Storage
+from recore.evaluation.storage import Storage, list_objects
 from recore.evaluation.submission import (
     ARCHIVE_NAME,
     BYTE_ORDER_MARK,

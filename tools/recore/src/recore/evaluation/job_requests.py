@@ -5,6 +5,7 @@ step is allowed to. Code therefore comes as a channel and as part of the model, 
 """
 
 import datetime
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -87,8 +88,16 @@ class RunSettings:
         return f"{self.name}-{step.replace(' ', '-')}"
 
 
+def round_id(bucket: str, folder: Path) -> str:
+    """Return the part of their names that all runs of a round share, from its bucket and its folder."""
+    return hashlib.sha256(f"{bucket} {folder.resolve()}".encode()).hexdigest()[:8]
+
+
 def unique_name(round_id: str = "") -> str:
-    """Jobs see the name: it reveals neither the command nor, without a round, that there is none."""
+    """Return a name of the same form with a round and without one: jobs see it, and must not know which command runs.
+
+    round_id: of the round, if any.
+    """
     time = f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
     return "-".join(("recore", round_id or token_hex(4), time, token_hex(3)))
 

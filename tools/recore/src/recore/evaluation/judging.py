@@ -12,11 +12,10 @@ from recore.challenge import score_script
 from recore.data_file import sha256_of
 from recore.evaluation.board import read_runs, runs_of
 from recore.evaluation.data import DataFiles
-from recore.evaluation.fleet.leftovers import round_id
 from recore.evaluation.fleet.wheels import WheelHouse, Wheels
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.host_findings import find_for_host
-from recore.evaluation.job_requests import RunSettings
+from recore.evaluation.job_requests import RunSettings, round_id
 from recore.evaluation.job_runner import TIMED_OUT
 from recore.evaluation.judging_pace import Pace
 from recore.evaluation.kept_run import RunFolder, keep_run

@@ -219,7 +219,7 @@ def clean_note(text: str) -> str:
 
 
 def read_record(folder: Path) -> Record:
-    """Read a run's record. Raises FileNotFoundError if there is none, ValueError if it is invalid."""
+    """Read a run's record. Raises FileNotFoundError if the run has no record, ValueError if it is invalid."""
     path = folder / NAME
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` creates a run's folder")

@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import Callable, Iterator
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from recore.evaluation.job_requests import Place, RunSettings
 from recore.evaluation.job_runner import StepFailed
 
 MISSING = ("404", "NoSuchKey")  # codes of errors
+MOST_REMOVED = 1000  # objects in one request to S3
 NOT_IN_XML = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")  # characters that XML 1.0 cannot hold
 
 
@@ -128,12 +130,18 @@ def remove_version(s3: Any, bucket: str, key: str) -> None:
             raise StepFailed(f"s3://{bucket}/{key} is still there: {error}") from error
 
 
+def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects whose keys begin with a prefix, as S3 describes them."""
+    # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from page.get("Contents", [])
+
+
 def remove_objects(s3: Any, bucket: str, prefix: str) -> int:
     """Remove the objects whose keys begin so, and return their number. Raises StepFailed if some remain."""
     found, remaining = 0, dict[str, str]()
-    # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        keys = [item["Key"] for item in page.get("Contents", [])]
+    for items in batched(list_objects(s3, bucket, prefix), MOST_REMOVED):
+        keys = [item["Key"] for item in items]
         found += len(keys)
         together = [key for key in keys if not NOT_IN_XML.search(key)]
         try:

@@ -117,7 +117,7 @@ def ensure_model(project: ProductionProject, version: Version) -> str:
 
 
 def read_score(project: ProductionProject, uri: str) -> float | None:
-    """The score in an evaluation.json; None if there is none."""
+    """Return the score in an evaluation.json, or None if the file holds no score."""
     try:
         return get_number(parse_object(project.read(uri)), "score.value")
     except ValueError:

@@ -53,7 +53,7 @@ def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
         name, weight = cells["name"], cells.get("weight", "")
         value = parse_number(weight) if weight else 1 / len(rows)
         if name in weights or not name:
-            problem = f"the target {plain(name, 40)!r} is there twice" if name else "there is no name"
+            problem = f"the target {plain(name, 40)!r} appears twice" if name else "a target has no name"
             raise ValueError(f"{path}, line {number}: {problem}")
         if value is None or value < 0:
             raise ValueError(f"{path}, line {number}: the weight {plain(weight, 40)!r} is not a number of 0 or more")

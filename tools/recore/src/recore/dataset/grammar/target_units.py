@@ -56,7 +56,7 @@ def name_key(text: str) -> str:
 def named_target(header: str) -> tuple[str, str] | None:
     """The target, not an element, whose name a header is, and the unit beside it: `pH (H2O)`, `clay %`, `EC [dS/m]`.
 
-    The unit is "" if there is none.
+    The unit is "" if the name has none.
     """
     keys = _keys(challenge())
     ends = [place + 1 for place, letter in enumerate(header) if letter.isalnum()] if keys else []

@@ -10,28 +10,30 @@ QUOTAS = {"training": "training job", "processing": "processing job", "transform
 
 @dataclass(frozen=True)
 class Bound:
-    """The upper bound of a round. hours: of instances. dollars: at the price. at_a_time: instances of each kind."""
+    """An upper bound. hours: of instances. dollars: at the price."""
 
     hours: float
     dollars: float
-    at_a_time: dict[str, int]
 
 
-def bound_costs(submissions: int, jobs: int, seconds: int, price: float) -> Bound:
+def bound_costs(
+    seconds: int, price: float, *, submissions: int = 0, tied: int = 0, folds: int = 0, package_lists: int = 0
+) -> Bound:
     """The bound if every job runs to its time limit. seconds: that of train.py and preprocess.py. price: of an hour.
 
-    A transform job has none; its one request to the model has, REQUEST_SECONDS.
+    tied: submissions whose held-out scores are recomputed, by one preprocessing and a training without each of the
+    folds. package_lists: different ones, each fetched by a job. A transform job has no limit; its one request to the
+    model has, REQUEST_SECONDS.
     """
-    of_one = seconds + 2 * seconds + 2 * REQUEST_SECONDS + 3 * JOB_SECONDS  # train; both sides; three scores
-    hours = submissions * of_one / 3600
+    run = seconds + 2 * seconds + 2 * REQUEST_SECONDS + 3 * JOB_SECONDS  # train; both sides; three scores
+    hours = (submissions * run + tied * (1 + folds) * seconds + package_lists * JOB_SECONDS) / 3600
+    return Bound(hours, hours * price)
+
+
+def count_instances(submissions: int, jobs: int) -> dict[str, int]:
+    """How many instances a round uses at a time, at most, by kind of job."""
     running = min(jobs, submissions)
-    return Bound(hours, hours * price, {"training": running, "processing": 3 * running, "transform": 2 * running})
-
-
-def bound_ties(submissions: int, folds: int, seconds: int, price: float) -> Bound:
-    """The bound of recomputing held-out scores: a preprocessing and a training without each fold, one at a time."""
-    hours = submissions * (1 + folds) * seconds / 3600
-    return Bound(hours, hours * price, {"training": 1, "processing": 1})
+    return {"training": running, "processing": 3 * running, "transform": 2 * running}
 
 
 def read_quotas(quotas: Any, settings: RunSettings) -> dict[str, float]:

@@ -1,25 +1,18 @@
 """Finds and stops what an earlier call of the same round, which was killed, left running."""
 
-import hashlib
 import time
-from pathlib import Path
 from typing import Any
 
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from recore.evaluation.job_requests import HOSTS_PREFIX, PREFIX
-from recore.evaluation.storage import remove_objects, remove_version
+from recore.evaluation.storage import list_objects, remove_objects, remove_version
 from recore.places import Services
 
 KINDS = ("TrainingJob", "ProcessingJob", "TransformJob")
 LONGEST_STOP, PAUSE = 300.0, 1.0  # seconds: a job has two minutes after SIGTERM, and then writes its model
 GONE = ("ValidationException", "ResourceNotFound")  # it has ended meanwhile
-
-
-def round_id(bucket: str, folder: Path) -> str:
-    """What the names of a round's jobs have in common; it tells a job nothing."""
-    return hashlib.sha256(f"{bucket} {folder.resolve()}".encode()).hexdigest()[:8]
 
 
 def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int]:
@@ -44,11 +37,10 @@ def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int
     for page in sagemaker.get_paginator("list_models").paginate(NameContains=name):
         for model in page["Models"]:
             sagemaker.delete_model(ModelName=model["ModelName"])
-    assays = services.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{HOSTS_PREFIX}/{name}")
-    keys = [item["Key"] for page in assays for item in page.get("Contents", [])]
-    for key in keys:
-        remove_version(services.s3, bucket, key)
-    return stopped, len(keys) + remove_objects(services.s3, bucket, f"{PREFIX}/{name}")
+    assays = list(list_objects(services.s3, bucket, f"{HOSTS_PREFIX}/{name}"))
+    for item in assays:
+        remove_version(services.s3, bucket, item["Key"])
+    return stopped, len(assays) + remove_objects(services.s3, bucket, f"{PREFIX}/{name}")
 
 
 def _jobs(sagemaker: Any, kind: str, name: str, status: str) -> list[str]:

@@ -4,10 +4,11 @@ No job of a submission has a network. The job that fetches wheels has one, sees 
 runs no code of theirs.
 """
 
+import contextlib
 import hashlib
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from recore.evaluation.job_requests import PREFIX, RunSettings, processing_arguments
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
 from recore.evaluation.step import Step
-from recore.evaluation.storage import remove_objects
+from recore.evaluation.storage import list_objects, remove_objects
 from recore.places import Services
 from stagemaker import container_packages, read_requirements
 
@@ -54,6 +55,17 @@ def list_packages(requirements: bytes) -> bytes:
         if line.kind not in ("package", "option") or line.unsupported_options:
             raise StepFailed(f"{REQUIREMENTS}, line {line.number}: {str(line)[:80]!r} is not a package of the index")
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def count_package_lists(submissions: Iterable[Mapping[str, bytes]]) -> int:
+    """How many jobs fetch packages for submissions: one for each different list that is not refused."""
+    lists = set()
+    for files in submissions:
+        requirements = files.get(REQUIREMENTS, b"")
+        if asks_for_more(requirements):
+            with contextlib.suppress(StepFailed):
+                lists.add(list_packages(requirements))
+    return len(lists)
 
 
 class WheelHouse:
@@ -124,16 +136,15 @@ class WheelHouse:
         folder.mkdir(parents=True)
         files: dict[str, Path] = {}
         size = 0
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for item in page.get("Contents", []):
-                size += item["Size"]
-                if size > LARGEST:
-                    raise StepFailed(f"the packages of {REQUIREMENTS} are larger than {LARGEST >> 30} GB")
-                name = item["Key"].removeprefix(prefix)
-                if Path(name).name != name:
-                    raise StepFailed(f"{name!r} is no name of a wheel")
-                files[name] = folder / name
-                s3.download_file(bucket, item["Key"], str(files[name]))
+        for item in list_objects(s3, bucket, prefix):
+            size += item["Size"]
+            if size > LARGEST:
+                raise StepFailed(f"the packages of {REQUIREMENTS} are larger than {LARGEST >> 30} GB")
+            name = item["Key"].removeprefix(prefix)
+            if Path(name).name != name:
+                raise StepFailed(f"{name!r} is not the name of a wheel")
+            files[name] = folder / name
+            s3.download_file(bucket, item["Key"], str(files[name]))
         return files
 
 
