@@ -9,7 +9,7 @@ from journeys.submissions import MODELS, Model, add_to_main, write
 from journeys.tables import read_table, write_spectra
 
 DATA = "--public data/public/public.csv.gz --private data/private/private.csv.gz --actual data/private/actual.csv.gz"
-CHEAT = """pd.read_csv(os.path.join(arguments.data_dir, "public.csv.gz"), index_col=0)[TARGETS].to_csv(held_out)"""
+CHEAT = 'targets.to_csv(held_out, index_label="index")'
 FAILING = "    raise RuntimeError(f'no model for {len(inputs)} rows')\n"
 SLOW = "    time.sleep(3600)\n"
 
