@@ -49,7 +49,9 @@ def test_stagemaker_works_beside_other_packages(
     uv(*install, "--resolution", resolution, ROOT, *beside, cwd=tmp_path)
     uv("pip", "check", "--python", own, cwd=tmp_path)
     variables = environment() | {"PATH": f"{own.parent}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run([own.with_name("stagemaker"), "setup"], env=variables, cwd=tmp_path, check=True)
+    subprocess.run(
+        [own.with_name("stagemaker"), "setup", "scikit-learn", "xgboost"], env=variables, cwd=tmp_path, check=True
+    )
     (tmp_path / "work").mkdir()
     # from now on without a network: whatever asks for an index or a proxy fails
     offline = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}

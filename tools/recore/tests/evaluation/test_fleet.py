@@ -146,8 +146,7 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
     assert not allows(of_role[ROLES[1]], "s3:GetObject", hidden)
     assert allows(of_role[ROLES[3]], "s3:GetObject", hidden)
     assert not allows(of_role[ROLES[3]], "s3:PutObject", f"arn:aws:s3:::{BUCKET}/recore/x/model/model.tar.gz")
-    listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET)
-    assert [item["Key"] for item in listed.get("Contents", []) if item["Key"].startswith("recore")] == []
+    assert objects_below_recore(simulator) == []
 
 
 def test_options_that_do_not_fit_are_refused_in_one_line(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
@@ -241,6 +240,7 @@ def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simul
         with pytest.raises(ExperimentFailed):  # there are no folds
             jobs.train("hold-out", "hold_out.py", {}, {})
         jobs.clear()
+    simulator.client("s3").delete_object(Bucket=BUCKET, Key="recore/round/wheels/one.whl")
     [request] = recorded.of("CreateTrainingJob")
     assert request["TrainingJobName"].startswith("recore-12345678-")
     assert [each["ChannelName"] for each in request["InputDataConfig"]] == ["code", "wheels"]
@@ -312,6 +312,11 @@ def stop_sleeper(simulator: Simulator, done: threading.Event) -> None:
                 return
 
 
+def objects_below_recore(simulator: Simulator) -> list[str]:
+    listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="recore").get("Contents", [])
+    return [item["Key"] for item in listed]
+
+
 def running_jobs(sagemaker: Any, name: str) -> list[str]:
     listed = sagemaker.list_training_jobs(StatusEquals="InProgress", NameContains=name)
     return [job["TrainingJobName"] for job in listed["TrainingJobSummaries"]]
@@ -349,8 +354,7 @@ def test_a_round_that_is_killed_goes_on_with_what_is_missing(sample: Path, tmp_p
         assert len(recorded.of("CreateTrainingJob")) == 12 - len(kept)
         assert "aws: an earlier call left" in result.stderr
         assert running_jobs(sagemaker, f"recore-{round_id(BUCKET, folder)}-") == []
-        listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])
-        assert [item["Key"] for item in listed if item["Key"].startswith("recore")] == []
+        assert objects_below_recore(simulator) == []
     results = (folder / "judged.csv").read_text()
     assert results.count(",completed,") == 8
     assert results.count("no copper here") == 2

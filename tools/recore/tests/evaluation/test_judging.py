@@ -217,8 +217,9 @@ def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -
     assert sum(line.startswith("judge: ") and " of 2, " in line for line in result.stderr.splitlines()) == 2
     with open(tmp_path / "judged/judged.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    tried = "RC801 tries to use the network: socket.getaddrinfo nowhere.example, preprocess.py line 3, in "
-    assert rows[0]["for the host"] == f"{tried}public-preprocess; {tried}private-preprocess"
+    tried, what = "RC801 tries to use the network", "socket.getaddrinfo nowhere.example, preprocess.py line 3"
+    # what it tries with private data could quote them
+    assert rows[0]["for the host"] == f"{tried}: {what}, in public-preprocess; {tried}, in private-preprocess"
     again = recore("judge", *paths, *options, "--json")
     assert "2 judged before, 0 to run" in again.stderr
     printed = json.loads(again.stdout)

@@ -4,13 +4,16 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from recore.challenge import reword, using
 from recore.distribution import PROGRAM
 from stagemaker import parse_number
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def add_options[Command: Callable[..., Any]](*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -49,6 +52,16 @@ class FiniteNumber(click.FloatRange):
 def show_line(line: str) -> None:
     """Print a line about the work of a command on stderr."""
     click.echo(reword(line), err=True)
+
+
+def table_console() -> "Console":
+    """Return a console for tables. In a file or a pipe, a row takes one line, however long its texts are."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 1000
+    return console
 
 
 def show_json(value: Any) -> None:

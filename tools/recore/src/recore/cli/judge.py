@@ -13,7 +13,7 @@ import click
 
 from recore.atomic import replaced
 from recore.cli.aws_round import AwsRound, aws_options, show_policies
-from recore.cli.common import FILE, FOLDER, FiniteNumber, show_json, show_line
+from recore.cli.common import FILE, FOLDER, FiniteNumber, show_json, show_line, table_console
 from recore.cli.progress import show_running
 from recore.listing import count
 from recore.places import PlaceSettings, open_place
@@ -108,8 +108,6 @@ def judge(
         --private q.csv.gz --actual a.csv.gz
       python -m recore judge --print-policies --bucket my-bucket
     """
-    from rich.console import Console
-
     from recore.evaluation import DataFiles, Round, explain_own_held_out, tied_by_private_score
 
     if aws.pop("print_policies"):
@@ -141,10 +139,7 @@ def judge(
     if as_json:
         show_json([_summarise(entry) for entry in ranked])
     else:
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = 200  # a file or a pipe can have long names in full
-        console.print(_make_table(ranked, public), "")
+        table_console().print(_make_table(ranked, public), "")
         if any(entry.record and entry.record.held_out_is_own for entry in ranked):
             click.echo(explain_own_held_out(None))
         click.echo(f"judge: {table}, and the runs in {out}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recore.challenge import reword
-from recore.cli.common import FOLDER, show_json
+from recore.cli.common import FOLDER, show_json, table_console
 from recore.distribution import shell_program
 
 if TYPE_CHECKING:
@@ -70,8 +70,6 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
       python -m recore board judged-1 judged-2 --private
       python -m recore board --note runs/first "PLS, 12 components"
     """
-    from rich.console import Console
-
     from recore.evaluation import board as runs
     from recore.evaluation import explain_own_held_out, write_note
 
@@ -91,9 +89,7 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
     if as_json:
         show_json([runs.summarise(run) for run in entries])
         return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200  # a file or a pipe can have long names in full
+    console = table_console()
     for table in runs.make_tables(entries, private, len(folders) > 1):
         console.print(table, "")
     if any(run.held_out_is_own for run in entries):
