@@ -115,7 +115,7 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
             *command, "--engine", "aws", *ROLES, "--bucket", BUCKET, "--jobs", 2, "--yes", **simulator.variables()
         )
     assert result.returncode == 0, result.stderr
-    assert "aws: 2 to run, 2 at a time: at most 13 instance-hours, $3, if every job takes all its time" in result.stderr
+    assert "aws: 2 to run, 2 at a time: at most 16 instance-hours, $4, if every job takes all its time" in result.stderr
     policies = describe_policies(BUCKET)
     of_role = {
         ROLES[1]: policies["role of submissions (--role)"],
@@ -175,7 +175,7 @@ def test_a_round_that_could_cost_more_is_not_started(simulator: Simulator, sampl
     ]
     result = recore(*command, "--at-most", 0.5, "--yes", "--out", tmp_path / "judged", **simulator.variables())
     assert result.returncode == 2
-    assert "the round could cost $1.46, more than --at-most 0.5: judge a --share of" in result.stderr.splitlines()[-1]
+    assert "the round could cost $1.84, more than --at-most 0.5: judge a --share of" in result.stderr.splitlines()[-1]
     result = recore(*command, "--out", tmp_path / "judged", **simulator.variables())
     assert result.returncode == 1
     assert "Start these jobs? [y/N]" in result.stderr
@@ -191,7 +191,7 @@ def test_the_policies_are_printed_as_json() -> None:
 
 def test_the_bound_counts_every_job_to_its_limit() -> None:
     bound = bound_costs(3600, 0.23, submissions=400, tied=2, folds=5, package_lists=3)
-    assert bound.hours == pytest.approx(400 * (1 + 2 + 2 / 6 + 3) + 2 * 6 + 3)
+    assert bound.hours == pytest.approx(400 * (1 + 2 + 2 + 3) + 2 * 6 + 3)
     assert bound.dollars == pytest.approx(0.23 * bound.hours)
     assert count_instances(400, 50) == {"training": 50, "processing": 150, "transform": 100}
 
@@ -223,8 +223,8 @@ def test_the_bound_in_money_holds_for_ties_too(tmp_path: Path) -> None:
     paths = [tiny(tmp_path / name, {"requirements.txt": content} | manifest) for name, content in contents.items()]
     plain, more, same, other, refused = [Entry(path, read_submission(path)) for path in paths]
     options = dict.fromkeys(("role", "scoring_role", "bucket", "image", "price"))
-    aws_round = AwsRound(**options, at_most=6, yes=True)
-    assert aws_round.allows_ties(3600, [plain, refused], [plain, refused])  # $2.91 and $2.76
+    aws_round = AwsRound(**options, at_most=6.7, yes=True)
+    assert aws_round.allows_ties(3600, [plain, refused], [plain, refused])  # $3.68 and $2.76
     assert aws_round.allows_ties(3600, [plain, more], [more, same])  # one job of $0.23 for the packages of both
     assert not aws_round.allows_ties(3600, [plain, more], [more, other])
     assert not aws_round.allows_ties(3600, [plain, refused], [plain, same, refused])

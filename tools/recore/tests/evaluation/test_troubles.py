@@ -22,7 +22,7 @@ from support.checkout import ROOT
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import HOST, RunSettings, assays_place
-from recore.evaluation.job_runner import StepFailed
+from recore.evaluation.job_runner import TIMED_OUT, StepFailed
 from recore.evaluation.observing import write_log
 from recore.evaluation.record import make_record
 from recore.evaluation.step import Step
@@ -123,6 +123,18 @@ def remaining(simulator: Simulator, settings: RunSettings) -> list[str]:
 
 
 # ---- Jobs ------------------------------------------------------------------------------------------------
+
+
+def test_a_transform_job_is_stopped_at_its_limit(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recore.evaluation.job_runner.TRANSFORM_SECONDS", 3)
+    run = make_run(
+        names=("public",),
+        train=TRAIN.replace("def predict_fn", "def predict_fn(*_):\n    time.sleep(600)\n\n\ndef unused").replace(
+            "import csv", "import time, csv"
+        ),
+    )
+    run.execute()
+    assert run.steps["public predict"].reason == f"{TIMED_OUT} of 0.05 min"
 
 
 @pytest.mark.parametrize("failure", ["throttled", "closed", "no response to Create"])

@@ -259,7 +259,7 @@ def describe_limits(settings: RunSettings) -> list[str]:
     jobs = {
         "train": (settings.training, f"at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
         "preprocess, score": (settings.processing, f"each job at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
-        "predict": (settings.transform, f"no time limit for a job, at most {REQUEST_SECONDS} s for a request"),
+        "predict": (settings.transform, f"each job at most {JOB_SECONDS} s, each request {REQUEST_SECONDS} s"),
     }
     return [f"{name}: {instances.count} x {instances.type}, {limit}" for name, (instances, limit) in jobs.items()]
 

@@ -13,6 +13,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
+from recore.evaluation.job_requests import JOB_SECONDS
 from recore.evaluation.observing import read_utilization, write_log
 from recore.evaluation.step import END_STATES, Step
 from recore.failures import is_outside, read_reason
@@ -23,6 +24,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 # codes of errors after which the same request can succeed later, and seconds between two tries
 NO_ROOM = ("ResourceLimitExceeded", "ThrottlingException", "Throttling", "TooManyRequestsException")
 FIRST_RETRY, LONGEST_RETRY = 5.0, 120.0
+TRANSFORM_SECONDS = JOB_SECONDS  # a request for a transform job cannot give a limit, so its runner stops it
 TRANSFERS = ("Downloading", "Uploading")  # secondary statuses
 TIMED_OUT = "the job was stopped: it exceeded its time limit"  # the beginning of a reason
 
@@ -87,9 +89,10 @@ class JobRunner:
         name = request[f"{kind}Name"]
         step.job = name
         started = datetime.datetime.now(datetime.UTC)
+        limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", TRANSFORM_SECONDS)
         try:
             self._create(step, kind, request)
-            job = self._wait(step, kind, name)
+            job = self._wait(step, kind, name, limit if kind == "TransformJob" else math.inf)
         except (ClientError, BotoCoreError) as error:
             raise self._abandon(kind, name, error) from error
         delay = 0.0 if self.stopping.is_set() else self.services.log_delay
@@ -98,7 +101,6 @@ class JobRunner:
         step.memory = read_utilization(self.services.cloudwatch, kind, name, started)
         if status == "Stopped":
             self.raise_if_stopping()
-            limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", math.inf)
             if job.get("SecondaryStatus") == "MaxRuntimeExceeded" or _duration(job) >= limit:
                 raise StepFailed(f"{TIMED_OUT} of {limit / 60:.3g} min")
             raise StepFailed(f"{TIMED_OUT}, or someone else stopped it")
@@ -123,13 +125,16 @@ class JobRunner:
             self.raise_if_stopping()
             pause = min(2 * pause, LONGEST_RETRY)
 
-    def _wait(self, step: Step, kind: str, name: str) -> dict[str, Any]:
-        began, stop_requested = time.monotonic(), False
+    def _wait(self, step: Step, kind: str, name: str, limit: float) -> dict[str, Any]:
+        """Wait for a job. Stop it if that is asked for, or if it runs longer than the limit, in seconds."""
+        began, stop_requested, runs_since = time.monotonic(), False, math.inf
         while True:
             job = self._call(f"Describe{kind}", **{f"{kind}Name": name})
             if job[f"{kind}Status"] in END_STATES:
                 return job
-            if not self.stopping.is_set():
+            if "TransformStartTime" in job:
+                runs_since = min(runs_since, time.monotonic())
+            if not self.stopping.is_set() and time.monotonic() < runs_since + limit:
                 step.activity = _activity(job)
                 self._set_state(step, job.get("SecondaryStatus") or job[f"{kind}Status"])
             elif not stop_requested:
@@ -170,8 +175,8 @@ class JobRunner:
 
 
 def _duration(job: dict[str, Any]) -> float:
-    """Seconds; 0 if it is no processing job, or never started."""
-    times = job.get("ProcessingStartTime"), job.get("ProcessingEndTime")
+    """Return the seconds that a processing or transform job ran; 0 if it never started."""
+    times = [job.get(f"Processing{end}", job.get(f"Transform{end}")) for end in ("StartTime", "EndTime")]
     return (times[1] - times[0]).total_seconds() if times[0] and times[1] else 0.0
 
 

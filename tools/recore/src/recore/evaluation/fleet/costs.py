@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from recore.evaluation.job_requests import JOB_SECONDS, REQUEST_SECONDS, RunSettings
+from recore.evaluation.job_requests import JOB_SECONDS, RunSettings
 
 QUOTAS = {"training": "training job", "processing": "processing job", "transform": "transform job"}
 
@@ -22,10 +22,9 @@ def bound_costs(
     """The bound if every job runs to its time limit. seconds: that of train.py and preprocess.py. price: of an hour.
 
     tied: submissions whose held-out scores are recomputed, by one preprocessing and a training without each of the
-    folds. package_lists: different ones, each fetched by a job. A transform job has no limit; its one request to the
-    model has, REQUEST_SECONDS.
+    folds. package_lists: different ones, each fetched by a job.
     """
-    run = seconds + 2 * seconds + 2 * REQUEST_SECONDS + 3 * JOB_SECONDS  # train; both sides; three scores
+    run = (1 + 2) * seconds + (2 + 3) * JOB_SECONDS  # train, preprocess both sides; predict them, compute three scores
     hours = (submissions * run + tied * (1 + folds) * seconds + package_lists * JOB_SECONDS) / 3600
     return Bound(hours, hours * price)
 
