@@ -90,7 +90,7 @@ def test_copied_assays_and_claims_that_the_private_score_contradicts_are_named(f
     held_out = files["folder"] / "predictions/held-out.csv"
     public[list(TARGETS)].to_csv(held_out)
     assert found(files) == ["RC703 held_out.csv holds the assays themselves: 100% of its values"]
-    held_out.write_text(held_out.read_text() + "\n")  # an empty line is none
+    held_out.write_text(held_out.read_text() + "\n")  # an empty line does not count
     assert len(found(files)) == 1
     (1.1 * public[list(TARGETS)]).to_csv(held_out)
     assert found(files) == []

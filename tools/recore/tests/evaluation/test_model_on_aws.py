@@ -1,6 +1,6 @@
 """A run's model starts on AWS, where the container has no network and first installs the submission with pip.
 
-AWS's image copies code/, writes a setup.py into it if there is none, and runs `pip install .`; so do the tests.
+AWS's image copies code/, writes a setup.py into it unless it has one, and runs `pip install .`; so do the tests.
 """
 
 import shutil

@@ -127,12 +127,7 @@ def remaining(simulator: Simulator, settings: RunSettings) -> list[str]:
 
 def test_a_transform_job_is_stopped_at_its_limit(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recore.evaluation.job_runner.TRANSFORM_SECONDS", 3)
-    run = make_run(
-        names=("public",),
-        train=TRAIN.replace("def predict_fn", "def predict_fn(*_):\n    time.sleep(600)\n\n\ndef unused").replace(
-            "import csv", "import time, csv"
-        ),
-    )
+    run = make_run(names=("public",), train=f"{TRAIN}\n\ndef predict_fn(*_):\n    __import__('time').sleep(600)\n")
     run.execute()
     assert run.steps["public predict"].reason == f"{TIMED_OUT} of 0.05 min"
 

@@ -45,7 +45,7 @@ def refused(*arguments: object, cwd: Path) -> str:
 def test_a_table_of_a_laboratory_is_predicted_without_the_hosts_data(
     handed: Path, template_run: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
-    """The IDs have other names, depths are in feet, an assay is no number, and one spectrum has a gap."""
+    """The IDs have other names, depths are in feet, an assay is not a number, and one spectrum has a gap."""
     table = private.rename(columns={"SiteID": "hole", "DepthFrom": "from (ft)", "DepthTo": "to (ft)"})
     table = table.rename_axis("sample").assign(Cu_ppm="see report")
     table.iloc[4, 200] = "n.d."

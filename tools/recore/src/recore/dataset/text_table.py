@@ -37,7 +37,7 @@ class TextTable:
 
     width: cells of a line. has_row_names: whether the header lacks the name of the first column, as R writes it.
     preamble: the text above the header. units: the number and the cells of the row below it that states units; 0 if
-    there is none. name_marks, prefixes: of the names of channels. remarks: on how it is read.
+    no row does. name_marks, prefixes: of the names of channels. remarks: on how it is read.
     """
 
     path: Path

@@ -49,7 +49,7 @@ from recore.evaluation.scores import (
     read_scores,
 )
 from recore.evaluation.step import STAGES, Step
-from recore.evaluation.storage import Storage, list_objects
+from recore.evaluation.storage import MOST_REMOVED, Storage, list_objects
 from recore.evaluation.submission import (
     ARCHIVE_NAME,
     BYTE_ORDER_MARK,

@@ -92,7 +92,7 @@ class JobRunner:
         limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", TRANSFORM_SECONDS)
         try:
             self._create(step, kind, request)
-            job = self._wait(step, kind, name, limit if kind == "TransformJob" else math.inf)
+            job = self._wait(step, kind, name, limit)
         except (ClientError, BotoCoreError) as error:
             raise self._abandon(kind, name, error) from error
         delay = 0.0 if self.stopping.is_set() else self.services.log_delay
@@ -126,7 +126,7 @@ class JobRunner:
             pause = min(2 * pause, LONGEST_RETRY)
 
     def _wait(self, step: Step, kind: str, name: str, limit: float) -> dict[str, Any]:
-        """Wait for a job. Stop it if that is asked for, or if it runs longer than the limit, in seconds."""
+        """Wait for a job. Stop it if that is asked for, or if it is a transform job that runs longer than the limit."""
         began, stop_requested, runs_since = time.monotonic(), False, math.inf
         while True:
             job = self._call(f"Describe{kind}", **{f"{kind}Name": name})

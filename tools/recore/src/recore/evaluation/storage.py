@@ -130,10 +130,10 @@ def remove_version(s3: Any, bucket: str, key: str) -> None:
             raise StepFailed(f"s3://{bucket}/{key} is still there: {error}") from error
 
 
-def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
-    """Yield the objects whose keys begin with a prefix, as S3 describes them."""
+def list_objects(s3: Any, bucket: str, prefix: str, **members: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects whose keys begin with a prefix, as S3 describes them. members: others of the request."""
     # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **members):
         yield from page.get("Contents", [])
 
 

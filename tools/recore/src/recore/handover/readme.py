@@ -22,7 +22,7 @@ SHOWN_INPUTS = 5  # of the worked request
 def write_readme(run: HandedRun, again: Again, sample_rows: int, files: set[str], wheels: list[str]) -> str:
     """The page. files: all other files of the hand-over. wheels: of recore and stagemaker.
 
-    Raises ValueError if a recorded hash is none: hashes go into commands.
+    Raises ValueError if a recorded hash is invalid: hashes go into commands.
     """
     all_targets = challenge().targets
     hashes = {name: sha256 for name, (_, sha256) in run.record.data.items() if sha256}

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.challenge import challenge
+from recore.evaluation import list_objects
 from recore.schema import DEPTHS
 from stagemaker import parse_number
 
@@ -68,18 +69,16 @@ def read_events(
     since = since.astimezone(UTC).replace(microsecond=0)  # captured times are whole seconds
     for variant in variants:
         folder = f"{parts.path.strip('/')}/{endpoint}/{variant}/".lstrip("/")
-        listing = {"Bucket": parts.netloc, "Prefix": folder, "StartAfter": f"{folder}{since:%Y/%m/%d/%H}"}
-        for page in s3.get_paginator("list_objects_v2").paginate(**listing):
-            for item in page.get("Contents", []):
-                content = s3.get_object(Bucket=parts.netloc, Key=item["Key"])["Body"].read()
-                for line in content.splitlines():
-                    try:
-                        event = _parse_line(variant, line)
-                    except ValueError as error:
-                        left_out[str(error)] += 1
-                        continue
-                    if event.time >= since:
-                        yield event
+        for item in list_objects(s3, parts.netloc, folder, StartAfter=f"{folder}{since:%Y/%m/%d/%H}"):
+            content = s3.get_object(Bucket=parts.netloc, Key=item["Key"])["Body"].read()
+            for line in content.splitlines():
+                try:
+                    event = _parse_line(variant, line)
+                except ValueError as error:
+                    left_out[str(error)] += 1
+                    continue
+                if event.time >= since:
+                    yield event
 
 
 def read_samples(body: Body) -> list[SampleKey | None]:

@@ -1,7 +1,9 @@
 """Deletes a version, or everything that there is of a project."""
 
 from collections.abc import Iterable, Iterator
+from itertools import batched
 
+from recore.evaluation import MOST_REMOVED, list_objects
 from recore.listing import count
 from recore.production.endpoints import delete_endpoint, describe_endpoint
 from recore.production.pipeline import read_steps
@@ -25,7 +27,7 @@ def describe_all(project: ProductionProject) -> list[str]:
     """What `delete_all` would delete. Raises ProductionError if a job is running."""
     settings, tuning_jobs = project.settings, list_tuning_jobs(project)
     _require_idle(_list_executions(project), tuning_jobs)
-    versions, objects = len(list_approvals(project)), sum(map(len, _list_keys(project)))
+    versions, objects = len(list_approvals(project)), sum(1 for _ in _list_keys(project))
     parts = {
         f"the endpoint {settings.endpoint_name}": describe_endpoint(project) is not None,
         count(versions, "version"): versions,
@@ -106,7 +108,7 @@ def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> l
 
 def _delete_objects(project: ProductionProject) -> int:
     deleted = 0
-    for keys in _list_keys(project):
+    for keys in batched(_list_keys(project), MOST_REMOVED):
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         if errors := project.s3.delete_objects(Bucket=project.bucket, Delete=objects).get("Errors"):
             raise ProductionError(f"{errors[0]['Key']} could not be deleted: {errors[0].get('Message')}")
@@ -114,10 +116,7 @@ def _delete_objects(project: ProductionProject) -> int:
     return deleted
 
 
-def _list_keys(project: ProductionProject) -> Iterator[list[str]]:
+def _list_keys(project: ProductionProject) -> Iterator[str]:
     kept = f"{project.settings.input_data.rstrip('/')}/"
-    pages = project.s3.get_paginator("list_objects_v2").paginate(Bucket=project.bucket, Prefix=f"{project.key()}/")
-    for page in pages:
-        keys = [item["Key"] for item in page.get("Contents", [])]
-        if keys := [key for key in keys if not f"s3://{project.bucket}/{key}".startswith(kept)]:
-            yield keys
+    keys = (item["Key"] for item in list_objects(project.s3, project.bucket, f"{project.key()}/"))
+    return (key for key in keys if not f"s3://{project.bucket}/{key}".startswith(kept))

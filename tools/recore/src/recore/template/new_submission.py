@@ -43,7 +43,7 @@ Import = ast.Import | ast.ImportFrom
 def list_models() -> list[str]:
     """The models that a new submission can start with, the default first.
 
-    An example with a config.json is none of them: it needs other images than the challenge's.
+    An example with a config.json is left out: it needs other images than the challenge's.
     """
     scripts = [path for path in EXAMPLES.glob("*/fit.py") if not path.with_name("config.json").exists()]
     return [DEFAULT_MODEL, *sorted(path.parent.name for path in scripts)]

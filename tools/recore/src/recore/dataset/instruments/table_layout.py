@@ -94,5 +94,5 @@ def is_axis(cells: Sequence[str], marks: Marks) -> bool:
 
 
 def _numbers(cells: Sequence[str], marks: Marks) -> np.ndarray:
-    """The numbers in cells, NaN where there is none."""
+    """Return the numbers in cells, NaN for a cell that holds no number."""
     return np.array([marks.parse(cell) for cell in cells], dtype=float)

@@ -57,15 +57,19 @@ def list_packages(requirements: bytes) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
+def packages_to_fetch(files: Mapping[str, bytes]) -> bytes | None:
+    """Return the list of packages that a submission needs, or None if the container has all. Raises StepFailed."""
+    requirements = files.get(REQUIREMENTS, b"")
+    return list_packages(requirements) if asks_for_more(requirements) else None
+
+
 def count_package_lists(submissions: Iterable[Mapping[str, bytes]]) -> int:
     """How many jobs fetch packages for submissions: one for each different list that is not refused."""
-    lists = set()
+    lists: set[bytes | None] = set()
     for files in submissions:
-        requirements = files.get(REQUIREMENTS, b"")
-        if asks_for_more(requirements):
-            with contextlib.suppress(StepFailed):
-                lists.add(list_packages(requirements))
-    return len(lists)
+        with contextlib.suppress(StepFailed):
+            lists.add(packages_to_fetch(files))
+    return len(lists - {None})
 
 
 class WheelHouse:
@@ -86,21 +90,19 @@ class WheelHouse:
 
         stopping: when it is set, the job is stopped.
         """
-        requirements = files.get(REQUIREMENTS, b"")
-        if not asks_for_more(requirements):
-            return None
-        with self._lock:  # those who ask for the same wait for it
-            try:
-                packages = list_packages(requirements)
+        try:
+            if (packages := packages_to_fetch(files)) is None:
+                return None
+            with self._lock:  # those who ask for the same wait for it
                 if packages not in self._fetched:
                     self._fetched[packages] = None
                     self._fetched[packages] = self._fetch(packages, stopping)
                 return self._fetched[packages]
-            except StepFailed as error:
-                self._say(f"packages cannot be fetched: {error}")
-            except StepStopped:
-                pass  # as the run of the submission will be
-            return None
+        except StepFailed as error:
+            self._say(f"packages cannot be fetched: {error}")
+        except StepStopped:
+            pass  # as the run of the submission will be
+        return None
 
     def __enter__(self) -> "WheelHouse":
         shutil.rmtree(self._wheels, ignore_errors=True)  # of a killed call

@@ -72,7 +72,7 @@ class TrainingMetrics:
                 del self._patterns[name]
                 reason = "its regular expression takes too long"
                 self.warnings.append(f"[the metric {name} is no longer collected: {reason}]")
-            except (AttributeError, IndexError):  # the group did not match, or there is none
+            except (AttributeError, IndexError):  # the group did not match, or the expression has no group
                 continue
             else:
                 if value is not None:
