@@ -63,6 +63,7 @@ def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_
     assert errors.splitlines()[-1] == "stagemaker: stopped, with all its jobs"
     assert "Traceback" not in errors
     assert "the folder on PYTHONPATH" in errors
+    assert f"stagemaker: console: {variables['AWS_ENDPOINT_URL']}/_stagemaker/console/\n" in errors
     assert f"role='{role}'" in errors
     _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive
@@ -164,7 +165,7 @@ with Simulator(isolation="off", state=Path(sys.argv[1])) as simulator:
 
 
 def test_others_may_call_a_simulator_that_listens_on_more_than_loopback(tmp_path: Path) -> None:
-    process, variables = start("--host", "0.0.0.0", "--allow-host", "sagemaker.test", folder=tmp_path)
+    process, variables = start("--host", "0.0.0.0", "--allow-host", "sagemaker.test", "--no-console", folder=tmp_path)
     address = urlsplit(variables["AWS_ENDPOINT_URL"])
     assert address.hostname == "127.0.0.1"
     statuses = {}
@@ -177,6 +178,7 @@ def test_others_may_call_a_simulator_that_listens_on_more_than_loopback(tmp_path
     _, errors = process.communicate(timeout=60)
     assert list(statuses.values()) == [200, 200, 200, 403, 403]
     assert f"whoever reaches port {address.port} at 0.0.0.0 can read and write" in errors
+    assert "console" not in errors
     for arguments in (["--host", "no.such.host"], ["--allow-host", "name:5000"]):
         [line] = fail_to_start(*arguments).splitlines()
         assert arguments[1] in line

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from recore_support import production_containers as support
-from recore_support.browser import chromium
 from recore_support.production import ProductionCommands
 from recore_support.web_page import WebPage
 from recore_support.web_tab import files, tab
+from stagemaker_support.chromium import chromium
 from stagemaker_support.endpoints import Endpoints
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recore_support.axe import find_barriers
 from recore_support.production import ProductionCommands
 from recore_support.schema import TARGETS
 from recore_support.web_page import PNG, WebPage, csv_bytes, opus_file, read_assays, read_rows
 from recore_support.web_tab import Tab, open_tab
+from stagemaker_support.axe import find_barriers
 
 pytestmark = pytest.mark.machine
 

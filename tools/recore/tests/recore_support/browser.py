@@ -1,11 +1,7 @@
-"""Reports in headless Chromium.
-
-The system's Chromium or Chrome is used. If neither is installed, the tests are skipped, with a reason.
-"""
+"""Reports in headless Chromium."""
 
 import contextlib
 import re
-import shutil
 import subprocess
 import zlib
 from collections.abc import Iterable, Iterator
@@ -13,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
+from stagemaker_support.chromium import find_chromium
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 TIMEOUT_MS = 60_000  # for drawing all figures of a page
 
 
@@ -80,14 +75,6 @@ class OpenReport:
         )
 
 
-def find_chromium() -> str:
-    """Return the path of the browser; skip the test if none is installed."""
-    executable = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if not executable:
-        pytest.skip(f"none of {', '.join(PROGRAMS)} is installed, so no page can be opened")
-    return executable
-
-
 def print_from_shell(page: Path, *options: str) -> bytes:
     """Print a page as one does in a shell: Chromium prints it as soon as it has loaded. Return the PDF."""
     printed = page.with_suffix(".pdf")
@@ -104,18 +91,6 @@ def printed_colours(pdf: bytes) -> set[str]:
             for numbers in re.findall(rb"([\d.]+) ([\d.]+) ([\d.]+) rg\b", zlib.decompress(stream), re.IGNORECASE):
                 colours.add("#" + "".join(f"{round(255 * float(number)):02x}" for number in numbers))
     return colours
-
-
-@pytest.fixture(scope="module")  # with a longer scope, its driver process and event loop would affect all other tests
-def chromium() -> Iterator[Any]:
-    """Return a running headless browser."""
-    executable = find_chromium()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable)
-        yield browser
-        browser.close()
 
 
 @contextlib.contextmanager

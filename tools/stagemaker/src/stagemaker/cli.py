@@ -81,6 +81,10 @@ OPTIONS = (
     click.option(
         "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep objects and records in this folder."
     ),
+    click.option("--console/--no-console", default=True, help="Serve the console, a web page that shows what runs."),
+    click.option(
+        "--console-actions", is_flag=True, help="Enable its buttons: stop, approve, reject, and send a request."
+    ),
     click.option("--allow-reset", is_flag=True, help="Let POST /moto-api/reset delete everything, for test suites."),
 )
 
@@ -132,13 +136,13 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
             file.write(f"{text}\n")
         else:
             click.echo(text)
-        _describe(simulator, settings)
         click.echo(
             "stagemaker: Ctrl-C ends it. get_execution_role() and account_id() of the SageMaker SDK ask AWS's own STS; "
             "the folder on PYTHONPATH sends them here. Programs without that variable can pass "
             f"role='{ROLE_ARN}' instead",
             err=True,
         )
+        _describe(simulator, settings)
         while _next(signals, 1) is None:  # a signal that another thread received is handled when this one wakes up
             pass
     click.echo("stagemaker: stopped, with all its jobs", err=True)
@@ -224,6 +228,8 @@ def _describe(simulator: "Simulator", settings: dict[str, Any]) -> None:
             f"simulator's objects, and run code {limits}",
             err=True,
         )
+    if simulator.console_address:
+        click.echo(f"stagemaker: console: {simulator.console_address}", err=True)
 
 
 @main.command()

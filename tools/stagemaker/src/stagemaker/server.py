@@ -23,6 +23,8 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from stagemaker import locked
 from stagemaker.api.application import Application
+from stagemaker.api.console import PATH as CONSOLE_PATH
+from stagemaker.api.console import Console
 from stagemaker.api.http_server import HttpServer
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.platform import Platform
@@ -65,7 +67,8 @@ class Simulator:
     jobs_can_call: whether jobs without EnableNetworkIsolation can call this simulator, as jobs on AWS can call AWS.
     state: a folder that keeps S3 objects and records. allow_reset: whether POST /moto-api/reset empties the simulator.
     host: the address to listen on; whoever reaches another one than the default can run code here. allow_host: further
-    names by which requests may address the simulator.
+    names by which requests may address the simulator. console: whether it serves its web page, at `console_address`.
+    console_actions: whether the page offers to stop jobs, approve models and send requests.
     The S3 and the other services of all simulators in this process are one. Entering raises NoSandboxError if isolation
     is required and bubblewrap does not work, and OSError if no Docker engine responds, or if the folder or the port is
     in use.
@@ -87,10 +90,13 @@ class Simulator:
         allow_reset: bool = False,
         host: str = LOOPBACK,
         allow_host: Sequence[str] = (),
+        console: bool = False,
+        console_actions: bool = False,
     ) -> None:
         self._settings = port, isolation, engine
         self._host, self._allowed_hosts = host, allow_host
         self._jobs_can_call, self._allow_reset = jobs_can_call, allow_reset
+        self._console, self._console_actions = console, console_actions
         self._network: network.Network | None = None
         self._reset_lock = threading.Lock()
         self._state = State(state) if state else None
@@ -165,8 +171,9 @@ class Simulator:
         ports = [self.port, network.PORT] if self._jobs_can_call else [self.port]
         health = {"isolation": self.isolation.name, "isolation_enforced": self.isolation_enforced}
         reset = self.reset if self._allow_reset else None
+        console = Console(health | {"actions": self._console_actions}) if self._console else None
         self._application = Application(
-            resources, (self._host, *self._allowed_hosts), ports, health, self._prepare, reset
+            resources, (self._host, *self._allowed_hosts), ports, health, self._prepare, reset, console
         )
         return resources
 
@@ -219,6 +226,12 @@ class Simulator:
     def endpoint(self) -> str:
         host = LOOPBACK if self._host in ANY_ADDRESS else self._host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def console_address(self) -> str | None:
+        """The address of the console, or None without one, or if a browser would not run it: not on this machine."""
+        is_local = self._host in ("localhost", LOOPBACK, "::1", *ANY_ADDRESS)
+        return f"{self.endpoint}{CONSOLE_PATH}" if self._console and is_local else None
 
     def client(self, service: str) -> Any:
         """Return a boto3 client that ignores the caller's environment and configuration."""

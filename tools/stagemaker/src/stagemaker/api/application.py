@@ -7,7 +7,10 @@ from functools import partial
 from typing import Any
 
 from werkzeug import Request, Response
+from werkzeug.utils import redirect
 
+from stagemaker.api.console import PATH as CONSOLE
+from stagemaker.api.console import TEXT, Console, is_own, sign
 from stagemaker.api.other_services import OtherServices
 from stagemaker.api.responses import (
     JSON,
@@ -59,9 +62,11 @@ class Application:
     """The WSGI application. It refuses requests from web pages, because such requests could run code in a job.
 
     Their Origin or Sec-Fetch-Site header says so or, if the page's own host name resolves to this machine, their Host.
+    The one exception is the console. Any other answer that a browser shows as a page, such as an object on S3, has an
+    origin of its own, so that no script in it passes for the console's.
     hosts: further names and addresses of this machine. ports: those that an accepted request's Host can name. health:
     the answer to a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset:
-    empties the simulator; None refuses to.
+    empties the simulator; None refuses to. console: None serves none.
     """
 
     def __init__(
@@ -72,15 +77,21 @@ class Application:
         health: dict[str, Any],
         prepare: Callable[[], None],
         reset: Callable[[], None] | None = None,
+        console: Console | None = None,
     ) -> None:
         self._control, self._runtime = ControlPlane(resources), Runtime(resources)
         self._other_services, self._health, self._reset = OtherServices(prepare), health, reset
+        self._console = console
         self._ports = [str(port) for port in ports]
         names = "|".join((HOST, *(re.escape(f"[{host}]" if ":" in host else host) for host in hosts)))
         self._host = re.compile(rf"(?:{names})(?::([0-9]{{1,5}}))?", re.IGNORECASE)  # HTTP's own port is left out
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return self._choose_application(Request(environ))(environ, start_response)
+        request = Request(environ)
+        application = self._choose_application(request)
+        if "Sec-Fetch-Mode" in request.headers and not request.path.startswith(CONSOLE):
+            start_response = partial(_start_sandboxed, start_response)
+        return application(environ, start_response)
 
     def _choose_application(self, request: Request) -> Callable[..., Iterable[bytes]]:
         name = request.headers.get("Host", "")
@@ -88,11 +99,17 @@ class Application:
         if not host or (host[1] or HTTP_PORT) not in self._ports:
             accepted = f"127.0.0.1:{self._ports[0]} and localhost:{self._ports[0]}"
             message = f"The simulator accepts requests to {accepted}, not to '{name[:80]}'"
-            return _access_denied(f"{message}; `stagemaker start --allow-host NAME` accepts NAME, too")
-        if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
-            return _access_denied("The simulator does not accept requests from web pages")
+            return _access_denied(request, f"{message}; `stagemaker start --allow-host NAME` accepts NAME, too")
+        if self._console and is_own(request):
+            sign(request)
+        elif "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
+            return _access_denied(request, "The simulator does not accept requests from web pages")
         if request.path == HEALTH:
             return make_response(json.dumps(self._health).encode(), "application/json")
+        if self._console and f"{request.path}/" == CONSOLE:
+            return redirect(CONSOLE)
+        if self._console and request.path.startswith(CONSOLE):
+            return self._console.respond(request)
         if MOTO_API.match(request.path):
             return partial(respond, operate=self._operate, refuse=json_error_response)
         service = signed_service(request.headers.get("Authorization", ""))
@@ -115,5 +132,15 @@ class Application:
         return make_response(json.dumps({"status": "ok"}).encode(), "application/json")
 
 
-def _access_denied(message: str) -> Response:
+def _start_sandboxed(
+    start_response: Callable[..., Any], status: str, headers: list[tuple[str, str]], *error: Any
+) -> Any:
+    """Begin an answer that shares its origin with no page."""
+    own = [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
+    return start_response(status, [*headers, *own], *error)
+
+
+def _access_denied(request: Request, message: str) -> Response:
+    if request.path.startswith(CONSOLE):  # a browser would save JSON as a file
+        return Response(message, 403, {"X-Content-Type-Options": "nosniff"}, content_type=TEXT)
     return json_error_response(ServiceError("AccessDeniedException", message, 403))

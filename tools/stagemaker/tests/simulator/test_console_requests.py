@@ -1,0 +1,95 @@
+"""The requests that the console may send, and those that a page of somebody else may not."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from stagemaker.server import BUCKET, Simulator
+
+LIST = {"X-Amz-Target": "SageMaker.ListTrainingJobs", "Content-Type": "application/x-amz-json-1.1"}
+SCRIPT = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "X-Stagemaker-Console": "sagemaker"}
+DOCUMENT = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator(isolation="off", console=True) as simulator:
+        yield simulator
+
+
+def ask(simulator: Simulator, path: str = "/", body: str | None = None, **headers: str | None):
+    """Send a request; return status, headers and text of the answer. headers: None leaves one out."""
+    headers = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
+    request = urllib.request.Request(simulator.endpoint + path, body and body.encode(), headers)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=60) as response:
+            return response.status, response.headers, response.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read().decode()
+
+
+def test_the_script_calls_every_service_with_its_own_origin(simulator: Simulator) -> None:
+    own = SCRIPT | {"Origin": simulator.endpoint}
+    status, _, text = ask(simulator, body="{}", **LIST, **own)
+    assert (status, json.loads(text)) == (200, {"TrainingJobSummaries": []})
+    assert BUCKET in ask(simulator, **SCRIPT | {"X-Stagemaker-Console": "s3"})[2]
+    groups = {"X-Amz-Target": "Logs_20140328.DescribeLogGroups", "X-Stagemaker-Console": "logs"}
+    assert "logGroups" in ask(simulator, body="{}", **own | groups)[2]
+    metrics = {"X-Amz-Target": "GraniteServiceVersion20100801.ListMetrics", "X-Stagemaker-Console": "monitoring"}
+    assert "Metrics" in ask(simulator, body="{}", **own | metrics)[2]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1"},  # another port
+        {"Origin": "https://127.0.0.1:{port}"},
+        {"Origin": "http://localhost:{port}"},  # this machine by another name is another origin
+        {"X-Stagemaker-Console": None},
+        {"X-Stagemaker-Console": "iam"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": None},
+        {"Sec-Fetch-Site": "none"},
+        {"Host": "evil.example:{port}", "Origin": "http://evil.example:{port}"},
+    ],
+    ids=str,
+)
+def test_other_pages_are_refused(simulator: Simulator, change: dict[str, str | None]) -> None:
+    change = {name: value and value.format(port=simulator.port) for name, value in change.items()}
+    status, _, text = ask(simulator, body="{}", **LIST | SCRIPT | {"Origin": simulator.endpoint} | change)
+    assert (status, json.loads(text)["__type"]) == (403, "AccessDeniedException")
+
+
+def test_the_files_have_a_strict_policy_and_other_pages_share_no_origin_with_them(simulator: Simulator) -> None:
+    status, headers, text = ask(simulator, "/_stagemaker/console/", **DOCUMENT)
+    assert status == 200
+    assert '<script src="main.js"' in text
+    own = f"127.0.0.1:{simulator.port}/_stagemaker/console/"
+    assert f"default-src 'none'; script-src {own}; style-src {own}" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert ask(simulator, "/_stagemaker/console/main.js", Origin=simulator.endpoint, **DOCUMENT)[0] == 200
+    assert ask(simulator, "/_stagemaker/console/main.js", Origin="http://evil.example")[0] == 403
+    for path in ("../__init__.py", "..%2f__init__.py", "nothing.js", "static/main.js"):
+        assert ask(simulator, f"/_stagemaker/console/{path}")[0] in (403, 404), path
+    simulator.client("s3").put_object(
+        Bucket=BUCKET, Key="page.html", Body=b"<script></script>", ContentType="text/html"
+    )
+    _, headers, _ = ask(simulator, f"/{BUCKET}/page.html", **DOCUMENT)
+    assert headers["Content-Security-Policy"] == "sandbox"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Content-Security-Policy" not in ask(simulator, f"/{BUCKET}/page.html")[1]
+
+
+def test_without_the_console_its_script_is_refused_too() -> None:
+    with Simulator(isolation="off") as simulator:
+        assert simulator.console_address is None
+        assert ask(simulator, body="{}", **LIST, **SCRIPT, Origin=simulator.endpoint)[0] == 403
+        assert ask(simulator, "/_stagemaker/console/")[0] == 404

@@ -1,0 +1,80 @@
+"""The console in a browser."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from stagemaker.api.console import PATH
+
+TITLE = "title => document.title === title && !document.querySelector('#problem').textContent"
+SLOW_MS = 90_000  # for a job to begin or to end
+
+
+@dataclass
+class ConsoleTab:
+    """A tab with the console. problems: what the browser reports. requests: the addresses that were asked.
+
+    refused: the operations and paths that were refused. expected: those of them that a test expects; a job has no log
+    before its first line.
+    """
+
+    page: Any
+    address: str
+    problems: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    expected: set[str] = field(default_factory=lambda: {"DescribeLogStreams"})
+
+    def record(self) -> None:
+        """Record what the browser reports and asks for from now on."""
+        self.page.on("console", lambda message: self.problems.append(message.text))
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("response", self._add_refusal)
+
+    def _add_refusal(self, response: Any) -> None:
+        if response.status >= 400:
+            target = response.request.headers.get("x-amz-target")
+            self.refused.add(target.rpartition(".")[2] if target else urlsplit(response.url).path)
+
+    def open(self, *parts: str, query: str = "") -> "ConsoleTab":
+        """Open a page, and wait until it is drawn."""
+        hash_ = "/".join(quote(part, safe="") for part in parts)
+        self.page.goto(f"{self.address}#/{hash_}{query}")
+        self.page.wait_for_function(TITLE, arg=" - ".join((*reversed(parts), "stagemaker")))
+        return self
+
+    def text(self, selector: str = "main") -> str:
+        return str(self.page.locator(selector).first.inner_text())
+
+    def rows(self, label: str) -> list[list[str]]:
+        """Return the cells of the table with a label."""
+        rows = self.page.locator(f"[aria-label='{label}'] tbody tr")
+        return [rows.nth(number).locator("th, td").all_inner_texts() for number in range(rows.count())]
+
+    def wait_for(self, text: str, selector: str = "main") -> None:
+        """Wait until a text appears, without loading the page again."""
+        self.page.locator(selector).filter(has_text=text).first.wait_for(timeout=SLOW_MS)
+
+    def press(self, label: str) -> None:
+        """Press a button, and agree if it asks."""
+        self.page.once("dialog", lambda dialog: dialog.accept())
+        self.page.get_by_role("button", name=label, exact=True).first.click()
+
+
+@contextlib.contextmanager
+def open_console(browser: Any, endpoint: str, **settings: Any) -> Iterator[ConsoleTab]:
+    """Open the console in a browser session of its own. Afterwards the browser must have reported no problem."""
+    settings = {"viewport": {"width": 1200, "height": 900}} | settings
+    with contextlib.closing(browser.new_context(**settings)) as context:
+        tab = ConsoleTab(context.new_page(), endpoint + PATH)
+        tab.record()
+        yield tab
+    refused = tab.refused - tab.expected
+    assert not refused, refused
+    problems = [text for text in tab.problems if "the server responded with a status of 4" not in text]
+    assert not problems, problems
+    own = (f"{endpoint}/", "blob:", "data:")
+    assert [url for url in tab.requests if not url.startswith(own)] == []
