@@ -4,6 +4,7 @@ import pytest
 from stagemaker_support.console_tab import ConsoleTab
 from stagemaker_support.simulator_client import OUTPUT, Client, output_to
 from stagemaker_support.training_jobs import ALGORITHM, channel
+from stagemaker_support.transform_jobs import create_model, transform
 from stagemaker_support.tuning_jobs import METRICS, SCRIPT, Tuning, tuning_request
 
 from stagemaker.machine import count_cores
@@ -18,6 +19,14 @@ for epoch in range(4):
     print(f"loss={1 / (1 + epoch)};", flush=True)
     time.sleep(1)
 open(os.environ["SM_MODEL_DIR"] + "/model.txt", "w").write("model")
+"""
+SERVE = """
+def model_fn(model_dir):
+    print("loaded", flush=True)
+def transform_fn(model, data, content_type, accept):
+    if data == "no copper":
+        raise ValueError(data)
+    return f"{data} rows"
 """
 MARKUP = "<img src=x onerror=alert(1)>"
 
@@ -85,7 +94,7 @@ def test_metrics_are_curves_and_objects_and_request_are_shown(client: Client, ta
     tab.wait_for("depth,copper", "pre[aria-label='First lines']")
 
 
-def test_processing_and_transform_jobs_have_logs_and_reasons(client: Client, tab: ConsoleTab) -> None:
+def test_processing_jobs_have_logs_and_reasons(client: Client, tab: ConsoleTab) -> None:
     good = client.process("print('cleaned 12 rows')", **output_to(f"s3://{BUCKET}/console/clean"))
     bad = client.process(f"open({OUTPUT + '/x'!r})\nraise SystemExit('no rows')")
     tab.open("processing", good["ProcessingJobName"])
@@ -94,7 +103,21 @@ def test_processing_and_transform_jobs_have_logs_and_reasons(client: Client, tab
     rows = {cells[0]: cells for cells in tab.open("processing").rows("Processing jobs")}
     assert rows[good["ProcessingJobName"]][1] == "✓ Completed"
     assert rows[bad["ProcessingJobName"]][4]
-    assert tab.open("transform").text("main p.soft") == "None."
+
+
+def test_a_transform_job_leads_to_its_output(client: Client, tab: ConsoleTab) -> None:
+    good, out = transform(client, create_model(client, SERVE), {"rows.csv": "1,2"})
+    bad, _ = transform(client, create_model(client, SERVE), {"rows.csv": "no copper"})
+    rows = {cells[0]: cells for cells in tab.open("transform").rows("Transform jobs")}
+    assert rows[good["TransformJobName"]][1] == "✓ Completed"
+    tab.page.get_by_role("link", name=bad["TransformJobName"], exact=True).click()
+    tab.wait_for("ValueError: no copper", "pre[aria-label=Log]")
+    assert tab.text("pre[aria-label='Failure reason']") == bad["FailureReason"]
+    tab.open("transform", good["TransformJobName"])
+    tab.wait_for("loaded", "pre[aria-label=Log]")
+    tab.page.get_by_role("link", name=out, exact=True).click()
+    tab.page.get_by_role("link", name="rows.csv.out").click()
+    tab.wait_for("1,2 rows", "pre[aria-label='First lines']")
 
 
 def test_a_tuning_job_shows_its_objective_by_trial(client: Client, tab: ConsoleTab) -> None:
