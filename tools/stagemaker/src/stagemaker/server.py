@@ -171,7 +171,7 @@ class Simulator:
         ports = [self.port, network.PORT] if self._jobs_can_call else [self.port]
         health = {"isolation": self.isolation.name, "isolation_enforced": self.isolation_enforced}
         reset = self.reset if self._allow_reset else None
-        console = Console(health | {"actions": self._console_actions}) if self._console else None
+        console = Console(self._console_actions) if self._console else None
         self._application = Application(
             resources, (self._host, *self._allowed_hosts), ports, health, self._prepare, reset, console
         )

@@ -98,7 +98,7 @@ def test_buttons_are_disabled_at_first_and_the_page_says_what_enables_them(chrom
         assert "no protection: whoever reaches this port can call the API" in " ".join(described.split())
 
 
-def test_a_hidden_tab_asks_nothing(client: Client, chromium: Any, tab: ConsoleTab) -> None:
+def test_a_hidden_tab_asks_nothing(client: Client, tab: ConsoleTab) -> None:
     client.train("import time; time.sleep(60)", wait=False)  # something runs, so the page polls often
     tab.open()
     tab.page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
@@ -187,7 +187,7 @@ def lose_one(operation: str) -> Callable[[Any], None]:
     return handle
 
 
-def test_a_page_recovers_when_an_answer_is_lost(client: Client, chromium: Any, tab: ConsoleTab) -> None:
+def test_a_page_recovers_when_an_answer_is_lost(client: Client, tab: ConsoleTab) -> None:
     name = client.train("print('loss=1;')", AlgorithmSpecification=ALGORITHM | {"MetricDefinitions": METRICS})
     for operation in ("GetLogEvents", "GetMetricData", "DescribeTrainingJob"):
         tab.open("s3")

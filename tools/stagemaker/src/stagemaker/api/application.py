@@ -100,10 +100,12 @@ class Application:
             accepted = f"127.0.0.1:{self._ports[0]} and localhost:{self._ports[0]}"
             message = f"The simulator accepts requests to {accepted}, not to '{name[:80]}'"
             return _access_denied(request, f"{message}; `stagemaker start --allow-host NAME` accepts NAME, too")
-        if self._console and is_own(request):
-            sign(request)
-        elif "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
+        own = self._console is not None and is_own(request)
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if site not in OWN_SITES or ("Origin" in request.headers and not own):
             return _access_denied(request, "The simulator does not accept requests from web pages")
+        if own:
+            sign(request)
         if request.path == HEALTH:
             return make_response(json.dumps(self._health).encode(), "application/json")
         if self._console and f"{request.path}/" == CONSOLE:

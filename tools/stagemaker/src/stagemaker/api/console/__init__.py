@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from werkzeug import Request, Response
 
@@ -23,12 +22,12 @@ TYPES = {
 
 
 class Console:
-    """The files of the page. settings: what its script must know, as a JSON object."""
+    """The files of the page. actions: whether its buttons are enabled, which its script reads as settings.json."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, actions: bool) -> None:
         folder = Path(__file__).with_name("static")
         self._files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        self._files["settings.json"] = json.dumps(settings).encode()
+        self._files["settings.json"] = json.dumps({"actions": actions}).encode()
 
     def respond(self, request: Request) -> Response:
         """Return the file that a request for a path below PATH asks for."""
@@ -56,9 +55,8 @@ def is_own(request: Request) -> bool:
     address = request.host_url.rstrip("/")
     if request.headers.get("Origin", address) != address:
         return False
-    if request.path.startswith(PATH):
-        return request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
-    return request.headers.get("Sec-Fetch-Site") == "same-origin" and request.headers.get(HEADER) in SERVICES
+    is_call = request.headers.get("Sec-Fetch-Site") == "same-origin" and request.headers.get(HEADER) in SERVICES
+    return is_call or request.path.startswith(PATH)
 
 
 def sign(request: Request) -> None:

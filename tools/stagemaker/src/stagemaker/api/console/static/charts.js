@@ -36,7 +36,7 @@ export function chart(view, title, across, series) {
     return row(String(at), [isTime ? time(at) : at, ...values.map((value) => (value === null ? "" : number(value)))]);
   });
   return element("figure", { "data-key": key }, element("figcaption", {}, element("b", {}, title), ` ${summary}`), holder,
-    element("details", {}, element("summary", {}, "Values"), table(title, [across, ...series.map((each) => each.label)], rows, "None.")));
+    element("details", {}, element("summary", {}, "Values"), table(title, [across, ...series.map((each) => each.label)], rows)));
 }
 
 const clock = (_, times) => times.map((at) => new Date(1000 * at).toLocaleTimeString("sv-SE"));

@@ -34,7 +34,7 @@ export function update(old, made) {
   while (place) { const next = place.nextSibling; place.remove(); place = next; }
 }
 
-/* What stands for an element that the page keeps and whose content its owner changes. */
+/* A stand-in for an element that stays on the page, and whose content `update` leaves alone. */
 export const ownedBy = (kept) => (kept.isConnected ? kept.cloneNode(false) : kept);
 
 const keyOf = (node) => node.dataset?.key;
@@ -45,7 +45,7 @@ function copyAttributes(old, made) {
   for (const name of HANDLERS) if (made[name] !== old[name]) old[name] = made[name];
 }
 
-export function table(label, heads, rows, empty) {
+export function table(label, heads, rows, empty = "None.") {
   if (!rows.length) return element("p", { class: "soft" }, empty);
   const head = element("tr", {}, heads.map((name) => element("th", { scope: "col" }, name)));
   return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label },

@@ -17,7 +17,7 @@ export async function endpoints(view) {
   const rows = items.map(({ EndpointName: name, EndpointStatus, CreationTime, LastModifiedTime }) =>
     row(name, [link(name, "endpoints", name), badge(EndpointStatus), time(CreationTime), time(LastModifiedTime)]));
   view.busy = items.some((item) => CHANGING.includes(item.EndpointStatus));
-  return [element("h1", {}, "Endpoints"), controls, table("Endpoints", ["Name", "Status", "Created", "Last modified"], rows, "None.")];
+  return [element("h1", {}, "Endpoints"), controls, table("Endpoints", ["Name", "Status", "Created", "Last modified"], rows)];
 }
 
 export async function endpoint(view) {
@@ -33,7 +33,7 @@ export async function endpoint(view) {
     facts([["Created", time(found.CreationTime)], ["Last modified", time(found.LastModifiedTime)],
       ["Endpoint configuration", found.EndpointConfigName]]),
     section("variants", "Variants",
-      table("Variants", ["Variant", "Model", "Traffic", "Instances"], variants.map((each) => drawVariant(each, variants, config)), "None.")),
+      table("Variants", ["Variant", "Model", "Traffic", "Instances"], variants.map((each) => drawVariant(each, variants, config)))),
     await drawMetrics(view, name, variants.map((variant) => variant.VariantName)),
     drawForm(view, name, variants),
     await followLog(view, `/aws/sagemaker/Endpoints/${name}`, "", `stagemaker logs endpoint/${name}`),

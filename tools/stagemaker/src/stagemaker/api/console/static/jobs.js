@@ -34,7 +34,7 @@ export async function jobs(view) {
   return [element("h1", {}, kind.title), controls, drawTable(kind.title, await drawRows(view, name, items))];
 }
 
-const drawTable = (title, rows) => table(title, ["Name", "Status", "Created", "Duration", "Progress or failure reason"], rows, "None.");
+const drawTable = (title, rows) => table(title, ["Name", "Status", "Created", "Duration", "Progress or failure reason"], rows);
 
 async function drawRows(view, name, items) {
   const { member } = KINDS[name];
@@ -47,7 +47,7 @@ async function drawRows(view, name, items) {
   });
 }
 
-/* Describe a job of a list, if its summary does not say why it failed or what it waits for. */
+/* Describe a job of a list: its summary does not say why it failed or what it waits for. */
 async function describe(name, item) {
   const { member } = KINDS[name], status = item[`${member}Status`];
   const key = `${name} ${item[`${member}Name`]} ${item.CreationTime}`;
@@ -138,10 +138,8 @@ async function drawTrials(view, id, job) {
   const { Type: direction, MetricName: metric } = job.HyperParameterTuningJobConfig.HyperParameterTuningJobObjective ?? {};
   const values = trials.map((trial) => trial.FinalHyperParameterTuningJobObjectiveMetric?.Value ?? null);
   const better = direction === "Minimize" ? Math.min : Math.max;
-  const bests = values.map((_, place) => {
-    const known = values.slice(0, place + 1).filter((value) => value !== null);
-    return known.length ? better(...known) : null;
-  });
+  let best = null;
+  const bests = values.map((value) => { best = value === null ? best : better(value, best ?? value); return best; });
   const times = values.map((_, place) => place + 1), label = metric ?? "Objective";
   const rows = trials.map(({ TrainingJobName: trial, TrainingJobStatus, TunedHyperParameters, FailureReason }, place) => {
     const tuned = Object.entries(TunedHyperParameters).map(([key, value]) => `${key} = ${value}`).join(", ");

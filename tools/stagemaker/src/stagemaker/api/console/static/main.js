@@ -8,7 +8,7 @@ import { objects } from "./objects.js";
 import { execution, pipeline, pipelines } from "./pipelines.js";
 import { group, groups, version } from "./registry.js";
 
-const QUICK = 1500, LIST = 3000, SLOW = 6000; // milliseconds between two polls of what runs, of a list with such, and of the rest
+const QUICK = 1500, LIST = 3000, SLOW = 6000; // milliseconds between two polls: of what runs, of a list in which it is, and of the rest
 const SHARE = 10; // a poll takes at most a tenth of the time, so that a busy server is asked less often
 const PAGES = {
   endpoints: [endpoints, endpoint], pipelines: [pipelines, pipeline, execution], registry: [groups, group, version], s3: [objects, objects],

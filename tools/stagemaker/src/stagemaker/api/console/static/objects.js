@@ -18,13 +18,13 @@ export async function objects(view) {
 async function buckets() {
   const { lists: [found] } = await readXml("/", "Bucket");
   const rows = found.map((each) => row(each.Name, [link(each.Name, "s3", each.Name), readTime(each.CreationDate)]));
-  return [element("h1", {}, "Buckets"), table("Buckets", ["Name", "Created"], rows, "None.")];
+  return [element("h1", {}, "Buckets"), table("Buckets", ["Name", "Created"], rows)];
 }
 
 function drawPath(bucket, key) {
   const parts = key.match(/[^/]*\/|[^/]+$/g) ?? [];
   const links = parts.map((part, place) => [" / ", link(nameOf(part), "s3", bucket, parts.slice(0, place + 1).join(""))]);
-  return element("h1", { class: "path" }, link("S3", "s3"), " / ", link(bucket, "s3", bucket), links);
+  return element("h1", {}, link("S3", "s3"), " / ", link(bucket, "s3", bucket), links);
 }
 
 async function folder(view, bucket, prefix) {
@@ -78,5 +78,5 @@ export function objectLinks(description) {
     const [, bucket, key = ""] = uri.match(/^s3:\/\/([^/]+)\/?(.*)$/s), isFile = !key || /\.[^/]*$|\/$/.test(key); // others are folders
     return row(`${place} ${uri}`, [path, link(uri, "s3", bucket, isFile ? key : `${key}/`)]);
   });
-  return found.length > 0 && section("objects", "Inputs and outputs", table("Inputs and outputs", ["Field", "Object or folder"], rows, "None."));
+  return found.length > 0 && section("objects", "Inputs and outputs", table("Inputs and outputs", ["Field", "Object or folder"], rows));
 }

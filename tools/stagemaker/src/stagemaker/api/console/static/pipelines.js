@@ -13,7 +13,7 @@ export async function pipelines(view) {
   const { items, controls } = await list(view, "ListPipelines", { SortBy: "CreationTime" }, { filters: false });
   const rows = items.map(({ PipelineName: name, CreationTime, LastExecutionTime, PipelineDescription }) =>
     row(name, [link(name, "pipelines", name), time(CreationTime), time(LastExecutionTime), PipelineDescription]));
-  return [element("h1", {}, "Pipelines"), controls, table("Pipelines", ["Name", "Created", "Last execution", "Description"], rows, "None.")];
+  return [element("h1", {}, "Pipelines"), controls, table("Pipelines", ["Name", "Created", "Last execution", "Description"], rows)];
 }
 
 export async function pipeline(view) {
@@ -25,7 +25,7 @@ export async function pipeline(view) {
     const execution = link(item.PipelineExecutionDisplayName ?? id, "pipelines", name, id);
     return row(id, [execution, badge(item.PipelineExecutionStatus), time(item.StartTime), item.PipelineExecutionFailureReason]);
   });
-  return [element("h1", {}, name), controls, table("Executions", ["Execution", "Status", "Started", "Failure reason"], rows, "None.")];
+  return [element("h1", {}, name), controls, table("Executions", ["Execution", "Status", "Started", "Failure reason"], rows)];
 }
 
 export async function execution(view) {
@@ -51,9 +51,9 @@ export async function execution(view) {
     status === "Executing" && element("p", { class: "controls", "data-key": "stop" }, view.action("Stop", stop, `Stop this execution of ${name}?`)),
     drawGraph(nodes),
     section("steps", "Steps",
-      table("Steps", ["Step", "Type", "Status", "Duration", "Job", "Notes"], nodes.map(drawStep), "None.")),
+      table("Steps", ["Step", "Type", "Status", "Duration", "Job", "Notes"], nodes.map(drawStep))),
     section("parameters", "Parameters",
-      table("Parameters", ["Name", "Value"], parameters.map((each) => row(each.Name, [each.Name, each.Value])), "None.")),
+      table("Parameters", ["Name", "Value"], parameters.map((each) => row(each.Name, [each.Name, each.Value])))),
     section("properties", "Properties", made.map((step, place) => json(step.StepName, properties[place])), json("Definition", definition)),
   ];
 }

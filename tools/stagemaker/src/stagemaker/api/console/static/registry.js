@@ -11,7 +11,7 @@ export async function groups(view) {
   const { items, controls } = await list(view, "ListModelPackageGroups", { SortBy: "CreationTime" });
   const rows = items.map(({ ModelPackageGroupName: name, CreationTime, ModelPackageGroupDescription }) =>
     row(name, [link(name, "registry", name), time(CreationTime), ModelPackageGroupDescription]));
-  return [element("h1", {}, "Model registry"), controls, table("Groups", ["Group", "Created", "Description"], rows, "None.")];
+  return [element("h1", {}, "Model registry"), controls, table("Groups", ["Group", "Created", "Description"], rows)];
 }
 
 export async function group(view) {
@@ -25,7 +25,7 @@ export async function group(view) {
     return row(id, [version, badge(item.ModelApprovalStatus), created, item.ModelPackageDescription, drawApproval(view, item)]);
   });
   const about = facts([["Description", ModelPackageGroupDescription]]);
-  return [element("h1", {}, name), about, controls, table("Versions", ["Version", "Approval", "Created", "Description", "Actions"], rows, "None.")];
+  return [element("h1", {}, name), about, controls, table("Versions", ["Version", "Approval", "Created", "Description", "Actions"], rows)];
 }
 
 export async function version(view) {
