@@ -19,6 +19,7 @@ from support.template import IS_TEMPLATE, template_only
 FOLDERS = (".", "data", "docs", "tools", "tools/recore", "tools/recore/docs")
 PAGES = [page for folder in FOLDERS for page in sorted((ROOT / folder).glob("*.md"))]
 MODEL_PAGE = ROOT / "docs/your-model.md"  # replaces the template's model
+PRODUCTION = [ROOT / f"tools/recore/docs/{name}.md" for name in ("serve", "compare", "retrain")]  # on one simulator
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -49,17 +50,26 @@ def make_run(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(page, marks=page_marks(page)) for page in PAGES if blocks(page) and page != MODEL_PAGE],
+    [
+        pytest.param(page, marks=page_marks(page))
+        for page in PAGES
+        if blocks(page) and page not in [MODEL_PAGE, *PRODUCTION]
+    ],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_the_commands_run_as_printed(page: Path, checkout: Path) -> None:
-    run_blocks(page, checkout, page_environment(checkout), checks_output=IS_TEMPLATE)
+    run_blocks([page], checkout, page_environment(checkout), checks_output=IS_TEMPLATE)
+
+
+@pytest.mark.slow
+def test_the_pages_of_production_continue_each_other(checkout: Path) -> None:
+    run_blocks(PRODUCTION, checkout, page_environment(checkout), checks_output=IS_TEMPLATE)
 
 
 @pytest.mark.slow
 @template_only
 def test_a_model_is_replaced_as_printed(checkout: Path) -> None:
-    run_blocks(MODEL_PAGE, checkout, page_environment(checkout))
+    run_blocks([MODEL_PAGE], checkout, page_environment(checkout))
 
 
 @pytest.mark.machine
@@ -68,7 +78,7 @@ def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None
     engine()
     for page in PAGES:
         variables = page_environment(checkout) | THREADS_OF_CONTAINERS
-        run_blocks(page, checkout, variables, lambda tags: bool(ENGINE & tags), IS_TEMPLATE)
+        run_blocks([page], checkout, variables, lambda tags: bool(ENGINE & tags), IS_TEMPLATE)
 
 
 def page_environment(checkout: Path) -> dict[str, str]:

@@ -30,4 +30,4 @@ def test_links_lead_to_existing_files() -> None:
 @pytest.mark.parametrize("page", RUN)
 def test_the_commands_run_as_printed(page: Path, tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    run_blocks(page, tmp_path, environment() | {"PATH": path, "PYTHONPATH": str(ROOT / "src")})
+    run_blocks([page], tmp_path, environment() | {"PATH": path, "PYTHONPATH": str(ROOT / "src")})

@@ -55,7 +55,7 @@ def test_stagemaker_works_beside_other_packages(
     (tmp_path / "work").mkdir()
     # from now on without a network: whatever asks for an index or a proxy fails
     offline = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    run_blocks(ROOT / "README.md", tmp_path / "work", variables | offline)
+    run_blocks([ROOT / "README.md"], tmp_path / "work", variables | offline)
     uv(*install, *TEST_PACKAGES, cwd=tmp_path)
     tests = [ROOT / "tests" / name for name in AGAIN]
     options = "-q -n 2 -p no:cacheprovider -m".split()

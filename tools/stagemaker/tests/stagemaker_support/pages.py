@@ -75,15 +75,15 @@ def end_group(number: int) -> None:
 
 
 def run_blocks(
-    page: Path,
+    pages: Iterable[Path],
     folder: Path,
     variables: dict[str, str],
     is_selected: Callable[[set[str]], bool] = needs_nothing,
     checks_output: bool = True,
 ) -> None:
-    """Run, in order, those of a page's blocks whose tags are selected, and check their output."""
+    """Run, in order, the blocks of pages whose tags are selected, and check their output."""
     with contextlib.ExitStack() as background:  # a later block may use what an earlier one has started
-        for tags, text in blocks(page):
+        for page, (tags, text) in ((each, block) for each in pages for block in blocks(each)):
             if not is_selected(set(tags)):
                 continue
             lines = text.splitlines()
