@@ -21,7 +21,7 @@ from sklearn.metrics import r2_score
 
 from recore.evaluation import write_held_out_again
 from recore.report.page.content import Page
-from recore.report.run.predictions import MOST_OTHERS, MOST_RESIDUALS, rows_to_draw
+from recore.report.run.predictions import MAX_OTHERS, MAX_RESIDUALS, rows_to_draw
 from recore.report.run.run_report import report_run, write_report
 
 
@@ -103,9 +103,9 @@ def test_the_largest_residuals_are_drawn_within_the_limits() -> None:
     measured[::7] = np.nan
     drawn = rows_to_draw(measured, predicted)
     residuals = np.abs(predicted - measured)
-    assert len(drawn) == len(set(drawn)) <= MOST_RESIDUALS + MOST_OTHERS
+    assert len(drawn) == len(set(drawn)) <= MAX_RESIDUALS + MAX_OTHERS
     assert not np.isnan(residuals[drawn]).any()
-    limit = np.sort(residuals[~np.isnan(residuals)])[-MOST_RESIDUALS]
+    limit = np.sort(residuals[~np.isnan(residuals)])[-MAX_RESIDUALS]
     assert set(np.flatnonzero(residuals >= limit)) <= set(drawn)
     assert rows_to_draw(measured[:3], predicted[:3]).tolist() == sorted([1, 2], key=lambda row: -residuals[row])
 
@@ -430,7 +430,7 @@ def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public:
     assert (board["held-out"], board["held-out by"]) == (public_score(run_copy), "the submission")
     write_held_out_again(run_copy, 0.25, "validate")
     page = report_run(run_copy)
-    assert page.facts["held-out score"] == "0.2500, made again by recore"
+    assert page.facts["held-out score"] == "0.2500, recomputed by recore"
     board = table_of(page, "board").iloc[0]
     assert (board["held-out"], board["held-out by"]) == (0.25, "recore")
     errors = table_of(page, "errors").set_index("target")
