@@ -45,7 +45,7 @@ def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | N
         if len(tunable) != 1 or defaults.get(tunable[0], 1) <= 0:
             return None
         wanted = tunable[0]
-    name, equals, values_given = wanted.partition("=")
+    name, equals, value_list = wanted.partition("=")
     names = [*([ALPHA] if has_alphas else []), *defaults]
     if name not in names:
         listed = f"fit() has these numeric hyperparameters: {', '.join(names)}" if names else "fit() has none"
@@ -53,8 +53,8 @@ def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | N
     if name == ALPHA and has_alphas:
         fixed = {"alphas": 1} if "alphas" in defaults else {}  # fit() should try the one strength once
         low, high = sorted(defaults[each] for each in LIMITS)
-        if values_given:
-            values = _parse(wanted, values_given, float)
+        if value_list:
+            values = _parse(wanted, value_list, float)
         elif low != high:
             values = tuple(np.geomspace(low, high, ALPHA_POINTS).tolist())
         else:  # decades around the single value
@@ -63,7 +63,7 @@ def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | N
     default = defaults[name]
     kind = int if isinstance(default, int) else float
     if equals:
-        values = _parse(wanted, values_given, kind)
+        values = _parse(wanted, value_list, kind)
     elif default > 0:
         values = tuple(max(1, round(default * each)) if kind is int else default * each for each in FACTORS[kind])
     else:
@@ -71,9 +71,9 @@ def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | N
     return Curve(name, tuple(sorted({*values, default})), default, {})
 
 
-def _parse(option: str, values_given: str, kind: type[int] | type[float]) -> tuple[float, ...]:
+def _parse(option: str, value_list: str, kind: type[int] | type[float]) -> tuple[float, ...]:
     """Parse values such as 1,2,4. Raise ValueError if one of them is not a number of that kind."""
-    numbers = values_given.split(",")
+    numbers = value_list.split(",")
     with suppress(ValueError):
         values = {kind(each) for each in numbers}
         if all(parse_number(each) is not None for each in numbers):

@@ -32,10 +32,10 @@ MEASURES = tuple(FORMATS)
 WITH_UNIT = ("RMSE", "bias", "intercept")
 DEFINITIONS = (
     "RMSE: root mean squared error (RMSECV if cross-validated, RMSEP for new samples). Bias: mean of predicted - "
-    "measured. RMSE, bias and intercept are in the target's unit. Slope and intercept: of the line measured = intercept "
-    "+ slope x predicted, fitted by least squares; 1 and 0 are ideal (Pineiro et al., Ecological Modelling 216, 2008, "
-    "316). RPD: standard deviation of the measured values divided by RMSE. RPIQ: their interquartile range divided by "
-    "RMSE (Bellon-Maurel et al., TrAC 29, 2010, 1073)."
+    "measured. RMSE, bias and intercept are in the target's unit. Slope and intercept: of the line measured = "
+    "intercept + slope x predicted, fitted by least squares; 1 and 0 are ideal (Pineiro et al., Ecological Modelling "
+    "216, 2008, 316). RPD: standard deviation of the measured values divided by RMSE. RPIQ: their interquartile range "
+    "divided by RMSE (Bellon-Maurel et al., TrAC 29, 2010, 1073)."
 )
 
 

@@ -42,9 +42,7 @@ def _compare(run: str, claimed: float, again: float) -> PageFinding:
         reason = "with other folds or seeds"
         if level == "bad":
             reason = "so the submission's models had probably seen the drill holes"
-        message = (
-            f"{run}: the submission's own held-out score is {claimed:.4f}, by drill hole it is {again:.4f}, {reason}"
-        )
+        message = f"{run}: the submission's own held-out score is {claimed:.4f}, by drill hole {again:.4f}, {reason}"
     return PageFinding(level, "own score", message, "comparison", {"run": run, "own": claimed, "again": again})
 
 

@@ -20,8 +20,8 @@ READING = (
 )
 WIDE = " A wide whisker is bad, too: the result depends on the folds."
 NOTE = (
-    "All numbers are computed from the predictions on the first folds. Contribution: weight x R2. Possible gain: weight "
-    "x (1 - R2)."
+    "All numbers are computed from the predictions on the first folds. Contribution: weight x R2. Possible gain: "
+    "weight x (1 - R2)."
 )
 DEVIATIONS = " sd: the standard deviation of R2 over the folds that were drawn."
 WHISKERS = "Whiskers: the standard deviation over the folds that were drawn. "
