@@ -71,7 +71,7 @@ async function sendAll(files, batch) {
     if (done < files.length) at("status").textContent = `${done} of ${files.length} files ...`;
   });
   if (history.stored < history.samples.length) {
-    say("History", `the browser can store only the newest ${count(history.stored, "sample")}; the others are lost when the page is reloaded`, "remark");
+    say("History", `the browser can store only the newest ${count(history.stored, "sample")}; the others are lost when the page reloads`, "remark");
   }
   const failures = failed ? `, ${failed} could not be used` : "";
   at("status").textContent = `${count(files.length, "file")}${failures}: ${count(samples, "sample")}.`;
