@@ -1,4 +1,4 @@
-"""The data that the accuracy benchmark reads, and the methods that it compares."""
+"""The data of the accuracy benchmark, and the methods that it compares."""
 
 import pickle
 from dataclasses import replace

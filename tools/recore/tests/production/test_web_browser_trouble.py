@@ -72,9 +72,7 @@ def test_an_unusable_response_does_not_keep_the_page_busy(
         assert len(tab.rows()) == 7
 
 
-def test_an_api_key_with_invalid_characters_is_an_error(
-    chromium: Any, web_page: WebPage, files: dict[str, bytes]
-) -> None:
+def test_an_api_key_with_invalid_characters_fails(chromium: Any, web_page: WebPage, files: dict[str, bytes]) -> None:
     def need_key(route: Any) -> None:
         response = route.fetch()
         route.fulfill(response=response, json=response.json() | {"needs_key": True})

@@ -229,15 +229,7 @@ def test_the_page_is_served_only_under_addresses_and_known_names(
     assert page.addresses == [f"http://{name}:{port}/" for name in hosts]
     accepted = ["127.0.0.1", "127.0.0.2:8000", "[::1]:80", "192.0.2.1", "localhost:1", "LOCALHOST", host_name, host]
     accepted += ["assays.example", "other.example:8000"]
-    foreign = [
-        "evil.example",
-        "localhost.evil.example",
-        "1.example",
-        "127.0.0.1.example",
-        "[::1",
-        "",
-        "x@evil.example",
-    ]
+    foreign = ["evil.example", "localhost.evil.example", "1.example", "127.0.0.1.example", "[::1", "", "x@evil.example"]
     assert {name: page.request("", Host=name)[0] for name in accepted} == dict.fromkeys(accepted, 200)
     assert {name: page.request("", Host=name)[0] for name in foreign} == dict.fromkeys(foreign, 400)
     assert page.stop() == 0
@@ -311,9 +303,7 @@ def test_a_deleted_endpoint_is_reported_in_one_message(serving: ProductionComman
     message = page.refuse("few.csv.gz", few_rows.read_bytes(), 502)
     assert f"the endpoint {name} does not respond" in message
     rows = read_rows(few_rows)
-    status, html = page.post_line(
-        ",".join(cell for number, cell in enumerate(rows[1]) if rows[0][number][:1].isdigit())
-    )
+    status, html = page.post_line(",".join(cell for name, cell in zip(*rows[:2], strict=True) if name[:1].isdigit()))
     assert status == 502
     assert f"the endpoint {name} does not respond" in html
     assert page.stop() == 0
@@ -321,9 +311,7 @@ def test_a_deleted_endpoint_is_reported_in_one_message(serving: ProductionComman
     assert "Traceback" not in page.log()
 
 
-def test_the_command_reports_a_missing_endpoint_or_a_port_in_use(
-    web_page: WebPage, trained: ProductionCommands
-) -> None:
+def test_the_command_reports_a_missing_endpoint_or_a_used_port(web_page: WebPage, trained: ProductionCommands) -> None:
     assert "there is no endpoint nowhere" in refuse_web(trained, "nowhere")
     port = urlsplit(web_page.address).port
     assert "choose another --port" in refuse_web(trained, "web-page", "--port", port)

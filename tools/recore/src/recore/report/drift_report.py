@@ -115,9 +115,7 @@ def _evidence_lines(monitoring: "Monitoring") -> Figure:
         hover = "%{x}. drill hole: %{y:.3g}<extra>%{fullData.name}</extra>"
         draw.add_numbered_line(plot, order, SHOWN_LINES, positions, drawn, monitoring.statistics[statistic], hover)
     plot.add_hline(monitoring.drift.threshold, line={"color": draw.GREY, "dash": "dash"})
-    summary = (
-        f"Dashed: {monitoring.drift.threshold:.3g}; more evidence means drift. Click a name to show or hide its line."
-    )
+    summary = f"Dashed: {monitoring.drift.threshold:.3g}; more means drift. Click a name to show or hide its line."
     return Figure("evidence", "Evidence by statistic", summary, plot, numbers)
 
 

@@ -20,10 +20,7 @@ from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 @dataclass(frozen=True)
 class HoleSpectra:
-    """The spectra of a drill hole.
-
-    rows: row numbers in the file. shape: median SNV spectrum (bins,), None if no spectrum is valid.
-    """
+    """Spectra of a hole. rows: row numbers in the file. shape: median SNV spectrum (bins,), None if none is valid."""
 
     name: str
     rows: NDArray[np.intp]

@@ -71,10 +71,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a report.
+    """A section of a report. reading: how to recognise good and bad results. note: how numbers were computed.
 
-    reading: how to recognise good and bad results. note: how numbers were computed. folded: paragraphs that are shown
-    on request, by the line that is shown instead.
+    folded: paragraphs that are shown on request, by the line that is shown instead.
     """
 
     name: str

@@ -52,10 +52,7 @@ NOT_COMPARABLE = "predictions cannot be compared with measured assays: {reason}"
 
 @dataclass(frozen=True)
 class PublicRows:
-    """Public rows and the predictions of a score.
-
-    rows: IDs of each row. measured, predicted: (rows, targets), NaN if missing.
-    """
+    """Rows that have a score. rows: IDs of each row. measured, predicted: (rows, targets), NaN if missing."""
 
     score: str
     rows: pd.DataFrame

@@ -71,12 +71,8 @@ def validate_submission(
     result = run_validation(submission, public, settings, advance)
     advance("writing", 0, 1)
     sections = [module.section(result) for module in SECTIONS]
-    claim_findings = connect_runs(result, submission, public, runs)
-    findings = [
-        comparison.score_finding(result),
-        *claim_findings,
-        *by_level([*_data_findings(result), *findings_of(sections)]),
-    ]
+    claims = connect_runs(result, submission, public, runs)
+    findings = [comparison.score_finding(result), *claims, *by_level([*_data_findings(result), *findings_of(sections)])]
     facts = _facts(result, submission, public)
     return Page(f"Validate {public.name}", LEAD, facts, findings, sections)
 
