@@ -48,9 +48,9 @@ def test_a_drift_is_dated_its_bands_are_listed_and_names_are_escaped(spectra: Pa
     assert "<img src=x" not in (tmp_path / "drift.html").read_text()
     bands = pd.read_csv(tmp_path / "drift/bands.csv")
     deviations = pd.read_csv(tmp_path / "drift/deviations.csv").set_index("wavenumber")["mean"]
-    largest = deviations.abs().idxmax()
-    assert bands["to (cm-1)"][0] <= largest <= bands["from (cm-1)"][0]
-    assert bands["mean deviation / limit"][0] == pytest.approx(deviations[largest], rel=1e-6)
+    peak = deviations.abs().idxmax()
+    assert bands["to (cm-1)"][0] <= peak <= bands["from (cm-1)"][0]
+    assert bands["mean deviation / limit"][0] == pytest.approx(deviations[peak], rel=1e-6)
     holes = pd.read_csv(tmp_path / "drift/holes.csv")
     assert holes["outside"].sum() == result.traffic.outside.sum()
     assert (holes["outside"] / holes["samples"]).is_monotonic_decreasing

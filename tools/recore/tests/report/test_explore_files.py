@@ -12,7 +12,7 @@ SPECTRUM = [0.4 + 0.01 * (position % 7) for position in range(len(HEADER) - 1)]
 
 
 @pytest.mark.parametrize(
-    ("header", "cells", "name", "text"),
+    ("header", "cells", "name", "part"),
     [
         ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "2 missing columns: 'DepthFrom', 'DepthTo'"),
         ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "channels with the same wavenumber: '1000' and '1000.0'"),
@@ -41,9 +41,9 @@ SPECTRUM = [0.4 + 0.01 * (position % 7) for position in range(len(HEADER) - 1)]
         ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 row has no hole"),
     ],
 )
-def test_unusual_headers_and_cells_are_reported(tmp_path: Path, header: str, cells: str, name: str, text: str) -> None:
+def test_unusual_headers_and_cells_are_reported(tmp_path: Path, header: str, cells: str, name: str, part: str) -> None:
     page = explore_file(write_gz(tmp_path / "f.csv.gz", f"{header}\r\n{cells}\r\n"))
-    assert text in " ".join(finding.text for finding in page.findings if finding.name == name), page.findings
+    assert part in " ".join(finding.text for finding in page.findings if finding.name == name), page.findings
     write_page(page, tmp_path / "f.html")
 
 

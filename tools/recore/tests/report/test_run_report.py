@@ -75,8 +75,8 @@ def test_errors_match_the_predictions(runs: Runs, public: pd.DataFrame) -> None:
         np.testing.assert_allclose(table.loc[name, ["slope", "intercept"]].astype(float), [slope, intercept], rtol=1e-6)
         rpd = np.std(actual, ddof=1) / table["RMSE"][name]
         assert table["RPD"][name] == pytest.approx(rpd, rel=1e-9)
-        largest = sorted((estimate - actual) ** 2)[-5:]
-        assert table["largest 5"][name] == pytest.approx(sum(largest) / ((estimate - actual) ** 2).sum(), rel=1e-9)
+        top = sorted((estimate - actual) ** 2)[-5:]
+        assert table["largest 5"][name] == pytest.approx(sum(top) / ((estimate - actual) ** 2).sum(), rel=1e-9)
         np.testing.assert_array_equal(pairs[f"{name} measured"], public[name])
         np.testing.assert_array_equal(pairs[f"{name} predicted"], predicted[name])
 

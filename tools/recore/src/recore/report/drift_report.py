@@ -80,17 +80,17 @@ def _facts(monitoring: "Monitoring") -> dict[str, str]:
 def _findings(monitoring: "Monitoring") -> list[PageFinding]:
     drift, outside = monitoring.drift, monitoring.traffic.outside
     share = float(outside.mean())
-    text = f"{outside.sum():,} of {count(len(outside), 'sample')} ({share:.1%}) are outside the domain; "
+    message = f"{outside.sum():,} of {count(len(outside), 'sample')} ({share:.1%}) are outside the domain; "
     level: Level = "note" if share > max(MANY_OUTSIDE, 2 * monitoring.trained_on.usual_outside) else "good"
     values = {"samples": len(outside), "outside": int(outside.sum())}
-    domain = PageFinding(level, "domain", text + monitoring.usual_text, "samples", values)
-    level, text = "good", f"no drift: {monitoring.evidence_text}"
+    domain = PageFinding(level, "domain", message + monitoring.usual_text, "samples", values)
+    level, message = "good", f"no drift: {monitoring.evidence_text}"
     if not monitoring.units:
-        level, text = "note", NOTHING_TESTED
+        level, message = "note", NOTHING_TESTED
     elif monitoring.began:
-        level, text = "bad", f"drift since about {monitoring.began:%Y-%m-%d %H:%M} UTC: {monitoring.evidence_text}"
+        level, message = "bad", f"drift since about {monitoring.began:%Y-%m-%d %H:%M} UTC: {monitoring.evidence_text}"
     values_of_test = {"evidence": drift.most, "threshold": drift.threshold}
-    return [PageFinding(level, "drift", text, "evidence", values_of_test), domain]
+    return [PageFinding(level, "drift", message, "evidence", values_of_test), domain]
 
 
 def _evidence(monitoring: "Monitoring") -> Section:

@@ -33,8 +33,8 @@ class Components(PrincipalComponents):
         if not np.ptp(values, axis=0).any():
             raise ValueError("all spectra are equal")
         fitted = PrincipalComponents.fit(values)
-        largest = abs(fitted.loadings).argmax(axis=1, keepdims=True)
-        signs = np.sign(np.take_along_axis(fitted.loadings, largest, axis=1))  # makes the largest loading positive
+        peaks = abs(fitted.loadings).argmax(axis=1, keepdims=True)
+        signs = np.sign(np.take_along_axis(fitted.loadings, peaks, axis=1))  # makes the largest loading positive
         super().__init__(fitted.mean, signs * fitted.loadings, fitted.variances)
         self.kept = len(self.variances)
         self.shares = self.variances / values.var(axis=0, ddof=1).sum()

@@ -33,28 +33,28 @@ class Curve:
         return dict.fromkeys(LIMITS if self.default is None else (self.name,), value) | dict(self.fixed)
 
 
-def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | None:
-    """Return the curve to draw: `wanted`, NAME or NAME=1,2,4, otherwise a default, None if there is none.
+def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | None:
+    """Return the curve to draw: `option`, NAME or NAME=1,2,4, otherwise a default, None if there is none.
 
     defaults: the numeric hyperparameters of fit(). The default curve is the range from alpha_min to alpha_max if fit()
-    has both, otherwise its only numeric hyperparameter. Raise ValueError if `wanted` is invalid.
+    has both, otherwise its only numeric hyperparameter. Raise ValueError if `option` is invalid.
     """
     has_alphas = set(LIMITS) <= set(defaults) and ALPHA not in defaults
     tunable = [ALPHA] if has_alphas else [name for name in defaults if name not in NOT_TUNED]
-    if wanted is None:
+    if option is None:
         if len(tunable) != 1 or defaults.get(tunable[0], 1) <= 0:
             return None
-        wanted = tunable[0]
-    name, equals, value_list = wanted.partition("=")
+        option = tunable[0]
+    name, equals, value_list = option.partition("=")
     names = [*([ALPHA] if has_alphas else []), *defaults]
     if name not in names:
         listed = f"fit() has these numeric hyperparameters: {', '.join(names)}" if names else "fit() has none"
-        raise ValueError(f"--curve {wanted}: {name!r} is not a numeric hyperparameter; {listed}")
+        raise ValueError(f"--curve {option}: {name!r} is not a numeric hyperparameter; {listed}")
     if name == ALPHA and has_alphas:
         fixed = {"alphas": 1} if "alphas" in defaults else {}  # fit() should try the one strength once
         low, high = sorted(defaults[each] for each in LIMITS)
         if value_list:
-            values = _parse(wanted, value_list, float)
+            values = _parse(option, value_list, float)
         elif low != high:
             values = tuple(np.geomspace(low, high, ALPHA_POINTS).tolist())
         else:  # decades around the single value
@@ -63,7 +63,7 @@ def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | N
     default = defaults[name]
     kind = int if isinstance(default, int) else float
     if equals:
-        values = _parse(wanted, value_list, kind)
+        values = _parse(option, value_list, kind)
     elif default > 0:
         values = tuple(max(1, round(default * each)) if kind is int else default * each for each in FACTORS[kind])
     else:

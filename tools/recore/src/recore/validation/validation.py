@@ -50,7 +50,7 @@ class FitQueue:
     ) -> None:
         self.workers, self.rows, self.budget, self.advance = workers, rows, budget, advance
         self.total, self.done = sum(map(len, plan)), 0
-        self.longest: dict[Purpose, float] = {"default": 0.0, "curve": 0.0, "learning": 0.0}  # seconds of a fit
+        self.max_seconds: dict[Purpose, float] = {"default": 0.0, "curve": 0.0, "learning": 0.0}  # of a fit
         required, optional = plan[0], [fit for stage in plan[1:] for fit in stage]
         self.futures = [self._submit(number, fit, False) for number, fit in enumerate(required)]
         probes = rows[np.linspace(0, len(rows) - 1, min(PROBES, len(rows))).astype(int)]
@@ -64,7 +64,7 @@ class FitQueue:
     def _predict(self, number: int, fit: FoldFit, optional: bool) -> Floats | str | None:
         """Return the predictions for the held-out rows, None if skipped, or why a value of the curve failed."""
         purpose = fit.cross_validation.purpose
-        if optional and not self.budget.allows(self.longest[purpose] or self.longest["default"]):
+        if optional and not self.budget.allows(self.max_seconds[purpose] or self.max_seconds["default"]):
             return None
         training, held_out, started = self.rows[fit.training], self.rows[fit.held_out], time.monotonic()
         predicted: Floats | str
@@ -74,7 +74,7 @@ class FitQueue:
             if purpose != "curve":
                 raise
             predicted = str(error)
-        self.longest[purpose] = max(self.longest[purpose], time.monotonic() - started)
+        self.max_seconds[purpose] = max(self.max_seconds[purpose], time.monotonic() - started)
         self.done += 1
         self.advance("fitting", self.done, self.total)
         return predicted

@@ -45,7 +45,7 @@ def make_application(
     page = PageHandlers(predictor, needs_key, read)
     routes: list[Route | Mount] = [
         Route("/", page.show),
-        Route("/api/settings", page.describe),
+        Route("/api/settings", page.get_settings),
         Route("/api/assays", page.predict, methods=["POST"]),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
@@ -82,7 +82,7 @@ class PageHandlers:
     async def show(self, request: Request) -> Response:
         return HTMLResponse(self._html)
 
-    async def describe(self, request: Request) -> Response:
+    async def get_settings(self, request: Request) -> Response:
         return JSONResponse(self._settings)
 
     async def predict(self, request: Request) -> Response:

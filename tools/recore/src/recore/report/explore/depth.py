@@ -42,8 +42,8 @@ def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) 
     depths = depth[np.isfinite(depth)]
     if not len(depths) or np.ptp(depths) == 0:
         reason = ONE_DEPTH if len(depths) else NO_DEPTH
-        text = f"{reason}, so no logs can be drawn"
-        findings.insert(0, PageFinding("note", "no depths", text, "depth"))
+        message = f"{reason}, so no logs can be drawn"
+        findings.insert(0, PageFinding("note", "no depths", message, "depth"))
         return Section("depth", TITLE, READING, items, NOT_DRAWN.format(reason=reason), findings)
     if table is not None:
         items = [_all_holes(table, depth), _logs(data, table, holes), *items]
@@ -70,27 +70,27 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
         ("bad", "depths negative", frame["from"] < 0, "a negative depth, above the ground"),
     ]
     findings = []
-    for level, name, is_wrong, text in [*(of_depths if challenge().depths else []), *cases]:
+    for level, name, is_wrong, message in [*(of_depths if challenge().depths else []), *cases]:
         if is_wrong.any():
             rows, first = int(is_wrong.sum()), short_name(frame["index"][is_wrong].iloc[0])
-            text = f"{count(rows, 'row has', 'rows have')} {text} (the first: index {first})"
-            findings.append(PageFinding(level, name, text, "depth", {"rows": rows}))
+            message = f"{count(rows, 'row has', 'rows have')} {message} (the first: index {first})"
+            findings.append(PageFinding(level, name, message, "depth", {"rows": rows}))
     depths_vary = len(known) > 0 and bool(np.ptp(known[["from", "to"]].to_numpy(), axis=0).any())
     if overlapping.any() and depths_vary:
         row = known[overlapping].iloc[0]
         rows_start = count(int(overlapping.sum()), "row starts", "rows start")
-        text = (
+        message = (
             f"{rows_start} above the end of another row of the same hole (the first: index {short_name(row['index'])} "
             f"of {short_name(row[group])}, at {row['from']:g} m): repeats or wrong depths"
         )
-        findings.append(PageFinding("note", "depths overlap", text, "depth", {"rows": int(overlapping.sum())}))
+        findings.append(PageFinding("note", "depths overlap", message, "depth", {"rows": int(overlapping.sum())}))
     if len(holes) == 1:
-        text = "there is only one hole, so the performance of a model on new holes cannot be estimated"
-        findings.append(PageFinding("bad", "one hole", text, "depth"))
+        message = "there is only one hole, so the performance of a model on new holes cannot be estimated"
+        findings.append(PageFinding("bad", "one hole", message, "depth"))
     if not findings and depths_vary:
         depths = f"{holes['shallowest'].min():g} to {holes['deepest'].max():g} m"
-        text = f"{count(len(holes), 'hole')}, {depths}; no sample overlaps another"
-        findings.append(PageFinding("good", "depths sound", text, "depth", {"holes": len(holes)}))
+        message = f"{count(len(holes), 'hole')}, {depths}; no sample overlaps another"
+        findings.append(PageFinding("good", "depths sound", message, "depth", {"holes": len(holes)}))
     return holes, findings
 
 

@@ -162,9 +162,9 @@ def _findings(duplicates: pd.DataFrame, noise: float) -> list[PageFinding]:
                 for end in (1, 2)
             ]
             rows = " and ".join(ids)
-            text = f"{pairs} the same spectrum, with a distance close to the noise (the nearest: index {rows})"
-            findings.append(PageFinding(level, name, text, "duplicates", {"pairs": int(is_case.sum())}))
+            message = f"{pairs} the same spectrum, with a distance close to the noise (the nearest: index {rows})"
+            findings.append(PageFinding(level, name, message, "duplicates", {"pairs": int(is_case.sum())}))
     if not findings:
-        text = f"no two rows have the same spectrum (noise after SNV: {noise:.2g})"
-        findings.append(PageFinding("good", "no duplicates", text, "duplicates", {"noise": noise}))
+        message = f"no two rows have the same spectrum (noise after SNV: {noise:.2g})"
+        findings.append(PageFinding("good", "no duplicates", message, "duplicates", {"noise": noise}))
     return findings

@@ -169,53 +169,53 @@ def _findings(data: SpectralData) -> list[PageFinding]:
     findings = [PageFinding("bad", "file", f"{data.path.name}: {problem}", "spectra") for problem in data.problems]
     empty = np.isnan(data.spectra)
 
-    def add(level: Level, name: str, text: str, **values: object) -> None:
-        findings.append(PageFinding(level, name, text, "spectra", values))
+    def add(level: Level, name: str, message: str, **values: object) -> None:
+        findings.append(PageFinding(level, name, message, "spectra", values))
 
     if empty.any():
         rows, channels = int(empty.any(axis=1).sum()), int(empty.any(axis=0).sum())
         row, channel = np.argwhere(empty)[0]
         first = f"index {short_name(data.index[row])}, channel {data.wavenumbers[channel]:g}"
         cells = count(int(empty.sum()), "cell of the spectra is not a number", "cells of the spectra are not numbers")
-        text = (
+        message = (
             f"{cells}, in {count(rows, 'row')} and {count(channels, 'channel')} (the first: {first}); a submission "
             "fails on them"
         )
-        add("bad", "empty channels", text, cells=int(empty.sum()), rows=rows, channels=channels)
+        add("bad", "empty channels", message, cells=int(empty.sum()), rows=rows, channels=channels)
     not_empty = data.spectra[:, ~empty.all(axis=0)]
     constant = int((np.nanmin(not_empty, axis=0) == np.nanmax(not_empty, axis=0)).sum())
     if data.rows > 1 and constant:
-        text = f"{count(constant, 'channel has', 'channels have')} the same value in all rows"
-        add("bad", "constant channels", text, channels=constant)
+        message = f"{count(constant, 'channel has', 'channels have')} the same value in all rows"
+        add("bad", "constant channels", message, channels=constant)
     complete = data.spectra[~empty.any(axis=1)]
     flat = int((np.ptp(complete, axis=1) == 0).sum())
     if flat and len(data.wavenumbers) > 1:
-        text = f"{count(flat, 'row has', 'rows have')} the same value in all channels, which is not a spectrum"
-        add("bad", "flat spectra", text, rows=flat)
+        message = f"{count(flat, 'row has', 'rows have')} the same value in all channels, which is not a spectrum"
+        add("bad", "flat spectra", message, rows=flat)
     if runs := find_constant_runs(data.spectra):
-        text = describe_constant_runs(runs, data.wavenumbers, data.index.tolist())
+        message = describe_constant_runs(runs, data.wavenumbers, data.index.tolist())
         channels = max(run.channels for run in runs)
-        add("bad", "constant runs", f"{text}; no instrument measures that", rows=len(runs), channels=channels)
+        add("bad", "constant runs", f"{message}; no instrument measures that", rows=len(runs), channels=channels)
     repeated = data.rows - len(set(data.index.tolist()))
     if repeated:
-        text = f"{count(repeated, 'row has', 'rows have')} the same index as an earlier row"
-        add("bad", "index repeated", text, rows=repeated)
+        message = f"{count(repeated, 'row has', 'rows have')} the same index as an earlier row"
+        add("bad", "index repeated", message, rows=repeated)
     steps = -np.diff(data.wavenumbers)
     if len(steps) and (steps > WIDE_STEP * np.median(steps)).any():
         position = int(np.argmax(steps))
-        text = (
+        message = (
             f"there are gaps between the channels; the widest is from {data.wavenumbers[position]:g} to "
             f"{data.wavenumbers[position + 1]:g} cm-1, while the usual step is {np.median(steps):.3g}"
         )
-        add("bad", "gaps between channels", text, widest=float(steps[position]), step=float(np.median(steps)))
+        add("bad", "gaps between channels", message, widest=float(steps[position]), step=float(np.median(steps)))
     median = float(np.nanmedian(not_empty)) if not_empty.size else 0.0
     if median > HIGHEST_MEDIAN:
-        text = f"the median of all channels is {median:.3g}; is this absorbance?"
-        add("bad", "not absorbance", text, median=median)
+        message = f"the median of all channels is {median:.3g}; is this absorbance?"
+        add("bad", "not absorbance", message, median=median)
     if not findings:
         size = f"{count(data.rows, 'row')}, {count(len(data.wavenumbers), 'channel')}"
-        text = f"every value of the spectra is a number: {size}"
-        add("good", "spectra whole", text, rows=data.rows, channels=len(data.wavenumbers))
+        message = f"every value of the spectra is a number: {size}"
+        add("good", "spectra whole", message, rows=data.rows, channels=len(data.wavenumbers))
     return findings
 
 

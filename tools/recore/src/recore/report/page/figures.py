@@ -49,7 +49,7 @@ def wavenumber_axis(wavenumbers: Floats) -> dict[str, object]:
 
 def table_of_regions() -> Table:
     columns = ["region", "from (cm-1)", "to (cm-1)", "vibration"]
-    numbers = pd.DataFrame([[name, high, low, text] for name, high, low, text, _ in REGIONS], columns=columns)
+    numbers = pd.DataFrame([[name, high, low, vibration] for name, high, low, vibration, _ in REGIONS], columns=columns)
     return Table(
         "regions", "The shaded regions", "Typical positions; they shift by about 20 cm-1 with composition.", numbers
     )
@@ -127,7 +127,7 @@ def heat_map(
 def add_bars(
     plot: Figure, lengths: pd.Series, positions: Any, name: str, hover: str, marker: dict[str, Any], **trace: Any
 ) -> None:
-    """Add horizontal bars. places: on the vertical axis."""
+    """Add horizontal bars. positions: on the vertical axis."""
     plot.add_bar(x=lengths, y=positions, name=name, orientation="h", marker=marker, hovertemplate=hover, **trace)
 
 

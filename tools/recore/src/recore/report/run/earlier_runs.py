@@ -141,9 +141,9 @@ def _change_figure(changes: pd.DataFrame, best: Record, side: str) -> Figure:
         part = changed[chosen]
         if not len(part):
             continue
-        labels = part[["target", "R2 before", "R2 now"]].itertuples(index=False)
-        text = [f"{short_name(target)}: R2 {before:.4f}, now {now:.4f}" for target, before, now in labels]
-        look = {"width": 0.75, "text": text, "textposition": "none"}
+        rows = part[["target", "R2 before", "R2 now"]].itertuples(index=False)
+        labels = [f"{short_name(target)}: R2 {before:.4f}, now {now:.4f}" for target, before, now in rows]
+        look = {"width": 0.75, "text": labels, "textposition": "none"}
         hover, marker = "%{text}: %{x:+.4f}<extra></extra>", draw.patterned(colour, pattern)
         draw.add_bars(plot, part["change"], np.flatnonzero(chosen), name, hover, marker, **look)
     plot.add_vline(0, line={"color": draw.GREY})
@@ -172,8 +172,8 @@ def _change_findings(run: Record, best: Record, changes: pd.DataFrame, side: str
         level = "good" if change > 0 else "bad"
     name = short_name(best.folder.name)
     message = f"{change:+.4f} {side} compared with {name}, the best earlier run on the same data"
-    largest = changes[changes["change"] != 0][["target", "change"]].head(3).itertuples(index=False)
-    names = ", ".join(f"{short_name(target)} {points:+.4f}" for target, points in largest)
+    top = changes[changes["change"] != 0][["target", "change"]].head(3).itertuples(index=False)
+    names = ", ".join(f"{short_name(target)} {points:+.4f}" for target, points in top)
     if names:
         message += f"; the largest changes: {names}"
     values = {"run": plain(best.folder.name), "change": change}

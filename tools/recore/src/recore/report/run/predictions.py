@@ -190,16 +190,16 @@ def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]
             differing.append(name)
     findings = []
     if differing:
-        text = (
+        message = (
             f"the predictions in the run's folder are not the predictions that were scored: R2 differs for "
             f"{count(len(differing), 'target')}"
         )
-        findings.append(PageFinding("bad", "not what was scored", text, "predicted", {"targets": differing}))
+        findings.append(PageFinding("bad", "not what was scored", message, "predicted", {"targets": differing}))
     few = table[(table["largest 5"] > MAIN_SHARE) & (table["rows"] > ENOUGH_ROWS)]
     if len(few):
         names = ", ".join(short_name(name) for name in few["target"].head(LISTED))
-        text = f"five rows cause more than half of the squared error of {count(len(few), 'target')}: {names}"
-        findings.append(PageFinding("note", "few rows", text, "predicted", {"targets": few["target"].tolist()}))
+        message = f"five rows cause more than half of the squared error of {count(len(few), 'target')}: {names}"
+        findings.append(PageFinding("note", "few rows", message, "predicted", {"targets": few["target"].tolist()}))
     return findings + _zeros_finding(table)
 
 
@@ -211,5 +211,5 @@ def _zeros_finding(table: pd.DataFrame) -> list[PageFinding]:
         return []
     numbers = zeros[["target", "predicted 0", "rows", "weight"]].itertuples(index=False)
     lines = [f"{short_name(name)} {zero:,} of {count(rows, 'row')}, weight {w:g}" for name, zero, rows, w in numbers]
-    text = f"predicted as 0 or less, though measured above 0: {list_names(lines, LISTED)}"
-    return [PageFinding("note", "predicted as 0", text, "predicted", {"targets": zeros["target"].tolist()})]
+    message = f"predicted as 0 or less, though measured above 0: {list_names(lines, LISTED)}"
+    return [PageFinding("note", "predicted as 0", message, "predicted", {"targets": zeros["target"].tolist()})]

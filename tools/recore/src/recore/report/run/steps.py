@@ -10,7 +10,7 @@ from recore.report.page.content import Figure, Level, PageFinding, Section, Tabl
 from recore.text import plain
 
 MUCH_MEMORY, VERY_MUCH_MEMORY = 70.0, 90.0  # per cent of an instance's memory
-LONG_TRAINING, LONGEST_TRAINING = 1800.0, 3600.0  # seconds; the challenge allows an hour
+LONG_TRAINING, MAX_TRAINING = 1800.0, 3600.0  # seconds; the challenge allows an hour
 LABEL_SPACE = 1.35  # length of an axis in units of the longest bar, with space for the label after the bar
 LOOKS = {"Completed": (draw.BLUE, ""), "Failed": (draw.VERMILION, "x"), "Stopped": (draw.OCHRE, "/")}
 
@@ -84,9 +84,9 @@ def _memory(table: pd.DataFrame) -> Figure:
     return Figure("memory", "Memory", MEMORY, plot, drawn[["step", "memory %"]])
 
 
-def _figure_by_step(table: pd.DataFrame, title: str, longest: float) -> PlotlyFigure:
+def _figure_by_step(table: pd.DataFrame, title: str, end: float) -> PlotlyFigure:
     plot = draw.new_figure(120 + 34 * len(table), barmode="overlay", bargap=0.35, legend=draw.ABOVE)
-    plot.update_xaxes(title_text=title, range=[0, LABEL_SPACE * max(longest, 1e-3)])
+    plot.update_xaxes(title_text=title, range=[0, LABEL_SPACE * max(end, 1e-3)])
     categories = {"type": "category", "categoryorder": "array", "categoryarray": table["step"].tolist()}
     plot.update_yaxes(range=[len(table) - 0.5, -0.5], dtick=1, **categories)
     return plot
@@ -131,5 +131,5 @@ def _training_finding(run: Record) -> list[PageFinding]:
     seconds = next((step.seconds for step in run.steps if step.name == "train"), None)
     if seconds is None or seconds <= LONG_TRAINING:
         return []
-    message = f"training took {seconds:.0f} s of the allowed {LONGEST_TRAINING:.0f} s"
+    message = f"training took {seconds:.0f} s of the allowed {MAX_TRAINING:.0f} s"
     return [PageFinding("note", "long training", message, "steps", {"seconds": seconds})]

@@ -83,9 +83,9 @@ def _r2_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
         colour, symbol = LOOKS[side]
         marker = {"color": colour, "size": 9, "symbol": draw.edge_symbols(outside[:, column], symbol)}
         scores = zip(table["target"], values[:, column], strict=True)
-        text = [f"{short_name(name)}: {value:.4f}" for name, value in scores]
+        labels = [f"{short_name(name)}: {value:.4f}" for name, value in scores]
         hover = "%{text}<extra>%{fullData.name}</extra>"
-        draw.add_points(plot, drawn[:, column], np.arange(len(table)), side, hover, marker, text=text)
+        draw.add_points(plot, drawn[:, column], np.arange(len(table)), side, hover, marker, text=labels)
     plot.add_vline(0, line={"color": draw.GREY, "dash": "dash"})
     return Figure("r2", "R2 per target", R2 + draw.count_outside(outside), plot, table[["target", *columns]])
 
@@ -128,10 +128,10 @@ def _loss_finding(judge: Score, scored: list[str], side: str) -> list[PageFindin
     lost = sum(judge.lost(name) for name in scored)
     if lost <= 0:
         return []
-    largest = sorted(scored, key=judge.lost, reverse=True)[:3]
-    losses = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in largest)
+    top = sorted(scored, key=judge.lost, reverse=True)[:3]
+    losses = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in top)
     message = f"the largest losses, {side}: {losses}, of {lost:.4f} in total"
-    return [PageFinding("note", "costs", message, "scores", {"targets": largest, "lost": lost})]
+    return [PageFinding("note", "costs", message, "scores", {"targets": top, "lost": lost})]
 
 
 def _list(names: list[str]) -> str:

@@ -103,13 +103,13 @@ def score_finding(result: ValidationResult) -> PageFinding:
 def _baseline_finding(table: pd.DataFrame) -> PageFinding:
     split = table["held out"].iloc[0]
     scores = table[table["held out"] == split].set_index("method")["score"]
-    score, baselines = scores[SUBMISSION], scores.drop(SUBMISSION)
+    ours, baselines = scores[SUBMISSION], scores.drop(SUBMISSION)
     best = str(baselines.idxmax())
     values = {"best": best, "score": float(baselines[best])}
-    if score > baselines[best]:
-        text = f"better than every baseline on {split}: {score:.4f}; the best one, {best}, scores {baselines[best]:.4f}"
-        return PageFinding("good", "baselines", text, "comparison", values)
-    text = (
-        f"a baseline is at least as good on {split}: {best} scores {baselines[best]:.4f}, this submission {score:.4f}"
+    if ours > baselines[best]:
+        message = f"better than every baseline on {split}: {ours:.4f}; the best, {best}, scores {baselines[best]:.4f}"
+        return PageFinding("good", "baselines", message, "comparison", values)
+    message = (
+        f"a baseline is at least as good on {split}: {best} scores {baselines[best]:.4f}, this submission {ours:.4f}"
     )
-    return PageFinding("bad", "baselines", text, "comparison", values)
+    return PageFinding("bad", "baselines", message, "comparison", values)

@@ -24,7 +24,7 @@ ALWAYS_DRAWN = 0.98  # quantile of the measured values, and of the absolute resi
 NOTHING_PREDICTED = "Not drawn: no target varies and was predicted."
 TITLE = "Residuals"
 READING = (
-    "Good: points along the dashed line over the whole range; holes pale, and the lines over depth near zero. Bad: a "
+    "Good: points along the dashed line over the entire range; holes pale, lines over depth near zero. Bad: a "
     "cloud that is flatter than the dashed line (high grades are predicted too low; most of a score is lost in "
     "the few rich samples), a group of points apart from it, a hole with colour in many targets (a hole unlike the "
     "others; see explore), a line that drifts with depth (weathering, which deep samples do not show)."

@@ -23,27 +23,27 @@ def connect_runs(result: ValidationResult, submission: Path, public: Path, runs:
         matching_runs = find_runs(runs, read_submission(submission).sha256, sha256_of(public))
     except (OSError, ValueError):  # a folder that cannot be uploaded can still be validated
         return []
-    again = result.score(result.predicted)
+    recomputed = result.score(result.predicted)
     for run in matching_runs:
         try:
-            write_held_out_again(run.folder, again, "validate")
+            write_held_out_again(run.folder, recomputed, "validate")
         except (OSError, ValueError) as error:  # the validation itself is not lost
             message = f"{run.folder}: the score could not be written to its record: {plain(str(error))}"
             return [PageFinding("note", "own score", message)]
     claimed = [run for run in matching_runs if HELD_OUT in run.scores]
-    return [_compare(str(claimed[-1].folder), claimed[-1].scores[HELD_OUT].value, again)] if claimed else []
+    return [_compare(str(claimed[-1].folder), claimed[-1].scores[HELD_OUT].value, recomputed)] if claimed else []
 
 
-def _compare(run: str, claimed: float, again: float) -> PageFinding:
+def _compare(run: str, claimed: float, score: float) -> PageFinding:
     level: Level = "good"
     message = f"{run}: the submission's own held-out score is the same, {claimed:.4f}"
-    if abs(claimed - again) >= TOLERANCE:
-        level = "bad" if claimed - again > HONEST_GAP * sum(challenge().weights.values()) else "note"
+    if abs(claimed - score) >= TOLERANCE:
+        level = "bad" if claimed - score > HONEST_GAP * sum(challenge().weights.values()) else "note"
         reason = "with other folds or seeds"
         if level == "bad":
             reason = "so the submission's models had probably seen the drill holes"
-        message = f"{run}: the submission's own held-out score is {claimed:.4f}, by drill hole {again:.4f}, {reason}"
-    return PageFinding(level, "own score", message, "comparison", {"run": run, "own": claimed, "again": again})
+        message = f"{run}: the submission's own held-out score is {claimed:.4f}, by drill hole {score:.4f}, {reason}"
+    return PageFinding(level, "own score", message, "comparison", {"run": run, "own": claimed, "again": score})
 
 
 SECTIONS = (comparison, target_scores, residuals, curve_section, bands, learning)

@@ -173,9 +173,9 @@ def _data_findings(table: pd.DataFrame, result: ValidationResult) -> list[PageFi
         ("bad", "constant", constant, same),
     )
     findings = []
-    for level, name, rows, text in cases:
+    for level, name, rows, message in cases:
         if len(rows):
             targets = rows["target"].tolist()
-            text += f": {list_names(targets, LISTED)}"
-            findings.append(PageFinding(level, name, text, "target-scores", {"targets": targets}))
+            message += f": {list_names(targets, LISTED)}"
+            findings.append(PageFinding(level, name, message, "target-scores", {"targets": targets}))
     return findings
