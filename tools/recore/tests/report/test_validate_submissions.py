@@ -47,7 +47,7 @@ def test_runs_of_the_submission_get_the_recomputed_score(
     finding = validate(0.9)
     again = finding.values["again"]
     assert finding.level == "bad"
-    assert f"own held-out score is 0.9000, by drill hole {again:.4f}, so the submission's models" in finding.text
+    assert f"own held-out score is 0.9000, but {again:.4f} by drill hole, so the submission's models" in finding.text
     assert read_record(tmp_path / "runs/mine").held_out_again == again
     finding = validate(again)
     assert (finding.level, finding.text.partition(": ")[2]) == (

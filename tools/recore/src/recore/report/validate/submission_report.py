@@ -42,7 +42,9 @@ def _compare(run: str, claimed: float, score: float) -> PageFinding:
         reason = "with other folds or seeds"
         if level == "bad":
             reason = "so the submission's models had probably seen the drill holes"
-        message = f"{run}: the submission's own held-out score is {claimed:.4f}, by drill hole {score:.4f}, {reason}"
+        message = (
+            f"{run}: the submission's own held-out score is {claimed:.4f}, but {score:.4f} by drill hole, {reason}"
+        )
     return PageFinding(level, "own score", message, "comparison", {"run": run, "own": claimed, "again": score})
 
 
