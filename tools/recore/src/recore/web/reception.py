@@ -78,7 +78,7 @@ class Reception:
         except ClientDisconnect:
             raise UnusableUploadError("the upload was interrupted", 400) from None
         if size > max_size:
-            raise UnusableUploadError(f"it is larger than the maximum of {describe_size(max_size)}", 413)
+            raise UnusableUploadError(f"it is larger than {describe_size(max_size)}, the maximum", 413)
         if not size:
             raise UnusableUploadError(f"the {noun} is empty")
 

@@ -30,7 +30,7 @@ export async function sendFiles(files, settings, key, done) {
 
 async function send(file, settings, key) {
   const limit = settings.largest_file;
-  if (file.size > limit) return { error: `it is larger than the maximum of ${limit / 2 ** 20} MB` };
+  if (file.size > limit) return { error: `it is larger than ${limit / 2 ** 20} MB, the maximum` };
   if (!file.size) return { error: "the file is empty" };
   if (!/^[!-~]*$/.test(key)) return { error: "the API key has invalid characters" };
   let response;
