@@ -1,4 +1,4 @@
-"""False verdicts of `recore production compare` about equal variants, and how often it finds a variant that is better.
+"""False verdicts of `recore production compare` on equal variants, and how often it finds a better variant.
 
     python tools/recore/benchmarks/ab_comparison.py --count 2000
 
@@ -8,10 +8,10 @@ on held-out drill holes of the sample data: correlated by 0.85 to 0.98, squares 
 their mean, and sums of a hole that vary 12 to 18 times as much as those of independent samples would.
 
 The first table has the share of comparisons of equal variants with any false verdict, on any target or on the score,
-beside the same if samples count as independent. In its last row the variants have the same RMSE, but one has smaller
+and the same share if samples count as independent. In its last row the variants have the same RMSE, but one has smaller
 errors at low grades and larger ones at high grades. For the second table, one variant's errors are multiplied by 0.9.
-A first comparison says how many more samples it needs for one target; these are added, and the difference is found if
-the second comparison says so.
+A first comparison estimates how many more samples it needs for one target; these are added, and the difference is found
+if the second comparison confirms it.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ[variable] = "1"  # one process for each processor
+    os.environ[variable] = "1"  # one process for each core
 
 import numpy as np
 
@@ -32,7 +32,7 @@ COUNT = len(challenge().targets)
 SCORE_WEIGHTS = np.full(COUNT, 1 / COUNT)
 DEVIATION = 0.9  # of the logarithms of assays
 FACTORS, COMMON = 5, 0.6  # of all targets, and the share of the variance that they explain
-OWN_SHARE = (1 - COMMON) ** 0.5
+SPECIFIC_SHARE = (1 - COMMON) ** 0.5
 LOADINGS = np.random.default_rng(0).standard_normal((FACTORS, COUNT), np.float32)
 LOADINGS *= COMMON**0.5 / np.linalg.norm(LOADINGS, axis=0)
 ASSAYS_BY_HOLE, ERRORS_BY_HOLE = 0.4, 0.45  # the shares of the variance between holes
@@ -72,15 +72,13 @@ def main() -> None:
             shares = repeat(partial(compare_equal, holes, size, correlation, growth), arguments.count).mean(axis=0)
             name = "same errors" if growth == GROWTH else "same RMSE only"
             print_row(name, holes, holes * size, correlation, *(f"{100 * share:.1f}" for share in shares))
-        print(
-            "\n| 10 % better: correlation | samples at first | samples asked for, in total | drill holes | found, % |"
-        )
+        print("\n| 10% better: correlation | samples at first | samples needed, in total | drill holes | found, % |")
         print("|---|---|---|---|---|")
         for holes, size, correlation in BETTER:
             results = repeat(partial(compare_better, holes, size, correlation), arguments.count // 2)
-            samples, asked_holes, _ = np.median(results, axis=0)
-            found = f"{100 * results[:, 2].mean():.1f}"
-            print_row(correlation, holes * size, f"{samples:.0f}", f"{asked_holes:.0f}", found)
+            samples, needed_holes, _ = np.median(results, axis=0)
+            share_found = f"{100 * results[:, 2].mean():.1f}"
+            print_row(correlation, holes * size, f"{samples:.0f}", f"{needed_holes:.0f}", share_found)
 
 
 def print_row(*cells: object) -> None:
@@ -100,7 +98,7 @@ def compare_equal(
 
 
 def compare_better(holes: int, size: int, correlation: float, seed: int) -> tuple[float, float, float]:
-    """Return how many samples and holes a comparison asked for one target, and whether B was then found better."""
+    """Return the samples and holes that a comparison needs for one target, and whether it then finds B better."""
     random = np.random.default_rng([seed, holes, size])
     target = seed % COUNT
     parts = [draw(random, holes, size, correlation)]
@@ -125,7 +123,7 @@ def draw(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the hole of each sample, assays (samples, targets) and the errors (2, samples, targets) of two variants.
 
-    size: the mean number of samples of a hole, whose numbers differ. Errors of both variants have the same RMSE.
+    size: mean number of samples of a hole. The errors of both variants have the same RMSE.
     """
     hole = np.repeat(np.arange(holes), 1 + random.poisson(random.gamma(3, (size - 1) / 3, holes)))
     logarithms = DEVIATION * draw_normal(random, hole, ASSAYS_BY_HOLE)
@@ -144,7 +142,7 @@ def draw_normal(random: np.random.Generator, hole: np.ndarray, by_hole: float) -
 
     def draw_rows(count: int) -> np.ndarray:
         common = random.standard_normal((count, FACTORS), np.float32) @ LOADINGS
-        return common + OWN_SHARE * random.standard_normal((count, COUNT), np.float32)
+        return common + SPECIFIC_SHARE * random.standard_normal((count, COUNT), np.float32)
 
     return by_hole**0.5 * draw_rows(hole[-1] + 1)[hole] + (1 - by_hole) ** 0.5 * draw_rows(len(hole))
 

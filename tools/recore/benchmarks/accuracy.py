@@ -6,14 +6,14 @@ Examples:
 
 --limesoda: the 15 sets of soil spectra of LimeSoDa (Schmidinger et al. 2025), with organic carbon or organic matter, pH
 and clay. `make setup-dev` installs them; they are not a part of this project (CC BY-SA 4.0). The score of a set is the
-mean R2 of the three targets, where predictions are those for the held-out rows of the package's own ten folds.
+mean R2 of the three targets on the held-out rows of the package's own ten folds.
 
 Files: the score is the challenge's, with its weights rescaled to the targets that were measured. The rows of a site are
-predicted by a model of the other sites (with more than ten sites, a fifth of these is held out in turn), and the
-private rows by a model of the public ones.
+predicted by a model trained on the other sites (with more than ten sites, a fifth of them is held out in turn), and the
+private rows by a model trained on the public ones.
 
-Methods choose their parameters within the training rows. The table ends with the mean of its rows, the difference of
-ours to each other method, and the lowest of these differences.
+Methods choose their parameters within the training rows. The table ends with the mean of its rows, the mean difference
+between our model and each other method, and the lowest of these differences.
 """
 
 import argparse
@@ -41,8 +41,8 @@ from benchmarks.methods import METHODS, PEERS, Data, parse_with_files, predict, 
 
 SETS = (
     "CV.98 H.138 MG.44 NRW.115 NRW.42 NRW.62 O.32 RP.62 SA.112 SC.93 SL.125 SP.231 SSP.460 SSP.58 UL.120"
-).split()  # those of LimeSoDa with spectra
-FEW_SITES = 10  # at most so many sites are held out one at a time
+).split()  # the sets of LimeSoDa that have spectra
+FEW_SITES = 10  # up to this number, sites are held out one at a time
 Folds = list[tuple[np.ndarray, np.ndarray]]  # rows to train on, and rows that are held out
 
 
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """Parse the arguments; invalid ones end the program with exit status 2."""
+    """Parse the arguments, or exit with status 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument("--limesoda", nargs="*", choices=SETS, help="all sets of LimeSoDa, or only these")
@@ -92,14 +92,14 @@ def limesoda(names: list[str]) -> Iterator[tuple[str, Data, Folds]]:
 
 
 def splits_of(arguments: argparse.Namespace) -> Iterator[tuple[str, Data, Folds]]:
-    """Yield name, data and folds of each way to hold rows out that the files allow. Raises DataError."""
+    """Yield name, data and folds of each way to hold out rows that the files allow. Raise DataError."""
     data, private = read_files(arguments.public, arguments.private, arguments.actual)
     sites = len(set(data.sites))
     if sites > 1:
         folds = LeaveOneGroupOut() if sites <= FEW_SITES else GroupKFold(5)
         yield "by site", data, list(folds.split(data.spectra, groups=data.sites))
     elif not private.any():
-        raise DataError(f"{arguments.public}: there is a single site (SiteID), so none can be held out")
+        raise DataError(f"{arguments.public}: there is only one site (SiteID), so none can be held out")
     if private.any():
         yield "public to private", data, [(np.flatnonzero(~private), np.flatnonzero(private))]
 
@@ -115,9 +115,9 @@ def hold_out(data: Data, folds: Folds, peers: list[str]) -> dict[str, pd.DataFra
 
 
 def score(targets: pd.DataFrame, predicted: pd.DataFrame) -> float:
-    """Return the mean R2 of the targets, weighted as in the challenge; targets that it does not have weigh the same.
+    """Return the mean R2 of the targets, weighted as in the challenge; other targets have a weight of 1.
 
-    Only rows that were measured and predicted count. Raises DataError if no target has two of them.
+    Only rows that were measured and predicted count. Raise DataError if no target has two of them.
     """
     known = targets.notna() & predicted.notna()
     names = [name for name in targets if known[name].sum() > 1]

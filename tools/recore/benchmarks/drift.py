@@ -1,25 +1,25 @@
-"""What `recore production monitor` finds, and whether predictions are worse where it says that spectra are strange.
+"""Drift that `recore production monitor` detects, and errors of predictions for samples outside the domain.
 
 Example:
     python tools/recore/benchmarks/drift.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz
 
-The files are soils of several landscapes (SiteID), each sample a drill hole of its own; without files, the benchmark
+The files are soils of several landscapes (SiteID), each sample a separate drill hole; without files, the benchmark
 uses simulated drill holes only. The soils of a landscape arrive in another random order in each repeat, and each repeat
-has other simulated drill holes.
+simulates other drill holes.
 
-Landscapes: each is left out of the training in turn and then sent. Is drift found, and after how many soils? How often
-is there a false alarm if half of the other soils are the training, and the other half is sent?
+Landscapes: each is left out of the training in turn and then sent: whether drift is found, after how many soils, and
+the rate of false alarms if half of the other soils are the training data and the other half is sent.
 
-Errors: those of the template's model on samples outside and inside of its domain. The traffic is a landscape that is
-not in the training, with other soils of the training's landscapes (each fifth of them in turn); or drill holes with a
-rock that is not in the training. An error is the mean over the targets of absolute errors, each in units of its
-target's mean. The distance is that of the domain.
+Errors of the template's model on samples outside and inside its applicability domain: the traffic is a landscape that
+is not in the training data, with other soils of the training landscapes (each fifth of them in turn); or drill holes
+with a rock that is not in the training data. An error is the mean over the targets of absolute errors, each in units of
+its target's mean. The distance is the distance of the domain.
 
-A foreign rock: the traffic is 50 samples a week of drill holes that meet the rock.
+A foreign rock: the traffic is 50 samples a week of drill holes that contain the rock.
 
-Slow changes: a baseline grows by 1 % of the training's absorbance a week, with 50 samples a week. `monitor`
-looks at the end of each week. Errors are those of all samples with the baseline of the week's end, in units of their
-mean without it; they have grown by 10 % if the mean over the targets has.
+Slow changes: a baseline grows by 1% of the training data's absorbance a week, with 50 samples a week. `monitor` runs at
+the end of each week. Errors are computed for all samples with the baseline at the end of the week, in units of their
+mean without it; they have grown by 10% if the mean over the targets has.
 """
 
 import argparse
@@ -57,14 +57,14 @@ from recore.dataset.geology import SHARE
 from recore.production.containers.domain import DomainError
 
 FOLDS = 5
-GROWTH = 0.01  # of a baseline a week, as a share of the 99th percentile of absorbance: the maximum is noise
-LARGER = 1.1  # in units of the usual errors, errors that have grown
+GROWTH = 0.01  # of a baseline a week, as a share of the 99th percentile of absorbance; the maximum is noise
+LARGER = 1.1  # times the usual errors: larger errors have grown
 BASELINES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "offset": np.ones_like,
-    "slope": lambda places: places,
-    "curve": lambda places: 4 * places * (1 - places),
+    "slope": lambda positions: positions,
+    "curve": lambda positions: 4 * positions * (1 - positions),
     "none": np.zeros_like,
-}  # of places along the spectrum, from 0 to 1
+}  # of positions along the spectrum, from 0 to 1
 ERROR_TITLES = ["samples", "outside", "error outside / inside", "rank correlation of distance and error"]
 
 
@@ -80,9 +80,9 @@ def main() -> None:
         titles = ["left out", "soils", "found", "after soils", "false alarms, %"]
         print_table(titles, compare_landscapes(soils, arguments.repeats, arguments.resamplings))
         print_table(["left out", *ERROR_TITLES], measure_landscapes(soils))
-    titles = ["foreign rock", *ERROR_TITLES, "errors / after a training with it", "drift found", "in week"]
+    titles = ["foreign rock", *ERROR_TITLES, "errors / with it in the training", "drift found", "in week"]
     print_table(titles, compare_rocks(arguments.holes, arguments.repeats))
-    titles = ["baseline", "drift found", "in week", f"errors +{100 * LARGER - 100:.0f} % in week"]
+    titles = ["baseline", "drift found", "in week", f"errors +{100 * LARGER - 100:.0f}% in week"]
     print_table(titles, compare_baselines(arguments.holes, arguments.repeats))
 
 
@@ -94,7 +94,7 @@ def print_table(titles: Sequence[str], rows: Iterator[list[object]]) -> None:
 
 
 def format_found(numbers: Sequence[int | None]) -> list[object]:
-    """Return in how many repeats something was found, and the median and the range of the numbers."""
+    """Return the number of repeats in which drift was found, and the median and range of the numbers."""
     known = [number for number in numbers if number is not None]
     spread = f"{np.median(known):g} ({min(known)} to {max(known)})" if known else "-"
     return [f"{len(known)} of {len(numbers)}", spread]
@@ -102,7 +102,7 @@ def format_found(numbers: Sequence[int | None]) -> list[object]:
 
 # ---- Landscapes ------------------------------------------------------------------------------------------
 def compare_landscapes(soils: Samples, repeats: int, resamplings: int) -> Iterator[list[object]]:
-    """Yield for each landscape after how many soils it was found, and the false alarms without it."""
+    """Yield for each landscape the number of soils until it was found, and the false alarms without it."""
     for name in np.unique(soils.sites):
         random = np.random.default_rng(0)
         others, sent = soils.take(soils.sites != name), soils.take(soils.sites == name)
@@ -114,7 +114,7 @@ def compare_landscapes(soils: Samples, repeats: int, resamplings: int) -> Iterat
 
 
 def is_false_alarm(soils: Samples, random: np.random.Generator) -> bool:
-    """Whether drift is found if a random half of the soils is the training and the other half is sent."""
+    """Return whether drift is found if a random half of the soils is the training data and the other half is sent."""
     order = random.permutation(len(soils))
     half = len(soils) // 2
     trained_on = learn(soils.take(order[:half]))
@@ -123,11 +123,11 @@ def is_false_alarm(soils: Samples, random: np.random.Generator) -> bool:
 
 # ---- Errors ----------------------------------------------------------------------------------------------
 def measure_landscapes(soils: Samples) -> Iterator[list[object]]:
-    """Yield for each landscape the errors outside and inside of the domain of the others."""
+    """Yield for each landscape the errors outside and inside the domain of the others."""
     for name in np.unique(soils.sites):
         outside_rows, other_rows = np.flatnonzero(soils.sites == name), np.flatnonzero(soils.sites != name)
         folds = np.random.default_rng(0).permutation(len(other_rows)) % FOLDS
-        # each soil of the others is held out once, those of the landscape always: their values are means
+        # soils of the others are held out once, soils of the landscape always, so their values are means
         logarithms = np.full((FOLDS, len(soils)), np.nan)
         errors = np.full((FOLDS, *soils.targets.shape), np.nan)
         for fold in range(FOLDS):
@@ -141,14 +141,14 @@ def measure_landscapes(soils: Samples) -> Iterator[list[object]]:
 
 
 def mean_of_known(values: np.ndarray) -> np.ndarray:
-    """The mean along the first axis of values that are not NaN; NaN where there are none."""
+    """Return the mean along the first axis of values that are not NaN; NaN if there are none."""
     known = np.isfinite(values)
     counts = known.sum(axis=0)
     return np.where(known, values, 0).sum(axis=0) / np.where(counts, counts, np.nan)
 
 
 def compare_errors(distances: np.ndarray, errors: np.ndarray) -> list[object]:
-    """Compare errors (rows, targets) of samples outside the domain with those inside, and distances with errors."""
+    """Compare errors (rows, targets) of samples outside and inside the domain, and distances with errors."""
     error = mean_of_known((errors / mean_of_known(errors)).T)
     rows = np.isfinite(error)
     distances, error = distances[rows], error[rows]
@@ -160,9 +160,9 @@ def compare_errors(distances: np.ndarray, errors: np.ndarray) -> list[object]:
 
 # ---- Simulated drill holes -------------------------------------------------------------------------------
 def compare_rocks(hole_count: int, repeats: int) -> Iterator[list[object]]:
-    """Yield for each rock that is not in the training the errors on drill holes with it, and when drift is found.
+    """Yield, for each rock missing in the training data, errors on drill holes with it, and when drift is found.
 
-    The first training has all rocks; the errors of the others are in units of those after it.
+    The first training data have all rocks; the errors of the others are divided by the errors with these.
     """
     usual: np.ndarray | None = None
     for rock in (None, *SHARE):
@@ -180,13 +180,13 @@ def compare_rocks(hole_count: int, repeats: int) -> Iterator[list[object]]:
 
 
 def compare_baselines(hole_count: int, repeats: int) -> Iterator[list[object]]:
-    """Yield for each baseline the weeks in which drift is found, and in which errors have grown."""
+    """Yield for each baseline the weeks in which drift is found and in which errors have grown."""
     for name, baseline in BASELINES.items():
         weeks, error_weeks = [], []
         for repeat in range(repeats):
             training, traffic = (simulate(hole_count, 3 * repeat + number) for number in range(2))
-            places = np.linspace(0, 1, training.spectra.shape[1])
-            weekly = GROWTH * np.quantile(training.spectra, 0.99) * baseline(places)
+            positions = np.linspace(0, 1, training.spectra.shape[1])
+            weekly = GROWTH * np.quantile(training.spectra, 0.99) * baseline(positions)
             error_weeks.append(find_growth(training, traffic, weekly))
             sent = traffic.in_random_order(np.random.default_rng([0, repeat]))
             begun = np.arange(1, len(sent) + 1)[:, None] / SAMPLES_A_WEEK  # weeks
@@ -195,9 +195,9 @@ def compare_baselines(hole_count: int, repeats: int) -> Iterator[list[object]]:
 
 
 def find_growth(training: Samples, traffic: Samples, weekly: np.ndarray) -> int | None:
-    """Return the first week at whose end the errors on all of the traffic have grown; None if they do not grow so much.
+    """Return the first week at whose end the errors on the traffic have grown; None if there is none.
 
-    weekly: (channels,), what is added to each spectrum for each week.
+    weekly: (channels,), added to each spectrum for each week.
     """
     weeks = range(len(traffic) // SAMPLES_A_WEEK + 1)
     changed = [replace(traffic, spectra=traffic.spectra + week * weekly) for week in weeks]

@@ -1,4 +1,4 @@
-"""Samples for the benchmark of drift: from files, or simulated; and what a model and `monitor` make of them."""
+"""Samples for the drift benchmark, from files or simulated, with errors of a model and results of `monitor`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,17 +22,17 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
 SAMPLES_A_WEEK = 50
 CHANNELS = 850  # of a simulated spectrum, 4 cm-1 apart
-SAMPLES_A_HOLE = 10  # on average; the holes of the sample have half as many to one and a half times as many
+SAMPLES_A_HOLE = 10  # on average; simulated holes have between half and one and a half times as many
 
-BY_ROW = ("spectra", "targets", "sites", "holes")  # the attributes of Samples that have rows
+BY_ROW = ("spectra", "targets", "sites", "holes")  # attributes of Samples that have rows
 
 
 @dataclass(frozen=True)
 class Samples:
     """Samples with assays.
 
-    wavenumbers: (channels,), cm-1, falling. spectra: (rows, channels). targets: (rows, 49), NaN where not measured.
-    sites: (rows,), the SiteID, by which the model is cross-validated. holes: (rows,), what `monitor` ranks together.
+    wavenumbers: (channels,), cm-1, descending. spectra: (rows, channels). targets: (rows, 49), NaN if not measured.
+    sites: (rows,), the SiteID, by which the model is cross-validated. holes: (rows,), which `monitor` ranks.
     """
 
     wavenumbers: np.ndarray
@@ -55,9 +55,9 @@ class Samples:
 
 
 def read_samples(public: Path, private: Path | None, actual: Path | None) -> Samples:
-    """Read files of soils, which have no drill holes: each sample is a hole of its own, and a SiteID is a landscape.
+    """Read files of soils, which have no drill holes: each sample is a separate hole, and a SiteID is a landscape.
 
-    Raises DataError if there are too few samples or landscapes.
+    Raise DataError if there are too few samples or landscapes.
     """
     data, _ = read_files(public, private, actual)
     _, sizes = np.unique(data.sites, return_counts=True)
@@ -75,7 +75,7 @@ def concatenate(parts: Sequence[Samples]) -> Samples:
 
 
 def simulate(holes: int, seed: int, without: str | None = None) -> Samples:
-    """Simulate drill holes without gaps in the assays. seed: is part of their names. without: a rock none of them has.
+    """Simulate drill holes without gaps in the assays. seed: part of their names. without: rock to exclude.
 
     The drill holes are both sites and holes.
     """
@@ -90,9 +90,9 @@ def simulate(holes: int, seed: int, without: str | None = None) -> Samples:
     return concatenate(parts)
 
 
-# ---- What becomes of samples -----------------------------------------------------------------------------
+# ---- Errors and drift of samples -------------------------------------------------------------------------
 def predict_errors(training: Samples, traffic: Sequence[Samples]) -> list[np.ndarray]:
-    """The absolute errors (rows, targets) of each traffic, by the model of train.py with its defaults."""
+    """Return the absolute errors (rows, targets) of train.py's model with its defaults on each traffic."""
     known, held = (
         Data(training.wavenumbers, part.spectra, pd.DataFrame(part.targets, columns=TARGETS), part.sites)
         for part in (training, concatenate(traffic))
@@ -103,7 +103,7 @@ def predict_errors(training: Samples, traffic: Sequence[Samples]) -> list[np.nda
 
 
 def learn(training: Samples) -> TrainedOn:
-    """What a version that was trained on these samples says of them."""
+    """Return the summary of the training data that a version trained on these samples would have."""
     header = ["index", *IDS, *map(str, training.wavenumbers.tolist())]
     return make_trained_on(header, fit_reference(training.wavenumbers, training.spectra, training.holes))
 
@@ -114,13 +114,13 @@ def compute_statistics(trained_on: TrainedOn, traffic: Samples) -> np.ndarray:
 
 
 def compute_distances(trained_on: TrainedOn, traffic: Samples) -> np.ndarray:
-    """The distance of each sample, (rows,): it is outside the domain if that exceeds 1."""
+    """Return the distance of each sample (rows,), which is outside the domain if it exceeds 1."""
     t2, q, _ = trained_on.domain.compare(trained_on.domain.shapes(traffic.spectra))
     return np.maximum(t2, q)
 
 
 def count_until_drift(trained_on: TrainedOn, statistics: np.ndarray) -> int | None:
-    """How many soils, each a hole of its own, arrived until drift was found; None if it was not.
+    """Return how many soils, each a separate hole, arrived until drift was found; None if it was not.
 
     statistics: (soils, statistics), in the order in which they arrived.
     """
@@ -131,7 +131,7 @@ def count_until_drift(trained_on: TrainedOn, statistics: np.ndarray) -> int | No
 
 
 def find_week(trained_on: TrainedOn, traffic: Samples) -> int | None:
-    """The first week at whose end `monitor` finds drift, if SAMPLES_A_WEEK arrive each week; None if it does not."""
+    """Return the first week at whose end `monitor` finds drift, with SAMPLES_A_WEEK each week; None if it does not."""
     statistics, holes = compute_statistics(trained_on, traffic), traffic.holes.tolist()
     times = [START + WEEK * (row / SAMPLES_A_WEEK) for row in range(len(holes))]
     for week in range(1, len(holes) // SAMPLES_A_WEEK + 1):

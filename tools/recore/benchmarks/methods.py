@@ -1,4 +1,4 @@
-"""Our model and the methods that it is compared with. Each is fitted to raw spectra, and predicts for raw spectra."""
+"""Our model and the methods that it is compared with, all fitted to raw spectra and predicting from raw spectra."""
 
 import argparse
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
 
-LEAST_MEASURED = 20  # training rows in which a target must be measured to be fitted and scored: PLS needs so many
+MIN_MEASURED = 20  # training rows with an assay that a target needs to be fitted and scored, because of PLS
 ALPHAS = np.logspace(-5, 5, 50)
 
 
@@ -25,8 +25,8 @@ ALPHAS = np.logspace(-5, 5, 50)
 class Data:
     """Samples with assays.
 
-    channels: (channels,), their numbers in the order of the file. spectra: (rows, channels). targets: (rows, targets),
-    NaN where not measured. sites: (rows,), the SiteID.
+    channels: (channels,), wavenumbers in the order of the file. spectra: (rows, channels). targets: (rows, targets),
+    NaN if not measured. sites: (rows,), the SiteID.
     """
 
     channels: np.ndarray
@@ -43,21 +43,21 @@ class Data:
 
 
 def parse_with_files(parser: argparse.ArgumentParser, data: Any) -> argparse.Namespace:
-    """Parse arguments with the options of `read_files`. data: the parser, or a group of it, that gets --public."""
+    """Parse arguments with the options of `read_files`. data: the parser, or its group, to which --public is added."""
     data.add_argument("--public", type=Path, metavar="FILE", help="data file with assays")
-    parser.add_argument("--private", type=Path, metavar="FILE", help="data file without; needs --actual")
-    parser.add_argument("--actual", type=Path, metavar="FILE", help="the assays of the private file's rows")
+    parser.add_argument("--private", type=Path, metavar="FILE", help="data file without assays; requires --actual")
+    parser.add_argument("--actual", type=Path, metavar="FILE", help="assays of the private file's rows")
     arguments = parser.parse_args()
     if bool(arguments.private) != bool(arguments.actual) or (arguments.private and not arguments.public):
-        parser.error("--private and --actual go together, beside --public")
+        parser.error("--private and --actual require each other and --public")
     return arguments
 
 
 def read_data(inputs: Path, actual: Path | None = None) -> Data:
-    """Read a data file, whose assays may be in a file of their own. Raises preprocess.DataError or score.DataError."""
+    """Read a data file, whose assays may be in a separate file. Raise preprocess.DataError or score.DataError."""
     data = read(str(inputs))
     if "SiteID" not in data:
-        raise DataError(f"{inputs}: no column 'SiteID', by which rows are held out")
+        raise DataError(f"{inputs}: there is no column 'SiteID', by which rows are held out")
     channels = [name for name in data if name not in IDS and name not in TARGETS]
     targets = read_actual(str(actual)) if actual else data.reindex(columns=TARGETS)
     if len(targets) != len(data):
@@ -68,7 +68,7 @@ def read_data(inputs: Path, actual: Path | None = None) -> Data:
 
 
 def read_files(public: Path, private: Path | None = None, actual: Path | None = None) -> tuple[Data, np.ndarray]:
-    """Return the rows of the public file, then those of the private one, and which are private. Raises DataError."""
+    """Return the public rows followed by the private rows, and which of them are private. Raise DataError."""
     data = read_data(public)
     if data.targets.isna().all(axis=None):
         raise DataError(f"{public}: no assays")
@@ -76,19 +76,19 @@ def read_files(public: Path, private: Path | None = None, actual: Path | None = 
         return data, np.zeros(len(data), bool)
     held = read_data(private, actual)
     if data.channels.tolist() != held.channels.tolist():
-        raise DataError(f"{private}: its channels differ from those of {public}")
+        raise DataError(f"{private}: its channels differ from the channels of {public}")
     spectra, sites = np.vstack([data.spectra, held.spectra]), np.concatenate([data.sites, held.sites])
     both = Data(data.channels, spectra, pd.concat([data.targets, held.targets], ignore_index=True), sites)
     return both, np.arange(len(both)) >= len(data)
 
 
 def predict(training: Data, held: Data, peers: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """Fit our model and some of PEERS to `training`; return the predictions of each for `held`, (rows, targets).
+    """Fit our model and some of PEERS to `training`, and return the predictions of each for `held`, (rows, targets).
 
-    Targets with fewer than LEAST_MEASURED measured training rows are left out.
+    Targets with fewer than MIN_MEASURED measured training rows are left out.
     """
     measured = training.targets.notna()
-    targets = training.targets.loc[:, measured.sum() >= LEAST_MEASURED]
+    targets = training.targets.loc[:, measured.sum() >= MIN_MEASURED]
     predicted = ours(replace(training, targets=targets), held)
     for name in peers:
         predicted[name] = np.column_stack(
@@ -101,7 +101,7 @@ def predict(training: Data, held: Data, peers: Iterable[str]) -> dict[str, pd.Da
 
 
 def ours(training: Data, held: Data) -> dict[str, np.ndarray]:
-    """Fit the model of train.py with its defaults; return its predictions (rows, targets) and those of its halves."""
+    """Fit the model of train.py with its defaults, and return the predictions (rows, targets) of it and its halves."""
     order = np.argsort(training.channels)
     bins, held_bins = (pd.DataFrame(to_bins(data.spectra[:, order])).add_prefix("bin_") for data in (training, held))
     model = train.fit(bins, training.targets, training.sites)
@@ -114,7 +114,7 @@ def recipe_bins(spectra: np.ndarray) -> np.ndarray:
 
     Spectra are clipped to the minimum and maximum of all but the last 300 channels of the file, and divided by that
     maximum. Every seventh rolling sum of seven channels is kept, so that the first feature is a single channel. Files
-    with fewer than 600 channels are not in the challenge: there, a tenth of the channels is left out of the window.
+    with fewer than 600 channels are not in the challenge; for them, a tenth of the channels is left out of the window.
     """
     channels = spectra.shape[1]
     window = spectra[:, : channels - (300 if channels >= 600 else channels // 10)]
@@ -124,19 +124,19 @@ def recipe_bins(spectra: np.ndarray) -> np.ndarray:
 
 
 def snv() -> FunctionTransformer:
-    """Standard normal variates (Barnes, Dhanoa and Lister 1989)."""
+    """Return a transformer to standard normal variates (Barnes, Dhanoa and Lister 1989)."""
     return FunctionTransformer(scale, kw_args={"axis": 1})
 
 
 def pls() -> GridSearchCV:
-    """Partial least squares with the best of 1 to 15 components by cross-validation."""
+    """Return partial least squares whose number of components, 1 to 15, is cross-validated."""
     components = {"n_components": range(1, 16)}
     folds = KFold(5, shuffle=True, random_state=0)
     return GridSearchCV(PLSRegression(scale=False), components, scoring="neg_mean_squared_error", cv=folds)
 
 
 HALVES = ("bins alone", "similarity alone")
-PEERS = {  # fitted for each target on its own
+PEERS = {  # fitted for each target separately
     "recipe": make_pipeline(FunctionTransformer(recipe_bins), RidgeCV(ALPHAS, scoring="r2")),
     "ridge-snv": make_pipeline(snv(), StandardScaler(), RidgeCV(ALPHAS)),
     "pls-snv": make_pipeline(snv(), pls()),

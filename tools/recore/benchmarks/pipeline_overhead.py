@@ -3,12 +3,12 @@
     python tools/recore/benchmarks/pipeline_overhead.py --rows 20000 --repeats 3
 
 --rows is the approximate number of public rows; private rows are added in the sample's proportion. By hand means
-train.py, then preprocess.py, predict.py and score.py for public and for private data, one after the other. A run does
-public and private in parallel. By hand makes no report: the ratio is that of a run with --no-report.
+train.py, then preprocess.py, predict.py and score.py for public and for private data, one after the other. A run
+processes public and private data in parallel. By hand there is no report, so the run for the ratio has --no-report.
 
-Seconds are those of whole processes, including start and imports. Memory is the peak of a process and its descendants
-together, sampled ten times a second: it is RSS, so a page that several processes share counts more than once. All
-numbers are medians. Machines differ: compare the ratios.
+Seconds are measured for entire processes, including start and imports. Memory is the peak RSS of a process and its
+descendants together, sampled ten times a second, so a page that several processes share counts more than once. All
+numbers are medians. Machines differ; compare the ratios.
 """
 
 import argparse
@@ -46,9 +46,9 @@ def script_commands(data: Path, out: Path) -> list[list[object]]:
 
 
 def measure(commands: Sequence[list[object]]) -> tuple[float, float]:
-    """Run commands one after the other; return seconds, and the peak MiB of a process with its descendants.
+    """Run commands one after the other, and return seconds and the peak MiB of a process with its descendants.
 
-    Raises RuntimeError if a command fails.
+    Raise RuntimeError if a command fails.
     """
     peak, start = 0, time.perf_counter()
     for command in commands:
@@ -73,7 +73,7 @@ def memory(process: psutil.Process) -> int:
 
 
 def compare(rows: int, repeats: int) -> list[object]:
-    """Run both on data of one size; return the cells of the medians."""
+    """Run both on data of one size, and return the cells of the medians."""
     rounds = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -86,7 +86,7 @@ def compare(rows: int, repeats: int) -> list[object]:
             commands = [*run, "--out", ours], *script_commands(folder / "data", hand), ["-m", "recore", "report", ours]
             rounds.append([measure(commands[:1]), measure(commands[1:-1]), measure(commands[-1:])])
     # of a run, by hand, and of the report
-    seconds, peaks = ([statistics.median(each[work][at] for each in rounds) for work in range(3)] for at in range(2))
+    seconds, peaks = ([statistics.median(each[work][i] for each in rounds) for work in range(3)] for i in range(2))
     times = [f"{seconds[0]:.1f}", f"{seconds[1]:.1f}", f"{seconds[0] / seconds[1]:.2f}", f"{seconds[2]:.1f}"]
     return [" + ".join(map(str, counts)), *times, f"{peaks[0]:.0f}", f"{peaks[1]:.0f}"]
 

@@ -4,13 +4,13 @@ Example:
     python tools/recore/benchmarks/published.py
     python tools/recore/benchmarks/published.py --seed 1
 
-The sample is made anew with these options of `recore sample`; its public rows are used. Each experiment is a ridge
+The sample is regenerated with these options of `recore sample`; its public rows are used. Each experiment is a ridge
 regression on 4 shuffled folds with each of 5 seeds, as in the winner's val.py, preprocess.py, mdl.py and tmp/
 (github.com/mlisovyi/total_recore_part1). A score is the challenge's; the number after +- is its standard deviation over
 the 20 folds. Differences are from the first experiment, on the same folds.
 
 The exit status is 1 if a score or a difference is not within its bound of the published one, or if copper is the
-easiest target. docs/dataset.md says what a match proves. It takes some two minutes on two processors.
+easiest target. docs/dataset.md explains what a match proves. It takes about two minutes on two cores.
 """
 
 import argparse
@@ -32,16 +32,17 @@ from recore.dataset.sample_files import Plan, simulate_rows
 
 ALPHAS = np.logspace(-5, 5, 50)
 FOLDS, REPEATS = 4, 5
-SCORE_BOUND = 0.04  # by which our score of an experiment may deviate from the published one
+SCORE_BOUND = 0.04  # maximum deviation of our score from the published one
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """`window`: the channels, by position, that a spectrum is clipped to and normalised by; None does neither.
+    """An experiment of the winner.
 
-    `n` channels are summed into a bin. `ids`: whether hole and depths are inputs. `share`: of a fold's training rows,
-    of which the first are used. `bound`: by which our difference from the first experiment, which must have the sign of
-    the published one, may deviate from it; None if the difference is not checked.
+    published: the score. window: positions of the channels to which a spectrum is clipped and normalised; None does
+    neither. n: channels that are summed into a bin. ids: whether hole and depths are inputs. share: of a fold's
+    training rows that is used. bound: maximum deviation of our difference from the first experiment, which must have
+    the sign of the published difference; None if it is not checked.
     """
 
     published: float
@@ -115,7 +116,7 @@ def repeat(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray, targets
     for seed in range(REPEATS):
         for training, test in KFold(FOLDS, shuffle=True, random_state=seed).split(inputs):
             training = training[: int(len(training) * experiment.share)]
-            # the least squared error of a target is its best R2, by which the winner chose
+            # the least squared error of a target is its best R2, the winner's criterion
             model = RidgeCV(ALPHAS, alpha_per_target=True, gcv_mode="svd").fit(inputs[training], targets[training])
             predicted = model.predict(inputs[test]).clip(0)
             r2.append(r2_score(targets[test], predicted, multioutput="raw_values"))
@@ -123,7 +124,7 @@ def repeat(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray, targets
 
 
 def features(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Return what the winner's preprocess() makes of spectra, or the same rotated if there are more columns than rows.
+    """Return the winner's features of spectra, rotated if there are more columns than rows.
 
     A rotation does not change the predictions of a ridge regression.
     """
@@ -134,7 +135,7 @@ def features(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray) -> np
 
 
 def bins(experiment: Experiment, spectra: np.ndarray) -> np.ndarray:
-    """Return sums of neighbouring channels (rows, bins); the first bin is the first channel alone, as the winner's."""
+    """Return sums of neighbouring channels (rows, bins); as the winner's, the first bin is a single channel."""
     if experiment.window:
         window = spectra[:, slice(*experiment.window)]
         highest = window.max(axis=1, keepdims=True)
@@ -144,7 +145,7 @@ def bins(experiment: Experiment, spectra: np.ndarray) -> np.ndarray:
 
 
 def show(r2: list[np.ndarray]) -> list[str]:
-    """Print published and our scores of EXPERIMENTS, from R2 (folds, 49) of each, and return what is out of bounds."""
+    """Print published and our scores, from R2 (folds, 49) of each experiment, and return which are out of bounds."""
     problems = []
     scores = [of_experiment @ [*WEIGHTS.values()] for of_experiment in r2]
     print(f"{'':36}{'score':^25}{'difference':^20}")

@@ -2,10 +2,10 @@
 
     python tools/recore/benchmarks/speed.py --rows 1344 3000 --repeats 3
 
-plain: plain/, the simplest code for the same steps; its model is one ridge regression. Whole processes are measured,
-including start and imports, on the public file of a sample with about so many rows. The fit is measured alone, in a
-process that does nothing else: with all assays, and with 3 % of them removed at random, so that each target is fitted
-on rows of its own. All numbers are medians. Compare the ratios, because machines differ and are busy.
+plain: plain/, the simplest code for the same steps; its model is one ridge regression. Entire processes are measured,
+including start and imports, on the public file of a sample with about this many rows. The fit is measured in a separate
+process, with all assays, and with 3% of them removed at random, so that each target is fitted on different rows. All
+numbers are medians. Compare the ratios, because machines differ and are busy.
 """
 
 import argparse
@@ -24,14 +24,14 @@ from typing import Any
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
 SIDES = ("plain", "ours")
-CHANNELS = 3651  # from 4000 to 350, as the challenge's spectra have them
+CHANNELS = 3651  # from 4000 to 350, as in the challenge's spectra
 MISSING = 0.03
-# The matrices are small, and on a busy machine BLAS's threads wait for each other: both sides have one thread.
+# The matrices are small, and on a busy machine BLAS's threads wait for each other, so both sides have one thread.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def make_data(folder: Path, rows: int) -> Path:
-    """Make a sample with about so many public rows; return its public file."""
+    """Make a sample with about this many public rows, and return its public file."""
     from recore.dataset.sample_files import PRIVATE_SHARE, Plan, make_sample
 
     plan = Plan(rows=round(rows / (1 - PRIVATE_SHARE)), holes=max(24, rows // 50), channels=CHANNELS, missing=0)
@@ -64,7 +64,7 @@ def commands(folder: Path, data: Path) -> dict[str, dict[str, list[object]]]:
 
 
 def measure(command: list[object]) -> tuple[float, float, float]:
-    """Run a command; return its seconds, processor seconds and peak MiB. Raises RuntimeError if it fails."""
+    """Run a command, and return its seconds, CPU seconds and peak MiB. Raise RuntimeError if it fails."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -76,13 +76,13 @@ def measure(command: list[object]) -> tuple[float, float, float]:
 
 
 def call_in_new_process(function: Any, *arguments: object) -> Any:
-    """Call a function in a new process: this one must stay small, as its size counts in a child's peak memory."""
+    """Call a function in a new process; this one must stay small, as its size counts in a child's peak memory."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
 
 def time_fit(data: Path, missing: float) -> float:
-    """Return the processor seconds of one fit to data in memory without a share of its assays."""
+    """Return the CPU seconds of a fit to data in memory without a share of its assays."""
     sys.path.insert(0, str(ROOT))
     import numpy as np
     import train
@@ -95,7 +95,7 @@ def time_fit(data: Path, missing: float) -> float:
 
 
 def compare(rows: int, repeats: int) -> Iterator[list[object]]:
-    """Measure one size of data; yield the cells of each step, of all four, and of the fits."""
+    """Measure one size of data, and yield the cells of each step, of all four steps, and of the fits."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = call_in_new_process(make_data, folder, rows)
@@ -122,7 +122,7 @@ def compare(rows: int, repeats: int) -> Iterator[list[object]]:
 
 
 def format_cells(sides: list[list[float]]) -> list[str]:
-    """Return the cells of a step, from seconds, processor seconds and MiB of each side."""
+    """Return the cells of a step, from seconds, CPU seconds and MiB of each side."""
     seconds, cpu, memory = zip(*sides, strict=True)
     return [f"{each:.2f}" for each in (*seconds, seconds[0] / seconds[1], *cpu)] + [f"{each:.0f}" for each in memory]
 

@@ -1,4 +1,4 @@
-"""The plain way to score: the whole data file is read for its 49 columns."""
+"""The plain way to score: read the entire data file for its 49 columns."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Fixtures: a small data set as a DataFrame, as a challenge's files, and as the data that the benchmark reads."""
+"""Fixtures: a small data set as a DataFrame, as a challenge's files, and as the benchmark's data."""
 
 from pathlib import Path
 

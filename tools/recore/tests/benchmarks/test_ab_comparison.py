@@ -1,4 +1,4 @@
-"""tools/recore/benchmarks/ab_comparison.py as a command: the tables that it prints."""
+"""tools/recore/benchmarks/ab_comparison.py as a command: its tables."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from support.checkout import ROOT, run
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(("count", "most_false", "least_found"), [(20, 10, 70), (300, 7, 80)])
-def test_the_command_prints_its_tables(count: int, most_false: float, least_found: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("count", "max_false", "min_found"), [(20, 10, 70), (300, 7, 80)])
+def test_the_command_prints_its_tables(count: int, max_false: float, min_found: float, tmp_path: Path) -> None:
     """The random numbers have seeds, so the shares do not differ from run to run."""
     program = ROOT / "tools/recore/benchmarks/ab_comparison.py"
     result = run(program, "--count", count, cwd=tmp_path, timeout=600)
@@ -17,9 +17,9 @@ def test_the_command_prints_its_tables(count: int, most_false: float, least_foun
     rows = [line.strip("| ").split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
     equal = [row for row in rows if row[0] == "same errors"]
     assert [row[1:3] for row in equal] == [["50", "50"], ["8", "80"], ["20", "200"], ["40", "400"]]
-    assert all(float(row[4]) <= most_false for row in equal)
+    assert all(float(row[4]) <= max_false for row in equal)
     assert all(float(row[5]) > 50 for row in equal[1:]), "samples of one hole are not independent"
-    better = rows[rows.index(next(row for row in rows if row[0].startswith("10 % better"))) + 1 :]
+    better = rows[rows.index(next(row for row in rows if row[0].startswith("10% better"))) + 1 :]
     assert [row[:2] for row in better] == [
         ["0.95", "80"],
         ["0.95", "50"],
@@ -28,4 +28,4 @@ def test_the_command_prints_its_tables(count: int, most_false: float, least_foun
         ["0.85", "200"],
     ]
     assert all(float(row[2]) > float(row[1]) for row in better)
-    assert all(float(row[4]) >= least_found for row in better)
+    assert all(float(row[4]) >= min_found for row in better)

@@ -20,7 +20,7 @@ COMMAND = ROOT / "tools/recore/benchmarks/accuracy.py"
 
 
 def run_table(*arguments: object, folder: Path) -> pd.DataFrame:
-    """Run the command; return the table that it prints."""
+    """Run the command and return its table."""
     completed = run(COMMAND, *arguments, cwd=folder, timeout=600)
     assert (completed.returncode, completed.stderr) == (0, "")
     head, _, *lines = [line.strip("| ").split(" | ") for line in completed.stdout.splitlines()]
@@ -93,7 +93,7 @@ def test_a_set_of_limesoda_scores_as_on_the_page(tmp_path: Path) -> None:
 
 @pytest.mark.machine
 @pytest.mark.skipif(
-    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS is not set; it must name a folder with the YAMSYS soils"
+    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS, the folder with the YAMSYS soils, is not set"
 )
 def test_the_yamsys_soils_score_as_on_the_page(tmp_path: Path) -> None:
     folder = Path(os.environ["RECORE_YAMSYS"])

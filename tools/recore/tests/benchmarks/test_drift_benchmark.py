@@ -1,4 +1,4 @@
-"""tools/recore/benchmarks/drift.py as a command, and what it measures on samples whose answers are known."""
+"""tools/recore/benchmarks/drift.py as a command, and its measurements of samples with known results."""
 
 import os
 from dataclasses import replace
@@ -21,7 +21,7 @@ COMMAND = ROOT / "tools/recore/benchmarks/drift.py"
 
 def read_tables(stdout: str) -> list[list[list[str]]]:
     """Return the cells of the rows of each table."""
-    tables = [text.strip().splitlines()[2:] for text in stdout.strip().split("\n\n")]
+    tables = [block.strip().splitlines()[2:] for block in stdout.strip().split("\n\n")]
     return [[line.strip("| ").split(" | ") for line in table] for table in tables]
 
 
@@ -29,14 +29,14 @@ def read_tables(stdout: str) -> list[list[list[str]]]:
 def soils() -> Samples:
     """Return 60 soils of the landscapes a, b and c, of which only c has a third band; two targets are measured."""
     random = np.random.default_rng(5)
-    places = np.arange(140)
-    bands = np.exp(-((places - np.array([[30], [70], [110]])) ** 2) / 50)
+    positions = np.arange(140)
+    bands = np.exp(-((positions - np.array([[30], [70], [110]])) ** 2) / 50)
     sites = np.repeat(["a", "b", "c"], 20)
     amounts = random.gamma(9, 0.1, (60, 3))
     amounts[:, 2] *= sites == "c"
     spectra = 1 + amounts @ bands + 0.01 * random.normal(size=(60, 140))
     targets = np.full((60, 49), np.nan)
-    targets[:, :2] = amounts[:, :2] + amounts[:, 2:]  # which no model can know without c
+    targets[:, :2] = amounts[:, :2] + amounts[:, 2:]  # no model can learn this without c
     return Samples(np.linspace(4000, 600, 140), spectra, targets, sites, np.arange(60).astype(str))
 
 
@@ -53,15 +53,15 @@ def test_the_command_prints_its_tables(options: list[object], tmp_path: Path) ->
 
 
 def test_a_strange_landscape_is_found_and_others_are_not(soils: Samples) -> None:
-    _, size, found, after, alarms = next(row for row in drift.compare_landscapes(soils, 5, 40) if row[0] == "c")
-    assert (size, found) == (20, "5 of 5")
+    _, size, detections, after, alarms = next(row for row in drift.compare_landscapes(soils, 5, 40) if row[0] == "c")
+    assert (size, detections) == (20, "5 of 5")
     assert int(str(after).rpartition(" to ")[2].strip(")")) <= 10
     assert float(str(alarms)) <= 15
     ordinary = soils.take(soils.sites != "c")
     assert not any(drift.is_false_alarm(ordinary, np.random.default_rng(seed)) for seed in range(10))
 
 
-def test_errors_outside_the_domain_are_compared_with_those_inside(soils: Samples) -> None:
+def test_errors_outside_the_domain_are_compared_with_errors_inside(soils: Samples) -> None:
     [row] = [row[1:] for row in drift.measure_landscapes(soils) if row[0] == "c"]
     samples, outside, ratio, correlation = (float(str(cell)) for cell in row)
     assert (samples, outside >= 20) == (60, True)
@@ -78,7 +78,7 @@ def test_each_target_has_the_same_weight_in_an_error() -> None:
     assert drift.compare_errors(distances / 9, errors)[1:3] == [0, "-"]
 
 
-def test_drill_holes_arrive_in_another_order_each_from_top_to_bottom() -> None:
+def test_drill_holes_arrive_in_random_order_each_from_top_to_bottom() -> None:
     samples = simulate(40, seed=1)
     shuffled = samples.in_random_order(np.random.default_rng(0))
     assert sorted(shuffled.holes) == sorted(samples.holes) != shuffled.holes.tolist()
@@ -88,7 +88,7 @@ def test_drill_holes_arrive_in_another_order_each_from_top_to_bottom() -> None:
         np.testing.assert_array_equal(shuffled.spectra[rows], samples.spectra[samples.holes == hole])
 
 
-def test_a_large_change_is_found_in_an_early_week_and_none_without() -> None:
+def test_only_a_large_change_is_found_and_in_an_early_week() -> None:
     training, traffic = simulate(20, seed=1), simulate(20, seed=2)
     trained_on = learn(training)
     assert find_week(trained_on, traffic) is None
@@ -99,7 +99,7 @@ def test_a_large_change_is_found_in_an_early_week_and_none_without() -> None:
 
 @pytest.mark.machine
 @pytest.mark.skipif(
-    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS is not set; it must name a folder with the YAMSYS soils"
+    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS, the folder with the YAMSYS soils, is not set"
 )
 def test_each_landscape_is_found_on_real_spectra() -> None:
     folder = Path(os.environ["RECORE_YAMSYS"])

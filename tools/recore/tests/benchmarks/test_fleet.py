@@ -1,4 +1,4 @@
-"""The model of a fleet: what the page for hosts says is what the program prints."""
+"""The model of a fleet: the page for hosts quotes the program's output."""
 
 import pytest
 from support.checkout import ROOT
@@ -14,6 +14,6 @@ def test_the_page_has_the_table_that_the_program_prints(
     assert capsys.readouterr().out in (ROOT / "docs/hosts.md").read_text("utf-8")
 
 
-def test_places_are_filled_in_turn() -> None:
+def test_free_slots_are_filled_in_turn() -> None:
     assert fleet.hours(5, 2, training=10, start=0, step=0) == pytest.approx(0.5)  # 3 and 2, one after the other
     assert fleet.hours(5, 9, training=10, start=1, step=2) == pytest.approx((1 + 10 + 3 * 3) / 60)

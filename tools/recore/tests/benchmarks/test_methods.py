@@ -1,4 +1,4 @@
-"""The data that the accuracy benchmark reads, and the methods that it compares."""
+"""The data of the accuracy benchmark, and the methods that it compares."""
 
 import pickle
 from dataclasses import replace
@@ -33,7 +33,7 @@ def test_files_that_do_not_match_are_reported(frame: pd.DataFrame, files: list[P
     with pytest.raises(ValueError, match=r"has 15 rows, but .* has 60"):
         methods.read_files(public, write_csv(tmp_path / "more.csv.gz", frame), actual)
     fewer = frame[-15:].drop(columns=frame.columns[300:310])
-    with pytest.raises(ValueError, match="its channels differ from those of"):
+    with pytest.raises(ValueError, match="its channels differ from the channels of"):
         methods.read_files(public, write_csv(tmp_path / "other.csv.gz", fewer), actual)
 
 

@@ -1,4 +1,4 @@
-"""The benchmark of the published experiments: its features are the winner's, and what it reports."""
+"""The benchmark of the published experiments: its features and its results."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ def data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
-def test_bins_are_those_of_the_winners_steps_in_pandas(
+def test_bins_match_the_winners_steps_in_pandas(
     experiment: Experiment, data: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> None:
     spectra = pd.DataFrame(data[0])
@@ -52,7 +52,7 @@ def test_an_experiment_gives_r2_of_each_target_in_each_fold(data: tuple[np.ndarr
 
 
 def test_the_page_has_the_published_scores_and_ours_within_their_bounds() -> None:
-    """Also the differences between our scores: those of scores that were rounded to three decimals."""
+    """The differences between our scores are computed from scores that were rounded to three decimals."""
     cells = re.findall(r"\| ([^|]+) \| (\.\d{3}) \| (\.\d{3}) (?=\|)", (ROOT / "docs/dataset.md").read_text())
     page = {name: (float(published), float(ours)) for name, published, ours in cells}
     names = {experiment.name: short_name(experiment) for experiment in EXPERIMENTS}
@@ -76,7 +76,7 @@ def short_name(experiment: Experiment) -> str:
 
 
 @pytest.mark.slow
-def test_the_sample_teaches_what_was_published() -> None:
+def test_the_sample_reproduces_the_published_experiments() -> None:
     result = subprocess.run(
         [sys.executable, ROOT / "tools/recore/benchmarks/published.py"],
         env=environment(),

@@ -1,4 +1,4 @@
-"""tools/recore/benchmarks/speed.py as a command, and that plain pandas does the same work as step 2."""
+"""tools/recore/benchmarks/speed.py as a command, and the equivalence of its plain pandas and step 2."""
 
 from pathlib import Path
 

@@ -13,7 +13,7 @@ from stagemaker_support.axe import find_barriers
 pytestmark = pytest.mark.machine
 
 
-def test_dropped_files_get_the_assays_that_predict_gives(
+def test_dropped_files_get_the_same_assays_as_with_predict(
     tab: Tab, files: dict[str, bytes], trained: ProductionCommands, few_rows: Path, tmp_path: Path
 ) -> None:
     trained.succeed("predict", few_rows, "--out", tmp_path / "assays.csv", "--version", 1)
@@ -27,7 +27,7 @@ def test_dropped_files_get_the_assays_that_predict_gives(
     for row in downloaded:
         by_file.setdefault(row["file"], []).append(float(row["value"]))
     assert by_file["few.csv"] == pytest.approx([row[name] for row in expected for name in TARGETS], rel=1e-9)
-    for number in (1, 2):  # OPUS files hold 32-bit numbers
+    for number in (1, 2):  # OPUS files contain 32-bit numbers
         values = [expected[number - 1][name] for name in TARGETS]
         assert by_file[f"DD00{number}_53.0"] == pytest.approx(values, rel=1e-2, abs=1e-2)
     assert {row["unit"] for row in downloaded} == {"ppm", "%", "ppb"}
@@ -38,7 +38,7 @@ def test_dropped_files_get_the_assays_that_predict_gives(
     assert " to " in copper[3]
 
 
-def test_the_spectrum_is_drawn_with_its_bands_named(tab: Tab, files: dict[str, bytes]) -> None:
+def test_the_spectrum_is_drawn_with_the_names_of_its_bands(tab: Tab, files: dict[str, bytes]) -> None:
     tab.add_files(files)
     path = tab.page.get_attribute("#spectrum .curve", "d")
     assert path.count("L") == 119
@@ -108,7 +108,7 @@ def test_files_that_arrive_later_change_neither_the_focus_nor_the_sample(tab: Ta
     assert tab.page.text_content("#sample-title") == "Sample DD8"
 
 
-def test_what_screen_readers_announce_is_there_before_it_speaks(tab: Tab, files: dict[str, bytes]) -> None:
+def test_live_regions_exist_before_they_are_announced(tab: Tab, files: dict[str, bytes]) -> None:
     display = "element => getComputedStyle(element).display"
     for name in ("status", "messages"):
         assert tab.page.text_content(f"#{name}") == ""
@@ -185,7 +185,7 @@ def test_the_history_is_of_this_browser_session_only(
     assert tab.rows() == rows
     tab.page.click("#clear")
     tab.add_files({"S1.0": files["DD001_53.0"]})
-    assert tab.page.is_hidden("#undo")  # which would remove the new sample
+    assert tab.page.is_hidden("#undo")  # undo would remove the new sample
     tab.page.click("#clear")
     tab.page.reload()
     tab.page.wait_for_selector("html[data-ready]")
@@ -246,7 +246,7 @@ def test_everything_can_be_done_with_the_keyboard(tab: Tab, files: dict[str, byt
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1100, 360])
-def test_axe_finds_no_serious_barrier_and_nothing_is_wider_than_the_screen(
+def test_axe_finds_no_barrier_and_nothing_is_wider_than_the_screen(
     scheme: str,
     width: int,
     chromium: Any,
@@ -262,7 +262,7 @@ def test_axe_finds_no_serious_barrier_and_nothing_is_wider_than_the_screen(
         domain = tab.page.locator("#samples-table tbody tr").first.locator("td").first
         assert domain.text_content() in ("inside", "outside")
         assert domain.evaluate("cell => cell.getBoundingClientRect().right") < width
-        tab.page.click("text=A form for one line")
+        tab.page.click("text=A form for a CSV line")
         assert find_barriers(tab.page) == []
         tab.page.fill("#line", ",".join(["0.1", "0.2"] * 60))
         tab.page.click("button")

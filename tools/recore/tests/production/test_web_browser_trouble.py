@@ -1,4 +1,4 @@
-"""What the web page does in headless Chromium with what goes wrong: files, the endpoint, limits, the browser's room."""
+"""Failures of the web page in headless Chromium: files, the endpoint, limits, the browser's storage."""
 
 import re
 from collections.abc import Callable
@@ -27,22 +27,22 @@ def test_each_bad_file_has_a_clear_message_and_the_others_are_predicted(tab: Tab
     assert len(tab.rows()) == 7
 
 
-def refuse_first(times: int) -> Callable[[Any], None]:
-    """Return what answers the first requests as API Gateway does when there are too many."""
-    refused: list[str] = []
+def throttle_first(times: int) -> Callable[[Any], None]:
+    """Return a route that throttles the first requests as API Gateway does."""
+    throttled: list[str] = []
 
-    def answer(route: Any) -> None:
-        if len(refused) < times:
-            refused.append(route.request.url)
+    def respond(route: Any) -> None:
+        if len(throttled) < times:
+            throttled.append(route.request.url)
             route.fulfill(status=429, json={"message": "Too Many Requests"})
         else:
             route.continue_()
 
-    return answer
+    return respond
 
 
-def test_a_request_that_is_throttled_is_sent_again(chromium: Any, web_page: WebPage, files: dict[str, bytes]) -> None:
-    routes = {"api/settings": refuse_first(1), "api/assays?*": refuse_first(3)}
+def test_a_throttled_request_is_repeated(chromium: Any, web_page: WebPage, files: dict[str, bytes]) -> None:
+    routes = {"api/settings": throttle_first(1), "api/assays?*": throttle_first(3)}
     with open_tab(chromium, web_page.address, routes) as tab:
         assert web_page.endpoint in tab.page.text_content("#endpoint")
         tab.add_files(files)
@@ -50,17 +50,17 @@ def test_a_request_that_is_throttled_is_sent_again(chromium: Any, web_page: WebP
         assert len(tab.rows()) == 7
 
 
-def test_a_page_that_stays_throttled_says_so(chromium: Any, web_page: WebPage, files: dict[str, bytes]) -> None:
-    with open_tab(chromium, web_page.address, {"api/settings": refuse_first(9)}, "#trouble:not([hidden])") as tab:
+def test_a_page_that_remains_throttled_reports_it(chromium: Any, web_page: WebPage, files: dict[str, bytes]) -> None:
+    with open_tab(chromium, web_page.address, {"api/settings": throttle_first(9)}, "#trouble:not([hidden])") as tab:
         assert "too many requests at the moment" in tab.page.text_content("#trouble")
         assert "undefined" not in tab.page.text_content("body")
-    with open_tab(chromium, web_page.address, {"api/assays?*": refuse_first(99)}) as tab:
+    with open_tab(chromium, web_page.address, {"api/assays?*": throttle_first(99)}) as tab:
         tab.add_files(files)
         assert len(tab.messages()) == 3
         assert all("too many requests at the moment" in message for message in tab.messages())
 
 
-def test_an_unusable_answer_does_not_keep_the_page_busy(
+def test_an_unusable_response_does_not_keep_the_page_busy(
     chromium: Any, web_page: WebPage, files: dict[str, bytes]
 ) -> None:
     routes = {"api/assays?*": lambda route: route.fulfill(json={"samples": [], "problems": None})}
@@ -72,7 +72,7 @@ def test_an_unusable_answer_does_not_keep_the_page_busy(
         assert len(tab.rows()) == 7
 
 
-def test_an_api_key_that_no_header_can_have_is_named(chromium: Any, web_page: WebPage, files: dict[str, bytes]) -> None:
+def test_an_api_key_with_invalid_characters_fails(chromium: Any, web_page: WebPage, files: dict[str, bytes]) -> None:
     def need_key(route: Any) -> None:
         response = route.fetch()
         route.fulfill(response=response, json=response.json() | {"needs_key": True})
@@ -80,14 +80,14 @@ def test_an_api_key_that_no_header_can_have_is_named(chromium: Any, web_page: We
     with open_tab(chromium, web_page.address, {"api/settings": need_key}) as tab:
         tab.page.fill("#api-key", "abc\u2013def")
         tab.add_files({"DD1.0": files["DD001_53.0"]})
-        assert tab.messages() == ["DD1.0: the API key has characters that a key cannot have"]
+        assert tab.messages() == ["DD1.0: the API key has invalid characters"]
         tab.page.fill("#api-key", " abc-def ")
         tab.add_files({"DD1.0": files["DD001_53.0"]})
         assert tab.messages() == []
     assert tab.problems == []
 
 
-def test_a_page_that_is_gone_is_a_clear_message(
+def test_a_stopped_server_is_reported_clearly(
     chromium: Any, trained: ProductionCommands, web_page: WebPage, files: dict[str, bytes], tmp_path: Path
 ) -> None:
     page = WebPage(ProductionCommands(trained.client, tmp_path, "trained"), web_page.endpoint)
@@ -100,7 +100,7 @@ def test_a_page_that_is_gone_is_a_clear_message(
     assert tab.problems == []
 
 
-def test_samples_for_which_the_browser_has_no_room_stay_until_the_page_is_reloaded(tab: Tab, few_rows: Path) -> None:
+def test_samples_that_cannot_be_stored_stay_until_the_page_is_reloaded(tab: Tab, few_rows: Path) -> None:
     rows = read_rows(few_rows)
     names = [f"S{number}" for number in range(100)]
     tab.page.evaluate("() => sessionStorage.setItem('other', 'x'.repeat(4.8e6))")
@@ -108,7 +108,7 @@ def test_samples_for_which_the_browser_has_no_room_stay_until_the_page_is_reload
     assert [row[0] for row in tab.rows()] == names
     [message] = tab.messages()
     room = re.fullmatch(
-        "History: the browser has room for the newest ([0-9]+) samples; the others are lost when the page is reloaded",
+        "History: the browser can store only the newest ([0-9]+) samples; the others are lost when the page reloads",
         message,
     )
     assert room

@@ -1,4 +1,4 @@
-"""`recore web` while clients send nothing, little, slowly or what takes long to read: others are answered."""
+"""`recore web` with clients that send nothing, too little, slowly, or slow files: others are served."""
 
 import contextlib
 import selectors
@@ -14,7 +14,7 @@ from recore_support.production import ProductionCommands
 from recore_support.web_page import WebPage
 from stagemaker_support.job_traces import wait_until
 
-from recore.web.server import MOST_CONNECTIONS
+from recore.web.server import MAX_CONNECTIONS
 
 UPLOAD = b"POST /api/assays?name=x.csv HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n1,2"
 # takes seconds to read: 40 spectra of 50,000 channels, in 4 MB
@@ -39,10 +39,10 @@ def connect(page: WebPage, count: int, connections: contextlib.ExitStack) -> lis
 
 
 class Crowd:
-    """Clients that all send the same beginning of a request. Whoever is disconnected comes again."""
+    """Clients that all send the same beginning of a request, and reconnect when they are disconnected."""
 
-    def __init__(self, page: WebPage, text: bytes, count: int) -> None:
-        self._page, self._text, self._count = page, text, count
+    def __init__(self, page: WebPage, beginning: bytes, count: int) -> None:
+        self._page, self._beginning, self._count = page, beginning, count
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._press)
         self.disconnected = 0
@@ -60,24 +60,24 @@ class Crowd:
             while not self._ended.is_set():
                 for client in connect(self._page, self._count - len(selector.get_map()), connections):
                     with contextlib.suppress(OSError):
-                        client.sendall(self._text)
+                        client.sendall(self._beginning)
                     selector.register(client, selectors.EVENT_READ)
-                for key, _ in selector.select(0.2):  # nothing but an end, or a refusal, is to be read
+                for key, _ in selector.select(0.2):  # only an end, or an error, can be read
                     selector.unregister(key.fileobj)
                     key.fileobj.close()
                     self.disconnected += 1
 
 
-@pytest.mark.parametrize("text", [b"", b"GET / HTTP/1.1\r\nHost: local", UPLOAD], ids=["silent", "a head", "an upload"])
-def test_whole_requests_are_answered_among_many_that_are_not(text: bytes, page: WebPage, few_rows: Path) -> None:
-    with Crowd(page, text, MOST_CONNECTIONS + 20) as crowd:
+@pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHost: local", UPLOAD], ids=["silent", "a head", "an upload"])
+def test_complete_requests_are_served_among_many_incomplete_ones(head: bytes, page: WebPage, few_rows: Path) -> None:
+    with Crowd(page, head, MAX_CONNECTIONS + 20) as crowd:
         wait_until(lambda: crowd.disconnected)  # there are too many
         for _ in range(3):
             assert page.request("")[0] == 200
             assert len(page.send("few.csv.gz", few_rows.read_bytes())["samples"]) == 5
 
 
-def test_a_connection_without_a_request_ends_also_if_it_is_alone(page: WebPage) -> None:
+def test_a_connection_without_a_request_is_closed_even_if_it_is_the_only_one(page: WebPage) -> None:
     with contextlib.ExitStack() as connections:
         silent, slow, chunked = connect(page, 3, connections)
         slow.sendall(UPLOAD)
@@ -88,7 +88,7 @@ def test_a_connection_without_a_request_ends_also_if_it_is_alone(page: WebPage) 
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_a_client_that_reads_no_answer_is_disconnected(at_once: bool, page: WebPage) -> None:
+def test_a_client_that_reads_no_response_is_disconnected(at_once: bool, page: WebPage) -> None:
     request = f"GET /static/page.js HTTP/1.1\r\nHost: {urlsplit(page.address).netloc}\r\n\r\n".encode()
     with contextlib.ExitStack() as connections:
         [client] = connect(page, 1, connections)
@@ -102,14 +102,14 @@ def test_a_client_that_reads_no_answer_is_disconnected(at_once: bool, page: WebP
 
 
 def test_uploads_that_take_long_to_read_do_not_hold_up_the_page(page: WebPage, few_rows: Path) -> None:
-    refusals: list[str] = []
+    reasons: list[str] = []
     page.send("few.csv.gz", few_rows.read_bytes())
-    threads = [threading.Thread(target=lambda: refusals.append(page.refuse("heavy.csv", HEAVY))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: reasons.append(page.refuse("heavy.csv", HEAVY))) for _ in range(4)]
     for thread in threads:
         thread.start()
     assert page.request("api/settings")[0] == 200
     assert len(page.send("few.csv.gz", few_rows.read_bytes())["samples"]) == 5
     for thread in threads:
         thread.join()
-    assert len(refusals) == 4
-    assert all("all values are 1" in text or "cannot be read within" in text for text in refusals), refusals
+    assert len(reasons) == 4
+    assert all("all values are 1" in reason or "cannot be read within" in reason for reason in reasons), reasons

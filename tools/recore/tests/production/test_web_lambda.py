@@ -22,7 +22,7 @@ from recore.web import Limits, write_deployment
 
 FORM = "application/x-www-form-urlencoded"
 EVENTS = ROOT / "tools/recore/tests/production/gateway_events"
-# Handles events, and reports the requests of boto3 and what was imported and unpickled, as the last line.
+# Handles events; the last line has the requests of boto3 and the imported and unpickled objects.
 PROGRAM = """
 import boto3, importlib, json, sys
 
@@ -37,8 +37,8 @@ boto3.DEFAULT_SESSION._session.register("before-call", record)
 handler = importlib.import_module("recore.web.lambda_handler").handler
 for line in sys.stdin:
     print(json.dumps(handler(json.loads(line), None)))
-own = [module.__file__ for name, module in sys.modules.items() if name.split(".")[0] in ("recore", "stagemaker")]
-print(json.dumps({"calls": calls, "unpickled": unpickled, "modules": sorted(sys.modules), "own": own}))
+files = [module.__file__ for name, module in sys.modules.items() if name.split(".")[0] in ("recore", "stagemaker")]
+print(json.dumps({"calls": calls, "unpickled": unpickled, "modules": sorted(sys.modules), "files": files}))
 """
 
 
@@ -68,33 +68,33 @@ def make_event(
 
 
 class LambdaRun:
-    """The answers to events. calls: pairs of an action of IAM and an address. own_files: this project's modules."""
+    """The responses to events. calls: pairs of an action of IAM and an address. own_files: this project's modules."""
 
     def __init__(self, deployment: Path, events: list[dict[str, Any]], **variables: str) -> None:
         names = ("PATH", "HOME", "TMPDIR")
-        kept = {name: value for name, value in environment().items() if name in names}
+        inherited = {name: value for name, value in environment().items() if name in names}
         lines = "".join(f"{json.dumps(event)}\n" for event in events)
         result = subprocess.run(
             [sys.executable, "-c", PROGRAM],
             cwd=deployment / "code",
-            env=kept | {"PYTHONPATH": str(deployment / "code")} | variables,
+            env=inherited | {"PYTHONPATH": str(deployment / "code")} | variables,
             input=lines,
             capture_output=True,
             text=True,
             timeout=120,
         )
         assert result.returncode == 0, result.stderr
-        *answers, report = map(json.loads, result.stdout.splitlines())
-        self.answers, self.log = answers, result.stderr
+        *responses, report = map(json.loads, result.stdout.splitlines())
+        self.responses, self.log = responses, result.stderr
         self.calls: list[list[str]] = report["calls"]
         self.modules: list[str] = report["modules"]
         self.unpickled: list[str] = report["unpickled"]
-        self.own_files = list(map(Path, filter(None, report["own"])))
+        self.own_files = list(map(Path, filter(None, report["files"])))
 
 
-def read_body(answer: dict[str, Any]) -> str:
-    body: str = answer["body"]
-    return base64.b64decode(body).decode() if answer["isBase64Encoded"] else body
+def read_body(response: dict[str, Any]) -> str:
+    body: str = response["body"]
+    return base64.b64decode(body).decode() if response["isBase64Encoded"] else body
 
 
 LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}  # of Lambda itself, with the function's role
@@ -128,13 +128,13 @@ def actions_of(template: dict[str, Any]) -> dict[str, Any]:
     roles = [each for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
     assert len(roles) == 1
     assert "ManagedPolicyArns" not in roles[0]["Properties"]
-    found: dict[str, Any] = {}
+    resources: dict[str, Any] = {}
     for policy in roles[0]["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             assert statement["Effect"] == "Allow"
             actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-            found |= dict.fromkeys(actions, statement["Resource"])
-    return found
+            resources |= dict.fromkeys(actions, statement["Resource"])
+    return resources
 
 
 @pytest.fixture(scope="module", params=["1.0", "2.0"])
@@ -155,13 +155,13 @@ def run(request: pytest.FixtureRequest, deployment: Path, variables: dict[str, s
     return LambdaRun(deployment, [make_event(request.param, *event) for event in events], **variables)
 
 
-def test_the_handler_answers_events_of_api_gateway_as_the_page_does(
+def test_the_handler_responds_to_events_of_api_gateway_as_the_page_does(
     run: LambdaRun, web_page: WebPage, few_rows: Path
 ) -> None:
-    page, script, settings, assays, packed, image, large, html, nothing = run.answers
-    assert [answer["statusCode"] for answer in run.answers] == [200, 200, 200, 200, 200, 422, 413, 200, 404]
-    for answer in run.answers:
-        headers = {name: values for name, values in answer.items() if name in ("headers", "multiValueHeaders")}
+    page, script, settings, assays, packed, image, large, html, nothing = run.responses
+    assert [response["statusCode"] for response in run.responses] == [200, 200, 200, 200, 200, 422, 413, 200, 404]
+    for response in run.responses:
+        headers = {name: values for name, values in response.items() if name in ("headers", "multiValueHeaders")}
         assert "default-src 'none'" in json.dumps(headers)
     assert "<title>Assays from spectra</title>" in read_body(page)
     assert "import { History }" in read_body(script)
@@ -176,7 +176,7 @@ def test_the_handler_answers_events_of_api_gateway_as_the_page_does(
     assert run.unpickled == []
 
 
-def test_the_roles_actions_are_exactly_those_that_are_used(run: LambdaRun, web_page: WebPage, deployment: Path) -> None:
+def test_the_role_allows_exactly_the_actions_that_are_used(run: LambdaRun, web_page: WebPage, deployment: Path) -> None:
     allowed = actions_of(read_template(deployment))
     assert {action for action, _ in run.calls} == set(allowed) - LOG_ACTIONS
     [address] = {address for _, address in run.calls}
@@ -187,7 +187,7 @@ def test_the_roles_actions_are_exactly_those_that_are_used(run: LambdaRun, web_p
     assert {json.dumps(allowed[action]) for action in LOG_ACTIONS} == {'{"Fn::GetAtt": ["Logs", "Arn"]}'}
 
 
-def test_the_function_imports_only_the_packages_that_its_requirements_name(run: LambdaRun, deployment: Path) -> None:
+def test_the_function_imports_only_the_packages_in_its_requirements(run: LambdaRun, deployment: Path) -> None:
     lines = (deployment / "code/requirements.txt").read_text().splitlines()
     required = {line.partition("==")[0] for line in lines if not line.startswith("#")}
     loaded = {name.partition(".")[0] for name in run.modules}
@@ -203,41 +203,41 @@ def test_the_function_imports_only_the_packages_that_its_requirements_name(run: 
     assert {line for line in lines if not line.startswith("#")} <= pinned
 
 
-def test_with_an_api_key_the_page_asks_for_it_and_has_no_form(deployment: Path, variables: dict[str, str]) -> None:
+def test_with_an_api_key_the_page_requires_it_and_has_no_form(deployment: Path, variables: dict[str, str]) -> None:
     events = [make_event("1.0", "/api/settings"), make_event("1.0", "/line")]
     run = LambdaRun(deployment, events, **variables | {"RECORE_NEEDS_KEY": "true"})
-    assert json.loads(read_body(run.answers[0]))["needs_key"] is True
-    assert run.answers[1]["statusCode"] == 404
+    assert json.loads(read_body(run.responses[0]))["needs_key"] is True
+    assert run.responses[1]["statusCode"] == 404
 
 
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"RECORE_COLUMNS": ""}, "RECORE_ENDPOINT and RECORE_COLUMNS are needed"),
+        ({"RECORE_COLUMNS": ""}, "RECORE_ENDPOINT and RECORE_COLUMNS are required"),
         ({"RECORE_COLUMNS": "missing.json"}, "No such file or directory: 'missing.json'"),
         ({"RECORE_COLUMNS": "requirements.txt"}, "requirements.txt: Expecting value"),
-        ({"RECORE_COLUMNS": "numbers.json"}, "numbers.json: it does not hold a list of names"),
+        ({"RECORE_COLUMNS": "numbers.json"}, "numbers.json: not a list of names"),
         ({"RECORE_NEEDS_KEY": "yes"}, "RECORE_NEEDS_KEY must be true or false"),
     ],
 )
-def test_a_wrong_deployment_is_one_line_in_the_log(
+def test_an_invalid_deployment_is_one_line_in_the_log(
     changed: dict[str, str], reason: str, deployment: Path, variables: dict[str, str]
 ) -> None:
     (deployment / "code/numbers.json").write_text("[1, 2]")
     run = LambdaRun(deployment, [make_event("2.0", "/")], **variables | changed)
-    assert run.answers[0]["statusCode"] == 500
-    assert json.loads(read_body(run.answers[0])) == {"error": "this page is not set up; its log says why"}
+    assert run.responses[0]["statusCode"] == 500
+    assert json.loads(read_body(run.responses[0])) == {"error": "this page is not set up; its log says why"}
     [line] = run.log.splitlines()
     assert reason in line
 
 
-def test_an_event_that_is_not_api_gateways_is_refused_in_one_line(deployment: Path, variables: dict[str, str]) -> None:
+def test_an_event_of_another_service_is_rejected_in_one_line(deployment: Path, variables: dict[str, str]) -> None:
     not_base64 = make_event("2.0", "/api/assays", b"x") | {"body": "YQ"}
     strange_host = make_event("2.0", "/")
     strange_host["headers"]["host"] = "a:b:c"
     events = [{}, {"Records": []}, [], not_base64, strange_host, make_event("2.0", "/")]
     run = LambdaRun(deployment, events, **variables)
-    assert [answer["statusCode"] for answer in run.answers] == [400] * 5 + [200]
+    assert [response["statusCode"] for response in run.responses] == [400] * 5 + [200]
     assert len(run.log.splitlines()) == 5
     assert "Traceback" not in run.log
 
@@ -248,7 +248,7 @@ def test_the_template_is_valid(deployment: Path) -> None:
     assert (result.returncode, result.stdout) == (0, "")
 
 
-def test_requests_are_throttled_and_predictions_can_need_an_api_key(deployment: Path) -> None:
+def test_requests_are_throttled_and_predictions_can_require_an_api_key(deployment: Path) -> None:
     template = read_template(deployment)
     api = template["Resources"]["Api"]["Properties"]
     [settings] = api["MethodSettings"]
@@ -257,7 +257,7 @@ def test_requests_are_throttled_and_predictions_can_need_an_api_key(deployment: 
     assert settings["ThrottlingBurstLimit"] == {"Ref": "Burst"}
     page_load = ["/", "/api/settings", *(deployment / "code/recore/web/static").iterdir()]
     assert template["Parameters"]["Burst"]["Default"] >= len(page_load) + Limits(largest_file=1).most_files
-    assert api["BinaryMediaTypes"] == ["*~1*"]  # what a client sends as text/plain, too, arrives as it was sent
+    assert api["BinaryMediaTypes"] == ["*~1*"]  # bytes arrive unchanged, even as text/plain
     methods = {
         f"{method} {path}": operation
         for path, operations in api["DefinitionBody"]["paths"].items()
@@ -273,7 +273,7 @@ def test_requests_are_throttled_and_predictions_can_need_an_api_key(deployment: 
         assert template["Resources"][name]["Condition"] == "HasApiKey"
 
 
-def test_the_command_writes_the_folder_again_but_over_nothing_else(web_page: WebPage, tmp_path: Path) -> None:
+def test_the_command_overwrites_only_its_own_folder(web_page: WebPage, tmp_path: Path) -> None:
     commands, folder = web_page.commands, tmp_path / "deployment"
     for _ in range(2):
         result = run_web(commands, web_page.endpoint, "--lambda", folder, "--json")
@@ -290,6 +290,6 @@ def test_the_command_touches_no_folder_with_other_files(names: list[str], web_pa
     for name in names:
         (tmp_path / "foreign" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "foreign" / name).write_text(name)
-    assert "holds other files" in refuse_web(web_page.commands, web_page.endpoint, "--lambda", tmp_path / "foreign")
-    found = {path.relative_to(tmp_path / "foreign").as_posix(): path.read_text() for path in tmp_path.rglob("*.*")}
-    assert found == {name: name for name in names}
+    assert "contains other files" in refuse_web(web_page.commands, web_page.endpoint, "--lambda", tmp_path / "foreign")
+    contents = {path.relative_to(tmp_path / "foreign").as_posix(): path.read_text() for path in tmp_path.rglob("*.*")}
+    assert contents == {name: name for name in names}

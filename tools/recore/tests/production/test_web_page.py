@@ -1,4 +1,4 @@
-"""`recore web`: the API and the form, over HTTP, with an endpoint of the simulator."""
+"""`recore web`: the API and the form over HTTP, with an endpoint of the simulator."""
 
 import gzip
 import json
@@ -33,28 +33,28 @@ def assert_equal_assays(sample: dict, expected: dict[str, float]) -> None:
     assert values == pytest.approx([expected[name] for name in TARGETS], rel=1e-9)
 
 
-def test_a_data_file_gets_the_assays_that_predict_gives(
+def test_a_data_file_gets_the_same_assays_as_with_predict(
     web_page: WebPage, trained: ProductionCommands, few_rows: Path, tmp_path: Path
 ) -> None:
     trained.succeed("predict", few_rows, "--out", tmp_path / "assays.csv", "--version", 1)
-    answer = web_page.send("few.csv.gz", few_rows.read_bytes())
+    response = web_page.send("few.csv.gz", few_rows.read_bytes())
     expected = read_assays(tmp_path / "assays.csv")
-    assert answer["problems"] == answer["remarks"] == []
-    assert len(answer["samples"]) == len(expected) == 5
-    for sample, row in zip(answer["samples"], expected, strict=True):
+    assert response["problems"] == response["remarks"] == []
+    assert len(response["samples"]) == len(expected) == 5
+    for sample, row in zip(response["samples"], expected, strict=True):
         assert_equal_assays(sample, row)
     rows = read_rows(few_rows)
-    assert [sample["name"] for sample in answer["samples"]] == [row[0] for row in rows[1:]]
+    assert [sample["name"] for sample in response["samples"]] == [row[0] for row in rows[1:]]
     wavenumbers, absorbances = read_spectrum(rows, 1)
-    assert answer["wavenumbers"] == pytest.approx(wavenumbers)
-    assert answer["samples"][0]["absorbances"] == pytest.approx(absorbances, rel=1e-5)
-    copper = answer["samples"][0]["assays"]["CuPPM"]
+    assert response["wavenumbers"] == pytest.approx(wavenumbers)
+    assert response["samples"][0]["absorbances"] == pytest.approx(absorbances, rel=1e-5)
+    copper = response["samples"][0]["assays"]["CuPPM"]
     assert copper["unit"] == "ppm"
     assert copper["interval"][0] <= copper["value"] <= copper["interval"][1]
-    assert set(answer["samples"][0]["domain"]) == {"inside", "distance", "t2", "q", "bands"}
+    assert set(response["samples"][0]["domain"]) == {"inside", "distance", "t2", "q", "bands"}
 
 
-def test_an_opus_file_gets_the_assays_that_predict_gives(
+def test_an_opus_file_gets_the_same_assays_as_with_predict(
     web_page: WebPage, trained: ProductionCommands, small_sample: Path, few_rows: Path, tmp_path: Path
 ) -> None:
     rows = read_rows(few_rows)
@@ -76,9 +76,9 @@ def test_a_spectrum_on_another_grid_is_interpolated_with_a_remark(web_page: WebP
     wavenumbers, absorbances = read_spectrum(read_rows(few_rows), 1)
     finer = np.linspace(wavenumbers[0], wavenumbers[-1], 2 * len(wavenumbers) + 5)
     values = np.interp(finer[::-1], wavenumbers[::-1], absorbances[::-1])[::-1]
-    answer = web_page.send("finer.0", opus_bytes(block("absorbance", values, finer[0], finer[-1])))
-    assert len(answer["samples"]) == 1
-    [remark] = answer["remarks"]
+    response = web_page.send("finer.0", opus_bytes(block("absorbance", values, finer[0], finer[-1])))
+    assert len(response["samples"]) == 1
+    [remark] = response["remarks"]
     assert "interpolated" in remark
 
 
@@ -100,11 +100,11 @@ MALICIOUS = b"sample,4000,2000,600\na,<script>alert(1)</script>,0.2,0.3\n"
         (".gz", gzip.compress(b"1,2\n", mtime=0), "no name"),
         ("...gz", gzip.compress(b"1,2\n", mtime=0), "no name"),
         ("many.csv.gz", gzip.compress(b"", mtime=0) * 100_000, "more than 1,000 members"),
-        ("a\nb.csv", b"1,2\n", "cannot be printed"),
+        ("a\nb.csv", b"1,2\n", "non-printable"),
         (f"{'a' * 300}.csv", b"1,2\n", "rename it"),
         ("cut.csv.gz", gzip.compress(b"sample,4000,600\n" * 1000, mtime=0)[:-20], "truncated"),
         ("bad.csv.gz", b"\x1f\x8b" + bytes(100), "damaged"),
-        ("bomb.csv.gz", gzip.compress(bytes(50 << 20), mtime=0), "larger than 10 MB when it is unpacked"),
+        ("bomb.csv.gz", gzip.compress(bytes(50 << 20), mtime=0), "larger than 10 MB when unpacked"),
         ("few.csv", b"4000,0.1\n3000,0.2\n2000,0.3\n", "less than the grid"),
         ("nm.csv", b"axis,absorbance\n1000,0.1\n1500,0.2\n2000,0.3\n", "or in the file: call the axis"),
         (
@@ -123,33 +123,31 @@ MALICIOUS = b"sample,4000,2000,600\na,<script>alert(1)</script>,0.2,0.3\n"
         ("wide.csv", b"sample," + b",".join(b"%d" % n for n in range(150_000)) + b"\na,1\n", "columns"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_in_one_line(
-    name: str, content: bytes, reason: str, web_page: WebPage
-) -> None:
+def test_an_unusable_file_is_rejected_in_one_line(name: str, content: bytes, reason: str, web_page: WebPage) -> None:
     message = web_page.refuse(name, content)
     assert reason in message
     assert "recore-web-" not in message  # the temporary folder
 
 
-def test_a_file_that_is_too_large_is_refused_with_the_limit(web_page: WebPage) -> None:
+def test_a_file_that_is_too_large_is_rejected_with_the_limit(web_page: WebPage) -> None:
     assert "larger than 10 MB" in web_page.refuse("large.csv", bytes(50 << 20), 413)
 
 
-def test_a_large_table_is_read_up_to_a_limit_that_is_named(web_page: WebPage, few_rows: Path) -> None:
+def test_a_large_table_is_read_up_to_the_reported_limit(web_page: WebPage, few_rows: Path) -> None:
     rows = read_rows(few_rows)
-    answer = web_page.send("many.csv", csv_bytes([rows[0], *([f"s{n}", *rows[1][1:]] for n in range(130))]))
-    assert len(answer["samples"]) == 100
-    assert "first 100 spectra" in answer["problems"][0]
-    assert "production predict" in answer["problems"][0]
+    response = web_page.send("many.csv", csv_bytes([rows[0], *([f"s{n}", *rows[1][1:]] for n in range(130))]))
+    assert len(response["samples"]) == 100
+    assert "first 100 spectra" in response["problems"][0]
+    assert "production predict" in response["problems"][0]
 
 
 def test_a_table_with_some_broken_lines_gets_assays_of_the_others(web_page: WebPage, few_rows: Path) -> None:
     rows = read_rows(few_rows)
     rows[2][10] = "x"
-    answer = web_page.send("few.csv", csv_bytes(rows))
-    assert [sample["name"] for sample in answer["samples"]] == [row[0] for row in (rows[1], *rows[3:])]
-    assert len(answer["problems"]) == 1
-    assert "line 3" in answer["problems"][0]
+    response = web_page.send("few.csv", csv_bytes(rows))
+    assert [sample["name"] for sample in response["samples"]] == [row[0] for row in (rows[1], *rows[3:])]
+    assert len(response["problems"]) == 1
+    assert "line 3" in response["problems"][0]
 
 
 def test_a_name_with_markup_is_only_text(web_page: WebPage, few_rows: Path) -> None:
@@ -162,7 +160,7 @@ def test_a_name_with_markup_is_only_text(web_page: WebPage, few_rows: Path) -> N
     assert json.loads(body)["samples"][0]["name"] == name
 
 
-def test_members_of_a_gzip_file_follow_each_other_and_zeros_may_follow_them(web_page: WebPage, few_rows: Path) -> None:
+def test_a_gzip_file_may_have_several_members_and_trailing_zeros(web_page: WebPage, few_rows: Path) -> None:
     table = gzip.decompress(few_rows.read_bytes())
     half = len(table) // 2
     members = gzip.compress(table[:half]) + gzip.compress(b"") + gzip.compress(table[half:])
@@ -186,9 +184,9 @@ def test_members_of_a_gzip_file_follow_each_other_and_zeros_may_follow_them(web_
         ("api/assays?name=x.csv", 413, {"body": bytes(11 << 20)}),
     ],
 )
-def test_every_answer_has_strict_headers(path: str, status: int, sent: dict, web_page: WebPage) -> None:
-    found, headers, body = web_page.request(path, **sent)
-    assert found == status
+def test_every_response_has_strict_headers(path: str, status: int, sent: dict, web_page: WebPage) -> None:
+    received, headers, body = web_page.request(path, **sent)
+    assert received == status
     assert_strict(path, headers, body)
 
 
@@ -204,13 +202,13 @@ def assert_strict(path: str, headers: Any, body: bytes) -> None:
     assert "https://" not in body.decode()
 
 
-def test_a_request_that_fails_unexpectedly_is_one_message_and_a_line_in_the_log(
+def test_an_unexpected_failure_is_one_message_and_one_line_in_the_log(
     trained: ProductionCommands, web_page: WebPage, few_rows: Path, tmp_path: Path
 ) -> None:
     commands, folder = ProductionCommands(trained.client, tmp_path, "trained"), tmp_path / "temporary"
     folder.mkdir()
     page = WebPage(commands, web_page.endpoint, TMPDIR=str(folder))
-    folder.rmdir()  # files of visitors cannot be written any more
+    folder.rmdir()  # uploads can no longer be written
     status, headers, body = page.request("api/assays?name=few.csv.gz", few_rows.read_bytes())
     assert (status, json.loads(body)) == (500, {"error": "this failed; the log of the page says why"})
     assert_strict("api/assays", headers, body)
@@ -220,20 +218,20 @@ def test_a_request_that_fails_unexpectedly_is_one_message_and_a_line_in_the_log(
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "localhost"])
-def test_the_page_is_served_under_addresses_and_known_names_alone(
+def test_the_page_is_served_only_under_addresses_and_known_names(
     host: str, trained: ProductionCommands, web_page: WebPage, tmp_path: Path
 ) -> None:
     commands = ProductionCommands(trained.client, tmp_path, "trained")
     page = WebPage(commands, web_page.endpoint, "--host", host, "--name", "assays.example", "--name", "Other.Example")
-    machine = socket.gethostname()
+    host_name = socket.gethostname()
     port = urlsplit(page.address).port
-    hosts = [host, machine] if host == "0.0.0.0" else [host]
+    hosts = [host, host_name] if host == "0.0.0.0" else [host]
     assert page.addresses == [f"http://{name}:{port}/" for name in hosts]
-    accepted = ["127.0.0.1", "127.0.0.2:8000", "[::1]:80", "192.0.2.1", "localhost:1", "LOCALHOST", machine, host]
+    accepted = ["127.0.0.1", "127.0.0.2:8000", "[::1]:80", "192.0.2.1", "localhost:1", "LOCALHOST", host_name, host]
     accepted += ["assays.example", "other.example:8000"]
-    refused = ["evil.example", "localhost.evil.example", "1.example", "127.0.0.1.example", "[::1", "", "x@evil.example"]
+    foreign = ["evil.example", "localhost.evil.example", "1.example", "127.0.0.1.example", "[::1", "", "x@evil.example"]
     assert {name: page.request("", Host=name)[0] for name in accepted} == dict.fromkeys(accepted, 200)
-    assert {name: page.request("", Host=name)[0] for name in refused} == dict.fromkeys(refused, 400)
+    assert {name: page.request("", Host=name)[0] for name in foreign} == dict.fromkeys(foreign, 400)
     assert page.stop() == 0
 
 
@@ -247,11 +245,11 @@ def test_the_page_is_served_under_addresses_and_known_names_alone(
     ],
     ids=["fetch-site", "no-url", "null", "own"],
 )
-def test_requests_of_other_sites_are_refused(
+def test_requests_from_other_sites_are_rejected(
     headers: dict[str, str], status: int, web_page: WebPage, few_rows: Path
 ) -> None:
-    found, _, _ = web_page.request("api/assays?name=few.csv.gz", few_rows.read_bytes(), **headers)
-    assert found == status
+    received, _, _ = web_page.request("api/assays?name=few.csv.gz", few_rows.read_bytes(), **headers)
+    assert received == status
 
 
 def test_only_files_of_the_page_are_served(web_page: WebPage) -> None:
@@ -260,7 +258,7 @@ def test_only_files_of_the_page_are_served(web_page: WebPage) -> None:
     assert web_page.request("static/form.html")[0] == web_page.request("api/settings/")[0] == 404
 
 
-def test_the_form_answers_a_line_with_a_table_of_assays(web_page: WebPage, small_sample: Path) -> None:
+def test_the_form_shows_a_table_of_assays_for_a_line(web_page: WebPage, small_sample: Path) -> None:
     rows = read_rows(small_sample / "public/public.csv.gz")
     [sample] = web_page.send("one.csv", csv_bytes([rows[0], rows[1]]))["samples"]
     status, html = web_page.post_line(",".join(rows[1]))
@@ -278,13 +276,13 @@ def test_the_form_answers_a_line_with_a_table_of_assays(web_page: WebPage, small
         ("1,2,3", "3 cells instead of 120 absorbances"),
         ("<script>alert(1)</script>", "&lt;script&gt;"),
         (",".join(["0.1"] * 119 + ["x"]), "&#x27;x&#x27; is not a number"),
-        ("1,2\n3,4", "one line is needed"),
+        ("1,2\n3,4", "expected one line"),
         ("1,2\r3,4", "the line is not valid CSV"),
         (",".join(["0.1"] * 119 + ["1_0"]), "&#x27;1_0&#x27; is not a number"),
         (",".join(["0.1"] * 119 + ["\uff11"]), "&#x27;\uff11&#x27; is not a number"),
     ],
 )
-def test_the_form_refuses_a_line_in_html_without_its_markup(line: str, reason: str, web_page: WebPage) -> None:
+def test_the_form_rejects_an_invalid_line_and_escapes_it(line: str, reason: str, web_page: WebPage) -> None:
     status, html = web_page.post_line(line)
     assert status == 422
     assert 'role="alert"' in html
@@ -296,30 +294,30 @@ def test_a_form_without_its_field_is_an_empty_line(web_page: WebPage) -> None:
     assert "the line is empty" in web_page.request("line", b"")[2].decode()
 
 
-def test_an_endpoint_that_is_gone_is_one_clear_message(serving: ProductionCommands, few_rows: Path) -> None:
+def test_a_deleted_endpoint_is_reported_in_one_message(serving: ProductionCommands, few_rows: Path) -> None:
     serving.succeed("deploy", "--variant", "A=1")
     page = WebPage(serving)
     name = serving.config["ENDPOINT_NAME"]
     page.send("few.csv.gz", few_rows.read_bytes())
     serving.succeed("delete", "--endpoint")
     message = page.refuse("few.csv.gz", few_rows.read_bytes(), 502)
-    assert f"the endpoint {name} does not answer" in message
+    assert f"the endpoint {name} does not respond" in message
     rows = read_rows(few_rows)
-    status, html = page.post_line(",".join(cell for place, cell in enumerate(rows[1]) if rows[0][place][:1].isdigit()))
+    status, html = page.post_line(",".join(cell for name, cell in zip(*rows[:2], strict=True) if name[:1].isdigit()))
     assert status == 502
-    assert f"the endpoint {name} does not answer" in html
+    assert f"the endpoint {name} does not respond" in html
     assert page.stop() == 0
-    assert page.log().splitlines()[0].startswith(f"web: the endpoint {name}: ")  # why, for who runs the page
+    assert page.log().splitlines()[0].startswith(f"web: the endpoint {name}: ")  # the reason, for the page's operator
     assert "Traceback" not in page.log()
 
 
-def test_the_command_names_a_missing_endpoint_and_a_port_in_use(web_page: WebPage, trained: ProductionCommands) -> None:
+def test_the_command_reports_a_missing_endpoint_or_a_used_port(web_page: WebPage, trained: ProductionCommands) -> None:
     assert "there is no endpoint nowhere" in refuse_web(trained, "nowhere")
     port = urlsplit(web_page.address).port
     assert "choose another --port" in refuse_web(trained, "web-page", "--port", port)
 
 
-def test_missing_packages_are_named_with_the_remedy() -> None:
+def test_missing_packages_are_reported_with_the_remedy() -> None:
     code = (
         "import sys; sys.modules['starlette'] = None; sys.argv = ['recore', 'web']; "
         "from recore.__main__ import start; start()"

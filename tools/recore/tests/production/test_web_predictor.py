@@ -1,4 +1,4 @@
-"""What the web page sends to its endpoint, and how it reads the answers. An HTTP server takes the endpoint's place."""
+"""Requests of the web page to its endpoint, and responses. An HTTP server stands in for the endpoint."""
 
 import gzip
 import json
@@ -16,18 +16,18 @@ from recore.web import Limits, Predictor, make_runtime
 from recore.web.predictor import EndpointError
 from recore.web.uploads import read_upload
 
-ANSWER = json.dumps({"predictions": [{"assays": {"CuPPM": {"value": 1.5}}}]})
+RESPONSE = json.dumps({"predictions": [{"assays": {"CuPPM": {"value": 1.5}}}]})
 
 
 class Endpoint(ThreadingHTTPServer):
-    """An endpoint. answer: to every request; without one it hangs. requests: pairs of an inference id and a body."""
+    """An endpoint. response: to every request; None to hang. requests: pairs of an inference id and a body."""
 
     daemon_threads = True
     block_on_close = False
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.answer: str | None = ANSWER
+        self.response: str | None = RESPONSE
         self.requests: list[tuple[str | None, str]] = []
 
 
@@ -37,13 +37,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         self.server.requests.append((self.headers["X-Amzn-SageMaker-Inference-Id"], body))
-        if self.server.answer is None:
+        if self.server.response is None:
             time.sleep(5)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(self.server.answer)))
+        self.send_header("Content-Length", str(len(self.server.response)))
         self.end_headers()
-        self.wfile.write(self.server.answer.encode())
+        self.wfile.write(self.server.response.encode())
 
     def log_message(self, *_: object) -> None:
         pass
@@ -80,15 +80,15 @@ def test_the_endpoint_gets_only_the_absorbances_of_a_line(
     width: str, endpoint: Endpoint, predictor: Predictor, rows: list[list[str]]
 ) -> None:
     header, row = rows[:2]
-    channels = [place for place, name in enumerate(header) if name[:1].isdigit()]
-    inputs = [place for place, name in enumerate(header) if name not in TARGETS]
-    kept = {"absorbances": channels, "inputs": inputs, "all": [*range(len(header))]}[width]
-    assert {*IDS} & {header[place] for place in inputs}
-    predictor.predict_line(",".join(row[place] for place in kept))
+    channels = [position for position, name in enumerate(header) if name[:1].isdigit()]
+    inputs = [position for position, name in enumerate(header) if name not in TARGETS]
+    columns = {"absorbances": channels, "inputs": inputs, "all": [*range(len(header))]}[width]
+    assert {*IDS} & {header[position] for position in inputs}
+    predictor.predict_line(",".join(row[position] for position in columns))
     [(identity, body)] = endpoint.requests
     names, values = body.splitlines()
-    assert names.split(",") == ["index", *(header[place] for place in channels)]
-    assert values.split(",") == ["0", *(row[place] for place in channels)]
+    assert names.split(",") == ["index", *(header[position] for position in channels)]
+    assert values.split(",") == ["0", *(row[position] for position in channels)]
     assert identity is None
 
 
@@ -105,7 +105,7 @@ def test_the_inference_id_is_the_samples_name_with_its_replicate(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         "",
         "{}",
@@ -117,22 +117,22 @@ def test_the_inference_id_is_the_samples_name_with_its_replicate(
         '{"predictions": [{"assays": {"CuPPM": {"value": 1e999}}}]}',
     ],
 )
-def test_an_invalid_answer_is_an_error_of_the_endpoint(
-    answer: str, endpoint: Endpoint, predictor: Predictor, rows: list[list[str]]
+def test_an_invalid_response_is_an_error_of_the_endpoint(
+    response: str, endpoint: Endpoint, predictor: Predictor, rows: list[list[str]]
 ) -> None:
     line = ",".join(cell for name, cell in zip(*rows[:2], strict=True) if name[:1].isdigit())
     assert predictor.predict_line(line)["assays"]["CuPPM"] == {"value": 1.5}
-    endpoint.answer = answer
-    with pytest.raises(EndpointError, match="the endpoint core-assays does not answer"):
+    endpoint.response = response
+    with pytest.raises(EndpointError, match="the endpoint core-assays does not respond"):
         predictor.predict_line(line)
 
 
-def test_an_endpoint_that_hangs_is_asked_once_and_given_up_after_a_time(
+def test_an_endpoint_that_hangs_gets_one_request_and_times_out(
     endpoint: Endpoint, predictor: Predictor, rows: list[list[str]], tmp_path: Path
 ) -> None:
-    endpoint.answer = None
+    endpoint.response = None
     start = time.monotonic()
-    with pytest.raises(EndpointError, match="the endpoint core-assays does not answer"):
+    with pytest.raises(EndpointError, match="the endpoint core-assays does not respond"):
         predict_file(predictor, tmp_path, "few.csv.gz", gzip.compress(csv_bytes([rows[0], rows[1]])))
     assert time.monotonic() - start < 4
     assert len(endpoint.requests) == 1

@@ -1,5 +1,5 @@
-/* Returns a list of the problems with the labels of a page's figures. The box of a label is that of the unrotated text,
-   with its corners rotated, so that slanted labels side by side do not count as overlapping. The toolbar is included,
+/* Return a list of the problems with the labels of a page's figures. The box of a label is the box of the unrotated
+   text, with its corners rotated, so that adjacent slanted labels do not count as overlapping. The toolbar is included,
    although it is invisible until the mouse is over the figure. */
 () => {
   const problems = [], width = document.documentElement.clientWidth;
@@ -14,7 +14,7 @@
   /* Two rectangles are apart if a side of one separates them; a pixel of overlap is allowed. */
   const apart = (one, other) => [one, other].some((shape) => [0, 1].some((side) => {
     const x = shape[side + 1].x - shape[side].x, y = shape[side + 1].y - shape[side].y, length = Math.hypot(x, y) || 1;
-    const extent = (points) => { const places = points.map((point) => (point.x * x + point.y * y) / length); return [Math.min(...places), Math.max(...places)]; };
+    const extent = (points) => { const positions = points.map((point) => (point.x * x + point.y * y) / length); return [Math.min(...positions), Math.max(...positions)]; };
     const [a, b] = [extent(one), extent(other)];
     return a[1] <= b[0] + 1 || b[1] <= a[0] + 1;
   }));

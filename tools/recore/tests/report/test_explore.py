@@ -35,7 +35,7 @@ def channels(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def inner_channels(data: pd.DataFrame) -> pd.DataFrame:
-    """Return the channels that are compared: all but 5 % at either end."""
+    """Return the channels that are compared: all but 5% at either end."""
     return channels(data).iloc[:, 21:-21]
 
 
@@ -73,7 +73,7 @@ def test_noise_at_the_ends_does_not_hide_the_spectra(tmp_path: Path, public: pd.
         assert high < 2 * inner.max()
 
 
-def test_principal_components_are_those_of_scikit_learn(numbers: Path, public: pd.DataFrame) -> None:
+def test_principal_components_match_scikit_learn(numbers: Path, public: pd.DataFrame) -> None:
     table, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
     values = shapes(public)
     rows, bins = values.shape
@@ -202,10 +202,10 @@ def explore_changed(tmp_path: Path, public: pd.DataFrame) -> Callable[..., Page]
     return explore
 
 
-def finding_text(page: Page, name: str, level: str) -> str:
-    texts = [finding.text for finding in page.findings if finding.name == name and finding.level == level]
-    assert texts, [(finding.level, finding.name) for finding in page.findings]
-    return texts[0]
+def message_of(page: Page, name: str, level: str) -> str:
+    messages = [finding.text for finding in page.findings if finding.name == name and finding.level == level]
+    assert messages, [(finding.level, finding.name) for finding in page.findings]
+    return messages[0]
 
 
 def with_cells(name: str, value: float, rows: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -301,15 +301,15 @@ def test_data_problems_are_reported(
 ) -> None:
     notes = {"no depths", "assays not measured", "no assays", "depths overlap"}
     page = explore_changed(change)
-    for name, text in expected.items():
-        assert text in finding_text(page, name, "note" if name in notes else "bad"), name
+    for name, part in expected.items():
+        assert part in message_of(page, name, "note" if name in notes else "bad"), name
 
 
 @pytest.mark.parametrize("rows", [1, 2, 6])
 def test_a_few_rows_are_enough(explore_changed: Callable[..., Page], rows: int) -> None:
     page = explore_changed(rows=rows, private=lambda data: data.drop(columns=list(DETECTION_LIMITS)))
     assert {section.name for section in page.sections} >= {"spectra", "components", "shift", "duplicates", "depth"}
-    assert rows < 2 or "same spectrum" in finding_text(page, "duplicates across files", "bad")
+    assert rows < 2 or "same spectrum" in message_of(page, "duplicates across files", "bad")
 
 
 def test_targets_without_assays_are_folded(explore_changed: Callable[..., Page]) -> None:
@@ -331,7 +331,7 @@ def test_repeats_are_found_despite_noise(explore_changed: Callable[..., Page]) -
     page = explore_changed(repeat_rows)
     table = next(item for item in page.items if item.name == "duplicate-rows").numbers
     assert {*table["index_1"], *table["index_2"]} >= {"9001", "9002", "9003"}
-    assert finding_text(page, "duplicates across holes", "bad")
+    assert message_of(page, "duplicates across holes", "bad")
 
 
 def test_a_shift_is_found(explore_changed: Callable[..., Page]) -> None:
@@ -341,14 +341,14 @@ def test_a_shift_is_found(explore_changed: Callable[..., Page]) -> None:
         return other
 
     page = explore_changed(rows=200, private=add_band)
-    assert finding_text(page, "shift", "bad").startswith("100.0% of the private rows")
+    assert message_of(page, "shift", "bad").startswith("100.0% of the private rows")
 
 
 def test_files_with_different_channels_are_not_compared(explore_changed: Callable[..., Page]) -> None:
     page = explore_changed(private=lambda data: data.rename(columns={channels(data).columns[0]: "4001.0"}))
-    assert "channel" in finding_text(page, "shift", "bad")
+    assert "channel" in message_of(page, "shift", "bad")
     page = explore_changed(private=lambda data: data.drop(columns=channels(data).columns[0]))
-    assert "40 public channels and 39 private ones" in finding_text(page, "shift", "bad")
+    assert "40 public channels and 39 private ones" in message_of(page, "shift", "bad")
 
 
 def test_the_explore_command_writes_a_report(tmp_path: Path, public: pd.DataFrame) -> None:

@@ -8,11 +8,11 @@ from recore.report.explore.file_report import explore_file
 from recore.report.page.page_files import write_page
 
 HEADER = ["sample", *(f"{wavenumber}" for wavenumber in range(4000, 600, -100))]
-SPECTRUM = [0.4 + 0.01 * (place % 7) for place in range(len(HEADER) - 1)]
+SPECTRUM = [0.4 + 0.01 * (position % 7) for position in range(len(HEADER) - 1)]
 
 
 @pytest.mark.parametrize(
-    ("header", "cells", "name", "text"),
+    ("header", "cells", "name", "part"),
     [
         ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "2 missing columns: 'DepthFrom', 'DepthTo'"),
         ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "channels with the same wavenumber: '1000' and '1000.0'"),
@@ -41,9 +41,9 @@ SPECTRUM = [0.4 + 0.01 * (place % 7) for place in range(len(HEADER) - 1)]
         ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 row has no hole"),
     ],
 )
-def test_unusual_headers_and_cells_are_reported(tmp_path: Path, header: str, cells: str, name: str, text: str) -> None:
+def test_unusual_headers_and_cells_are_reported(tmp_path: Path, header: str, cells: str, name: str, part: str) -> None:
     page = explore_file(write_gz(tmp_path / "f.csv.gz", f"{header}\r\n{cells}\r\n"))
-    assert text in " ".join(finding.text for finding in page.findings if finding.name == name), page.findings
+    assert part in " ".join(finding.text for finding in page.findings if finding.name == name), page.findings
     write_page(page, tmp_path / "f.html")
 
 
@@ -57,7 +57,7 @@ def test_unusual_headers_and_cells_are_reported(tmp_path: Path, header: str, cel
         (",1000.0,900.0\n1,0.5\n", "Expected 3 columns"),
     ],
 )
-def test_an_invalid_file_is_refused(tmp_path: Path, content: str | bytes | None, reason: str) -> None:
+def test_an_invalid_file_is_rejected(tmp_path: Path, content: str | bytes | None, reason: str) -> None:
     path = tmp_path / "f.csv.gz"
     if content is not None:
         write_gz(path, content)
@@ -65,7 +65,7 @@ def test_an_invalid_file_is_refused(tmp_path: Path, content: str | bytes | None,
         explore_file(path)
 
 
-def test_a_truncated_file_is_refused(tmp_path: Path, sample: Path) -> None:
+def test_a_truncated_file_is_rejected(tmp_path: Path, sample: Path) -> None:
     content = (sample / "public/public.csv.gz").read_bytes()
     (tmp_path / "f.csv.gz").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"f\.csv\.gz"):
@@ -79,7 +79,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, sample: Path) -> None:
         (",", '"{}"', "its numbers have decimal commas; .* reads it"),
     ],
 )
-def test_decimal_commas_are_named(delimiter: str, cell: str, reason: str, tmp_path: Path) -> None:
+def test_decimal_commas_are_reported(delimiter: str, cell: str, reason: str, tmp_path: Path) -> None:
     numbers = [cell.format(str(value).replace(".", ",")) for value in SPECTRUM]
     (tmp_path / "f.csv").write_text("".join(f"{delimiter.join(cells)}\n" for cells in (HEADER, ["a", *numbers])))
     with pytest.raises(ValueError, match=reason):
@@ -107,7 +107,7 @@ def test_decimal_commas_are_named(delimiter: str, cell: str, reason: str, tmp_pa
         ([["##TITLE=quartz"], ["##JCAMP-DX=4.24"], ["X,Y"]], ("this is JCAMP-DX, which is not read",)),
     ],
 )
-def test_a_file_that_is_to_be_imported_first_is_named_in_one_line(
+def test_a_file_that_must_be_imported_first_is_reported_in_one_line(
     lines: list[list[str]], parts: tuple[str, ...], tmp_path: Path
 ) -> None:
     spectra = [["a", *map(str, SPECTRUM)], ["b", *map(str, SPECTRUM[::-1])]]
@@ -124,7 +124,7 @@ def test_a_file_that_is_to_be_imported_first_is_named_in_one_line(
     assert not (tmp_path / "r.html").exists()
 
 
-def test_utf_16_is_named(tmp_path: Path) -> None:
+def test_utf_16_is_reported(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("\n".join([",".join(HEADER), ",".join(["a", *map(str, SPECTRUM)])]), "utf-16")
     result = recore("explore", tmp_path / "f.csv", "--out", tmp_path / "r.html")
     assert "this is UTF-16 text; `python -m recore import FILE --out NEW.csv.gz` reads it" in result.stderr

@@ -23,7 +23,7 @@ from recore.report.run.run_report import write_report
 pytestmark = pytest.mark.machine
 
 FIND_LABEL_PROBLEMS = Path(__file__).with_name("labels.js").read_text()
-LARGEST_PRINT = 5_000_000  # bytes
+MAX_PRINT_SIZE = 5_000_000  # bytes
 
 
 def make_explore_report(folder: Path, sample: Path) -> None:
@@ -51,7 +51,7 @@ def make_validate_report(folder: Path, sample: Path) -> None:
 
 
 def make_run_report(folder: Path, sample: Path) -> None:
-    """Write the report of a run beside an earlier one that was better for some targets."""
+    """Write the report of a run next to an earlier one that was better for some targets."""
     make_runs(folder / "made", sample)
     shutil.copytree(folder / "made/runs/good", folder / "runs/mine")
     shutil.copytree(folder / "made/runs/good", folder / "runs/before")
@@ -175,7 +175,7 @@ def test_a_printed_report_is_small_and_shows_the_chosen_target(chromium: Any, pa
             chooser.select_option("3")
         printed = report.tab.pdf(format="A4")
         assert printed.startswith(b"%PDF")
-        assert len(printed) < LARGEST_PRINT
+        assert len(printed) < MAX_PRINT_SIZE
         assert choices_on_paper(report) <= {3}
         assert not report.tab.query_selector("[data-chooses]") or choices_on_paper(report) == {3}
         assert report.problems == []

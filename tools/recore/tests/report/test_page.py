@@ -21,24 +21,24 @@ from recore.report.page.figures import (
 )
 from recore.report.page.page_files import write_page
 
-LIGHT_INK, DARK_INK = "#1b1f24", "#e6e9ed"  # of letters on the light and the dark page
+LIGHT_INK, DARK_INK = "#1b1f24", "#e6e9ed"  # of letters in light and in dark colours
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
 
 
-def make_page(text: str = "DD001") -> Page:
+def make_page(word: str = "DD001") -> Page:
     x = np.linspace(4000, 600, 50)
     lines = new_figure(300, xaxis={"autorange": "reversed"})
-    for name, y in ((text, np.sin(x / 300)), ("other", np.cos(x / 300))):
-        lines.add_scatter(x=x, y=y, name=name, text=[text] * len(x), hovertemplate="%{text} %{y:.3f}")
+    for name, y in ((word, np.sin(x / 300)), ("other", np.cos(x / 300))):
+        lines.add_scatter(x=x, y=y, name=name, text=[word] * len(x), hovertemplate="%{text} %{y:.3f}")
     heat = new_figure(300)
     heat.add_heatmap(z=np.outer(x, x), hovertemplate="%{z}<extra></extra>")
-    numbers = pd.DataFrame({"x": x, "y": np.sin(x / 300), "name": text})
-    items = [Figure("lines", text, text, lines, numbers), Figure("heat", "Heat", "Two by two.", heat, numbers)]
-    section = Section("only", text, text, [*items, Table("table", text, text, numbers)], text)
-    return Page(text, text, {"file": text}, [PageFinding("bad", "words", text, "only", {"n": np.int64(3)})], [section])
+    numbers = pd.DataFrame({"x": x, "y": np.sin(x / 300), "name": word})
+    items = [Figure("lines", word, word, lines, numbers), Figure("heat", "Heat", "Two by two.", heat, numbers)]
+    section = Section("only", word, word, [*items, Table("table", word, word, numbers)], word)
+    return Page(word, word, {"file": word}, [PageFinding("bad", "words", word, "only", {"n": np.int64(3)})], [section])
 
 
-def test_numbers_beside_the_page_are_exact(tmp_path: Path) -> None:
+def test_numbers_in_the_folder_are_exact(tmp_path: Path) -> None:
     example = make_page()
     written = write_page(example, tmp_path / "new/r.html")
     assert sorted(written) == sorted(path for path in (tmp_path / "new").rglob("*") if path.is_file())
@@ -56,27 +56,27 @@ def test_gaps_and_repeated_column_names_are_written_to_csv(tmp_path: Path) -> No
     assert (tmp_path / "r/figure.csv").read_text() == '"n","4.0","4.0","7"\n"a,b",1.5,inf,\n,,-inf,\n'
 
 
-def test_a_page_replaces_its_older_version_and_nothing_else(tmp_path: Path) -> None:
+def test_a_page_replaces_only_its_older_version(tmp_path: Path) -> None:
     write_page(make_page(), tmp_path / "r.html")
     write_page(make_page("again"), tmp_path / "r.html")
     assert "again" in (tmp_path / "r.html").read_text()
     (tmp_path / "r/mine.txt").write_text("mine")
     before = (tmp_path / "r.html").read_bytes()
-    with pytest.raises(FileExistsError, match="something else"):
+    with pytest.raises(FileExistsError, match="other files"):
         write_page(make_page(), tmp_path / "r.html")
     assert (tmp_path / "r/mine.txt").exists()
     assert (tmp_path / "r.html").read_bytes() == before
 
 
 @pytest.mark.parametrize("damaged", ["numbers", "render"])
-def test_a_failure_leaves_the_older_page_unchanged(
+def test_a_failure_does_not_change_the_older_page(
     tmp_path: Path, damaged: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_page(make_page(), tmp_path / "r.html")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     new = make_page("new")
     if damaged == "numbers":
-        new.sections[0].items[2].numbers["name"] = "\ud800"  # text that cannot be encoded in UTF-8
+        new.sections[0].items[2].numbers["name"] = "\ud800"  # cannot be encoded in UTF-8
     else:
         new.facts["file"] = "\ud800"
     with pytest.raises(UnicodeEncodeError):
@@ -84,7 +84,7 @@ def test_a_failure_leaves_the_older_page_unchanged(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_invalid_names_are_refused(tmp_path: Path) -> None:
+def test_invalid_names_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"must end in \.html"):
         write_page(make_page(), tmp_path / "r.htm")
     duplicate = make_page()
@@ -95,13 +95,13 @@ def test_invalid_names_are_refused(tmp_path: Path) -> None:
 
 def test_text_is_never_markup(tmp_path: Path) -> None:
     write_page(make_page(HOSTILE), tmp_path / "r.html")
-    text = (tmp_path / "r.html").read_text()
-    assert len(re.findall(r"<script\b", text)) == 3
-    assert "<img" not in text
-    assert "<a href='http" not in text
-    assert r"\u0026amp;lt;%{x}" in text  # in plots, which would otherwise interpret the text as markup
-    assert r"\u0026lt;%{x}" not in text
-    assert not re.search(r'(src|href)="(?!#|data:|r/)', text)
+    html = (tmp_path / "r.html").read_text()
+    assert len(re.findall(r"<script\b", html)) == 3
+    assert "<img" not in html
+    assert "<a href='http" not in html
+    assert r"\u0026amp;lt;%{x}" in html  # in plots, which would otherwise interpret it as markup
+    assert r"\u0026lt;%{x}" not in html
+    assert not re.search(r'(src|href)="(?!#|data:|r/)', html)
 
 
 def luminance(colour: str) -> float:
@@ -121,9 +121,9 @@ def test_colours_are_visible_on_light_and_dark(colour: str) -> None:
 def test_thinning_keeps_the_important_points() -> None:
     marked = np.zeros(10_000, dtype=bool)
     marked[[5, 777]] = True
-    chosen = thin_out(10_000, marked, 100)
-    assert {5, 777} <= set(chosen.tolist())
-    assert 90 <= len(chosen) <= 102
+    drawn = thin_out(10_000, marked, 100)
+    assert {5, 777} <= set(drawn.tolist())
+    assert 90 <= len(drawn) <= 102
     assert len(thin_out(10_000, ~np.zeros(10_000, dtype=bool), 100)) == 100
     assert thin_out(3, marked[:3], 100).tolist() == [0, 1, 2]
 
@@ -196,13 +196,13 @@ def test_a_page_works_by_keyboard_and_in_print(chromium: Any, tmp_path: Path) ->
 def test_a_shell_prints_the_figures_in_light_colours(tmp_path: Path) -> None:
     write_page(make_page(), tmp_path / "r.html")
     colours = printed_colours(print_from_shell(tmp_path / "r.html", "--blink-settings=preferredColorScheme=0"))
-    assert set(COLOURS[:2]) <= colours  # of the two lines
+    assert set(COLOURS[:2]) <= colours  # the colours of the two lines
     assert LIGHT_INK in colours
     assert DARK_INK not in colours
 
 
 @pytest.mark.machine
-def test_without_javascript_no_figure_is_empty_without_a_word(tmp_path: Path, chromium: Any) -> None:
+def test_without_javascript_a_message_replaces_each_figure(tmp_path: Path, chromium: Any) -> None:
     write_page(make_page(), tmp_path / "r.html")
     with contextlib.closing(chromium.new_context(java_script_enabled=False)) as context:
         tab = context.new_page()
@@ -217,8 +217,8 @@ def test_the_content_security_policy_blocks_outside_requests(chromium: Any, tmp_
     write_page(make_page(), tmp_path / "r.html")
     as_function: Callable[[str], str] = "code => {{ {} }}".format
     with open_report(chromium, tmp_path / "r.html") as report:
-        reached = report.tab.evaluate("fetch('https://example.com').then(() => 'reached', () => 'refused')")
-        assert reached == "refused"
+        reached = report.tab.evaluate("fetch('https://example.com').then(() => 'reached', () => 'blocked')")
+        assert reached == "blocked"
         report.tab.evaluate(
             "document.head.append(Object.assign(document.createElement('script'), {text: 'window.x=1'}))"
         )

@@ -21,7 +21,7 @@ from sklearn.metrics import r2_score
 
 from recore.evaluation import write_held_out_again
 from recore.report.page.content import Page
-from recore.report.run.predictions import MOST_OTHERS, MOST_RESIDUALS, rows_to_draw
+from recore.report.run.predictions import MAX_OTHERS, MAX_RESIDUALS, rows_to_draw
 from recore.report.run.run_report import report_run, write_report
 
 
@@ -75,8 +75,8 @@ def test_errors_match_the_predictions(runs: Runs, public: pd.DataFrame) -> None:
         np.testing.assert_allclose(table.loc[name, ["slope", "intercept"]].astype(float), [slope, intercept], rtol=1e-6)
         rpd = np.std(actual, ddof=1) / table["RMSE"][name]
         assert table["RPD"][name] == pytest.approx(rpd, rel=1e-9)
-        largest = sorted((estimate - actual) ** 2)[-5:]
-        assert table["largest 5"][name] == pytest.approx(sum(largest) / ((estimate - actual) ** 2).sum(), rel=1e-9)
+        top = sorted((estimate - actual) ** 2)[-5:]
+        assert table["largest 5"][name] == pytest.approx(sum(top) / ((estimate - actual) ** 2).sum(), rel=1e-9)
         np.testing.assert_array_equal(pairs[f"{name} measured"], public[name])
         np.testing.assert_array_equal(pairs[f"{name} predicted"], predicted[name])
 
@@ -103,14 +103,14 @@ def test_the_largest_residuals_are_drawn_within_the_limits() -> None:
     measured[::7] = np.nan
     drawn = rows_to_draw(measured, predicted)
     residuals = np.abs(predicted - measured)
-    assert len(drawn) == len(set(drawn)) <= MOST_RESIDUALS + MOST_OTHERS
+    assert len(drawn) == len(set(drawn)) <= MAX_RESIDUALS + MAX_OTHERS
     assert not np.isnan(residuals[drawn]).any()
-    limit = np.sort(residuals[~np.isnan(residuals)])[-MOST_RESIDUALS]
+    limit = np.sort(residuals[~np.isnan(residuals)])[-MAX_RESIDUALS]
     assert set(np.flatnonzero(residuals >= limit)) <= set(drawn)
     assert rows_to_draw(measured[:3], predicted[:3]).tolist() == sorted([1, 2], key=lambda row: -residuals[row])
 
 
-# ---- what a report must not contain ---------------------------------------------------------------------------
+# ---- private data in a report ---------------------------------------------------------------------------------
 
 
 def drawn_numbers(page: Path) -> set[float]:
@@ -138,7 +138,7 @@ def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) 
     )
     private_values = private_values[~np.isnan(private_values)]
     assert len(private_values) > 3000
-    texts = {repr(float(value)) for value in private_values}
+    private_numbers = {repr(float(value)) for value in private_values}
     for folder in (runs.good, runs.failed):
         drawn = np.array(sorted(drawn_numbers(folder / "report.html")))
         assert (
@@ -146,8 +146,8 @@ def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) 
         )
         assert np.isin(private_values.astype(np.float32), drawn.astype(np.float32)).mean() < 0.01
         for file in (folder / "report.html", *(folder / "report").iterdir()):
-            text = re.sub(r'id="library">.*?<', "", file.read_text(), flags=re.DOTALL)
-            assert not texts & set(re.findall(r"[\d.]+(?:e-\d+)?", text)), file
+            content = re.sub(r'id="library">.*?<', "", file.read_text(), flags=re.DOTALL)
+            assert not private_numbers & set(re.findall(r"[\d.]+(?:e-\d+)?", content)), file
 
 
 def test_the_private_scores_error_message_is_withheld(runs: Runs) -> None:
@@ -169,7 +169,7 @@ def test_a_failed_run_shows_the_failed_step_and_the_other_results(runs: Runs) ->
     assert page.findings[0].values["step"] == "private score"
     assert set(findings_of(page)["score"].values) == {"public", "possible"}
     assert len(table_of(page, "predicted-measured")) > 100
-    assert "cannot be compared: 1 run." in next(section.note for section in page.sections if section.name == "previous")
+    assert "are not comparable: 1 run." in next(section.note for section in page.sections if section.name == "previous")
 
 
 def end_at_training(record: dict[str, Any], state: str, reason: str | None = None) -> None:
@@ -191,7 +191,7 @@ def test_the_last_log_lines_of_a_failed_job_are_shown(run_copy: Path) -> None:
     write_report(run_copy)
 
 
-def test_a_stopped_run_names_the_steps_that_were_not_completed(run_copy: Path) -> None:
+def test_the_incomplete_steps_of_a_stopped_run_are_listed(run_copy: Path) -> None:
     change_record(run_copy, lambda record: end_at_training(record, "Stopped"))
     assert findings_of(report_run(run_copy))["stopped"].text.startswith(
         "the run was stopped; not completed: train, public preprocess"
@@ -199,7 +199,7 @@ def test_a_stopped_run_names_the_steps_that_were_not_completed(run_copy: Path) -
 
 
 @pytest.mark.parametrize(
-    ("damage", "text"),
+    ("damage", "reason"),
     [
         (lambda run, public: public.unlink(), "the public file no longer exists"),
         (lambda run, public: public.write_bytes(b"other"), "the public file has changed since the run"),
@@ -209,14 +209,14 @@ def test_a_stopped_run_names_the_steps_that_were_not_completed(run_copy: Path) -
     ],
     ids=["gone", "changed", "no predictions", "wrong predictions", "empty predictions"],
 )
-def test_missing_files_are_named_and_everything_else_is_reported(
-    run_copy: Path, runs: Runs, tmp_path: Path, damage: Callable[[Path, Path], Any], text: str
+def test_missing_files_are_reported_with_everything_else(
+    run_copy: Path, runs: Runs, tmp_path: Path, damage: Callable[[Path, Path], Any], reason: str
 ) -> None:
     public = Path(shutil.copy(runs.public, tmp_path))
     change_record(run_copy, lambda record: record["data"]["public"].update(path=str(public)))
     damage(run_copy, public)
     page = report_run(run_copy)
-    assert text in findings_of(page)["nothing to compare"].text
+    assert reason in findings_of(page)["nothing to compare"].text
     assert {"r2", "costs", "timeline"} <= {item.name for item in page.items}
     write_report(run_copy)
 
@@ -274,7 +274,7 @@ def test_a_run_is_compared_with_the_best_earlier_run_on_the_same_data(run_copy: 
     assert table_of(page, "history")["run"].tolist() == ["worst", "before", "mine", "later"]
     assert table_of(page, "board").iloc[1][["run", ""]].tolist() == ["mine", "this run"]
     note = next(section.note for section in page.sections if section.name == "previous")
-    assert "cannot be compared: 1 run." in note
+    assert "are not comparable: 1 run." in note
     assert "run.json is invalid: 1 folder." in note
     write_report(run_copy)
 
@@ -296,12 +296,12 @@ def test_targets_with_a_useless_score_are_marked_and_those_without_one_folded(ru
 
 def test_text_is_never_markup(run_copy: Path, sample: Path) -> None:
     write_report(make_hostile(run_copy, sample))
-    text = (run_copy / "report.html").read_text()
-    assert HOSTILE[:30] not in text
-    assert len(re.findall(r"<script\b", text)) == 3
-    assert "<img" not in text
-    assert "<a href='http" not in text
-    assert not re.search(r'(src|href)="(?!#|data:|report/)', text)
+    html = (run_copy / "report.html").read_text()
+    assert HOSTILE[:30] not in html
+    assert len(re.findall(r"<script\b", html)) == 3
+    assert "<img" not in html
+    assert "<a href='http" not in html
+    assert not re.search(r'(src|href)="(?!#|data:|report/)', html)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_text_is_never_markup(run_copy: Path, sample: Path) -> None:
         lambda record: record.clear(),
     ],
 )
-def test_a_file_that_is_not_a_record_is_refused(run_copy: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+def test_a_file_that_is_not_a_record_is_rejected(run_copy: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     before = (run_copy / "report.html").read_bytes()
     change_record(run_copy, change)
     with pytest.raises(ValueError, match=r"run\.json: not a valid run record"):
@@ -343,7 +343,7 @@ def test_the_report_command_writes_the_report(run_copy: Path) -> None:
     assert read_numbers(run_copy, "targets").shape == (49, 8)
 
 
-def test_json_output_and_refusals_of_the_report_command(run_copy: Path) -> None:
+def test_json_output_and_errors_of_the_report_command(run_copy: Path) -> None:
     reported = json.loads(recore("report", run_copy, "--json").stdout)
     assert {"score", "costs", "completed"} <= {finding["name"] for finding in reported}
     (run_copy / "run.json").write_text("[]")
@@ -425,12 +425,12 @@ def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public:
     assert section.title == "Predicted and measured, held-out rows"
     assert section.note.startswith("These are the submission's own held-out predictions")
     assert page.facts["held-out score"].endswith(", of the submission's own predictions")
-    assert "computed by the submission itself, not checked" in findings_of(page)["score"].text  # a stranger's
+    assert "computed by the submission itself, not checked" in findings_of(page)["score"].text  # third-party
     board = table_of(page, "board").iloc[0]
     assert (board["held-out"], board["held-out by"]) == (public_score(run_copy), "the submission")
     write_held_out_again(run_copy, 0.25, "validate")
     page = report_run(run_copy)
-    assert page.facts["held-out score"] == "0.2500, made again by recore"
+    assert page.facts["held-out score"] == "0.2500, recomputed by recore"
     board = table_of(page, "board").iloc[0]
     assert (board["held-out"], board["held-out by"]) == (0.25, "recore")
     errors = table_of(page, "errors").set_index("target")

@@ -37,8 +37,8 @@ def test_unusual_data_are_reported_as_findings(
     reason: str,
 ) -> None:
     findings = validate_changed(change).findings
-    texts = [finding.text for finding in findings if (finding.name, finding.level) == (name, level)]
-    assert reason in " ".join(texts), texts
+    messages = [finding.text for finding in findings if (finding.name, finding.level) == (name, level)]
+    assert reason in " ".join(messages), messages
 
 
 @pytest.mark.slow
@@ -58,7 +58,7 @@ def test_few_rows_are_enough(validate_changed: Callable[..., Page], rows: int) -
         (lambda data: data.assign(CuPPM=np.inf), "not a finite number"),
     ],
 )
-def test_data_that_cannot_be_validated_are_refused(
+def test_data_that_cannot_be_validated_are_rejected(
     validate_changed: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], reason: str
 ) -> None:
     with pytest.raises(ValueError, match=reason):

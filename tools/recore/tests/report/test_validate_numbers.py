@@ -83,9 +83,9 @@ def test_the_templates_predictions_are_for_held_out_holes(small_file: Path) -> N
     assert not set(holes[training]) & set(holes[held_out])
     model = train.fit(inputs.iloc[training], targets.iloc[training], holes[training])
     np.testing.assert_allclose(predicted[held_out], model.predict(inputs.iloc[held_out]), rtol=1e-6, atol=1e-6)
-    text = next(finding.text for finding in page.findings if finding.name == "time")
-    assert "within --minutes 0" in text
-    assert "values of a hyperparameter" in text
+    message = next(finding.text for finding in page.findings if finding.name == "time")
+    assert "within --minutes 0" in message
+    assert "values of a hyperparameter" in message
     assert len(item(page, "repeats")) == 2
     assert {section.name for section in page.sections if not section.items} == {"curve", "learning"}
 
@@ -164,7 +164,7 @@ def test_the_sensitivity_of_a_linear_model_is_its_coefficients(
     numbers: Path, small_file: Path, linear_submission: Path
 ) -> None:
     inputs, targets = preprocess(small_file)
-    inputs = inputs.iloc[:, ::-1]  # the report lists bins by falling wavenumber
+    inputs = inputs.iloc[:, ::-1]  # the report lists bins by descending wavenumber
     model = Ridge(ALPHA).fit(inputs, targets.fillna(targets.mean()))
     expected = model.coef_ * inputs.std(ddof=0).to_numpy()
     quick_page = validate_submission(linear_submission, small_file, ValidationSettings(repeats=1, minutes=0))
@@ -177,11 +177,11 @@ def test_the_sensitivity_of_a_linear_model_is_its_coefficients(
         assert table["wavenumber"].iloc[0] == pytest.approx(np.mean(limits))
     note = next(section.note for section in quick_page.sections if section.name == "bands")
     assert "over 5 rows" in note
-    assert "at most 100" in note
+    assert "up to 100" in note
 
 
 def test_patterns_are_correlations_of_predictions_and_inputs(numbers: Path, small_file: Path) -> None:
-    inputs = preprocess(small_file)[0].iloc[:, ::-1]  # the report lists bins by falling wavenumber
+    inputs = preprocess(small_file)[0].iloc[:, ::-1]  # the report lists bins by descending wavenumber
     predicted = pd.read_csv(numbers / "predicted.csv")["CuPPM predicted holes"].to_numpy()
     columns = [0, inputs.shape[1] // 2, inputs.shape[1] - 1]
     expected = [np.corrcoef(predicted, inputs.iloc[:, index])[0, 1] for index in columns]

@@ -25,10 +25,10 @@ def test_a_submission_with_several_hyperparameters_but_no_alpha_has_no_curve(
     assert page.facts["submission"] == "s"
     section = next(section for section in page.sections if section.name == "curve")
     assert section.items == ()
-    assert "--curve NAME: other_min, other_max, alphas" in section.note
+    assert "--curve NAME; it has other_min, other_max, alphas" in section.note
 
 
-def test_runs_of_the_submission_get_the_score_that_was_made_again(
+def test_runs_of_the_submission_get_the_recomputed_score(
     tmp_path: Path, linear_submission: Path, small_file: Path
 ) -> None:
 
@@ -37,8 +37,8 @@ def test_runs_of_the_submission_get_the_score_that_was_made_again(
     record = make_record() | {"submission": {"path": "s", "sha256": read_submission(tmp_path / "s").sha256}}
     record["data"] = {"public": {"path": "public.csv", "sha256": sha256_of(small_file)}}
 
-    def validate(own: float) -> PageFinding:
-        record["scores"] = make_record(**{"held-out": own})["scores"]
+    def validate(claimed: float) -> PageFinding:
+        record["scores"] = make_record(**{"held-out": claimed})["scores"]
         write_record(tmp_path / "runs", "mine", record)
         settings = ValidationSettings(repeats=1, minutes=0.01)
         page = validate_submission(tmp_path / "s", small_file, settings, runs=tmp_path / "runs")
@@ -47,7 +47,7 @@ def test_runs_of_the_submission_get_the_score_that_was_made_again(
     finding = validate(0.9)
     again = finding.values["again"]
     assert finding.level == "bad"
-    assert f"own held-out score is 0.9000, by drill hole it is {again:.4f}: the submission's models" in finding.text
+    assert f"own held-out score is 0.9000, but {again:.4f} by drill hole, so the submission's models" in finding.text
     assert read_record(tmp_path / "runs/mine").held_out_again == again
     finding = validate(again)
     assert (finding.level, finding.text.partition(": ")[2]) == (
@@ -56,7 +56,7 @@ def test_runs_of_the_submission_get_the_score_that_was_made_again(
     )
 
 
-def test_nothing_is_left_in_a_submissions_folder(numbers: Path, linear_submission: Path) -> None:
+def test_no_file_remains_in_a_submissions_folder(numbers: Path, linear_submission: Path) -> None:
     facts = json.loads((numbers / "contents.json").read_text())["facts"]
     assert facts["submission"] == linear_submission.name
     assert {path.name for path in linear_submission.iterdir()} == {"preprocess.py", "train.py"}
@@ -71,11 +71,11 @@ def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
         "if strength == 3: raise ValueError('three')\n    if strength == 4: import os; os._exit(9)\n"
         "    strengths = [8] if strength == 5 else strengths\n    return Ridge"
     )
-    text = TRAIN.replace("alpha_min=0.001, alpha_max=10.0, alphas=3", "strength=8").replace(
+    script = TRAIN.replace("alpha_min=0.001, alpha_max=10.0, alphas=3", "strength=8").replace(
         "return Ridge", failing_code
     )
-    text = text.replace("strengths = np.geomspace(alpha_min, alpha_max, alphas)\n", "strengths = [strength]\n")
-    (tmp_path / "s/train.py").write_text(text)
+    script = script.replace("strengths = np.geomspace(alpha_min, alpha_max, alphas)\n", "strengths = [strength]\n")
+    (tmp_path / "s/train.py").write_text(script)
     settings = ValidationSettings(repeats=1, minutes=10, curve="strength=1,3,4,5,10000")
     page = validate_submission(tmp_path / "s", small_file, settings)
     table = item(page, "curve-score")
@@ -97,9 +97,9 @@ def test_a_hyperparameter_that_fit_ignores_has_no_effect(
     tmp_path: Path, linear_submission: Path, small_file: Path
 ) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
-    text = TRAIN.replace("alpha_min=0.001, alpha_max=10.0, alphas=3", "components=8")
-    text = text.replace("np.geomspace(alpha_min, alpha_max, alphas)", "[1.0]")
-    (tmp_path / "s/train.py").write_text(text)
+    script = TRAIN.replace("alpha_min=0.001, alpha_max=10.0, alphas=3", "components=8")
+    script = script.replace("np.geomspace(alpha_min, alpha_max, alphas)", "[1.0]")
+    (tmp_path / "s/train.py").write_text(script)
     settings = ValidationSettings(repeats=1, minutes=10, curve="components=4,16")
     findings = {each.name: each for each in validate_submission(tmp_path / "s", small_file, settings).findings}
     assert "curve" not in findings
@@ -118,7 +118,7 @@ def test_the_validate_command_writes_a_report_or_an_error(
     assert result.stdout.splitlines()[-1] == f"validate: {out}, its numbers in {tmp_path / 'validated'}"
     assert all(line[:6].strip() in {"bad", "note", "good"} for line in result.stdout.splitlines()[:-1])
     (tmp_path / "s").mkdir()
-    with pytest.raises(ValueError, match=r"no preprocess\.py in this folder"):
+    with pytest.raises(ValueError, match=r"this folder contains no preprocess\.py"):
         validate_submission(tmp_path / "s", small_file)
     shutil.copy(linear_submission / "preprocess.py", tmp_path / "s")
     (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", "return unknown"))

@@ -1,4 +1,4 @@
-"""Fixtures: the data file and the submission that the tests of validation share."""
+"""Fixtures that the tests of validation share: a data file and a submission."""
 
 from recore_support.validations import linear_submission, small_file
 

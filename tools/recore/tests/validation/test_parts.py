@@ -16,14 +16,14 @@ from recore.validation.validation import combine_folds
 
 def test_thinning_keeps_every_hole() -> None:
     holes = np.repeat([f"H{number}" for number in range(10)], [5, 500, 500, 20, 500, 500, 500, 500, 500, 500])
-    kept_rows = thin_rows(holes, 800)
-    counts = pd.Series(holes[kept_rows]).value_counts()
-    assert 780 <= len(kept_rows) <= 800
+    thinned = thin_rows(holes, 800)
+    counts = pd.Series(holes[thinned]).value_counts()
+    assert 780 <= len(thinned) <= 800
     assert counts["H0"] == 5
     assert counts["H3"] == 20
     assert counts.drop(["H0", "H3"]).nunique() == 1
-    assert (np.diff(kept_rows) > 0).all()
-    assert {0, 4, 5, 504, len(holes) - 1} <= set(kept_rows.tolist())  # the first and the last row of a hole
+    assert (np.diff(thinned) > 0).all()
+    assert {0, 4, 5, 504, len(holes) - 1} <= set(thinned.tolist())  # the first and the last row of a hole
     assert thin_rows(holes, 10_000).tolist() == list(range(len(holes)))
     many_holes = np.array([f"H{number}" for number in range(1000)])
     assert 400 <= len(thin_rows(many_holes, 500)) <= 500
@@ -141,12 +141,12 @@ def test_the_curve_depends_on_fits_hyperparameters() -> None:
     ("option", "reason"),
     [
         ("depth", "numeric hyperparameters: n_components, shift"),
-        ("n_components=2,x", "whole numbers separated by commas"),
-        ("n_components=", "whole numbers separated by commas"),
+        ("n_components=2,x", "integers separated by commas"),
+        ("n_components=", "integers separated by commas"),
         ("shift=nan", "numbers separated by commas"),
         ("shift", "--curve shift=1,2,4"),
     ],
 )
-def test_an_invalid_curve_option_is_refused(option: str, reason: str) -> None:
+def test_an_invalid_curve_option_is_rejected(option: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         choose_curve({"n_components": 5, "shift": 0.0}, option)

@@ -23,7 +23,7 @@ class Infinite(Ridge):
 
 
 def test_the_time_limit_applies_to_a_single_request(linear_submission: Path, tmp_path: Path) -> None:
-    """When a request fails, its timer is cancelled, so that it cannot end the process during a later request."""
+    """When a request fails, its timer is cancelled, so that it cannot kill the process during a later request."""
     worker = Worker(linear_submission, tmp_path / "log", 10)
     with pytest.raises(SubmissionError, match="no_such_request"):
         worker.ask("no_such_request")
@@ -37,29 +37,29 @@ def test_the_time_limit_applies_to_a_single_request(linear_submission: Path, tmp
     ("change", "reason"),
     [
         (
-            lambda text: text.replace("return Ridge", "return unknown"),
+            lambda code: code.replace("return Ridge", "return unknown"),
             "NameError: name 'unknown' is not defined (train.py, line 8, in fit)",
         ),
-        (lambda text: text.replace("alphas=3):", "*, depth):"), "'depth' must have a default"),
-        (lambda text: text.replace("def fit(", "def fit_model("), "no function fit()"),
+        (lambda code: code.replace("alphas=3):", "*, depth):"), "'depth' must have a default"),
+        (lambda code: code.replace("def fit(", "def fit_model("), "no function fit()"),
         (
-            lambda text: text.replace("targets.fillna", "targets[['CuPPM']].fillna"),
+            lambda code: code.replace("targets.fillna", "targets[['CuPPM']].fillna"),
             "one row per sample and one column per target",
         ),
         (
-            lambda text: text.replace("return Ridge", "Ridge"),
+            lambda code: code.replace("return Ridge", "Ridge"),
             "must return a model that has predict(); it returned NoneType",
         ),
-        (lambda text: text.replace(".fillna(0))", ".fillna(0)), 1"), "it returned tuple"),
-        (lambda text: text.replace("Ridge(", "Infinite(") + INFINITE, "the model predicts NaN or infinity"),
-        (lambda text: text.replace("def fit(", "import nothing_of_this_name\n\ndef fit("), "ModuleNotFoundError"),
-        (lambda text: text.replace("return Ridge", "import os; os._exit(3)\n    return Ridge"), "stopped: exit code 3"),
+        (lambda code: code.replace(".fillna(0))", ".fillna(0)), 1"), "it returned tuple"),
+        (lambda code: code.replace("Ridge(", "Infinite(") + INFINITE, "the model predicts NaN or infinity"),
+        (lambda code: code.replace("def fit(", "import nothing_of_this_name\n\ndef fit("), "ModuleNotFoundError"),
+        (lambda code: code.replace("return Ridge", "import os; os._exit(3)\n    return Ridge"), "stopped: exit code 3"),
         (
-            lambda text: text.replace("return Ridge", "import os; os.kill(os.getpid(), 11)\n    return Ridge"),
+            lambda code: code.replace("return Ridge", "import os; os.kill(os.getpid(), 11)\n    return Ridge"),
             "stopped: ended by SIGSEGV",
         ),
-        (lambda text: text.replace("return Ridge", "import sys; sys.exit('no')\n    return Ridge"), "SystemExit: no"),
-        (lambda text: f"{text}\n)", "SyntaxError"),
+        (lambda code: code.replace("return Ridge", "import sys; sys.exit('no')\n    return Ridge"), "SystemExit: no"),
+        (lambda code: f"{code}\n)", "SyntaxError"),
     ],
 )
 def test_a_failing_submission_is_reported_in_one_line(

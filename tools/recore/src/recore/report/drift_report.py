@@ -1,4 +1,4 @@
-"""The report about what clients sent to an endpoint: the evidence of drift, the samples, and the bands that changed."""
+"""Report on the traffic of an endpoint: the evidence of drift, the samples, and the bands that changed."""
 
 from typing import TYPE_CHECKING
 
@@ -13,133 +13,133 @@ from recore.text import plain
 if TYPE_CHECKING:
     from recore.production.monitoring import Monitoring
 
-MANY_OUTSIDE = 0.05  # the least share of samples outside the domain that is noted
-LEAD = "Do the spectra that clients send still look like those that the model was trained on?"
+MANY_OUTSIDE = 0.05  # a larger share of samples outside the domain is a note
+LEAD = "Do the spectra that clients send still resemble the training spectra?"
 
 SHOWN_LINES = 4
-LEAST = 1e-3  # evidence, at which the axis ends
-MOST = 1e12
+LOWEST_EVIDENCE = 1e-3  # the ends of the axis
+HIGHEST_EVIDENCE = 1e12
 
 EVIDENCE_READING = (
-    "Good: no line reaches the dashed one. Bad: a line crosses it, and continues to rise. Each line is the evidence "
-    "that one statistic has changed. It rises while new drill holes have unusual ranks among those of the training and "
-    "earlier new ones, and falls slowly while they do not. T2, Q and the parts of the spectrum are about its shape: Q "
-    "and the parts rise if the spectra contain something that no training spectrum does. The mean absorbance and the "
-    "contrast are those of the raw spectrum."
+    "Good: no line reaches the dashed one. Bad: a line crosses it and continues to rise. Each line is the evidence "
+    "that one statistic has changed. It rises while new drill holes have unusual ranks among the training holes and "
+    "earlier new holes, and falls slowly while they do not. Hotelling's T2, the Q residuals and the parts of the "
+    "spectrum describe its shape: Q and the parts rise if the spectra contain a feature that no training spectrum has. "
+    "The mean absorbance and the contrast are computed from the raw spectrum."
 )
 EVIDENCE_NOTE = (
     "Conformal test martingales (Vovk et al., COPA 2021), one for each of {statistics} statistics; the threshold is "
-    "their number divided by the rate of false alarms. The rate holds for drill holes that are exchangeable with those "
-    "of the training: a mine whose new holes do not resemble the known ones raises an alarm, too. {units} so far."
+    "their number divided by the rate of false alarms. The rate holds for drill holes that are exchangeable with the "
+    "training holes: new holes that do not resemble the known ones raise an alarm, too. {units} so far."
 )
-NOTHING_TESTED = "nothing is tested yet, because more samples of each drill hole may arrive"
+NOTHING_TESTED = "no drill hole has been tested yet, because more samples of each may arrive"
 
-LARGEST = 100.0  # times the limit, at which the axis ends
+MAX_DISTANCE = 100.0  # times the limit; the end of the axis
 
 SAMPLES_READING = (
-    "A sample is outside the domain if Hotelling's T2 or Q exceeds its limit: predictions for it may be much worse "
-    "than their intervals say. Good: few samples above the line, in different holes. Bad: one hole far above it "
-    "(another rock, another preparation), or all samples from some time on (the instrument)."
+    "A sample is outside the applicability domain if T2 or Q exceeds its limit: predictions for it may be much worse "
+    "than their intervals suggest. Good: few samples above the line, in different holes. Bad: one hole far above it "
+    "(another rock, another preparation), or all samples after some time (the instrument)."
 )
 DISTANCE = "The larger of T2 and Q, each divided by its limit; dashed: the limit.{outside}"
-SCORES = "Grey: the training. Scores of the first two principal components of the shapes (SNV)."
+SCORES = "Scores on the first two principal components of the shapes (SNV). Grey: the training spectra."
 HOLES = "The hole with the largest share of samples outside the domain first. Times are UTC."
 
 BANDS_READING = (
-    "Good: all lines stay near 0, well within 1. Bad: the mean is away from 0 over a wide range, which is a change "
-    "of the baseline, or in one band, which is a mineral that the training data lack, moisture, or carbon dioxide "
-    "in the air."
+    "Good: all lines stay near 0, well within 1. Bad: the mean differs from 0 over a wide range, which indicates a "
+    "change of the baseline, or in one band, which indicates a mineral that the training data lack, moisture, or "
+    "carbon dioxide in the air."
 )
 DEVIATIONS = (
-    "The deviation of each bin of the shape (SNV) from the mean of the training, or from what its principal components "
-    "explain, divided by its limit. 99 % of the training spectra are within the limits in all bins."
+    "The deviation of each bin of the shape (SNV) from the training mean, or from its reconstruction by the principal "
+    "components, divided by its limit. 99% of the training spectra are within the limits in all bins."
 )
-BANDS = "Runs of bins in which the mean deviation is at least half of its largest value."
+BANDS = "Runs of bins in which the mean deviation is at least half of its maximum."
 
 
-def drift_page(found: "Monitoring") -> Page:
-    """Report on what monitoring an endpoint found."""
-    sections = [_evidence(found), _samples(found), _deviations(found)]
-    title = f"Drift at {plain(found.endpoint)}"
-    return Page(title, LEAD, _facts(found), by_level(_findings(found)), sections)
+def drift_page(monitoring: "Monitoring") -> Page:
+    """Return the report on the monitoring of an endpoint."""
+    sections = [_evidence(monitoring), _samples(monitoring), _deviations(monitoring)]
+    title = f"Drift at {plain(monitoring.endpoint)}"
+    return Page(title, LEAD, _facts(monitoring), by_level(_findings(monitoring)), sections)
 
 
-def _facts(found: "Monitoring") -> dict[str, str]:
-    times = found.traffic.samples["time"]
-    left_out = sum(found.traffic.left_out.values())
+def _facts(monitoring: "Monitoring") -> dict[str, str]:
+    times = monitoring.traffic.samples["time"]
+    left_out = sum(monitoring.traffic.left_out.values())
     facts = {
-        "endpoint": plain(found.endpoint),
-        "version": f"{found.version}, trained on {found.trained_on.reference['rows']:,} spectra",
-        "compared with": f"{found.reference.name} in its training data",
+        "endpoint": plain(monitoring.endpoint),
+        "version": f"{monitoring.version}, trained on {monitoring.trained_on.reference['rows']:,} spectra",
+        "compared with": f"{monitoring.reference.name} in its training data",
         "samples": f"{len(times):,}, from {times.iloc[0]:%Y-%m-%d %H:%M} to {times.iloc[-1]:%Y-%m-%d %H:%M} UTC",
-        "false alarms": found.rate_text,
+        "false alarms": monitoring.rate_text,
     }
     return facts | ({"left out": f"{left_out:,}"} if left_out else {})
 
 
-def _findings(found: "Monitoring") -> list[PageFinding]:
-    drift, outside = found.drift, found.traffic.outside
+def _findings(monitoring: "Monitoring") -> list[PageFinding]:
+    drift, outside = monitoring.drift, monitoring.traffic.outside
     share = float(outside.mean())
-    text = f"{outside.sum():,} of {count(len(outside), 'sample')} ({share:.1%}) are outside the domain; "
-    level: Level = "note" if share > max(MANY_OUTSIDE, 2 * found.trained_on.usual_outside) else "good"
+    message = f"{outside.sum():,} of {count(len(outside), 'sample')} ({share:.1%}) are outside the domain; "
+    level: Level = "note" if share > max(MANY_OUTSIDE, 2 * monitoring.trained_on.usual_outside) else "good"
     values = {"samples": len(outside), "outside": int(outside.sum())}
-    domain = PageFinding(level, "domain", text + found.usual_text, "samples", values)
-    level, text = "good", f"no drift: {found.evidence_text}"
-    if not found.units:
-        level, text = "note", NOTHING_TESTED
-    elif found.began:
-        level, text = "bad", f"drift since about {found.began:%Y-%m-%d %H:%M} UTC: {found.evidence_text}"
+    domain = PageFinding(level, "domain", message + monitoring.usual_text, "samples", values)
+    level, message = "good", f"no drift: {monitoring.evidence_text}"
+    if not monitoring.units:
+        level, message = "note", NOTHING_TESTED
+    elif monitoring.began:
+        level, message = "bad", f"drift since about {monitoring.began:%Y-%m-%d %H:%M} UTC: {monitoring.evidence_text}"
     values_of_test = {"evidence": drift.most, "threshold": drift.threshold}
-    return [PageFinding(level, "drift", text, "evidence", values_of_test), domain]
+    return [PageFinding(level, "drift", message, "evidence", values_of_test), domain]
 
 
-def _evidence(found: "Monitoring") -> Section:
+def _evidence(monitoring: "Monitoring") -> Section:
     items: tuple[Figure | Table, ...] = ()
     note = f"Not drawn: {NOTHING_TESTED}."
-    if found.units:
-        items = (_evidence_lines(found), _statistics(found))
-        note = EVIDENCE_NOTE.format(statistics=len(found.statistics), units=found.units_text)
+    if monitoring.units:
+        items = (_evidence_lines(monitoring), _statistics(monitoring))
+        note = EVIDENCE_NOTE.format(statistics=len(monitoring.statistics), units=monitoring.units_text)
     return Section("evidence", "Evidence of drift", EVIDENCE_READING, items, note)
 
 
-def _evidence_lines(found: "Monitoring") -> Figure:
-    evidence = found.drift.evidence
-    units = [(unit.end, unit.hole, len(unit.rows)) for unit in found.units]
+def _evidence_lines(monitoring: "Monitoring") -> Figure:
+    evidence = monitoring.drift.evidence
+    units = [(unit.end, unit.hole, len(unit.rows)) for unit in monitoring.units]
     numbers = pd.DataFrame(units, columns=["time", "hole", "samples"])
-    numbers = numbers.join(pd.DataFrame(evidence, columns=found.statistics))
+    numbers = numbers.join(pd.DataFrame(evidence, columns=monitoring.statistics))
     plot = draw.new_figure(420, xaxis_title_text="drill holes, in the order in which they were complete")
     plot.update_yaxes(title_text="evidence", type="log", exponentformat="power")
-    places = np.arange(1, len(evidence) + 1)
-    for number, statistic in enumerate(np.argsort(-evidence.max(axis=0), kind="stable")):
-        drawn = np.clip(evidence[:, statistic], LEAST, MOST)
+    positions = np.arange(1, len(evidence) + 1)
+    for order, statistic in enumerate(np.argsort(-evidence.max(axis=0), kind="stable")):
+        drawn = np.clip(evidence[:, statistic], LOWEST_EVIDENCE, HIGHEST_EVIDENCE)
         hover = "%{x}. drill hole: %{y:.3g}<extra>%{fullData.name}</extra>"
-        draw.add_numbered_line(plot, number, SHOWN_LINES, places, drawn, found.statistics[statistic], hover)
-    plot.add_hline(found.drift.threshold, line={"color": draw.GREY, "dash": "dash"})
-    summary = f"Dashed: {found.drift.threshold:.3g}; more evidence is drift. Click a name to show or hide its line."
+        draw.add_numbered_line(plot, order, SHOWN_LINES, positions, drawn, monitoring.statistics[statistic], hover)
+    plot.add_hline(monitoring.drift.threshold, line={"color": draw.GREY, "dash": "dash"})
+    summary = f"Dashed: {monitoring.drift.threshold:.3g}; more means drift. Click a name to show or hide its line."
     return Figure("evidence", "Evidence by statistic", summary, plot, numbers)
 
 
-def _statistics(found: "Monitoring") -> Table:
-    evidence = found.drift.evidence
+def _statistics(monitoring: "Monitoring") -> Table:
+    evidence = monitoring.drift.evidence
     numbers = pd.DataFrame(
         {
-            "statistic": found.statistics,
+            "statistic": monitoring.statistics,
             "most evidence": evidence.max(axis=0),
             "evidence now": evidence[-1],
-            "mean in training": found.reference.values.mean(axis=0),
-            "mean of the samples": found.traffic.statistics[found.changed].mean(axis=0),
+            "mean in training": monitoring.reference.values.mean(axis=0),
+            "mean of the samples": monitoring.traffic.statistics[monitoring.changed].mean(axis=0),
         }
     ).sort_values("most evidence", ascending=False, kind="stable")
-    summary = "T2, Q and the contrast as natural logarithms; if there is drift, the samples are those since it began."
+    summary = "T2, Q and the contrast as natural logarithms; if there is drift, only the samples since it began."
     return Table("statistics", "The statistics", summary, numbers)
 
 
-def _samples(found: "Monitoring") -> Section:
-    holes = found.holes.copy()
+def _samples(monitoring: "Monitoring") -> Section:
+    holes = monitoring.holes.copy()
     holes["hole"] = holes["hole"].map(lambda name: short_name(name) if name else "(unknown)")
     for name in ("first", "last"):
         holes[name] = holes[name].map("{:%Y-%m-%d %H:%M}".format)
-    items = (_distances(found), _scores(found), Table("holes", "Drill holes", HOLES, holes))
+    items = (_distances(monitoring), _scores(monitoring), Table("holes", "Drill holes", HOLES, holes))
     return Section("samples", "Samples and drill holes", SAMPLES_READING, items)
 
 
@@ -148,9 +148,9 @@ def _labels(samples: pd.DataFrame) -> list[str]:
     return [f"{short_name(index)}, {short_name(hole)}" for index, hole in ids]
 
 
-def _distances(found: "Monitoring") -> Figure:
-    samples, outside = found.traffic.samples, found.traffic.outside
-    heights, beyond = draw.clip_to_axis(samples["distance"].to_numpy(), 0, LARGEST)
+def _distances(monitoring: "Monitoring") -> Figure:
+    samples, outside = monitoring.traffic.samples, monitoring.traffic.outside
+    heights, beyond = draw.clip_to_axis(samples["distance"].to_numpy(), 0, MAX_DISTANCE)
     plot = draw.new_figure(400, showlegend=True, xaxis_title_text="time (UTC)", xaxis_type="date")
     plot.update_yaxes(draw.LOG_TICKS, title_text="distance / its limit")
     for name, chosen, marker in draw.two_kinds("inside the domain", "outside", outside):
@@ -160,36 +160,36 @@ def _distances(found: "Monitoring") -> Figure:
         extra = {"text": _labels(rows), "customdata": rows["distance"]}
         draw.add_points(plot, rows["time"], heights[chosen], name, hover, marker, **extra)
     plot.add_hline(1, line={"color": draw.GREY, "dash": "dash"})
-    text = draw.count_outside(beyond)
+    outside_note = draw.count_outside(beyond)
     if len(samples) > draw.SHOWN_POINTS:
-        text += f" At most {draw.SHOWN_POINTS:,} points of each kind are drawn."
-    return Figure("samples", "Distance over time", DISTANCE.format(outside=text), plot, samples)
+        outside_note += f" At most {draw.SHOWN_POINTS:,} points of each kind are drawn."
+    return Figure("samples", "Distance over time", DISTANCE.format(outside=outside_note), plot, samples)
 
 
-def _scores(found: "Monitoring") -> Figure:
-    training = np.array(found.trained_on.reference["scores"], dtype=float)
-    traffic, outside = found.traffic.scores, found.traffic.outside
+def _scores(monitoring: "Monitoring") -> Figure:
+    training = np.array(monitoring.trained_on.reference["scores"], dtype=float)
+    traffic, outside = monitoring.traffic.scores, monitoring.traffic.outside
     second = min(1, training.shape[1] - 1)
     plot = draw.new_figure(440, showlegend=True, xaxis_title_text="PC1", yaxis_title_text=f"PC{second + 1}")
     drawn = draw.every_kth(training)
     marker = {"color": draw.GREY, "size": 4, "opacity": 0.5}
     draw.add_points(plot, drawn[:, 0], drawn[:, second], "training", "training<extra></extra>", marker)
     for name, rows, marker in draw.two_kinds("inside the domain", "outside", outside):
-        labels = _labels(found.traffic.samples.iloc[rows])
+        labels = _labels(monitoring.traffic.samples.iloc[rows])
         points = traffic[rows, 0], traffic[rows, second]
         draw.add_points(plot, *points, name, "%{text}<extra></extra>", marker | {"opacity": 0.8}, text=labels)
     columns = [f"PC{number + 1}" for number in range(traffic.shape[1])]
-    numbers = found.traffic.samples[["index", "hole", "time"]].join(pd.DataFrame(traffic, columns=columns))
-    return Figure("scores", "Where the samples are", SCORES, plot, numbers)
+    numbers = monitoring.traffic.samples[["index", "hole", "time"]].join(pd.DataFrame(traffic, columns=columns))
+    return Figure("scores", "Scores of the samples", SCORES, plot, numbers)
 
 
-def _deviations(found: "Monitoring") -> Section:
-    wavenumbers = found.trained_on.domain.bins
-    deviations = found.traffic.deviations[found.changed].astype(float)
+def _deviations(monitoring: "Monitoring") -> Section:
+    wavenumbers = monitoring.trained_on.domain.bins
+    deviations = monitoring.traffic.deviations[monitoring.changed].astype(float)
     lines = {"mean": deviations.mean(axis=0)}
     if len(deviations) > 1:
         lines |= {"5 %": np.quantile(deviations, 0.05, axis=0), "95 %": np.quantile(deviations, 0.95, axis=0)}
-    if found.drift.alarm is not None and (before := found.traffic.deviations[: found.changed[0]]).size:
+    if monitoring.drift.alarm is not None and (before := monitoring.traffic.deviations[: monitoring.changed[0]]).size:
         lines["mean before the drift"] = before.astype(float).mean(axis=0)
     plot = draw.wavenumber_figure(400, wavenumbers, "deviation / its limit")
     looks = {
@@ -203,12 +203,12 @@ def _deviations(found: "Monitoring") -> Section:
     for limit in (-1, 1):
         plot.add_hline(limit, line={"color": draw.GREY, "dash": "dash"})
     numbers = pd.DataFrame({"wavenumber": wavenumbers} | lines)
-    since = "" if found.drift.alarm is None else " Only samples since the drift began."
+    since = "" if monitoring.drift.alarm is None else " Only samples since the drift began."
     figure = Figure("deviations", "Deviations by wavenumber", DEVIATIONS + since, plot, numbers)
-    tables = (_bands(found), draw.table_of_regions()) if found.bands else (draw.table_of_regions(),)
+    tables = (_bands(monitoring), draw.table_of_regions()) if monitoring.bands else (draw.table_of_regions(),)
     return Section("bands", "Bands", BANDS_READING, (figure, *tables))
 
 
-def _bands(found: "Monitoring") -> Table:
+def _bands(monitoring: "Monitoring") -> Table:
     columns = {"from": "from (cm-1)", "to": "to (cm-1)", "name": "region", "deviation": "mean deviation / limit"}
-    return Table("bands", "Bands", BANDS, pd.DataFrame(found.bands, columns=list(columns)).rename(columns=columns))
+    return Table("bands", "Bands", BANDS, pd.DataFrame(monitoring.bands, columns=list(columns)).rename(columns=columns))

@@ -1,4 +1,4 @@
-"""Spectra as the reports compare them: binned shapes (SNV), their principal components with T2 and Q, correlations."""
+"""Statistics of spectra for the reports: binned shapes (SNV), principal components with T2 and Q, correlations."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,29 +12,29 @@ if TYPE_CHECKING:
     from sklearn.decomposition import PCA
 
 
-FEWEST_ROWS = 5
+MIN_ROWS = 5
 
 
 class Components(PrincipalComponents):
     """Principal components of rows (rows, bins), with the limits of T2 and Q.
 
-    kept: the number of components. shares: of the variance, by component. The limit of T2 follows the F distribution. Q
-    is the sum of squares that the components do not explain; its limit is
-    Box's chi-square approximation (Annals of Mathematical Statistics 25, 1954), NaN if the components explain all.
+    shares: of the variance, by component. The limit of T2 follows the F distribution. Q is the sum of squares that the
+    components do not explain; its limit is Box's chi-square approximation (Annals of Mathematical Statistics 25, 1954),
+    NaN if the components explain all.
     """
 
     def __init__(self, values: Floats) -> None:
-        """Raises ValueError if there are fewer than FEWEST_ROWS rows, or if all rows are equal."""
+        """Fit the components. Raise ValueError if there are fewer than MIN_ROWS rows, or if all rows are equal."""
         from scipy.stats import chi2, f
 
         rows = len(values)
-        if rows < FEWEST_ROWS:
-            raise ValueError(f"at least {FEWEST_ROWS} rows with a spectrum are needed, and the file has {rows}")
+        if rows < MIN_ROWS:
+            raise ValueError(f"at least {MIN_ROWS} rows with a spectrum are needed, and the file has {rows}")
         if not np.ptp(values, axis=0).any():
             raise ValueError("all spectra are equal")
         fitted = PrincipalComponents.fit(values)
-        largest = abs(fitted.loadings).argmax(axis=1, keepdims=True)
-        signs = np.sign(np.take_along_axis(fitted.loadings, largest, axis=1))  # so that each largest one is positive
+        peaks = abs(fitted.loadings).argmax(axis=1, keepdims=True)
+        signs = np.sign(np.take_along_axis(fitted.loadings, peaks, axis=1))  # makes the largest loading positive
         super().__init__(fitted.mean, signs * fitted.loadings, fitted.variances)
         self.kept = len(self.variances)
         self.shares = self.variances / values.var(axis=0, ddof=1).sum()
@@ -47,12 +47,12 @@ class Components(PrincipalComponents):
             self.q_limit = float(squares / total * chi2.ppf(CONFIDENCE, total**2 / squares))
 
     def q(self, values: Floats) -> Floats:
-        """Q of each row."""
+        """Return Q of each row."""
         return np.asarray(np.sum(self.residuals(values) ** 2, axis=1))
 
 
 def principal_components(values: Floats, count: int) -> "PCA":
-    """scikit-learn's PCA of the covariance matrix, because there are far fewer bins than rows."""
+    """Fit scikit-learn's PCA to the covariance matrix, because there are far fewer bins than rows."""
     from sklearn.decomposition import PCA
 
     with np.errstate(invalid="ignore"):  # equal rows have no variance to explain
@@ -63,7 +63,7 @@ CONSTANT = 1e-12  # a column with a smaller standard deviation has no correlatio
 
 
 def correlations(values: Floats, columns: Floats) -> Floats:
-    """Pearson's correlation of values (rows,) with each of columns (rows, columns); NaN for a constant column."""
+    """Return Pearson's correlation of values (rows,) with each column (rows, columns); NaN for a constant column."""
     centred = values - values.mean()
     means = columns.mean(axis=0)
     deviations = np.sqrt(np.maximum((columns**2).mean(axis=0) - means**2, 0))
@@ -77,9 +77,9 @@ BLOCK = 2000  # rows processed at once, to limit memory
 
 @dataclass(frozen=True)
 class Binned:
-    """The binned SNV spectra of the rows of a file whose spectrum has no gap and is not flat.
+    """Binned SNV spectra of a file, without spectra that have gaps or are flat.
 
-    rows: their numbers in the file, ascending. values: (rows, bins). wavenumbers: (bins,). width: channels in a bin.
+    rows: row numbers in the file, ascending. values: (rows, bins). wavenumbers: (bins,). width: channels in a bin.
     """
 
     data: SpectralData
@@ -90,7 +90,7 @@ class Binned:
 
     @property
     def holes(self) -> np.ndarray:
-        """The drill hole of each row."""
+        """Return the drill hole of each row."""
         return np.asarray(self.data.hole[self.rows])
 
 
@@ -107,9 +107,9 @@ def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
 
 
 def usable_channels(data: SpectralData) -> np.ndarray:
-    """The numbers of the channels with values in most rows, without EDGE channels at either end.
+    """Return the positions of the channels with values in most rows, without EDGE channels at either end.
 
-    An empty channel would exclude every row, and noise at an end would decide a spectrum's shape.
+    An empty channel would exclude every row, and noise at an end would dominate a spectrum's shape.
     """
     filled = np.flatnonzero(np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS)
     edge = min(EDGE, len(filled) // 20)

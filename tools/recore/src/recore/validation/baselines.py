@@ -20,12 +20,12 @@ Baseline = Callable[[Floats, Floats, Floats, NDArray[Any], Split], Floats]
 
 
 def mean(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """The mean of the training part for every row."""
+    """Predict the mean of the training part for every row."""
     return np.tile(y.mean(axis=0), (len(new), 1))
 
 
 def one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """A straight line on one bin, for each target the bin that fits the training part best."""
+    """Predict by a straight line on one bin, for each target the bin that fits the training part best."""
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     squares = ((x - x_mean) ** 2).sum(axis=0)
     products = (x - x_mean).T @ (y - y_mean)
@@ -36,7 +36,7 @@ def one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Spli
 
 
 def random_numbers(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """The method that won the challenge: ridge regression, a regularisation strength per target, no negative value."""
+    """Predict as the challenge's winner: ridge with a regularisation strength per target, no negative predictions."""
     from sklearn.linear_model import RidgeCV
 
     if len(x) < 3:  # its leave-one-out cross-validation needs two other rows
@@ -46,7 +46,7 @@ def random_numbers(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split
 
 
 def pls(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """Partial least squares of all targets at once; the best number of components per target by one fold."""
+    """Predict by partial least squares of all targets at once; one fold chooses the components of each target."""
     folds = make_folds(holes, split, 0) or make_folds(holes, "rows", 0)
     if not folds or min(len(folds[0][0]), x.shape[1]) < 3:
         return mean(x, y, new, holes, split)
@@ -58,12 +58,12 @@ def pls(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) ->
 
 
 def pls_path(x: Floats, y: Floats, new: Floats) -> Floats:
-    """The predictions of PLS with 0, 1, 2, ... components: (components + 1, rows, targets)."""
+    """Return the predictions of PLS with 0, 1, 2, ... components: (components + 1, rows, targets)."""
     from sklearn.cross_decomposition import PLSRegression
 
     y_mean, y_deviation = y.mean(axis=0), y.std(axis=0)
     scaled = (y - y_mean) / np.where(y_deviation > 0, y_deviation, 1)
-    with warnings.catch_warnings():  # that fewer components fit exactly, or that it converges slowly
+    with warnings.catch_warnings():  # fewer components may fit exactly, or convergence may be slow
         warnings.simplefilter("ignore")
         model = PLSRegression(min(MAX_COMPONENTS, len(x) - 1, x.shape[1]), scale=False).fit(x, scaled)
     steps = model.transform(new).T[:, :, None] * model.y_loadings_.T[:, None, :]
@@ -72,7 +72,7 @@ def pls_path(x: Floats, y: Floats, new: Floats) -> Floats:
     return predicted
 
 
-# each with the place of its inputs in what preprocess() returns
+# each with the position of its inputs in the result of preprocess()
 BASELINES: dict[str, tuple[Baseline, int]] = {
     "mean": (mean, 0),
     "one band": (one_band, 0),
@@ -82,7 +82,7 @@ BASELINES: dict[str, tuple[Baseline, int]] = {
 
 
 def cross_validate_baselines(data: SpectralData, measured: Floats) -> dict[tuple[Split, str], Floats]:
-    """The predictions (rows, targets) of each baseline on the first folds of each split.
+    """Return the predictions (rows, targets) of each baseline on the first folds of each split.
 
     They are NaN for a target without assays in the training part. If spectra have gaps, only the mean is fitted.
     measured: (rows, targets), NaN if there is no assay.
@@ -97,26 +97,26 @@ def cross_validate_baselines(data: SpectralData, measured: Floats) -> dict[tuple
                 model, number = BASELINES[name]
                 x = inputs[number]
                 for rows, columns, assays in group_targets(measured[training]):
-                    some = training[rows]
-                    new = model(x[some], assays, x[held_out], data.hole[some], split)
+                    rows_used = training[rows]
+                    new = model(x[rows_used], assays, x[held_out], data.hole[rows_used], split)
                     predicted[np.ix_(held_out, columns)] = new
     return predictions
 
 
 def preprocess(spectra: Floats) -> tuple[Floats, Floats]:
-    """The bins (rows, bins) of spectra that are divided by their maximum, and of spectra after SNV."""
+    """Return bins (rows, bins) of spectra divided by their maximum, and of spectra after SNV."""
     window = spectra[:, : max(1, spectra.shape[1] - round(IGNORED_SHARE * spectra.shape[1]))]
     highest = window.max(axis=1, keepdims=True)
     return _bin_channels(spectra / np.where(highest > 0, highest, 1)), _bin_channels(np.nan_to_num(snv(spectra)))
 
 
 def fills_gaps(measured: Floats) -> bool:
-    """Whether gaps are filled with means, because targets (rows, targets) have gaps in too many sets of rows."""
+    """Return whether gaps of targets (rows, targets) are filled with means, as too many sets of rows have gaps."""
     return bool(np.unique(~np.isnan(measured), axis=1).shape[1] > MAX_PATTERNS)
 
 
 def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
-    """Targets that are measured on the same rows: (rows, columns, their assays).
+    """Yield groups of targets that are measured on the same rows: (rows, columns, their assays).
 
     If that would be more than MAX_PATTERNS groups, all targets form one, each gap filled with the target's mean.
     """
@@ -134,6 +134,6 @@ def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
 
 
 def _bin_channels(values: Floats) -> Floats:
-    """The means of neighbouring channels; channels left over at the low end are not used."""
+    """Return the means of neighbouring channels, without the remaining channels at the low end."""
     used = values.shape[1] // BIN_WIDTH * BIN_WIDTH
     return values[:, :used].reshape(len(values), -1, BIN_WIDTH).mean(axis=2) if used else values

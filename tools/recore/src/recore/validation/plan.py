@@ -1,4 +1,4 @@
-"""Which fits a validation needs, each with its training rows and held-out rows, in the order of their importance."""
+"""The fits of a validation, with their training rows and held-out rows, in the order of their importance."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from recore.spectral_data import Rows, rows_by_group
 from stagemaker import parse_number
 
-ALPHA = "alpha"  # one regularisation strength for all targets, by the two hyperparameters that limit it
+ALPHA = "alpha"  # one regularisation strength for all targets, set by the two hyperparameters in LIMITS
 LIMITS = ("alpha_min", "alpha_max")
 ALPHA_POINTS = 11
 FACTORS = {int: (1 / 8, 1 / 4, 1 / 2, 1, 2, 4), float: (0.001, 0.01, 0.1, 1, 10, 100, 1000)}  # of the default
-NOT_TUNED = {"n_jobs", "random_state", "seed", "verbose"}  # numbers that are not drawn unless they are named
+NOT_TUNED = {"n_jobs", "random_state", "seed", "verbose"}  # numbers that are drawn only on request
 
 
 @dataclass(frozen=True)
@@ -29,63 +29,63 @@ class Curve:
     fixed: Mapping[str, Any]  # other hyperparameters of each fit
 
     def arguments(self, value: float) -> dict[str, Any]:
-        """What fit() is called with at one value."""
+        """Return the arguments of fit() for one value."""
         return dict.fromkeys(LIMITS if self.default is None else (self.name,), value) | dict(self.fixed)
 
 
-def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | None:
-    """The curve to draw: the one that is wanted, NAME or NAME=1,2,4, otherwise the one that fit() suggests, if any.
+def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | None:
+    """Return the curve to draw: `option`, NAME or NAME=1,2,4, otherwise a default, None if there is none.
 
-    defaults: the numeric hyperparameters of fit(), which suggests the range from alpha_min to alpha_max if it has both,
-    otherwise its only numeric hyperparameter. Raises ValueError if `wanted` is invalid.
+    defaults: the numeric hyperparameters of fit(). The default curve is the range from alpha_min to alpha_max if fit()
+    has both, otherwise its only numeric hyperparameter. Raise ValueError if `option` is invalid.
     """
     has_alphas = set(LIMITS) <= set(defaults) and ALPHA not in defaults
     tunable = [ALPHA] if has_alphas else [name for name in defaults if name not in NOT_TUNED]
-    if wanted is None:
+    if option is None:
         if len(tunable) != 1 or defaults.get(tunable[0], 1) <= 0:
             return None
-        wanted = tunable[0]
-    name, equals, text = wanted.partition("=")
+        option = tunable[0]
+    name, equals, value_list = option.partition("=")
     names = [*([ALPHA] if has_alphas else []), *defaults]
     if name not in names:
         listed = f"fit() has these numeric hyperparameters: {', '.join(names)}" if names else "fit() has none"
-        raise ValueError(f"--curve {wanted}: {name!r} is not a numeric hyperparameter; {listed}")
+        raise ValueError(f"--curve {option}: {name!r} is not a numeric hyperparameter; {listed}")
     if name == ALPHA and has_alphas:
-        fixed = {"alphas": 1} if "alphas" in defaults else {}  # one strength is tried once
+        fixed = {"alphas": 1} if "alphas" in defaults else {}  # fit() should try the one strength once
         low, high = sorted(defaults[each] for each in LIMITS)
-        if text:
-            values = _parse(wanted, text, float)
+        if value_list:
+            values = _parse(option, value_list, float)
         elif low != high:
             values = tuple(np.geomspace(low, high, ALPHA_POINTS).tolist())
-        else:  # decades around the only one
+        else:  # decades around the single value
             values = tuple(low * factor for factor in FACTORS[float])
         return Curve(name, values, None, fixed)
     default = defaults[name]
     kind = int if isinstance(default, int) else float
     if equals:
-        values = _parse(wanted, text, kind)
+        values = _parse(option, value_list, kind)
     elif default > 0:
         values = tuple(max(1, round(default * each)) if kind is int else default * each for each in FACTORS[kind])
     else:
-        raise ValueError(f"--curve {name}: its default is {default}, so name the values, as in --curve {name}=1,2,4")
+        raise ValueError(f"--curve {name}: its default is {default}; specify values, as in --curve {name}=1,2,4")
     return Curve(name, tuple(sorted({*values, default})), default, {})
 
 
-def _parse(wanted: str, text: str, kind: type[int] | type[float]) -> tuple[float, ...]:
-    """Values such as 1,2,4. Raises ValueError if one of them is not a number of that kind."""
-    texts = text.split(",")
+def _parse(option: str, value_list: str, kind: type[int] | type[float]) -> tuple[float, ...]:
+    """Parse values such as 1,2,4. Raise ValueError if one of them is not a number of that kind."""
+    numbers = value_list.split(",")
     with suppress(ValueError):
-        values = {kind(each) for each in texts}
-        if all(parse_number(each) is not None for each in texts):
+        values = {kind(each) for each in numbers}
+        if all(parse_number(each) is not None for each in numbers):
             return tuple(sorted(values))
-    what = "whole numbers" if kind is int else "numbers"
-    raise ValueError(f"--curve {wanted}: the values must be {what} separated by commas, as in NAME=1,2,4")
+    kind_name = "integers" if kind is int else "numbers"
+    raise ValueError(f"--curve {option}: the values must be {kind_name} separated by commas, as in NAME=1,2,4")
 
 
 FOLDS = 5
-LEARNING_SHARES = (1 / 4, 1 / 2)  # of the training holes; the last point of a learning curve is the whole part
+LEARNING_SHARES = (1 / 4, 1 / 2)  # of the training holes; the last point of a learning curve uses all of them
 
-Split = Literal["holes", "rows"]  # what is held out together
+Split = Literal["holes", "rows"]  # units that are held out together
 Purpose = Literal["default", "curve", "learning"]
 SPLITS: tuple[Split, ...] = ("holes", "rows")
 SPLIT_NAMES: dict[Split, str] = {"holes": "held-out drill holes", "rows": "held-out rows"}
@@ -93,10 +93,10 @@ SPLIT_NAMES: dict[Split, str] = {"holes": "held-out drill holes", "rows": "held-
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """One cross-validation: its fits hold out each row once.
+    """A cross-validation, whose fits hold out each row once.
 
-    purpose: "default" is fit() with its default hyperparameters, "curve" with another value of one of them, "learning"
-    on some of the training holes. setting: the repeat, the value, or the number of holes.
+    purpose: "default" for fit() with its default hyperparameters, "curve" with another value of one of them,
+    "learning" on some of the training holes. setting: the repeat, the value, or the number of holes.
     """
 
     split: Split
@@ -106,7 +106,7 @@ class CrossValidation:
 
 @dataclass(frozen=True)
 class FoldFit:
-    """One fit of a cross-validation. arguments: hyperparameters that differ from the defaults."""
+    """A fit of a cross-validation. arguments: hyperparameters that differ from the defaults."""
 
     cross_validation: CrossValidation
     training: Rows
@@ -115,7 +115,7 @@ class FoldFit:
 
 
 def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
-    """At most `limit` of all rows: equally many of every hole, evenly spaced, and all rows of smaller holes.
+    """Select at most `limit` rows: equally many of every hole, evenly spaced, and all rows of smaller holes.
 
     If there are more holes than `limit`, every k-th hole contributes one row.
     """
@@ -126,14 +126,14 @@ def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
     sizes = np.array(list(map(len, rows_of_holes)))
     candidates = range(1, min(limit, int(sizes.max())) + 1)
     per_hole = max(number for number in candidates if np.minimum(sizes, number).sum() <= limit)
-    places = [np.linspace(0, size - 1, min(size, per_hole)).round().astype(int) for size in sizes]
-    return np.sort(np.concatenate([rows[chosen] for rows, chosen in zip(rows_of_holes, places, strict=True)]))
+    positions = [np.linspace(0, size - 1, min(size, per_hole)).round().astype(int) for size in sizes]
+    return np.sort(np.concatenate([rows[picked] for rows, picked in zip(rows_of_holes, positions, strict=True)]))
 
 
 def make_folds(holes: NDArray[Any], split: Split, seed: int | None = None) -> list[tuple[Rows, Rows]]:
-    """(training rows, held-out rows) of each fold; empty if there is only one hole, or only one row, to hold out.
+    """Return (training rows, held-out rows) of each fold; none if there is only one hole, or only one row, to hold out.
 
-    seed: None for the folds of the template's train.py, which are not drawn.
+    seed: of shuffled folds; None for the folds of the template's train.py.
     """
     from sklearn.model_selection import GroupKFold
 
@@ -145,15 +145,15 @@ def make_folds(holes: NDArray[Any], split: Split, seed: int | None = None) -> li
 
 
 def make_plan(holes: NDArray[Any], curve: Curve | None, repeats: int, seed: int) -> list[list[FoldFit]]:
-    """The fits in stages: every report needs the first stage, the others are optional, the most important first.
+    """Return the fits in stages: every report needs the first stage, the others are optional, most important first.
 
-    Only what the score is judged by is repeated: held-out drill holes, or rows if there is one hole. With so few holes
-    that each is held out on its own, the folds are the same for every seed, and are not repeated.
+    Only the decisive split is repeated: held-out drill holes, or rows if there is one hole. If there are so few holes
+    that each is a fold, the folds are the same for every seed, and are not repeated.
     """
     folds = {split: make_folds(holes, split) for split in SPLITS}
     varied = {value: curve.arguments(value) for value in curve.values if value != curve.default} if curve else {}
-    count = len(set(holes.tolist()))
-    repeated: Split = "rows" if count == 1 else "holes"
+    total = len(set(holes.tolist()))
+    repeated: Split = "rows" if total == 1 else "holes"
 
     def default_fits(split: Split, repeat: int = 0) -> list[FoldFit]:
         drawn = make_folds(holes, split, seed + repeat - 1) if repeat else folds[split]
@@ -166,7 +166,7 @@ def make_plan(holes: NDArray[Any], curve: Curve | None, repeats: int, seed: int)
             for parts in folds[split]
         ]
 
-    more_seeds = [default_fits(repeated, repeat) for repeat in range(1, repeats if count == 1 or count > FOLDS else 1)]
+    more_seeds = [default_fits(repeated, repeat) for repeat in range(1, repeats if total == 1 or total > FOLDS else 1)]
     return [
         [*default_fits("holes"), *default_fits("rows")],
         *more_seeds[:1],
@@ -178,10 +178,10 @@ def make_plan(holes: NDArray[Any], curve: Curve | None, repeats: int, seed: int)
 
 
 def _learning_fits(holes: NDArray[Any], folds: list[tuple[Rows, Rows]], seed: int) -> Iterator[FoldFit]:
-    """Fits on randomly chosen holes of each training part; the default fits have the whole part."""
+    """Yield fits on randomly chosen holes of each training part; the default fits use the entire part."""
     parts = [list(rows_by_group(holes[training]).values()) for training, _ in folds]
-    fewest = min(map(len, parts), default=0)
-    sizes = {max(1, round(share * fewest)) for share in LEARNING_SHARES} - {fewest}
+    smallest = min(map(len, parts), default=0)
+    sizes = {max(1, round(share * smallest)) for share in LEARNING_SHARES} - {smallest}
     for size in sorted(sizes):
         for number, ((training, held_out), rows_of_holes) in enumerate(zip(folds, parts, strict=True)):
             order = np.random.default_rng([seed, number]).permutation(len(rows_of_holes))  # the same for every size

@@ -1,20 +1,20 @@
-"""The errors of predictions, in the measures that chemometricians use.
+"""Errors of predictions, in the measures of chemometrics.
 
 With y the measured and p the predicted values of the rows that have both:
 
 - R2: 1 - sum (p - y)^2 / sum (y - mean y)^2, as in score.py
-- RMSE: the root of the mean of (p - y)^2, in the unit of the target
+- RMSE: the root of the mean of (p - y)^2, in the unit of the target (RMSECV if cross-validated, RMSEP for new samples)
 - bias: the mean of p - y: positive if predictions are too high
 - slope, intercept: of the least-squares line y = intercept + slope x p, the measured values on the predicted ones. For
   predictions that need no correction they are 1 and 0. A line fitted the other way round is too flat even then: its
   slope shrinks with the noise (Pineiro et al., Ecological Modelling 216, 2008, 316-322). The line is also the
   correction of the predictions, as NIR instruments apply it.
 - RPD: the ratio of performance to deviation, the standard deviation of y (n - 1) / RMSE. Williams (Near-Infrared
-  Technology in the Agricultural and Food Industries, 1987) divides by SEP, which is RMSE without the bias; here it
-  counts, as it does in R2 and in RPIQ, because nothing removes it from the predictions that are scored.
+  Technology in the Agricultural and Food Industries, 1987) divides by SEP, which is RMSE without the bias; here the
+  bias counts, as in R2 and RPIQ, because nothing removes it from the predictions that are scored.
 - RPIQ: the ratio of performance to interquartile distance, (Q3 - Q1 of y) / RMSE (Bellon-Maurel et al., TrAC Trends in
-  Analytical Chemistry 29, 2010, 1073-1081): of skewed values, quartiles describe the spread better than the standard
-  deviation, on which a few high values have most influence.
+  Analytical Chemistry 29, 2010, 1073-1081): quartiles describe the spread of skewed values better than the standard
+  deviation, which a few high values dominate.
 """
 
 import math
@@ -31,15 +31,16 @@ FORMATS = {"R2": ".3f", "RMSE": ".4g", "bias": "+.3g", "slope": ".3f", "intercep
 MEASURES = tuple(FORMATS)
 WITH_UNIT = ("RMSE", "bias", "intercept")
 DEFINITIONS = (
-    "RMSE: root mean squared error. Bias: mean of predicted - measured. RMSE, bias and intercept are in the target's "
-    "unit. Slope and intercept: of the line measured = intercept + slope x predicted, fitted by least squares; 1 and 0 "
-    "are ideal (Pineiro et al., Ecological Modelling 216, 2008, 316). RPD: standard deviation of the measured values "
-    "divided by RMSE. RPIQ: their interquartile range divided by RMSE (Bellon-Maurel et al., TrAC 29, 2010, 1073)."
+    "RMSE: root mean squared error (RMSECV if cross-validated, RMSEP for new samples). Bias: mean of predicted - "
+    "measured. RMSE, bias and intercept are in the target's unit. Slope and intercept: of the line measured = "
+    "intercept + slope x predicted, fitted by least squares; 1 and 0 are ideal (Pineiro et al., Ecological Modelling "
+    "216, 2008, 316). RPD: standard deviation of the measured values divided by RMSE. RPIQ: their interquartile range "
+    "divided by RMSE (Bellon-Maurel et al., TrAC 29, 2010, 1073)."
 )
 
 
 def prediction_errors(measured: Floats, predicted: Floats) -> dict[str, float]:
-    """The number of `rows` with both values, and MEASURES over them, NaN for a measure that is undefined.
+    """Return the number of `rows` with both values, and MEASURES over them, NaN for a measure that is undefined.
 
     measured, predicted: (rows,) of one target, NaN if there is no value. All measures are undefined for fewer than
     two rows, RPD and RPIQ if RMSE is 0, slope and intercept if all predictions are the same.
@@ -60,7 +61,7 @@ def prediction_errors(measured: Floats, predicted: Floats) -> dict[str, float]:
 
 
 def r_squared(actual: Floats, estimate: Floats) -> float:
-    """R2 of pairs without NaN; NaN if there are fewer than two.
+    """Return R2 of pairs without NaN; NaN if there are fewer than two.
 
     As in score.py, R2 of a constant target is 0, or 1 if it is predicted exactly.
     """
@@ -71,12 +72,12 @@ def r_squared(actual: Floats, estimate: Floats) -> float:
 
 
 def r2_by_target(measured: Floats, predicted: Floats) -> Floats:
-    """R2 of each target (targets,). measured, predicted: (rows, targets), NaN if there is no value."""
+    """Return R2 of each target (targets,). measured, predicted: (rows, targets), NaN if there is no value."""
     return np.array([r_squared(*paired_values(*columns)) for columns in zip(measured.T, predicted.T, strict=True)])
 
 
 def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) -> pd.DataFrame:
-    """A row for each target, by its name: its unit, and what prediction_errors returns.
+    """Return a row for each target, indexed by name: its unit, and the result of prediction_errors.
 
     measured, predicted: (rows, targets), NaN if there is no value.
     """
@@ -86,18 +87,18 @@ def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) ->
 
 
 def paired_values(measured: Floats, predicted: Floats) -> tuple[Floats, Floats]:
-    """The measured and the predicted values of one target in the rows that have both."""
+    """Return the measured and the predicted values of one target in the rows that have both."""
     both = np.isfinite(measured) & np.isfinite(predicted)
     return measured[both], predicted[both]
 
 
 def unit_of(target: str) -> str:
-    """The unit of a target of the challenge in use; "" if it has none."""
+    """Return the unit of a target of the current challenge; "" if it has none."""
     return challenge().unit(target)
 
 
 def describe_errors(errors: Mapping[str, Any], target: str) -> str:
-    """The number of rows and the measures of a target in words, without those that are undefined."""
+    """Format the number of rows and the defined measures of a target in words."""
     words = [f"n {errors['rows']:.0f}"]
     for measure, number_format in FORMATS.items():
         if math.isfinite(errors[measure]):

@@ -1,10 +1,10 @@
-"""The program of a worker process: it runs a submission's preprocess.py and train.py, and imports nothing of recore.
+"""Program of a worker process, which runs a submission's preprocess.py and train.py and imports nothing of recore.
 
-`python -P program.py SUBMISSION` reads requests from standard input and writes an answer to each to standard output,
-one line of JSON each. A request names a method of SubmissionScripts and its arguments; arrays travel as .npy files. An
-answer to a request that failed has "error", "data" (whether the data file was the cause) and, for an exception of the
-submission's code, "traceback". What the submission prints goes to standard error. The program ends when its standard
-input does.
+`python -P program.py SUBMISSION` reads requests from standard input and writes a response to each to standard output,
+one line of JSON each. A request contains a method of SubmissionScripts and its arguments; arrays are passed as .npy
+files. The response to a request that failed has "error", "data" (whether the data file was the cause) and, for an
+exception in the submission's code, "traceback". Output of the submission goes to standard error. The program ends at
+the end of its standard input.
 """
 
 import contextlib
@@ -24,11 +24,11 @@ import numpy as np
 ARRAYS = ("inputs", "targets", "holes")
 STEP = 0.01  # standard deviations by which a bin is increased and decreased for the slope of the predictions
 PROBES_AT_ONCE = 5
-ROWS_AT_ONCE = 5000  # of one call of predict(), which bounds its memory
+ROWS_AT_ONCE = 5000  # of a call of predict(), to limit memory
 
 
 class InvalidSubmissionError(Exception):
-    """The submission lacks a file or a function, or fit() cannot be used; the message says what is wrong."""
+    """The submission lacks a file or a function, or fit() cannot be used."""
 
 
 class DataError(ValueError):
@@ -43,14 +43,14 @@ class SubmissionScripts:
         preprocess, train = (importlib.import_module(name) for name in ("preprocess", "train"))
         for module in (preprocess, train):
             if Path(str(module.__file__)).resolve().parent != folder.resolve():
-                raise InvalidSubmissionError(f"{folder}: there is no {module.__name__}.py in this folder")
+                raise InvalidSubmissionError(f"{folder}: this folder contains no {module.__name__}.py")
         if not callable(getattr(train, "fit", None)):
-            raise InvalidSubmissionError("train.py: there is no function fit(), and validate needs one")
+            raise InvalidSubmissionError("train.py: there is no function fit(); validate needs one")
         self.preprocess, self.train = preprocess, train
         self.defaults = hyperparameters(train.fit)
 
     def preprocess_file(self, file: str, folder: str, names: list[str]) -> dict[str, Any]:
-        """Preprocess a data file into a folder; the answer has its rows and columns. names: the targets, in order."""
+        """Preprocess a data file into a folder, and return its rows and columns. names: the targets, in order."""
         inputs, targets = self.preprocess.preprocess(file)
         if targets is not None:
             targets = targets.reindex(columns=names)
@@ -96,7 +96,7 @@ class SubmissionScripts:
         """Save the mean slope of the predictions over each bin, times the bin's standard deviation: (bins, targets).
 
         The mean is over the probe rows. If all of them would take more seconds than allowed, it is over fewer, but at
-        least PROBES_AT_ONCE; the answer says how many.
+        least PROBES_AT_ONCE; the response has their number.
         """
         model = self._fit_model(training, {})
         deviations = self.inputs.iloc[training].std(ddof=0).to_numpy()
@@ -104,16 +104,16 @@ class SubmissionScripts:
         rounds = max(1, len(probes) // PROBES_AT_ONCE)
         started, used = time.monotonic(), 0
         for number in range(rounds):
-            some = probes[number::rounds]
-            total += self._summed_slopes(model, self.inputs.iloc[some].to_numpy(), deviations)
-            used += len(some)
+            rows_of_round = probes[number::rounds]
+            total += self._summed_slopes(model, self.inputs.iloc[rows_of_round].to_numpy(), deviations)
+            used += len(rows_of_round)
             if time.monotonic() - started > seconds:
                 break
         np.save(file, total / used)
         return {"probes": used}
 
     def _summed_slopes(self, model: Any, rows: np.ndarray, deviations: np.ndarray) -> np.ndarray:
-        """The slopes over each bin, times its standard deviation, summed over some rows: (bins, targets)."""
+        """Return the slopes over each bin, times its standard deviation, summed over some rows: (bins, targets)."""
         import pandas as pd
 
         slopes = np.zeros((self.inputs.shape[1], self.targets.shape[1]))
@@ -123,9 +123,9 @@ class SubmissionScripts:
             bins = varying[start : start + bins_at_once]
             # (bins, increased or decreased, rows, bins): each bin is changed in its own copy of the rows
             changed = np.tile(rows, (len(bins), 2, 1, 1))
-            for number, place in enumerate(bins):
-                changed[number, 0, :, place] += STEP * deviations[place]
-                changed[number, 1, :, place] -= STEP * deviations[place]
+            for number, position in enumerate(bins):
+                changed[number, 0, :, position] += STEP * deviations[position]
+                changed[number, 1, :, position] -= STEP * deviations[position]
             table = pd.DataFrame(changed.reshape(-1, rows.shape[1]), columns=self.inputs.columns)
             predicted = self._predict(model, table).reshape(len(bins), 2, len(rows), -1)
             slopes[bins] = (predicted[:, 0] - predicted[:, 1]).sum(axis=1) / (2 * STEP)
@@ -148,16 +148,16 @@ class SubmissionScripts:
 
 
 def hyperparameters(fit: Callable[..., Any]) -> dict[str, Any]:
-    """The parameters of fit() after inputs, targets and holes, by name, with their defaults.
+    """Return the parameters of fit() after inputs, targets and holes, by name, with their defaults.
 
-    Nothing is passed to `*args` and `**kwargs`. Raises InvalidSubmissionError if fit() cannot be called in this way.
+    Ignore `*args` and `**kwargs`. Raise InvalidSubmissionError if fit() cannot be called in this way.
     """
     parameters = inspect.signature(fit).parameters.values()
     named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
     data, tunable = named[:3], named[3:]
     if len(data) < 3 or any(each.kind is each.KEYWORD_ONLY or each.default not in (each.empty, None) for each in data):
         raise InvalidSubmissionError(
-            "fit() is called with inputs, targets and holes: its first three parameters are for these"
+            "fit() is called with inputs, targets and holes; its first three parameters must accept them"
         )
     for each in tunable:
         if each.default is each.empty:
@@ -165,17 +165,17 @@ def hyperparameters(fit: Callable[..., Any]) -> dict[str, Any]:
     return {each.name: each.default for each in tunable}
 
 
-def error_answer(error: BaseException) -> dict[str, Any]:
-    """The answer to a request that failed; it has the traceback unless the message says everything."""
+def error_response(error: BaseException) -> dict[str, Any]:
+    """Return the response to a request that failed, with the traceback unless the message is sufficient."""
     kind = type(error).__name__
-    answer = {"error": str(error) or kind, "data": kind == DataError.__name__}
+    response = {"error": str(error) or kind, "data": kind == DataError.__name__}
     if not isinstance(error, InvalidSubmissionError) and kind != DataError.__name__:
-        answer["traceback"] = "".join(traceback.format_exception(error))
-    return answer
+        response["traceback"] = "".join(traceback.format_exception(error))
+    return response
 
 
 def serve(folder: Path, send: Callable[[dict[str, Any]], None]) -> None:
-    """Answer one request after another."""
+    """Respond to one request after another."""
     scripts = None
     for line in sys.stdin:
         arguments = json.loads(line)
@@ -187,15 +187,15 @@ def serve(folder: Path, send: Callable[[dict[str, Any]], None]) -> None:
         except KeyboardInterrupt:
             return
         except BaseException as error:  # the submission may raise anything, also SystemExit
-            send(error_answer(error))
+            send(error_response(error))
 
 
 if __name__ == "__main__":
     stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # for print() of the submission, also of its compiled code
+    os.dup2(2, 1)  # redirects output of the submission, also of its compiled code
 
-    def send_line(answer: dict[str, Any]) -> None:
-        print(json.dumps(answer), file=stream, flush=True)
+    def send_line(response: dict[str, Any]) -> None:
+        print(json.dumps(response), file=stream, flush=True)
 
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
         serve(Path(sys.argv[1]), send_line)

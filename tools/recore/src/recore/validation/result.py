@@ -15,12 +15,12 @@ JACKKNIFE_GROUPS = 20  # at most, of drill holes
 
 @dataclass(frozen=True)
 class ValidationSettings:
-    """How much is calculated.
+    """Extent of a validation.
 
-    rows: use at most this many. repeats: how many sets of folds, first those of train.py, then those that are drawn.
-    minutes: on the clock; optional fits that would end later are skipped. fit_minutes: after which a single fit is
-    stopped and the validation fails. seed: of the first draw; each further one adds one. curve: the hyperparameter to
-    vary, NAME or NAME=1,2,4; None to choose it.
+    rows: maximum number of rows to use. repeats: number of sets of folds; the first is as in train.py, the others are
+    drawn. minutes: wall-clock limit; optional fits that would exceed it are skipped. fit_minutes: limit for a single
+    fit, at which the validation fails. seed: of the first draw; each further draw adds one. curve: hyperparameter to
+    vary, NAME or NAME=1,2,4; None for the default.
     """
 
     rows: int = 2500
@@ -33,14 +33,14 @@ class ValidationSettings:
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What a validation calculated.
+    """Result of a validation.
 
     data: the rows used, of all rows_of_file. targets, weights: (targets,) as in the host's score.py. measured: (rows,
-    targets). predictions: (rows, targets) of each completed cross-validation, NaN for what was not predicted.
-    baselines: the same for each split and baseline, on the first folds. inputs: (rows, bins) with the names `columns`.
-    sensitivity: (bins, targets), the mean over `probes` rows. curve: the hyperparameter that was varied, if one was,
-    and hyperparameters: the names of all numeric ones. skipped: cross-validations for which there was no time.
-    failed: those in which a fit failed, with its message. seconds: on the clock.
+    targets). predictions: (rows, targets) of each completed cross-validation, NaN if not predicted. baselines: the same
+    for each split and baseline, on the first folds. inputs: (rows, bins) with the names `columns`. sensitivity: (bins,
+    targets), the mean over `probes` rows. curve: the hyperparameter that was varied, if any. hyperparameters: names of
+    all numeric hyperparameters. skipped: cross-validations that would have exceeded the time limit. failed:
+    cross-validations in which a fit failed, with its message. seconds: wall-clock time.
     """
 
     data: SpectralData
@@ -62,90 +62,90 @@ class ValidationResult:
     seconds: float
 
     def completed(self, split: Split, purpose: Purpose) -> list[CrossValidation]:
-        """The completed cross-validations of a kind, by their setting."""
-        chosen = [each for each in self.predictions if (each.split, each.purpose) == (split, purpose)]
-        return sorted(chosen, key=lambda each: each.setting)
+        """Return the completed cross-validations of a kind, sorted by their setting."""
+        matching = [each for each in self.predictions if (each.split, each.purpose) == (split, purpose)]
+        return sorted(matching, key=lambda each: each.setting)
 
     @cached_property
     def splits(self) -> list[Split]:
-        """The splits that the data allow, the decisive one first."""
+        """Return the splits that the data allow, the decisive one first."""
         return [split for split in SPLITS if self.completed(split, "default")]
 
     @property
     def decisive_split(self) -> Split:
-        """The split by which a submission is judged: drill holes, or rows if there is only one hole."""
+        """Return the split by which a submission is judged: drill holes, or rows if there is only one hole."""
         return self.splits[0]
 
     @property
     def held_out(self) -> str:
-        """What the decisive split holds out, in words."""
+        """Return in words what the decisive split holds out."""
         return SPLIT_NAMES[self.decisive_split]
 
     @cached_property
     def folds(self) -> list[tuple[Rows, Rows]]:
-        """(training rows, held-out rows) of the decisive split's first folds."""
+        """Return (training rows, held-out rows) of the decisive split's first folds."""
         return make_folds(self.data.hole, self.decisive_split)
 
     @cached_property
     def deviations(self) -> Floats:
-        """The standard deviation of each target's assays (targets,); NaN if there are none, or all are the same."""
+        """Return the standard deviation of each target's assays (targets,); NaN if none are different."""
         known = [values[~np.isnan(values)] for values in self.measured.T]
         return np.array([values.std() if len(np.unique(values)) > 1 else np.nan for values in known])
 
     @cached_property
     def ranked_targets(self) -> list[int]:
-        """The columns of the targets that vary and were predicted, by descending weight."""
+        """Return the columns of the targets that vary and were predicted, by descending weight."""
         usable = ~np.isnan(self.deviations) & ~np.isnan(self.r2(self.predicted))
         return [int(column) for column in np.argsort(-self.weights, kind="stable") if usable[column]]
 
     @property
     def ranked_names(self) -> list[str]:
-        """The names of the ranked targets."""
+        """Return the names of the ranked targets."""
         return [self.targets[column] for column in self.ranked_targets]
 
     def first(self, split: Split) -> Floats:
-        """The predictions (rows, targets) with fit()'s defaults on the first folds of a split."""
+        """Return the predictions (rows, targets) with fit()'s defaults on the first folds of a split."""
         return self.predictions[self.completed(split, "default")[0]]
 
     @property
     def predicted(self) -> Floats:
-        """The predictions (rows, targets) with fit()'s defaults on the first folds of the decisive split."""
+        """Return the predictions (rows, targets) with fit()'s defaults on the first folds of the decisive split."""
         return self.first(self.decisive_split)
 
     def r2(self, predicted: Floats) -> Floats:
-        """R2 of each target (targets,) for predictions (rows, targets)."""
+        """Return R2 of each target (targets,) for predictions (rows, targets)."""
         return r2_by_target(self.measured, predicted)
 
     def errors(self, predicted: Floats) -> pd.DataFrame:
-        """The table of errors of predictions (rows, targets), a row for each target, by its name."""
+        """Return the errors of predictions (rows, targets), a row for each target, indexed by name."""
         return errors_table(self.targets, self.measured, predicted)
 
     def score(self, predicted: Floats) -> float:
-        """The challenge's score of predictions (rows, targets)."""
+        """Return the challenge's score of predictions (rows, targets)."""
         return self._sum_of_weighted(self.r2(predicted))
 
     def score_and_r2(self, predicted: Floats) -> dict[str, float]:
-        """The score of predictions (rows, targets), and R2 of each target, by name."""
+        """Return the score of predictions (rows, targets), and R2 of each target, by name."""
         r2 = self.r2(predicted)
         return {"score": self._sum_of_weighted(r2)} | dict(zip(self.targets, r2, strict=True))
 
     @cached_property
     def possible_score(self) -> float:
-        """The highest possible score: the sum of the weights of the targets whose R2 is defined."""
+        """Return the highest possible score: the sum of the weights of the targets whose R2 is defined."""
         return float(self.weights[~np.isnan(self.r2(self.predicted))].sum())
 
     def scores_of_repeats(self, split: Split) -> list[float]:
-        """The score with fit()'s defaults on the folds of each seed."""
+        """Return the score with fit()'s defaults on the folds of each seed."""
         return [self._sum_of_weighted(r2) for r2 in self.r2_of_repeats(split)]
 
     def r2_of_repeats(self, split: Split) -> Floats:
-        """R2 with fit()'s defaults on the folds of each seed: (repeats, targets)."""
+        """Return R2 with fit()'s defaults on the folds of each seed: (repeats, targets)."""
         return np.array([self.r2(self.predictions[each]) for each in self.completed(split, "default")])
 
     def standard_error(self, first: Floats, second: Floats) -> float:
-        """The standard error of the difference of two predictions' scores: a jackknife over groups of drill holes.
+        """Return the standard error of the difference of two predictions' scores, by a jackknife over drill holes.
 
-        first, second: (rows, targets). If there is only one hole, the groups are made of rows instead.
+        first, second: (rows, targets). Holes form groups; if there is only one hole, rows do.
         """
         holes = list(rows_by_group(self.data.hole).values())
         units = holes if len(holes) > 1 else [np.array([row]) for row in range(len(self.measured))]
@@ -158,5 +158,5 @@ class ValidationResult:
         return float(np.sqrt((len(groups) - 1) * np.var(differences)))
 
     def _sum_of_weighted(self, r2: Floats) -> float:
-        """The score: the sum of weight x R2; a target whose R2 is NaN adds nothing."""
+        """Return the score, the sum of weight x R2; a target whose R2 is NaN adds nothing."""
         return float(np.nan_to_num(r2) @ self.weights)

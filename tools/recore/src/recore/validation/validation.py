@@ -1,4 +1,4 @@
-"""Carries out a validation, within its time budget."""
+"""Run a validation within its time budget."""
 
 import time
 from collections import defaultdict
@@ -16,31 +16,31 @@ from recore.validation.result import ValidationResult, ValidationSettings
 from recore.validation.workers import SubmissionError, Workers
 
 PROBES = 100  # rows at which the slope of the predictions is calculated
-SENSITIVITY_SHARE = 0.25  # of the time budget, after which the slope is calculated at fewer rows
+SENSITIVITY_SHARE = 0.25  # of the time budget, for the slope; fewer rows are used if it takes longer
 
-WRITING = 4.0  # seconds that are kept for the page, or a tenth of a shorter budget
+WRITING = 4.0  # seconds reserved for the page, at most a tenth of the budget
 
 Advance = Callable[[str, int, int], None]
 
 
 class TimeBudget:
-    """The time on the clock that a validation may take, counted from the creation of this object."""
+    """The wall-clock time that a validation may take, counted from the creation of this object."""
 
     def __init__(self, minutes: float) -> None:
         self.seconds = 60 * minutes - min(WRITING, 6 * minutes)
         self._started = time.monotonic()
 
     def allows(self, seconds: float) -> bool:
-        """Whether work that takes this many seconds would end within the budget if it started now."""
+        """Return whether work that takes this many seconds would end within the budget if it started now."""
         return self.elapsed() + seconds <= self.seconds
 
     def elapsed(self) -> float:
-        """The seconds used so far."""
+        """Return the seconds used so far."""
         return time.monotonic() - self._started
 
 
 class FitQueue:
-    """The fits of a plan, carried out by the workers. rows: for each row of the plan, its row number in the file.
+    """The fits of a plan, run by the workers. rows: for each row of the plan, its row number in the file.
 
     An optional fit is skipped if it would end after the budget when it takes as long as the slowest fit of its kind.
     """
@@ -50,7 +50,7 @@ class FitQueue:
     ) -> None:
         self.workers, self.rows, self.budget, self.advance = workers, rows, budget, advance
         self.total, self.done = sum(map(len, plan)), 0
-        self.longest: dict[Purpose, float] = {"default": 0.0, "curve": 0.0, "learning": 0.0}  # seconds of a fit
+        self.max_seconds: dict[Purpose, float] = {"default": 0.0, "curve": 0.0, "learning": 0.0}  # of a fit
         required, optional = plan[0], [fit for stage in plan[1:] for fit in stage]
         self.futures = [self._submit(number, fit, False) for number, fit in enumerate(required)]
         probes = rows[np.linspace(0, len(rows) - 1, min(PROBES, len(rows))).astype(int)]
@@ -62,9 +62,9 @@ class FitQueue:
         return fit, self.workers.threads.submit(self._predict, number, fit, optional)
 
     def _predict(self, number: int, fit: FoldFit, optional: bool) -> Floats | str | None:
-        """The predictions for the held-out rows, None if the fit was skipped, or why a value of the curve failed."""
+        """Return the predictions for the held-out rows, None if skipped, or why a value of the curve failed."""
         purpose = fit.cross_validation.purpose
-        if optional and not self.budget.allows(self.longest[purpose] or self.longest["default"]):
+        if optional and not self.budget.allows(self.max_seconds[purpose] or self.max_seconds["default"]):
             return None
         training, held_out, started = self.rows[fit.training], self.rows[fit.held_out], time.monotonic()
         predicted: Floats | str
@@ -74,13 +74,13 @@ class FitQueue:
             if purpose != "curve":
                 raise
             predicted = str(error)
-        self.longest[purpose] = max(self.longest[purpose], time.monotonic() - started)
+        self.max_seconds[purpose] = max(self.max_seconds[purpose], time.monotonic() - started)
         self.done += 1
         self.advance("fitting", self.done, self.total)
         return predicted
 
     def outcomes(self) -> list[tuple[FoldFit, Floats | str | None]]:
-        """Wait for all fits. Raises SubmissionError if one failed that every report needs."""
+        """Wait for all fits and return their outcomes. Raise SubmissionError if a required fit failed."""
         return [(fit, future.result()) for fit, future in self.futures]
 
 
@@ -108,15 +108,15 @@ def run_validation(
 ) -> ValidationResult:
     """Cross-validate the submission in a folder on a data file, and simple baselines on the same folds.
 
-    Its preprocess.py and train.py run in processes of their own, with this user's rights. advance(text, done, total) is
-    called as work progresses. Raises ValueError or OSError if the file or the folder cannot be used, SubmissionError if
+    Its preprocess.py and train.py run in separate processes, with this user's rights. advance(step, done, total) is
+    called as work progresses. Raise ValueError or OSError if the file or the folder cannot be used, SubmissionError if
     the submission fails.
     """
     from threadpoolctl import threadpool_limits
 
     settings = settings or ValidationSettings()
     workers = Workers(submission, settings.fit_minutes)
-    with threadpool_limits(1, "blas"), workers.running():  # the other processors are for the workers
+    with threadpool_limits(1, "blas"), workers.running():  # the other cores are for the workers
         budget = TimeBudget(settings.minutes)
         advance("reading", 0, 1)
         preprocessed = workers.threads.submit(workers.preprocess, public)
@@ -126,24 +126,24 @@ def run_validation(
         if description["rows"] != data.rows:
             raise ValueError(f"preprocess.py returned {description['rows']} rows for the {data.rows} rows of {public}")
         if not (data.hole != "").all():
-            of_row = f"{challenge().group_name} ({challenge().group})"
-            raise ValueError(f"{public}: rows without a {of_row} cannot be held out with theirs")
+            group_label = f"{challenge().group_name} ({challenge().group})"
+            raise ValueError(f"{public}: rows without a {group_label} cannot be held out with their group")
         workers.load(description, data.hole)
-        kept = thin_rows(data.hole, settings.rows)
-        if len(kept) < 2:
-            raise ValueError(f"{public}: there is only one row, and at least two are needed")
-        used = data.take(kept)
+        selected_rows = thin_rows(data.hole, settings.rows)
+        if len(selected_rows) < 2:
+            raise ValueError(f"{public}: there is only one row; at least two are needed")
+        selected = data.take(selected_rows)
         weights = challenge().weights
-        measured = used.assays.reindex(columns=list(weights)).to_numpy(float)
+        measured = selected.assays.reindex(columns=list(weights)).to_numpy(float)
         if np.isnan(measured).all():
             raise ValueError(f"{public}: no row has an assay; validation compares predictions with assays")
-        plan = make_plan(used.hole, curve, settings.repeats, settings.seed)
-        fits = FitQueue(workers, plan, kept, budget, advance)
-        baselines = cross_validate_baselines(used, measured)
+        plan = make_plan(selected.hole, curve, settings.repeats, settings.seed)
+        fits = FitQueue(workers, plan, selected_rows, budget, advance)
+        baselines = cross_validate_baselines(selected, measured)
         predictions, skipped, failed = combine_folds(fits.outcomes(), measured.shape)
         sensitivity, probes = fits.sensitivity.result()
         return ValidationResult(
-            data=used,
+            data=selected,
             rows_of_file=data.rows,
             settings=settings,
             targets=tuple(weights),
@@ -151,7 +151,7 @@ def run_validation(
             measured=measured,
             predictions=predictions,
             baselines=baselines,
-            inputs=workers.inputs(kept),
+            inputs=workers.inputs(selected_rows),
             columns=tuple(description["columns"]),
             sensitivity=sensitivity,
             probes=probes,

@@ -1,4 +1,4 @@
-"""The worker processes that run a submission: how they are started, asked and stopped."""
+"""The worker processes that run a submission: starting them, sending requests, and stopping them."""
 
 import contextlib
 import json
@@ -26,14 +26,14 @@ PROGRAM = Path(__file__).with_name("program.py")
 SCRIPTS = ("preprocess.py", "train.py")
 MAX_WORKERS = 4  # each holds the model's inputs in memory
 ENVIRONMENT = {
-    # the matrices are small, and there is a process for each processor
+    # the matrices are small, and there is a process for each core
     **dict.fromkeys(THREAD_VARIABLES, "1"),
     "PYTHONDONTWRITEBYTECODE": "1",  # nothing is written to the submission's folder
 }
 
 
 class SubmissionError(Exception):
-    """The submission failed; the message says how and where. hint: what to do about it."""
+    """The submission failed; the message says how and where. hint: a remedy."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class SubmissionError(Exception):
 
 
 class Worker:
-    """One process of program.py. minutes: the longest time on the clock that it may take for one request."""
+    """A process of program.py. minutes: wall-clock limit for a request."""
 
     def __init__(self, submission: Path, log: Path, minutes: float) -> None:
         self.submission, self.minutes, self.timed_out = submission, minutes, False
@@ -58,9 +58,9 @@ class Worker:
             )
 
     def ask(self, request: str, **arguments: Any) -> dict[str, Any]:
-        """The worker's answer to a request, which is the name of one of its methods.
+        """Send a request, the name of one of the worker's methods, and return the response.
 
-        Raises ValueError if the submission refuses the data, SubmissionError if it fails, ends or takes too long.
+        Raise ValueError if the submission rejects the data, SubmissionError if it fails, ends or takes too long.
         """
         assert self.process.stdin is not None  # noqa: S101 - both are pipes
         assert self.process.stdout is not None  # noqa: S101
@@ -82,15 +82,15 @@ class Worker:
         if not line:
             message = f"the submission's process stopped: {format_exit(self.process.wait())}"
             raise SubmissionError(message, memory_hint(message))
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise ValueError(answer["error"]) if answer["data"] else self._submission_error(answer)
-        return answer
+        response: dict[str, Any] = json.loads(line)
+        if "error" in response:
+            raise ValueError(response["error"]) if response["data"] else self._submission_error(response)
+        return response
 
-    def _submission_error(self, answer: dict[str, Any]) -> SubmissionError:
-        exception = find_exception(answer.get("traceback", ""), self.submission)
+    def _submission_error(self, response: dict[str, Any]) -> SubmissionError:
+        exception = find_exception(response.get("traceback", ""), self.submission)
         if exception is None:
-            return SubmissionError(answer["error"])
+            return SubmissionError(response["error"])
         return SubmissionError(str(exception), hint_for(exception, "train", self.submission))
 
     def _time_out(self) -> None:
@@ -98,12 +98,12 @@ class Worker:
         self._kill()
 
     def _kill(self) -> None:
-        """Kill the process and those that it has started, which may hold its pipes open."""
+        """Kill the process and its descendants, which may hold its pipes open."""
         import psutil
 
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(self.process.pid)
-            process.suspend()  # so that it starts no other process after its children are listed
+            process.suspend()  # so that it cannot start another process after its children are listed
             for child in process.children(recursive=True):
                 with contextlib.suppress(psutil.Error):
                     child.kill()
@@ -115,15 +115,15 @@ class Worker:
 
 
 class Workers:
-    """Several worker processes of one submission and a folder for their arrays. A request waits for a free worker.
+    """Worker processes of a submission, and a folder for their arrays. A request waits for a free worker.
 
-    minutes: as for a Worker. Raises ValueError if the folder does not hold a submission.
+    minutes: as for a Worker. Raise ValueError if the folder does not contain a submission.
     """
 
     def __init__(self, submission: Path, minutes: float) -> None:
         for name in SCRIPTS:
             if not (submission / name).is_file():
-                raise ValueError(f"{submission}: there is no {name} in this folder; name the folder of a submission")
+                raise ValueError(f"{submission}: this folder contains no {name}; specify the folder of a submission")
         self.submission, self.minutes = submission, minutes
         self.count = min(MAX_WORKERS, count_cores())
         self.threads = ThreadPool(self.count)
@@ -152,14 +152,14 @@ class Workers:
         return worker
 
     def preprocess(self, file: Path) -> dict[str, Any]:
-        """Preprocess a data file in one worker; the answer describes the inputs and the targets."""
+        """Preprocess a data file in one worker; the response describes the inputs and the targets."""
         with as_csv_gz(file) as path:
             return self._workers[0].ask(
                 "preprocess_file", file=str(path.resolve()), folder=str(self.folder), names=list(challenge().targets)
             )
 
     def load(self, description: dict[str, Any], holes: NDArray[Any]) -> None:
-        """Give all workers the preprocessed data and the drill hole of each row."""
+        """Load the preprocessed data and the drill hole of each row into all workers."""
         np.save(self.folder / "holes.npy", np.asarray(holes, dtype=str))
         self._loading = {"folder": str(self.folder), "columns": description["columns"], "names": description["names"]}
         for worker in self._workers:
@@ -167,37 +167,37 @@ class Workers:
             self._free.put(worker)
 
     def inputs(self, rows: Rows) -> Floats:
-        """The output of preprocess.py for some rows: (rows, bins)."""
+        """Return the output of preprocess.py for some rows: (rows, bins)."""
         return np.asarray(np.load(self.folder / "inputs.npy", mmap_mode="r")[rows])
 
     def fit(self, name: str, training: Rows, held_out: Rows, arguments: Mapping[str, Any]) -> Floats:
-        """Predictions (held_out, targets) of a model fitted to the training rows.
+        """Return the predictions (held_out, targets) of a model fitted to the training rows.
 
-        name: a different one for each fit. arguments: hyperparameters that differ from their defaults.
+        name: unique to the fit. arguments: hyperparameters that differ from their defaults.
         """
         rows = {"training": training.tolist(), "held_out": held_out.tolist()}
         return self._calculate("fit", name, **rows, arguments=dict(arguments))[0]
 
     def sensitivity(self, training: Rows, probes: Rows, seconds: float) -> tuple[Floats, int]:
-        """The sensitivity (bins, targets), as program.py describes it, and how many of the probe rows were used."""
+        """Return the sensitivity (bins, targets), as in program.py, and the number of probe rows used."""
         rows = {"training": training.tolist(), "probes": probes.tolist()}
-        slopes, answer = self._calculate("sensitivity", "sensitivity", **rows, seconds=seconds)
-        return slopes, answer["probes"]
+        slopes, response = self._calculate("sensitivity", "sensitivity", **rows, seconds=seconds)
+        return slopes, response["probes"]
 
     def _calculate(self, request: str, name: str, **arguments: Any) -> tuple[Floats, dict[str, Any]]:
-        """The array that a free worker writes to a file of this name, and its answer."""
+        """Return the array that a free worker writes to a file of this name, and its response."""
         file = self.folder / f"{name}.npy"
         worker = self._free.get()
         try:
-            answer = worker.ask(request, **arguments, file=str(file))
+            response = worker.ask(request, **arguments, file=str(file))
         finally:
             self._free.put(worker if worker.process.poll() is None else self._replace(worker))
         values: Floats = np.load(file)
         file.unlink()
-        return values, answer
+        return values, response
 
     def _replace(self, ended: Worker) -> Worker:
-        """Start a worker in place of one whose process has ended, because other hyperparameters may still work."""
+        """Replace a worker whose process has ended, because other hyperparameters may still work."""
         with self._starting:  # not while the workers are being stopped
             if self._stopped:
                 return ended

@@ -1,6 +1,6 @@
-"""The web page of an endpoint: an ASGI application, its server on this machine, and what AWS Lambda runs.
+"""The web page of an endpoint: an ASGI application, its local server, and its handler for AWS Lambda.
 
-It imports little, and nothing that loads models, because all of it is uploaded to Lambda.
+It imports little, and nothing that loads models, because all imports are uploaded to Lambda.
 """
 
 from recore.web.application import make_application

@@ -26,26 +26,26 @@ from stagemaker import locked
 
 HERE = Path(__file__).parent
 FORM = Template((HERE / "pages/form.html").read_text("utf-8"))
-LONGEST_FORM = 1 << 20  # bytes
+MAX_FORM_SIZE = 1 << 20  # bytes
 WORKERS = 8  # threads that wait for the endpoint, and on Lambda read files
-MOST_UNFINISHED = 32  # uploads that are being received
-MOST_WHOLE = 16  # uploads that wait or are read
-MOST_FILES = 16  # of the largest size have as many bytes as all uploads together may have
+MAX_UNFINISHED = 32  # uploads that are being received
+MAX_COMPLETE = 16  # uploads that wait or are being read
+MAX_FILES_IN_MEMORY = 16  # of the maximum size, which limits the bytes of all uploads together
 
-Read = Callable[[str, bytearray], Awaitable[Upload]]  # reads the file of a name and a content
+Reader = Callable[[str, bytearray], Awaitable[Upload]]  # reads a file, given its name and content
 
 
 def make_application(
-    predictor: Predictor, names: Collection[str] | None = None, needs_key: bool = False, read: Read | None = None
+    predictor: Predictor, names: Collection[str] | None = None, needs_key: bool = False, read: Reader | None = None
 ) -> Guard:
-    """The application. names: of its host, by default any. read: reads files, by default in a thread.
+    """Make the application. names: of its host, by default any. read: reads files, by default in a thread.
 
     needs_key: whether the API needs a key, which a form cannot send.
     """
     page = PageHandlers(predictor, needs_key, read)
     routes: list[Route | Mount] = [
         Route("/", page.show),
-        Route("/api/settings", page.describe),
+        Route("/api/settings", page.get_settings),
         Route("/api/assays", page.predict, methods=["POST"]),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
@@ -61,13 +61,13 @@ def make_application(
 class PageHandlers:
     """The handlers of requests."""
 
-    def __init__(self, predictor: Predictor, needs_key: bool, read: Read | None) -> None:
+    def __init__(self, predictor: Predictor, needs_key: bool, read: Reader | None) -> None:
         self._predictor, self._limits = predictor, predictor.limits
         page = Template((HERE / "pages/page.html").read_text("utf-8"))
         self._html = page.substitute(subject=escape(challenge().subject))
         self._threads = ThreadPoolExecutor(WORKERS, "recore-web")
         self._read = read or self._read_in_thread
-        self._reception = Reception(MOST_UNFINISHED, MOST_WHOLE, MOST_FILES * self._limits.largest_file)
+        self._reception = Reception(MAX_UNFINISHED, MAX_COMPLETE, MAX_FILES_IN_MEMORY * self._limits.largest_file)
         self._settings = {
             "endpoint": predictor.endpoint,
             "needs_key": needs_key,
@@ -82,11 +82,11 @@ class PageHandlers:
     async def show(self, request: Request) -> Response:
         return HTMLResponse(self._html)
 
-    async def describe(self, request: Request) -> Response:
+    async def get_settings(self, request: Request) -> Response:
         return JSONResponse(self._settings)
 
     async def predict(self, request: Request) -> Response:
-        """Answer an upload, the bytes of one file, whose name is in the query."""
+        """Respond to an upload, the bytes of one file, whose name is in the query."""
         try:
             async with self._reception.receive(request, self._limits.largest_file, "file") as content:
                 upload = await self._read(request.query_params.get("name", ""), content)
@@ -95,16 +95,16 @@ class PageHandlers:
             return JSONResponse({"error": str(error)}, error.status)
 
     async def show_form(self, request: Request) -> Response:
-        """Show the form, or answer the line that it posts."""
+        """Show the form, with the assays of the line that it posts."""
         number, endpoint = len(self._predictor.channels), self._predictor.endpoint
         if request.method != "POST":
             return HTMLResponse(render_form(endpoint, number))
         line = ""
         try:
-            async with self._reception.receive(request, LONGEST_FORM, "line") as body:
+            async with self._reception.receive(request, MAX_FORM_SIZE, "line") as body:
                 line = read_line(body)
                 return await self._in_thread(
-                    lambda: HTMLResponse(render_form(endpoint, number, line, answer=self._predictor.predict_line(line)))
+                    lambda: HTMLResponse(render_form(endpoint, number, line, sample=self._predictor.predict_line(line)))
                 )
         except (UnusableUploadError, EndpointError) as error:
             return HTMLResponse(render_form(endpoint, number, line, problem=str(error)), error.status)
@@ -116,19 +116,19 @@ class PageHandlers:
 
         return await self._in_thread(read)
 
-    async def _in_thread[Made](self, make: Callable[[], Made]) -> Made:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, make)
+    async def _in_thread[Result](self, function: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
 
 async def _explain_status(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     reasons = {
         404: "there is no such page",
-        405: "this address does not have this method",
+        405: "this address does not support this method",
         500: "this failed; the log of the page says why",
     }
     headers = error.headers if isinstance(error, HTTPException) else None
-    return JSONResponse({"error": reasons.get(status, "the request cannot be answered")}, status, headers)
+    return JSONResponse({"error": reasons.get(status, "the request could not be processed")}, status, headers)
 
 
 def read_line(body: bytes | bytearray) -> str:
@@ -136,37 +136,37 @@ def read_line(body: bytes | bytearray) -> str:
     try:
         fields = parse_qs(body.decode(), max_num_fields=10)
     except ValueError:
-        raise UnusableUploadError("this is not what the form posts") from None
+        raise UnusableUploadError("the request is not from the form") from None
     if not (line := fields.get("line", [""])[0].strip()):
         raise UnusableUploadError("the line is empty")
     return line
 
 
 def render_form(
-    endpoint: str, channels: int, line: str = "", problem: str = "", answer: dict[str, Any] | None = None
+    endpoint: str, channels: int, line: str = "", problem: str = "", sample: dict[str, Any] | None = None
 ) -> str:
-    """The page with the form, and below it a problem, or the answer to a line."""
-    result = f'<p class="trouble" role="alert">{escape(problem)}</p>' if problem else ""
-    if answer:
-        result = _render_answer(answer)
-    return FORM.substitute(endpoint=escape(endpoint), channels=f"{channels:,}", line=escape(line), result=result)
+    """Render the page with the form, and below it a problem or the assays of a line."""
+    output = f'<p class="trouble" role="alert">{escape(problem)}</p>' if problem else ""
+    if sample:
+        output = _render_sample(sample)
+    return FORM.substitute(endpoint=escape(endpoint), channels=f"{channels:,}", line=escape(line), result=output)
 
 
-def _render_answer(answer: dict[str, Any]) -> str:
-    names = ("Assay", "Value", "Unit", "90 % interval", "Flags")
+def _render_sample(sample: dict[str, Any]) -> str:
+    names = ("Assay", "Value", "Unit", "90% interval", "Flags")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    rows = "".join(_render_row(name, assay) for name, assay in answer["assays"].items())
+    rows = "".join(_render_row(name, assay) for name, assay in sample["assays"].items())
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     region = f'<div class="scroll" tabindex="0" role="region" aria-label="Assays">{table}</div>'
-    return f'<section id="assays"><h2>Assays</h2>{_render_domain(answer.get("domain"))}{region}</section>'
+    return f'<section id="assays"><h2>Assays</h2>{_render_domain(sample.get("domain"))}{region}</section>'
 
 
 def _render_row(name: str, assay: dict[str, Any]) -> str:
     low, high = assay["interval"] or (None, None)
     interval = "" if low is None else f"{_number(low)} to {_number(high)}"
     cells = [_number(assay["value"]), assay["unit"], interval, ", ".join(assay["flags"])]
-    kinds = ' class="number"', "", ' class="number"', ""
-    row = "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, cells, strict=True))
+    attributes = ' class="number"', "", ' class="number"', ""
+    row = "".join(f"<td{attribute}>{escape(cell)}</td>" for attribute, cell in zip(attributes, cells, strict=True))
     return f'<tr><th scope="row">{escape(name)}</th>{row}</tr>'
 
 
@@ -175,7 +175,7 @@ def _render_domain(domain: dict[str, Any] | None) -> str:
         return ""
     like = "is like" if domain["inside"] else "is unlike"
     distance = f"{_number(domain['distance'])} times the limit"
-    return f"<p>The spectrum {like} the training spectra: its distance is {distance}.</p>"
+    return f"<p>The spectrum {like} the training spectra; its distance is {distance}.</p>"
 
 
 def _number(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Writes what AWS Lambda needs to a folder, from which the SAM CLI builds and deploys it."""
+"""Write the page for AWS Lambda to a folder, from which the SAM CLI builds and deploys it."""
 
 import json
 import shutil
@@ -9,9 +9,9 @@ import stagemaker
 from recore.challenge import SCORE_SCRIPT, score_script
 
 HERE = Path(__file__).parent
-PACKAGES = ("dataset", "web")  # of recore, which the page consists of
-OF_SERVER = ("reading.py", "server.py")  # modules that only this machine's server needs
-OF_STAGEMAKER = ("__init__.py", "interrupts.py", "locked.py", "text.py")  # which import nothing else until it is used
+PACKAGES = ("dataset", "web")  # of recore, which the page needs
+SERVER_MODULES = ("process_reader.py", "server.py")  # modules that only the local server needs
+STAGEMAKER_MODULES = ("__init__.py", "interrupts.py", "locked.py", "text.py")  # their other imports are deferred
 COLUMNS = "columns.json"
 EXAMPLE = "core-assays"  # the endpoint in template.yaml
 
@@ -19,21 +19,21 @@ EXAMPLE = "core-assays"  # the endpoint in template.yaml
 def write_deployment(folder: Path, endpoint: str, columns: Sequence[str]) -> None:
     """Write template.yaml, and in code/ the application with the columns of the endpoint's training data and score.py.
 
-    Raises FileExistsError if the folder holds anything else than an earlier deployment.
+    Raise FileExistsError if the folder contains anything but an earlier deployment.
     """
     code = folder / "code"
     # other projects have a template.yaml and code/, too
     is_earlier = (code / COLUMNS).exists() and (code / "recore" / HERE.name).is_dir()
     if folder.exists() and any(folder.iterdir()) and not is_earlier:
-        raise FileExistsError(f"{folder} holds other files: choose another folder")
+        raise FileExistsError(f"{folder} contains other files; choose another folder")
     shutil.rmtree(code, ignore_errors=True)
-    ignored = shutil.ignore_patterns("__pycache__", "aws", *OF_SERVER)
+    ignored = shutil.ignore_patterns("__pycache__", "aws", *SERVER_MODULES)
     for name in PACKAGES:
         shutil.copytree(HERE.parent / name, code / "recore" / name, ignore=ignored)
     for file in HERE.parent.glob("*.py"):
         shutil.copyfile(file, code / "recore" / file.name)
     (code / "stagemaker").mkdir()
-    for name in OF_STAGEMAKER:
+    for name in STAGEMAKER_MODULES:
         shutil.copyfile(Path(stagemaker.__file__).parent / name, code / "stagemaker" / name)
     shutil.copyfile(score_script(), code / SCORE_SCRIPT)
     (code / COLUMNS).write_text(json.dumps(list(columns)) + "\n", "utf-8")

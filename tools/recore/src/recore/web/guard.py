@@ -1,4 +1,4 @@
-"""What holds for every request: strict headers, a known name of the host, no page of another site, no traceback."""
+"""Protection of every request: strict headers, host names, no requests from other sites, no tracebacks."""
 
 import ipaddress
 import logging
@@ -28,9 +28,9 @@ log = logging.getLogger("recore.web")
 
 
 class Guard:
-    """Adds the headers, refuses what other sites send, and logs a request that fails, in one line.
+    """Adds the headers, rejects requests from other sites, and logs a request that fails, in one line.
 
-    names: of this host; None accepts every name.
+    names: of this host; None to accept every name.
     """
 
     def __init__(self, application: ASGIApp, names: Collection[str] | None) -> None:
@@ -52,22 +52,22 @@ class Guard:
             await send(message)
 
         headers = Headers(scope=scope)
-        answer = self._application
+        application = self._application
         if self._names is not None and not _is_known(headers.get("host", ""), self._names):
-            answer = JSONResponse({"error": "the page is not served under this name: see its option --name"}, 400)
+            application = JSONResponse({"error": "the page does not have this host name; see the option --name"}, 400)
         elif scope["method"] == "POST" and _is_foreign(headers):
-            answer = JSONResponse({"error": "another site's page sent this request"}, 403)
+            application = JSONResponse({"error": "another site's page sent this request"}, 403)
         try:
-            await answer(scope, receive, send_with_headers)
-        except Exception as error:  # it was answered with status 500
+            await application(scope, receive, send_with_headers)
+        except Exception as error:  # the response had status 500
             log.error("%s %s: %s", scope["method"], plain(scope["path"], 100), plain(repr(error), 400))
 
 
 def _is_known(host: str, names: Collection[str]) -> bool:
-    """Whether a header `Host` has one of these names, or an address.
+    """Return whether a header `Host` has one of these names, or an address.
 
-    Another site can let its own name lead to this host, and its pages would then count as the page's own; an address
-    is no such name.
+    Another site can point its own name to this host (DNS rebinding), and its pages would then have the same origin; an
+    address cannot be rebound.
     """
     try:
         name = urlsplit(f"//{host}").hostname or ""
@@ -86,5 +86,5 @@ def _is_foreign(headers: Headers) -> bool:
         return False
     try:
         return not (host := urlsplit(origin).netloc) or host != headers.get("host")
-    except ValueError:  # it is no URL
+    except ValueError:  # not a URL
         return True

@@ -1,7 +1,7 @@
-"""What AWS Lambda calls for each request of API Gateway, with payloads of version 1.0 and 2.0.
+"""Handler for requests that API Gateway sends to AWS Lambda, with payloads of version 1.0 and 2.0.
 
-Environment variables: RECORE_ENDPOINT, its name; RECORE_COLUMNS, a file with the columns of its training data, beside
-score.py; RECORE_NEEDS_KEY, "true" if API Gateway asks for an API key.
+Environment variables: RECORE_ENDPOINT, its name; RECORE_COLUMNS, a file with the columns of its training data, next to
+score.py; RECORE_NEEDS_KEY, "true" if API Gateway requires an API key.
 """
 
 import json
@@ -20,45 +20,45 @@ from recore.web.guard import HEADERS
 from recore.web.predictor import Predictor, make_runtime
 from recore.web.uploads import Limits
 
-LARGEST_FILE = 4 << 20  # bytes: a request to Lambda has at most 6 MB, in base64
-LONGEST_REASON = 400  # characters
+MAX_FILE_SIZE = 4 << 20  # bytes; a request to Lambda has at most 6 MB, in base64
+MAX_REASON = 400  # characters
 log = logging.getLogger("recore.web")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer an event. Nothing is raised: the reason why something failed is one line in the log."""
+    """Respond to an event. Never raise; log the reason of a failure in one line."""
     try:
-        application = _make()
+        application = _make_application()
     except Exception as error:
-        log.error("the page cannot start: %s; write and deploy it again", plain(str(error), LONGEST_REASON))
-        return _refuse(500, "this page is not set up; its log says why")
+        log.error("the page cannot start: %s; rewrite and redeploy it", plain(str(error), MAX_REASON))
+        return _error_response(500, "this page is not set up; its log says why")
     try:
-        answer: dict[str, Any] = application(event, context)
-        return answer
+        response: dict[str, Any] = application(event, context)
+        return response
     except Exception as error:
-        log.error("not an event of API Gateway: %s", plain(repr(error), LONGEST_REASON))
-        return _refuse(400, "this is not a request of API Gateway")
+        log.error("not an event of API Gateway: %s", plain(repr(error), MAX_REASON))
+        return _error_response(400, "this is not a request of API Gateway")
 
 
-def _refuse(status: int, reason: str) -> dict[str, Any]:
+def _error_response(status: int, reason: str) -> dict[str, Any]:
     headers = HEADERS | {"Content-Type": "application/json", "Cache-Control": "no-store"}
     return {"statusCode": status, "headers": headers, "body": json.dumps({"error": reason}), "isBase64Encoded": False}
 
 
 @cache
-def _make() -> Mangum:
+def _make_application() -> Mangum:
     log.setLevel(logging.WARNING)
     endpoint, file = (os.environ.get(name, "") for name in ("RECORE_ENDPOINT", "RECORE_COLUMNS"))
     needs_key = os.environ.get("RECORE_NEEDS_KEY", "false").lower()
     if not endpoint or not file or needs_key not in ("true", "false"):
-        raise ValueError("RECORE_ENDPOINT and RECORE_COLUMNS are needed, and RECORE_NEEDS_KEY must be true or false")
+        raise ValueError("RECORE_ENDPOINT and RECORE_COLUMNS are required; RECORE_NEEDS_KEY must be true or false")
     try:
         columns = json.loads(Path(file).read_text("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{file}: {error}") from None
     if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
-        raise ValueError(f"{file}: it does not hold a list of names")
+        raise ValueError(f"{file}: not a list of names")
     use(read_challenge(Path(file).with_name(SCORE_SCRIPT)))
-    limits = Limits(largest_file=LARGEST_FILE, most_spectra=50)
+    limits = Limits(largest_file=MAX_FILE_SIZE, most_spectra=50)
     predictor = Predictor(make_runtime(), endpoint, columns, limits)
     return Mangum(make_application(predictor, needs_key=needs_key == "true"), lifespan="off")

@@ -1,4 +1,4 @@
-"""Asks the endpoint for the assays of spectra."""
+"""Predict assays of spectra with an endpoint."""
 
 import csv
 import io
@@ -17,12 +17,12 @@ from recore.text import plain
 from recore.web.uploads import Limits, UnusableUploadError, Upload
 from stagemaker import parse_number
 
-AT_ONCE = 25  # spectra of one request
+AT_ONCE = 25  # spectra in a request
 INFERENCE_ID = re.compile(r"[!-~]{1,64}")
-LONGEST_REASON = 400  # characters
-DIGITS = 6  # of an absorbance that is drawn
-# A visitor waits, and API Gateway does so for 29 seconds: on Lambda a file is two requests to the endpoint, each sent
-# once, and 3 seconds remain for the rest.
+MAX_REASON = 400  # characters
+DIGITS = 6  # of absorbances for the figure
+# API Gateway waits at most 29 seconds: on Lambda a file takes two requests to the endpoint, each sent once, and 3
+# seconds remain for the rest.
 CONNECT_SECONDS = 2
 READ_SECONDS = 11
 log = logging.getLogger("recore.web")
@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 
 class EndpointError(Exception):
-    """The endpoint does not answer, or it refuses the spectra. The message is one line, for a visitor."""
+    """The endpoint does not respond, or it rejects the spectra. The message is one line, for a visitor."""
 
     status = 502  # of the HTTP response
 
@@ -39,33 +39,33 @@ class EndpointError(Exception):
 class Predictor:
     """Predicts files with an endpoint.
 
-    runtime: the boto3 client. columns: of the data file that the endpoint was trained on. Raises ValueError if they are
-    not those of one.
+    runtime: boto3 client. columns: of the data file that the endpoint was trained on. Raise ValueError if they are
+    not the columns of a data file.
     """
 
     def __init__(self, runtime: Any, endpoint: str, columns: Sequence[str], limits: Limits) -> None:
         self.endpoint, self.limits = endpoint, limits
         self.grid = grid_of_names(columns[1:])
         self.channels = list(self.grid.names)
-        # what the cells of a line can be
+        # the supported columns of a line
         self._rows = [self.channels, [name for name in columns if name not in challenge().targets], list(columns)]
         self._runtime = runtime
 
     def predict_upload(self, upload: Upload) -> Json:
-        """The assays of each spectrum of a file, with the spectrum. Raises EndpointError."""
-        answers: list[Json] = []
+        """Return the assays of each spectrum of a file, with the spectrum. Raise EndpointError."""
+        predictions: list[Json] = []
         for spectra in itertools.batched(upload.spectra, AT_ONCE):
             identity = _identify(spectra[0]) if len(upload.spectra) == 1 else ""
-            answers += self._invoke(_write_table(self.grid, spectra), len(spectra), identity)
+            predictions += self._invoke(_write_table(self.grid, spectra), len(spectra), identity)
         samples = [
             {
                 "name": plain(spectrum.sample, 200),
                 "replicate": spectrum.replicate,
                 "absorbances": [float(f"{value:.{DIGITS}g}") for value in spectrum.absorbance.tolist()],
-                "assays": answer["assays"],
-                "domain": answer["domain"],
+                "assays": prediction["assays"],
+                "domain": prediction["domain"],
             }
-            for spectrum, answer in zip(upload.spectra, answers, strict=True)
+            for spectrum, prediction in zip(upload.spectra, predictions, strict=True)
         ]
         return {
             "wavenumbers": self.grid.wavenumbers.tolist(),
@@ -75,16 +75,16 @@ class Predictor:
         }
 
     def predict_line(self, line: str) -> Json:
-        """The assays of a line of CSV: the absorbances, or a row of the training data, of which only these are sent.
+        """Return the assays of a line of CSV: absorbances, or a row of the training data, of which the rest is ignored.
 
-        Raises UnusableUploadError or EndpointError.
+        Raise UnusableUploadError or EndpointError.
         """
         try:
             rows = [row for row in csv.reader(io.StringIO(line.strip())) if row]
         except csv.Error:
             raise UnusableUploadError("the line is not valid CSV") from None
         if len(rows) != 1:
-            raise UnusableUploadError(f"one line is needed, and there are {len(rows)}")
+            raise UnusableUploadError(f"expected one line, found {len(rows)}")
         [cells] = rows
         names = next((names for names in self._rows if len(names) == len(cells)), None)
         if names is None:
@@ -96,52 +96,52 @@ class Predictor:
         for cell in absorbances:
             if parse_number(cell) is None:
                 raise UnusableUploadError(f"{plain(cell, 40)!r} is not a number")
-        [answer] = self._invoke(_write_rows([["index", *self.channels], ["0", *absorbances]]), 1)
-        return answer
+        [prediction] = self._invoke(_write_rows([["index", *self.channels], ["0", *absorbances]]), 1)
+        return prediction
 
     def _invoke(self, body: str, rows: int, identity: str = "") -> list[Json]:
         members = {"InferenceId": identity} if INFERENCE_ID.fullmatch(identity) else {}
         try:
-            answer = self._runtime.invoke_endpoint(
+            response = self._runtime.invoke_endpoint(
                 EndpointName=self.endpoint,
                 ContentType="text/csv",
                 Accept="application/json",
                 Body=body.encode(),
                 **members,
             )
-            predictions = _read_predictions(answer["Body"].read())
+            predictions = _read_predictions(response["Body"].read())
         except ClientError as error:
             status = error.response.get("OriginalStatusCode", 500)
             reason = str(error.response.get("OriginalMessage") or "").strip()
             if reason and status < 500:
-                raise EndpointError(f"the model refused it: {plain(reason.splitlines()[0], LONGEST_REASON)}") from None
+                raise EndpointError(f"the model rejected it: {plain(reason.splitlines()[0], MAX_REASON)}") from None
             raise self._explain(error) from None
         except (BotoCoreError, ValueError, KeyError, TypeError) as error:
             raise self._explain(error) from None
         if len(predictions) != rows:
-            raise EndpointError(f"the endpoint answered with {len(predictions)} rows instead of {rows}")
+            raise EndpointError(f"the endpoint returned {len(predictions)} rows instead of {rows}")
         return predictions
 
     def _explain(self, error: Exception) -> EndpointError:
-        """Log why the endpoint did not answer, which can name what a visitor should not learn."""
-        log.error("the endpoint %s: %s", self.endpoint, plain(str(error), LONGEST_REASON))
+        """Log why the endpoint did not respond, which may contain details that a visitor should not see."""
+        log.error("the endpoint %s: %s", self.endpoint, plain(str(error), MAX_REASON))
         return EndpointError(
-            f"the endpoint {self.endpoint} does not answer. Try again later, or ask the person who runs this page"
+            f"the endpoint {self.endpoint} does not respond; try again later, or ask the person who runs this page"
         )
 
 
 def make_runtime(settings: Any = None, read_seconds: float = READ_SECONDS) -> Any:
-    """The boto3 client that asks the endpoint. settings: a botocore Config that it has besides."""
+    """Return the boto3 client for the endpoint. settings: further botocore Config."""
     import boto3
     from botocore.config import Config
 
-    own = Config(
+    config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=read_seconds,
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=32,
     )
-    return boto3.client("sagemaker-runtime", config=settings.merge(own) if settings else own)
+    return boto3.client("sagemaker-runtime", config=settings.merge(config) if settings else config)
 
 
 def _write_table(grid: Grid, spectra: Sequence[Spectrum]) -> str:
@@ -150,13 +150,13 @@ def _write_table(grid: Grid, spectra: Sequence[Spectrum]) -> str:
 
 
 def _write_rows(rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue()
 
 
 def _identify(spectrum: Spectrum) -> str:
-    """The name of a spectrum, another one for each replicate; the first one, 0, has the sample's own."""
+    """Return a name for each replicate of a sample; replicate 0 has the sample's name."""
     replicate = spectrum.replicate or "0"
     return spectrum.sample if replicate == "0" else f"{spectrum.sample}.{replicate}"
 
@@ -166,7 +166,7 @@ def _read_predictions(body: bytes) -> list[Json]:
     return [{"assays": dict(each["assays"]), "domain": each.get("domain")} for each in predictions]
 
 
-def _parse_finite(text: str) -> float:
-    if (value := parse_number(text)) is None:
-        raise ValueError(f"{text} is not a finite number")
+def _parse_finite(number: str) -> float:
+    if (value := parse_number(number)) is None:
+        raise ValueError(f"{number} is not a finite number")
     return value

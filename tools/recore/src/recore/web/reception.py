@@ -1,4 +1,4 @@
-"""Receives uploads: those in memory are limited in number and bytes together, and slow ones are ended."""
+"""Receive uploads, with limits on their number, total size and duration."""
 
 import asyncio
 import contextlib
@@ -8,13 +8,13 @@ from starlette.requests import ClientDisconnect, Request
 
 from recore.web.uploads import UnusableUploadError, describe_size
 
-PATIENCE = 10.0  # seconds that an upload may take besides those for its bytes
-SLOWEST = 50_000  # bytes per second
-DISCARDED = 10  # times the limit: so much of a larger upload is read, so that the client learns why it is refused
+PATIENCE = 10.0  # seconds that an upload may take in addition to the time for its bytes
+MIN_SPEED = 50_000  # bytes per second
+DISCARDED = 10  # times the limit; up to it, a larger upload is read, so that the client receives the error
 
 
 class UnfinishedUpload:
-    """What has arrived of an upload."""
+    """The part of an upload that has arrived."""
 
     def __init__(self) -> None:
         self.content = bytearray()
@@ -22,74 +22,74 @@ class UnfinishedUpload:
 
     @property
     def end(self) -> float:
-        """When the upload ends unless more of it arrives, in the time of the event loop."""
+        """Return when the upload ends unless more of it arrives, in the event loop's time."""
         return self.deadline.when() or 0.0
 
 
 class Reception:
     """The uploads in memory.
 
-    most_unfinished: uploads that are being received; of more, the one with the least time left gives way. most_whole:
-    uploads that wait or are read; more are refused. most_bytes: of all together.
+    max_unfinished: uploads that are being received; of more, the upload with the least time left is ended.
+    max_complete: uploads that wait or are being read; more are rejected. max_bytes: of all uploads together.
     """
 
-    def __init__(self, most_unfinished: int, most_whole: int, most_bytes: int) -> None:
-        self._most_unfinished, self._most_whole, self._most_bytes = most_unfinished, most_whole, most_bytes
-        self._unfinished: list[UnfinishedUpload] = []  # in the order of their beginnings
-        self._whole = self._bytes = 0
+    def __init__(self, max_unfinished: int, max_complete: int, max_bytes: int) -> None:
+        self._max_unfinished, self._max_complete, self._max_bytes = max_unfinished, max_complete, max_bytes
+        self._unfinished: list[UnfinishedUpload] = []  # in the order in which they began
+        self._complete = self._bytes = 0
 
     @contextlib.asynccontextmanager
-    async def receive(self, request: Request, largest: int, noun: str) -> AsyncIterator[bytearray]:
-        """Receive an upload, which counts while the context is open. Raises UnusableUploadError. noun: what it is."""
+    async def receive(self, request: Request, max_size: int, noun: str) -> AsyncIterator[bytearray]:
+        """Receive an upload, which counts while the context is open. noun: for messages. Raise UnusableUploadError."""
         upload = UnfinishedUpload()
         self._unfinished.append(upload)
         try:
-            await self._read(request, upload, largest, noun)
-            if upload not in self._unfinished or self._whole >= self._most_whole:
+            await self._read(request, upload, max_size, noun)
+            if upload not in self._unfinished or self._complete >= self._max_complete:
                 raise _too_many()
             self._unfinished.remove(upload)
-            self._whole += 1
+            self._complete += 1
             try:
                 yield upload.content
             finally:
-                self._whole -= 1
+                self._complete -= 1
         finally:
             self._forget(upload)
 
-    async def _read(self, request: Request, upload: UnfinishedUpload, largest: int, noun: str) -> None:
+    async def _read(self, request: Request, upload: UnfinishedUpload, max_size: int, noun: str) -> None:
         size = 0
         try:
             async with upload.deadline:
                 start = asyncio.get_running_loop().time()
-                if len(self._unfinished) > self._most_unfinished:
+                if len(self._unfinished) > self._max_unfinished:
                     self._end(min(self._unfinished, key=lambda other: other.end))
                 async for part in request.stream():
                     size += len(part)
-                    if size > DISCARDED * largest:
+                    if size > DISCARDED * max_size:
                         break
-                    if size > largest:
+                    if size > max_size:
                         self._discard(upload)
                     elif upload in self._unfinished:
                         self._keep(upload, part, start)
         except TimeoutError:
             if upload not in self._unfinished:
                 raise _too_many() from None
-            raise UnusableUploadError(f"it was sent more slowly than {SLOWEST // 1000} KB per second", 408) from None
+            raise UnusableUploadError(f"it was sent more slowly than {MIN_SPEED // 1000} KB per second", 408) from None
         except ClientDisconnect:
             raise UnusableUploadError("the upload was interrupted", 400) from None
-        if size > largest:
-            raise UnusableUploadError(f"it is larger than {describe_size(largest)}, the largest that is read", 413)
+        if size > max_size:
+            raise UnusableUploadError(f"it is larger than {describe_size(max_size)}, the maximum", 413)
         if not size:
             raise UnusableUploadError(f"the {noun} is empty")
 
     def _keep(self, upload: UnfinishedUpload, part: bytes, start: float) -> None:
-        """Keep a part; if there are too many bytes, uploads that began first give way."""
-        while self._bytes + len(part) > self._most_bytes and self._unfinished:
+        """Keep a part; if there are too many bytes, end the uploads that began first."""
+        while self._bytes + len(part) > self._max_bytes and self._unfinished:
             self._end(self._unfinished[0])
         if upload in self._unfinished:
             upload.content += part
             self._bytes += len(part)
-            upload.deadline.reschedule(start + PATIENCE + len(upload.content) / SLOWEST)
+            upload.deadline.reschedule(start + PATIENCE + len(upload.content) / MIN_SPEED)
 
     def _end(self, upload: UnfinishedUpload) -> None:
         self._forget(upload)
@@ -106,4 +106,4 @@ class Reception:
 
 
 def _too_many() -> UnusableUploadError:
-    return UnusableUploadError("there are too many uploads at the moment: try again later", 503)
+    return UnusableUploadError("there are too many uploads at the moment; try again later", 503)

@@ -1,6 +1,6 @@
-"""Serves the page on this machine. Connections without a whole request are closed, so that others are always answered.
+"""Serve the page locally. Connections without a complete request are closed, so that others are always served.
 
-This is the only module that leans on the inside of uvicorn: on the attributes of its protocol for HTTP.
+This is the only module that depends on uvicorn's internals: the attributes of its protocol for HTTP.
 """
 
 import asyncio
@@ -17,22 +17,22 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from recore.web.application import make_application
 from recore.web.predictor import Predictor
-from recore.web.reading import ProcessReader
+from recore.web.process_reader import ProcessReader
 from stagemaker import interrupts
 
-GRACE = 5  # seconds for requests that are being answered when the page ends
-MOST_CONNECTIONS = 200
-SECONDS = 10.0  # for the head of a request, and for SLOWEST_READING in a response
-SLOWEST_READING = 100_000  # bytes of a response
+GRACE = 5  # seconds for unfinished requests when the page ends
+MAX_CONNECTIONS = 200
+SECONDS = 10.0  # for the head of a request, and for reading MIN_BYTES_READ of a response
+MIN_BYTES_READ = 100_000  # of a response, which a client must read in SECONDS
 PIECE = 1 << 14  # bytes of a request that are parsed at a time
 CHUNKED = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Protocol(H11Protocol):
-    """A connection. It is closed if it stays without a request, or with a response that nobody reads.
+    """A connection, which is closed if it remains without a request, or with a response that nobody reads.
 
-    Of too many, the one that has been so for longest is closed at once. Bodies in chunks are refused: chunks of one
-    byte take more time to parse than to send.
+    If there are too many, the connection that has been idle for longest is closed at once. Chunked bodies are rejected,
+    because chunks of one byte take more time to parse than to send.
     """
 
     _timer: asyncio.TimerHandle | None = None
@@ -40,14 +40,14 @@ class Protocol(H11Protocol):
 
     @property
     def _is_idle(self) -> bool:
-        """Whether the connection waits for the head of a request, or for the client to read."""
+        """Return whether the connection waits for the head of a request, or for the client to read."""
         return self.flow.write_paused or self.cycle is None or self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
         self._start_timer()
-        # connections of one batch are made before any of them is lost
-        while len(self.connections) > MOST_CONNECTIONS:
+        # a batch of connections is accepted before any of them is lost
+        while len(self.connections) > MAX_CONNECTIONS:
             idle = [other for other in self.connections if isinstance(other, Protocol) and other._timer]
             oldest = min(idle, key=lambda other: other._timer.when() if other._timer else 0.0)
             oldest._close()
@@ -64,13 +64,13 @@ class Protocol(H11Protocol):
                 self.transport.close()
             if self.transport.is_closing():
                 return
-        # a part of a head, and the rest of a request that has been answered, do not end the wait
+        # an incomplete head, or the rest of a request whose response is complete, does not stop the timer
         if not self._is_idle:
             self._stop_timer()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._is_idle:  # otherwise the next request has been waiting already
+        if self._is_idle:  # otherwise the next request has already arrived
             self._start_timer()
 
     def pause_writing(self) -> None:
@@ -94,7 +94,7 @@ class Protocol(H11Protocol):
 
     def _close_unless_it_reads(self) -> None:
         read = self._unread - self.transport.get_write_buffer_size()
-        if self._unread and read >= min(self._unread, SLOWEST_READING):
+        if self._unread and read >= min(self._unread, MIN_BYTES_READ):
             self._start_timer()
         else:
             self._close()
@@ -106,7 +106,7 @@ class Protocol(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which leaves the signals to `interrupts`."""
+    """uvicorn without its signal handlers, which `interrupts` replaces."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -116,14 +116,14 @@ class Server(uvicorn.Server):
 def serve(
     predictor: Predictor, host: str, port: int, names: Collection[str], announce: Callable[[list[str]], None]
 ) -> None:
-    """Serve the page until a signal ends it. Raises OSError.
+    """Serve the page until a signal ends it. Raise OSError.
 
-    names: under which a browser may ask for it besides. announce: called with the addresses.
+    names: further host names of the page. announce: called with the addresses.
     """
-    machine = socket.gethostname()
+    host_name = socket.gethostname()
     with _listen(host, port) as listening:
         read = ProcessReader(predictor.grid, predictor.limits)
-        application = make_application(predictor, {"localhost", host, machine, *names}, read=read)
+        application = make_application(predictor, {"localhost", host, host_name, *names}, read=read)
         logging.basicConfig(format="web: %(message)s", level=logging.WARNING)
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # no line for each request that is not HTTP
         config = uvicorn.Config(
@@ -131,7 +131,7 @@ def serve(
             lifespan="off",
             http=Protocol,
             ws="none",
-            backlog=MOST_CONNECTIONS // 2,  # so that one batch of connections is not without a place
+            backlog=MAX_CONNECTIONS // 2,  # so that a batch of connections fits
             loop="asyncio",
             log_config=None,
             access_log=False,
@@ -145,8 +145,8 @@ def serve(
 
         with interrupts.handled_by(stop, ignored=(signal.SIGINT,)):
             address, port = listening.getsockname()[:2]
-            hosts = [host, machine] if ipaddress.ip_address(address).is_unspecified else [host]
-            announce([f"http://{_shown(name)}:{port}/" for name in hosts])
+            hosts = [host, host_name] if ipaddress.ip_address(address).is_unspecified else [host]
+            announce([f"http://{_bracket_ipv6(name)}:{port}/" for name in hosts])
             asyncio.run(server.serve(sockets=[listening]))
 
 
@@ -159,10 +159,10 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.listen(socket.SOMAXCONN)
     except OSError as error:
         listening.close()
-        reason = f"{host}:{port} cannot be listened to: {error.strerror or error}"
+        reason = f"cannot listen on {host}:{port}: {error.strerror or error}"
         raise OSError(f"{reason}; choose another --port or --host") from None
     return listening
 
 
-def _shown(host: str) -> str:
+def _bracket_ipv6(host: str) -> str:
     return f"[{host}]" if ":" in host else host

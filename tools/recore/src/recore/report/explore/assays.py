@@ -1,4 +1,4 @@
-"""Are the assays plausible? How many are measured, how many are at the detection limit, and their distributions."""
+"""Section on the assays: the shares measured and at the detection limit, distributions, and implausible values."""
 
 import numpy as np
 import pandas as pd
@@ -9,11 +9,11 @@ from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, Level, PageFinding, Section, Table
 from recore.spectral_data import Floats, SpectralData
 
-# the lowest value is a detection limit if at least LIMIT_REPEATS rows and LIMIT_SHARE of the rows have it
+# The lowest value counts as a detection limit if at least LIMIT_REPEATS rows and LIMIT_SHARE of the rows have it.
 LIMIT_REPEATS = 3
 LIMIT_SHARE = 0.01
-MANY_AT_LIMIT = 0.5  # the share of the measured rows from which it is a finding
-# the highest value is an upper limit if at least UPPER_REPEATS and more than UPPER_SHARE of the rows have it
+MANY_AT_LIMIT = 0.5  # a larger share of the measured rows is a finding
+# The highest value counts as an upper limit if at least UPPER_REPEATS and more than UPPER_SHARE of the rows have it.
 UPPER_REPEATS = 5
 UPPER_SHARE = 0.05
 BOX_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -21,24 +21,24 @@ BOX_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 TITLE = "Assays"
 READING = (
     "A laboratory reports values below its detection limit as one value, often half the limit; a lowest value that "
-    "occurs many times is a sign of this. Good: few assays are missing, few are at the limit, the boxes span one or "
-    "two orders of magnitude and lie at the usual grades of the element. Bad: an assay that is missing or at the "
+    "occurs many times is a sign of this. Good: few assays are missing or at the limit, and the boxes span one or two "
+    "orders of magnitude and lie at the usual grades of the element. Bad: an assay that is missing or at the "
     "limit in most rows (a model cannot learn it), a box at an unusual position (PPM instead of PCT), zeros, negative "
     "values and codes such as 9999, and a highest value that occurs many times (the upper limit of the method)."
 )
 NOTE = (
     "At the limit: the lowest value, if at least {repeats} rows and {share:.0%} of the measured rows have it. Boxes: "
-    "the middle half of the measured rows, with whiskers at 5 and 95 %, each assay in its own unit. The scale is "
+    "the middle half of the measured rows, with whiskers at 5% and 95%, each assay in its own unit. The scale is "
     "logarithmic and does not show values of zero or less."
 )
 NO_ASSAYS = "This file has no assay columns, as is usual for private data."
 STATES = "For each target, the shares of rows with a value, at the detection limit, and without a value."
-BOXES = "The box contains the middle half of the values, the whiskers nine tenths. Ticks: the lowest and highest value."
+BOXES = "The box contains the middle half of the values, the whiskers 90%. Ticks: the lowest and the highest value."
 NOT_MEASURED = "{targets} without assays"
 
 
 def section(data: SpectralData) -> Section:
-    """The section with its findings."""
+    """Return the section with its findings."""
     if not len(data.assays.columns):
         finding = PageFinding("note", "no assays", "the file has no assays, as is usual for private data", "assays")
         return Section("assays", TITLE, READING, (), NO_ASSAYS, [finding])
@@ -53,7 +53,7 @@ def section(data: SpectralData) -> Section:
 
 
 def summarise(data: SpectralData) -> pd.DataFrame:
-    """A row for each target, including those that are not in the file."""
+    """Return a table with a row for each target, including targets that are not in the file."""
     rows = []
     for name in challenge().targets:
         column = data.assays[name].to_numpy() if name in data.assays else np.full(data.rows, np.nan)
@@ -98,7 +98,7 @@ def _states(table: pd.DataFrame) -> Figure:
 
 
 def _boxes(table: pd.DataFrame) -> Figure:
-    """The logarithmic axis ends a decade below the lowest positive number."""
+    """Draw the boxes; the logarithmic axis ends a decade below the lowest positive number."""
     positive = table[table["highest"] > 0]
     names = ["lowest", *(f"q{level:.2f}" for level in BOX_QUANTILES), "highest"]
     values = positive[names].to_numpy()
@@ -122,7 +122,7 @@ def _boxes(table: pd.DataFrame) -> Figure:
 
 def _findings(table: pd.DataFrame) -> list[PageFinding]:
     measured, lowest = table["measured"], table["lowest"]
-    # several zeros and nothing below are a finding of their own, about codes
+    # several zeros and nothing below are reported as suspected codes
     not_positive = (lowest < 0) | ((lowest == 0) & (table["zero or less"] == 1))
     often_at_limit, upper_share = table["at limit"] > MANY_AT_LIMIT * measured, f"more than {UPPER_SHARE:.0%}"
     at_upper_limit = (
@@ -139,13 +139,13 @@ def _findings(table: pd.DataFrame) -> list[PageFinding]:
         ("note", "assays at an upper limit", at_upper_limit, f"the same highest value in {upper_share} of the rows"),
     )
     findings = []
-    for level, name, chosen, text in cases:
-        names = table["assay"][chosen].tolist()
+    for level, name, matches, complaint in cases:
+        names = table["assay"][matches].tolist()
         if names:
             verb = "has" if len(names) == 1 else "have"
-            text = f"{len(names)} of {len(table)} targets {verb} {text}: {list_names(names, LISTED)}"
-            findings.append(PageFinding(level, name, text, "assays", {"assays": names}))
+            complaint = f"{len(names)} of {len(table)} targets {verb} {complaint}: {list_names(names, LISTED)}"
+            findings.append(PageFinding(level, name, complaint, "assays", {"assays": names}))
     if not findings:
-        text = "all targets are measured in every row"
-        findings.append(PageFinding("good", "assays whole", text, "assays"))
+        complaint = "all targets are measured in every row"
+        findings.append(PageFinding("good", "assays whole", complaint, "assays"))
     return findings

@@ -1,4 +1,4 @@
-"""Which rows differ from the others? Principal components of the spectra, Hotelling's T2 and the residual Q."""
+"""Section on outliers: principal components of the spectra, Hotelling's T2 and Q residuals."""
 
 import numpy as np
 import pandas as pd
@@ -15,16 +15,16 @@ from recore.spectral_data import Floats
 DRAWN_LOADINGS = 3
 DRAWN_SPECTRA = 5  # of the rows that are furthest beyond a limit
 FAR, VERY_FAR = 3.0, 10.0  # times a limit
-MANY_BEYOND = 0.03  # the share of rows beyond a limit from which it is a note
-LOWEST_Q = 1e-6  # of its limit, at which the axis ends: Q is 0 if the components explain a row completely
+MANY_BEYOND = 0.03  # a larger share of rows beyond a limit is a note
+LOWEST_Q = 1e-6  # times its limit; the end of the axis, as Q is 0 if the components explain a row completely
 
 TITLE = "Components and outliers"
 READING = (
     "Spectra are compared by their shape (SNV). Good: one cloud, or clouds that are rock types and contain several "
-    "holes each; about 1 % of the rows beyond each limit, in different holes. Bad: a hole or a sequence of rows apart "
-    "from all others (instrument, preparation, wrong sample), and rows far beyond a limit, in particular that of Q, "
-    "which is large if a row has something that no other row has. Loadings show in which bands the rows differ: smooth "
-    "ones are minerals, jagged ones are noise, and a peak at carbon dioxide is air."
+    "holes each; about 1% of the rows beyond each limit, in different holes. Bad: a hole or a sequence of rows apart "
+    "from all others (instrument, preparation, wrong sample), and rows far beyond a limit, in particular the limit of "
+    "Q, which is large if a row has a feature that no other row has. Loadings show in which bands the rows differ: "
+    "smooth ones are minerals, jagged ones are noise, and a peak at carbon dioxide is air."
 )
 NOTE = (
     "{kept} {explained:.1%} of the variance of {rows} in {bins} of {width}. "
@@ -37,16 +37,16 @@ THINNED = (
     "all."
 )
 SCORES = "Each point is a row; rows close to each other have similar spectra. Colours: the holes that differ most."
-LOADINGS = "The bands in which rows differ: what a score adds to the mean spectrum. The first three components."
+LOADINGS = "The bands in which rows differ: a score adds its loading to the mean spectrum. The first three components."
 LIMITS = (
-    "Beyond a limit (dashed): {beyond} of {rows}. On the right: much of what other rows have too. At the top: "
-    "something that no other row has."
+    "Beyond a limit (dashed): {beyond} of {rows}. On the right: extreme in features that other rows have too. At the "
+    "top: features that no other row has."
 )
 OUTLYING = "The rows that are furthest beyond a limit, after SNV, and the median of all rows."
 
 
 def section(shapes: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
-    """The section with its findings, and the table of the rows; None if components cannot be fitted."""
+    """Return the section with its findings, and the table of the rows, None if components cannot be fitted."""
     try:
         model = Components(shapes.values)
     except ValueError as error:
@@ -76,14 +76,14 @@ def section(shapes: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | N
 
 
 def row_table(shapes: Binned, model: Components) -> pd.DataFrame:
-    """IDs, scores, T2 and Q of each row with a valid spectrum. Index: row numbers."""
+    """Return the IDs, scores, T2 and Q of each row with a valid spectrum, indexed by row number."""
     scores = {f"PC{order + 1}": column for order, column in enumerate(model.scores(shapes.values).T)}
     distances = {"T2": model.t2(shapes.values), "Q": model.q(shapes.values)}
     return shapes.data.ids.iloc[shapes.rows].assign(**scores, **distances)
 
 
 def row_labels(table: pd.DataFrame) -> list[str]:
-    """The IDs of each row for a hover label."""
+    """Return the IDs of each row for its hover label."""
     depths = [""] * len(table)
     if challenge().depths:
         depths = [f", {low:g} to {high:g} m" for low, high in zip(table[DEPTH_FROM], table[DEPTH_TO], strict=True)]
@@ -92,7 +92,7 @@ def row_labels(table: pd.DataFrame) -> list[str]:
 
 
 def _scores(table: pd.DataFrame, model: Components, holes: list[str], beyond: np.ndarray) -> Figure:
-    """The first NAMED holes have their own look, the others are together, behind them."""
+    """Draw the scores: the first NAMED holes each with their own marker, all others as one series behind them."""
     group = challenge().group
     second, title = ("PC2", f"PC2, {model.shares[1]:.0%}") if model.kept > 1 else ("T2", "T2")
     share = f"PC1, {model.shares[0]:.0%} of the variance"
@@ -136,7 +136,7 @@ def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figur
     for add_line in (plot.add_vline, plot.add_hline):
         add_line(1, line={"color": draw.GREY, "dash": "dash"})
     summary = LIMITS.format(beyond=f"{beyond.sum():,}", rows=count(len(table), "row")) + draw.count_outside(outside)
-    return Figure("outliers", "Hotelling's T2 and Q", summary, plot, numbers)
+    return Figure("outliers", "Hotelling's T2 and Q residuals", summary, plot, numbers)
 
 
 def _outlying_spectra(shapes: Binned, table: pd.DataFrame, furthest: np.ndarray) -> Figure:
@@ -159,21 +159,21 @@ def _outlying_rows(table: pd.DataFrame, model: Components, furthest: np.ndarray)
 
 
 def _findings(table: pd.DataFrame, model: Components, beyond: np.ndarray, ratio: Floats) -> list[PageFinding]:
-    """ratio: of T2 or Q to its limit, whichever is more."""
+    """Return the finding on outliers. ratio: T2 or Q divided by its limit, whichever is larger."""
     t2, q = float((table["T2"] > model.t2_limit).mean()), float((table["Q"] > model.q_limit).mean())
     rows = int(beyond.sum())
     values = {"rows": rows, "share_t2": t2, "share_q": q, "furthest": float(ratio.max())}
-    text = (
+    message = (
         f"{rows:,} of {count(len(table), 'row')} {'is' if rows == 1 else 'are'} beyond the limit of T2 ({t2:.1%}) or Q "
-        f"({q:.1%}); about 1 % is usual for each"
+        f"({q:.1%}); about 1% is usual for each"
     )
     if ratio.max() > FAR:
         row = table.iloc[int(np.argmax(ratio))]
-        text += f"; the furthest is index {short_name(row['index'])} of {short_name(row[challenge().group])}, at "
-        text += f"{ratio.max():.3g} times the limit"
+        message += f"; the furthest is index {short_name(row['index'])} of {short_name(row[challenge().group])}, at "
+        message += f"{ratio.max():.3g} times the limit"
     level: Level = "good"
     if ratio.max() > VERY_FAR:
         level = "bad"
     elif ratio.max() > FAR or beyond.mean() > MANY_BEYOND:
         level = "note"
-    return [PageFinding(level, "outliers", text, "components", values)]
+    return [PageFinding(level, "outliers", message, "components", values)]

@@ -1,4 +1,4 @@
-"""Which assays can spectra predict? The correlation of each assay with each part of the spectrum."""
+"""Section on the correlation of each assay with each part of the spectrum."""
 
 import numpy as np
 import pandas as pd
@@ -8,12 +8,12 @@ from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
 from recore.report.statistics import Binned, correlations
 
-FEWEST_ROWS = 10  # measured rows of an assay
+MIN_ROWS = 10  # measured rows of an assay
 HIGH_CORRELATION = 0.5
 
 TITLE = "Assays and channels"
 READING = (
-    "Good: vertical stripes at the bands of minerals, the same for elements of the same mineral (aluminium and "
+    "Good: vertical stripes at the bands of minerals, at the same bands for elements of one mineral (aluminium and "
     "potassium at Al-OH, calcium at carbonate). Pale rows are assays that correlate with no single band, like most "
     "metals in sulphides; they have to be predicted from the minerals that accompany them. Bad: stripes at carbon "
     "dioxide or at the ends of the range (the assays depend on the instrument or the day), or the same pattern in all "
@@ -26,35 +26,35 @@ NOTE = (
 )
 NOT_DRAWN = "Not drawn: no assay has at least {rows} measured rows with different values."
 HEAT_MAP = (
-    "Correlation of each assay with each part of the spectrum: orange positive, blue negative, no colour for none."
+    "Correlation of each assay with each part of the spectrum: orange positive, blue negative, no colour near zero."
 )
 
 
 def section(shapes: Binned) -> Section:
-    """The section with its findings."""
+    """Return the section with its findings."""
     table = correlation_table(shapes)
     if not len(table):
-        return Section("correlation", TITLE, READING, (), NOT_DRAWN.format(rows=FEWEST_ROWS))
+        return Section("correlation", TITLE, READING, (), NOT_DRAWN.format(rows=MIN_ROWS))
     strongest = _strongest(table, shapes)
     items = (_heat_map(table, shapes), strongest)
     high = strongest.numbers[strongest.numbers["correlation"].abs() >= HIGH_CORRELATION]
     verb = "has" if len(high) == 1 else "have"
     assays = f"{len(high)} of {count(len(table), 'assay')}"
-    text = f"{assays} {verb} a correlation of at least {HIGH_CORRELATION} with some band"
+    message = f"{assays} {verb} a correlation of at least {HIGH_CORRELATION} with some band"
     if len(high):
-        text += f": {list_names(high['assay'].tolist(), LISTED)}"
-    finding = PageFinding("note", "correlation", text, "correlation", {"assays": high["assay"].tolist()})
+        message += f": {list_names(high['assay'].tolist(), LISTED)}"
+    finding = PageFinding("note", "correlation", message, "correlation", {"assays": high["assay"].tolist()})
     return Section("correlation", TITLE, READING, items, NOTE.format(width=shapes.width), [finding])
 
 
 def correlation_table(shapes: Binned) -> pd.DataFrame:
-    """For each assay with FEWEST_ROWS rows that vary: its rows, then a correlation for each bin."""
+    """Return a row for each assay with at least MIN_ROWS different values: its rows and a correlation for each bin."""
     bins = [f"{value:.1f}" for value in shapes.wavenumbers]
     table = {}
     for name, column in shapes.data.assays.items():
         values = column.to_numpy()[shapes.rows]
         measured = values > 0
-        if measured.sum() >= FEWEST_ROWS and np.ptp(values[measured]) > 0:
+        if measured.sum() >= MIN_ROWS and np.ptp(values[measured]) > 0:
             table[name] = [measured.sum(), *correlations(np.log10(values[measured]), shapes.values[measured])]
     rows = pd.DataFrame.from_dict(table, orient="index", columns=["rows", *bins])
     return rows.reset_index(names="assay")
@@ -71,8 +71,8 @@ def _heat_map(table: pd.DataFrame, shapes: Binned) -> Figure:
 
 def _strongest(table: pd.DataFrame, shapes: Binned) -> Table:
     coefficients = np.nan_to_num(table.iloc[:, 2:].to_numpy())
-    place = np.abs(coefficients).argmax(axis=1)
-    columns = {"assay": table["assay"], "rows": table["rows"], "wavenumber (cm-1)": shapes.wavenumbers[place]}
-    numbers = pd.DataFrame(columns | {"correlation": coefficients[np.arange(len(table)), place]})
+    best = np.abs(coefficients).argmax(axis=1)
+    columns = {"assay": table["assay"], "rows": table["rows"], "wavenumber (cm-1)": shapes.wavenumbers[best]}
+    numbers = pd.DataFrame(columns | {"correlation": coefficients[np.arange(len(table)), best]})
     order = numbers["correlation"].abs().sort_values(ascending=False, kind="stable").index
     return Table("strongest", "The highest correlation of each assay", "The highest first.", numbers.loc[order])

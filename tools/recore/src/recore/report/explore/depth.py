@@ -1,4 +1,4 @@
-"""Are the samples plausible along the holes? Their intervals, and scores and assays by depth."""
+"""Section on the samples along the drill holes: their intervals, and scores and assays by depth."""
 
 import numpy as np
 import pandas as pd
@@ -11,13 +11,13 @@ from recore.spectral_data import Floats, SpectralData
 
 TRACKS = 4
 DEPTH_STEPS = 80  # of the figure of all holes
-DRAWN_SAMPLES = 600  # at most in the log of one hole
+DRAWN_SAMPLES = 600  # at most, in the log of one hole
 VISIBLE_HOLES = 2  # when the page is opened
 
 TITLE = "Depth"
 READING = (
-    "Good: scores and assays change in steps or slowly, as rock does, and assays change where scores change. Bad: a "
-    "log that looks like noise from sample to sample (depths and samples do not belong together), a jump at the same "
+    "Good: scores and assays change slowly or in steps, as rock does, and assays change where scores change. Bad: a "
+    "log that looks like noise from sample to sample (depths and samples are mismatched), a jump at the same "
     "depth in all holes (a batch, not a rock), samples of one hole that overlap."
 )
 NOTE = (
@@ -26,13 +26,13 @@ NOTE = (
 )
 NO_DEPTH, ONE_DEPTH = "no row has a depth", "all rows have the same depth"
 NOT_DRAWN = "No logs are drawn: {reason}."
-ALL_HOLES = "The score of the first component by hole and depth: similar colours are similar spectra."
+ALL_HOLES = "Score on the first component by hole and depth; similar colours mean similar spectra."
 FIRST_HOLES = " The first {drawn} of {holes} holes."
 LOGS = "Scores and assays of single holes along their depth. Click a legend entry to show or hide a hole."
 
 
 def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) -> Section:
-    """The section with its findings. table: components.row_table, None if there are no components."""
+    """Return the section with its findings. table: from components.row_table, None if there are no components."""
     intervals, findings = _intervals(data)
     if not challenge().depths:
         holes_only = Table("intervals", "Holes", "Samples of each hole.", intervals[[challenge().group, "rows"]])
@@ -42,8 +42,8 @@ def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) 
     depths = depth[np.isfinite(depth)]
     if not len(depths) or np.ptp(depths) == 0:
         reason = ONE_DEPTH if len(depths) else NO_DEPTH
-        text = f"{reason}, so nothing can be drawn along the holes"
-        findings.insert(0, PageFinding("note", "no depths", text, "depth"))
+        message = f"{reason}, so no logs can be drawn"
+        findings.insert(0, PageFinding("note", "no depths", message, "depth"))
         return Section("depth", TITLE, READING, items, NOT_DRAWN.format(reason=reason), findings)
     if table is not None:
         items = [_all_holes(table, depth), _logs(data, table, holes), *items]
@@ -70,27 +70,27 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
         ("bad", "depths negative", frame["from"] < 0, "a negative depth, above the ground"),
     ]
     findings = []
-    for level, name, wrong, text in [*(of_depths if challenge().depths else []), *cases]:
-        if wrong.any():
-            rows, first = int(wrong.sum()), short_name(frame["index"][wrong].iloc[0])
-            text = f"{count(rows, 'row has', 'rows have')} {text} (the first: index {first})"
-            findings.append(PageFinding(level, name, text, "depth", {"rows": rows}))
+    for level, name, is_wrong, message in [*(of_depths if challenge().depths else []), *cases]:
+        if is_wrong.any():
+            rows, first = int(is_wrong.sum()), short_name(frame["index"][is_wrong].iloc[0])
+            message = f"{count(rows, 'row has', 'rows have')} {message} (the first: index {first})"
+            findings.append(PageFinding(level, name, message, "depth", {"rows": rows}))
     depths_vary = len(known) > 0 and bool(np.ptp(known[["from", "to"]].to_numpy(), axis=0).any())
     if overlapping.any() and depths_vary:
         row = known[overlapping].iloc[0]
         rows_start = count(int(overlapping.sum()), "row starts", "rows start")
-        text = (
+        message = (
             f"{rows_start} above the end of another row of the same hole (the first: index {short_name(row['index'])} "
             f"of {short_name(row[group])}, at {row['from']:g} m): repeats or wrong depths"
         )
-        findings.append(PageFinding("note", "depths overlap", text, "depth", {"rows": int(overlapping.sum())}))
+        findings.append(PageFinding("note", "depths overlap", message, "depth", {"rows": int(overlapping.sum())}))
     if len(holes) == 1:
-        text = "there is only one hole, so the performance of a model on new holes cannot be estimated"
-        findings.append(PageFinding("bad", "one hole", text, "depth"))
+        message = "there is only one hole, so the performance of a model on new holes cannot be estimated"
+        findings.append(PageFinding("bad", "one hole", message, "depth"))
     if not findings and depths_vary:
         depths = f"{holes['shallowest'].min():g} to {holes['deepest'].max():g} m"
-        text = f"{count(len(holes), 'hole')}, {depths}; no sample overlaps another"
-        findings.append(PageFinding("good", "depths sound", text, "depth", {"holes": len(holes)}))
+        message = f"{count(len(holes), 'hole')}, {depths}; no sample overlaps another"
+        findings.append(PageFinding("good", "depths sound", message, "depth", {"holes": len(holes)}))
     return holes, findings
 
 

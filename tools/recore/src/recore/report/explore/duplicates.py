@@ -1,6 +1,6 @@
-"""Which rows are the same sample? Pairs of spectra that hardly differ by more than the noise.
+"""Section on near-duplicates: pairs of spectra that hardly differ by more than the noise.
 
-Repeats in two holes, or in public and private data, make a model look good although it has only seen the answer.
+Repeats in two holes, or in public and private data, make scores optimistic, because the model has seen the sample.
 """
 
 from math import comb
@@ -16,14 +16,14 @@ from recore.report.page.content import Figure, Level, PageFinding, Section, Tabl
 from recore.report.statistics import Binned, principal_components, usable_channels
 from recore.spectral_data import Floats, snv
 
-NOISE_FACTOR = 1.5  # times the distance caused by noise: still the same spectrum
-USUAL_SHARE = 0.25  # of the usual distance to the nearest row: still the same sample, for example packed again
-SMALLEST_DISTANCE = 1e-6  # closer spectra are the same even without noise
-DIFFERENCE_ORDER = 6  # of the differences from which the noise is estimated
+NOISE_FACTOR = 1.5  # times the distance caused by noise: up to it, spectra count as the same
+USUAL_SHARE = 0.25  # of the usual distance to the nearest row: up to it, a sample may just have been repacked
+MIN_DISTANCE = 1e-6  # closer spectra count as the same even without noise
+DIFFERENCE_ORDER = 6  # order of the differences from which the noise is estimated
 NEIGHBOURS = 5  # nearest rows of each row that are compared
-SCORES = 12  # principal components in which neighbours are searched
+SCORES = 12  # principal components in which neighbours are sought
 BLOCK = 4000  # pairs compared at once, to limit memory
-LOWEST = 1e-3  # distance / noise at which the axis ends
+LOWEST_RATIO = 1e-3  # distance / noise; the end of the axis
 
 TITLE = "Near-duplicates"
 READING = (
@@ -33,12 +33,12 @@ READING = (
     "separated into training and test data; in two holes, or in public and private data, they are a mistake."
 )
 NOTE = (
-    "Distance: root mean square over the channels after SNV, without the outermost {edge} at either end (at most 5 % "
+    "Distance: root mean square over the channels after SNV, without the outermost {edge} at either end (at most 5% "
     "of all), where a detector may be noisy. The dashed line: {factor} times the noise, or {share} of the usual "
     "distance to the nearest row if this is more. The noise is estimated from differences along the channels, so it "
     "is underestimated for smoothed spectra. The {neighbours} nearest rows of each row in {scores} principal "
-    "components are compared. If every sample appears twice, the usual distance is that of repeats; see where the "
-    "peak is."
+    "components are compared. If every sample appears twice, the usual distance is the distance between repeats; look "
+    "at the position of the peak."
 )
 NOT_DRAWN = "Not drawn: fewer than 2 rows have a valid spectrum."
 HISTOGRAM = "Distance of each row to its nearest neighbour. Rows left of the dashed line count as the same sample."
@@ -46,7 +46,7 @@ IDENTICAL = " The first bar includes {rows} with a smaller distance than the axi
 
 
 def section(shapes: Binned, private: Binned | None) -> Section:
-    """The section with its findings."""
+    """Return the section with its findings."""
     group = challenge().group
     files = {"public": shapes} | ({"private": private} if private else {})
     if sum(len(binned.rows) for binned in files.values()) < 2:
@@ -61,7 +61,7 @@ def section(shapes: Binned, private: Binned | None) -> Section:
     pairs["distance / noise"] = pairs["distance"] / unit
     nearest = _nearest_of_each(pairs)
     usual = float(nearest["distance"].median())
-    limit = max(NOISE_FACTOR * noise_distance, USUAL_SHARE * usual, SMALLEST_DISTANCE)
+    limit = max(NOISE_FACTOR * noise_distance, USUAL_SHARE * usual, MIN_DISTANCE)
     duplicates = pairs[pairs["distance"] <= limit]
     items: list[Figure | Table] = [_histogram(nearest, unit, limit)]
     if len(duplicates):
@@ -73,10 +73,10 @@ def section(shapes: Binned, private: Binned | None) -> Section:
 
 
 def estimate_noise(spectra: Floats) -> float:
-    """The standard deviation of the noise in spectra (rows, channels): three quarters of the channels have no more.
+    """Estimate the standard deviation of the noise in spectra (rows, channels), as its upper quartile over channels.
 
-    Differences of a high order leave the noise, times the root of a binomial coefficient. Median over rows (times
-    1.4826, as for a normal distribution) and upper quartile over channels ignore sharp bands.
+    Differences of a high order remove all but the noise, scaled by the root of a binomial coefficient. The median over
+    rows (times 1.4826, as for a normal distribution) and the quartile over channels ignore sharp bands.
     """
     if spectra.shape[1] <= DIFFERENCE_ORDER:
         return 0.0
@@ -86,9 +86,9 @@ def estimate_noise(spectra: Floats) -> float:
 
 
 def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:
-    """Each row's nearest rows as pairs, the nearest first: rows row_1 < row_2, distance, correlation; no pair twice.
+    """Return each row's nearest rows as pairs, the nearest first: row_1 < row_2, distance, correlation; no pair twice.
 
-    A distance between scores is never larger than that between spectra, so near spectra have near scores.
+    Scores are never further apart than the spectra, so near spectra have near scores.
     """
     from scipy.spatial import cKDTree
 
@@ -107,7 +107,7 @@ def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:
 
 
 def _combine(files: dict[str, Binned]) -> tuple[Floats, pd.DataFrame]:
-    """The SNV spectra and the IDs of all files' rows, over the public file's usable channels."""
+    """Return the SNV spectra, over the public file's usable channels, and the IDs of the rows of all files."""
     channels = usable_channels(files["public"].data)
     spectra, ids = [], []
     for name, binned in files.items():
@@ -123,7 +123,7 @@ def _nearest_of_each(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
     distance = nearest["distance"].to_numpy(dtype=float) / unit
-    logs = np.log10(np.maximum(distance, LOWEST))
+    logs = np.log10(np.maximum(distance, LOWEST_RATIO))
     edges = np.linspace(min(logs.min(), 0) - 0.05, max(logs.max(), 0.5) + 0.05, 61)
     same_hole = nearest["same hole"].to_numpy()
     numbers = pd.DataFrame({"from": 10 ** edges[:-1], "to": 10 ** edges[1:]})
@@ -140,7 +140,7 @@ def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
         look = {"width": widths, "name": name, "marker": {"color": colour}, "hovertemplate": hover}
         plot.add_bar(x=middles, y=numbers[name], **look)
     plot.add_vline(limit / unit, line={"color": draw.GREY, "dash": "dash"})
-    outside = int((distance < LOWEST).sum())
+    outside = int((distance < LOWEST_RATIO).sum())
     summary = HISTOGRAM + (IDENTICAL.format(rows=count(outside, "row")) if outside else "")
     return Figure("neighbours", "The nearest spectrum", summary, plot, numbers)
 
@@ -153,18 +153,18 @@ def _findings(duplicates: pd.DataFrame, noise: float) -> list[PageFinding]:
         ("note", "duplicates within holes", same_hole, "in the same hole"),
     )
     findings = []
-    for level, name, chosen, where in cases:
-        if chosen.any():
-            pair = duplicates[chosen].iloc[0]
-            pairs = count(int(chosen.sum()), f"pair of rows {where} has", f"pairs of rows {where} have")
+    for level, name, is_case, where in cases:
+        if is_case.any():
+            pair = duplicates[is_case].iloc[0]
+            pairs = count(int(is_case.sum()), f"pair of rows {where} has", f"pairs of rows {where} have")
             ids = [
                 f"{short_name(pair[f'index_{end}'])} of {short_name(pair[f'{challenge().group}_{end}'])}"
                 for end in (1, 2)
             ]
             rows = " and ".join(ids)
-            text = f"{pairs} the same spectrum, with a distance close to the noise (the nearest: index {rows})"
-            findings.append(PageFinding(level, name, text, "duplicates", {"pairs": int(chosen.sum())}))
+            message = f"{pairs} the same spectrum, with a distance close to the noise (the nearest: index {rows})"
+            findings.append(PageFinding(level, name, message, "duplicates", {"pairs": int(is_case.sum())}))
     if not findings:
-        text = f"no two rows have the same spectrum (noise after SNV: {noise:.2g})"
-        findings.append(PageFinding("good", "no duplicates", text, "duplicates", {"noise": noise}))
+        message = f"no two rows have the same spectrum (noise after SNV: {noise:.2g})"
+        findings.append(PageFinding("good", "no duplicates", message, "duplicates", {"noise": noise}))
     return findings

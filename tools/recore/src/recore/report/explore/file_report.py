@@ -1,4 +1,4 @@
-"""The explore report: is a data file what it should be? Each module of this package adds a section."""
+"""The report of `recore explore` on a data file; each other module of this package adds a section."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,17 +22,17 @@ from recore.spectral_data import SpectralData, read_data
 
 STEPS = 9  # calls of `advance`, at most
 
-LEAD = "Is this file what it should be? Findings first, then the sections with the evidence."
+LEAD = "Is this data file sound? The findings come first, then the sections with the evidence."
 
 
 def explore_file(public: Path, private: Path | None = None, advance: Callable[[str], None] = lambda step: None) -> Page:
-    """Report on a data file, and on private data if given. `advance` is called with the name of each step.
+    """Return the report on a data file, with private data if given. advance is called with the name of each step.
 
     Raises ValueError or OSError if a file is not a gzipped CSV file of spectra.
     """
     from threadpoolctl import threadpool_limits
 
-    # the matrices are small, and threads would wait for each other on a busy machine
+    # the matrices are small, and on a busy machine threads would wait for each other
     with threadpool_limits(1, "blas"):
         return _page(public, private, advance)
 
@@ -67,8 +67,8 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
     facts = {"file": str(public), **_facts(data)}
     if private_data is not None:
         facts["private file"] = f"{private}, rows: {private_data.rows:,}, holes: {len(set(private_data.hole)):,}"
-    of_private = _column_findings(private_data, f"{private_data.path.name}: ") if private_data else []
-    findings = by_level([*findings_of(sections), *_column_findings(data), *of_private])
+    private_findings = _column_findings(private_data, f"{private_data.path.name}: ") if private_data else []
+    findings = by_level([*findings_of(sections), *_column_findings(data), *private_findings])
     return Page(f"Explore {public.name}", LEAD, facts, findings, sections)
 
 
@@ -93,7 +93,7 @@ def _facts(data: SpectralData) -> dict[str, str]:
 
 
 def _column_findings(data: SpectralData, file: str = "") -> list[PageFinding]:
-    """Other units than the schema's, codes, and holes of similar names. file: begins a text."""
+    """Return findings on units that differ from the schema's, codes, and similar hole names. file: prefix of each."""
     content = {name: data.assays[name].to_numpy() for name in data.assays}
     units, codes = suspected_content_units(content), suspected_codes(content)
     findings = [PageFinding("bad", "assay unit", file + one.text, "assays", one.values) for one in units]

@@ -1,7 +1,7 @@
-"""How far are the private spectra from the public ones? Their shapes are compared; no assays are needed.
+"""Section that compares the shapes of private and public spectra; no assays are needed.
 
-New holes always differ from known ones. Therefore each public hole is compared with the other public holes in the same
-way, and the private rows are far away only if they are further than that.
+New holes always differ from known ones, so each public hole is compared with the other public holes in the same way:
+private rows are unusual only if they are further away than those.
 """
 
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from recore.report.statistics import Binned, Components, principal_components
 from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 FOLDS = 5
-MOST_ROWS = 4000  # of each set that the classifier is trained on
-MOST_HOLES = 200  # of each set
+MAX_ROWS = 4000  # of each set, for the classifier
+MAX_HOLES = 200  # of each set
 RANDOM_SPLITS = 20  # of the public holes, for comparison
 
 
 @dataclass(frozen=True)
 class TwoSample:
-    """How well a classifier separates two sets of rows.
+    """Performance of a classifier that separates two sets of rows.
 
-    auc: the area under its ROC curve, which is 0.5 if the sets do not differ, and NaN if there are too few rows.
-    by_hole: whether it was tested on new holes instead of new rows. usual: the areas for random splits of the public
-    holes, ascending; there are none for fewer than four holes, or if it was not tested by hole.
+    auc: area under the ROC curve, 0.5 if the sets do not differ, NaN if there are too few rows. by_hole: whether it was
+    tested on held-out holes instead of rows. usual: ascending AUCs for random splits of the public holes; empty if
+    there are fewer than four holes, or if it was not tested by hole.
     """
 
     auc: float
@@ -38,11 +38,11 @@ class TwoSample:
 
 
 def compare_sets(public: Floats, public_holes: np.ndarray, private: Floats, private_holes: np.ndarray) -> TwoSample:
-    """How well a classifier separates private rows (n, bins) from public ones (m, bins), cross-validated by hole."""
+    """Train a classifier to separate private rows (n, bins) from public ones (m, bins), cross-validated by hole."""
     random = np.random.default_rng(0)
     selected = [_select(side, random) for side in (public_holes, private_holes)]
     values = np.concatenate([public[selected[0]], private[selected[1]]])
-    # the components are fitted on both sets together, so that the set of a row does not leak into the test
+    # components are fitted on both sets together, so that they do not reveal which set a row belongs to
     scores = principal_components(values, MOST_COMPONENTS).transform(values)
     sides = np.repeat([0, 1], [len(rows) for rows in selected])
     # holes of the same name in both files are two different holes for the folds
@@ -65,8 +65,8 @@ def _hole_numbers(names: np.ndarray) -> np.ndarray:
 
 def _select(holes: np.ndarray, random: np.random.Generator) -> np.ndarray:
     rows = list(rows_by_group(holes).values())
-    candidates = np.concatenate([rows[place] for place in random.permutation(len(rows))[:MOST_HOLES]])
-    return np.sort(random.permutation(candidates)[:MOST_ROWS])
+    candidates = np.concatenate([rows[position] for position in random.permutation(len(rows))[:MAX_HOLES]])
+    return np.sort(random.permutation(candidates)[:MAX_ROWS])
 
 
 def _auc(scores: Floats, sides: np.ndarray, holes: np.ndarray | None) -> float:
@@ -89,23 +89,23 @@ def _auc(scores: Floats, sides: np.ndarray, holes: np.ndarray | None) -> float:
     return float(roc_auc_score(sides, probabilities))
 
 
-HELD_OUT_HOLES = 20  # public holes that are compared with the other public holes, at most
-DRAWN_ROWS = 2000  # of each file, at most
-MANY_BEYOND = 0.05  # the share of private rows beyond a limit from which it is a finding
-TOLERANCE = 1.5  # times the share of public holes held out: still usual
+HELD_OUT_HOLES = 20  # at most, public holes that are compared with the other public holes
+DRAWN_ROWS = 2000  # at most, of each file
+MANY_BEYOND = 0.05  # a larger share of private rows beyond a limit is a finding
+TOLERANCE = 1.5  # times the share in held-out public holes: up to it, a share is usual
 HIGH_AUC = 0.8
 
 TITLE = "Private against public"
 READING = (
-    "Good: the private rows are inside the public cloud, about as many of them lie outside the public range (beyond a "
-    "limit) as of held-out public holes, and a classifier separates private from public rows hardly better than other "
-    "groups of holes. Bad: a separate private cloud, or most private rows beyond the limit of Q: they contain "
-    "something that no public row contains, and predictions for them are guesses."
+    "Good: the private rows are inside the public cloud, the share of them outside the public range (beyond a limit) "
+    "is like the share in held-out public holes, and a classifier separates private from public rows hardly better "
+    "than other groups of holes. Bad: a separate private cloud, or most private rows beyond the limit of Q: they have "
+    "features that no public row has, and predictions for them are guesses."
 )
 NOTE = (
-    "The limits are those of the public rows, at {confidence:.0%}. {holes} held out, one at a time. The classifier is "
-    "a logistic regression on the scores of at most {rows} rows and {most_holes} holes of each file, tested on holes "
-    "that it was not trained on. For comparison it is also trained {splits} times to separate two random groups of "
+    "The limits are computed from the public rows, at {confidence:.0%}. {holes} held out, one at a time. The "
+    "classifier is a logistic regression on the scores of at most {rows} rows and {most_holes} holes of each file, "
+    "tested on held-out holes. For comparison it is also trained {splits} times to separate two random groups of "
     "public holes, one of them as large as the private data."
 )
 ALL_HELD_OUT = "All public holes are"
@@ -116,12 +116,12 @@ POINTS = (
     "of each file."
 )
 HELD_OUT = (
-    "Each point is a hole that the components were not fitted on: the share of its rows beyond the limits. Dashed: 1 %."
+    "Each point is a hole that the components were not fitted on: the share of its rows beyond the limits. Dashed: 1%."
 )
 
 
 def section(shapes: Binned, private_data: SpectralData, private: Binned | None) -> Section:
-    """The section with its findings. private: None if the channels differ."""
+    """Return the section with its findings. private: None if the channels differ."""
     reason, model = channel_difference(shapes.data, private_data), None
     if private is not None and not len(private.rows):
         reason = "no private row has a valid spectrum"
@@ -139,8 +139,8 @@ def section(shapes: Binned, private_data: SpectralData, private: Binned | None) 
     note = NOTE.format(
         confidence=CONFIDENCE,
         holes=ALL_HELD_OUT if holes_of_file <= HELD_OUT_HOLES else SOME_HELD_OUT.format(holes=holes_of_file),
-        rows=MOST_ROWS,
-        most_holes=MOST_HOLES,
+        rows=MAX_ROWS,
+        most_holes=MAX_HOLES,
         splits=RANDOM_SPLITS,
     )
     furthest = holes.sort_values("either", ascending=False, kind="stable")
@@ -153,19 +153,19 @@ def section(shapes: Binned, private_data: SpectralData, private: Binned | None) 
 
 
 def channel_difference(data: SpectralData, private: SpectralData) -> str:
-    """How the channels of the two files differ, which makes them incomparable; empty if they are the same."""
+    """Return how the channels of the two files differ, which makes them incomparable; empty if they are the same."""
     if len(data.wavenumbers) != len(private.wavenumbers):
         return f"{count(len(data.wavenumbers), 'public channel')} and {count(len(private.wavenumbers), 'private one')}"
     if not np.array_equal(data.wavenumbers, private.wavenumbers):
-        place = int(np.argmax(data.wavenumbers != private.wavenumbers))
-        return f"channel {data.wavenumbers[place]:g} is {private.wavenumbers[place]:g} in the private data"
+        position = int(np.argmax(data.wavenumbers != private.wavenumbers))
+        return f"channel {data.wavenumbers[position]:g} is {private.wavenumbers[position]:g} in the private data"
     return ""
 
 
 def held_out_holes(shapes: Binned, private: Binned, model: Components) -> pd.DataFrame:
-    """For each hole: rows, and the shares beyond the limits of components not fitted on it.
+    """Return, for each hole, its rows and their shares beyond the limits of components not fitted on it.
 
-    Private holes are compared with all public rows, public holes with those of the other holes.
+    Private holes are compared with all public rows, public holes with the rows of the other public holes.
     """
     group = challenge().group
     holes = []
@@ -225,9 +225,9 @@ def _held_out_figure(holes: pd.DataFrame) -> Figure:
         labels = [f"{short_name(hole)}, {count(rows, 'row')}" for hole, rows in sizes]
         marker = {"color": colour, "symbol": symbol, "size": 9, "opacity": 0.8}
         hover = "%{text}: %{y:.1%}<extra></extra>"
-        for place, column in enumerate(("beyond T2", "beyond Q", "either")):
-            legend = {"legendgroup": file, "showlegend": place == 0}
-            draw.add_points(plot, place + jitter, drawn[column], name, hover, marker, text=labels, **legend)
+        for position, column in enumerate(("beyond T2", "beyond Q", "either")):
+            legend = {"legendgroup": file, "showlegend": position == 0}
+            draw.add_points(plot, position + jitter, drawn[column], name, hover, marker, text=labels, **legend)
     plot.add_hline(0.01, line={"color": draw.GREY, "dash": "dash"})
     return Figure("holes-held-out", "New holes, private and public", HELD_OUT, plot, holes)
 
@@ -237,24 +237,24 @@ def _share_finding(holes: pd.DataFrame) -> PageFinding:
     for file in ("public", "private"):
         part = holes[holes["file"] == file]
         shares[file] = float(np.average(part["either"], weights=part["rows"])) if len(part) else float("nan")
-    text = f"{shares['private']:.1%} of the private rows lie outside the public range"
+    message = f"{shares['private']:.1%} of the private rows lie outside the public range"
     level: Level = "bad" if shares["private"] > MANY_BEYOND else "good"
     if not np.isnan(shares["public"]):
-        text += f"; of the rows of held-out public holes {shares['public']:.1%} do"
+        message += f"; of the rows of held-out public holes {shares['public']:.1%} do"
         if level == "bad" and shares["private"] <= TOLERANCE * shares["public"]:
-            level, text = "note", f"{text}, so this is usual"
+            level, message = "note", f"{message}, so this is usual"
     values = {"private": shares["private"], "public_held_out": shares["public"]}
-    return PageFinding(level, "shift", text, "shift", values)
+    return PageFinding(level, "shift", message, "shift", values)
 
 
 def _auc_finding(comparison: TwoSample) -> PageFinding:
-    text = f"a classifier separates private from public spectra with an AUC of {comparison.auc:.2f} (0.5: not at all)"
+    message = f"a classifier separates private from public spectra with an AUC of {comparison.auc:.2f} (chance: 0.5)"
     level: Level = "note"
     if comparison.usual:
         lowest, median, highest = np.quantile(comparison.usual, (0, 0.5, 1))
-        text += f"; random groups of public holes: median {median:.2f}, {lowest:.2f} to {highest:.2f}"
+        message += f"; random groups of public holes: median {median:.2f}, {lowest:.2f} to {highest:.2f}"
         if comparison.auc > max(highest, HIGH_AUC):
             level = "bad"
     if not comparison.by_hole:
-        text += "; tested on rows, because one file has only one hole: in such a test, any hole can be recognised"
-    return PageFinding(level, "shift auc", text, "shift", dict(vars(comparison)))
+        message += "; tested on rows, because one file has only one hole, and any hole can be recognised by its rows"
+    return PageFinding(level, "shift auc", message, "shift", dict(vars(comparison)))

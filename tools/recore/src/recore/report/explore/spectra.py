@@ -1,4 +1,4 @@
-"""Are the spectra plausible? Their quantiles over all rows and by drill hole, and invalid values."""
+"""Section on the spectra: quantiles over all rows and by drill hole, and invalid values."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 @dataclass(frozen=True)
 class HoleSpectra:
-    """rows: row numbers in the file. shape: the median SNV spectrum (bins,), None without a valid one."""
+    """Spectra of a hole. rows: row numbers in the file. shape: median SNV spectrum (bins,), None if none is valid."""
 
     name: str
     rows: NDArray[np.intp]
@@ -28,7 +28,7 @@ class HoleSpectra:
 
 
 def order_holes(shapes: Binned) -> list[HoleSpectra]:
-    """All holes, those first whose median shape is furthest from the median of all holes."""
+    """Return all holes, the hole whose median shape is furthest from the median of all holes first."""
     rows_with_shape = rows_by_group(shapes.holes)
     medians = {name: np.median(shapes.values[rows], axis=0) for name, rows in rows_with_shape.items()}
     centre = np.median(list(medians.values()), axis=0) if medians else np.zeros(0)
@@ -41,40 +41,40 @@ def order_holes(shapes: Binned) -> list[HoleSpectra]:
 
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-DRAWN_CHANNELS = 600  # at most of a line; a screen has hardly more columns
-WRITTEN_HOLES = 200  # at most with quantiles in the CSV file
+DRAWN_CHANNELS = 600  # at most, of a line; a screen has hardly more columns
+WRITTEN_HOLES = 200  # at most, with quantiles in the CSV file
 VISIBLE_HOLES = 3  # when the page is opened
-WIDE_STEP = 1.5  # times the usual distance of neighbouring channels: there is a gap
+WIDE_STEP = 1.5  # times the usual step between channels: a wider one is a gap
 HIGHEST_MEDIAN = 5.0  # absorbance; a higher median means another unit
 
 TITLE = "Spectra"
 READING = (
     "Good: smooth bands in the shaded regions, the inner band (half of the rows) close to the median, and the lowest "
-    "and highest values of a similar shape. Bad: a step or a spike in all rows, many channels with exactly one value "
+    "and highest values of a similar shape. Bad: a step or a spike in all rows, many channels with a single value "
     "(filled, clipped or cut out), a median of zero, extreme values far outside the bands, a hole that differs at all "
-    "wavenumbers (another instrument, another way of grinding), and carbon dioxide that differs between holes (the "
+    "wavenumbers (another instrument, different grinding), and carbon dioxide that differs between holes (the "
     "background measurement was old)."
 )
-NOTE = "The bands are computed from all rows. Noise of the outermost {edge} channels may go beyond the axis."
+NOTE = "The bands are computed from all rows. Noise in the outermost {edge} channels may exceed the axis."
 THINNED = " The figures show one in {step} channels; the CSV files contain all of them."
 NAMED_HOLES = " Only the {named} holes that differ most from the median of all holes have their own lines."
 FIRST_WRITTEN = " The CSV file has the quantiles of the first {written} of {holes} holes."
 ALL_ROWS = "Quantiles of the spectra of all rows, channel by channel."
 ALL_ROWS_PRIVATE = " Dashed orange line: the median of the private rows."
 BY_HOLE = (
-    "The median and, shaded, the 5 to 95 % range of the rows of single holes. Click a legend entry to show or hide a "
+    "The median and, shaded, the 5 to 95% range of the rows of single holes. Click a legend entry to show or hide a "
     "hole."
 )
 DIFFERENCES = (
     "Difference of each hole's median spectrum, after SNV, from the median of all holes; the holes that differ most "
-    "are at the top. Colour along a whole row indicates another instrument or rock, colour in one column an unsteady "
-    "channel."
+    "are at the top. Colour along an entire row indicates another instrument or rock, colour in one column an "
+    "unsteady channel."
 )
 DIFFERENCES_SOME = " The first {drawn} of {holes} holes."
 
 
 def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
-    """Quantiles (levels, columns) of each column's numbers, with linear interpolation; NaN for an empty column."""
+    """Return quantiles (levels, columns) of each column, linearly interpolated and ignoring NaN; NaN if it is empty."""
     gaps = np.isnan(values).any(axis=0)
     result = np.full((len(levels), values.shape[1]), np.nan)
     result[:, ~gaps] = np.quantile(values[:, ~gaps], levels, axis=0)
@@ -84,7 +84,7 @@ def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
 
 
 def section(shapes: Binned, holes: list[HoleSpectra], private: SpectralData | None) -> Section:
-    """The section with its findings. holes: those that differ most first."""
+    """Return the section with its findings. holes: from order_holes."""
     data = shapes.data
     items: list[Figure | Table] = [_all_rows(data, private), _by_hole(data, holes)]
     if sum(hole.shape is not None for hole in holes) > 1:
@@ -105,8 +105,8 @@ def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
     plot = draw.wavenumber_figure(420, data.wavenumbers, "absorbance")
     drawn = slice(None, None, _step(len(data.wavenumbers)))
     x = data.wavenumbers[drawn]
-    _add_band(plot, x, levels[1][drawn], levels[5][drawn], draw.BLUE, 0.18, "5 to 95 %")
-    _add_band(plot, x, levels[2][drawn], levels[4][drawn], draw.BLUE, 0.4, "25 to 75 %")
+    _add_band(plot, x, levels[1][drawn], levels[5][drawn], draw.BLUE, 0.18, "5 to 95%")
+    _add_band(plot, x, levels[2][drawn], levels[4][drawn], draw.BLUE, 0.4, "25 to 75%")
     _add_line(plot, x, levels[3][drawn], "median", draw.BLUE)
     _add_line(plot, x, levels[0][drawn], "lowest", draw.GREY, "dot")
     _add_line(plot, x, levels[6][drawn], "highest", draw.GREY, "dash")
@@ -157,7 +157,7 @@ def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
     plot.update_yaxes(type="category", title_text="drill hole")
     look = {"colorscale": draw.DIVERGING, "zmin": -limit, "zmax": limit, "colorbar": {"title": {"text": "SNV"}}}
     hover = "%{y}<br>%{x:.0f} cm-1: %{z:.3f}<extra></extra>"
-    rows = unique_names([short_name(names[place], 18) for place in drawn])
+    rows = unique_names([short_name(names[row], 18) for row in drawn])
     plot.add_heatmap(x=shapes.wavenumbers, y=rows, z=differences[drawn], hovertemplate=hover, **look)
     summary = DIFFERENCES
     if len(names) > draw.DRAWN_HOLES:
@@ -169,60 +169,60 @@ def _findings(data: SpectralData) -> list[PageFinding]:
     findings = [PageFinding("bad", "file", f"{data.path.name}: {problem}", "spectra") for problem in data.problems]
     empty = np.isnan(data.spectra)
 
-    def add(level: Level, name: str, text: str, **values: object) -> None:
-        findings.append(PageFinding(level, name, text, "spectra", values))
+    def add(level: Level, name: str, message: str, **values: object) -> None:
+        findings.append(PageFinding(level, name, message, "spectra", values))
 
     if empty.any():
         rows, channels = int(empty.any(axis=1).sum()), int(empty.any(axis=0).sum())
         row, channel = np.argwhere(empty)[0]
         first = f"index {short_name(data.index[row])}, channel {data.wavenumbers[channel]:g}"
         cells = count(int(empty.sum()), "cell of the spectra is not a number", "cells of the spectra are not numbers")
-        text = (
+        message = (
             f"{cells}, in {count(rows, 'row')} and {count(channels, 'channel')} (the first: {first}); a submission "
             "fails on them"
         )
-        add("bad", "empty channels", text, cells=int(empty.sum()), rows=rows, channels=channels)
+        add("bad", "empty channels", message, cells=int(empty.sum()), rows=rows, channels=channels)
     not_empty = data.spectra[:, ~empty.all(axis=0)]
     constant = int((np.nanmin(not_empty, axis=0) == np.nanmax(not_empty, axis=0)).sum())
     if data.rows > 1 and constant:
-        text = f"{count(constant, 'channel has', 'channels have')} the same value in all rows"
-        add("bad", "constant channels", text, channels=constant)
+        message = f"{count(constant, 'channel has', 'channels have')} the same value in all rows"
+        add("bad", "constant channels", message, channels=constant)
     complete = data.spectra[~empty.any(axis=1)]
     flat = int((np.ptp(complete, axis=1) == 0).sum())
     if flat and len(data.wavenumbers) > 1:
-        text = f"{count(flat, 'row has', 'rows have')} the same value in all channels, which is not a spectrum"
-        add("bad", "flat spectra", text, rows=flat)
+        message = f"{count(flat, 'row has', 'rows have')} the same value in all channels, which is not a spectrum"
+        add("bad", "flat spectra", message, rows=flat)
     if runs := find_constant_runs(data.spectra):
-        text = describe_constant_runs(runs, data.wavenumbers, data.index.tolist())
+        message = describe_constant_runs(runs, data.wavenumbers, data.index.tolist())
         channels = max(run.channels for run in runs)
-        add("bad", "constant runs", f"{text}; no instrument measures that", rows=len(runs), channels=channels)
+        add("bad", "constant runs", f"{message}; no instrument measures that", rows=len(runs), channels=channels)
     repeated = data.rows - len(set(data.index.tolist()))
     if repeated:
-        text = f"{count(repeated, 'row has', 'rows have')} the same index as an earlier row"
-        add("bad", "index repeated", text, rows=repeated)
+        message = f"{count(repeated, 'row has', 'rows have')} the same index as an earlier row"
+        add("bad", "index repeated", message, rows=repeated)
     steps = -np.diff(data.wavenumbers)
     if len(steps) and (steps > WIDE_STEP * np.median(steps)).any():
-        place = int(np.argmax(steps))
-        text = (
-            f"there are gaps between the channels; the widest is from {data.wavenumbers[place]:g} to "
-            f"{data.wavenumbers[place + 1]:g} cm-1, while the usual step is {np.median(steps):.3g}"
+        position = int(np.argmax(steps))
+        message = (
+            f"there are gaps between the channels; the widest is from {data.wavenumbers[position]:g} to "
+            f"{data.wavenumbers[position + 1]:g} cm-1, while the usual step is {np.median(steps):.3g}"
         )
-        add("bad", "gaps between channels", text, widest=float(steps[place]), step=float(np.median(steps)))
+        add("bad", "gaps between channels", message, widest=float(steps[position]), step=float(np.median(steps)))
     median = float(np.nanmedian(not_empty)) if not_empty.size else 0.0
     if median > HIGHEST_MEDIAN:
-        text = f"the median of all channels is {median:.3g}; is this absorbance?"
-        add("bad", "not absorbance", text, median=median)
+        message = f"the median of all channels is {median:.3g}; is this absorbance?"
+        add("bad", "not absorbance", message, median=median)
     if not findings:
         size = f"{count(data.rows, 'row')}, {count(len(data.wavenumbers), 'channel')}"
-        text = f"every value of the spectra is a number: {size}"
-        add("good", "spectra whole", text, rows=data.rows, channels=len(data.wavenumbers))
+        message = f"every value of the spectra is a number: {size}"
+        add("good", "spectra whole", message, rows=data.rows, channels=len(data.wavenumbers))
     return findings
 
 
 def _add_band(
     plot: PlotlyFigure, x: Floats, low: Floats, high: Floats, colour: str, opacity: float, name: str, **group: object
 ) -> None:
-    """Add a shaded range; it has a legend entry if it has a name."""
+    """Add a shaded range, with a legend entry if it has a name."""
     finite = np.isfinite(low) & np.isfinite(high)
     plot.add_scatter(
         x=np.concatenate([x[finite], x[finite][::-1]]),
@@ -247,7 +247,7 @@ def _add_line(
 
 
 def _span(data: SpectralData, levels: Floats) -> tuple[float, float] | None:
-    """The ends of an axis for quantiles (levels, channels); noise at the ends would hide the rest."""
+    """Return the axis range for quantiles (levels, channels), ignoring the outer channels, which may be noisy."""
     values = levels[:, usable_channels(data)]
     values = values[np.isfinite(values)]
     if not len(values) or np.ptp(values) == 0:
@@ -257,5 +257,5 @@ def _span(data: SpectralData, levels: Floats) -> tuple[float, float] | None:
 
 
 def _step(channels: int) -> int:
-    """Every how many channels one is drawn."""
+    """Return the step between the channels that are drawn."""
     return max(1, math.ceil(channels / DRAWN_CHANNELS))

@@ -1,4 +1,4 @@
-"""What a report consists of: findings, and sections of figures and tables."""
+"""Content of a report: findings, and sections of figures and tables."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +11,8 @@ from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.text import plain
 
-TABLE_ROWS = 60  # at most shown on the page; the CSV file has all rows
-LISTED = 8  # names in a finding, at most
+TABLE_ROWS = 60  # at most, on the page; the CSV file has all rows
+LISTED = 8  # at most, names in a finding
 
 Level = Literal["bad", "note", "good"]
 LEVELS: tuple[Level, ...] = get_args(Level)  # the order on the page
@@ -20,7 +20,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)  # the order on the page
 
 @dataclass(frozen=True)
 class PageFinding:
-    """A result in one sentence. `name` and `values` are for programs; `section` has the evidence."""
+    """A result in one sentence. name and values are for programs; section has the evidence."""
 
     level: Level
     name: str
@@ -33,10 +33,10 @@ class PageFinding:
 class Figure:
     """A plot, a sentence about it (also for screen readers), and its numbers, written to `name`.csv.
 
-    choices: names, if one of several is shown at a time; the series of each have its number as `meta`, and only the
-    first's are visible. details: a line of text for each choice. layouts: what each changes, by the names of the axes.
-    groups: what points can be coloured by; the figure's `meta` then has `labels` and `groups` of each row and `looks`
-    of each group, and the points have their rows' places as `customdata`.
+    choices: names, if one of several plots is shown at a time; each series has the position of its choice as `meta`,
+    and only the first choice is visible. details: a line for each choice. layouts: changed axes for each choice.
+    groups: name of the groups by which points can be coloured; the figure's `meta` then has `labels` and `groups` of
+    each row and `looks` of each group, and the points have their rows' positions as `customdata`.
     """
 
     name: str
@@ -52,9 +52,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """The page shows at most TABLE_ROWS, `name`.csv all rows.
+    """A table, of which the page shows at most TABLE_ROWS rows and `name`.csv all rows.
 
-    empty: entries of the first column whose rows the page leaves out, as they have no values.
+    empty: entries of the first column whose rows have no values and are not shown on the page.
     """
 
     name: str
@@ -65,13 +65,13 @@ class Table:
 
     @property
     def shown(self) -> pd.DataFrame:
-        """The rows that are not empty."""
+        """Return the rows that are not empty."""
         return self.numbers[~self.numbers.iloc[:, 0].isin(self.empty)] if self.empty else self.numbers
 
 
 @dataclass(frozen=True)
 class Section:
-    """`reading`: what good and bad results look like. `note`: how numbers were computed.
+    """A section of a report. reading: how to recognise good and bad results. note: how numbers were computed.
 
     folded: paragraphs that are shown on request, by the line that is shown instead.
     """
@@ -87,7 +87,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report. `facts` are the names and values below its title: which file, how many rows."""
+    """A complete report. facts: names and values below its title, such as the file and its number of rows."""
 
     title: str
     lead: str
@@ -105,18 +105,18 @@ def findings_of(sections: Iterable[Section]) -> list[PageFinding]:
 
 
 def by_level(findings: Iterable[PageFinding]) -> list[PageFinding]:
-    """Findings in the order of LEVELS; those of one level keep their order."""
+    """Sort findings in the order of LEVELS, stably."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 
 
-def short_name(name: object, widest: int = 28) -> str:
-    """A name from the data without control characters, short enough for a legend."""
-    text = plain(str(name), 10 * widest) or "(empty)"
-    return text if len(text) <= widest else f"{text[: widest - 1]}\N{HORIZONTAL ELLIPSIS}"
+def short_name(name: object, max_length: int = 28) -> str:
+    """Return a name from the data without control characters, short enough for a legend."""
+    cleaned = plain(str(name), 10 * max_length) or "(empty)"
+    return cleaned if len(cleaned) <= max_length else f"{cleaned[: max_length - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def unique_names(names: list[str]) -> list[str]:
-    """Names for an axis: names that occur more than once get a number."""
+    """Return names for an axis: names that occur more than once get a number."""
     totals, numbers = Counter(names), Counter[str]()
     unique = []
     for name in names:

@@ -1,4 +1,4 @@
-"""What the figures of all reports share."""
+"""Elements that the figures of all reports share: axes, colours, series, and points outside an axis."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from recore.spectral_data import Floats
 
 
 def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> Figure:
-    """An empty figure over wavenumbers with the regions marked. title: of the vertical axis."""
+    """Return an empty figure over wavenumbers with the regions marked. title: of the vertical axis."""
     plot = new_figure(height, xaxis=wavenumber_axis(wavenumbers), yaxis_title_text=title)
     mark_regions(plot, wavenumbers)
     return plot
@@ -36,12 +36,12 @@ def mark_regions(plot: Figure, wavenumbers: Floats) -> None:
     for name, high, low, _, aside in REGIONS:
         if low < wavenumbers.max() and high > wavenumbers.min():
             plot.add_vrect(x0=low, x1=high, fillcolor=GREY, opacity=0.14, line_width=0, layer="below")
-            at = {"x": (low + high) / 2, "xshift": aside, "y": 1, "yref": "paper", "yanchor": "bottom"}
-            plot.add_annotation(text=name, textangle=-90, showarrow=False, font={"size": 11}, **at)
+            position = {"x": (low + high) / 2, "xshift": aside, "y": 1, "yref": "paper", "yanchor": "bottom"}
+            plot.add_annotation(text=name, textangle=-90, showarrow=False, font={"size": 11}, **position)
 
 
 def wavenumber_axis(wavenumbers: Floats) -> dict[str, object]:
-    """An axis on which wavenumbers decrease from left to right, as is usual."""
+    """Return an axis on which wavenumbers decrease from left to right, as is usual."""
     high, low = float(wavenumbers.max()), float(wavenumbers.min())
     span = [high, low] if high > low else None
     return {"title": {"text": "wavenumber (cm-1)"}, "range": span, "tickangle": 0, "nticks": 8}
@@ -49,21 +49,21 @@ def wavenumber_axis(wavenumbers: Floats) -> dict[str, object]:
 
 def table_of_regions() -> Table:
     columns = ["region", "from (cm-1)", "to (cm-1)", "vibration"]
-    numbers = pd.DataFrame([[name, high, low, text] for name, high, low, text, _ in REGIONS], columns=columns)
+    numbers = pd.DataFrame([[name, high, low, vibration] for name, high, low, vibration, _ in REGIONS], columns=columns)
     return Table(
         "regions", "The shaded regions", "Typical positions; they shift by about 20 cm-1 with composition.", numbers
     )
 
 
-# Each has a contrast of at least 3 to the light and to the dark page. The first four are those colours of Okabe and Ito
-# (2008) that meet this. page.js has the same list for series without a colour.
+# Each has a contrast of at least 3 to the light and to the dark page. The first four are the colours of Okabe and Ito
+# (2008) that meet this requirement. page.js has the same list for series without a colour.
 BLUE, VERMILION, GREEN, PINK, PURPLE, OCHRE, SKY, RED, OLIVE, GREY = COLOURS = (
     "#0072b2 #d55e00 #009e73 #cc79a7 #8a63d2 #a8780f #2b93c4 #b5434c #6b8e23 #7f8791".split()
 )
 SYMBOLS = ("circle", "diamond", "square", "cross", "triangle-up", "x", "star", "triangle-down", "pentagon", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 # Cividis (Nunez, Anderton and Renslow 2018), which is designed for colour blindness, without its darkest blue, which
-# could not be seen on the dark page.
+# would be invisible on the dark page.
 SEQUENTIAL = [[0, "#2f4a7d"], [0.25, "#5a6272"], [0.5, "#7d7c78"], [0.75, "#b3a268"], [1, "#f2d94a"]]
 # Zero is transparent, so that it has the colour of the page.
 DIVERGING = [[0, "rgba(0,114,178,1)"], [0.5, "rgba(128,128,128,0)"], [1, "rgba(213,94,0,1)"]]
@@ -77,33 +77,33 @@ ABOVE = {"orientation": "h"}  # a legend above the plot; page.js makes room for 
 
 
 def with_opacity(colour: str, opacity: float) -> str:
-    """A colour #rrggbb as translucent CSS colour."""
+    """Return a colour #rrggbb as a translucent CSS colour."""
     red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
 
 def patterned(colour: str, shape: str) -> dict[str, Any]:
-    """The marker of a bar that can be told apart without colour. shape: as plotly names it."""
+    """Return the marker of a bar that can be distinguished without colour. shape: plotly's name of the pattern."""
     return {"color": colour, "pattern": {"shape": shape}}
 
 
 def outlined(colour: str) -> dict[str, Any]:
-    """The marker of a translucent bar with an outline."""
+    """Return the marker of a translucent bar with an outline."""
     return {"color": with_opacity(colour, 0.3), "line": {"color": colour, "width": 1}}
 
 
 def numbered_line(number: int, width: float = 1.5) -> dict[str, Any]:
-    """The line of one of several series: its colour and dash differ from those of its neighbours."""
+    """Return the line of one of several series, whose colour and dash differ from its neighbours'."""
     return {"color": COLOURS[number % len(COLOURS)], "dash": DASHES[number % len(DASHES)], "width": width}
 
 
-SHOWN_POINTS = 3000  # of a scatter plot; more would be slow in a browser
-DRAWN_HOLES = 150  # at most in a figure of all holes
-NAMED = 9  # series with their own colour; more colours are hard to tell apart
+SHOWN_POINTS = 3000  # at most, in a scatter plot; more would be slow in a browser
+DRAWN_HOLES = 150  # at most, in a figure of all holes
+NAMED = 9  # series with their own colour; more colours are hard to distinguish
 
 
 def new_figure(height: int, **layout: Any) -> Figure:
-    """An empty figure, `height` in pixels; page.js adds what all figures share."""
+    """Return an empty figure, height in pixels; page.js adds the layout that all figures share."""
     return Figure(layout={"template": None, "height": height, "legend": {"itemsizing": "constant"}} | layout)
 
 
@@ -116,7 +116,7 @@ def heat_map(
     xaxis: dict[str, Any],
     **trace: Any,
 ) -> Figure:
-    """The first name is at the top. cells: (names, x). ends: of the colour scale."""
+    """Return a heat map with the first name at the top. cells: (names, x). ends: of the colour scale."""
     plot = new_figure(max(300, 150 + 16 * len(names)), xaxis=xaxis)
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     look = {"colorscale": DIVERGING, "colorbar": {"title": {"text": unit}}, "hoverongaps": False} | trace
@@ -125,10 +125,10 @@ def heat_map(
 
 
 def add_bars(
-    plot: Figure, lengths: pd.Series, places: Any, name: str, hover: str, marker: dict[str, Any], **trace: Any
+    plot: Figure, lengths: pd.Series, positions: Any, name: str, hover: str, marker: dict[str, Any], **trace: Any
 ) -> None:
-    """Add horizontal bars. places: on the vertical axis."""
-    plot.add_bar(x=lengths, y=places, name=name, orientation="h", marker=marker, hovertemplate=hover, **trace)
+    """Add horizontal bars. positions: on the vertical axis."""
+    plot.add_bar(x=lengths, y=positions, name=name, orientation="h", marker=marker, hovertemplate=hover, **trace)
 
 
 def add_points(plot: Figure, x: Any, y: Any, name: str, hover: str, marker: dict[str, Any], **trace: Any) -> None:
@@ -140,26 +140,26 @@ def add_points(plot: Figure, x: Any, y: Any, name: str, hover: str, marker: dict
 def add_numbered_line(
     plot: Figure, number: int, shown: int, x: Any, y: Any, name: str, hover: str, **trace: Any
 ) -> None:
-    """Add one of several lines; those from number `shown` on are hidden at first."""
+    """Add one of several lines, of which the first `shown` are visible when the page is opened."""
     look = {"mode": "lines", "line": numbered_line(number), "visible": True if number < shown else "legendonly"}
     plot.add_scatter(x=x, y=y, name=name, hovertemplate=hover, **(look | trace))
 
 
-def thin_out(rows: int, marked: NDArray[np.bool_], most: int = SHOWN_POINTS) -> NDArray[np.intp]:
-    """Which points to draw: every k-th marked and every k-th other one, at most `most` of each."""
+def thin_out(rows: int, marked: NDArray[np.bool_], limit: int = SHOWN_POINTS) -> NDArray[np.intp]:
+    """Return the points to draw: every k-th marked and every k-th other point, at most `limit` of each."""
     parts = (np.flatnonzero(marked[:rows]), np.flatnonzero(~marked[:rows]))
-    return np.sort(np.concatenate([every_kth(part, most) for part in parts]))
+    return np.sort(np.concatenate([every_kth(part, limit) for part in parts]))
 
 
-def every_kth[Rows: (NDArray[Any], pd.DataFrame)](rows: Rows, most: int = SHOWN_POINTS) -> Rows:
-    """At most `most` of these rows, evenly spread."""
-    return rows[:: max(1, math.ceil(len(rows) / most))]
+def every_kth[Rows: (NDArray[Any], pd.DataFrame)](rows: Rows, limit: int = SHOWN_POINTS) -> Rows:
+    """Return at most `limit` of these rows, evenly spread."""
+    return rows[:: max(1, math.ceil(len(rows) / limit))]
 
 
 def two_kinds(
     usual: str, marked: str, is_marked: NDArray[np.bool_]
 ) -> list[tuple[str, NDArray[np.intp], dict[str, Any]]]:
-    """For the usual points and for the marked ones: their name, the rows to draw, and their marker."""
+    """Return, for the usual and for the marked points, their name, the rows to draw, and their marker."""
     kinds = ((usual, ~is_marked, BLUE, "circle"), (marked, is_marked, VERMILION, "diamond"))
     return [
         (name, every_kth(np.flatnonzero(chosen)), {"color": colour, "size": 6, "symbol": symbol})
@@ -168,10 +168,9 @@ def two_kinds(
 
 
 def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float) -> tuple[Floats, NDArray[np.int8]]:
-    """Values for an axis that ends at `low` and `high`: (drawn, outside).
+    """Clip values to an axis from `low` to `high`, and return them with `outside`, for edge_symbols and count_outside.
 
-    drawn: values beyond an end are moved to it. outside: -1 below the axis, 1 above it, otherwise 0, also for NaN; for
-    edge_symbols and count_outside.
+    outside: -1 below the axis, 1 above it, otherwise 0, also for NaN.
     """
     numbers = np.asarray(values, dtype=float)
     outside = (numbers > high).astype(np.int8) - (numbers < low).astype(np.int8)
@@ -179,13 +178,13 @@ def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float
 
 
 def edge_symbols(outside: NDArray[np.int8], symbol: str, axis: Literal["x", "y"] = "x") -> list[str]:
-    """A symbol for each point: a triangle at the edge if the value lies outside of the axis."""
+    """Return a symbol for each point, a triangle if its value lies outside the axis."""
     below, above = ("triangle-left", "triangle-right") if axis == "x" else ("triangle-down", "triangle-up")
     return [{-1: below, 1: above}.get(int(side), symbol) for side in outside]
 
 
 def count_outside(*outside: NDArray[np.int8]) -> str:
-    """A sentence for the caption; empty if no value is outside."""
+    """Return a sentence on the values outside the axis, for the caption; empty if there are none."""
     number = sum(int(np.count_nonzero(part)) for part in outside)
-    text = f" Triangles at the edge: {count(number, 'value')} outside the axis (hover for the number)."
-    return text if number else ""
+    sentence = f" Triangles at the edge: {count(number, 'value')} outside the axis (hover for the number)."
+    return sentence if number else ""

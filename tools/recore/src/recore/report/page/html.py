@@ -1,4 +1,4 @@
-"""A page as one HTML file that works offline: style, scripts and figures are all in it.
+"""Render a page as a single HTML file that works offline: it contains its style, scripts and figures.
 
 plotly.js is stored compressed, and the browser unpacks it. The content security policy allows only the two scripts in
 the file, which it identifies by their hashes; the page can neither fetch nor send anything.
@@ -20,11 +20,11 @@ from recore.challenge import reword
 from recore.report.page.content import TABLE_ROWS, Figure, Page
 
 HERE = Path(__file__).parent
-MARKUP = ("hovertemplate", "texttemplate")  # keys whose values are ours and may have markup
+MARKUP = ("hovertemplate", "texttemplate")  # keys whose values are written in this package and may have markup
 
 
 def render(page: Page, folder: str) -> str:
-    """The HTML of a page. folder: the name of the folder beside it that has the numbers."""
+    """Return the HTML of a page. folder: name of the folder next to it that has the numbers."""
     import jinja2
     from markupsafe import Markup
 
@@ -57,7 +57,7 @@ def render(page: Page, folder: str) -> str:
 
 @cache
 def _library() -> tuple[str, str]:
-    """plotly.js, compressed, as text; and its hash for the content security policy."""
+    """Return plotly.js, compressed and Base64-encoded, and its hash for the content security policy."""
     from plotly.offline import get_plotlyjs
 
     code = get_plotlyjs()
@@ -77,9 +77,9 @@ def _plot(figure: Figure) -> dict[str, Any]:
 
 
 def _prepare(value: Any, key: str = "") -> Any:
-    """Escape text in which plotly.js would find markup, and halve the size of numbers."""
+    """Escape strings that plotly.js would parse as markup, and halve the size of numbers."""
     if isinstance(value, dict):
-        if value.get("dtype") == "f8":  # seven digits are enough for a figure, if none of its numbers is too large
+        if value.get("dtype") == "f8":  # seven digits are enough for a figure, unless a number is too large for them
             with contextlib.suppress(FloatingPointError), np.errstate(over="raise"):
                 numbers = np.frombuffer(base64.b64decode(value["bdata"]), "<f8").astype("<f4")
                 value = value | {"dtype": "f4", "bdata": base64.b64encode(numbers).decode()}
@@ -92,7 +92,7 @@ def _prepare(value: Any, key: str = "") -> Any:
 
 
 def _reword_label(value: Any, key: str) -> Any:
-    """A title or a name in the challenge's words; lists of texts are data."""
+    """Return a title or a name in the challenge's words; lists of strings are data and stay as they are."""
     return reword(value) if isinstance(value, str) and key != "bdata" else value
 
 

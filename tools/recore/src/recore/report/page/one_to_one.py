@@ -1,4 +1,4 @@
-"""Figures of predicted against measured values: a square with the same axis on both sides, from corner to corner."""
+"""Figures of predicted against measured values: a square with the same range on both axes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,37 +18,37 @@ CROWDED = 10  # the axes are logarithmic if half of the measured values are in t
 PADDING = 0.03  # of the length of an axis, at each end
 HEIGHT = 600  # pixels
 SCALES = (
-    "The axes are logarithmic for a target if half of its measured values are at most a tenth of the highest, "
+    "The axes are logarithmic for a target if half of its measured values are at most a tenth of its highest value, "
     "and linear for the others."
 )
 
 
 @dataclass(frozen=True)
 class SquareAxes:
-    """Both axes of a figure: where they begin and end, and whether they are logarithmic."""
+    """Range and scale of both axes of a figure."""
 
     low: float
     high: float
     logarithmic: bool
 
     def layout(self, unit: str) -> dict[str, Any]:
-        """What this target changes in the figure's layout."""
+        """Return the changes of the figure's layout for this target."""
         ends = [self.low, self.high]
         axis: dict[str, Any] = {"type": "linear", "range": ends, "constrain": "domain"}
         if self.logarithmic:
             axis |= draw.LOG_TICKS | {"range": np.log10(ends).tolist()}
-        words = "".join(f", {word}" for word in (unit, "logarithmic" if self.logarithmic else "") if word)
+        notes = "".join(f", {note}" for note in (unit, "logarithmic" if self.logarithmic else "") if note)
         return {
-            "xaxis": axis | {"title": {"text": f"measured{words}"}, "constraintoward": "left"},
-            "yaxis": axis | {"title": {"text": f"predicted{words}"}, "constraintoward": "top", "scaleanchor": "x"},
+            "xaxis": axis | {"title": {"text": f"measured{notes}"}, "constraintoward": "left"},
+            "yaxis": axis | {"title": {"text": f"predicted{notes}"}, "constraintoward": "top", "scaleanchor": "x"},
         }
 
     def beyond(self, values: Floats) -> NDArray[np.bool_]:
-        """Which values are below the axes, as zeros are below a logarithmic one."""
+        """Return which values are below the axes, as zeros are below a logarithmic one."""
         return values < self.low
 
     def describe_scale(self, measured: Floats, predicted: Floats) -> str:
-        """A sentence with the values that are drawn at the edge; empty for linear axes."""
+        """Return a sentence on the values that are drawn at the edge; empty for linear axes."""
         if not self.logarithmic:
             return ""
         parts = []
@@ -61,7 +61,7 @@ class SquareAxes:
 
 
 def choose_axes(measured: Floats, predicted: Floats) -> SquareAxes:
-    """The axes for one target. measured, predicted: (rows,), NaN if missing; at least one row has both.
+    """Return the axes for one target. measured, predicted: (rows,), NaN if missing; at least one row has both.
 
     A logarithmic axis begins at the lowest positive measured value; lower values are drawn at its edge.
     """
@@ -76,9 +76,9 @@ def choose_axes(measured: Floats, predicted: Floats) -> SquareAxes:
 
 
 class OneToOne:
-    """A figure of predicted against measured values, of one target at a time, which the reader chooses.
+    """A figure of predicted against measured values of one target at a time, which the reader chooses.
 
-    After a target, add its points, its line and the points beyond its axes.
+    After add_target, add the target's points, its line and the points beyond its axes.
     """
 
     def __init__(self, **layout: Any) -> None:
@@ -90,7 +90,7 @@ class OneToOne:
     def add_target(
         self, choice: str, target: str, errors: Mapping[str, Any], measured: Floats, predicted: Floats
     ) -> None:
-        """Add a target. choice: what the reader chooses it by. errors: its row of the table of errors."""
+        """Add a target. choice: its name in the list of choices. errors: its row of the table of errors."""
         self.measured, self.predicted = measured, predicted
         self.axes = choose_axes(measured, predicted)
         self.choices.append(choice)
@@ -98,11 +98,11 @@ class OneToOne:
         self.layouts.append(self.axes.layout(unit_of(target)))
 
     def beyond(self, rows: Rows) -> NDArray[np.bool_]:
-        """Which of these rows have a value beyond the axes."""
+        """Return which of these rows have a value beyond the axes."""
         return self.axes.beyond(self.measured[rows]) | self.axes.beyond(self.predicted[rows])
 
     def add_points(self, rows: Rows, name: str, marker: dict[str, Any], **trace: Any) -> None:
-        """Add the points of rows, none of which may lie beyond the axes (`add_edge` is for those)."""
+        """Add the points of rows, none of which may lie beyond the axes (see add_edge)."""
         hover = "%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>"
         x, y = self.measured[rows], self.predicted[rows]
         self._add(x=x, y=y, mode="markers", name=name, marker=marker, hovertemplate=hover, **trace)
@@ -117,7 +117,7 @@ class OneToOne:
         if not len(rows):
             return
         measured, predicted = self.measured[rows], self.predicted[rows]
-        edge = self.axes.low * (1 + 1e-5)  # plotly draws nothing that rounding puts beyond the end
+        edge = self.axes.low * (1 + 1e-5)  # plotly drops points that rounding moves beyond the end
         left, below = self.axes.beyond(measured), self.axes.beyond(predicted)
         symbols = np.where(left & below, "triangle-sw", np.where(left, "triangle-left", "triangle-down"))
         values = zip(labels, measured, predicted, strict=True)
@@ -137,5 +137,5 @@ class OneToOne:
         self.plot.add_scatter(**trace, meta=choice, visible=choice == 0)
 
     def figure(self, name: str, title: str, summary: str, numbers: pd.DataFrame, groups: str = "") -> Figure:
-        """The figure; the arguments are those of Figure."""
+        """Return the figure. Arguments: as of Figure."""
         return Figure(name, title, summary, self.plot, numbers, self.choices, self.details, self.layouts, groups)

@@ -6,18 +6,18 @@ function followTheme() {
   const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
   const name = () => { button.textContent = dark() ? "Light" : "Dark"; };
   button.hidden = false;
-  button.setAttribute("aria-label", "Change between the light and the dark page");
+  button.setAttribute("aria-label", "Switch between light and dark colours");
   button.addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; name(); });
   system.addEventListener("change", name);
   name();
 }
 
 const NARROW = 560; /* pixels: on a narrower figure the legend lies below the plot and axis titles are wrapped */
-const LABELS = 140; /* pixels that the labels of the vertical axis may take on a narrow figure */
-const PAPER = { width: 680, height: 860 }; /* CSS pixels for a figure on an A4 or letter page, beside margins, title and caption */
-const LEAST = 240; /* pixels: axes and labels need so much, and a browser may report a window of one pixel for a moment */
+const LABELS = 140; /* pixels for the labels of the vertical axis on a narrow figure */
+const PAPER = { width: 680, height: 860 }; /* CSS pixels for a figure on an A4 or letter page, without margins, title and caption */
+const MIN_WIDTH = 240; /* pixels that axes and labels need; a browser may briefly report a window of one pixel */
 
-/* The layout of a figure for a width. The style sheet sets the colours of text and lines. */
+/* Return the layout of a figure for a width. The style sheet sets the colours of text and lines. */
 function fitLayout(layout, data, width) {
   const narrow = width < NARROW, size = narrow ? 12 : 13, margin = { l: 60, r: 20, t: 20, b: 50, ...layout.margin };
   const axis = { automargin: true, zeroline: false, showline: true, ticks: "outside", linecolor: "#888888", gridcolor: "#cccccc" };
@@ -44,9 +44,9 @@ function fitLayout(layout, data, width) {
   return fitted;
 }
 
-function wrap(text, letters) {
+function wrap(title, letters) {
   const lines = [""];
-  for (const word of text.split(" ")) {
+  for (const word of title.split(" ")) {
     const longer = `${lines.at(-1)} ${word}`.trim();
     if (longer.length <= letters || !lines.at(-1)) lines[lines.length - 1] = longer;
     else lines.push(word);
@@ -54,8 +54,8 @@ function wrap(text, letters) {
   return lines.join("<br>");
 }
 
-/* The series of a figure for a width. A printed pattern takes megabytes, so patterns become lighter fills on paper. So
-   does the opacity of many points; a translucent colour does not. */
+/* Return the series of a figure for a width. Printed patterns take megabytes, so patterns become lighter fills on paper.
+   Opacity of many points takes megabytes, too, and is replaced by translucent colours. */
 function fitSeries(data, width, onPaper, drawn) {
   return data.map((trace, i) => {
     const fitted = { ...trace, visible: drawn[i]?.visible ?? trace.visible };
@@ -69,18 +69,18 @@ function fitSeries(data, width, onPaper, drawn) {
   });
 }
 
-/* Hide labels that overlap others. On an axis powers of ten are kept first, of the regions those that come first. */
+/* Hide labels that overlap others. On an axis, powers of ten have priority; among regions, the first ones. */
 function declutter(plot) {
-  const powers = (text) => (/^[.,1]?0*1?0*$/.test(text.textContent) ? 0 : 1);
+  const powers = (label) => (/^[.,1]?0*1?0*$/.test(label.textContent) ? 0 : 1);
   const groups = [".annotation-text", ".xaxislayer-above text", ".yaxislayer-above text"].map((kind) => [...plot.querySelectorAll(kind)]);
   for (const [number, group] of groups.entries()) {
-    const kept = [], gap = number ? 4 : 0; /* pixels between the labels of an axis */
+    const shown = [], gap = number ? 4 : 0; /* pixels between the labels of an axis */
     if (number) group.sort((one, other) => powers(one) - powers(other));
-    for (const text of group) {
-      const box = text.getBoundingClientRect();
-      const free = kept.every((other) => box.right + gap <= other.left || other.right + gap <= box.left || box.bottom <= other.top || other.bottom <= box.top);
-      text.style.visibility = free ? "" : "hidden";
-      if (free) kept.push(box);
+    for (const label of group) {
+      const box = label.getBoundingClientRect();
+      const free = shown.every((other) => box.right + gap <= other.left || other.right + gap <= box.left || box.bottom <= other.top || other.bottom <= box.top);
+      label.style.visibility = free ? "" : "hidden";
+      if (free) shown.push(box);
     }
   }
 }
@@ -137,13 +137,13 @@ function enableKeyboard(plot) {
   plot.addEventListener("blur", () => Plotly.Fx.unhover(plot));
 }
 
-/* An array that plotly has encoded. */
+/* Decode an array that plotly has encoded. */
 function unpack({ dtype, bdata }) {
   const bytes = Uint8Array.from(atob(bdata), (letter) => letter.charCodeAt(0));
   return new { f4: Float32Array, f8: Float64Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array }[dtype](bytes.buffer);
 }
 
-/* A series with the labels of its points' rows; if coloured, one series for each group that has points. */
+/* Return a series with the labels of its points' rows; if coloured, a series for each group that has points. */
 function splitByGroup(trace, { labels, groups, looks }, coloured) {
   const rows = unpack(trace.customdata), x = unpack(trace.x), y = unpack(trace.y);
   const part = (points) => ({ x: points.map((i) => x[i]), y: points.map((i) => y[i]), text: points.map((i) => labels[rows[i]]), customdata: undefined });
@@ -153,7 +153,7 @@ function splitByGroup(trace, { labels, groups, looks }, coloured) {
     marker: { ...trace.marker, size: 7, color: look.color, symbol: look.symbol } })).filter((series) => series.x.length);
 }
 
-/* The series to draw; of a figure with choices, those whose `meta` is the number of the chosen one. */
+/* Return the series to draw; of a figure with choices, the series whose `meta` is the chosen position. */
 function chosenSeries(plot, figure) {
   const name = plot.dataset.figure, choice = document.querySelector(`[data-chooses="${name}"]`);
   const coloured = document.querySelector(`[data-groups="${name}"]`)?.value;
@@ -162,7 +162,7 @@ function chosenSeries(plot, figure) {
   return shown.flatMap((trace) => (figure.layout.meta?.labels && trace.customdata ? splitByGroup(trace, figure.layout.meta, coloured) : [trace]));
 }
 
-/* The layout of a figure; of one with choices, with what the chosen one changes. */
+/* Return the layout of a figure, with the changes of the chosen plot if it has choices. */
 function chosenLayout(plot, { layout }) {
   const choice = document.querySelector(`[data-chooses="${plot.dataset.figure}"]`), changes = layout.meta?.layouts?.[choice?.value ?? 0];
   return { ...layout, ...changes };
@@ -187,9 +187,9 @@ async function draw() {
   if (!plots.length) return;
   await loadPlotly();
   const settings = { displaylogo: false, showTips: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
-  /* Each time as a new plot: Plotly.react would mix the ranges of axes that depend on each other with the previous ones. */
+  /* Always a new plot: Plotly.react would mix the ranges of axes that depend on each other with the previous ones. */
   const fit = async (plot, space, onPaper, drawn) => {
-    const figure = figures[plot.dataset.figure], data = chosenSeries(plot, figure), width = Math.max(space, LEAST);
+    const figure = figures[plot.dataset.figure], data = chosenSeries(plot, figure), width = Math.max(space, MIN_WIDTH);
     const layout = fitLayout(chosenLayout(plot, figure), data, width);
     if (onPaper) layout.height = Math.min(layout.height, PAPER.height);
     await Plotly.newPlot(plot, fitSeries(data, width, onPaper, drawn), layout, settings);
@@ -211,12 +211,12 @@ async function draw() {
   addEventListener("afterprint", () => { open(false); fitAll(); });
 }
 
-/* The page counts as loading until `work` ends, because a browser without a screen prints a page when it has loaded. */
+/* Keep the page loading until `work` ends, because a headless browser prints a page when it has loaded. */
 function delayLoadEvent(work) {
   const frame = document.createElement("iframe");
   frame.hidden = true;
   document.body.append(frame);
-  frame.contentDocument.open(); /* until it is closed, this document is loading, and so is the page around it */
+  frame.contentDocument.open(); /* until it is closed, this document counts as loading, and so does the page */
   return work.finally(() => frame.remove());
 }
 
@@ -225,7 +225,7 @@ delayLoadEvent(draw()).then(
   () => { root.dataset.ready = "yes"; },
   (error) => {
     const trouble = document.getElementById("trouble");
-    trouble.textContent = `The figures could not be drawn (${error}). Their numbers are in the folder beside this file.`;
+    trouble.textContent = `The figures could not be drawn (${error}). Their numbers are in the folder next to this file.`;
     trouble.hidden = false;
     throw error;
   },

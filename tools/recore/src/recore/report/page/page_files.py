@@ -1,4 +1,4 @@
-"""Write a page: the HTML file and the folder with its numbers, both whole or neither."""
+"""Write a page atomically: the HTML file and the folder with its numbers."""
 
 import json
 import os
@@ -21,10 +21,10 @@ CONTENTS = "contents.json"  # lists a report's files, so that an older report is
 
 
 def write_page(page: Page, path: Path) -> list[Path]:
-    """Write `path` (NAME.html) and the folder NAME beside it, both whole or neither; returns all files.
+    """Write `path` (NAME.html) and the folder NAME next to it atomically, and return all files.
 
-    The folder has a CSV file for each figure and table, and contents.json. An older report is replaced. Raises
-    ValueError if two items have the same name, and what check_place raises.
+    The folder has a CSV file for each figure and table, and contents.json. An older report is replaced. Raise
+    ValueError if two items have the same name, and the errors of check_report_path.
     """
     names = [item.name for item in page.items]
     check_place(path)
@@ -43,7 +43,7 @@ def write_page(page: Page, path: Path) -> list[Path]:
         contents = {
             "report": page.title,
             "facts": page.facts,
-            "findings": _describe(page.findings),
+            "findings": _as_dicts(page.findings),
             "files": {f"{item.name}.csv": {"title": item.title, "summary": item.summary} for item in page.items},
         }
         (new_folder / CONTENTS).write_text(json.dumps(contents, indent=1, default=_plain), "utf-8")
@@ -52,11 +52,11 @@ def write_page(page: Page, path: Path) -> list[Path]:
 
 
 def findings_json(findings: Sequence[PageFinding]) -> str:
-    """Findings for programs, as `--json` prints them."""
-    return json.dumps(_describe(findings), default=_plain)
+    """Return findings for programs, as `--json` prints them."""
+    return json.dumps(_as_dicts(findings), default=_plain)
 
 
-def _describe(findings: Sequence[PageFinding]) -> list[dict[str, Any]]:
+def _as_dicts(findings: Sequence[PageFinding]) -> list[dict[str, Any]]:
     return [finding.__dict__ | {"text": reword(finding.text)} for finding in findings]
 
 
@@ -67,11 +67,11 @@ def _plain(value: Any) -> Any:
 def check_place(path: Path) -> None:
     """Check, before the work, that a report can be written to `path`.
 
-    Raises ValueError for another suffix than .html, OSError if nothing can be written there, and FileExistsError if the
-    folder of that name has other files than a report's.
+    Raise ValueError if its suffix is not .html, OSError if it is not writable, and FileExistsError if the folder of
+    that name contains files that are not of a report.
     """
     if path.suffix != ".html":
-        raise ValueError(f"{path}: the name of a report must end in .html")
+        raise ValueError(f"{path}: the file name of a report must end in .html")
     check_writable(path)
     folder = path.with_suffix("")
     if not os.path.lexists(folder):
@@ -83,6 +83,6 @@ def check_place(path: Path) -> None:
         replaceable = False
     if not replaceable:
         raise FileExistsError(
-            f"{folder}: the report's numbers are written to this folder, but it contains something else: "
-            "move it, or choose another name for the report"
+            f"{folder}: the report's numbers would be written to this folder, but it contains other files; "
+            "move them, or choose another name for the report"
         )

@@ -1,4 +1,4 @@
-"""Comparison with the other runs in the same folder, and with the best earlier one target by target."""
+"""Section that compares a run with the other runs in its folder, and with the best earlier run by target."""
 
 from dataclasses import dataclass
 
@@ -17,18 +17,18 @@ SMALL_CHANGE = 0.0005  # of a score, which is printed with four digits
 
 TITLE = "Earlier runs"
 READING = (
-    "Only scores on the same data can be compared; the data files are recognised by their hashes. Good: all "
-    "scores rise together from run to run. Bad: the public score rises, and the held-out or the private score does "
-    "not: the model memorises the public holes. If one of many runs is chosen by a score, this score is optimistic, "
+    "Only scores on the same data are comparable; data files are identified by their hashes. Good: all "
+    "scores rise together from run to run. Bad: the public score rises, but the held-out or the private score does "
+    "not (the model memorises the public holes). If one of many runs is chosen by a score, this score is optimistic, "
     "because the best of many is partly chance."
 )
-UNREADABLE = "The folder that contains this run could not be read as a folder of runs."
-OTHER_DATA = "Left out, because scores on other data cannot be compared: {runs}."
+UNREADABLE = "The folder that contains this run could not be read."
+OTHER_DATA = "Left out, because scores on other data are not comparable: {runs}."
 INVALID = "Left out, because run.json is invalid: {folders}."
 BOARD = (
-    "Best first, by the held-out score: first the runs whose score `recore validate` has made again, then those with "
-    "only the submission's own; then the runs without one, by the private score. SHA-256: its first digits, of the "
-    "submission's files."
+    "Best first, by the held-out score: first the runs whose score `recore validate` has recomputed, then the runs "
+    "with only the submission's own; then the runs without one, by the private score. SHA-256: its first digits, of "
+    "the submission's files."
 )
 HISTORY = "Runs on the same data in the order of their start, at most the latest {runs}; the large symbol is this run."
 CHANGES = "R2 of both runs, and weight x the difference of R2. The sum of these differences is the change of the score."
@@ -37,7 +37,7 @@ CHANGE = "Weight x the difference of R2 to {run}, the best earlier run on the sa
 
 @dataclass(frozen=True)
 class Comparable:
-    """The runs of a folder. same_data: those on the same data, best first, including `this`. invalid: other folders."""
+    """The runs of a folder. same_data: runs on the same data, best first, including `this`. invalid: other folders."""
 
     same_data: list[Record]
     this: Record
@@ -46,7 +46,7 @@ class Comparable:
 
 
 def section(run: Record) -> Section:
-    """The section with its findings."""
+    """Return the section with its findings."""
     runs = _find_runs(run)
     if runs is None:
         return Section("previous", TITLE, READING, (), UNREADABLE)
@@ -60,7 +60,7 @@ def section(run: Record) -> Section:
     if table[list(SCORES)].notna().any(axis=1).sum() > 1:
         items.append(_history(table))
     items.append(Table("board", "Runs on the same data", BOARD, table))
-    findings = _place_finding(run, runs)
+    findings = _rank_finding(run, runs)
     earlier = (entry for entry in runs.same_data if entry is not runs.this and entry.started <= run.started)
     best = next((entry for entry in earlier if entry.scores), None)
     if best is not None and run.judge in best.scores:
@@ -103,7 +103,7 @@ def _history(table: pd.DataFrame) -> Figure:
     latest = table.sort_values("started", kind="stable").tail(DRAWN_RUNS)
     plot = draw.new_figure(380, legend=draw.ABOVE, xaxis={"title": {"text": "started, UTC"}, "type": "date"})
     plot.update_yaxes(title_text="score")
-    plot.update_layout(hovermode="x", hoverdistance=-1)  # a label at any distance, because there may be few runs
+    plot.update_layout(hovermode="x", hoverdistance=-1)  # show a label at any distance, as there may be few runs
     summary = HISTORY.format(runs=DRAWN_RUNS)
     for side in JUDGES:
         scored = latest[np.isfinite(latest[side])]
@@ -141,9 +141,9 @@ def _change_figure(changes: pd.DataFrame, best: Record, side: str) -> Figure:
         part = changed[chosen]
         if not len(part):
             continue
-        labels = part[["target", "R2 before", "R2 now"]].itertuples(index=False)
-        text = [f"{short_name(target)}: R2 {before:.4f}, now {now:.4f}" for target, before, now in labels]
-        look = {"width": 0.75, "text": text, "textposition": "none"}
+        rows = part[["target", "R2 before", "R2 now"]].itertuples(index=False)
+        labels = [f"{short_name(target)}: R2 {before:.4f}, now {now:.4f}" for target, before, now in rows]
+        look = {"width": 0.75, "text": labels, "textposition": "none"}
         hover, marker = "%{text}: %{x:+.4f}<extra></extra>", draw.patterned(colour, pattern)
         draw.add_bars(plot, part["change"], np.flatnonzero(chosen), name, hover, marker, **look)
     plot.add_vline(0, line={"color": draw.GREY})
@@ -151,18 +151,18 @@ def _change_figure(changes: pd.DataFrame, best: Record, side: str) -> Figure:
     return Figure("change", "Change per target", summary, plot, changed)
 
 
-def _place_finding(run: Record, runs: Comparable) -> list[PageFinding]:
+def _rank_finding(run: Record, runs: Comparable) -> list[PageFinding]:
     scored = [entry for entry in runs.same_data if entry.scores]
     if not run.scores or runs.this not in scored or len(scored) < 2:
         return []
-    place, best = scored.index(runs.this) + 1, scored[0]
-    values = {"place": place, "runs": len(scored), "best": plain(best.folder.name)}
-    if place == 1:
+    rank, best = scored.index(runs.this) + 1, scored[0]
+    values = {"place": rank, "runs": len(scored), "best": plain(best.folder.name)}
+    if rank == 1:
         return [PageFinding("good", "place", f"the best of {len(scored)} runs on the same data", "previous", values)]
     scores = ", ".join(f"{best.show(side)} {side}" for side in SCORES if side in best.values)
     name = short_name(best.folder.name)
-    text = f"place {place} of {len(scored)} runs on the same data; the best is {name}, with {scores}"
-    return [PageFinding("note", "place", text, "previous", values)]
+    message = f"rank {rank} of {len(scored)} runs on the same data; the best is {name}, with {scores}"
+    return [PageFinding("note", "place", message, "previous", values)]
 
 
 def _change_findings(run: Record, best: Record, changes: pd.DataFrame, side: str) -> list[PageFinding]:
@@ -170,14 +170,15 @@ def _change_findings(run: Record, best: Record, changes: pd.DataFrame, side: str
     level: Level = "note"
     if abs(change) > SMALL_CHANGE:
         level = "good" if change > 0 else "bad"
-    text = f"{change:+.4f} {side} compared with {short_name(best.folder.name)}, the best earlier run on the same data"
-    largest = changes[changes["change"] != 0][["target", "change"]].head(3).itertuples(index=False)
-    names = ", ".join(f"{short_name(name)} {points:+.4f}" for name, points in largest)
+    name = short_name(best.folder.name)
+    message = f"{change:+.4f} {side} compared with {name}, the best earlier run on the same data"
+    top = changes[changes["change"] != 0][["target", "change"]].head(3).itertuples(index=False)
+    names = ", ".join(f"{short_name(target)} {points:+.4f}" for target, points in top)
     if names:
-        text += f"; the largest changes: {names}"
+        message += f"; the largest changes: {names}"
     values = {"run": plain(best.folder.name), "change": change}
-    findings = [PageFinding(level, "change", text, "previous", values)]
+    findings = [PageFinding(level, "change", message, "previous", values)]
     if run.score_sha256 != best.score_sha256:
-        text = f"{short_name(best.folder.name)} was scored by a different score.py, so the scores may not be comparable"
-        findings.append(PageFinding("note", "other score.py", text, "previous"))
+        message = f"{name} was scored by a different score.py, so the scores may not be comparable"
+        findings.append(PageFinding("note", "other score.py", message, "previous"))
     return findings

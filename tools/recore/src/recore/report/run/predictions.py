@@ -1,4 +1,4 @@
-"""Predicted against measured assays of the public rows: the submission's own held-out predictions if there are any.
+"""Section on predicted against measured public assays: the submission's own held-out predictions, if there are any.
 
 A report must not show private assays.
 """
@@ -20,17 +20,17 @@ from recore.spectral_data import Floats, Rows
 from recore.text import plain
 from recore.validation import DEFINITIONS, errors_table, paired_values
 
-MOST_RESIDUALS, MOST_OTHERS = 200, 600  # rows drawn of a target: those with the largest errors, and of the others
-MARKED = 20  # largest errors with their own symbol
-TOLERANCE = 1e-9  # relative, between an R2 computed here and the score's
-FEW_ROWS, MOST_OF_ERROR, ENOUGH_ROWS = 5, 0.5, 50  # that FEW_ROWS cause most of the error of an assay is worth a note
-MANY_ZEROS = 0.05  # the share of a target's rows from which predictions of 0 are worth a note, if its weight matters
+MAX_RESIDUALS, MAX_OTHERS = 200, 600  # drawn rows of a target: rows with the largest errors, and others
+MARKED = 20  # rows with the largest errors, which have their own symbol
+TOLERANCE = 1e-9  # relative, between an R2 computed here and in the score
+FEW_ROWS, MAIN_SHARE, ENOUGH_ROWS = 5, 0.5, 50  # note if FEW_ROWS of ENOUGH_ROWS cause MAIN_SHARE of an error
+MANY_ZEROS = 0.05  # note if more of a target's rows are predicted as 0
 
 TITLE = "Predicted and measured"
 READING = (
     "Good: the points follow the line, as many above as below it, at low and at high grades. Bad: a flat cloud (the "
     "model predicts the mean), high grades predicted too low (usual if there are few of them), a bend, a few rows far "
-    "from the line that cause most of the squared error: look at their spectra. A slope far below 1 means that the "
+    "from the line that cause most of the squared error (look at their spectra). A slope far below 1 means that the "
     "predictions vary too much (the model is overfitted), far above 1 that they stay too close to the mean."
 )
 HELD_OUT_ROWS = (
@@ -52,7 +52,7 @@ NOT_COMPARABLE = "predictions cannot be compared with measured assays: {reason}"
 
 @dataclass(frozen=True)
 class PublicRows:
-    """rows: the IDs of each row. measured, predicted: (rows, targets), NaN if missing. score: of these predictions."""
+    """Rows that have a score. rows: IDs of each row. measured, predicted: (rows, targets), NaN if missing."""
 
     score: str
     rows: pd.DataFrame
@@ -62,17 +62,17 @@ class PublicRows:
 
 
 def section(run: Record, public: Path | None = None) -> Section:
-    """The section with its findings. public: where the public file is now, if not where it was during the run."""
+    """Return the section with its findings. public: path of the public file, if it has moved since the run."""
     try:
         data = _read(run, public)
     except (ValueError, OSError) as error:
-        text = NOT_COMPARABLE.format(reason=plain(str(error)))
-        finding = PageFinding("note", "nothing to compare", text, "predicted")
-        return Section("predicted", TITLE, READING, (), text, [finding])
+        message = NOT_COMPARABLE.format(reason=plain(str(error)))
+        finding = PageFinding("note", "nothing to compare", message, "predicted")
+        return Section("predicted", TITLE, READING, (), message, [finding])
     table = _error_table(run, data)
     items = (_figure(data, table), Table("errors", "Errors of all targets", ERRORS, table))
     note = HELD_OUT_ROWS if data.score == HELD_OUT else TRAINED_ROWS
-    note += NOTE.format(residuals=MOST_RESIDUALS, others=MOST_OTHERS)
+    note += NOTE.format(residuals=MAX_RESIDUALS, others=MAX_OTHERS)
     return Section("predicted", f"{TITLE}, {data.score} rows", READING, items, note, _findings(run, data.score, table))
 
 
@@ -100,20 +100,20 @@ def _read(run: Record, public: Path | None) -> PublicRows:
 def _measured(data: DataFile, targets: list[str]) -> tuple[pd.DataFrame, Floats]:
     import pyarrow as pa
 
-    places = data.places
-    ids = {"index": 0} | {name: places[name] for name in challenge().sample_ids if name in places}
-    assays = {name: places[name] for name in targets if name in places}
+    positions = data.places
+    ids = {"index": 0} | {name: positions[name] for name in challenge().sample_ids if name in positions}
+    assays = {name: positions[name] for name in targets if name in positions}
     table = data.read(dict.fromkeys(ids.values(), pa.string()) | dict.fromkeys(assays.values(), pa.float64()))
-    rows = pd.DataFrame({name: table[str(place)].to_pandas() for name, place in ids.items()})
+    rows = pd.DataFrame({name: table[str(position)].to_pandas() for name, position in ids.items()})
     missing = np.full(len(rows), np.nan)
     measured = [table[str(assays[name])].to_numpy() if name in assays else missing for name in targets]
     return rows, np.column_stack(measured).astype(float)
 
 
-def _predictions(path: Path, shape: tuple[int, ...], **layout: int | None) -> Floats:
+def _predictions(path: Path, shape: tuple[int, ...], **options: int | None) -> Floats:
     if not path.is_file():
         raise FileNotFoundError(f"the predictions no longer exist: {path}")
-    table = pd.read_csv(path, **layout)
+    table = pd.read_csv(path, **options)
     if table.shape != shape:
         raise ValueError(
             f"{path}: expected {count(shape[0], 'line')} of {shape[1]} numbers, found "
@@ -165,12 +165,12 @@ def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
 
 
 def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
-    """The MOST_RESIDUALS rows with the largest errors, the largest first, and at most MOST_OTHERS of the others."""
+    """Return the MAX_RESIDUALS rows with the largest errors, the largest first, and at most MAX_OTHERS others."""
     residuals = np.abs(predicted - measured)
     known = np.flatnonzero(~np.isnan(residuals))
     ordered = known[np.argsort(-residuals[known], kind="stable")]
-    others = draw.every_kth(np.sort(ordered[MOST_RESIDUALS:]), MOST_OTHERS)
-    return np.concatenate([ordered[:MOST_RESIDUALS], others])
+    others = draw.every_kth(np.sort(ordered[MAX_RESIDUALS:]), MAX_OTHERS)
+    return np.concatenate([ordered[:MAX_RESIDUALS], others])
 
 
 def _numbers(data: PublicRows) -> pd.DataFrame:
@@ -190,26 +190,26 @@ def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]
             differing.append(name)
     findings = []
     if differing:
-        text = (
-            f"the predictions in the run's folder are not the scored ones: R2 differs for "
+        message = (
+            f"the predictions in the run's folder are not the predictions that were scored: R2 differs for "
             f"{count(len(differing), 'target')}"
         )
-        findings.append(PageFinding("bad", "not what was scored", text, "predicted", {"targets": differing}))
-    few = table[(table["largest 5"] > MOST_OF_ERROR) & (table["rows"] > ENOUGH_ROWS)]
+        findings.append(PageFinding("bad", "not what was scored", message, "predicted", {"targets": differing}))
+    few = table[(table["largest 5"] > MAIN_SHARE) & (table["rows"] > ENOUGH_ROWS)]
     if len(few):
         names = ", ".join(short_name(name) for name in few["target"].head(LISTED))
-        text = f"five rows cause more than half of the squared error of {count(len(few), 'target')}: {names}"
-        findings.append(PageFinding("note", "few rows", text, "predicted", {"targets": few["target"].tolist()}))
+        message = f"five rows cause more than half of the squared error of {count(len(few), 'target')}: {names}"
+        findings.append(PageFinding("note", "few rows", message, "predicted", {"targets": few["target"].tolist()}))
     return findings + _zeros_finding(table)
 
 
 def _zeros_finding(table: pd.DataFrame) -> list[PageFinding]:
-    """Where the model is usually cut: many predictions of 0, for targets of at least average weight."""
+    """Return a finding on targets of at least average weight with many predictions of 0, the usual lower limit."""
     matters = table["weight"] >= table["weight"].mean()
     zeros = table[matters & (table["predicted 0"] >= MANY_ZEROS * table["rows"])]
     if not len(zeros):
         return []
     numbers = zeros[["target", "predicted 0", "rows", "weight"]].itertuples(index=False)
     lines = [f"{short_name(name)} {zero:,} of {count(rows, 'row')}, weight {w:g}" for name, zero, rows, w in numbers]
-    text = f"predicted as 0 or less, though measured above 0: {list_names(lines, LISTED)}"
-    return [PageFinding("note", "predicted as 0", text, "predicted", {"targets": zeros["target"].tolist()})]
+    message = f"predicted as 0 or less, though measured above 0: {list_names(lines, LISTED)}"
+    return [PageFinding("note", "predicted as 0", message, "predicted", {"targets": zeros["target"].tolist()})]

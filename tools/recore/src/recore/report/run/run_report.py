@@ -1,4 +1,4 @@
-"""The report of a run. Each module of this package adds a section."""
+"""The report of a run; each other module of this package adds a section."""
 
 import os
 from pathlib import Path
@@ -11,13 +11,13 @@ from recore.text import plain
 
 REPORT_NAME = "report.html"  # in the run's folder
 
-LEAD = "The scores, a comparison with earlier runs, the predictions, and the steps. Findings first."
+LEAD = "The findings come first, then the scores, a comparison with earlier runs, the predictions, and the steps."
 
 
 def report_run(folder: Path, public: Path | None = None) -> Page:
-    """Report on a run's folder. public: where its public file is now, if not where it was during the run.
+    """Return the report on a run's folder. public: path of the public file, if it has moved since the run.
 
-    Raises FileNotFoundError or ValueError if the folder has no valid run.json. The page describes what else is missing.
+    Raise FileNotFoundError or ValueError if the folder has no valid run.json; the page lists other missing files.
     """
     run = read_record(folder)
     sections = [
@@ -32,7 +32,7 @@ def report_run(folder: Path, public: Path | None = None) -> Page:
 
 
 def write_report(folder: Path, public: Path | None = None) -> Page:
-    """Write report.html and the folder report into a run's folder, both whole or neither."""
+    """Write report.html and the folder report into a run's folder atomically."""
     page = report_run(folder, public)
     write_page(page, folder / REPORT_NAME)
     return page
@@ -41,9 +41,9 @@ def write_report(folder: Path, public: Path | None = None) -> Page:
 def _facts(run: Record) -> dict[str, str]:
     facts = {f"{name} score": f"{run.values[name]:.4f}" for name in SCORES if name in run.values}
     if HELD_OUT in run.values:
-        origin = ", of the submission's own predictions" if run.held_out_is_own else ", made again by recore"
+        origin = ", of the submission's own predictions" if run.held_out_is_own else ", recomputed by recore"
         facts[f"{HELD_OUT} score"] += origin
-    # the name, even if the command named "." or ".."; the path may be another machine's
+    # a name even for "." and ".."; the path may be from another computer
     submission = os.path.normpath(run.started_in / run.submission)
     submission = plain(os.path.basename(submission) or submission)
     facts |= {

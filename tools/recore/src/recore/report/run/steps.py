@@ -1,4 +1,4 @@
-"""Duration and memory of the steps, and the causes of failures."""
+"""Section on the duration and memory of the steps, and the causes of failures."""
 
 import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
@@ -10,18 +10,18 @@ from recore.report.page.content import Figure, Level, PageFinding, Section, Tabl
 from recore.text import plain
 
 MUCH_MEMORY, VERY_MUCH_MEMORY = 70.0, 90.0  # per cent of an instance's memory
-LONG_TRAINING, LONGEST_TRAINING = 1800.0, 3600.0  # seconds; the challenge allows an hour
-LABEL_SPACE = 1.35  # times the longest bar: the length of an axis, with space for the label after the bar
+LONG_TRAINING, MAX_TRAINING = 1800.0, 3600.0  # seconds; the challenge allows an hour
+LABEL_SPACE = 1.35  # length of an axis in units of the longest bar, with space for the label after the bar
 LOOKS = {"Completed": (draw.BLUE, ""), "Failed": (draw.VERMILION, "x"), "Stopped": (draw.OCHRE, "/")}
 
 TITLE = "Steps"
 READING = (
-    "Good: all steps have the state Completed, training takes most of the time, and memory is far below 100 %. Bad: a "
-    "failed step (its reason, its last lines and where to look are below), memory above 90 % (the job is killed if "
-    "there are more rows), training that takes almost the allowed hour."
+    "Good: all steps have the state Completed, training takes most of the time, and memory is far below 100%. Bad: a "
+    "failed step (its reason, its last lines and the files to look at are below), memory above 90% (with more rows "
+    "the job would be killed), training that takes almost the allowed hour."
 )
 NOTE = (
-    "Instances: {instances}. Memory is the highest utilisation recorded by CloudWatch. A step's duration includes "
+    "Instances: {instances}. Memory is the highest utilisation that CloudWatch recorded. A step's duration includes "
     "waiting for a free core."
 )
 TIMELINE = "Start and duration of each step."
@@ -35,7 +35,7 @@ WITHHELD = (
 
 
 def section(run: Record) -> Section:
-    """The section with its findings."""
+    """Return the section with its findings."""
     rows = [(step.name, step.kind or "", step.state, step.began, step.seconds, step.memory) for step in run.steps]
     columns = ["step", "job", "state", "began", "seconds", "memory %"]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:], float))
@@ -50,7 +50,7 @@ def section(run: Record) -> Section:
         causes = [(step.name, _reason(step), look_at(step)) for step in failed]
         numbers = pd.DataFrame(causes, columns=["step", "reason", "look at"])
         items.append(Table("failures", "Failed steps", FAILURES, numbers))
-        # a participant, who may get the report, must not see what the private score printed
+        # a participant, who may get the report, must not see the output of the private score
         shown = [step for step in failed if step.name != "private score"]
         lines = [(step.name, line) for step in shown for line in last_lines(run.folder / "logs" / step.log)]
         if lines:
@@ -68,8 +68,8 @@ def _timeline(table: pd.DataFrame) -> Figure:
         steps = drawn[drawn["state"] == state]
         colour, pattern = LOOKS.get(state, (draw.GREY, "."))
         hover = "%{y}: started after %{base:.1f} s, took %{text}<extra>%{fullData.name}</extra>"
-        marker, text = draw.patterned(colour, pattern), [f"{seconds:.1f} s" for seconds in steps["seconds"]]
-        draw.add_bars(plot, steps["seconds"], steps["step"], state, hover, marker, base=steps["began"], text=text)
+        marker, durations = draw.patterned(colour, pattern), [f"{seconds:.1f} s" for seconds in steps["seconds"]]
+        draw.add_bars(plot, steps["seconds"], steps["step"], state, hover, marker, base=steps["began"], text=durations)
     plot.update_traces(textposition="outside")
     return Figure("timeline", "Time", TIMELINE, plot, table)
 
@@ -78,22 +78,22 @@ def _memory(table: pd.DataFrame) -> Figure:
     drawn = table[table["memory %"].notna()]
     plot = _figure_by_step(drawn, "memory, %", max(100.0, drawn["memory %"].max()))
     hover = "%{y}: %{text} of the instance's memory<extra></extra>"
-    text = [f"{percent:.1f} %" for percent in drawn["memory %"]]
-    draw.add_bars(plot, drawn["memory %"], drawn["step"], "memory", hover, {"color": draw.GREY}, text=text)
+    percentages = [f"{percent:.1f}%" for percent in drawn["memory %"]]
+    draw.add_bars(plot, drawn["memory %"], drawn["step"], "memory", hover, {"color": draw.GREY}, text=percentages)
     plot.update_traces(textposition="outside")
     return Figure("memory", "Memory", MEMORY, plot, drawn[["step", "memory %"]])
 
 
-def _figure_by_step(table: pd.DataFrame, title: str, longest: float) -> PlotlyFigure:
+def _figure_by_step(table: pd.DataFrame, title: str, end: float) -> PlotlyFigure:
     plot = draw.new_figure(120 + 34 * len(table), barmode="overlay", bargap=0.35, legend=draw.ABOVE)
-    plot.update_xaxes(title_text=title, range=[0, LABEL_SPACE * max(longest, 1e-3)])
+    plot.update_xaxes(title_text=title, range=[0, LABEL_SPACE * max(end, 1e-3)])
     categories = {"type": "category", "categoryorder": "array", "categoryarray": table["step"].tolist()}
     plot.update_yaxes(range=[len(table) - 0.5, -0.5], dtick=1, **categories)
     return plot
 
 
 def _reason(step: Step) -> str:
-    """A participant, who may get the report, must not see what the private score printed."""
+    """Return why a step failed, but withhold the output of the private score from participants who get the report."""
     if step.name == "private score" and not step.outside:
         return WITHHELD
     return plain(step.reason or UNKNOWN_REASON)
@@ -104,16 +104,16 @@ def _findings(run: Record) -> list[PageFinding]:
     for step in run.steps:
         if step.state == "Failed":
             reason = _reason(step)
-            text = f"{step.name} failed: {plain(reason, 240)}"
+            message = f"{step.name} failed: {plain(reason, 240)}"
             if any(finding.values["reason"] == reason for finding in findings):
-                text = f"{step.name} failed for the same reason"
-            findings.append(PageFinding("bad", "failed", text, "steps", {"step": step.name, "reason": reason}))
+                message = f"{step.name} failed for the same reason"
+            findings.append(PageFinding("bad", "failed", message, "steps", {"step": step.name, "reason": reason}))
     if run.state == "Stopped":
         remaining = ", ".join(step.name for step in run.steps if step.state != "Completed")
         findings.append(PageFinding("bad", "stopped", f"the run was stopped; not completed: {remaining}", "steps"))
     elif not findings:
-        text = f"all {len(run.steps)} steps completed, in {run.seconds:.1f} s"
-        findings.append(PageFinding("good", "completed", text, "steps", {"seconds": run.seconds}))
+        message = f"all {len(run.steps)} steps completed, in {run.seconds:.1f} s"
+        findings.append(PageFinding("good", "completed", message, "steps", {"seconds": run.seconds}))
     return findings + _memory_finding(run) + _training_finding(run)
 
 
@@ -123,13 +123,13 @@ def _memory_finding(run: Record) -> list[PageFinding]:
         return []
     name, percent = max(percents.items(), key=lambda item: item[1])
     level: Level = "bad" if percent > VERY_MUCH_MEMORY else "note" if percent > MUCH_MEMORY else "good"
-    text = f"memory: {name} used {percent:.1f} % of its instance's memory, more than any other step"
-    return [PageFinding(level, "memory", text, "steps", {"step": name, "percent": percent})]
+    message = f"memory: {name} used {percent:.1f}% of its instance's memory, more than any other step"
+    return [PageFinding(level, "memory", message, "steps", {"step": name, "percent": percent})]
 
 
 def _training_finding(run: Record) -> list[PageFinding]:
     seconds = next((step.seconds for step in run.steps if step.name == "train"), None)
     if seconds is None or seconds <= LONG_TRAINING:
         return []
-    text = f"training took {seconds:.0f} s of the allowed {LONGEST_TRAINING:.0f} s"
-    return [PageFinding("note", "long training", text, "steps", {"seconds": seconds})]
+    message = f"training took {seconds:.0f} s of the allowed {MAX_TRAINING:.0f} s"
+    return [PageFinding("note", "long training", message, "steps", {"seconds": seconds})]

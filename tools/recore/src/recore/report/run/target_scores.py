@@ -1,4 +1,4 @@
-"""What each target adds to the score and what it loses, in each of the run's scores."""
+"""Section on the contribution and loss of each target in each of the run's scores."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from recore.listing import count, list_names
 from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table, short_name
 
-LOWEST_R2 = -1.0  # at which axes end, so that one useless prediction does not hide the others
+LOWEST_R2 = -1.0  # the end of axes, so that one useless prediction does not hide the others
 LOOKS = {HELD_OUT: (draw.GREEN, "square"), "public": (draw.BLUE, "circle"), "private": (draw.VERMILION, "diamond")}
 
 TITLE = "Scores per target"
@@ -18,8 +18,8 @@ READING = (
     "The score is the sum of weight x R2. R2 is 1 for a perfect prediction, 0 for a prediction as good as the target's "
     "mean, and negative for a worse one. The loss, weight x (1 - R2), shows where an improvement pays most. Held-out: "
     "the submission's own predictions of the public rows, by models trained without the row's drill hole (the "
-    "submission's claim, which `recore validate` checks). Public: the same rows, predicted by the model that "
-    "was trained on them, so this score is optimistic. Good: "
+    "submission's claim, which `recore validate` checks). Public: the same rows, predicted by the model that was "
+    "trained on them, so this score is optimistic. Good: "
     "held-out and private R2 close to public R2, and no target of large weight with a large loss. Bad: held-out or "
     "private R2 far below public R2 (the model has memorised the public holes), and targets with negative R2 "
     "(predicting their mean would score more)."
@@ -33,7 +33,7 @@ NOT_SCORED = "{targets} without a score"
 
 
 def section(run: Record) -> Section:
-    """The section with its findings."""
+    """Return the section with its findings."""
     if run.judge is None:
         return Section("scores", TITLE, READING, (), NO_SCORE, [PageFinding("bad", "no score", NO_SCORE, "scores")])
     table = target_table(run)
@@ -51,7 +51,7 @@ def section(run: Record) -> Section:
 
 
 def target_table(run: Record) -> pd.DataFrame:
-    """A row for each target, the largest loss first."""
+    """Return a row for each target, the largest loss first."""
     judge = run.scores[run.judge or "public"]
     weights = np.array([judge.weights[name] for name in judge.r2], dtype=float)
     columns: dict[str, object] = {"target": list(judge.r2), "weight": weights}
@@ -63,7 +63,7 @@ def target_table(run: Record) -> pd.DataFrame:
 
 
 def figure_by_target(targets: pd.Series, **layout: object) -> PlotlyFigure:
-    """An empty figure with a row for each target, the first at the top."""
+    """Return an empty figure with a row for each target, the first at the top."""
     plot = draw.new_figure(130 + 16 * len(targets), legend=draw.ABOVE, **layout)
     plot.update_yaxes(
         range=[len(targets) - 0.5, -0.5],
@@ -83,9 +83,9 @@ def _r2_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
         colour, symbol = LOOKS[side]
         marker = {"color": colour, "size": 9, "symbol": draw.edge_symbols(outside[:, column], symbol)}
         scores = zip(table["target"], values[:, column], strict=True)
-        text = [f"{short_name(name)}: {value:.4f}" for name, value in scores]
+        labels = [f"{short_name(name)}: {value:.4f}" for name, value in scores]
         hover = "%{text}<extra>%{fullData.name}</extra>"
-        draw.add_points(plot, drawn[:, column], np.arange(len(table)), side, hover, marker, text=text)
+        draw.add_points(plot, drawn[:, column], np.arange(len(table)), side, hover, marker, text=labels)
     plot.add_vline(0, line={"color": draw.GREY, "dash": "dash"})
     return Figure("r2", "R2 per target", R2 + draw.count_outside(outside), plot, table[["target", *columns]])
 
@@ -107,20 +107,20 @@ def _findings(run: Record, side: str) -> list[PageFinding]:
     judge = run.scores[side]
     values = run.values | {"possible": judge.weights_scored}
     scores = ", ".join(f"{run.show(name)} {name}" for name in SCORES if name in run.values)
-    text = f"score: {scores}, of {judge.weights_scored:g} possible"
+    message = f"score: {scores}, of {judge.weights_scored:g} possible"
     if run.held_out_is_own:
-        text += f" ({explain_own_held_out(None if run.is_strangers else PROGRAM)})"
-    findings = [PageFinding("note", "score", text, "scores", values)]
+        message += f" ({explain_own_held_out(None if run.is_strangers else PROGRAM)})"
+    findings = [PageFinding("note", "score", message, "scores", values)]
     scored = {name: r2 for name, r2 in judge.r2.items() if r2 is not None}
     findings += _loss_finding(judge, list(scored), side)
     negative = [name for name, r2 in scored.items() if r2 < 0]
     if negative:
-        text = f"negative R2, {side}, where predicting the mean would score 0: {_list(negative)}"
-        findings.append(PageFinding("bad", "below the mean", text, "scores", {"targets": negative}))
+        message = f"negative R2, {side}, where predicting the mean would score 0: {_list(negative)}"
+        findings.append(PageFinding("bad", "below the mean", message, "scores", {"targets": negative}))
     not_scored = [name for name in judge.r2 if name not in scored]
     if not_scored:
-        text = f"not scored, {side}, because fewer than two rows are measured: {_list(not_scored)}"
-        findings.append(PageFinding("note", "not scored", text, "scores", {"targets": not_scored}))
+        message = f"not scored, {side}, because fewer than two rows are measured: {_list(not_scored)}"
+        findings.append(PageFinding("note", "not scored", message, "scores", {"targets": not_scored}))
     return findings
 
 
@@ -128,10 +128,10 @@ def _loss_finding(judge: Score, scored: list[str], side: str) -> list[PageFindin
     lost = sum(judge.lost(name) for name in scored)
     if lost <= 0:
         return []
-    largest = sorted(scored, key=judge.lost, reverse=True)[:3]
-    losses = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in largest)
-    text = f"the largest losses, {side}: {losses}, of {lost:.4f} in total"
-    return [PageFinding("note", "costs", text, "scores", {"targets": largest, "lost": lost})]
+    top = sorted(scored, key=judge.lost, reverse=True)[:3]
+    losses = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in top)
+    message = f"the largest losses, {side}: {losses}, of {lost:.4f} in total"
+    return [PageFinding("note", "costs", message, "scores", {"targets": top, "lost": lost})]
 
 
 def _list(names: list[str]) -> str:

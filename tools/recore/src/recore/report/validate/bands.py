@@ -1,4 +1,4 @@
-"""Which wavenumbers do predictions depend on? Their sensitivity to each bin, and their correlation with it."""
+"""Section on the wavenumbers that predictions depend on: sensitivity to each bin, and correlation with it."""
 
 import re
 from collections.abc import Sequence
@@ -19,35 +19,35 @@ from recore.spectral_data import Floats
 from recore.validation import PROBES, ValidationResult
 
 CARBON_DIOXIDE = (2390, 2300)  # cm-1
-NOTABLE, EXCESSIVE = 1.5, 3.0  # times the average sensitivity, at carbon dioxide
+NOTABLE, EXCESSIVE = 1.5, 3.0  # sensitivity at carbon dioxide, times the average
 
 TITLE = "Bands"
 READING = (
-    "Sensitivity is what the model uses; for a linear model these are its coefficients. Good: smooth curves. Bad: "
+    "Sensitivity shows which bins the model uses; for a linear model it is the coefficients. Good: smooth curves. Bad: "
     "signs that alternate from bin to bin (the model uses differences of neighbouring bins, or is regularised too "
-    "weakly and learns noise), high sensitivity at carbon dioxide or at the ends of the range (the air and the "
-    "instrument instead of the rock). A pattern is the correlation of predictions with the spectrum, and the better "
-    "guide to minerals. Good: colour in the shaded regions of the minerals that contain the element. Bad: colour at "
-    "carbon dioxide, or evenly everywhere (grain size, or a tilted baseline)."
+    "weakly and learns noise), high sensitivity at carbon dioxide or at the ends of the range (the model uses the air "
+    "and the instrument instead of the rock). A pattern is the correlation of predictions with the spectrum, and the "
+    "better guide to minerals. Good: colour in the shaded regions of the minerals that contain the element. Bad: "
+    "colour at carbon dioxide, or evenly everywhere (grain size, or a tilted baseline)."
 )
 SENSITIVITY_NOTE = (
     "Sensitivity: how much the prediction changes if one bin increases by its standard deviation and all other bins "
     "stay the same. It is the mean slope over {probes} rows of a model that is trained on all rows, times the standard "
-    "deviation of the bin: for a linear model, the coefficient times the standard deviation. The slope of a model "
-    "that predicts in steps, such as trees, is not meaningful. "
+    "deviation of the bin: for a linear model, the coefficient times the standard deviation. It is meaningless for a "
+    "model that predicts in steps, such as trees. "
 )
-FEWER_PROBES = "More rows (at most {limit}) would have taken too much of the time; --minutes sets the time. "
+FEWER_PROBES = "More rows (up to {limit}) would have exceeded the time limit; --minutes sets it. "
 PATTERN_NOTE = (
     "Pattern: Pearson's correlation of the cross-validated predictions with each bin (Haufe et al., NeuroImage 87, "
     "2014, explain why patterns can be interpreted and coefficients cannot). "
 )
 NO_WAVENUMBERS = (
-    "The names of the inputs contain no wavenumbers, so the inputs are drawn in their order, counted from the end."
+    "The names of the inputs contain no wavenumbers, so inputs are drawn in their order, counted from the end."
 )
 
 
 def section(result: ValidationResult) -> Section:
-    """The section with its findings."""
+    """Return the section with its findings."""
     if not result.ranked_targets:
         return Section("bands", TITLE, READING, (), NOTHING_PREDICTED)
     note = SENSITIVITY_NOTE.format(probes=result.probes)
@@ -76,7 +76,7 @@ def section(result: ValidationResult) -> Section:
 
 @dataclass(frozen=True)
 class Bins:
-    """positions: (bins,) wavenumbers, or numbers if the names contain none, falling. names: (bins,)."""
+    """Bins. positions: (bins,) descending wavenumbers, or numbers if the names contain none. names: (bins,)."""
 
     positions: Floats
     names: NDArray[Any]
@@ -91,25 +91,25 @@ class Bins:
             draw.mark_regions(plot, self.positions)
 
     def table(self, names: Sequence[str], values: Floats) -> pd.DataFrame:
-        """A row for each bin; values: (bins, names)."""
+        """Return a row for each bin. values: (bins, names)."""
         columns = dict(zip(names, values.T, strict=True))
         return pd.DataFrame({"input": self.names, "wavenumber": self.positions} | columns)
 
 
 def wavenumbers(columns: tuple[str, ...]) -> Floats | None:
-    """The mean of the wavenumbers in each name, such as bin_3999.9_3988.1; None if a name contains none."""
+    """Return the mean of the wavenumbers in each name, such as bin_3999.9_3988.1; None if a name contains none."""
     numbers = [[float(number) for number in re.findall(r"\d+(?:\.\d+)?", name)] for name in columns]
     usable = bool(numbers) and all(each and min(each) > 100 and max(each) < 20_000 for each in numbers)
     return np.array([np.mean(each) for each in numbers]) if usable else None
 
 
 def region_of(wavenumber: float) -> str:
-    """The name of the region that contains a wavenumber; empty if none does."""
+    """Return the name of the region that contains a wavenumber; empty if none does."""
     return next((name for name, high, low, _, _ in REGIONS if low <= wavenumber <= high), "")
 
 
 def _lines(result: ValidationResult, bins: Bins, sensitivity: Floats) -> Figure:
-    """sensitivity: (bins, targets), in the units of the targets."""
+    """Draw the sensitivity (bins, targets), which is in the units of the targets, over wavenumber."""
     plot = draw.new_figure(460, xaxis=bins.axis(), yaxis_title_text="standard deviations of the target")
     bins.mark_regions(plot)
     hover = "%{x:.0f}: %{y:.3f}<extra>%{fullData.name}</extra>"
@@ -125,9 +125,9 @@ def _lines(result: ValidationResult, bins: Bins, sensitivity: Floats) -> Figure:
 
 
 def _sensitivity_map(result: ValidationResult, bins: Bins, relative: Floats) -> Figure:
-    chosen = relative[:, result.ranked_targets]
-    largest = np.abs(chosen).max(axis=0)
-    cells = chosen / np.where(largest > 0, largest, 1)
+    sensitivities = relative[:, result.ranked_targets]
+    highest = np.abs(sensitivities).max(axis=0)
+    cells = sensitivities / np.where(highest > 0, highest, 1)
     summary = (
         "The same for all targets, each divided by its largest value: orange where a higher absorbance increases the "
         "prediction, blue where it decreases it."
@@ -138,11 +138,11 @@ def _sensitivity_map(result: ValidationResult, bins: Bins, relative: Floats) -> 
 def _patterns(result: ValidationResult, bins: Bins, order: NDArray[Any]) -> Figure:
     predicted = result.predicted
     cells = np.full((len(order), len(result.ranked_targets)), np.nan)
-    for place, column in enumerate(result.ranked_targets):
+    for position, column in enumerate(result.ranked_targets):
         known = np.isfinite(predicted[:, column])
         values = predicted[known, column]
         if len(values) > 2 and np.ptp(values) > 0:
-            cells[:, place] = correlations(values, result.inputs[known][:, order])
+            cells[:, position] = correlations(values, result.inputs[known][:, order])
     summary = (
         "The correlation of each target's predictions with each bin: orange positive, blue negative, pale near zero."
     )
@@ -162,7 +162,7 @@ def _strongest_bands(result: ValidationResult, bins: Bins, relative: Floats) -> 
     columns = {"target": result.ranked_names, "wavenumber (cm-1)": positions, "region": list(map(region_of, positions))}
     numbers = pd.DataFrame(columns | {"sensitivity": relative[strongest, result.ranked_targets]})
     summary = "In standard deviations of the target."
-    return Table("strongest-bands", "Where each target is most sensitive", summary, numbers)
+    return Table("strongest-bands", "The most sensitive band of each target", summary, numbers)
 
 
 def _findings(result: ValidationResult, bins: Bins, relative: Floats) -> list[PageFinding]:
@@ -174,6 +174,6 @@ def _findings(result: ValidationResult, bins: Bins, relative: Floats) -> list[Pa
     totals = sizes.sum(axis=0)
     weighted = (sizes / np.where(totals > 0, totals, 1)) @ result.weights[result.ranked_targets]
     ratio = float(weighted[in_air].mean() / weighted.mean())
-    text = f"the bands of carbon dioxide in the air move predictions {ratio:.1f} times as much as an average bin"
+    message = f"the bands of carbon dioxide in the air move predictions {ratio:.1f} times as much as an average bin"
     level: Level = "bad" if ratio > EXCESSIVE else "note" if ratio > NOTABLE else "good"
-    return [PageFinding(level, "carbon dioxide", text, "bands", {"times": ratio})]
+    return [PageFinding(level, "carbon dioxide", message, "bands", {"times": ratio})]

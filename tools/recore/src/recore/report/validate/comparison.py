@@ -1,4 +1,4 @@
-"""The score of the submission beside those of simple baselines, on held-out drill holes and on held-out rows."""
+"""Section that compares the submission with simple baselines, on held-out drill holes and on held-out rows."""
 
 import numpy as np
 import pandas as pd
@@ -13,19 +13,19 @@ TITLE = "Comparison with baselines"
 READING = (
     "Good: on held-out drill holes this submission scores higher than every baseline, and the two bars of each method "
     "are close. Bad: a baseline scores higher (the flexibility of the model costs more than it gains). The bar for "
-    "held-out rows is longer for every method: neighbouring samples of a hole are alike, and a model that was trained "
-    "on one of them almost knows the other. Private data come from other holes, so trust the bar for held-out drill "
-    "holes."
+    "held-out rows is optimistic for every method: neighbouring samples of a hole are alike, so a model that was "
+    "trained on one of them has almost seen the other. Private data come from other holes, so trust the bar for "
+    "held-out drill holes."
 )
 NOTE = (
-    "All methods use the same folds, those of train.py, and choose their hyperparameters within the training "
+    "All methods use the folds of train.py, and choose their hyperparameters within the training "
     "part. mean: the mean of the training part. one band: a straight line on the one best bin. winner of 2021: the "
     "method of team RandomNumbers, ridge regression on spectra that are divided by their maximum and averaged over 7 "
-    "channels, with a regularisation strength per target. PLS: partial least squares of all targets at once after "
-    "standard normal variate, with the number of components per target that is best on a held-out part."
+    "channels, with a regularisation strength (alpha) per target. PLS: partial least squares of all targets at once "
+    "after standard normal variate, with the number of components per target that is best on a held-out part."
 )
 ONLY_MEAN = (
-    "All methods use the same folds, those of train.py. mean: the mean of the training part; the other baselines "
+    "All methods use the folds of train.py. mean: the mean of the training part; the other baselines "
     "cannot be fitted, because spectra have gaps."
 )
 FILLED = " Targets have gaps in many different rows, so the baselines fill each gap with the target's mean."
@@ -33,10 +33,10 @@ WHISKERS = " Whiskers: the standard deviation over all folds that were drawn."
 
 
 def section(result: ValidationResult) -> Section:
-    """The section with its findings but that of the score."""
+    """Return the section with its findings, except the finding on the score."""
     table = compare_scores(result)
-    what = "The first folds are those of train.py, the others are drawn."
-    repeats = Table("repeats", "This submission, by folds", what, list_repeats(result))
+    summary = "First the folds of train.py, then randomly drawn ones."
+    repeats = Table("repeats", "This submission, by folds", summary, list_repeats(result))
     note = ONLY_MEAN if {name for _, name in result.baselines} == {"mean"} else NOTE
     note += FILLED if note == NOTE and fills_gaps(result.measured) else ""
     note += WHISKERS if table["sd over folds"].notna().any() else ""
@@ -44,7 +44,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def compare_scores(result: ValidationResult) -> pd.DataFrame:
-    """A row for each method and split: the score on the first folds, for the submission also the sd over folds."""
+    """Return a row for each method and split: the score on the first folds, and the submission's sd over folds."""
     rows = []
     for method in [*dict.fromkeys(name for _, name in result.baselines), SUBMISSION]:
         for split in result.splits:
@@ -58,7 +58,7 @@ def compare_scores(result: ValidationResult) -> pd.DataFrame:
 
 
 def list_repeats(result: ValidationResult) -> pd.DataFrame:
-    """A row for each split and set of folds."""
+    """Return a row for each split and set of folds."""
     rows = []
     for split in result.splits:
         draws = [int(each.setting) for each in result.completed(split, "default")]
@@ -89,27 +89,27 @@ def _bars(table: pd.DataFrame) -> Figure:
 
 
 def score_finding(result: ValidationResult) -> PageFinding:
-    """The finding that comes before all others."""
+    """Return the finding on the score, which comes before all others."""
     scores = result.scores_of_repeats(result.decisive_split)
     possible = result.possible_score
     first, *others = scores
-    text = f"held-out score {first:.4f} of {possible:g} possible: {result.held_out}, the folds of train.py"
+    message = f"held-out score {first:.4f} of {possible:g} possible: {result.held_out}, the folds of train.py"
     if others:
-        text += f"; with other folds {', '.join(f'{score:.4f}' for score in others)}"
+        message += f"; with other folds {', '.join(f'{score:.4f}' for score in others)}"
     values = {"scores": scores, "possible": possible, "held out": result.held_out}
-    return PageFinding("note", "score", text, "comparison", values)
+    return PageFinding("note", "score", message, "comparison", values)
 
 
 def _baseline_finding(table: pd.DataFrame) -> PageFinding:
     split = table["held out"].iloc[0]
     scores = table[table["held out"] == split].set_index("method")["score"]
-    score, baselines = scores[SUBMISSION], scores.drop(SUBMISSION)
+    ours, baselines = scores[SUBMISSION], scores.drop(SUBMISSION)
     best = str(baselines.idxmax())
     values = {"best": best, "score": float(baselines[best])}
-    if score > baselines[best]:
-        text = f"better than every baseline on {split}: {score:.4f}; the best one, {best}, scores {baselines[best]:.4f}"
-        return PageFinding("good", "baselines", text, "comparison", values)
-    text = (
-        f"a baseline is at least as good on {split}: {best} scores {baselines[best]:.4f}, this submission {score:.4f}"
+    if ours > baselines[best]:
+        message = f"better than every baseline on {split}: {ours:.4f}; the best, {best}, scores {baselines[best]:.4f}"
+        return PageFinding("good", "baselines", message, "comparison", values)
+    message = (
+        f"a baseline is at least as good on {split}: {best} scores {baselines[best]:.4f}, this submission {ours:.4f}"
     )
-    return PageFinding("bad", "baselines", text, "comparison", values)
+    return PageFinding("bad", "baselines", message, "comparison", values)

@@ -1,4 +1,4 @@
-"""Is a hyperparameter well chosen? The score over its values, on held-out drill holes and on held-out rows."""
+"""Section on the score over the values of a hyperparameter, on held-out drill holes and on held-out rows."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section
 from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
 
-LARGEST_LOSS = 0.3  # of R2 below a target's best, at which the colour scale ends
+MAX_LOSS = 0.3  # of R2, relative to a target's best; the end of the colour scale
 CLEAR_LOSS = 0.005  # of the score; smaller differences can be chance
 
-NO_TIME = "Not drawn: there was no time for it; --minutes sets the time."
+NO_TIME = "Not drawn: it would have exceeded the time limit; --minutes sets it."
 TITLE = "Hyperparameter"
 READING = (
     "Good: a maximum inside the range, flat at the top, with the default (dashed line) about as high. Bad: a maximum "
@@ -20,18 +20,18 @@ READING = (
     "held-out rows is highest at another value than the score on held-out drill holes, trust the drill holes."
 )
 NOTE = (
-    "At each point fit() is called with that value, on the folds of train.py. A difference is clear if it "
+    "For each point fit() is called with that value, on the folds of train.py. A difference is clear if it "
     "exceeds 0.005 and two standard errors, from a jackknife over drill holes (Efron and Stein, Annals of Statistics "
     "9, 1981)."
 )
 ALPHA_NOTE = " alpha is one regularisation strength for all targets: alpha_min and alpha_max are both set to it."
 NO_CURVE = "Not drawn: fit() has no numeric hyperparameter to vary."
-NOT_CHOSEN = "Not drawn: name one of the hyperparameters of fit() with --curve NAME: {names}."
+NOT_CHOSEN = "Not drawn: choose a hyperparameter of fit() with --curve NAME; it has {names}."
 FAILED = " fit() failed with {failures}."
 
 
 def section(result: ValidationResult) -> Section:
-    """The section with its findings."""
+    """Return the section with its findings."""
     curve = result.curve
     if curve is None:
         names = ", ".join(result.hyperparameters)
@@ -43,29 +43,29 @@ def section(result: ValidationResult) -> Section:
     title = "Regularisation strength" if curve.default is None else f"Hyperparameter {curve.name}"
     table = draw_points(result, curve)
     judged = table[table["held out"] == result.held_out]
-    failed = []
+    failure_findings = []
     if failures:
         values = ", ".join(f"{value:.4g}" for value in failures)
-        text = f"fit() failed with {curve.name} = {values}: {next(iter(failures.values()))}"
-        failed = [PageFinding("note", "failed values", text, "curve", {"values": list(failures)})]
+        message = f"fit() failed with {curve.name} = {values}: {next(iter(failures.values()))}"
+        failure_findings = [PageFinding("note", "failed values", message, "curve", {"values": list(failures)})]
     if len(judged) < 2:
         skipped = NO_TIME if any(each.purpose == "curve" for each in result.skipped) else "Not drawn: too few values."
-        return Section("curve", title, READING, (), skipped + note.removeprefix(NOTE), failed)
+        return Section("curve", title, READING, (), skipped + note.removeprefix(NOTE), failure_findings)
     items = (_scores(table, result, curve), _by_target(table, result, curve))
     unchanged = _values_without_effect(result, curve)
     tried = len(judged) - 1 if curve.default is not None else len(judged)
     findings = []
     if unchanged:
         values = ", ".join(f"{value:.4g}" for value in unchanged)
-        text = f"{curve.name} = {values} has no effect: fit()'s default gives the same predictions; does fit() use it?"
-        findings.append(PageFinding("note", "no effect", text, "curve", {"values": unchanged}))
+        message = f"{curve.name} = {values} has no effect: the predictions are as with the default; does fit() use it?"
+        findings.append(PageFinding("note", "no effect", message, "curve", {"values": unchanged}))
     if len(unchanged) < tried:
         findings.append(_finding(judged, result, curve))
-    return Section("curve", title, READING, items, note, [*findings, *failed])
+    return Section("curve", title, READING, items, note, [*findings, *failure_findings])
 
 
 def draw_points(result: ValidationResult, curve: Curve) -> pd.DataFrame:
-    """A row for each split and value: the score, and R2 of each target. The default's are the first folds'."""
+    """Return a row for each split and value: the score on the first folds, and R2 of each target."""
     rows: list[dict[str, Any]] = []
     for split in result.splits:
         for value, predicted in sorted(_predictions(result, curve, split).items()):
@@ -79,7 +79,7 @@ def _predictions(result: ValidationResult, curve: Curve, split: Split) -> dict[f
 
 
 def _values_without_effect(result: ValidationResult, curve: Curve) -> list[float]:
-    """The values with which every prediction is the same as with fit()'s defaults."""
+    """Return the values with which every prediction is the same as with fit()'s defaults."""
     predictions = _predictions(result, curve, result.decisive_split)
     return sorted(
         value
@@ -118,9 +118,9 @@ def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figu
         hover = f"{reference}: %{{y:.4f}}<extra>%{{fullData.name}}</extra>"
         look = {"mode": "lines", "line": line | {"dash": "dash", "width": 1.5}, "hovertemplate": hover}
         plot.add_scatter(x=ends, y=[result.score(result.first(split))] * 2, name=f"{name}, {reference}", **look)
-    what = "one alpha for all targets" if curve.default is None else f"each value of {curve.name}"
+    setting = "one alpha for all targets" if curve.default is None else f"each value of {curve.name}"
     marks = "a star marks the best value" + ("" if curve.default is None else ", a large mark the default")
-    summary = f"The score with {what}; dashed: {reference}. On each curve {marks}."
+    summary = f"The score with {setting}; dashed: {reference}. On each curve {marks}."
     title = f"Score over {'regularisation strength' if curve.default is None else curve.name}"
     return Figure("curve-score", title, summary, plot, table[["held out", curve.name, "score"]])
 
@@ -134,10 +134,10 @@ def _by_target(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> F
     axis = {"title": {"text": curve.name}, "type": "category"}
     hover = f"%{{y}} at {curve.name} %{{x}}: R2 %{{customdata:.3f}}<extra></extra>"
     look = {"colorscale": draw.SEQUENTIAL, "customdata": r2, "hovertemplate": hover}
-    plot = draw.heat_map(values, names, loss, "R2 - best R2", (-LARGEST_LOSS, 0), axis, **look)
+    plot = draw.heat_map(values, names, loss, "R2 - best R2", (-MAX_LOSS, 0), axis, **look)
     summary = (
         f"R2 of each target on {result.held_out}, relative to its best {curve.name}: the brighter, the better. "
-        f"The colour scale ends {LARGEST_LOSS:g} below the best; the values are shown on hover."
+        f"The colour scale ends {MAX_LOSS:g} below the best; the values are shown on hover."
     )
     return Figure("curve-by-target", f"{curve.name} by target", summary, plot, table)
 
@@ -152,34 +152,34 @@ def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
     at_end = len(judged) > 2 and value in (judged[curve.name].min(), judged[curve.name].max())
     level: Level = "bad" if curve.default is not None and clear else "note" if clear else "good"
     if curve.default is None:
-        text = (
+        message = (
             f"one alpha for all targets is best at {value:.3g}, with a score of {score:.4f} on {result.held_out}; "
             f"an alpha per target scores {default:.4f}"
         )
         if at_end:
-            level, text = "bad", f"{text}; the best is at an end of the range: widen the range"
+            level, message = "bad", f"{message}; the best is at an end of the range: widen the range"
         elif clear:
-            text += ": choosing an alpha per target costs more than it gains"
+            message += ": choosing an alpha per target costs more than it gains"
     elif value == curve.default:
-        text = f"{curve.name}: the default, {value:.4g}, scores highest of {len(judged)} values, {score:.4f}"
+        message = f"{curve.name}: the default, {value:.4g}, scores highest of {len(judged)} values, {score:.4f}"
     else:
         level = "bad" if clear else "note" if gain > CLEAR_LOSS else "good"
-        text = (
+        message = (
             f"{curve.name}: try {value:.4g}, which scores {score:.4f} on {result.held_out}; the default, "
-            f"{curve.default:.4g}, scores {default:.4f}. The gain, {gain:.4f}, is {_sureness(gain, error)}"
+            f"{curve.default:.4g}, scores {default:.4f}. The gain, {gain:.4f}, is {_significance(gain, error)}"
         )
         if level == "good":
-            text = (
+            message = (
                 f"{curve.name}: the default, {curve.default:.4g}, scores {default:.4f} on {result.held_out}, as good "
                 f"as the best of {len(judged)} values, {value:.4g}, with {score:.4f}"
             )
         if at_end:
-            text += f"; it is at an end of the range, so try others with --curve {curve.name}=VALUES"
+            message += f"; it is at an end of the range, so try others with --curve {curve.name}=VALUES"
     values = {"name": curve.name, "value": value, "score": score, "default score": default, "standard error": error}
-    return PageFinding(level, "curve", text, "curve", values)
+    return PageFinding(level, "curve", message, "curve", values)
 
 
-def _sureness(gain: float, error: float) -> str:
+def _significance(gain: float, error: float) -> str:
     if gain > 2 * error:
         return f"more than twice its standard error, {error:.4f}: it is not chance"
-    return f"less than twice its standard error, {error:.4f}: it may be chance with so few rows"
+    return f"less than twice its standard error, {error:.4f}: with so few rows it may be chance"

@@ -1,4 +1,4 @@
-"""Would more drill holes help? The score over the number of holes that the model is trained on."""
+"""Section on the score over the number of drill holes that the model is trained on."""
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,13 @@ CLEAR_RISE = 0.02  # of the score, when the number of holes doubles
 
 TITLE = "Learning curve"
 READING = (
-    "Good: a curve that rises and then flattens: there are enough holes for what this model can learn. A curve that "
+    "Good: a curve that rises and then flattens, so there are enough holes for this model. A curve that "
     "still rises at its end: more holes would help more than a better model. Bad: a curve that is low and flat from "
-    "the start (more data do not help, other features may), or one that falls (the holes contradict each other: see "
+    "the start (more data do not help, other features may), or that falls (the holes contradict each other; see "
     "the residuals by hole)."
 )
 NOTE = (
-    "Each point is evaluated on the same held-out drill holes, those of train.py's folds. The training holes are drawn "
+    "Each point is evaluated on the same held-out drill holes, in the folds of train.py. The training holes are drawn "
     "at random once, and each larger set contains the smaller ones; the last point uses all holes that are not held "
     "out. A target that was not measured in any of the drawn holes adds nothing to the score."
 )
@@ -27,7 +27,7 @@ TOO_FEW_HOLES = "Not drawn: there are too few drill holes."
 
 
 def section(result: ValidationResult) -> Section:
-    """The section with its findings."""
+    """Return the section with its findings."""
     table = learning_curve(result)
     if len(table) < 2:
         no_time = any(each.purpose == "learning" for each in result.skipped)
@@ -36,7 +36,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def learning_curve(result: ValidationResult) -> pd.DataFrame:
-    """A row for each number of holes: the score, and R2 of each target."""
+    """Return a row for each number of holes: the score, and R2 of each target."""
     points = [(each.setting, result.predictions[each]) for each in result.completed("holes", "learning")]
     if "holes" in result.splits:
         counts = [len(set(result.data.hole[training])) for training, _ in result.folds]
@@ -46,7 +46,7 @@ def learning_curve(result: ValidationResult) -> pd.DataFrame:
 
 def _curve(table: pd.DataFrame, result: ValidationResult) -> Figure:
     plot = draw.new_figure(400, xaxis={"title": {"text": "drill holes in the training part"}, "rangemode": "tozero"})
-    plot.update_layout(hovermode="x", hoverdistance=-1)  # there are few points: show the nearest from anywhere
+    plot.update_layout(hovermode="x", hoverdistance=-1)  # show a label at any distance, as there are few points
     plot.update_yaxes(title_text="score, or R2 of a target")
     names = ["score", *result.ranked_names[: draw.NAMED - 1]]
     drawn, outside = draw.clip_to_axis(table[names], LOWEST_R2, np.inf)
@@ -68,8 +68,8 @@ def _finding(table: pd.DataFrame) -> PageFinding:
     before, last = table.iloc[-2], table.iloc[-1]
     rise = float(last["score"] - before["score"])
     verdict = "more holes would help" if rise > CLEAR_RISE else "more holes of this kind would help little"
-    text = (
+    message = (
         f"from {before['holes']:.3g} to {last['holes']:.3g} training holes the score changes from "
         f"{before['score']:.4f} to {last['score']:.4f}: {verdict}"
     )
-    return PageFinding("note", "learning", text, "learning", {"rise": rise})
+    return PageFinding("note", "learning", message, "learning", {"rise": rise})

@@ -1,4 +1,4 @@
-"""Where is the submission wrong? Predicted against measured values, and the residuals by drill hole and by depth."""
+"""Section on predicted against measured values, and the residuals by drill hole and by depth."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,26 +15,26 @@ from recore.spectral_data import Floats, Rows, SpectralData, rows_by_group
 from recore.validation import ValidationResult
 
 DEPTH_STEPS = 15  # each with the same number of rows
-LARGE_RESIDUAL = 1.0  # standard deviations of a target: the mean residual of a hole that is predicted badly
-FEWEST_ROWS = 5  # of a hole, for its mean residual to be meaningful
+LARGE_RESIDUAL = 1.0  # standard deviations of a target; a hole with a larger mean residual is predicted badly
+MIN_ROWS = 5  # of a hole, for its mean residual to be meaningful
 COLOUR_END = 1.5  # standard deviations
-DRAWN_POINTS = 400  # of a target, besides those that are always drawn
+DRAWN_POINTS = 400  # of a target, besides points that are always drawn
 ALWAYS_DRAWN = 0.98  # quantile of the measured values, and of the absolute residuals, above which all points are drawn
 
 NOTHING_PREDICTED = "Not drawn: no target varies and was predicted."
 TITLE = "Residuals"
 READING = (
-    "Good: points along the dashed line over the whole range; holes pale, and the lines over depth near zero. Bad: a "
-    "cloud that is flatter than the dashed line (high grades are predicted too low: most of a score is lost in "
+    "Good: points along the dashed line over the entire range; holes pale, lines over depth near zero. Bad: a "
+    "cloud that is flatter than the dashed line (high grades are predicted too low; most of a score is lost in "
     "the few rich samples), a group of points apart from it, a hole with colour in many targets (a hole unlike the "
-    "others: see explore), a line that drifts with depth (weathering, which deep samples do not show)."
+    "others; see explore), a line that drifts with depth (weathering, which deep samples do not show)."
 )
 NOTE = (
     "Predictions for {split}, folds of train.py. Residual: predicted - measured, in standard deviations of the target. "
-    "Of each target about {points} points are drawn, always including the highest values and the largest residuals; "
+    "About {points} points are drawn for each target, always including the highest values and the largest residuals; "
     "predicted.csv has all rows."
 )
-FIRST_HOLES = " Of the {holes} holes, the first {drawn} are drawn."
+FIRST_HOLES = " The first {drawn} of {holes} holes are drawn."
 OVER_DEPTH = " Over depth: the medians of {steps} groups of neighbouring depths with equally many rows."
 NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all rows have the same one."
 PREDICTED = (
@@ -45,7 +45,7 @@ OTHERS = ": the {count} holes with the largest mean residuals each have a colour
 
 
 def section(result: ValidationResult) -> Section:
-    """The section with its findings."""
+    """Return the section with its findings."""
     if not result.ranked_targets:
         return Section("residuals", TITLE, READING, (), NOTHING_PREDICTED)
     note = NOTE.format(split=result.held_out, points=DRAWN_POINTS)
@@ -65,7 +65,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:
-    """For each hole and target: the mean residual, in the target's standard deviations, and over how many rows."""
+    """Return each hole's and target's mean residual, in the target's standard deviations, and its number of rows."""
     table = []
     for hole, rows in rows_by_group(result.data.hole).items():
         for column in result.ranked_targets:
@@ -78,15 +78,15 @@ def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:
 
 
 def holes_to_name(by_hole: pd.DataFrame, result: ValidationResult) -> list[str]:
-    """At most NAMED holes: those with the largest mean residuals, weighted as in the score."""
+    """Return the holes, at most NAMED, with the largest mean residuals, weighted as in the score."""
     weights = dict(zip(result.targets, result.weights, strict=True))
-    size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= FEWEST_ROWS, 0)
+    size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= MIN_ROWS, 0)
     sizes = size.groupby(by_hole[challenge().group], sort=False).sum().sort_values(ascending=False, kind="stable")
     return [str(hole) for hole in sizes.index[: draw.NAMED]]
 
 
 def _predicted(result: ValidationResult, named_holes: Sequence[str]) -> Figure:
-    """The figure with all targets that vary and were predicted. named_holes: the holes with a colour of their own."""
+    """Draw all targets that vary and were predicted. named_holes: holes that each have a colour."""
     predicted = result.predicted
     errors = result.errors(predicted)
     drawn = {
@@ -98,18 +98,18 @@ def _predicted(result: ValidationResult, named_holes: Sequence[str]) -> Figure:
     for column, rows in drawn.items():
         target, choice = result.targets[column], f"{result.targets[column]}, weight {result.weights[column]:g}"
         figure.add_target(choice, target, errors.loc[target], result.measured[:, column], predicted[:, column])
-        beyond, places = figure.beyond(rows), np.searchsorted(labelled, rows)
-        numbers = places[~beyond].astype(np.uint16 if len(labelled) <= 2**16 else np.uint32)
+        beyond, positions = figure.beyond(rows), np.searchsorted(labelled, rows)
+        numbers = positions[~beyond].astype(np.uint16 if len(labelled) <= 2**16 else np.uint32)
         figure.add_line()
         figure.add_points(rows[~beyond], target, {"color": draw.BLUE, "size": 5, "opacity": 0.7}, customdata=numbers)
-        figure.add_edge(rows[beyond], [looks["labels"][place] for place in places[beyond]])
+        figure.add_edge(rows[beyond], [looks["labels"][position] for position in positions[beyond]])
     others = OTHERS.format(count=len(named_holes)) if len(named_holes) < len(set(result.data.hole)) else ""
     summary = PREDICTED.format(others=others)
     return figure.figure("predicted", "Predicted against measured", summary, _numbers(result), "drill hole")
 
 
 def _rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
-    """The rows of a target that are drawn: the highest values, the largest residuals and every k-th other row."""
+    """Return the rows of a target to draw: the highest values, the largest residuals and every k-th other row."""
     rows = np.flatnonzero(np.isfinite(measured) & np.isfinite(predicted))
     values, residuals = measured[rows], np.abs(predicted - measured)[rows]
     always = (values >= np.quantile(values, ALWAYS_DRAWN)) | (residuals >= np.quantile(residuals, ALWAYS_DRAWN))
@@ -117,7 +117,7 @@ def _rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
 
 
 def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> dict[str, Any]:
-    """What page.js shows of each row on hover, its group, and the look of each group."""
+    """Return, for page.js, each row's hover label and group, and the look of each group."""
     labels = []
     for row in rows:
         depth = f", {data.depth[row]:.4g} m" if np.isfinite(data.depth[row]) else ""
@@ -178,17 +178,17 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
 
 def _findings(by_hole: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
     group = challenge().group
-    if result.decisive_split != "holes" or (by_hole["rows"] < FEWEST_ROWS).all():
+    if result.decisive_split != "holes" or (by_hole["rows"] < MIN_ROWS).all():
         return []
-    large = by_hole[(by_hole["rows"] >= FEWEST_ROWS) & (by_hole["mean residual"].abs() > LARGE_RESIDUAL)]
+    large = by_hole[(by_hole["rows"] >= MIN_ROWS) & (by_hole["mean residual"].abs() > LARGE_RESIDUAL)]
     if not len(large):
-        text = "no hole has a mean residual of more than one standard deviation in any target"
-        return [PageFinding("good", "holes", text, "residuals")]
+        message = "no hole has a mean residual of more than one standard deviation in any target"
+        return [PageFinding("good", "holes", message, "residuals")]
     counts = large[group].value_counts()
     verb = "has" if len(counts) == 1 else "have"
-    text = (
+    message = (
         f"{len(counts)} of {count(by_hole[group].nunique(), 'hole')} {verb} a mean residual of more than one "
         f"standard deviation in some target; {short_name(counts.index[0])} in {counts.iloc[0]} of "
         f"{count(len(result.ranked_targets), 'target')}"
     )
-    return [PageFinding("note", "holes", text, "residuals", {"holes": counts.to_dict()})]
+    return [PageFinding("note", "holes", message, "residuals", {"holes": counts.to_dict()})]

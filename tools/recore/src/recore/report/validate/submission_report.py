@@ -1,4 +1,4 @@
-"""The report of `recore validate`: every section looks at the same validation result."""
+"""The report of `recore validate`: every section is based on the same validation result."""
 
 from pathlib import Path
 
@@ -9,41 +9,43 @@ from recore.report.validate import bands, comparison, curve_section, learning, r
 from recore.text import plain
 from recore.validation import Advance, ValidationResult, ValidationSettings, run_validation
 
-SAME = 5e-5  # scores are printed with four digits
+TOLERANCE = 5e-5  # scores are printed with four digits
 
 
 def connect_runs(result: ValidationResult, submission: Path, public: Path, runs: Path) -> list[PageFinding]:
     """Write the held-out score into the records of these runs, and compare it with the submission's own.
 
-    Not if some rows were not used, or no drill hole was held out.
+    Do nothing if some rows were not used, or no drill hole was held out.
     """
     if result.data.rows < result.rows_of_file or result.decisive_split != "holes":
         return []
     try:
-        found = find_runs(runs, read_submission(submission).sha256, sha256_of(public))
-    except (OSError, ValueError):  # a folder can be validated that cannot be uploaded
+        matching_runs = find_runs(runs, read_submission(submission).sha256, sha256_of(public))
+    except (OSError, ValueError):  # a folder that cannot be uploaded can still be validated
         return []
-    again = result.score(result.predicted)
-    for run in found:
+    recomputed = result.score(result.predicted)
+    for run in matching_runs:
         try:
-            write_held_out_again(run.folder, again, "validate")
+            write_held_out_again(run.folder, recomputed, "validate")
         except (OSError, ValueError) as error:  # the validation itself is not lost
-            text = f"{run.folder}: the score could not be written into its record: {plain(str(error))}"
-            return [PageFinding("note", "own score", text)]
-    claimed = [run for run in found if HELD_OUT in run.scores]
-    return [_compare(str(claimed[-1].folder), claimed[-1].scores[HELD_OUT].value, again)] if claimed else []
+            message = f"{run.folder}: the score could not be written to its record: {plain(str(error))}"
+            return [PageFinding("note", "own score", message)]
+    claimed = [run for run in matching_runs if HELD_OUT in run.scores]
+    return [_compare(str(claimed[-1].folder), claimed[-1].scores[HELD_OUT].value, recomputed)] if claimed else []
 
 
-def _compare(run: str, own: float, again: float) -> PageFinding:
+def _compare(run: str, claimed: float, score: float) -> PageFinding:
     level: Level = "good"
-    text = f"{run}: the submission's own held-out score is the same, {own:.4f}"
-    if abs(own - again) >= SAME:
-        level = "bad" if own - again > HONEST_GAP * sum(challenge().weights.values()) else "note"
+    message = f"{run}: the submission's own held-out score is the same, {claimed:.4f}"
+    if abs(claimed - score) >= TOLERANCE:
+        level = "bad" if claimed - score > HONEST_GAP * sum(challenge().weights.values()) else "note"
         reason = "with other folds or seeds"
         if level == "bad":
-            reason = "the submission's models had probably seen the drill holes"
-        text = f"{run}: the submission's own held-out score is {own:.4f}, by drill hole it is {again:.4f}: {reason}"
-    return PageFinding(level, "own score", text, "comparison", {"run": run, "own": own, "again": again})
+            reason = "so the submission's models had probably seen the drill holes"
+        message = (
+            f"{run}: the submission's own held-out score is {claimed:.4f}, but {score:.4f} by drill hole, {reason}"
+        )
+    return PageFinding(level, "own score", message, "comparison", {"run": run, "own": claimed, "again": score})
 
 
 SECTIONS = (comparison, target_scores, residuals, curve_section, bands, learning)
@@ -54,7 +56,7 @@ PURPOSES = {
     "learning": "points of the learning curve",
 }
 
-LEAD = "What will this submission score on drill holes that it has not seen? The findings first, then the figures."
+LEAD = "The score to expect on new drill holes, cross-validated on held-out ones. The findings come first."
 
 
 def validate_submission(
@@ -64,15 +66,15 @@ def validate_submission(
     advance: Advance = lambda text, done, total: None,
     runs: Path = Path("runs"),
 ) -> Page:
-    """The report of a validation. Arguments and exceptions are those of run_validation.
+    """Return the report of a validation. Arguments and exceptions: as of run_validation.
 
-    runs: the folder of runs; those of this submission on this file get the held-out score.
+    runs: folder of runs, of which runs of this submission on this file get the held-out score.
     """
     result = run_validation(submission, public, settings, advance)
     advance("writing", 0, 1)
     sections = [module.section(result) for module in SECTIONS]
-    own = connect_runs(result, submission, public, runs)
-    findings = [comparison.score_finding(result), *own, *by_level([*_data_findings(result), *findings_of(sections)])]
+    claims = connect_runs(result, submission, public, runs)
+    findings = [comparison.score_finding(result), *claims, *by_level([*_data_findings(result), *findings_of(sections)])]
     facts = _facts(result, submission, public)
     return Page(f"Validate {public.name}", LEAD, facts, findings, sections)
 
@@ -90,34 +92,34 @@ def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str
         "holes": f"{holes:,}",
         "inputs": f"{len(result.columns):,}",
         "best possible score": f"{possible:g} of {result.weights.sum():g}",
-        "folds": f"{len(result.folds)}, those of train.py{drawn}",
+        "folds": f"{len(result.folds)}, as in train.py{drawn}",
         "time": f"{result.seconds:.0f} s",
     }
 
 
 def _data_findings(result: ValidationResult) -> list[PageFinding]:
-    findings = [PageFinding("bad", "file", text, "comparison") for text in result.data.problems]
+    findings = [PageFinding("bad", "file", message, "comparison") for message in result.data.problems]
     rows, holes = len(result.data.index), len(set(result.data.hole))
     if holes == 1:
-        text = (
-            "there is only one hole, so single rows were held out, and models were trained on their neighbours: expect "
+        message = (
+            "there is only one hole, so single rows were held out, and models were trained on their neighbours; expect "
             "a lower score on other holes"
         )
-        findings.append(PageFinding("bad", "one hole", text, "comparison"))
+        findings.append(PageFinding("bad", "one hole", message, "comparison"))
     elif holes < FEW_HOLES:
-        text = f"there are only {holes} holes: each is held out on its own, and one more could change all results"
-        findings.append(PageFinding("note", "few holes", text, "comparison"))
+        message = f"there are only {holes} holes; each is held out separately, and one more could change all results"
+        findings.append(PageFinding("note", "few holes", message, "comparison"))
     if rows < FEW_ROWS:
-        text = f"{rows} rows: differences of a few hundredths may be chance with so few rows"
-        findings.append(PageFinding("note", "few rows", text, "comparison"))
+        message = f"there are only {rows} rows; differences of a few hundredths may be chance"
+        findings.append(PageFinding("note", "few rows", message, "comparison"))
     if len({name for _, name in result.baselines}) == 1:
-        text = "spectra have gaps, so the mean is the only baseline that could be fitted"
-        findings.append(PageFinding("note", "gaps", text, "comparison"))
+        message = "spectra have gaps, so only the mean could be fitted as a baseline"
+        findings.append(PageFinding("note", "gaps", message, "comparison"))
     if result.skipped:
         names = ", ".join(sorted({PURPOSES[each.purpose] for each in result.skipped}))
-        text = (
-            f"not everything could be computed within --minutes {result.settings.minutes:g}; missing or incomplete: "
+        message = (
+            f"some fits were skipped to finish within --minutes {result.settings.minutes:g}; missing or incomplete: "
             f"{names}; the held-out score is complete"
         )
-        findings.append(PageFinding("note", "time", text, "", {"skipped": len(result.skipped)}))
+        findings.append(PageFinding("note", "time", message, "", {"skipped": len(result.skipped)}))
     return findings

@@ -1,4 +1,4 @@
-"""Which targets make the score? R2 and the errors of each target, what it contributes and what it could gain."""
+"""Section on the R2, the errors, the contribution to the score and the possible gain of each target."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, Level, PageFinding, Section, Table
 from recore.validation import DEFINITIONS, MEASURES, SPLIT_NAMES, Split, ValidationResult, describe_errors
 
-LOWEST_R2 = -0.5  # at which the axes of the figures end
+LOWEST_R2 = -0.5  # the end of the axes
 
 TITLE = "Targets"
 READING = (
     "Good: the two marks of a target are close together and far to the right, and targets with a high weight have "
-    "little left to gain. Bad: a mark left of zero (the mean would be better: the target costs score), a long line "
+    "little left to gain. Bad: a mark left of zero (the mean would be better, so the target costs score), a long line "
     "between the marks (the model has learnt the hole instead of the rock)."
 )
-WIDE = " A wide whisker is bad, too: other folds give another result."
+WIDE = " A wide whisker is bad, too: the result depends on the folds."
 NOTE = (
-    "All numbers are of the predictions on the first folds together. Contribution: weight x R2. Possible gain: weight "
-    "x (1 - R2)."
+    "All numbers are computed from the predictions on the first folds. Contribution: weight x R2. Possible gain: "
+    "weight x (1 - R2)."
 )
 DEVIATIONS = " sd: the standard deviation of R2 over the folds that were drawn."
 WHISKERS = "Whiskers: the standard deviation over the folds that were drawn. "
@@ -29,7 +29,7 @@ NOT_MEASURED = "{count} of {total} targets without assays in these rows"
 
 
 def section(result: ValidationResult) -> Section:
-    """The section with its findings."""
+    """Return the section with its findings."""
     table = score_targets(result)
     not_measured = table["target"][table["measured"] == 0].tolist()
     scored = table.dropna(subset=[f"R2 {result.decisive_split}"])
@@ -46,7 +46,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def score_targets(result: ValidationResult) -> pd.DataFrame:
-    """A row for each target, the largest possible gain first."""
+    """Return a row for each target, the largest possible gain first."""
     measured = (~np.isnan(result.measured)).sum(axis=0)
     columns: dict[str, Any] = {"target": list(result.targets), "weight": result.weights, "measured": measured}
     r2 = {split: result.r2(result.first(split)) for split in result.splits}
@@ -120,7 +120,7 @@ def _contributions(table: pd.DataFrame) -> Figure:
         values = {"customdata": cut["contribution"], "showlegend": False}
         draw.add_points(plot, ends, cut["target"], "contribution", hover, marker, **values)
     summary = (
-        "To the right, the length of a bar is the target's weight: what the target contributes, and what it could "
+        "To the right, the length of a bar is the target's weight: its contribution, and the score that it could "
         f"still gain. A bar to the left of zero costs score; it ends where R2 is {LOWEST_R2:g}."
     ) + draw.count_outside(outside)
     numbers = table[["target", "weight", "contribution", "possible gain"]]
@@ -133,30 +133,30 @@ def _gain_findings(scored: pd.DataFrame) -> list[PageFinding]:
     if total > 0:
         first = scored.iloc[0]
         gain = first["possible gain"]
-        text = f"the largest possible gain is in {first['target']}: {gain:.4f}, {gain / total:.0%} of the total"
+        message = f"the largest possible gain is in {first['target']}: {gain:.4f}, {gain / total:.0%} of the total"
         values = {"target": first["target"], "points": gain}
-        findings.append(PageFinding("note", "gain", text, "target-scores", values))
+        findings.append(PageFinding("note", "gain", message, "target-scores", values))
     below = scored[scored["contribution"] < 0]
     if len(below):
         cost, verb = float(-below["contribution"].sum()), "is" if len(below) == 1 else "are"
-        text = (
+        message = (
             f"{len(below)} of {count(len(scored), 'target')} {verb} predicted worse than by the mean, which costs "
             f"{cost:.4f}: {list_names(below['target'].tolist(), LISTED)}"
         )
         values = {"targets": below["target"].tolist(), "points": cost}
-        findings.append(PageFinding("bad", "below the mean", text, "target-scores", values))
+        findings.append(PageFinding("bad", "below the mean", message, "target-scores", values))
     return findings
 
 
 def _error_findings(scored: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
-    """In words for the target with the highest weight, for programs of all."""
+    """Return a finding on the errors: in words for the target with the highest weight, for programs for all."""
     if not len(scored):
         return []
     by_target = result.errors(result.predicted).loc[scored["target"], ["rows", *MEASURES]]
     target = scored.loc[scored["weight"].idxmax(), "target"]
-    text = f"{target}, the target with the highest weight: {describe_errors(by_target.loc[target], target)}"
-    values = by_target.astype(object).where(by_target.notna(), None).to_dict("index")  # None, as JSON has no NaN
-    return [PageFinding("note", "errors", text, "target-scores", {"held out": result.held_out, "targets": values})]
+    message = f"{target}, the target with the highest weight: {describe_errors(by_target.loc[target], target)}"
+    values = by_target.astype(object).where(by_target.notna(), None).to_dict("index")  # JSON has no NaN
+    return [PageFinding("note", "errors", message, "target-scores", {"held out": result.held_out, "targets": values})]
 
 
 def _data_findings(table: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
@@ -173,9 +173,9 @@ def _data_findings(table: pd.DataFrame, result: ValidationResult) -> list[PageFi
         ("bad", "constant", constant, same),
     )
     findings = []
-    for level, name, rows, text in cases:
+    for level, name, rows, message in cases:
         if len(rows):
             targets = rows["target"].tolist()
-            text += f": {list_names(targets, LISTED)}"
-            findings.append(PageFinding(level, name, text, "target-scores", {"targets": targets}))
+            message += f": {list_names(targets, LISTED)}"
+            findings.append(PageFinding(level, name, message, "target-scores", {"targets": targets}))
     return findings

@@ -1,33 +1,33 @@
-/* The samples of this browser session. They are stored in the tab alone, the newest if it has no room for all. */
+/* The samples of this browser session, stored only in the tab; if not all fit, the newest. */
 const KEY = "recore-history";
 
 export class History {
   #grids = []; /* wavenumbers, which many samples share */
   samples = [];
-  stored = 0; /* how many of them, the newest, the browser has room for */
+  stored = 0; /* number of the newest samples that fit into the browser's storage */
 
   constructor() {
     try {
-      const found = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
-      if (found) { this.#grids = found.grids; this.samples = found.samples; }
+      const state = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+      if (state) { this.#grids = state.grids; this.samples = state.samples; }
     } catch { /* nothing is stored, or the browser forbids it */ }
     this.stored = this.samples.length;
   }
 
   wavenumbers(sample) { return this.#grids[sample.grid]; }
 
-  /* Add the samples of one file. place: numbers by which the samples are ordered. */
-  add(file, place, answer) {
-    const text = JSON.stringify(answer.wavenumbers), time = new Date().toISOString();
-    let grid = this.#grids.findIndex((other) => JSON.stringify(other) === text);
-    if (grid < 0) grid = this.#grids.push(answer.wavenumbers) - 1;
-    const added = answer.samples.map((sample, number) => ({ ...sample, file, time, grid, place: [...place, number], id: [...place, number].join("-") }));
+  /* Add the samples of a file. place: numbers by which the samples are sorted. */
+  add(file, place, response) {
+    const encoded = JSON.stringify(response.wavenumbers), time = new Date().toISOString();
+    let grid = this.#grids.findIndex((other) => JSON.stringify(other) === encoded);
+    if (grid < 0) grid = this.#grids.push(response.wavenumbers) - 1;
+    const added = response.samples.map((sample, number) => ({ ...sample, file, time, grid, place: [...place, number], id: [...place, number].join("-") }));
     this.samples.push(...added);
     this.samples.sort((one, other) => compare(one.place, other.place));
     this.#store();
   }
 
-  /* Remove all samples. Returns a function that brings them back. */
+  /* Remove all samples, and return a function that restores them. */
   clear() {
     const { samples } = this, grids = this.#grids;
     this.#replace([], []);

@@ -1,4 +1,4 @@
-/* The page: files in, samples and their assays out. */
+/* The page: sends files, and shows samples with their assays. */
 import { History } from "./history.js";
 import { SpectrumFigure } from "./spectrum.js";
 import { SortedTable, element, show, writeCsv } from "./table.js";
@@ -23,8 +23,8 @@ function followTheme() {
 }
 
 /* ---- files ---- */
-function say(file, text, kind) {
-  at("messages").append(element("li", { className: kind }, element("strong", {}, file), `: ${text}`));
+function say(file, message, kind) {
+  at("messages").append(element("li", { className: kind }, element("strong", {}, file), `: ${message}`));
 }
 
 async function read(list) {
@@ -38,7 +38,7 @@ async function read(list) {
   try {
     await sendAll(files, batch);
   } catch (error) {
-    at("status").textContent = `The files could not be read (${error.message}): reload the page.`;
+    at("status").textContent = `The files could not be read (${error.message}); reload the page.`;
     throw error;
   } finally {
     running -= 1;
@@ -46,7 +46,7 @@ async function read(list) {
   }
 }
 
-/* The table is busy, and not what says how far the files are: a screen reader may keep quiet about what is busy. */
+/* Mark the table as busy, not the progress message, because a screen reader may be silent about busy elements. */
 function showBusy() {
   at("main").dataset.reading = String(running > 0);
   at("samples").setAttribute("aria-busy", String(running > 0));
@@ -55,23 +55,23 @@ function showBusy() {
 async function sendAll(files, batch) {
   let done = 0, samples = 0, failed = 0;
   at("status").textContent = `Reading ${count(files.length, "file")} ...`;
-  await sendFiles(files, settings, at("api-key").value.trim(), (file, number, answer) => {
+  await sendFiles(files, settings, at("api-key").value.trim(), (file, number, response) => {
     done += 1;
-    if (answer.error) {
+    if (response.error) {
       failed += 1;
-      say(file.name, answer.error, "problem");
+      say(file.name, response.error, "problem");
     } else {
-      for (const problem of answer.problems) say(file.name, problem, "problem");
-      for (const remark of answer.remarks) say(file.name, remark, "remark");
-      history.add(file.name, [batch, number], answer);
-      offerUndo(); /* which would remove the new samples */
-      samples += answer.samples.length;
+      for (const problem of response.problems) say(file.name, problem, "problem");
+      for (const remark of response.remarks) say(file.name, remark, "remark");
+      history.add(file.name, [batch, number], response);
+      offerUndo(); /* undo would remove the new samples */
+      samples += response.samples.length;
       fillSamples();
     }
     if (done < files.length) at("status").textContent = `${done} of ${files.length} files ...`;
   });
   if (history.stored < history.samples.length) {
-    say("History", `the browser has room for the newest ${count(history.stored, "sample")}; the others are lost when the page is reloaded`, "remark");
+    say("History", `the browser can store only the newest ${count(history.stored, "sample")}; the others are lost when the page reloads`, "remark");
   }
   const failures = failed ? `, ${failed} could not be used` : "";
   at("status").textContent = `${count(files.length, "file")}${failures}: ${count(samples, "sample")}.`;
@@ -87,7 +87,7 @@ function acceptFiles() {
   addEventListener("dragover", (event) => { event.preventDefault(); zone.classList.add("over"); });
   addEventListener("dragleave", (event) => { if (!event.relatedTarget) zone.classList.remove("over"); });
   addEventListener("drop", (event) => {
-    event.preventDefault(); /* the browser would open the file */
+    event.preventDefault(); /* otherwise the browser opens the file */
     zone.classList.remove("over");
     read(event.dataTransfer.files);
   });
@@ -105,7 +105,7 @@ function isAbove(sample) {
 
 function interval({ interval: range }) { return range ? `${show(range[0])} to ${show(range[1])}` : ""; }
 
-function describeDomain(domain) { return domain ? (domain.inside ? "inside" : "outside") : ""; }
+function formatDomain(domain) { return domain ? (domain.inside ? "inside" : "outside") : ""; }
 
 function fillChoices(sample) {
   const names = Object.keys(sample.assays), choice = at("assay");
@@ -123,9 +123,9 @@ function fillSamples() {
   at("cut-off-unit").textContent = unit;
   const columns = [
     { label: "Sample", value: label, cell: sampleButton },
-    { label: "Domain", value: (sample) => describeDomain(sample.domain), cell: domainCell },
+    { label: "Domain", value: (sample) => formatDomain(sample.domain), cell: domainCell },
     { label: `${name}, ${unit}`, value: (sample) => assay(sample).value, cell: (sample) => show(assay(sample).value), className: "number" },
-    { label: `90 % interval, ${unit}`, value: (sample) => assay(sample).interval?.[0] ?? null, cell: (sample) => interval(assay(sample)), className: "number" },
+    { label: `90% interval, ${unit}`, value: (sample) => assay(sample).interval?.[0] ?? null, cell: (sample) => interval(assay(sample)), className: "number" },
     { label: "Flags", value: (sample) => assay(sample).flags.join(", "), className: "flagged" },
     { label: "File", value: (sample) => sample.file },
     { label: "Time", value: (sample) => sample.time, cell: (sample) => new Date(sample.time).toLocaleTimeString("en-GB"), className: "time" },
@@ -142,14 +142,14 @@ function sampleButton(sample) {
 }
 
 function domainCell(sample) {
-  return element("span", { className: sample.domain && !sample.domain.inside ? "outside" : "" }, describeDomain(sample.domain));
+  return element("span", { className: sample.domain && !sample.domain.inside ? "outside" : "" }, formatDomain(sample.domain));
 }
 
 function download() {
   const head = ["sample", "replicate", "file", "time", "assay", "value", "unit", "low", "high", "expected_error", "flags", "domain", "distance"];
   const rows = samplesTable.order().flatMap((sample) => Object.entries(sample.assays).map(([name, each]) => [
     sample.name, sample.replicate, sample.file, sample.time, name, each.value, each.unit, each.interval?.[0], each.interval?.[1],
-    each.expected_error, each.flags.join("; "), describeDomain(sample.domain), sample.domain?.distance,
+    each.expected_error, each.flags.join("; "), formatDomain(sample.domain), sample.domain?.distance,
   ]));
   const address = URL.createObjectURL(new Blob(["\ufeff", writeCsv([head, ...rows])], { type: "text/csv" }));
   element("a", { href: address, download: "assays.csv" }).click();
@@ -164,15 +164,15 @@ function select(sample) {
   at("sample-title").textContent = `Sample ${label(sample)}`;
   const { domain } = sample;
   at("domain").textContent = domain
-    ? `The spectrum is ${domain.inside ? "like" : "unlike"} the training spectra: its distance is ${show(domain.distance)} times the limit.`
-    : "Whether the spectrum is like the training spectra is not known.";
+    ? `The spectrum is ${domain.inside ? "like" : "unlike"} the training spectra; its distance is ${show(domain.distance)} times the limit.`
+    : "It is unknown whether the spectrum is like the training spectra.";
   at("domain").className = domain && !domain.inside ? "outside" : "";
   figure.show(history.wavenumbers(sample), sample.absorbances, settings.bands, domain?.bands ?? []);
   const columns = [
     { label: "Assay", value: ([name]) => name },
     { label: "Value", value: ([, each]) => each.value, cell: ([, each]) => show(each.value), className: "number" },
     { label: "Unit", value: ([, each]) => each.unit },
-    { label: "90 % interval", value: ([, each]) => each.interval?.[0] ?? null, cell: ([, each]) => interval(each), className: "number" },
+    { label: "90% interval", value: ([, each]) => each.interval?.[0] ?? null, cell: ([, each]) => interval(each), className: "number" },
     { label: "Expected error", value: ([, each]) => each.expected_error, cell: ([, each]) => show(each.expected_error), className: "number" },
     { label: "Flags", value: ([, each]) => each.flags.join(", "), className: "flagged" },
   ];
@@ -223,7 +223,7 @@ async function start() {
 }
 
 start().catch((error) => {
-  at("trouble").textContent = `The page could not be loaded (${error.message}): reload it, or ask the person who runs this page.`;
+  at("trouble").textContent = `The page could not be loaded (${error.message}); reload it, or ask the person who runs this page.`;
   at("trouble").hidden = false;
   throw error;
 });

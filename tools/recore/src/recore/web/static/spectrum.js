@@ -1,9 +1,9 @@
-/* Draws a spectrum with its named bands, by falling wavenumber, and reads it out. */
+/* Draws a spectrum with its named bands, by descending wavenumber, and describes it for screen readers. */
 import { show } from "./table.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 48, right: 12, top: 62, bottom: 42 }; /* labels of bands are above the plot, in LANES */
-const EDGE = 100; /* channels at either end, at most 5 %, where a detector may be noisy */
+const EDGE = 100; /* channels at either end, at most 5%, where a detector may be noisy */
 const LANES = 3, LANE = 17, LETTER = 7.2, GAP = 8; /* pixels */
 
 export class SpectrumFigure {
@@ -20,7 +20,7 @@ export class SpectrumFigure {
   /* x, y: the spectrum. bands: {name, from, to, meaning}. odd: bands in which it differs from the training spectra. */
   show(x, y, bands, odd) {
     const edge = Math.min(EDGE, Math.floor(x.length / 20)), inner = y.slice(edge, x.length - edge);
-    const low = Math.min(...inner), top = Math.max(...inner), spare = 0.5 * (top - low); /* noise beyond this is cut off */
+    const low = Math.min(...inner), top = Math.max(...inner), spare = 0.5 * (top - low); /* noise beyond it is cut off */
     this.low = Math.min(0, low, Math.max(low - spare, Math.min(...y)));
     this.high = Math.min(top + spare, Math.max(...y));
     Object.assign(this, { x, y, odd, bands: bands.filter((band) => band.to >= x.at(-1) && band.from <= x[0]) });
@@ -78,14 +78,14 @@ export class SpectrumFigure {
     this.#move(this.#at);
   }
 
-  /* The names of bands above the plot, each in the lowest lane that has room for it. */
+  /* Return the labels of bands above the plot, each in the lowest lane in which it fits. */
   #labels(right) {
     const ends = Array(LANES).fill([]).map(() => []), labels = [];
     for (const band of this.bands) {
       const middle = this.scaleX((Math.min(band.from, this.x[0]) + Math.max(band.to, this.x.at(-1))) / 2), half = band.name.length * LETTER / 2;
       const centre = Math.min(Math.max(middle, MARGIN.left + half), right - half);
-      const lane = ends.findIndex((taken) => taken.every(([from, to]) => centre + half + GAP < from || centre - half - GAP > to));
-      if (lane < 0) continue; /* the caption names it all the same */
+      const lane = ends.findIndex((labelled) => labelled.every(([from, to]) => centre + half + GAP < from || centre - half - GAP > to));
+      if (lane < 0) continue; /* the caption lists it anyway */
       ends[lane].push([centre - half, centre + half]);
       const y = MARGIN.top - 6 - lane * LANE;
       labels.push(draw("line", { class: "grid", x1: middle, x2: middle, y1: y + 3, y2: MARGIN.top }));
@@ -108,23 +108,23 @@ export class SpectrumFigure {
     this.line.setAttribute("x2", x);
     this.dot.setAttribute("cx", x);
     this.dot.setAttribute("cy", y);
-    const text = `${this.x[at]} cm-1: absorbance ${show(this.y[at])}${suffix(this.#namesIn(this.x[at], this.x[at]))}`;
+    const reading = `${this.x[at]} cm-1: absorbance ${show(this.y[at])}${suffix(this.#namesIn(this.x[at], this.x[at]))}`;
     this.cursor.value = at;
-    this.cursor.setAttribute("aria-valuetext", text);
-    this.output.textContent = text;
+    this.cursor.setAttribute("aria-valuetext", reading);
+    this.output.textContent = reading;
   }
 }
 
 function suffix(names) { return names ? ` (${names})` : ""; }
 
 function draw(name, attributes, ...children) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, typeof value === "number" ? value.toFixed(1) : value);
-  made.append(...children);
-  return made;
+  const shape = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) shape.setAttribute(key, typeof value === "number" ? value.toFixed(1) : value);
+  shape.append(...children);
+  return shape;
 }
 
-/* About so many round numbers between two. */
+/* Return about `number` round numbers between low and high. */
 function ticks(low, high, number) {
   const rough = (high - low) / Math.max(number, 2), power = 10 ** Math.floor(Math.log10(rough || 1));
   const step = [1, 2, 5, 10].find((digit) => digit * power >= rough) * power, values = [];

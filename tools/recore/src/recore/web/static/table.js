@@ -1,6 +1,6 @@
-/* Tables whose columns sort, and their text. Everything from files gets into the page as text, never as markup. */
+/* Sortable tables, and their CSV. Strings from files are inserted into the page as text, never as markup. */
 
-/* A number with four significant digits, as in the reports. */
+/* Format a number with four significant digits, as in the reports. */
 export function show(value) {
   if (value === null || value === undefined) return "";
   const digits = Number(value).toPrecision(4), number = Number(digits);
@@ -9,16 +9,16 @@ export function show(value) {
 }
 
 export function element(name, properties = {}, ...children) {
-  const made = document.createElement(name);
+  const node = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
-    if (key.includes("-") || key === "scope" || key === "role") made.setAttribute(key, value);
-    else made[key] = value;
+    if (key.includes("-") || key === "scope" || key === "role") node.setAttribute(key, value);
+    else node[key] = value;
   }
-  made.append(...children);
-  return made;
+  node.append(...children);
+  return node;
 }
 
-/* A table: columns have a label, a value to sort by, what a cell shows (by default the value), and a class. key: of a row. */
+/* A table whose columns have a label, a value to sort by, a cell (by default the value) and a class. key: of a row. */
 export class SortedTable {
   #column = 0;
   #descending = false;
@@ -26,7 +26,7 @@ export class SortedTable {
 
   constructor(table, caption, key) { Object.assign(this, { table, caption, key, columns: [], rows: [] }); }
 
-  /* The rows in the order that was chosen; rows without a value come last. */
+  /* Return the rows in the chosen order; rows without a value come last. */
   order() {
     if (!this.#sorted) return [...this.rows];
     const value = this.columns[this.#column].value, sign = this.#descending ? -1 : 1;
@@ -61,29 +61,29 @@ export class SortedTable {
     refocus();
   }
 
-  /* Returns what focuses the button again that has the focus now, after all of them were replaced. */
+  /* Return a function that focuses the current button again after all buttons were replaced. */
   #keepFocus() {
     const active = this.table.contains(document.activeElement) ? document.activeElement : null;
-    const heads = () => [...this.table.querySelectorAll("thead button")], place = heads().indexOf(active);
+    const heads = () => [...this.table.querySelectorAll("thead button")], position = heads().indexOf(active);
     const row = active?.closest("tbody tr")?.dataset.key;
     const find = (key) => [...this.table.querySelectorAll("tbody tr")].find((each) => each.dataset.key === key);
     return () => {
-      const button = place >= 0 ? heads()[place] : row !== undefined ? find(row)?.querySelector("button") : null;
+      const button = position >= 0 ? heads()[position] : row !== undefined ? find(row)?.querySelector("button") : null;
       button?.focus({ preventScroll: true });
     };
   }
 }
 
-/* What a spreadsheet would run as a formula: at the beginning of a text, and after what may separate cells there. */
+/* Strings that a spreadsheet would run as a formula: at the beginning of a cell, and after possible separators. */
 const FORMULA = /(^|[;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])/g;
 
-/* Rows of cells as CSV. A text that a spreadsheet would run gets an apostrophe before that. */
+/* Format rows of cells as CSV, with an apostrophe before each string that a spreadsheet would run as a formula. */
 export function writeCsv(rows) {
   const cell = (value) => {
     if (value === null || value === undefined) return "";
     if (typeof value === "number") return String(value);
-    const text = String(value).replace(FORMULA, "$1'");
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    const escaped = String(value).replace(FORMULA, "$1'");
+    return /[",\r\n]/.test(escaped) ? `"${escaped.replaceAll('"', '""')}"` : escaped;
   };
   return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 }

@@ -2,14 +2,14 @@
 const AT_ONCE = 3;
 const PAUSE = 1000; /* milliseconds until a request is repeated */
 const REASONS = {
-  403: "the API refused it: is the API key right?",
+  403: "the API rejected it: is the API key correct?",
   413: "it is too large for the API",
-  429: "there are too many requests at the moment: try again later",
-  503: "there are too many requests at the moment: try again later",
-  504: "the endpoint did not answer in time: try again later",
+  429: "there are too many requests at the moment; try again later",
+  503: "there are too many requests at the moment; try again later",
+  504: "the endpoint did not respond in time; try again later",
 };
 
-/* As fetch, but a request that came at a busy moment is sent a second time. */
+/* Like fetch, but repeat a request once if the server was busy. */
 export async function request(address, options) {
   const response = await fetch(address, options);
   if (response.status !== 429 && response.status !== 503) return response;
@@ -17,9 +17,9 @@ export async function request(address, options) {
   return fetch(address, options);
 }
 
-export function explain(status) { return REASONS[status] ?? `the API answered with status ${status}`; }
+export function explain(status) { return REASONS[status] ?? `the API returned status ${status}`; }
 
-/* Calls `done(file, number, answer)` for each file; the answer of one that failed is {error}. */
+/* Call `done(file, number, response)` for each file; the response of a failed one is {error}. */
 export async function sendFiles(files, settings, key, done) {
   const waiting = files.map((file, number) => [file, number]);
   const work = async () => {
@@ -30,18 +30,18 @@ export async function sendFiles(files, settings, key, done) {
 
 async function send(file, settings, key) {
   const limit = settings.largest_file;
-  if (file.size > limit) return { error: `it is larger than ${limit / 2 ** 20} MB, the largest that is read` };
+  if (file.size > limit) return { error: `it is larger than ${limit / 2 ** 20} MB, the maximum` };
   if (!file.size) return { error: "the file is empty" };
-  if (!/^[!-~]*$/.test(key)) return { error: "the API key has characters that a key cannot have" };
+  if (!/^[!-~]*$/.test(key)) return { error: "the API key has invalid characters" };
   let response;
   try {
     const body = await file.arrayBuffer(); /* fails for a folder */
     const headers = { "Content-Type": "application/octet-stream", ...(key && { "x-api-key": key }) };
     response = await request(`api/assays?${new URLSearchParams({ name: file.name })}`, { method: "POST", body, headers });
   } catch (error) {
-    return { error: error instanceof DOMException ? "it could not be read: is it a folder?" : "the page's server does not answer: is it still running?" };
+    return { error: error instanceof DOMException ? "it could not be read: is it a folder?" : "the page's server does not respond: is it still running?" };
   }
-  const answer = await response.json().catch(() => ({}));
-  if (response.ok && Array.isArray(answer.samples)) return answer;
-  return { error: answer.error ?? explain(response.status) };
+  const body = await response.json().catch(() => ({}));
+  if (response.ok && Array.isArray(body.samples)) return body;
+  return { error: body.error ?? explain(response.status) };
 }
