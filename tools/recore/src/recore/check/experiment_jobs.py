@@ -200,7 +200,7 @@ class ExperimentJobs:
         channels: the files of each channel. files: beside the program.
         """
         settings, storage = self.place()
-        files = files | {file: (PROGRAMS / file).read_bytes() for file in (program, "like_a_run.py")}
+        files = files | {file: (PROGRAMS / file).read_bytes() for file in (program, "step_environment.py")}
         if "requirements.txt" in self.submission.files:
             files["requirements.txt"] = self.submission.files["requirements.txt"]
         with self.step(f"{name} predict", "TrainingJob") as step:

@@ -1,4 +1,4 @@
-"""Recomputes the held-out scores of judged submissions, as RC703 does, but with all rows."""
+"""Recompute the held-out scores of judged submissions, as in RC703, but with all rows."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,9 +25,9 @@ def recompute_held_out(
     show: Callable[[str], None],
     packages: WheelHouse | None = None,
 ) -> None:
-    """Recompute the held-out scores of entries of a round, and write them into the records of their runs.
+    """Recompute the held-out scores of a round's entries, and write them into the records of their runs.
 
-    show: called with a line about each entry. packages: as for `Round.judge`.
+    show: called with a line about each entry. packages: see `Round.judge`.
     """
     weights = dict(challenge().weights)
     data = PublicData(this_round.data.public, tuple(weights))
@@ -41,16 +41,16 @@ def recompute_held_out(
             with Experiments(*arguments, thorough=True) as experiments:
                 held_out = experiments.recompute_held_out()
         if held_out is None:
-            raise ExperimentFailed("the data have fewer than two drill holes", "")
+            raise ExperimentFailed("the data contain fewer than two drill holes", "")
         return score_all(held_out, data, weights)
 
     for entry in entries:
         assert entry.files is not None and entry.record is not None  # noqa: S101, PT018 - they were judged
         if (folder := entry.record.folder) not in lines:  # copies share a run
             try:
-                again = score_again(entry.files)
-                write_held_out_again(folder, again, "judge")
-                lines[folder] = f"recomputed held-out score: {again:.4f}"
+                recomputed = score_again(entry.files)
+                write_held_out_again(folder, recomputed, "judge")
+                lines[folder] = f"recomputed held-out score: {recomputed:.4f}"
             except ExperimentFailed as failed:
                 lines[folder] = f"the held-out score could not be recomputed: {failed}"
         show(f"judge: {entry.path}: {plain(lines[folder])}")
@@ -58,9 +58,9 @@ def recompute_held_out(
 
 
 def score_all(held_out: HeldOut, data: PublicData, weights: dict[str, float]) -> float:
-    """The score of predictions of all rows. Raises ExperimentFailed if one is missing, as that can raise the score."""
+    """Return the score of predictions of all rows. Raise ExperimentFailed if one is missing, as omissions can pay."""
     if held_out.failed:
         raise ExperimentFailed(held_out.failed[0].reason, "")
-    if not np.isfinite(held_out.again[:, data.was_measured]).all():
+    if not np.isfinite(held_out.recomputed[:, data.was_measured]).all():
         raise ExperimentFailed("some recomputed predictions are not finite numbers", "")
-    return score(held_out.again, data.measured, weights, data.targets)
+    return score(held_out.recomputed, data.measured, weights, data.targets)

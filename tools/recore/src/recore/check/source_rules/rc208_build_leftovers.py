@@ -1,6 +1,6 @@
 """`unearthed build` unpacks `dist/*.tar.gz`. An older archive there makes this and every later build fail, while the
-client reports success and uploads the previous archive. Anything else in `dist/` is packed into the upload, and so is
-what a `*.egg-info` lists.
+client reports success and uploads the previous archive. Anything else in `dist/` is packed into the upload, and so are
+the files that a `*.egg-info` lists.
 
 Fix: delete `dist/` and `*.egg-info` before the build.
 """
@@ -9,7 +9,7 @@ from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 
-@rule("Nothing is left over that breaks the next build")
+@rule("No files of an earlier build break the next one")
 def inspect(source: SubmissionSource) -> Findings:
     if not source.tree.is_folder:
         return
