@@ -59,5 +59,5 @@ def explain(step: Step, logs: Path, submission: Path) -> ExperimentFailed:
     place = Place(frame.name, frame.line) if frame else None
     fix = find_hint(step, logs, submission) or f"{LOOK_AT} {look_at(step)}"
     if command := find_command(step, submission):
-        fix = f"{fix.rstrip('.')}. To reproduce the error: `{command}`"
+        fix = f"{fix.rstrip('.')}. To see the error alone: `{command}`"
     return ExperimentFailed(step.reason or UNKNOWN_REASON, fix, place, step.outside)

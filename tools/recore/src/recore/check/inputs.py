@@ -1,4 +1,4 @@
-"""Read model inputs, which are the output of an untrusted preprocess.py, and compare them for variations of the data."""
+"""Read model inputs, the output of an untrusted preprocess.py, and compare them for variations of the data."""
 
 import math
 import re
@@ -103,27 +103,27 @@ def read_columns(path: Path) -> pd.DataFrame:
 
 
 def find_differences(
-    whole: Path, variations: Mapping[str, Variation], few: Sequence[int], private: Sequence[int]
+    public: Path, variations: Mapping[str, Variation], few: Sequence[int], private: Sequence[int]
 ) -> dict[str, str]:
-    """The difference between the inputs of each variation and of the public file, by name, or "".
+    """Return the difference between the inputs of each variation and of the public file, or "", by name.
 
-    whole: the output of preprocess.py for the public file. few, private: the row numbers of the small variations and of
+    public: the output of preprocess.py for the public file. few, private: the rows of the small variations and of
     private. Small variations without assays are compared with the same rows with assays. The variation untargeted is
     required only if both private and reversed differ.
     """
-    expected = read_inputs(whole, {*few, *private})
+    expected = read_inputs(public, {*few, *private})
     rows, as_private = (
         [expected.rows[number] for number in numbers if number < len(expected.rows)] for numbers in (few, private)
     )
-    found = {"some": _compare(variations["some"], Inputs(expected.header, rows))}
-    if found["some"]:
+    differences = {"some": _compare(variations["some"], Inputs(expected.header, rows))}
+    if differences["some"]:
         rows = read_variation(variations["some"]).rows or rows
     middle = len(rows) // 2
     others = {"private": as_private, "reversed": rows[::-1], "single": rows[middle : middle + 1], "untargeted": rows}
     for name, rows in others.items():
         if name in variations:
-            found[name] = _compare(variations[name], Inputs(expected.header, rows))
-    return found
+            differences[name] = _compare(variations[name], Inputs(expected.header, rows))
+    return differences
 
 
 def effect_of_assays(differences: Mapping[str, str]) -> str:

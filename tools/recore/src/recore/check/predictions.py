@@ -27,7 +27,7 @@ class NotPredictions(Exception):
 
 
 def read_predictions(path: Path) -> Floats:
-    """Return a CSV of numbers as an array (rows, columns); empty cells are NaN. Raise NotPredictions if it is invalid."""
+    """Read a CSV of numbers as an array (rows, columns); empty cells are NaN. Raise NotPredictions if it is invalid."""
     if path.stat().st_size > MAX_BYTES:
         raise NotPredictions(f"the file is larger than {MAX_BYTES >> 20} MB", 1)
     rows: list[Floats] = []

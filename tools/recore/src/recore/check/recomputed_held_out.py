@@ -58,7 +58,7 @@ def recompute_held_out(
 
 
 def score_all(held_out: HeldOut, data: PublicData, weights: dict[str, float]) -> float:
-    """Return the score of predictions of all rows. Raise ExperimentFailed if one is missing, as omissions can pay."""
+    """Return the score of predictions of all rows. Raise ExperimentFailed if one is missing, which may raise R2."""
     if held_out.failed:
         raise ExperimentFailed(held_out.failed[0].reason, "")
     if not np.isfinite(held_out.recomputed[:, data.was_measured]).all():
