@@ -16,7 +16,7 @@ MISSING = re.compile(r"No module named '([\w.]+)'")
 class ExperimentFailed(Exception):
     """A job of the check failed, or its output cannot be read; the message is the reason, in one line.
 
-    fix: the remedy. place: in the submission, if known. outside: whether the cause is not the submission.
+    fix: the remedy. location: in the submission, if known. outside: whether the cause is not the submission.
     """
 
     def __init__(self, reason: str, fix: str, place: Place | None = None, outside: bool = False):

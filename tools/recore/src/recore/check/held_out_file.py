@@ -16,10 +16,7 @@ MAX_REASON_LENGTH = 10_000  # characters of a reason that are read
 
 @dataclass(frozen=True)
 class FailedFold:
-    """A fold whose predictions could not be recomputed. rows: held out.
-
-    step: train or predict; or own, without rows, for a training with the rows of all folds.
-    """
+    """A fold that failed. step: train or predict, or own (training with the rows of all folds, without `rows`)."""
 
     step: str
     reason: str
@@ -30,7 +27,7 @@ class FailedFold:
 class HeldOut:
     """The submission's own and the recomputed predictions (rows, targets) of held-out rows; NaN if there are none.
 
-    own: None if train.py wrote none. failed: failed folds, without skipped ones.
+    claimed: None if train.py wrote none. failed: failed folds, without skipped ones.
     """
 
     own: Floats | None

@@ -15,7 +15,7 @@ SHOWN = 20  # findings of one rule
 class Trained:
     """A training. archive: the job's model.tar.gz. joined: the same with the submission under code/.
 
-    rows: number of rows in the data. seconds: duration of the training. processor_seconds: CPU time of all processes.
+    rows: number of rows in the data. seconds: duration of the training. cpu_seconds: CPU time of all processes.
     memory: peak, in per cent of the instance's memory. Unknown values are None.
     """
 
@@ -37,8 +37,8 @@ class Variation:
 
 @dataclass(frozen=True)
 class Answer:
-    """A model server's response. status: HTTP status, 0 without a response. body: of a successful response. text: error
-    message, or the reason why there was no response. late: whether the endpoint's time limit was exceeded.
+    """A model server's response. status: HTTP status, 0 if there is none. body: of a successful response. error:
+    message of an error response, or why there is no response. late: whether the endpoint's time limit was exceeded.
     """
 
     status: int
@@ -85,9 +85,9 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Event:
-    """An action of a step. kind: network, files, processes or native. event: name of Python's audit event.
+    """An action of a step. kind: network, files, processes or native. name: of Python's audit event.
 
-    what: its arguments. place: in the submission.
+    detail: its arguments. location: in the submission.
     """
 
     kind: str

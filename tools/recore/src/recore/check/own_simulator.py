@@ -45,14 +45,14 @@ def open_experiments(
         data = PublicData(_find_data(submission, public, folder), tuple(weights))
         show(f"check: data: {data.path}, rows: {data.rows:,}")
         isolation = choose_isolation(isolation, submission, for_host=for_host)
-        place = stack.enter_context(open_embedded(PlaceSettings(isolation=isolation), show))
-        show(f"check: on {place.endpoint}, isolation: {place.isolation}")
-        settings = RunSettings.at(place)
+        backend = stack.enter_context(open_embedded(PlaceSettings(isolation=isolation), show))
+        show(f"check: on {backend.endpoint}, isolation: {backend.isolation}")
+        settings = RunSettings.at(backend)
         watch = stack.enter_context(watching)
         builder = _open_builder(stack, show) if builds else None
         by_hand = None if for_host or data.path.is_relative_to(folder) else data.path  # a sample is deleted at the end
         options = (watch, builder, thorough, show, by_hand)
-        with Experiments(place.services, settings, files, data, weights, results, *options) as experiments:
+        with Experiments(backend.services, settings, files, data, weights, results, *options) as experiments:
             if everything:
                 experiments.start_all(for_host)
             yield experiments
@@ -68,9 +68,9 @@ def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, Ru
                 return None
     except (ModuleNotFoundError, OSError):
         return None
-    place = stack.enter_context(open_embedded(PlaceSettings("docker", image=BUILD_IMAGE), show))
+    backend = stack.enter_context(open_embedded(PlaceSettings("docker", image=BUILD_IMAGE), show))
     show(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`")
-    return place.services, RunSettings.at(place)
+    return backend.services, RunSettings.at(backend)
 
 
 def _find_data(submission: Path, public: Path | None, folder: Path) -> Path:

@@ -18,7 +18,7 @@ from stagemaker import locked
 
 
 def recompute_held_out(
-    place: OpenPlace,
+    backend: OpenPlace,
     entries: Sequence[Entry],
     this_round: Round,
     watch: Callable[[Step], None],
@@ -35,9 +35,9 @@ def recompute_held_out(
 
     def score_again(files: SubmissionFiles) -> float:
         wheels = packages.wheels_for(files.files, Event()) if packages else None
-        settings = this_round.settings_at(place, wheels)
+        settings = this_round.settings_at(backend, wheels)
         with locked.temporary_folder("recore-judge-") as folder:
-            arguments = (place.services, settings, files, data, weights, Path(folder), watch)
+            arguments = (backend.services, settings, files, data, weights, Path(folder), watch)
             with Experiments(*arguments, thorough=True) as experiments:
                 held_out = experiments.recompute_held_out()
         if held_out is None:
@@ -61,6 +61,6 @@ def score_all(held_out: HeldOut, data: PublicData, weights: dict[str, float]) ->
     """Return the score of predictions of all rows. Raise ExperimentFailed if one is missing, which may raise R2."""
     if held_out.failed:
         raise ExperimentFailed(held_out.failed[0].reason, "")
-    if not np.isfinite(held_out.recomputed[:, data.was_measured]).all():
+    if not np.isfinite(held_out.again[:, data.was_measured]).all():
         raise ExperimentFailed("some recomputed predictions are not finite numbers", "")
-    return score(held_out.recomputed, data.measured, weights, data.targets)
+    return score(held_out.again, data.measured, weights, data.targets)

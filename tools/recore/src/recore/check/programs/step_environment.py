@@ -38,10 +38,7 @@ def unpack(name: str, folder: Path) -> None:
 
 
 def make_variables(step: str, program: str) -> dict[str, str]:
-    """Return the environment variables of a step: train, preprocess or predict.
-
-    program: the name of the job's script, without .py.
-    """
+    """Return the variables of a step: train, preprocess or predict. program: the job's script, without .py."""
     if step == "train":
         further, variables = find_further_channels(), {}
         hidden = {f"SM_CHANNEL_{name.upper()}" for name in further}
@@ -81,9 +78,8 @@ def find_further_channels() -> set[str]:
 
 def _rename(value: str, program: str) -> str:
     """Replace the program's name by train as a file, as a JSON string or alone, but not within a path."""
-    if value == program:
-        return "train"
-    return value.replace(f"{program}.py", "train.py").replace(f'"{program}"', '"train"')
+    renamed = value.replace(f"{program}.py", "train.py").replace(f'"{program}"', '"train"')
+    return "train" if value == program else renamed
 
 
 def _without(value: Any, names: set[str]) -> Any:

@@ -20,12 +20,12 @@ def inspect(experiments: Experiments) -> Findings:
     path, rows = experiments.preprocessing(), experiments.data.rows
     row = path.stat().st_size / max(1, rows) / 1e6
     expected = row * max(rows, REAL_ROWS)
-    place = Place("preprocess.py")
+    location = Place("preprocess.py")
     if row > BY_LINES["MaxPayloadInMB"]:
-        yield Finding(f"preprocess.py writes {row:.1f} MB per row, but no request may exceed 6 MB", FIX, place)
+        yield Finding(f"preprocess.py writes {row:.1f} MB per row, but no request may exceed 6 MB", FIX, location)
     elif expected > LARGEST_PAYLOAD:
         message = (
             f"preprocess.py writes {row * 1000:.1f} kB per row, or {expected:.0f} MB for {max(rows, REAL_ROWS)} rows; "
             f"a Batch Transform request must not exceed {LARGEST_PAYLOAD} MB, so the file would be split"
         )
-        yield Finding(message, FIX, place, Level.WARNING)
+        yield Finding(message, FIX, location, Level.WARNING)

@@ -27,8 +27,8 @@ def inspect(experiments: Experiments) -> Findings:
         pairs = [f"column {column + 1}, {names[column]}, fits {names[other]}" for column, other in swapped]
         message = "; ".join(pairs[:SHOWN]) + (f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else "")
         hooks = experiments.scripts.place_of("output_fn", "transform_fn", "predict_fn")
-        place, fix = (hooks, FIX) if hooks.line else (experiments.scripts.place_of("fit"), FIX_FIT)
-        yield Finding(f"The predictions' columns seem to be in the wrong order: {message}", fix, place)
+        location, fix = (hooks, FIX) if hooks.line else (experiments.scripts.place_of("fit"), FIX_FIT)
+        yield Finding(f"The predictions' columns seem to be in the wrong order: {message}", fix, location)
 
 
 def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:

@@ -24,9 +24,9 @@ SHOWN = 5
 @rule("The predictions vary, are not negative or rounded, and stay near the measured range", needs=("RC602", "RC603"))
 def inspect(experiments: Experiments) -> Findings:
     predicted, data = experiments.predicted(), experiments.data
-    place = experiments.scripts.place_of("fit", "predict_fn", "main")
+    location = experiments.scripts.place_of("fit", "predict_fn", "main")
     for message, fix in judge(predicted, data.measured, data.targets):
-        yield Finding(message, fix, place, Level.WARNING)
+        yield Finding(message, fix, location, Level.WARNING)
 
 
 def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterator[tuple[str, str]]:

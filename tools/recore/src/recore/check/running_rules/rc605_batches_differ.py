@@ -81,8 +81,7 @@ def find_moved_rows(few: Answer, mixed: Answer, rows: int) -> tuple[str, Level] 
     if len(second) < len(order):
         return f"{sent} there are only {len(second)} predictions: the hooks drop rows", Level.WARNING
     for twice in range(rows):
-        ordered = first[[*range(twice + 1), *range(twice, rows)]]
-        both = (ordered, ordered[::-1])
-        if any(each.shape == second.shape and not largest_difference(each, second) for each in both):
+        rising = first[[*range(twice + 1), *range(twice, rows)]]
+        if any(each.shape == second.shape and not largest_difference(each, second) for each in (rising, rising[::-1])):
             return f"{sent} the predictions are in another order: the hooks sort the rows of a request", Level.ERROR
     return None

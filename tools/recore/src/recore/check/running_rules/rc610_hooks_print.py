@@ -30,8 +30,8 @@ def inspect(experiments: Experiments) -> Findings:
     if repeated := [line for line in printed if counts[NUMBER.sub("0", line)] >= len(responses)]:
         lines, requests = count(len(repeated), "line"), count(len(responses), "request")
         message = f"The hooks print {lines} for {requests}: {repeated[0]!r}"
-        place = experiments.scripts.place_of("predict_fn", "input_fn", "transform_fn")
-        yield Finding(message, FIX, place, Level.WARNING)
+        location = experiments.scripts.place_of("predict_fn", "input_fn", "transform_fn")
+        yield Finding(message, FIX, location, Level.WARNING)
 
 
 def _printed_lines(experiments: Experiments) -> list[str]:

@@ -28,19 +28,19 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _finding(source: SubmissionSource, file: str, statement: ImportStatement) -> Finding:
-    place = Place(file, statement.line)
+    location = Place(file, statement.line)
     if not statement.module:
         fix = "import the module without dots; the scripts are at the top level of the path"
-        return Finding("a relative import outside a package raises ImportError", fix, place)
+        return Finding("a relative import outside a package raises ImportError", fix, location)
     if other := source.find_other_case(statement.top):
         module = other.removesuffix(".py")
         message = f"there is no module {statement.top!r}, only {other}: names are case-sensitive on Linux"
-        return Finding(message, f"import {module}", place)
+        return Finding(message, f"import {module}", location)
     _, unknown = source.required_modules
     level = Level.WARNING if unknown or statement.context.function else Level.ERROR
     if statement.top in PACKAGES:
         message = f"{statement.top} is a local tool that jobs do not have: ModuleNotFoundError"
-        return Finding(message, missing_module_hint(statement.top, source.tree.path) or "", place)
+        return Finding(message, missing_module_hint(statement.top, source.tree.path) or "", location)
     message = f"the container has no {statement.top!r}, and requirements.txt does not list it: ModuleNotFoundError"
     fix = missing_module_hint(statement.top, source.tree.path) or f"add {statement.top} to requirements.txt"
     if unknown:
@@ -49,4 +49,4 @@ def _finding(source: SubmissionSource, file: str, statement: ImportStatement) ->
             "requirements.txt provides it"
         )
         fix = "install requirements.txt locally and check again"
-    return Finding(message, fix, place, level)
+    return Finding(message, fix, location, level)

@@ -59,28 +59,28 @@ def _is_certain(context: Context, script: Script) -> bool:
 
 
 def _check_read(source: SubmissionSource, script: Script, use: FileUse) -> Findings:
-    name, place = within_submission(use.path), Place(script.file, use.line)
+    name, location = within_submission(use.path), Place(script.file, use.line)
     is_known = use.path.startswith("/opt/ml/") and not use.path.startswith(f"/opt/ml/{REST}")
     is_above = is_known and not is_in_job(use.path)  # by __file__, which is in CODE
     path = posixpath.relpath(use.path, CODE) if is_above else use.path
     if ABSOLUTE.fullmatch(path) or path.startswith(".."):
-        yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), place)
+        yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), location)
         return
     if not name or name == REST or name in (".", script.file):
         return
     top = name.partition("/")[0]
     if top in NEVER:
         message = f"{use.path!r} does not exist in a job: {top} is never uploaded"
-        yield Finding(message, _fix_data(script), place)
+        yield Finding(message, _fix_data(script), location)
     elif script.file == "preprocess.py":
         message = f"step 2 runs preprocess.py without other files, so {name!r} does not exist"
-        yield Finding(message, "put its contents into preprocess.py", place)
+        yield Finding(message, "put its contents into preprocess.py", location)
     elif REST not in name and not any(file == name or file.startswith(f"{name}/") for file in source.uploads):
         if source.tree.exists(name):
-            yield Finding(f"{name!r} is not uploaded", f"add a line `include {name}` to MANIFEST.in", place)
+            yield Finding(f"{name!r} is not uploaded", f"add a line `include {name}` to MANIFEST.in", location)
         else:
             message = f"there is no {name!r} in the submission or in the folder where a job starts"
-            yield Finding(message, "use a path that the platform provides, or add the file", place, Level.WARNING)
+            yield Finding(message, "use a path that the platform provides, or add the file", location, Level.WARNING)
 
 
 def _check_defaults(script: Script) -> Findings:
@@ -103,5 +103,5 @@ def _check_arguments(script: Script) -> Findings:
         for argument in [*node.args, *keywords_of(node).values()]:
             path = path_of(argument, script)
             if path and DATA.search(path) and is_on_one_machine(path):
-                place = Place(script.file, node.lineno)
-                yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), place, Level.WARNING)
+                location = Place(script.file, node.lineno)
+                yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), location, Level.WARNING)

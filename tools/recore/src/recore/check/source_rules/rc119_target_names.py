@@ -57,10 +57,10 @@ def _names(node: ast.AST) -> list[str]:
             return texts_of(items)
         case ast.Dict(keys=keys):
             return texts_of(keys)
-        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="split"), args=arguments):
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(string)), attr="split"), args=arguments):
             separators = texts_of(arguments)
             if len(arguments) == len(separators) <= 1 and "" not in separators:
-                return [word.strip() for word in text.split(separators[0] if separators else None)]
+                return [word.strip() for word in string.split(separators[0] if separators else None)]
     return []
 
 

@@ -91,10 +91,10 @@ def _check_fit(script: Script) -> Findings:
             yield from _check_quoted(argument.arg, value, fix, Place(script.file, argument.lineno))
 
 
-def _check_quoted(name: str, value: str, fix: str, place: Place) -> Findings:
+def _check_quoted(name: str, value: str, fix: str, location: Place) -> Findings:
     if parse_number(value) is not None:
         message = f"{name} has the default {value!r}, which is a string, not a number"
-        yield Finding(message, fix, place, Level.WARNING)
+        yield Finding(message, fix, location, Level.WARNING)
 
 
 def _is_one_of(value: ast.expr | None, constants: tuple[str, ...]) -> bool:

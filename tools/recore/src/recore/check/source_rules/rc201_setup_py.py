@@ -60,8 +60,8 @@ def _upload_problems(source: SubmissionSource) -> Findings:
     except (ValueError, OSError, RuntimeError) as error:
         reason = str(error).removeprefix(f"{source.tree.path}/")
         file = reason.partition(":")[0]
-        place = Place(file) if source.tree.exists(file) else Place("setup.py")
-        yield Finding(f"the files to upload cannot be determined: {reason}", "fix the cause in the message", place)
+        location = Place(file) if source.tree.exists(file) else Place("setup.py")
+        yield Finding(f"the files to upload cannot be determined: {reason}", "fix the cause in the message", location)
 
 
 def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:

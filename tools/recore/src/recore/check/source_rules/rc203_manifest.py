@@ -48,16 +48,16 @@ def _join_lines(manifest: str) -> Iterator[tuple[int, str]]:
         joined, start = "", 0
 
 
-def _check_line(line: str, place: Place, source: SubmissionSource) -> Findings:
+def _check_line(line: str, location: Place, source: SubmissionSource) -> Findings:
     command, *words = line.split()
     patterns = words[1:] if command.startswith("recursive-") else words
     if command not in COMMANDS or not patterns:
         commands = ", ".join(sorted(COMMANDS))
-        yield Finding(f"{line[:80]!r} is invalid: the build ignores it", f"use one of {commands}", place)
+        yield Finding(f"{line[:80]!r} is invalid: the build ignores it", f"use one of {commands}", location)
         return
     for word in words:
         if word.startswith(("/", "~")) or ".." in word.split("/"):
-            yield Finding(f"{word[:80]!r} is outside the submission", "use paths within the folder", place)
+            yield Finding(f"{word[:80]!r} is outside the submission", "use paths within the folder", location)
         elif command == "include" and not set(word) & set("*?[") and not source.tree.is_file(word):
             message = f"the file {word[:80]!r} does not exist, so nothing is included"
-            yield Finding(message, "correct the name, or remove it", place, Level.WARNING)
+            yield Finding(message, "correct the name, or remove it", location, Level.WARNING)

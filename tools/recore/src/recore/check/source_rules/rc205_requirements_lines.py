@@ -55,8 +55,7 @@ def inspect(source: SubmissionSource) -> Findings:
         if not problem and line.applies and line.name in first:
             message = f"{line.name} is listed twice, here and on line {first[line.name]}, so pip rejects the file"
             version = VERSIONS.get(line.name)
-            fix = f"keep only {line.name}=={version}, the container's version" if version else "keep only one of them"
-            problem = message, fix
+            problem = message, f"keep only {line.name}=={version}" if version else "keep only one of them"
         elif not problem and hashed and line.text and line.applies and not line.has_hash:
             message = f"{line} has no hash, but line {hashed.number} has one, so pip requires one for each package"
             problem = message, "add a hash to this line, or remove all hashes"
@@ -67,47 +66,47 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
-    text = str(line)[:80]
+    entry = str(line)[:80]
     if line.kind == "option":
-        return _option_problem(line, text)
+        return _option_problem(line, entry)
     if line.kind == "address":
-        return f"{text!r} is a URL, but jobs have no network to download it", FIX
+        return f"{entry!r} is a URL, but jobs have no network to download it", FIX
     if line.kind == "invalid":
-        return f"{text!r} is not a valid requirement, so jobs cannot install it", _correction(line.text) or FIX
+        return f"{entry!r} is not a valid requirement, so jobs cannot install it", _correction(line.text) or FIX
     if line.unsupported_options:
-        return f"{text!r} has an option that jobs do not support", "remove the option"
+        return f"{entry!r} has an option that jobs do not support", "remove the option"
     if line.kind == "path":
         return _path_problem(line, source)
     if line.name in NOT_PACKAGES and line.applies:
-        return f"{text!r}: {NOT_PACKAGES[line.name]}; pip cannot install it", "remove the line"
+        return f"{entry!r}: {NOT_PACKAGES[line.name]}; pip cannot install it", "remove the line"
     package = WRONG_NAMES.get(line.name) if line.applies else None
     if package is None:
         return None
     version = VERSIONS.get(package.lower())
     fix = f"remove the line: the container has {package} {version}" if version else f"write {package}==VERSION"
-    return f"{text!r}: the package is called {package}; {line.name} is a different package or does not exist", fix
+    return f"{entry!r}: the package is called {package}; {line.name} is a different package or does not exist", fix
 
 
-def _option_problem(line: RequirementLine, text: str) -> Problem:
+def _option_problem(line: RequirementLine, entry: str) -> Problem:
     if not line.unsupported_options:
         return None
     option, *value = re.split("[= ]", " ".join(line.unsupported_options), maxsplit=1)
     if option in ("-r", "--requirement"):
-        return f"{text!r}: jobs read only {NAME}", "copy the lines of the other file into this one"
+        return f"{entry!r}: jobs read only {NAME}", "copy the lines of the other file into this one"
     if option in ("-e", "--editable"):
-        return _editable_problem("".join(value), text)
-    return f"{text!r} is an option that jobs do not support", "remove it, and list the packages with their versions"
+        return _editable_problem("".join(value), entry)
+    return f"{entry!r} is an option that jobs do not support", "remove it, and list the packages with their versions"
 
 
-def _editable_problem(path: str, text: str) -> Problem:
+def _editable_problem(path: str, entry: str) -> Problem:
     if "://" in path:
-        return f"{text!r} is a URL, but jobs have no network to download it", FIX
+        return f"{entry!r} is a URL, but jobs have no network to download it", FIX
     if ELSEWHERE.match(path):
-        return f"{text!r} is a local path, which does not exist in jobs", FIX
+        return f"{entry!r} is a local path, which does not exist in jobs", FIX
     if posixpath.normpath(path) != ".":
         fix = f"include the folder in MANIFEST.in, and write only {path}"
-        return f"{text!r}: jobs can install a folder of the submission, but not as editable", fix
-    return f"{text!r} needs the submission's setup.py, which is not uploaded", MODULES
+        return f"{entry!r}: jobs can install a folder of the submission, but not as editable", fix
+    return f"{entry!r} needs the submission's setup.py, which is not uploaded", MODULES
 
 
 def _correction(line: str) -> str | None:

@@ -17,8 +17,8 @@ def inspect(source: SubmissionSource) -> Findings:
     for line in source.requirements:
         if line.kind == "package" and line.applies and line.name not in VERSIONS and not _is_pinned(line):
             message = f"{line.name} has no exact version: jobs on different days may install different ones"
-            place = Place("requirements.txt", line.number)
-            yield Finding(message, f"pin it, as in {line.name}==VERSION", place, Level.WARNING)
+            location = Place("requirements.txt", line.number)
+            yield Finding(message, f"pin it, as in {line.name}==VERSION", location, Level.WARNING)
 
 
 def _is_pinned(line: RequirementLine) -> bool:

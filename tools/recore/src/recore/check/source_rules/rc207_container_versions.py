@@ -17,14 +17,14 @@ from recore.failures import FORMER_IMAGE, is_old_pin
 @rule("requirements.txt does not request other versions of the container's packages", needs=("RC205",))
 def inspect(source: SubmissionSource) -> Findings:
     for line in source.requirements:
-        version, place = VERSIONS.get(line.name), Place("requirements.txt", line.number)
+        version, location = VERSIONS.get(line.name), Place("requirements.txt", line.number)
         if not line.requirement or not line.applies:
             continue
         if is_old_pin(line.requirement):
             message = (
                 f"{line.requirement} belongs to {FORMER_IMAGE}; the container has {line.name} {version or ''}".strip()
             )
-            yield Finding(message, "remove the line: the container has this package", place)
+            yield Finding(message, "remove the line: the container has this package", location)
         elif version and not line.requirement.specifier.contains(version, True):
             message = f"the container has {line.name} {version}, which {str(line.requirement.specifier)!r} excludes"
-            yield Finding(message, f"write {line.name}=={version}, or remove the line", place)
+            yield Finding(message, f"write {line.name}=={version}, or remove the line", location)

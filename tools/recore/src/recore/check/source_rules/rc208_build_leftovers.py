@@ -14,12 +14,12 @@ def inspect(source: SubmissionSource) -> Findings:
     if not source.tree.is_folder:
         return
     for name in source.tree.list_folder("dist"):
-        place = Place(f"dist/{name}")
+        location = Place(f"dist/{name}")
         if name.endswith(".tar.gz"):
             message = "an archive left in dist/ makes this and every later build fail without a message"
-            yield Finding(message, "delete the folder dist", place)
+            yield Finding(message, "delete the folder dist", location)
         else:
-            yield Finding("files left in dist/ are packed into the upload", "delete it", place, Level.WARNING)
+            yield Finding("files left in dist/ are packed into the upload", "delete it", location, Level.WARNING)
     for name in source.tree.list_folder(""):
         if name.endswith(".egg-info"):
             message = "the build adds the files that it lists to the upload, and then deletes the folder"
