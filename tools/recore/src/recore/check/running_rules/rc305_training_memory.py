@@ -15,7 +15,7 @@ WARNED = 70  # per cent of the instance's memory
 NOISE = 0.4  # per cent: the difference between short jobs with the same data, whose memory is sampled
 
 
-@rule("The memory is sufficient for train.py with the real data", needs=("RC302",))
+@rule("train.py has enough memory for the real data", needs=("RC302",))
 def inspect(experiments: Experiments) -> Findings:
     full, parts = experiments.training(), experiments.part_trainings()
     measured = [(part.rows, part.memory) for part in parts if part.memory is not None]

@@ -34,7 +34,7 @@ def inspect(experiments: Experiments) -> Findings:
 def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
     """Return pairs of a column that does not fit its own target and the target that it fits best, both counted from 0.
 
-    Return none if fewer than half of the columns that miss their targets fit others, as these may do so by chance.
+    The list is empty if fewer than half of the columns that miss their targets fit others, which may be chance.
     """
     swapped, missed = [], 0
     for column in range(predicted.shape[1]):

@@ -15,7 +15,7 @@ MIN_SCORE = -0.05  # a mean scores 0, and a cautious estimate of skewed assays, 
 
 
 @rule(
-    "On the rows that it was fitted on, the model is better than the mean",
+    "On its training rows, the model is better than the mean",
     needs=("RC303", "RC504", "RC505", "RC603", "RC605", "RC609"),
 )
 def inspect(experiments: Experiments) -> Findings:
