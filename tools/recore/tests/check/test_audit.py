@@ -47,22 +47,22 @@ subprocess.run([sys.executable, "-c", "open('/etc/hostname')"])
 """
 
 
-def test_a_judged_script_and_the_pythons_that_it_starts_report_to_the_log(tmp_path: Path) -> None:
+def test_a_judged_script_and_its_python_subprocesses_report_to_the_log(tmp_path: Path) -> None:
     (tmp_path / "ml/code").mkdir(parents=True)
     (tmp_path / "ml/code/train.py").write_text(SCRIPT)
     shutil.copy(AUDIT / "sitecustomize.py", tmp_path)
     audit = {"PYTHONPATH": str(tmp_path), "SAGEMAKER_BASE_DIR": str(tmp_path / "ml"), "RECORE_AUDIT": "log"}
 
     def lines(*command: str) -> list[str]:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, *command],
             cwd=tmp_path / "ml/code",
             env=environment() | audit,
             capture_output=True,
             text=True,
         )
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout.splitlines()
+        assert (process.returncode, process.stderr) == (0, "")
+        return process.stdout.splitlines()
 
     assert lines("-c", "open('/etc/hostname')") == []  # the toolkit
     reported = [json.loads(line.partition(PREFIX)[2]) for line in lines("train.py") if line.startswith(PREFIX)]

@@ -1,4 +1,4 @@
-"""setup.py runs with Python 3.8, in the image of `unearthed build`, if the Docker engine has that image."""
+"""setup.py runs with Python 3.8, in the image of `unearthed build`, if the Docker engine has it."""
 
 import shutil
 from pathlib import Path
@@ -27,7 +27,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("extra_line", "is_flagged"), [("", False), (NEEDS_PYTHON_3_9, True)], ids=["unchanged", "newer"]
 )
-def test_setup_py_runs_in_the_clients_python(extra_line: str, is_flagged: bool, public: Path, tmp_path: Path) -> None:
+def test_setup_py_runs_with_the_clients_python(extra_line: str, is_flagged: bool, public: Path, tmp_path: Path) -> None:
     if not image_exists(engine(), BUILD_IMAGE):
         pytest.skip(f"the image {BUILD_IMAGE} is missing: run `docker pull {BUILD_IMAGE}`")
     submission = Path(shutil.copytree(SUBMISSIONS / "sound", tmp_path / "sound"))

@@ -1,4 +1,4 @@
-"""`python -m recore check`: its output in every format, its exit status, and the arguments that it refuses."""
+"""`python -m recore check`: its output in every format, its exit status, and the arguments that it rejects."""
 
 import json
 import re
@@ -22,7 +22,7 @@ def run_check(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProce
     return recore("check", *arguments, cwd=cwd)
 
 
-def test_an_error_is_shown_with_its_place_and_fix(tmp_path: Path) -> None:
+def test_an_error_is_shown_with_its_location_and_fix(tmp_path: Path) -> None:
     folder = make(CASES["RC202"], tmp_path / "mine")
     result = run_check(folder, "--source-only")
     assert result.returncode == 1
@@ -61,8 +61,8 @@ def test_json_contains_the_findings_and_the_rules_that_were_not_run(tmp_path: Pa
     [finding] = record["findings"]
     assert (result.returncode, record["errors"]) == (1, 1)
     assert record["submission"] == {"path": str(folder), "sha256": read_submission(folder).sha256}
-    named = [finding[name] for name in ("code", "rule", "level", "file", "line")]
-    assert named == ["RC201", "setup-py", "error", "setup.py", 1]
+    values = [finding[name] for name in ("code", "rule", "level", "file", "line")]
+    assert values == ["RC201", "setup-py", "error", "setup.py", 1]
     assert {rule["code"] for rule in record["not_run"]} >= {"RC202", "RC209"}
     assert {rule["code"][:3] for rule in record["not_run"]} == {"RC2"}
     result = run_check(make(CASES["RC206"], tmp_path / "warned"), "--source-only", "--json")
@@ -70,7 +70,7 @@ def test_json_contains_the_findings_and_the_rules_that_were_not_run(tmp_path: Pa
     assert (result.returncode, record["errors"], record["warnings"]) == (0, 0, 1)
 
 
-def test_workflow_commands_name_the_file_and_the_line(tmp_path: Path) -> None:
+def test_workflow_commands_specify_the_file_and_the_line(tmp_path: Path) -> None:
     make(CASES["RC202"], tmp_path / "mine")
     result = run_check("mine", "--source-only", "--format", "github", cwd=tmp_path)
     line = result.stdout.splitlines()[0]
@@ -108,10 +108,10 @@ def test_the_rules_are_listed() -> None:
 
 def test_the_rules_are_explained() -> None:
     rules = load_catalogue()
-    everything = run_check("--explain", "all").stdout
-    assert everything.count("\nFix: ") == len(rules)
+    output = run_check("--explain", "all").stdout
+    assert output.count("\nFix: ") == len(rules)
     for rule in rules:
-        assert f"{rule.code} {rule.name}: {rule.summary}\n" in everything
+        assert f"{rule.code} {rule.name}: {rule.summary}\n" in output
         assert len(rule.documentation) > 200, rule.code
     two = run_check("--explain", "rc304,RC110", "--explain", "RC301")
     assert two.returncode == 0
@@ -134,12 +134,12 @@ def test_the_workflow_runs_the_check_on_pull_requests_without_permissions() -> N
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--explain", "RC999"], "there is no rule 'RC999': did you mean RC"),
-        (["--select", "RC999"], "there is no rule 'RC999': did you mean RC"),
-        (["--ignore", "hooks"], "there is no rule 'HOOKS': did you mean RC"),
+        (["--explain", "RC999"], "unknown rule 'RC999': did you mean RC"),
+        (["--select", "RC999"], "unknown rule 'RC999': did you mean RC"),
+        (["--ignore", "hooks"], "unknown rule 'HOOKS': did you mean RC"),
         (["--select", ","], "at least one code is needed, such as RC102"),
         (["--format", "xml"], "'xml' is not one of"),
-        (["no-such-folder"], "no-such-folder: there is no such submission"),
+        (["no-such-folder"], "no-such-folder: the submission does not exist"),
         (["README.md"], "README.md: neither a folder nor the archive of a submission"),
         (["/dev/zero"], "/dev/zero: "),
     ],

@@ -1,4 +1,4 @@
-"""The rules know what the container has, and requirements.txt names it at the same versions."""
+"""The rules know the container's packages, and requirements.txt pins the same versions."""
 
 from importlib.metadata import distribution, packages_distributions
 
@@ -20,11 +20,11 @@ def read_pinned_versions() -> dict[str, str]:
 
 
 def with_dependencies(names: set[str]) -> set[str]:
-    """Return the given names and those of all their direct and indirect dependencies."""
+    """Return these names and the names of all direct and indirect dependencies."""
     pending = sorted(names)
     for name in pending:  # the list grows during the loop
-        for text in distribution(name).requires or []:
-            requirement = Requirement(text)
+        for line in distribution(name).requires or []:
+            requirement = Requirement(line)
             dependency = canonicalize_name(requirement.name)
             if dependency not in pending and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
                 pending.append(dependency)

@@ -1,25 +1,25 @@
-"""Credentials are found by the line, never printed; what only resembles them is not reported."""
+"""Credentials are located but never printed; strings that only resemble them are not reported."""
 
 import pytest
 
 from recore.check.source_rules.rc209_private_files import find_credentials
 
-# Each is put together here, so that no scanner takes this file for a leak.
-FOUND = {
+# Concatenated, so that no scanner reports this file as a leak.
+CERTAIN = {
     "an AWS access key": 'boto3.client("s3", aws_access_key_id="AKIA' + "QYLPMN5HHHFPZAM2" + '")',
     "an AWS secret key": 'aws_secret_access_key = "' + "wJalrXUtnFEMI/K7MDENG+bPxRfiCYzzzzzKEY12" + '"',
     "a GitHub token": "TOKEN = 'ghp_" + "aB3" * 12 + "'",
     "a GitLab token": "glpat-" + "aB3_" * 5,
     "a Google API key": "key=AIza" + "Sy-3x" * 7,
     "a Hugging Face token": "login('hf_" + "aBcDe" * 7 + "')",
-    "a key of a language model": "OpenAI(api_key='sk-" + "proj-aB3_" * 4 + "')",
+    "a language model API key": "OpenAI(api_key='sk-" + "proj-aB3_" * 4 + "')",
     "a PyPI token": "pypi-AgE" + "IcHlwa" * 10,
     "a Slack token": "xoxb-" + "17653672481-19874698323",
     "a JSON web token": "{'Authorization': 'Bearer " + "eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJSM" + "'}",
     "a private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
-    "an address with a password": 'url = "https://ada:' + 'lovelace@example.org/data"',
+    "a URL with a password": 'url = "https://ada:' + 'lovelace@example.org/data"',
 }
-PASSWORD = "what may be a password"
+PASSWORD = "a possible password"
 POSSIBLE = [
     "settings['password'] = 'Tr0ub4" + "dor3'",
     'os.environ["DB_PASSWORD"] = "Tr0ub4' + 'dor3"',
@@ -28,7 +28,7 @@ POSSIBLE = [
     "WANDB_API_KEY = " + "0a1b2" * 8,  # of an .ini file
 ]
 CLEAN = [
-    'aws_access_key_id="AKIA' + 'IOSFODNN7EXAMPLE"',  # as the documentation of AWS writes it
+    'aws_access_key_id="AKIA' + 'IOSFODNN7EXAMPLE"',  # as in the documentation of AWS
     'password = os.environ["DATABASE_PASSWORD1"]',
     'password = ""',
     'parser.add_argument("--password", default="")',
@@ -44,11 +44,11 @@ CLEAN = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "line"), [*FOUND.items(), *((PASSWORD, line) for line in POSSIBLE)])
+@pytest.mark.parametrize(("kind", "line"), [*CERTAIN.items(), *((PASSWORD, line) for line in POSSIBLE)])
 def test_a_credential_is_found_in_its_line(kind: str, line: str) -> None:
     assert list(find_credentials(f"import os\n{line}\n".encode())) == [(2, kind)]
 
 
 @pytest.mark.parametrize("line", CLEAN)
-def test_what_only_resembles_a_credential_is_not_reported(line: str) -> None:
+def test_a_line_that_only_resembles_a_credential_is_not_reported(line: str) -> None:
     assert list(find_credentials(line.encode())) == []

@@ -1,4 +1,4 @@
-"""Rules judge the results of experiments that have finished: rare results, without running a submission."""
+"""Rules judge rare results of experiments, without running a submission."""
 
 import gzip
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def data(tmp_path: Path) -> PublicData:
 
 
 def finish(data: PublicData, results: dict[str, Any], folder: Path) -> Experiments:
-    """Return experiments that have these results, or failures, by the names of their methods."""
+    """Return finished experiments. results: results or failures, by the names of the methods."""
     submission = SubmissionFiles(folder, {"train.py": b"", "preprocess.py": b""})
     services: Services = None  # type: ignore[assignment] - no job is started
     settings: RunSettings = None  # type: ignore[assignment]
@@ -53,14 +53,14 @@ def finish(data: PublicData, results: dict[str, Any], folder: Path) -> Experimen
 
 
 def inputs(names: list[str]) -> bytes:
-    """Return what preprocess.py writes for rows with these names."""
+    """Return the output of preprocess.py for rows with these names."""
     return f"index,a\n{''.join(f'{name},1\n' for name in names)}".encode()
 
 
-def fold_predictions(own: Callable[[np.ndarray], np.ndarray] | None, failed: list[FailedFold]) -> HeldOut:
-    """Return held-out predictions of the wrong sign. own: the submission's own, from the assays."""
+def fold_predictions(claim: Callable[[np.ndarray], np.ndarray] | None, failed: list[FailedFold]) -> HeldOut:
+    """Return held-out predictions of the wrong sign. claim: computes the submission's own from the assays."""
     measured = np.arange(ROWS, dtype=float)[:, None] * 2
-    return HeldOut(own(measured) if own else None, -measured, failed)
+    return HeldOut(claim(measured) if claim else None, -measured, failed)
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def fold_predictions(own: Callable[[np.ndarray], np.ndarray] | None, failed: lis
         ("RC502", {"preprocessing": inputs(NAMES[1:])}, ["writes 59 rows for 60 rows of data"]),
         ("RC502", {"preprocessing": inputs(NAMES[::-1])}, ["the rows in another order: row 1 is r59 instead of r0"]),
         ("RC502", {"preprocessing": inputs(["row0", *NAMES[1:]])}, ["the first cell of row 1 is 'row0'"]),
-        ("RC602", {"predictions": b"transposed\n" + b"1\n" * ROWS}, ["without a header or an index"]),
+        ("RC602", {"predictions": b"transposed\n" + b"1\n" * ROWS}, ["without header or index"]),
         (
             "RC602",
             {"predictions": b"1,2\n" * ROWS},
-            ["2 columns instead of 1: the first one seems to be an index"],
+            ["2 columns instead of 1; the first one seems to be an index"],
         ),
         ("RC602", {"predictions": b"1," * 59 + b"1\n"}, ["transposed: 1 lines of 60 numbers instead of 60 of 1"]),
         ("RC602", {"predictions": b"inf\n" + b"1\n" * 59}, ["The prediction of CuPPM for row 1 is inf"]),
@@ -83,7 +83,7 @@ def fold_predictions(own: Callable[[np.ndarray], np.ndarray] | None, failed: lis
         (
             "RC703",
             {"held_out": fold_predictions(np.copy, FOLDS[:1])},
-            ["rows of some drill holes fails: too few rows", "score 1.000; recomputed"],
+            ["rows of some drill holes fails: too few rows", "score 1.000, but"],
         ),
         ("RC703", {"held_out": fold_predictions(None, [])}, ["writes no held-out predictions"]),
         ("RC804", {"observations": OBSERVED}, ["private preprocess fails only while"]),
@@ -102,8 +102,8 @@ def test_rare_results_lead_to_the_right_findings(
     experiments = finish(data, results, tmp_path)
     findings = list(rule.inspect(experiments))
     assert len(findings) == len(expected), findings
-    for finding, words in zip(findings, expected, strict=True):
-        assert words in finding.message + finding.fix
+    for finding, part in zip(findings, expected, strict=True):
+        assert part in finding.message + finding.fix
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""Pickles are read without loading them: what honest models need, and every command that a hostile one would run.
+"""Pickles are scanned without loading them: the names that benign models need, and every command of a malicious one.
 
-Each attack is also loaded, and makes a folder then, so that the table contains only real ones.
+Each attack is also loaded and then creates a folder, so that the table contains only real ones.
 """
 
 import bz2
@@ -88,8 +88,8 @@ def zipped(content: bytes, name: str = "archive/data.pkl") -> bytes:
     return saved(save)
 
 
-HONEST: dict[str, Callable[[], Any]] = {
-    "Ridge with names of features": lambda: Ridge().fit(X, Y),
+BENIGN: dict[str, Callable[[], Any]] = {
+    "Ridge with feature names": lambda: Ridge().fit(X, Y),
     "forest": lambda: RandomForestRegressor(2).fit(X, Y),
     "boosted trees": lambda: HistGradientBoostingRegressor(max_iter=2).fit(X, Y),
     "search over pipelines": lambda: GridSearchCV(
@@ -124,16 +124,16 @@ HONEST: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("make", HONEST.values(), ids=HONEST)
-def test_honest_models_give_no_finding(make: Callable[[], Any]) -> None:
+@pytest.mark.parametrize("make", BENIGN.values(), ids=BENIGN)
+def test_benign_models_have_no_findings(make: Callable[[], Any]) -> None:
     value = make()
     contents = [dumped(value, compress=compress) for compress in COMPRESSIONS]
     contents += [dumped(value, protocol=protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
     for content in [*contents, pickle.dumps(value), contents[0] * 2]:
-        found = scanned(content)
-        assert not found.problem
-        assert judge(found) is None
-        assert all(module for module, _ in found.imports)
+        result = scanned(content)
+        assert not result.problem
+        assert judge(result) is None
+        assert all(module for module, _ in result.imports)
 
 
 def test_arrays_of_joblib_1_0_have_no_padding() -> None:
@@ -145,22 +145,22 @@ def test_arrays_of_joblib_1_0_have_no_padding() -> None:
 # Parts of pickles
 
 
-def text(value: str) -> bytes:
+def string(value: str) -> bytes:
     return b"X" + len(value).to_bytes(4, "little") + value.encode()
 
 
-MADE = "made"  # the folder that each attack makes in the working directory
-COMMAND = b"cos\nmkdir\n" + text(MADE) + b"\x85R"
+FOLDER = "made"  # the folder that each attack creates in the working directory
+COMMAND = b"cos\nmkdir\n" + string(FOLDER) + b"\x85R"
 
 
 class Command:
     def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (MADE,)
+        return os.mkdir, (FOLDER,)
 
 
 TUPLE_2 = b"K\x02\x85"
-FLOATS = b"cnumpy\ndtype\n(" + text("f8") + b"\x89\x88tR"
-FLOATS_STATE = b"(K\x03" + text("<") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK%ctb"
+FLOATS = b"cnumpy\ndtype\n(" + string("f8") + b"\x89\x88tR"
+FLOATS_STATE = b"(K\x03" + string("<") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK%ctb"
 WRAPPER = b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n"
 PADDING = b"\x01\xff"
 
@@ -172,15 +172,15 @@ def floats(flags: int = 0) -> bytes:
 def array(
     shape: bytes = TUPLE_2,
     dtype: bytes = floats(),
-    alignment: bytes = text("numpy_array_alignment_bytes") + b"K\x10",
+    alignment: bytes = string("numpy_array_alignment_bytes") + b"K\x10",
     more: bytes = b"",
     wrapper: bytes = WRAPPER + b")\x81",
 ) -> bytes:
     return (
         wrapper
         + b"}("
-        + (text("subclass") + b"cnumpy\nndarray\n" + text("shape") + shape + text("order") + text("C"))
-        + (text("dtype") + dtype + text("allow_mmap") + b"\x89" + alignment + more)
+        + (string("subclass") + b"cnumpy\nndarray\n" + string("shape") + shape + string("order") + string("C"))
+        + (string("dtype") + dtype + string("allow_mmap") + b"\x89" + alignment + more)
         + b"ub"
     )
 
@@ -189,13 +189,13 @@ def assembled(opcodes: bytes) -> bytes:
     return b"\x80\x04" + opcodes + b"."
 
 
-def framed(first: bytes, behind: bytes, rest: bytes) -> bytes:
-    """A pickle whose frame contains the first part and the rest, with bytes of an array behind it."""
-    return b"\x80\x04\x95" + (len(first + rest)).to_bytes(8, "little") + first + rest + behind + b"."
+def framed(first: bytes, array_bytes: bytes, rest: bytes) -> bytes:
+    """Return a pickle whose frame contains the first part and the rest, followed by bytes of an array."""
+    return b"\x80\x04\x95" + (len(first + rest)).to_bytes(8, "little") + first + rest + array_bytes + b"."
 
 
 def hidden(length: int) -> bytes:
-    """The command, as a pickle that ends, in what looks like so many bytes of an array."""
+    """Return the command, as a complete pickle, padded to so many bytes of an array."""
     return COMMAND + b"." + b"N" * (length - len(COMMAND) - 1)
 
 
@@ -205,61 +205,61 @@ ATTACKS = {
     "in an array": dumped(np.array([Command()], dtype=object)),
     "in an array in an array": dumped([np.array([np.array([Command()], dtype=object)], object)]),
     "in a field": dumped(np.array([(1, Command())], [("a", "i8"), ("b", "O")])),
-    "behind an array": dumped([np.arange(3), np.array(["a"], object), Command()]),
+    "after an array": dumped([np.arange(3), np.array(["a"], object), Command()]),
     "by a name of Python 2, in an array": b"\x80\x02"
     + array(dtype=OBJECTS_TYPE)
-    + assembled(b"c__builtin__\neval\n" + text(f"__import__('os').mkdir({MADE!r})") + b"\x85R")
+    + assembled(b"c__builtin__\neval\n" + string(f"__import__('os').mkdir({FOLDER!r})") + b"\x85R")
     + b".",
-    "in the class of an array": assembled(array(more=text("order") + COMMAND)),
+    "in the class of an array": assembled(array(more=string("order") + COMMAND)),
     "second pickle": dumped(1) + assembled(COMMAND),
-    "another opcode for a constructor": assembled(b"(cos\nmkdir\n" + text(MADE) + b"o"),
+    "another opcode for a constructor": assembled(b"(cos\nmkdir\n" + string(FOLDER) + b"o"),
     "function of a dispatch table": assembled(
-        b"cbuiltins\ngetattr\ncos\nmkdir\n" + text("__call__") + b"\x86R" + text(MADE) + b"\x85R"
+        b"cbuiltins\ngetattr\ncos\nmkdir\n" + string("__call__") + b"\x86R" + string(FOLDER) + b"\x85R"
     ),
 }
-# joblib reads another number of bytes for an array than they seem to say.
+# joblib reads a different number of bytes for an array than these pickles seem to specify.
 TRICKS = {
-    "shape that is computed": assembled(array(b"cbuiltins\nint\n" + text("0") + b"\x85R\x85") + PADDING + COMMAND),
+    "shape that is computed": assembled(array(b"cbuiltins\nint\n" + string("0") + b"\x85R\x85") + PADDING + COMMAND),
     "shape set again": assembled(
-        array(more=b"cbuiltins\nstr\n" + text("shape") + b"\x85RK\x00\x85") + PADDING + COMMAND
+        array(more=b"cbuiltins\nstr\n" + string("shape") + b"\x85RK\x00\x85") + PADDING + COMMAND
     ),
     "floats that claim to be objects": assembled(array(dtype=floats(63)) + assembled(COMMAND)),
     "type given a second state": assembled(array(dtype=floats() + FLOATS_STATE % 63) + assembled(COMMAND)),
     "type given a state by a method": assembled(
         floats()
         + b"q\x000cbuiltins\ngetattr\nh\x00"
-        + (text("__setstate__") + b"\x86R" + FLOATS_STATE[:-2] % 63 + b"t\x85R0")
+        + (string("__setstate__") + b"\x86R" + FLOATS_STATE[:-2] % 63 + b"t\x85R0")
         + array(dtype=b"h\x00")
         + assembled(COMMAND)
     ),
     "attributes changed by a method": assembled(
-        (b"}q\x000cbuiltins\ngetattr\nh\x00" + text("update") + b"\x86Rq\x010" + WRAPPER + b")\x81h\x00(")
-        + (array()[len(WRAPPER) + 4 : -1] + b"h\x01}(" + text("shape") + b"K\x00\x85u\x85R0b" + PADDING + COMMAND)
+        (b"}q\x000cbuiltins\ngetattr\nh\x00" + string("update") + b"\x86Rq\x010" + WRAPPER + b")\x81h\x00(")
+        + (array()[len(WRAPPER) + 4 : -1] + b"h\x01}(" + string("shape") + b"K\x00\x85u\x85R0b" + PADDING + COMMAND)
     ),
     "wrapper by another name": assembled(
-        array(b"K\x00\x85", wrapper=text("joblib") + text("numpy_pickle.NumpyArrayWrapper") + b"\x93)\x81")
+        array(b"K\x00\x85", wrapper=string("joblib") + string("numpy_pickle.NumpyArrayWrapper") + b"\x93)\x81")
         + PADDING
         + COMMAND
     ),
     "wrapper by a computed name": assembled(
         array(
             wrapper=b"cbuiltins\ngetattr\ncsklearn.utils.parallel\njoblib\n"
-            + (text("numpy_pickle") + b"\x86Rq\x000cbuiltins\ngetattr\nh\x00" + text("NumpyArray" + "Wrapper"))
+            + (string("numpy_pickle") + b"\x86Rq\x000cbuiltins\ngetattr\nh\x00" + string("NumpyArray" + "Wrapper"))
             + b"\x86R)\x81"
         )
         + PADDING
-        + (b"C\x10" + bytes(14) + COMMAND)  # joblib takes C\x10 for a number
+        + (b"C\x10" + bytes(14) + COMMAND)  # joblib interprets C\x10 as a number
     ),
     "wrapper copied": assembled(
         array(b"K\x00\x85", wrapper=b"ccopy\ncopy\n" + WRAPPER + b")\x81\x85R") + PADDING + COMMAND
     ),
-    "wrapper made by its constructor": assembled(
-        WRAPPER + b"(cnumpy\nndarray\nK\x00\x85" + text("C") + floats() + b"tR}b" + PADDING + COMMAND
+    "wrapper created by its constructor": assembled(
+        WRAPPER + b"(cnumpy\nndarray\nK\x00\x85" + string("C") + floats() + b"tR}b" + PADDING + COMMAND
     ),
     "wrapper used again": assembled(
         array(wrapper=WRAPPER + b")\x81q\x00") + PADDING + ZEROS + b"0h\x00}b" + PADDING + ZEROS + COMMAND
     ),
-    "opcodes between the end of an array and that of its frame": framed(array(), PADDING + ZEROS, b"0" + COMMAND),
+    "opcodes between the end of an array and the end of its frame": framed(array(), PADDING + ZEROS, b"0" + COMMAND),
 }
 
 
@@ -268,18 +268,18 @@ def called(function: bytes, *arguments: bytes) -> bytes:
 
 
 def name(module: str, attribute: str) -> bytes:
-    return text(module) + text(attribute) + b"\x93"
+    return string(module) + string(attribute) + b"\x93"
 
 
 def read(owner: bytes, attribute: str = "mkdir") -> bytes:
-    return called(name("builtins", "getattr"), owner, text(attribute))
+    return called(name("builtins", "getattr"), owner, string(attribute))
 
 
-GLOBALS = called(name("glob", "glob.__globals__.get"), text("os"))
-SYS_MODULES = called(name("collections", "_sys.modules.get"), text("os"))
-OS_OF_PANDAS = called(name("pandas.compat._optional", "import_optional_dependency"), text("os"))
-MKDIR, PATH, DISK_OS = text("mkdir"), text(MADE), name("joblib.disk", "os")
-# The names that a pickle imports do not tell what they lead to.
+GLOBALS = called(name("glob", "glob.__globals__.get"), string("os"))
+SYS_MODULES = called(name("collections", "_sys.modules.get"), string("os"))
+OS_OF_PANDAS = called(name("pandas.compat._optional", "import_optional_dependency"), string("os"))
+MKDIR, PATH, DISK_OS = string("mkdir"), string(FOLDER), name("joblib.disk", "os")
+# The names that these pickles import do not show what is called.
 INDIRECT = {
     "module of a module": called(name("glob", "os.mkdir"), PATH),
     "module of a package": called(name("joblib.disk", "os.mkdir"), PATH),
@@ -288,23 +288,23 @@ INDIRECT = {
     "getattr": called(read(name("glob", "os")), PATH),
     "getattr of getattr": called(read(read(name("joblib", "disk"), "os")), PATH),
     "attrgetter": called(
-        called(called(name("operator", "attrgetter"), text("os.mkdir")), name("joblib", "disk")), PATH
+        called(called(name("operator", "attrgetter"), string("os.mkdir")), name("joblib", "disk")), PATH
     ),
     "methodcaller": called(called(name("operator", "methodcaller"), MKDIR, PATH), DISK_OS),
-    "getattr given away": called(
+    "getattr as an argument": called(
         called(name("functools", "reduce"), name("builtins", "getattr"), b"(" + MKDIR + b"l", DISK_OS), PATH
     ),
     "globals of a function": called(read(GLOBALS), PATH),
     "modules of sys": called(read(SYS_MODULES), PATH),
-    "profiler": called(name("cProfile", "run"), text(f"__import__('os').mkdir({MADE!r})")),
-    "name of a function": called(called(name("pkgutil", "resolve_name"), text("os:mkdir")), PATH),
+    "profiler": called(name("cProfile", "run"), string(f"__import__('os').mkdir({FOLDER!r})")),
+    "name of a function": called(called(name("pkgutil", "resolve_name"), string("os:mkdir")), PATH),
     "installer": called(name("setuptools._distutils.spawn", "spawn"), b"(" + MKDIR + PATH + b"l"),
     "import by pandas": called(read(OS_OF_PANDAS), PATH),
-    # pickle takes what joblib reads as the bytes of an array for opcodes
+    # pickle interprets the bytes of joblib's arrays as opcodes
     "padding of opcodes": array() + b"\x94" + hidden(0x94),
     "numbers that are opcodes": array(b"K\x20\x85", alignment=b"") + hidden(256),
-    "memo of the outer pickle": (text("os") + b"\x94" + text("mkdir") + b"\x94" + array(dtype=OBJECTS_TYPE))
-    + assembled(text("numpy") + b"\x94" + text("array") + b"\x94h\x00h\x01\x93" + PATH + b"\x85R"),
+    "memo of the outer pickle": (string("os") + b"\x94" + string("mkdir") + b"\x94" + array(dtype=OBJECTS_TYPE))
+    + assembled(string("numpy") + b"\x94" + string("array") + b"\x94h\x00h\x01\x93" + PATH + b"\x85R"),
 }
 
 
@@ -315,15 +315,15 @@ ALL_ATTACKS = ATTACKS | TRICKS | {name: assembled(opcodes) for name, opcodes in 
 def test_an_attack_is_found(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     content, load = ALL_ATTACKS[name], pickle.load if name in INDIRECT else joblib.load
-    file = io.BufferedReader(io.BytesIO(content))  # joblib rewinds what cannot peek
+    file = io.BufferedReader(io.BytesIO(content))  # joblib rewinds files that have no peek
     with contextlib.suppress(Exception):
         while True:
             load(file)
-    Path(MADE).rmdir()  # one of the pickles in the file is the attack
+    Path(FOLDER).rmdir()  # one of the pickles in the file is the attack
     for compress in (bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress):
-        found = scanned(compress(content))
-        assert judge(found)
-        assert found.problem or name not in TRICKS
+        result = scanned(compress(content))
+        assert judge(result)
+        assert result.problem or name not in TRICKS
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_an_attack_is_found(name: str, tmp_path: Path, monkeypatch: pytest.Monke
     ],
 )
 def test_a_package_function_that_runs_commands_or_writes_files_is_found(function: str) -> None:
-    assert judge(scanned(assembled(called(name(*function.split(":")), text("x")))))
+    assert judge(scanned(assembled(called(name(*function.split(":")), string("x")))))
 
 
 GOOD = dumped(np.arange(3), compress=3)
@@ -356,10 +356,10 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize(("reason", "content"), UNREADABLE.items(), ids=UNREADABLE)
-def test_what_cannot_be_followed_is_an_error(reason: str, content: bytes) -> None:
-    found = scanned(content)
-    assert reason in found.problem
-    assert judge(found)
+def test_an_unreadable_pickle_is_an_error(reason: str, content: bytes) -> None:
+    result = scanned(content)
+    assert reason in result.problem
+    assert judge(result)
 
 
 def test_a_file_that_grows_without_limit_is_an_error() -> None:
@@ -380,14 +380,14 @@ LIMITED = {
 
 @pytest.mark.parametrize(("limit", "content"), LIMITED.values(), ids=LIMITED)
 def test_the_files_of_a_model_share_the_limits_of_reading(limit: str, content: bytes, tmp_path: Path) -> None:
-    """What follows is not read any more, so that the model is an error, whatever the names of its files."""
+    """The remaining files are not read, so the model is an error, whatever the names of its files."""
     archive = tmp_path / "model.tar.gz"
     archive.write_bytes(archive_of(**{f"{number}.txt": content for number in range(40)}))
     assert not any(map(judge, read_pickles(archive)))
     for maximum in range(9, 79):
-        found = read_pickles(archive, Budget({limit: maximum}))
-        assert judge(found[-1])
-        assert len(found) < 40
+        pickles = read_pickles(archive, Budget({limit: maximum}))
+        assert judge(pickles[-1])
+        assert len(pickles) < 40
 
 
 def test_all_pickles_in_an_archive_are_read(tmp_path: Path) -> None:
@@ -407,11 +407,11 @@ def test_all_pickles_in_an_archive_are_read(tmp_path: Path) -> None:
         read_pickles(archive)
 
 
-def test_a_file_that_is_no_pickle_is_not_an_attack() -> None:
+def test_a_file_that_is_not_a_pickle_is_not_an_attack() -> None:
     for content in (b"", b'{"learner": {}}', b"tree\nversion=v4\n", bytes(100)):
-        found = scanned(content)
-        assert found.foreign
-        assert judge(found) is None
+        result = scanned(content)
+        assert result.foreign
+        assert judge(result) is None
 
 
 def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
@@ -441,7 +441,7 @@ def npy(*contents: Any) -> bytes:
 
 
 OBJECTS = np.array(["a", None], dtype=object)
-HONEST_FILES: dict[str, tuple[bytes, int]] = {  # with the number of pickles in them
+BENIGN_FILES: dict[str, tuple[bytes, int]] = {  # with the number of pickles in them
     "held_out.csv": (b"x,y\n1,2\n", 0),
     "model.txt": (b"tree\nversion=v4\n", 0),
     "model.json": (XGBRegressor(n_estimators=2).fit(X, Y).get_booster().save_raw("json"), 0),
@@ -461,29 +461,29 @@ HONEST_FILES: dict[str, tuple[bytes, int]] = {  # with the number of pickles in 
 }
 
 
-@pytest.mark.parametrize("name", HONEST_FILES)
-def test_honest_files_of_other_kinds_give_no_finding(name: str) -> None:
-    content, number = HONEST_FILES[name]
-    found = list(find_pickles(name, len(content), io.BytesIO(content), Budget()))
-    assert len(found) == number
-    assert not any(judge(pickle) or pickle.problem for pickle in found)
+@pytest.mark.parametrize("name", BENIGN_FILES)
+def test_benign_files_of_other_kinds_have_no_findings(name: str) -> None:
+    content, count = BENIGN_FILES[name]
+    pickles = list(find_pickles(name, len(content), io.BytesIO(content), Budget()))
+    assert len(pickles) == count
+    assert not any(judge(pickle) or pickle.problem for pickle in pickles)
 
 
 COMMANDS = np.array([Command()], dtype=object)
-PACKED, PICKLED = saved(lambda file: np.savez(file, COMMANDS)), pickle.dumps(Command())
+NPZ, PICKLED = saved(lambda file: np.savez(file, COMMANDS)), pickle.dumps(Command())
 ATTACKING_FILES = {
     "objects.npy": npy(COMMANDS),
-    "objects.npz": PACKED,
+    "objects.npz": NPZ,
     "numbers.npy": npy(np.ones(3), COMMANDS),
     "array and pickle.npy": npy(np.ones(3)) + PICKLED,
     "model.pt": zipped(PICKLED),
     "weights": PICKLED,
     "weights.gz": gzip.compress(PICKLED),
-    "cut.npz": PACKED[:-9],
+    "truncated.npz": NPZ[:-9],
     "none first.bin": b"N0" + PICKLED,
     "old.bin": pickle.dumps(Command(), 0),
     "packed.npy.gz": gzip.compress(npy(COMMANDS)),
-    "behind an empty archive.npz": b"PK\x05\x06" + bytes(18) + PACKED,
+    "after an empty archive.npz": b"PK\x05\x06" + bytes(18) + NPZ,
     "negative.npy": npy(np.ones(3)).replace(b"(3,)", b"(-3,)"),
 }
 
@@ -491,7 +491,7 @@ ATTACKING_FILES = {
 @pytest.mark.parametrize("name", ATTACKING_FILES)
 def test_an_attack_in_a_file_of_another_kind_is_found(name: str) -> None:
     content = ATTACKING_FILES[name]
-    assert any(judge(found) for found in find_pickles(name, len(content), io.BytesIO(content), Budget()))
+    assert any(judge(pickle) for pickle in find_pickles(name, len(content), io.BytesIO(content), Budget()))
 
 
 def as_objects(values: list[Any]) -> Any:
@@ -532,16 +532,16 @@ PLAIN = st.recursive(
 @examples(40)
 @given(PLAIN, st.sampled_from(range(pickle.HIGHEST_PROTOCOL + 1)), st.sampled_from(COMPRESSIONS))
 @example(np.zeros(1, [(("title", "name"), "?"), ("other", "f8")]), 0, 0)
-@example([0j, np.empty(0, object)], 0, 0)  # without joblib, its memo would take the number for the name of a module
-def test_plain_values_give_no_finding(value: Any, protocol: int, compress: Any) -> None:
+@example([0j, np.empty(0, object)], 0, 0)  # without joblib, the number in its memo would be used as a module's name
+def test_plain_values_have_no_findings(value: Any, protocol: int, compress: Any) -> None:
     for content in (dumped([value, value], protocol=protocol, compress=compress), pickle.dumps(value, protocol)):
-        found = scanned(content)
-        assert not found.problem
-        assert judge(found) is None
+        result = scanned(content)
+        assert not result.problem
+        assert judge(result) is None
 
 
-# A program that loads files with joblib, each in a process of its own, because numpy may crash. It imports only what
-# arrays need, and prints for each file the names that it was asked for.
+# A program that loads files with joblib, each in a separate process, because numpy may crash. It imports only the names
+# that arrays need, and prints all names that each file requests.
 RECORD = """
 import io, json, os, pickle, sys, warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
@@ -591,14 +591,14 @@ def change(content: bytes, random: Random) -> bytes:
     return bytes(changed)
 
 
-def test_whatever_joblib_would_import_is_found_also_in_changed_files() -> None:
+def test_all_names_that_joblib_would_import_are_found_in_changed_files() -> None:
     random = generator("changed pickles")
     contents = SEEDS + [change(random.choice(SEEDS), random) for _ in range(100 * TIMES)]
     program = [sys.executable, "-c", RECORD]
     lines = subprocess.run(program, input=pickle.dumps(contents), capture_output=True, check=True).stdout.splitlines()
-    asked = [tuple(json.loads(line)) for line in lines]
-    assert len({number for number, *_ in asked}) > len(contents) / 2
-    found = [scanned(content) for content in contents]
-    assert any(not each.problem for each in found)
-    missed = [(contents[n], name) for n, *name in asked if not found[n].problem and tuple(name) not in found[n].imports]
-    assert not missed
+    requested = [tuple(json.loads(line)) for line in lines]
+    assert len({number for number, *_ in requested}) > len(contents) / 2
+    results = [scanned(content) for content in contents]
+    assert any(not each.problem for each in results)
+    for number, *name in requested:
+        assert results[number].problem or tuple(name) in results[number].imports, contents[number]

@@ -16,14 +16,14 @@ WARNING = Finding("odd", "look at it", level=Level.WARNING)
 
 
 class Journal:
-    """Makes rules and experiments, and records each call to a rule and each use of the experiments."""
+    """Create rules and experiments, and record each call to a rule and each use of the experiments."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, object]] = []
         self.open_count = self.close_count = 0
 
     def rule(self, code: str, *details: Finding | str) -> Rule:
-        """Return a rule that runs the submission if its code says so. details: its findings and what it needs."""
+        """Return a rule that runs the submission if its code is above RC3. details: its findings and needs."""
 
         def inspect(subject: object) -> list[Finding]:
             self.calls.append((code, subject))
@@ -65,8 +65,8 @@ def test_source_rules_run_first_and_share_one_source(journal: Journal, source: S
     assert (journal.open_count, journal.close_count) == (1, 1)
 
 
-def test_results_are_shown_as_they_come(source: SubmissionSource) -> None:
-    """What the source shows does not wait for a job, and a rule does not wait for those with other needs."""
+def test_results_are_shown_as_they_arrive(source: SubmissionSource) -> None:
+    """Findings in the source do not wait for a job, and a rule does not wait for rules with other needs."""
     journal, shown = Journal(), Event()
 
     def wait_until_shown(_: object) -> list[Finding]:
@@ -151,9 +151,9 @@ def test_rules_are_selected_by_code_prefix(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize(("select", "ignore"), [(["RC120"], []), ([], ["RC120"])])
-def test_an_unknown_code_is_refused_with_a_suggestion(select: list[str], ignore: list[str], journal: Journal) -> None:
+def test_an_unknown_code_is_rejected_with_a_suggestion(select: list[str], ignore: list[str], journal: Journal) -> None:
     rules = [journal.rule(code) for code in ("RC102", "RC203")]
-    with pytest.raises(ValueError, match=r"no rule 'RC120': did you mean RC102\?"):
+    with pytest.raises(ValueError, match=r"unknown rule 'RC120': did you mean RC102\?"):
         choose_codes(rules, select, ignore, for_host=False)
 
 

@@ -1,4 +1,4 @@
-"""Parts of the rules that run a submission: reading archives, predictions and inputs, and judging numbers."""
+"""Parts of the rules that run a submission: they read archives, predictions and inputs, and judge numbers."""
 
 import contextlib
 import csv
@@ -69,8 +69,8 @@ def test_predictions_are_read_without_changes(tmp_path: Path) -> None:
     path.write_text('1,,"3e2"\r\nnan,inf,-1\n')
     table = read_predictions(path)
     np.testing.assert_array_equal(table, [[1, np.nan, 300], [np.nan, np.inf, -1]])
-    for text, line in (("1,2\n3\n", 2), ("1,2\n\n3,4\n", 2), ("CuPPM,x\n", 1), ("1,2\n3,\x00\n", 2), ("1,\xff\n", 1)):
-        path.write_bytes(text.encode("latin-1"))
+    for rows, line in (("1,2\n3\n", 2), ("1,2\n\n3,4\n", 2), ("CuPPM,x\n", 1), ("1,2\n3,\x00\n", 2), ("1,\xff\n", 1)):
+        path.write_bytes(rows.encode("latin-1"))
         with pytest.raises(NotPredictions) as caught:
             read_predictions(path)
         assert caught.value.line == line
@@ -78,7 +78,7 @@ def test_predictions_are_read_without_changes(tmp_path: Path) -> None:
 
 @examples(200)
 @given(content=st.binary(max_size=200))
-def test_any_predictions_are_read_or_refused(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_predictions_are_read_or_rejected(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(content)
     with contextlib.suppress(NotPredictions):
@@ -165,7 +165,7 @@ def test_variations_and_parts_keep_rows_that_contain_newlines(tmp_path: Path) ->
     assert variations["reversed"].hole.tolist() == data.hole[data.few_rows][::-1].tolist()
 
 
-def test_renamed_drill_holes_have_names_of_the_same_form_that_no_hole_has() -> None:
+def test_drill_holes_get_unused_names_of_the_same_form() -> None:
     assert rename_holes(["1", "2", "9", "2"]) == {"": "", "1": "3", "2": "4", "9": "10"}
     assert rename_holes(["DH-07", "DH-08", "x", ""]) == {"": "", "DH-07": "DH-09", "DH-08": "DH-10", "x": "x1"}
 
@@ -194,10 +194,10 @@ def with_input(value: Callable[[Row, list[Row]], Any]) -> Callable[[list[Row]], 
         (with_input(lambda _, rows: rows[0]["id"] == "0" or 1 / 0), "", "", "", "it fails: "),
     ],
 )
-def test_the_cause_is_told_by_the_variations_whose_inputs_differ(
+def test_the_variations_whose_inputs_differ_reveal_the_cause(
     preprocess: Callable[[list[Row]], Iterable[Row]], some: str, assays: str, holes: str, reversed_: str, tmp_path: Path
 ) -> None:
-    """preprocess: of a file's rows; an exception is a failed job."""
+    """preprocess: called with a file's rows; an exception is a failed job."""
     rows = "".join(f"{n},h{n * 3 // 60},{n * n},{n}\n" for n in range(60))
     (tmp_path / "full.csv.gz").write_bytes(gzip.compress(f"id,SiteID,4000,CuPPM\n{rows}".encode()))
     plan = TrainingPlan(PublicData(tmp_path / "full.csv.gz", ("CuPPM",)), "", thorough=False)
@@ -211,13 +211,13 @@ def test_the_cause_is_told_by_the_variations_whose_inputs_differ(
             variations[path.name.split(".")[0]] = Variation(tmp_path / f"{path.name}.csv")
         except ZeroDivisionError as error:
             variations[path.name.split(".")[0]] = Variation(None, str(error))
-    whole = variations["full"].output
-    assert whole
-    differences = find_differences(whole, variations, plan.data.few_rows, plan.private)
-    found = [differences["some"], effect_of_assays(differences), effect_of_holes(differences)]
-    for text, expected in zip([*found, differences["reversed"]], (some, assays, holes, reversed_), strict=True):
-        assert text.startswith(expected), differences
-        assert bool(text) == bool(expected), differences
+    output = variations["full"].output
+    assert output
+    differences = find_differences(output, variations, plan.data.few_rows, plan.private)
+    effects = [differences["some"], effect_of_assays(differences), effect_of_holes(differences)]
+    for effect, expected in zip([*effects, differences["reversed"]], (some, assays, holes, reversed_), strict=True):
+        assert effect.startswith(expected), differences
+        assert bool(effect) == bool(expected), differences
 
 
 def test_the_module_that_could_not_be_imported_is_found_in_the_reason() -> None:
@@ -237,7 +237,7 @@ def test_requests_can_be_planned_for_any_inputs_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("respond", "expected"),
     [
         (lambda rows: rows, ""),
         (lambda rows: sorted(rows, key=int), "sort the rows"),
@@ -248,27 +248,27 @@ def test_requests_can_be_planned_for_any_inputs_file(tmp_path: Path) -> None:
     ],
 )
 def test_hooks_that_sort_or_drop_rows_are_found(
-    answer: Callable[[list[str]], list[str]], expected: str, tmp_path: Path
+    respond: Callable[[list[str]], list[str]], expected: str, tmp_path: Path
 ) -> None:
     inputs = tmp_path / "inputs.csv"
     inputs.write_text("index,a\n" + "".join(f"r{n},{n}\n" for n in (30, 4, 18, 26, 9)))  # not sorted
-    answers = {}
+    responses = {}
     for request in plan_requests(inputs, range(5)):
         body = tmp_path / request.name
         rows = [line.split(",")[1] for line in request.body.decode().splitlines() if not line.startswith("index")]
-        body.write_text("".join(f"{line}\n" for line in answer(rows)))
-        answers[request.name] = Answer(200, body, "")
-    moved = find_moved_rows(answers["few"], answers["mixed"], 5)
+        body.write_text("".join(f"{line}\n" for line in respond(rows)))
+        responses[request.name] = Answer(200, body, "")
+    moved = find_moved_rows(responses["few"], responses["mixed"], 5)
     assert expected in moved[0] if moved else not expected
 
 
 @pytest.mark.parametrize(
     "report", ["[]", "{", '{"some": "x"}', "[" * 100_000, '{"train": {"status": "x"}}', "\xff", '[{"model": 1}]']
 )
-def test_a_forged_report_is_refused(report: str, tmp_path: Path) -> None:
+def test_a_forged_report_is_rejected(report: str, tmp_path: Path) -> None:
     (tmp_path / "results.json").write_bytes(report.encode("latin-1"))
     jobs = ExperimentJobs(None, None, None, tmp_path, print)  # type: ignore[arg-type]
-    with pytest.raises(ExperimentFailed, match="no valid report"):
+    with pytest.raises(ExperimentFailed, match="did not write a valid report"):
         jobs.read_report(tmp_path / "results.json", read_observations)
 
 
@@ -312,7 +312,7 @@ def as_inputs(data: SpectralData, **columns: Any) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("what", "column"),
+    ("source", "column"),
     [
         ("hole", lambda data: data.hole),
         ("hole", lambda data: pd.factorize(data.hole)[0] * 0.5),
@@ -323,10 +323,12 @@ def as_inputs(data: SpectralData, **columns: Any) -> pd.DataFrame:
         ("", lambda data: np.ones(data.rows)),
     ],
 )
-def test_holes_and_depths_are_found_among_the_inputs(what: str, column: Callable[..., Any], core: SpectralData) -> None:
-    found = find_ids(as_inputs(core, added=column(core)), core)
-    assert list(found.values()) == ([["added"]] if what else [])
-    assert all(what in name for name in found)
+def test_holes_and_depths_are_found_among_the_inputs(
+    source: str, column: Callable[..., Any], core: SpectralData
+) -> None:
+    ids = find_ids(as_inputs(core, added=column(core)), core)
+    assert list(ids.values()) == ([["added"]] if source else [])
+    assert all(source in name for name in ids)
     assert not find_ids(as_inputs(core.take(np.arange(5)), added=column(core)[:5]), core.take(np.arange(5)))
 
 

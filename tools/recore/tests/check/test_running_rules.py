@@ -24,7 +24,7 @@ from recore.template.new_submission import list_models, write_submission
 from stagemaker.server import Simulator
 
 FAST_TO_RUN = "RC301 requirements invalid"
-MEASURING_RULES = ("RC304", "RC305")  # rules that measure processor time and memory
+MEASURING_RULES = ("RC304", "RC305")  # rules that measure CPU time and memory
 RETRAINING_RULES = ("RC303", "RC304", "RC305")  # rules that train several times
 HOST_RULES = ("RC801", "RC802", "RC803", "RC804", "RC805")
 
@@ -48,13 +48,13 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return public data with so few rows that time and memory for the real data are hundreds of times as much."""
+    """Return public data with so few rows that the real data need hundreds of times as much time and memory."""
     return public_data(tmp_path_factory, "few-rows", 18, 6)
 
 
 def test_every_rule_has_a_broken_submission() -> None:
-    found = {name.split()[0] for name in names(found=True, runs=True)}
-    assert set(running_rules()) - found == {"RC406", "RC508"}  # they have tests of their own
+    covered = {name.split()[0] for name in names(found=True, runs=True)}
+    assert set(running_rules()) - covered == {"RC406", "RC508"}  # they have separate tests
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
@@ -91,7 +91,7 @@ def test_a_broken_submission_is_flagged_by_its_rule_alone(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("submission", [SUBMISSIONS / "sound", ROOT], ids=["sound", "template"])
-def test_nothing_is_reported_about_a_submission_that_stays_inside_its_job(
+def test_a_submission_that_stays_inside_its_job_has_no_findings_for_hosts(
     submission: Path, simulator: Simulator, sample: Path
 ) -> None:
     assert check(simulator, submission, sample / "public/public.csv.gz", HOST_RULES) == {}
@@ -134,7 +134,7 @@ def test_a_block_of_zeros_in_the_data_is_reported(simulator: Simulator, sample: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["template", *(name for name in list_models() if name != "ridge")])  # ridge is that
+@pytest.mark.parametrize("model", ["template", *(name for name in list_models() if name != "ridge")])  # same as ridge
 def test_the_template_and_new_submissions_have_no_findings(
     model: str, simulator: Simulator, sample: Path, tmp_path: Path
 ) -> None:
@@ -152,7 +152,7 @@ def test_a_folders_archive_contains_what_a_build_needs(tmp_path: Path) -> None:
     folder = make(Case(both(), runs=True), tmp_path / "mine")
     for name in ("data", ".git", "model"):
         (folder / name).mkdir()
-        (folder / name / "file").write_text("left out")
+        (folder / name / "file").write_text("excluded")
     (folder / "out").symlink_to("/etc/passwd")
     with tarfile.open(fileobj=io.BytesIO(pack_project(folder))) as tar:
         names = tar.getnames()

@@ -1,4 +1,4 @@
-"""A submission sees no difference between the jobs of a run and those of a check: variables, arguments, files, user."""
+"""To a submission, the jobs of a run and of a check look the same: variables, arguments, files and user."""
 
 import json
 import re
@@ -19,8 +19,8 @@ from recore.places.place import Services
 from stagemaker.machine import THREAD_VARIABLES
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
-TELL = """
-def tell(step):
+REPORT = """
+def report(step):
     import json, os, sys
 
     base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
@@ -38,23 +38,23 @@ UNIQUE = re.compile(
 
 
 def read_facts(logs: Path) -> dict[str, Any]:
-    """Return what the steps printed, by the name of the log and the step, without what each job has of its own."""
+    """Return the facts that the steps printed, by log and step, without values that are unique to a job."""
     facts = {}
     for log in logs.iterdir():
         for line in log.read_text(errors="replace").splitlines():
-            if told := re.search(r"FACTS (\w+) (\{.*)", line):
-                seen = json.loads(UNIQUE.sub("UNIQUE", told[2]))
-                seen["files"].sort()
-                for name in THREAD_VARIABLES:  # they depend on how many jobs run at that moment
-                    seen["variables"].pop(name, None)
-                facts[f"{log.stem} {told[1]}"] = seen
+            if match := re.search(r"FACTS (\w+) (\{.*)", line):
+                observed = json.loads(UNIQUE.sub("UNIQUE", match[2]))
+                observed["files"].sort()
+                for name in THREAD_VARIABLES:  # they depend on the number of running jobs
+                    observed["variables"].pop(name, None)
+                facts[f"{log.stem} {match[1]}"] = observed
     return facts
 
 
 @pytest.mark.slow
-def test_the_jobs_of_a_check_look_like_those_of_a_run(tmp_path: Path) -> None:
-    train = TRAIN.replace("if __name__", f'{TELL}if __name__ == "__main__":\n    tell("train")\n\nif __name__', 1)
-    preprocess = f'{TELL}tell("preprocess")\n{PREPROCESS}'
+def test_the_jobs_of_a_check_look_like_the_jobs_of_a_run(tmp_path: Path) -> None:
+    train = TRAIN.replace("if __name__", f'{REPORT}if __name__ == "__main__":\n    report("train")\n\nif __name__', 1)
+    preprocess = f'{REPORT}report("preprocess")\n{PREPROCESS}'
     submission = tiny(tmp_path / "tiny", {"train.py": train, "preprocess.py": preprocess})
     make_sample(tmp_path / "sample", Plan(rows=60, holes=8, channels=60))
     data = DataFiles(*(tmp_path / "sample" / file for file in SAMPLE_FILES))
@@ -73,10 +73,10 @@ def test_the_jobs_of_a_check_look_like_those_of_a_run(tmp_path: Path) -> None:
     assert check["some-preprocess preprocess"] == public
     assert all(check[f"{name}-preprocess preprocess"] == private for name in ("private", "reversed", "single"))
     assert check["full-train train"]["variables"]["TRAINING_JOB_NAME"] == "UNIQUE-train"
-    for observed, expected in (("train", run["train train"]), ("preprocess", public)):
-        seen = check[f"observe-predict {observed}"]
+    for step, expected in (("train", run["train train"]), ("preprocess", public)):
+        observed = check[f"observe-predict {step}"]
         for fact in ("variables", "arguments", "folder", "user", "path", "hooked"):
-            assert seen[fact] == expected[fact], (observed, fact)
+            assert observed[fact] == expected[fact], (step, fact)
     assert {
         path for path in check["observe-predict train"]["files"] if "/input/" in path and "processing" not in path
     } == {path for path in run["train train"]["files"] if "/input/" in path}

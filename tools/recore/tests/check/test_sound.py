@@ -1,4 +1,4 @@
-"""Sound submissions cause no errors or warnings, with few or many rows, even if all processors are busy."""
+"""Sound submissions cause no errors or warnings, with few or many rows, even if all CPUs are busy."""
 
 import subprocess
 import sys
@@ -29,8 +29,8 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="module")
-def busy_processors() -> Iterator[None]:
-    """Keep every processor busy with a process that never sleeps."""
+def busy_cpus() -> Iterator[None]:
+    """Keep every CPU busy with a process that never sleeps."""
     processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cpu_count() or 1)]
     yield
     for process in processes:
@@ -53,7 +53,7 @@ def folder_of(name: str, folder: Path) -> Path:
 
 
 @pytest.mark.timing
-@pytest.mark.usefixtures("busy_processors")
+@pytest.mark.usefixtures("busy_cpus")
 @pytest.mark.parametrize("rows", ROWS)
 @pytest.mark.parametrize("name", ["template", *list_models(), *INDEPENDENT])
 def test_a_sound_submission_has_neither_errors_nor_warnings(

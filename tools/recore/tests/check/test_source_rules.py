@@ -37,7 +37,7 @@ def depends_on(code: str, other_code: str, needs: dict[str, tuple[str, ...]]) ->
 
 
 @pytest.mark.parametrize("name", names(found=False, runs=False) + names(found=False, runs=True))
-def test_what_only_looks_wrong_has_no_findings(name: str, tmp_path: Path) -> None:
+def test_code_that_only_looks_wrong_has_no_findings(name: str, tmp_path: Path) -> None:
     assert collect_findings(make(CASES[name], tmp_path / "mine")) == []
 
 
@@ -61,14 +61,14 @@ def collect_findings(folder: Path) -> list[object]:
     return [finding for result in results for finding in result.findings]
 
 
-def test_the_command_that_shows_a_syntax_error_shows_it(tmp_path: Path) -> None:
+def test_the_suggested_command_shows_the_syntax_error(tmp_path: Path) -> None:
     [finding] = [each for result in check_source(make(CASES["RC102"], tmp_path / "mine")) for each in result.findings]
-    done = subprocess.run(finding.fix.split("`")[1], shell=True, capture_output=True, text=True)
-    assert "SyntaxError: expected ':'" in done.stderr
+    process = subprocess.run(finding.fix.split("`")[1], shell=True, capture_output=True, text=True)
+    assert "SyntaxError: expected ':'" in process.stderr
 
 
 def test_a_comment_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
-    """Python refuses to run such a file, although ast.parse accepts the same bytes."""
+    """Python cannot run such a file, although ast.parse accepts the same bytes."""
     script = parse_script("train.py", b"import os\n# caf\xe9\n")
     assert (script.problem, script.problem_line) == ("byte 0xe9 is not utf-8; save the file as UTF-8", 2)
     assert not parse_script("train.py", b"# coding: latin-1\n# caf\xe9\n").problem

@@ -229,7 +229,7 @@ BROKEN = {
         replace("predict.py", "predict_fn(inputs, model)", "predict_fn(inputs, model) * 0.9"),
     ),
     "RC609 fails once": warned(
-        "fails now and then (in 1 of 4 runs): OSError: busy",
+        "fails intermittently (in 1 of 4 runs): OSError: busy",
         insert(
             "predict.py",
             "if not os.path.exists('seen'):\n    open('seen', 'w').close()\n    raise OSError('busy')\n",

@@ -1,4 +1,4 @@
-"""Will this submission survive? Rules that read its source, and rules that run it in the simulator's sandbox."""
+"""The upload check: rules that read a submission's source, and rules that run it in the simulator's sandbox."""
 
 from recore.check.output import explain, is_negative, list_rules, summarise, to_github, to_json, to_lines, to_text
 from recore.check.own_simulator import open_experiments

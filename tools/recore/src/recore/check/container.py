@@ -1,4 +1,4 @@
-"""What a submission may import: the container's Python and packages, at their versions, and what it adds to them."""
+"""Modules that a submission can import: from the container's Python and packages, or from requirements.txt."""
 
 import sys
 from importlib.metadata import packages_distributions
@@ -15,7 +15,7 @@ MODULES = {
     "pyyaml": ("yaml",),
     "setuptools": ("setuptools", "pkg_resources"),
 }
-# modules of packages that those above require; one of stagemaker/container/library; one that only AWS's image has
+# modules of the packages' dependencies; one of stagemaker/container/library; one that only AWS's image has
 REQUIRED_MODULES = frozenset(
     "bcrypt blinker botocore certifi cffi charset_normalizer click cloudpickle cryptography dateutil gevent greenlet "
     "idna inotify_simple invoke itsdangerous jinja2 jmespath joblib markupsafe nacl narwhals packaging paramiko pip "
@@ -24,7 +24,7 @@ REQUIRED_MODULES = frozenset(
 
 
 def modules_of(distribution: str) -> tuple[str, ...]:
-    """The modules of one of the pinned packages, by its normalised name."""
+    """Return the modules of a pinned package. distribution: its normalised name."""
     return MODULES.get(distribution, (distribution.replace("-", "_"),))
 
 
@@ -32,12 +32,12 @@ PINNED_MODULES = frozenset(module for distribution in VERSIONS for module in mod
 
 
 def is_in_container(module: str) -> bool:
-    """Whether a top-level module can be imported in the container: the standard library's, or a package's."""
+    """Return whether the container has a top-level module, in its standard library or in a package."""
     return module in sys.stdlib_module_names or module in PINNED_MODULES or module in REQUIRED_MODULES
 
 
 def provided_modules(lines: list[RequirementLine]) -> tuple[set[str], list[str]]:
-    """The top-level modules that the lines provide, and the packages with unknown modules."""
+    """Return the top-level modules that the lines provide, and the packages whose modules are unknown."""
     installed: dict[str, set[str]] = {}
     known = [(module, name) for module, names in packages_distributions().items() for name in names]
     for module, distribution in [*known, *DISTRIBUTIONS.items()]:

@@ -1,4 +1,4 @@
-"""Runs the jobs and endpoints of the experiments: each with a name, objects and a log of its own."""
+"""Run the jobs and endpoints of the experiments, each with its own name, objects and log."""
 
 import contextlib
 import json
@@ -33,20 +33,20 @@ from recore.failures import is_outside, read_reason
 from recore.places import Services, SimulatorGoneError
 from recore.untrusted_archives import open_archive
 
-LARGEST_RESULT = 512 << 20  # bytes of all files that a job leaves
-MOST_RESULTS = 1000  # files
+MAX_RESULT_BYTES = 512 << 20  # of all output files of a job
+MAX_RESULT_FILES = 1000
 PLAIN_NAME = re.compile(r"\w[\w.-]{0,80}", re.ASCII)
 PROGRAMS = Path(__file__).parent / "programs"
-# for a request; an endpoint allows 60. The worker of a request without a response must end before the next request
+# for a request; an endpoint allows 60 s. A worker that does not respond must end before the next request
 REQUEST_SECONDS = 55
 VARIANT = {"VariantName": "main", "InitialInstanceCount": 1, "ContainerStartupHealthCheckTimeoutInSeconds": 120}
-PAUSE = 0.1  # seconds between two descriptions of an endpoint
-Files = Mapping[str, bytes | Path]  # content, or a file of this machine, by name
+POLL_SECONDS = 0.1  # between two descriptions of an endpoint
+Files = Mapping[str, bytes | Path]  # contents or local files, by name
 
 
 @dataclass
 class ExperimentJobs:
-    """Runs jobs for a submission. folder: for their results and logs. watch: called when a step changes."""
+    """Jobs for a submission. folder: for their results and logs. watch: called when a step changes."""
 
     services: Services
     settings: RunSettings
@@ -60,18 +60,17 @@ class ExperimentJobs:
         self._runner.watch = self.watch
 
     def stop(self) -> None:
-        """Stop all jobs."""
         self._runner.stopping.set()
 
     def clear(self) -> None:
-        """Remove all objects, endpoints and models. What cannot be removed is left, as an endpoint that is starting."""
+        """Remove all objects, endpoints and models, except those that cannot be removed, such as starting endpoints."""
         self._runner.stopping.clear()
         for remove in reversed(self._removals):
             with contextlib.suppress(StepFailed, ClientError, BotoCoreError, SimulatorGoneError):
                 remove()
 
     def place(self) -> tuple[RunSettings, Storage]:
-        """Settings and storage of one experiment. The name does not reveal the experiment to its jobs."""
+        """Return the settings and storage of a new experiment. Its name does not reveal the experiment to its jobs."""
         settings = replace(self.settings, name=job_requests.unique_name(self.settings.round_id))
         storage = Storage(self.services.s3, settings, self._runner.raise_if_stopping)
         self._removals.append(partial(storage.clear, keep=False))
@@ -79,9 +78,9 @@ class ExperimentJobs:
 
     @contextlib.contextmanager
     def step(self, name: str, kind: str, data: Path | None = None) -> Iterator[Step]:
-        """A step, whose failure becomes an ExperimentFailed.
+        """Yield a step, and convert its failure to an ExperimentFailed.
 
-        name: its last word is the name of the step in a run. data: as in Step.
+        name: its last word is the name of the step in a run. data: see Step.
         """
         step = Step(name, kind, data=data)
         try:
@@ -91,7 +90,7 @@ class ExperimentJobs:
             raise explain(step, self._runner.logs, self.submission.path) from error
 
     def run(self, step: Step, request: dict[str, Any]) -> dict[str, Any]:
-        """Run a step's job; its description."""
+        """Run a step's job and return its description."""
         return self._runner.run(step, request)
 
     def create(self, kind: str, request: dict[str, Any]) -> None:
@@ -101,9 +100,9 @@ class ExperimentJobs:
         self._removals.append(partial(self._call, f"Delete{kind}", {name: request[name]}))
 
     def serve(self, name: str, model: Path, planned: Iterable[Request]) -> dict[str, Answer]:
-        """Send requests to an endpoint with a model. Returns the answers by the requests' names.
+        """Send requests to an endpoint with a model. Return the responses by the requests' names.
 
-        Raises ExperimentFailed if its server does not start.
+        Raise ExperimentFailed if its server does not start.
         """
         settings, storage = self.place()
         with self.step(f"{name} predict", "Endpoint") as step:
@@ -120,9 +119,9 @@ class ExperimentJobs:
             log = self._runner.logs / step.log
             endpoint = self._wait_while(settings.name, "Creating")
             started = endpoint["EndpointStatus"] == "InService"
-            answers = self._invoke_all(settings.name, planned) if started else {}
+            responses = self._invoke_all(settings.name, planned) if started else {}
             self._call("DeleteEndpoint", {"EndpointName": settings.name})
-            self._wait_while(settings.name, "Deleting")  # its log is complete afterwards
+            self._wait_while(settings.name, "Deleting")  # then its log is complete
             group, streams = f"/aws/sagemaker/Endpoints/{settings.name}", f"{VARIANT['VariantName']}/"
             write_streams(self.services.logs, group, streams, log)
             if not started:
@@ -130,10 +129,10 @@ class ExperimentJobs:
                 step.outside = is_outside(failure)
                 reason, step.exception = read_reason(failure, log)
                 raise StepFailed(reason)
-        return answers
+        return responses
 
     def _wait_while(self, name: str, status: str) -> dict[str, Any]:
-        """Wait while an endpoint is in a status. Returns its description, empty if it does not exist any more."""
+        """Wait while an endpoint is in a status. Return its description, or {} if it no longer exists."""
         while True:
             try:
                 endpoint = self._call("DescribeEndpoint", {"EndpointName": name})
@@ -143,26 +142,26 @@ class ExperimentJobs:
                 raise
             if endpoint["EndpointStatus"] != status:
                 return endpoint
-            self._runner.stopping.wait(PAUSE)
+            self._runner.stopping.wait(POLL_SECONDS)
             self._runner.raise_if_stopping()
 
     def _invoke_all(self, endpoint: str, planned: Iterable[Request]) -> dict[str, Answer]:
-        """The responses to requests. After a late one no more are sent, because they would be late, too."""
-        answers: dict[str, Answer] = {}
+        """Return the responses to requests. After a late one no more are sent, because they would also be late."""
+        responses: dict[str, Answer] = {}
         for request in planned:
-            late = any(answer.late for answer in answers.values())
-            answers[request.name] = Answer(0, None, "", late) if late else self._invoke(endpoint, request)
-        return answers
+            late = any(response.late for response in responses.values())
+            responses[request.name] = Answer(0, None, "", late) if late else self._invoke(endpoint, request)
+        return responses
 
     def _invoke(self, endpoint: str, request: Request) -> Answer:
         self._runner.raise_if_stopping()
-        runtime, began = self.services.runtime, time.monotonic()
+        runtime, start = self.services.runtime, time.monotonic()
         try:
             response = runtime.invoke_endpoint(
                 EndpointName=endpoint, Body=request.body, ContentType=request.content_type, Accept=CSV
             )
         except runtime.exceptions.ModelError as error:
-            late = time.monotonic() - began > 0.9 * REQUEST_SECONDS
+            late = time.monotonic() - start > 0.9 * REQUEST_SECONDS
             return Answer(error.response["OriginalStatusCode"], None, error.response["OriginalMessage"], late)
         except (ClientError, BotoCoreError) as error:
             return Answer(0, None, str(error))
@@ -180,7 +179,7 @@ class ExperimentJobs:
         storage.download(key, target)
 
     def process(self, program: str, sources: Mapping[str, Files]) -> Path:
-        """Run a program of programs/ as a processing job. Returns the folder of what it left in the output `results`.
+        """Run a program of programs/ as a processing job. Return the folder with its output `results`.
 
         sources: the files of each input.
         """
@@ -190,17 +189,17 @@ class ExperimentJobs:
             script = ("code", program)
             storage.put((PROGRAMS / program).read_bytes(), script)
             self._put_all(storage, sources)
-            places = {source: (source, "") for source in sources}
-            self.run(step, job_requests.processing_request(settings, name, script, {}, places, ("results", "")))
+            inputs = {source: (source, "") for source in sources}
+            self.run(step, job_requests.processing_request(settings, name, script, {}, inputs, ("results", "")))
             return self._download_results(settings, self.folder / f"{name}-results")
 
     def train(self, name: str, program: str, channels: Mapping[str, Files], files: dict[str, bytes]) -> Path:
-        """Run a program of programs/ as the script of a training job. Returns the folder of what it left.
+        """Run a program of programs/ as the script of a training job. Return the folder with its output.
 
-        channels: the files of each channel. files: beside the program.
+        channels: the files of each channel. files: further files next to the program.
         """
         settings, storage = self.place()
-        files = files | {file: (PROGRAMS / file).read_bytes() for file in (program, "like_a_run.py")}
+        files = files | {file: (PROGRAMS / file).read_bytes() for file in (program, "step_environment.py")}
         if "requirements.txt" in self.submission.files:
             files["requirements.txt"] = self.submission.files["requirements.txt"]
         with self.step(f"{name} predict", "TrainingJob") as step:
@@ -208,20 +207,20 @@ class ExperimentJobs:
             self._put_all(storage, channels)
             request = job_requests.training_request(settings)
             request["HyperParameters"]["sagemaker_program"] = json.dumps(program)
-            kept = [each for each in request["InputDataConfig"] if each["ChannelName"] in ("code", "wheels")]
+            common = [each for each in request["InputDataConfig"] if each["ChannelName"] in ("code", "wheels")]
             others = [job_requests.channel(channel, settings.uri(channel, "")) for channel in channels]
-            job = self.run(step, request | {"InputDataConfig": others + kept})
+            job = self.run(step, request | {"InputDataConfig": others + common})
             archive, folder = self.folder / f"{name}-results.tar.gz", self.folder / f"{name}-results"
             self.download_model(job, storage, archive)
             _unpack_files(archive, folder)
         return folder
 
     def read_report[T](self, path: Path, convert: Callable[[Any], T]) -> T:
-        """What a program of programs/ reports. Raises ExperimentFailed if the submission removed or changed it."""
+        """Read a report of a program of programs/. Raise ExperimentFailed if the submission removed or changed it."""
         try:
             return convert(json.loads(path.read_bytes()))
         except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
-            reason = "the job wrote no valid report: the submission ended the job or changed its report"
+            reason = "the job did not write a valid report; the submission ended the job or changed its report"
             raise ExperimentFailed(reason, "Do not change the job's folders or end other processes") from None
 
     @staticmethod
@@ -234,12 +233,12 @@ class ExperimentJobs:
                     storage.upload(content, (folder, name))
 
     def _download_results(self, settings: RunSettings, folder: Path) -> Path:
-        """Download the output `results` of a processing job: plain names, and not too large."""
+        """Download the output `results` of a processing job: only plain names, up to a size limit."""
         prefix = settings.key("results", "")
         folder.mkdir()
         items = list_objects(self.services.s3, settings.bucket, prefix)
-        remaining = LARGEST_RESULT
-        for item in islice(items, MOST_RESULTS):
+        remaining = MAX_RESULT_BYTES
+        for item in islice(items, MAX_RESULT_FILES):
             name = item["Key"].removeprefix(prefix)
             if PLAIN_NAME.fullmatch(name) and item["Size"] <= remaining:
                 remaining -= item["Size"]
@@ -248,12 +247,12 @@ class ExperimentJobs:
 
 
 def _unpack_files(archive: Path, folder: Path) -> None:
-    """Unpack files with plain names from a job's archive, as far as they are not too large. Raises StepFailed."""
+    """Unpack files with plain names from a job's archive, up to a size limit. Raise StepFailed if it is invalid."""
     folder.mkdir()
-    remaining = LARGEST_RESULT
+    remaining = MAX_RESULT_BYTES
     try:
         with open_archive(archive) as members:
-            for member, content in islice(members, MOST_RESULTS):
+            for member, content in islice(members, MAX_RESULT_FILES):
                 name = member.name.removeprefix("./")
                 if content and PLAIN_NAME.fullmatch(name) and member.size <= remaining:
                     remaining -= member.size

@@ -1,11 +1,11 @@
-"""Runs a submission's steps, and variations of them, as jobs: each at most once, when a rule first asks for it.
+"""Run a submission's steps, and variations of them, as jobs: each at most once, when a rule first requests it.
 
-Whatever calls the submission's code is a job or an endpoint, made with the requests of `recore run`, so that it runs
-wherever the clients lead. The steps run as in a run, and so does preprocess.py with each variation of the data. An
-endpoint receives requests that Batch Transform would not send. The other jobs run programs/: hold_out.py trains without
-some drill holes; by_hand.py calls predict.py; build.py calls setup.py; observe.py calls all for a host. Most are the
-scripts of training jobs, because processing jobs do not install requirements.txt. Rules look only at results. The
-output of a job is untrusted: it is read with limits and never unpickled.
+All code of the submission runs in a job or an endpoint that is created with the requests of `recore run`, so it runs on
+the clients' backend. The steps run as in a run, and so does preprocess.py with each variation of the data. An endpoint
+receives requests that Batch Transform would not send. The other jobs run programs/: hold_out.py trains without some
+drill holes; by_hand.py runs predict.py; build.py runs setup.py; observe.py runs all steps for a host. Most are scripts
+of training jobs, because processing jobs do not install requirements.txt. Rules read only results. The output of a job
+is untrusted: it is read with limits and never unpickled.
 """
 
 import contextlib
@@ -45,23 +45,23 @@ from recore.evaluation import (
 from recore.places import Services
 from stagemaker import CONTAINER
 
-# a submission may have a serving.py of its own
+# a submission may have its own serving.py
 SERVING_FILES = {"recore_serving.py": (CONTAINER / "serving.py").read_bytes()}
 MAX_OBSERVED_SECONDS = 900  # a longer training is observed with part of the data
 VARIATIONS = ("private", "some", "reversed", "single")
 
 
 class Experiments(SharedResults):
-    """The experiments with one submission. A context manager, which in the end stops its jobs and removes its objects.
+    """The experiments with one submission; a context manager that stops its jobs and removes its objects on exit.
 
     services: boto3 clients, which determine where jobs run. settings: of the requests; each job gets another name.
-    submission: its files. data: the caller's public data. weights: of the targets in the score. folder: an existing
-    empty folder for results and logs, which the caller removes. watch: called when a step changes.
-    builder: clients and settings of the job that runs setup.py, if it does not run where the others do. thorough:
-    whether trainings are repeated with many rows. show: called with a line about the required time. by_hand: the path
-    of the data if the user can start the scripts with them, without a sandbox.
+    submission: its files. data: public data. weights: of the targets in the score. folder: an existing empty folder for
+    results and logs, which the caller removes. watch: called when a step changes. builder: clients and settings of the
+    job that runs setup.py, if it has a different backend. thorough: whether to repeat trainings with many rows. show:
+    called with a line about the required time. by_hand: path of the data if the user can run the scripts with them,
+    without a sandbox.
 
-    Each method waits for its experiment and raises ExperimentFailed if it, or one that it needs, failed. They may
+    Each method waits for its experiment and raises ExperimentFailed if it, or one that it needs, failed. Methods may
     be called from several threads.
     """
 
@@ -100,9 +100,9 @@ class Experiments(SharedResults):
             jobs.clear()
 
     def start_all(self, for_host: bool = False) -> None:
-        """Start all experiments side by side. Without this, each starts when a rule asks for it.
+        """Start all experiments in parallel. Otherwise, each starts when a rule requests it.
 
-        for_host: including those of the rules RC8xx.
+        for_host: include the experiments of the rules RC8xx.
         """
         starting: list[Callable[[], object]] = [self.training, self.preprocessing, self.variations, self.serving]
         starting += [self._first_part, self._second_part, self.predictions, self.held_out]
@@ -127,11 +127,11 @@ class Experiments(SharedResults):
 
     @cached_property
     def scripts(self) -> Scripts:
-        """The submission's scripts, in which findings name a place."""
+        """The submission's scripts, to locate findings."""
         return Scripts(self.submission.files)
 
     def failures(self) -> dict[str, ExperimentFailed]:
-        """Why steps failed, by train, preprocess and predict. Only steps that ran by themselves are listed."""
+        """Return the failures of train, preprocess and predict. A step that failed because of another is not listed."""
         failed: dict[str, ExperimentFailed] = {}
         steps = {"train": self.training, "preprocess": self.preprocessing, "predict": self.predictions}
         for name, method in steps.items():
@@ -141,19 +141,19 @@ class Experiments(SharedResults):
 
     @experiment
     def training(self) -> Trained:
-        """Step 1 with all of the data."""
+        """Run step 1 with all data."""
         trained = self._train_with("full", self.data.path, range(self.data.rows), variables={})
-        self._show(f"check: trained in {trained.seconds:.0f} s; about {self.plan.remaining(trained):.0f} s to go")
+        self._show(f"check: trained in {trained.seconds:.0f} s; about {self.plan.remaining(trained):.0f} s remaining")
         return trained
 
     def part_trainings(self) -> tuple[Trained, Trained]:
-        """Step 1 with a part of the data, twice."""
+        """Run step 1 with part of the data, twice."""
         self._start(self._second_part)
         return self._first_part(), self._second_part()
 
     @experiment
     def _first_part(self) -> Trained:
-        self.training()  # whose failure is the first to be reported
+        self.training()  # reports its failure first
         return self._train_with("first", self._write_part(), self.plan.part, self.plan.variables)
 
     @experiment
@@ -163,7 +163,7 @@ class Experiments(SharedResults):
 
     def _train_with(self, name: str, data: Path, rows: Sequence[int], variables: Mapping[str, str]) -> Trained:
         settings, storage = self._jobs.place()
-        # One at a time, as the threads of several would use up processor time by waiting for each other.
+        # One at a time, because the threads of several would waste CPU time by waiting for each other.
         by_hand = self._by_hand if name == "full" else None
         with self._training, self._jobs.step(f"{name} train", "TrainingJob", by_hand) as step:
             started = datetime.datetime.now(datetime.UTC)
@@ -177,22 +177,22 @@ class Experiments(SharedResults):
             self.submission.join(archive, joined)
         worked = [each for each in job.get("SecondaryStatusTransitions", []) if each["Status"] == "Training"]
         seconds = sum((each["EndTime"] - each["StartTime"]).total_seconds() for each in worked)
-        processors = read_utilization(
+        utilization = read_utilization(
             self._jobs.services.cloudwatch, "TrainingJob", str(step.job), started, "CPUUtilization"
         )
-        processor_seconds = None if processors is None else processors / 100 * seconds
+        processor_seconds = None if utilization is None else utilization / 100 * seconds
         return Trained(archive, joined, len(rows), seconds, processor_seconds, step.memory)
 
     @experiment
     def preprocessing(self) -> Path:
-        """Step 2 with all of the data: its CSV, without targets, as it goes to the model."""
+        """Run step 2 with all data. Return its CSV without targets, as it is sent to the model."""
         output = self._preprocess("full", "public", self.data.path, self._by_hand)
         self.targets_written = remove_targets(output)
         return output
 
     @experiment
     def variations(self) -> dict[str, Variation]:
-        """The results of step 2 for each variation of the data, by name. Each is a job as in a run."""
+        """Run step 2 for each variation of the data, in jobs as in a run. Return the results by name."""
         started = {name: self._pool.submit(self._vary, name) for name in VARIATIONS}
         return {name: variation.result() for name, variation in started.items()}
 
@@ -210,14 +210,14 @@ class Experiments(SharedResults):
 
     @experiment
     def differences(self) -> dict[str, str]:
-        """The differences between the inputs of each variation and of the public file: see find_differences."""
+        """Return the differences between the inputs of each variation and of the public file; see find_differences."""
         self._start(self.variations)
         rows = (self.data.few_rows, self.plan.private)
-        found = find_differences(self.preprocessing(), self.variations(), *rows)
-        if found["private"] and found["reversed"]:  # because there are no assays, or because of the order
+        differences = find_differences(self.preprocessing(), self.variations(), *rows)
+        if differences["private"] and differences["reversed"]:  # because of missing assays, or because of the order
             further = self.variations() | {"untargeted": self._vary("untargeted")}
-            found = find_differences(self.preprocessing(), further, *rows)
-        return found
+            differences = find_differences(self.preprocessing(), further, *rows)
+        return differences
 
     def _preprocess(self, name: str, side: str, data: Path, by_hand: Path | None = None) -> Path:
         settings, storage = self._jobs.place()
@@ -225,14 +225,14 @@ class Experiments(SharedResults):
             storage.put(self.submission.script, job_requests.PREPROCESS)
             storage.upload_data(side, data, job_requests.data_place(side))
             self._jobs.run(step, job_requests.preprocessing_request(settings, side))
-            place, output = job_requests.inputs_place(side), self.folder / f"{name}-inputs.csv"
-            storage.size(place, "preprocess.py did not write")
-            storage.fetch(place, output)
+            key, output = job_requests.inputs_place(side), self.folder / f"{name}-inputs.csv"
+            storage.size(key, "preprocess.py did not write")
+            storage.fetch(key, output)
         return output
 
     @experiment
     def predictions(self) -> Path:
-        """Step 3, a Batch Transform job: the answer to step 2's CSV."""
+        """Run step 3, a Batch Transform job, and return the response to step 2's CSV."""
         self._start(self.preprocessing)
         trained, inputs = self.training(), self.preprocessing()
         settings, storage = self._jobs.place()
@@ -246,24 +246,24 @@ class Experiments(SharedResults):
         return target
 
     def predicted(self) -> Floats:
-        """The predictions (rows, targets) of step 3. Raises NotPredictions, which RC602 reports."""
+        """Return the predictions (rows, targets) of step 3. Raise NotPredictions, which RC602 reports."""
         return read_predictions(self.predictions())
 
     def score(self, predicted: Floats) -> float:
-        """The score of predictions (rows, targets) of all rows."""
+        """Return the score of predictions (rows, targets) of all rows."""
         return score(predicted, self.data.measured, self.weights, self.data.targets)
 
     @experiment
     def serving(self) -> dict[str, Answer]:
-        """An endpoint's responses to the requests of served_requests.py.
+        """Return an endpoint's responses to the requests of served_requests.py.
 
-        If preprocess.py writes other inputs for data from other drill holes, the request `private` contains them.
+        If the inputs depend on the drill holes in the data, the request `private` contains inputs for other holes.
         """
         self._start(self.preprocessing)
         self._start(self.variations)
         trained, inputs = self.training(), self.preprocessing()
         requests = plan_requests(inputs, self.data.few_rows)
-        with contextlib.suppress(ExperimentFailed):  # of the variations, which RC503 reports
+        with contextlib.suppress(ExperimentFailed):  # RC503 reports failures of the variations
             private, differences = self.variations()["private"].output, self.differences()
             if private and differences["private"] and not effect_of_assays(differences):
                 requests.append(
@@ -273,42 +273,42 @@ class Experiments(SharedResults):
 
     @experiment
     def pickles(self) -> list[Pickle]:
-        """The pickles in the model."""
+        """Return the pickles in the model."""
         return read_pickles(self.training().archive)
 
     @experiment
     def own_held_out(self) -> Floats | None:
-        """The submission's own held-out predictions, as it claims them. None if it has none."""
+        """Return the submission's own held-out predictions; None if it has none."""
         return read_held_out(self.training().archive, self.data.targets)
 
     @experiment
     def held_out(self) -> HeldOut | None:
-        """The submission's own held-out predictions and the recomputed ones. None if it has none of its own."""
-        own = self.own_held_out()
-        return None if own is None else self.recompute_held_out(own)
+        """Return the submission's own held-out predictions and the recomputed ones; None if it has none."""
+        claimed = self.own_held_out()
+        return None if claimed is None else self.recompute_held_out(claimed)
 
-    def recompute_held_out(self, own: Floats | None = None) -> HeldOut | None:
-        """The predictions of held-out drill holes: each by a training without the hole. None if there are no folds.
+    def recompute_held_out(self, claimed: Floats | None = None) -> HeldOut | None:
+        """Predict held-out drill holes, each after a training without the hole. Return None if there are no folds.
 
         Each training is like step 1, and each prediction like step 3, but in one job. With all rows, each fold has its
-        own job, because a training can read all data of its job. own: the submission's own.
+        own job, because a training can read all data of its job. claimed: the submission's own predictions.
         """
         if not self.plan.folds:
             return None
-        thorough, again, failed = self.plan.thorough, np.full(self.data.measured.shape, np.nan), []
+        thorough, recomputed, failed = self.plan.thorough, np.full(self.data.measured.shape, np.nan), []
         for number, folds in enumerate([[fold] for fold in self.plan.folds] if thorough else [self.plan.folds]):
             results = self._hold_out(f"hold-out-{number}", folds)
-            failed += read_folds(results, [rows for _, rows in folds], again)
+            failed += read_folds(results, [rows for _, rows in folds], recomputed)
         if not thorough:
-            claimed = results / "own.csv.out"
-            own = parse_held_out(claimed.read_bytes(), self.data.targets) if claimed.is_file() else None
-        return HeldOut(own, again[self.plan.held_out], failed)
+            path = results / "own.csv.out"
+            claimed = parse_held_out(path.read_bytes(), self.data.targets) if path.is_file() else None
+        return HeldOut(claimed, recomputed[self.plan.held_out], failed)
 
     def _hold_out(self, name: str, folds: list[tuple[list[int], list[int]]]) -> Path:
-        """Train without each of these folds, and predict it. Returns the folder of the results."""
+        """Train without each of these folds, and predict it. Return the folder of the results."""
         folder = self.folder / name
         folder.mkdir()
-        if not self.plan.thorough:  # the submission's own are then made with the same few rows
+        if not self.plan.thorough:  # the submission's own predictions then use the same few rows
             self.data.write_rows(folder / "own.csv.gz", self.plan.held_out)
         for number, (training, held_out) in enumerate(folds):
             self.data.write_rows(folder / f"{number}.csv.gz", training)
@@ -323,7 +323,7 @@ class Experiments(SharedResults):
 
     @experiment
     def repeated(self) -> tuple[dict[str, Answer], dict[str, Answer]]:
-        """The answers of the models of both trainings with a part of the data to the same few rows."""
+        """Return the responses of both models trained with part of the data to the same few rows."""
         first, second = self.part_trainings()
         few = plan_requests(self.preprocessing(), self.data.few_rows)[:1]
         served = self._jobs.serve("repeat-first", first.joined, few)
@@ -331,13 +331,13 @@ class Experiments(SharedResults):
 
     @experiment
     def build(self) -> Built:
-        """The archive that setup.py makes of the submission's folder."""
+        """Build the archive of the submission's folder with setup.py."""
         results = self._builder.process("build.py", {"project": {"project.tar.gz": self._pack()}})
         return self._builder.read_report(results / "build.json", partial(Built.read, results / "build.log"))
 
     @experiment
     def by_hand(self) -> ByHand:
-        """The predictions of predict.py for the few rows."""
+        """Predict the few rows with predict.py."""
         folder = self._write_variations()
         channels: dict[str, Files] = {
             "models": {"full.tar.gz": self.training().joined},
@@ -349,9 +349,9 @@ class Experiments(SharedResults):
 
     @experiment
     def observations(self) -> dict[str, Observation]:
-        """The actions of preprocess, train and predict, each run once more, by step.
+        """Return the actions of preprocess, train and predict, each run once more, by step.
 
-        With all of the data, as in a run, unless training takes long.
+        They run with all data, as in a run, unless training takes long.
         """
         public = self._write_part()
         with contextlib.suppress(ExperimentFailed):
@@ -366,7 +366,7 @@ class Experiments(SharedResults):
         files = SERVING_FILES | {
             "recore_columns.py": Path(inspect.getfile(remove_columns)).read_bytes(),
             "recore_targets.json": json.dumps(self.data.targets).encode(),
-            # a sitecustomize.py, which Python would import under that name in observe.py, too
+            # a sitecustomize.py; under that name, Python would also import it in observe.py
             "recore_hook.py": AUDIT_HOOK.read_bytes(),
         }
         results = self._jobs.train("observe", "observe.py", channels, files)
@@ -387,7 +387,7 @@ class Experiments(SharedResults):
 
     @experiment
     def _pack(self) -> bytes:
-        assert self.project is not None  # noqa: S101 - rules ask for it only if there is a folder
+        assert self.project is not None  # noqa: S101 - rules request it only if there is a folder
         try:
             return pack_project(self.project)
         except (OSError, ValueError) as error:

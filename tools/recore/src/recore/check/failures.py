@@ -1,4 +1,4 @@
-"""A step that failed while a submission was checked, in the words of `recore run`."""
+"""Steps that fail while a submission is checked, reported as in `recore run`."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ MISSING = re.compile(r"No module named '([\w.]+)'")
 class ExperimentFailed(Exception):
     """A job of the check failed, or its output cannot be read; the message is the reason, in one line.
 
-    fix: what to do. place: in the submission, if it is known. outside: the submission is not the cause.
+    fix: the remedy. location: in the submission, if known. outside: whether the cause is not the submission.
     """
 
     def __init__(self, reason: str, fix: str, place: Place | None = None, outside: bool = False):
@@ -29,17 +29,17 @@ class ExperimentFailed(Exception):
         return INSTALLING in str(self)
 
     def lacks_module(self, module: str) -> bool:
-        """Whether the reason is that a module, or a package that holds it, could not be imported."""
+        """Return whether a module, or a package that contains it, could not be imported."""
         missing = MISSING.search(str(self))
         return missing is not None and f"{module}.".startswith(f"{missing[1]}.")
 
-    def finding(self, what: str, level: Level = Level.ERROR) -> Finding:
-        """The finding of the rule that is about this step. what: failed, as the beginning of a sentence."""
-        return Finding(plain(f"{what}: {self}", 900), self.fix, self.place, level)
+    def finding(self, problem: str, level: Level = Level.ERROR) -> Finding:
+        """Return a finding about this failure. problem: the message before the reason."""
+        return Finding(plain(f"{problem}: {self}", 900), self.fix, self.place, level)
 
 
 def failure_of(experiment: Callable[[], object]) -> ExperimentFailed | None:
-    """Why an experiment failed; None if it works."""
+    """Return the failure of an experiment; None if it succeeds."""
     try:
         experiment()
     except ExperimentFailed as failed:
@@ -47,14 +47,14 @@ def failure_of(experiment: Callable[[], object]) -> ExperimentFailed | None:
     return None
 
 
-def find_failure(experiment: Callable[[], object], what: str) -> Findings:
-    """The finding of a rule that is about an experiment as a whole; none if it works. what: failed."""
+def find_failure(experiment: Callable[[], object], problem: str) -> Findings:
+    """Yield a finding if an experiment fails. problem: the message before the reason."""
     if failed := failure_of(experiment):
-        yield failed.finding(what)
+        yield failed.finding(problem)
 
 
 def explain(step: Step, logs: Path, submission: Path) -> ExperimentFailed:
-    """Why a step failed. submission: its folder or archive."""
+    """Convert a failed step to an exception. submission: its folder or archive."""
     frame = step.exception.place if step.exception else None
     place = Place(frame.name, frame.line) if frame else None
     fix = find_hint(step, logs, submission) or f"{LOOK_AT} {look_at(step)}"

@@ -1,4 +1,4 @@
-"""Where a script reads and writes files, as far as the source shows their paths."""
+"""The files that a script reads and writes, as far as the source shows their paths."""
 
 import ast
 import posixpath
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from recore.check.script import DEEPEST, Context, Script, keywords_of, method_of, texts_of
 
-CODE = "/opt/ml/code"  # where the submission's scripts are in a job
+CODE = "/opt/ml/code"  # the folder of the submission's scripts in a job
 REST = "*"  # stands for the part of a path that the source does not show
 NEVER = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
 FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
-ABSOLUTE = re.compile(rf"/(?:{'|'.join(FOLDERS)})/[^\s*]\S*|~/\S+|[A-Za-z]:[\\/][^\\/\n].*")  # of one machine
+ABSOLUTE = re.compile(rf"/(?:{'|'.join(FOLDERS)})/[^\s*]\S*|~/\S+|[A-Za-z]:[\\/][^\\/\n].*")  # local paths
 OPEN = {"open", "io.open", "gzip.open", "bz2.open", "lzma.open", "codecs.open"}
 READERS = {  # with the path first
     *(f"pandas.read_{kind}" for kind in "csv table excel json parquet pickle feather hdf orc fwf".split()),
@@ -21,7 +21,7 @@ READERS = {  # with the path first
     *("os.listdir", "os.scandir", "os.walk", "glob.glob", "shutil.copytree", "shutil.copy", "shutil.copyfile"),
 }
 READING_METHODS = {"read_text", "read_bytes", "iterdir", "glob", "rglob"}  # of a pathlib.Path
-WRITERS = {  # with the place of the path among the arguments
+WRITERS = {  # with the position of the path among the arguments
     **dict.fromkeys(("numpy.save", "numpy.savez", "numpy.savez_compressed", "numpy.savetxt"), 0),
     **dict.fromkeys(("os.mkdir", "os.makedirs", "os.remove"), 0),
     **dict.fromkeys(("joblib.dump", "pyarrow.csv.write_csv", "pyarrow.parquet.write_table"), 1),
@@ -45,7 +45,7 @@ class FileUse:
 
 
 def within_submission(path: str) -> str | None:
-    """A path within the submission's folder, in which a script is started; None for one elsewhere."""
+    """Return a path relative to the submission's folder, in which scripts are started; None if it is elsewhere."""
     if not path:
         return None
     name = posixpath.normpath(path)
@@ -56,13 +56,13 @@ def within_submission(path: str) -> str | None:
 
 
 def is_on_one_machine(path: str) -> bool:
-    """Whether a path is one of somebody's machine, above the submission, or in a folder that is never uploaded."""
+    """Return whether a path exists only locally: above the submission, or in a folder that is never uploaded."""
     top, inside, _ = (within_submission(path) or "").partition("/")
     return bool((top in NEVER and inside) or ABSOLUTE.fullmatch(path) or path.startswith("../"))
 
 
 def find_file_uses(script: Script) -> Iterator[FileUse]:
-    """The calls of a script that read or write a file whose path the source shows, at least how it begins."""
+    """Yield the calls of a script that read or write a file if the source shows at least the beginning of its path."""
     for node, context in script.calls:
         if context.typing:
             continue
@@ -73,12 +73,12 @@ def find_file_uses(script: Script) -> Iterator[FileUse]:
 
 
 def path_of(node: ast.expr | None, script: Script, depth: int = 0) -> str | None:
-    """The path that an expression gives; None if the source does not even show how it begins."""
+    """Return the value of an expression as a path; None if the source does not show even its beginning."""
     if depth > DEEPEST:
         return None
     match node:
-        case ast.Constant(value=str(text)):
-            return text
+        case ast.Constant(value=str(path)):
+            return path
         case ast.Name(id="__file__"):
             return f"{CODE}/{script.file}"
         case ast.Name(id=name) if name in script.constants:
@@ -89,8 +89,8 @@ def path_of(node: ast.expr | None, script: Script, depth: int = 0) -> str | None
         case ast.FormattedValue(value=value):
             return path_of(value, script, depth + 1)
         case ast.BinOp(left=left, op=ast.Add() | ast.Div() as operator, right=right):
-            between = "/" if isinstance(operator, ast.Div) else ""
-            return _joined([left, right], between, script, depth)
+            separator = "/" if isinstance(operator, ast.Div) else ""
+            return _joined([left, right], separator, script, depth)
         case ast.Attribute(value=value, attr="parent"):
             path = path_of(value, script, depth + 1)
             return path and posixpath.dirname(path)
@@ -103,7 +103,7 @@ def _called(node: ast.Call, script: Script, depth: int) -> str | None:
     name = script.name_of(node.func)
     if name in JOINS:
         return _joined(node.args, "/", script, depth)
-    # SAGEMAKER_BASE_DIR names another place for /opt/ml in tests, and is not set on the platform
+    # SAGEMAKER_BASE_DIR replaces /opt/ml in tests, and is not set on the platform
     if name in ENVIRONMENT and len(node.args) == 2 and texts_of(node.args[:1]) == ["SAGEMAKER_BASE_DIR"]:
         return path_of(node.args[1], script, depth + 1)
     if name == "os.path.dirname" and node.args:
@@ -116,39 +116,39 @@ def _called(node: ast.Call, script: Script, depth: int) -> str | None:
     return None
 
 
-def _joined(parts: list[ast.expr], between: str, script: Script, depth: int) -> str | None:
-    """The paths of several expressions, joined, up to the first that the source does not show."""
+def _joined(parts: list[ast.expr], separator: str, script: Script, depth: int) -> str | None:
+    """Join the paths of several expressions, up to the first that the source does not show."""
     paths = [path_of(part, script, depth + 1) for part in parts]
     if not paths or paths[0] is None:
         return None
     if None in paths:
         paths = [*paths[: paths.index(None)], REST]
-    texts = [path for path in paths if path is not None]
-    return posixpath.join(*texts) if between else "".join(texts)
+    known = [path for path in paths if path is not None]
+    return posixpath.join(*known) if separator else "".join(known)
 
 
 def _target(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
     name = script.name_of(node.func)
     method = method_of(node)
     keywords = keywords_of(node)
-    given = dict(enumerate(node.args))  # by their places
+    positional = dict(enumerate(node.args))
     if name in OPEN:
-        return given.get(0, keywords.get("file")), _writes(given.get(1, keywords.get("mode")))
+        return positional.get(0, keywords.get("file")), _writes(positional.get(1, keywords.get("mode")))
     if name in READERS:
-        return given.get(0, keywords.get("filepath_or_buffer")), False
+        return positional.get(0, keywords.get("filepath_or_buffer")), False
     position = WRITERS.get(name, WRITERS.get(f".{method}") if not name.startswith("numpy") else None)
-    if position in given:
-        return given[position], True
+    if position in positional:
+        return positional[position], True
     if isinstance(node.func, ast.Attribute) and _is_path(node.func.value, script):
         if method in READING_METHODS | WRITING_METHODS:
             return node.func.value, method in WRITING_METHODS
         if method == "open":
-            return node.func.value, _writes(given.get(0, keywords.get("mode")))
+            return node.func.value, _writes(positional.get(0, keywords.get("mode")))
     return None, False
 
 
 def _is_path(node: ast.expr, script: Script) -> bool:
-    """Whether an expression is a pathlib.Path, as far as the source shows."""
+    """Return whether an expression is a pathlib.Path, as far as the source shows."""
     for _ in range(DEEPEST):
         if isinstance(node, ast.BinOp):
             node = node.left
@@ -166,5 +166,5 @@ def _is_path(node: ast.expr, script: Script) -> bool:
 
 
 def _writes(mode: ast.expr | None) -> bool:
-    """Whether open() with such a mode writes; a mode that the source does not show counts as reading."""
+    """Return whether open() with this mode writes; a mode that the source does not show counts as reading."""
     return isinstance(mode, ast.Constant) and isinstance(mode.value, str) and bool(set(mode.value) & set("wax+"))

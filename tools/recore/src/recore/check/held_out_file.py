@@ -1,4 +1,4 @@
-"""Reads and scores held_out.csv, the submission's own held-out predictions, which train.py may leave."""
+"""Read and score held_out.csv, the submission's own held-out predictions, which train.py may write."""
 
 import csv
 from collections.abc import Sequence
@@ -16,9 +16,7 @@ MAX_REASON_LENGTH = 10_000  # characters of a reason that are read
 
 @dataclass(frozen=True)
 class FailedFold:
-    """A fold whose predictions could not be recomputed. step: train, predict or own, a training with the rows of all
-    folds. rows: held out; none for own.
-    """
+    """A fold that failed. step: train or predict, or own (training with the rows of all folds, without `rows`)."""
 
     step: str
     reason: str
@@ -27,9 +25,9 @@ class FailedFold:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Predictions (rows, targets) of held-out rows, NaN where there are none: the submission's own, and the recomputed.
+    """The submission's own and the recomputed predictions (rows, targets) of held-out rows; NaN if there are none.
 
-    own: None if train.py wrote none. failed: the folds that failed, without folds for which there was no time.
+    claimed: None if train.py wrote none. failed: failed folds, without skipped ones.
     """
 
     own: Floats | None
@@ -38,7 +36,7 @@ class HeldOut:
 
 
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
-    """held_out.csv of a model.tar.gz as (rows, targets); None if it is missing or cannot be read."""
+    """Return held_out.csv of a model.tar.gz as an array (rows, targets); None if it is missing or invalid."""
     try:
         content = evaluation.held_out_bytes(archive)
     except NoHeldOutScoreError:
@@ -47,21 +45,21 @@ def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
 
 
 def parse_held_out(content: bytes, targets: tuple[str, ...]) -> Floats | None:
-    """The same of the content of held_out.csv."""
+    """Parse held_out.csv as an array (rows, targets); None if it is invalid or empty."""
     try:
         evaluation.require_small(content)
         lines = csv.reader(content.decode("utf-8", "replace").splitlines())
         header = next(lines)
-        places = [header.index(name) for name in targets]
-        rows = [[float(row[place] or "nan") for place in places] for row in lines]
+        columns = [header.index(name) for name in targets]
+        rows = [[float(row[column] or "nan") for column in columns] for row in lines]
     except (NoHeldOutScoreError, StopIteration, ValueError, IndexError, csv.Error):
         return None
     table = np.array(rows, dtype=np.float64).reshape(len(rows), len(targets))
     return table if np.isfinite(table).any() else None
 
 
-def read_folds(results: Path, folds: Sequence[list[int]], again: Floats) -> list[FailedFold]:
-    """Read the files of hold_out.py: the predictions of folds into an array. Returns the folds that failed."""
+def read_folds(results: Path, folds: Sequence[list[int]], predictions: Floats) -> list[FailedFold]:
+    """Read the results of hold_out.py into an array of predictions. Return the folds that failed."""
     failed = _read_failure(results / "own.train.failed", "own", [])
     for number, fold in enumerate(folds):
         for step in ("train", "predict"):
@@ -71,13 +69,13 @@ def read_folds(results: Path, folds: Sequence[list[int]], again: Floats) -> list
         except FileNotFoundError:
             continue
         except NotPredictions as error:
-            failed.append(FailedFold("predict", f"no valid predictions: {error}", fold))
+            failed.append(FailedFold("predict", f"invalid predictions: {error}", fold))
             continue
-        if predicted.shape == again[fold].shape:
-            again[fold] = predicted
+        if predicted.shape == predictions[fold].shape:
+            predictions[fold] = predicted
         else:
             reason = "{0[0]} lines of {0[1]} numbers instead of {1[0]} lines of {1[1]}"
-            failed.append(FailedFold("predict", reason.format(predicted.shape, again[fold].shape), fold))
+            failed.append(FailedFold("predict", reason.format(predicted.shape, predictions[fold].shape), fold))
     return failed
 
 
@@ -89,6 +87,6 @@ def _read_failure(path: Path, step: str, fold: list[int]) -> list[FailedFold]:
 
 
 def score(predicted: Floats, measured: Floats, weights: dict[str, float], targets: tuple[str, ...]) -> float:
-    """The sum of weight x R2 over the rows that have an assay and a prediction."""
+    """Return the sum of weight x R2 over the rows that have an assay and a prediction."""
     columns = zip(targets, predicted.T, measured.T, strict=True)
     return sum(weights[name] * r2(estimate, assay) for name, estimate, assay in columns)

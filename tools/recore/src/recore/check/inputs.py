@@ -1,4 +1,4 @@
-"""Reads what preprocess.py writes, which is text of an unknown program, and compares it for variations of the data."""
+"""Read model inputs, the output of an untrusted preprocess.py, and compare them for variations of the data."""
 
 import math
 import re
@@ -13,16 +13,16 @@ from recore.check.predictions import RELATIVE
 from recore.listing import list_names
 from stagemaker import parse_float
 
-LONGEST_LINE = 16 << 20  # characters
-LARGEST = 2 << 30  # bytes
+MAX_LINE_LENGTH = 16 << 20  # characters
+MAX_BYTES = 2 << 30
 SHOWN = 3  # columns
 DECIMAL = re.compile(r"(-?\d{1,9})\.(\d{1,15})", re.ASCII)
-MIN_ROUNDED = 100_000  # a number of six digits, in units of the last one
+MIN_ROUNDED = 100_000  # a number of six digits, in units of the last digit
 
 
 @dataclass(frozen=True)
 class InputRow:
-    """A row: its index, and its other cells as one text."""
+    """A row: its index, and its other cells as one string."""
 
     index: str
     cells: str
@@ -34,7 +34,7 @@ class InputRow:
 
 @dataclass(frozen=True)
 class Inputs:
-    """A CSV of model inputs. problem: why it could not be read, empty if it could."""
+    """A CSV of model inputs. problem: the reason why it could not be read, or ""."""
 
     header: list[str]
     rows: list[InputRow]
@@ -42,7 +42,7 @@ class Inputs:
 
     @property
     def header_is_data(self) -> bool:
-        """Whether the first line is a row: all its cells but the index are numbers with different decimals."""
+        """Whether the first line is a row of data: all its cells are numbers."""
         cells = [cell.strip('"') for cell in self.header[1:]]
         numbers = [cell for cell in cells if parse_float(cell) is not None]
         return bool(cells) and len(numbers) == len(cells) and parse_float(self.header[0].strip('"')) is not None
@@ -51,24 +51,24 @@ class Inputs:
 def read_inputs(path: Path, cells_of: Container[int] | None = None) -> Inputs:
     """Read a CSV without interpreting its cells. An index may be quoted.
 
-    cells_of: the numbers of the rows whose cells are kept, from 0; by default all.
+    cells_of: the rows whose cells are kept, counted from 0; all by default.
     """
-    if path.stat().st_size > LARGEST:
-        return Inputs([], [], f"more than {LARGEST >> 30} GiB")
+    if path.stat().st_size > MAX_BYTES:
+        return Inputs([], [], f"the file is larger than {MAX_BYTES >> 30} GiB")
     rows: list[InputRow] = []
     with open(path, encoding="utf-8", errors="replace", newline="") as file:
-        header = file.readline(LONGEST_LINE).rstrip("\r\n").split(",")
-        while line := file.readline(LONGEST_LINE):
+        header = file.readline(MAX_LINE_LENGTH).rstrip("\r\n").split(",")
+        while line := file.readline(MAX_LINE_LENGTH):
             index, comma, cells = line.rstrip("\r\n").partition(",")
             if not comma:
                 return Inputs(header, rows, f"line {len(rows) + 2} has only one cell")
-            kept = cells_of is None or len(rows) in cells_of
-            rows.append(InputRow(index.strip('"'), cells if kept else ""))
+            keeps_cells = cells_of is None or len(rows) in cells_of
+            rows.append(InputRow(index.strip('"'), cells if keeps_cells else ""))
     return Inputs(header, rows, "" if len(header) > 1 else "the header has only one cell")
 
 
 def differing(expected: InputRow, row: InputRow) -> int | None:
-    """The first cell, counted from 1, in which two rows differ by more than rounding; None if they agree."""
+    """Return the first cell, counted from 1, in which two rows differ by more than rounding; None if they agree."""
     if expected.cells == row.cells:
         return None
     first, second = expected.values, row.values
@@ -87,7 +87,7 @@ def _close(one: str, other: str) -> bool:
 
 
 def _is_rounded_differently(one: str, other: str) -> bool:
-    """Whether two numbers of six or more digits differ by one in the last, as after sums in another order."""
+    """Return whether numbers of six or more digits differ by one in the last, as after sums in another order."""
     parts = [DECIMAL.fullmatch(one), DECIMAL.fullmatch(other)]
     decimals = max(len(part[2]) if part else 0 for part in parts)
     units = [int(part[1] + part[2].ljust(decimals, "0")) for part in parts if part]
@@ -95,7 +95,7 @@ def _is_rounded_differently(one: str, other: str) -> bool:
 
 
 def read_columns(path: Path) -> pd.DataFrame:
-    """The inputs without their index; no rows if pandas cannot read them, which other rules report."""
+    """Return the inputs without their index; empty if pandas cannot read them, which other rules report."""
     try:
         return pd.read_csv(path, index_col=0, low_memory=False)
     except (ValueError, OSError):
@@ -103,43 +103,43 @@ def read_columns(path: Path) -> pd.DataFrame:
 
 
 def find_differences(
-    whole: Path, variations: Mapping[str, Variation], few: Sequence[int], private: Sequence[int]
+    public: Path, variations: Mapping[str, Variation], few: Sequence[int], private: Sequence[int]
 ) -> dict[str, str]:
-    """The difference between the inputs of each variation and of the public file, by name, or "".
+    """Return the difference between the inputs of each variation and of the public file, or "", by name.
 
-    whole: the output of preprocess.py for the public file. few, private: the row numbers of the small variations and of
+    public: the output of preprocess.py for the public file. few, private: the rows of the small variations and of
     private. Small variations without assays are compared with the same rows with assays. The variation untargeted is
     required only if both private and reversed differ.
     """
-    expected = read_inputs(whole, {*few, *private})
+    expected = read_inputs(public, {*few, *private})
     rows, as_private = (
         [expected.rows[number] for number in numbers if number < len(expected.rows)] for numbers in (few, private)
     )
-    found = {"some": _compare(variations["some"], Inputs(expected.header, rows))}
-    if found["some"]:
+    differences = {"some": _compare(variations["some"], Inputs(expected.header, rows))}
+    if differences["some"]:
         rows = read_variation(variations["some"]).rows or rows
     middle = len(rows) // 2
     others = {"private": as_private, "reversed": rows[::-1], "single": rows[middle : middle + 1], "untargeted": rows}
     for name, rows in others.items():
         if name in variations:
-            found[name] = _compare(variations[name], Inputs(expected.header, rows))
-    return found
+            differences[name] = _compare(variations[name], Inputs(expected.header, rows))
+    return differences
 
 
 def effect_of_assays(differences: Mapping[str, str]) -> str:
-    """The difference between inputs with and without assays, or ""."""
+    """Return the difference between inputs with and without assays, or ""."""
     return differences.get("untargeted", "")
 
 
 def effect_of_holes(differences: Mapping[str, str]) -> str:
-    """The difference between inputs if drill holes have other names, or "", also if it has another reason."""
+    """Return the difference between inputs that is due to other names of drill holes, or ""."""
     return "" if differences["some"] or effect_of_assays(differences) else differences["private"]
 
 
 def read_variation(variation: Variation, cells_of: Container[int] | None = None) -> Inputs:
-    """The output of preprocess.py for a variation. Its problem says why it failed, or why its output is not a CSV.
+    """Read the output of preprocess.py for a variation, with a problem if it failed or its output is not a CSV.
 
-    cells_of: as for read_inputs.
+    cells_of: see read_inputs.
     """
     if variation.output is None:
         return Inputs([], [], variation.problem)
@@ -169,5 +169,5 @@ def _compare_columns(names: list[str], expected: list[str]) -> str:
         "lacks": [name[:40] for name in expected if name in missing],
         "also has": [name[:40] for name in names if name in added],
     }
-    texts = [f"{verb} {list_names(columns, SHOWN)}" for verb, columns in parts.items() if columns]
-    return f"the CSV {' and '.join(texts)}" if texts else "the columns are in another order"
+    changes = [f"{verb} {list_names(columns, SHOWN)}" for verb, columns in parts.items() if columns]
+    return f"the CSV {' and '.join(changes)}" if changes else "the columns are in another order"

@@ -1,4 +1,4 @@
-"""What the experiments with a submission leave for the rules."""
+"""The results of the experiments with a submission, for the rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ SHOWN = 20  # findings of one rule
 
 @dataclass(frozen=True)
 class Trained:
-    """A training. archive: the model.tar.gz of the job; joined: the same with the submission under code/.
+    """A training. archive: the job's model.tar.gz. joined: the same with the submission under code/.
 
-    rows: of the data. seconds: that the job worked. processor_seconds: of all its processes together. memory: its peak,
-    in per cent of the instance's. None if a value is unknown.
+    rows: number of rows in the data. seconds: duration of the training. cpu_seconds: CPU time of all processes.
+    memory: peak, in per cent of the instance's memory. Unknown values are None.
     """
 
     archive: Path
@@ -29,7 +29,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Variation:
-    """The CSV that preprocess.py wrote for a variation of the data; or None and the reason of the failure."""
+    """The CSV that preprocess.py wrote for a variation of the data, or None and the reason for the failure."""
 
     output: Path | None
     problem: str = ""
@@ -37,8 +37,8 @@ class Variation:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of a model's server. status: of HTTP, 0 if none came. body: of a success. text: of another answer,
-    or the reason why none came. late: none came within the time that an endpoint has.
+    """A model server's response. status: HTTP status, 0 if there is none. body: of a successful response. error:
+    message of an error response, or why there is no response. late: whether the endpoint's time limit was exceeded.
     """
 
     status: int
@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Built:
-    """What setup.py made: the exit status, the files of the archive by name with their SHA-256, an error, the log."""
+    """The result of setup.py. files: SHA-256 of the archive's files by name. error: why the archive is invalid."""
 
     status: int
     files: dict[str, str]
@@ -58,16 +58,16 @@ class Built:
 
     @classmethod
     def read(cls, log: Path, report: Any) -> Self:
-        """Read the report of build.py. Raises KeyError, TypeError or ValueError if it is invalid."""
+        """Read the report of build.py. Raise KeyError, TypeError or ValueError if it is invalid."""
         files = {str(name): str(digest) for name, digest in report["files"].items()}
         return cls(int(report["status"]), files, str(report["error"]), log)
 
 
 @dataclass(frozen=True)
 class ByHand:
-    """What predict.py made: its exit status, its output, and its predictions if there are any.
+    """The result of predict.py: its exit status, its output, and its predictions if there are any.
 
-    statuses: of all runs; if the first one fails, it is repeated.
+    statuses: of all runs; predict.py is run again if it fails.
     """
 
     status: int
@@ -77,7 +77,7 @@ class ByHand:
 
     @classmethod
     def read(cls, predictions: Path, report: Any) -> Self:
-        """Read the report of by_hand.py. Raises the same as Built.read."""
+        """Read the report of by_hand.py. Raise KeyError, TypeError or ValueError if it is invalid."""
         statuses = [int(status) for status in report["statuses"]]
         written = predictions if predictions.is_file() else None
         return cls(int(report["status"]), str(report["log"]), statuses, written)
@@ -85,9 +85,9 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a step tried. kind: network, files, processes or native. event: Python's name of it.
+    """An action of a step. kind: network, files, processes or native. name: of Python's audit event.
 
-    place: where in the submission.
+    detail: its arguments. location: in the submission.
     """
 
     kind: str
@@ -98,7 +98,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Observation:
-    """A step that was observed. status: of its program, 124 if it took too long."""
+    """An observed step. status: exit status of its program, 124 if it took too long."""
 
     status: int
     seconds: float
@@ -106,26 +106,26 @@ class Observation:
 
 
 def read_observations(report: Any) -> dict[str, Observation]:
-    """The report of observe.py by step. Raises KeyError, TypeError or ValueError if it is not what that writes."""
+    """Read the report of observe.py by step. Raise KeyError, TypeError or ValueError if it is invalid."""
     return {str(step): _read(entry) for step, entry in report.items()}
 
 
 def _read(entry: dict[str, Any]) -> Observation:
     events = []
     for each in entry["events"]:
-        place = Place(plain(str(each["file"]), 200), int(each["line"])) if each["file"] else None
-        events.append(Event(str(each["kind"]), plain(str(each["event"]), 60), plain(str(each["what"]), 200), place))
+        location = Place(plain(str(each["file"]), 200), int(each["line"])) if each["file"] else None
+        events.append(Event(str(each["kind"]), plain(str(each["event"]), 60), plain(str(each["what"]), 200), location))
     return Observation(int(entry["status"]), float(entry["seconds"]), events)
 
 
 def find_events(
-    observations: Mapping[str, Observation], kind: str, what: str, fix: str, level: Level = Level.ERROR
+    observations: Mapping[str, Observation], kind: str, action: str, fix: str, level: Level = Level.ERROR
 ) -> Findings:
-    """A finding for each place from which something of a kind was tried. what: it is, as the end of a sentence."""
+    """Yield a finding for each location of an action of some kind. action: as in "the submission tries to ..."."""
     seen: set[tuple[str, Place | None]] = set()
     for step, observation in observations.items():
         for event in observation.events:
             if event.kind == kind and (event.event, event.place) not in seen and len(seen) < SHOWN:
                 seen.add((event.event, event.place))
                 detail = f"{event.event} {event.what}".strip()
-                yield Finding(f"In step {step}, the submission {what}: {detail}", fix, event.place, level)
+                yield Finding(f"In step {step}, the submission {action}: {detail}", fix, event.place, level)

@@ -1,4 +1,4 @@
-"""The results of a check as text, as JSON, and as workflow commands of GitHub."""
+"""The results of a check as text, JSON, or GitHub workflow commands."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ from recore.evaluation import read_submission
 from recore.listing import count
 from recore.text import plain
 
-WIDEST = 1000  # characters of a message
+MAX_LENGTH = 1000  # characters of a message
 
 
 def list_rules(rules: Sequence[Rule], as_json: bool) -> str:
@@ -27,7 +27,7 @@ def list_rules(rules: Sequence[Rule], as_json: bool) -> str:
 
 
 def explain(rules: Sequence[Rule]) -> str:
-    """Each rule's title, reason, example and fix, and which rules it needs."""
+    """Return each rule's title, reason, example and fix, and the rules that it needs."""
     sections = []
     for rule in rules:
         needs = f"\n\nNeeds {', '.join(rule.needs)}." if rule.needs else ""
@@ -36,31 +36,31 @@ def explain(rules: Sequence[Rule]) -> str:
 
 
 def is_negative(results: Sequence[RuleResult]) -> bool:
-    """Whether a rule found an error, or could not be run because of one."""
+    """Return whether a rule found an error, or could not be run because of one."""
     return not all(result.passed for result in results)
 
 
 def to_text(results: Sequence[RuleResult], submission: Path) -> str:
-    """A line for each finding with its fix on the next, then the rules that were not run, and a summary."""
+    """Return a line for each finding with its fix on the next, then the rules that were not run, and a summary."""
     return "\n".join([*to_lines(results, submission), summarise(results)])
 
 
 def to_lines(results: Sequence[RuleResult], submission: Path) -> list[str]:
-    """A line for each finding, and its fix on the next, by place."""
+    """Return a line for each finding and its fix on the next, sorted by location."""
     lines = []
     for rule, finding in _findings(results):
-        place = _place(finding, submission)
-        lines.append(f"{place}: {rule.code} {finding.level}: {plain(reword(finding.message), WIDEST)}")
+        location = _format_location(finding, submission)
+        lines.append(f"{location}: {rule.code} {finding.level}: {plain(reword(finding.message), MAX_LENGTH)}")
         if finding.fix:
-            lines.append(f"    fix: {plain(reword(finding.fix), WIDEST)}")
+            lines.append(f"    fix: {plain(reword(finding.fix), MAX_LENGTH)}")
     return lines
 
 
 def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
-    """How many rules were run, and what they found, after a line about those that were not run.
+    """Return the number of rules that were run and of their findings, after the rules that were not run.
 
-    verbose: each rule that was not run is listed with the reason, instead of their number. Without an error above,
-    which explains it, it is listed in any case.
+    verbose: list each rule that was not run with the reason, instead of their number. Without an error that explains
+    it, they are always listed.
     """
     lines = []
     not_run = [result for result in results if result.not_run]
@@ -72,9 +72,9 @@ def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
 
 
 def to_json(results: Sequence[RuleResult], submission: Path) -> str:
-    """An object with the findings, the rules that were not run, and how many there are of each.
+    """Return a JSON object with the findings, the rules that were not run, and the number of each.
 
-    The submission has the SHA-256 of what is uploaded, as in run.json; null if that cannot be determined.
+    The SHA-256 is computed from the uploaded files, as in run.json; null if they cannot be determined.
     """
     counts = _counts(results)
     findings = [
@@ -82,8 +82,8 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
             "code": rule.code,
             "rule": rule.name,
             "level": finding.level.value,
-            "message": plain(reword(finding.message), WIDEST),
-            "fix": plain(reword(finding.fix), WIDEST),
+            "message": plain(reword(finding.message), MAX_LENGTH),
+            "fix": plain(reword(finding.fix), MAX_LENGTH),
             "file": plain(finding.place.file) if finding.place else None,
             "line": finding.place.line or None if finding.place else None,
         }
@@ -112,7 +112,7 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
 
 
 def to_github(results: Sequence[RuleResult], submission: Path) -> str:
-    """Workflow commands, which GitHub shows as annotations beside the lines, and the summary."""
+    """Return workflow commands, which GitHub shows as annotations next to the lines, and the summary."""
     lines = []
     for rule, finding in _findings(results):
         properties = {"title": f"{rule.code} {rule.name}"}
@@ -121,30 +121,30 @@ def to_github(results: Sequence[RuleResult], submission: Path) -> str:
             if finding.place.line:
                 properties["line"] = str(finding.place.line)
         listed = ",".join(f"{name}={_escape(value, ':,')}" for name, value in properties.items())
-        fix = f" Fix: {plain(reword(finding.fix), WIDEST)}" if finding.fix else ""
-        text = plain(reword(finding.message), WIDEST) + fix
+        fix = f" Fix: {plain(reword(finding.fix), MAX_LENGTH)}" if finding.fix else ""
+        message = plain(reword(finding.message), MAX_LENGTH) + fix
         command = "notice" if finding.level is Level.NOTE else finding.level
-        lines.append(f"::{command} {listed}::{_escape(text)}")
+        lines.append(f"::{command} {listed}::{_escape(message)}")
     return "\n".join([*lines, f"check: {_summary(results)}"])
 
 
-def _escape(text: str, further: str = "") -> str:
-    """Text as workflow commands need it, where these characters have a meaning."""
-    for letter in f"%\r\n{further}":  # the percent sign first, as the others become one
-        text = text.replace(letter, f"%{ord(letter):02X}")
-    return text
+def _escape(value: str, further: str = "") -> str:
+    """Escape the characters that have a meaning in workflow commands."""
+    for letter in f"%\r\n{further}":  # the percent sign first, because the replacements contain it
+        value = value.replace(letter, f"%{ord(letter):02X}")
+    return value
 
 
 def _findings(results: Sequence[RuleResult]) -> list[tuple[Rule, Finding]]:
-    found = [(result.rule, finding) for result in results for finding in result.findings]
-    return sorted(found, key=lambda pair: (pair[1].place or Place(""), pair[0].code))
+    findings = [(result.rule, finding) for result in results for finding in result.findings]
+    return sorted(findings, key=lambda pair: (pair[1].place or Place(""), pair[0].code))
 
 
 def _path(file: str, submission: Path) -> str:
     return plain((submission / file).as_posix())
 
 
-def _place(finding: Finding, submission: Path) -> str:
+def _format_location(finding: Finding, submission: Path) -> str:
     if not finding.place:
         return plain(str(submission))
     line = f":{finding.place.line}" if finding.place.line else ""

@@ -1,4 +1,4 @@
-"""Opens experiments: data, a simulator of their own, and the host's targets and weights."""
+"""Open experiments with data, a dedicated simulator, and the host's targets and weights."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from recore.places import PlaceSettings, Services, choose_isolation, open_embedd
 from stagemaker import locked
 
 BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build
-SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the data that are made if there are none
+SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the sample data that are generated if there are no others
 
 Show = Callable[[str], None]
 
@@ -29,12 +29,12 @@ def open_experiments(
     watching: contextlib.AbstractContextManager[Callable[[Step], None]],
     thorough: bool = False,
 ) -> Iterator[Experiments]:
-    """Open experiments with a submission on a simulator of their own, which ends with the context.
+    """Open experiments with a submission on a dedicated simulator, which ends with the context.
 
-    public: data with assays; None: those in data/, or else a sample. everything: start all experiments at once, side
-    by side, with those for hosts if for_host. builds: whether setup.py is to be run. show: called with lines about the
-    data and the simulator. watching: entered while experiments run; provides a function to call with each step that
-    changes. thorough: as for Experiments.
+    public: data with assays; by default the files in data/, otherwise a sample. everything: start all experiments in
+    parallel, including the ones for hosts if for_host. builds: whether to run setup.py. show: called with lines about
+    the data and the simulator. watching: entered while experiments run; provides a function to call with each changed
+    step. thorough: see Experiments.
     """
     weights = dict(challenge().weights)
     files = read_submission(submission)
@@ -45,21 +45,21 @@ def open_experiments(
         data = PublicData(_find_data(submission, public, folder), tuple(weights))
         show(f"check: data: {data.path}, rows: {data.rows:,}")
         isolation = choose_isolation(isolation, submission, for_host=for_host)
-        place = stack.enter_context(open_embedded(PlaceSettings(isolation=isolation), show))
-        show(f"check: on {place.endpoint}, isolation: {place.isolation}")
-        settings = RunSettings.at(place)
+        backend = stack.enter_context(open_embedded(PlaceSettings(isolation=isolation), show))
+        show(f"check: on {backend.endpoint}, isolation: {backend.isolation}")
+        settings = RunSettings.at(backend)
         watch = stack.enter_context(watching)
         builder = _open_builder(stack, show) if builds else None
         by_hand = None if for_host or data.path.is_relative_to(folder) else data.path  # a sample is deleted at the end
         options = (watch, builder, thorough, show, by_hand)
-        with Experiments(place.services, settings, files, data, weights, results, *options) as experiments:
+        with Experiments(backend.services, settings, files, data, weights, results, *options) as experiments:
             if everything:
                 experiments.start_all(for_host)
             yield experiments
 
 
 def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, RunSettings] | None:
-    """Where setup.py runs as in `unearthed build`: in Docker, if an engine answers that has the client's image."""
+    """Open a backend that runs setup.py in the client's Docker image, as `unearthed build` does, if it is available."""
     try:
         from stagemaker import docker_client, image_exists
 
@@ -68,9 +68,9 @@ def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, Ru
                 return None
     except (ModuleNotFoundError, OSError):
         return None
-    place = stack.enter_context(open_embedded(PlaceSettings("docker", image=BUILD_IMAGE), show))
+    backend = stack.enter_context(open_embedded(PlaceSettings("docker", image=BUILD_IMAGE), show))
     show(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`")
-    return place.services, RunSettings.at(place)
+    return backend.services, RunSettings.at(backend)
 
 
 def _find_data(submission: Path, public: Path | None, folder: Path) -> Path:

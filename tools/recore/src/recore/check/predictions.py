@@ -1,4 +1,4 @@
-"""Reads predictions, which are text of an unknown program, and compares them."""
+"""Read and compare predictions, which are the output of an untrusted program."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +13,13 @@ from stagemaker import parse_float
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-RELATIVE = 1e-9  # matrix products differ in their last bits with the number of rows
-LARGEST = 256 << 20  # bytes
-MOST_COLUMNS = 20_000  # of a transposed table there may be many
+RELATIVE = 1e-9  # the last bits of matrix products depend on the number of rows
+MAX_BYTES = 256 << 20
+MAX_COLUMNS = 20_000  # a transposed table may have many
 
 
 class NotPredictions(Exception):
-    """A text is not a table of numbers; the message says where, and `line` from 1."""
+    """A CSV is not a table of numbers. line: the position of the error, counted from 1."""
 
     def __init__(self, message: str, line: int):
         super().__init__(message)
@@ -27,14 +27,14 @@ class NotPredictions(Exception):
 
 
 def read_predictions(path: Path) -> Floats:
-    """A CSV of numbers as an array (rows, columns); an empty cell is NaN. Raises NotPredictions."""
-    if path.stat().st_size > LARGEST:
-        raise NotPredictions(f"more than {LARGEST >> 20} MB", 1)
+    """Read a CSV of numbers as an array (rows, columns); empty cells are NaN. Raise NotPredictions if it is invalid."""
+    if path.stat().st_size > MAX_BYTES:
+        raise NotPredictions(f"the file is larger than {MAX_BYTES >> 20} MB", 1)
     rows: list[Floats] = []
     with open(path, encoding="utf-8", errors="replace", newline="") as file:
         for number, line in enumerate(file, 1):
-            if line.count(",") > MOST_COLUMNS:
-                raise NotPredictions(f"line {number} has more than {MOST_COLUMNS} cells", number)
+            if line.count(",") > MAX_COLUMNS:
+                raise NotPredictions(f"line {number} has more than {MAX_COLUMNS} cells", number)
             cells = line.rstrip("\r\n").split(",")
             if rows and len(cells) != len(rows[0]):
                 raise NotPredictions(f"line {number} has {len(cells)} cells, but line 1 has {len(rows[0])}", number)
@@ -43,19 +43,19 @@ def read_predictions(path: Path) -> Floats:
 
 
 def _number(cell: str, line: int) -> float:
-    text = cell.strip().removeprefix('"').removesuffix('"')
-    if not text:
+    cell = cell.strip().removeprefix('"').removesuffix('"')
+    if not cell:
         return np.nan
-    value = parse_float(text)  # as pandas reads it
+    value = parse_float(cell)  # as pandas does
     if value is None:
-        raise NotPredictions(f"line {line}: {text[:40]!r} is not a number", line)
+        raise NotPredictions(f"line {line}: {cell[:40]!r} is not a number", line)
     return value
 
 
 def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
-    """The row and the column in which two arrays of the same shape differ most, from 0; None if they agree.
+    """Return the row and the column, from 0, in which two arrays of the same shape differ most; None if they agree.
 
-    Two NaN agree. Values are compared with the larger of their size and a millionth of their column's largest value.
+    Two NaN agree. Differences are relative to the larger of the value and a millionth of its column's largest value.
     """
     scale = np.nan_to_num(np.maximum(np.abs(first), np.abs(second)), posinf=1.0)
     floor = 1e-6 * scale.max(axis=0, initial=0.0)
@@ -69,17 +69,17 @@ def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
     return int(row), int(column)
 
 
-def read_answer(answer: Answer) -> Floats:
-    """The predictions of an answer. Raises NotPredictions also if it is an error."""
-    if answer.body is None:
-        raise NotPredictions(f"status {answer.status}: {first_line(answer.text)}", 0)
-    return read_predictions(answer.body)
+def read_answer(response: Answer) -> Floats:
+    """Return the predictions in a response. Raise NotPredictions if it is invalid or an error."""
+    if response.body is None:
+        raise NotPredictions(f"status {response.status}: {first_line(response.text)}", 0)
+    return read_predictions(response.body)
 
 
-def compare(expected: Floats, targets: Sequence[str], *answers: Answer) -> str:
-    """What is wrong with answers that should together hold these predictions (rows, targets); empty if nothing is."""
+def compare(expected: Floats, targets: Sequence[str], *responses: Answer) -> str:
+    """Return the problem with responses that should together contain these predictions (rows, targets), or ""."""
     try:
-        tables = [read_answer(answer) for answer in answers]
+        tables = [read_answer(response) for response in responses]
     except NotPredictions as error:
         return f"the response does not contain valid predictions: {error}"
     if len({table.shape[1] for table in tables}) > 1:
@@ -88,7 +88,7 @@ def compare(expected: Floats, targets: Sequence[str], *answers: Answer) -> str:
 
 
 def compare_answers(first: Answer, second: Answer, targets: Sequence[str]) -> str:
-    """How two answers to the same request differ; empty if they agree, or one is no predictions."""
+    """Return how two responses to the same request differ, or "" if they agree or one is invalid."""
     try:
         return describe_difference(read_answer(first), read_answer(second), targets)
     except NotPredictions:
@@ -96,28 +96,28 @@ def compare_answers(first: Answer, second: Answer, targets: Sequence[str]) -> st
 
 
 def describe_difference(expected: Floats, predicted: Floats, targets: Sequence[str]) -> str:
-    """How predictions differ from the expected ones; empty if they agree."""
+    """Return how predictions differ from the expected ones, or "" if they agree."""
     if predicted.shape != expected.shape:
         (rows, columns), (needed, width) = predicted.shape, expected.shape
         return (
             f"the predictions have {count(rows, 'line')} of {count(columns, 'number')},"
             f" but there are {count(needed, 'row')} of {count(width, 'target')}"
         )
-    place = largest_difference(expected, predicted)
-    if place is None:
+    position = largest_difference(expected, predicted)
+    if position is None:
         return ""
-    row, column = place
-    return f"{targets[column]} of row {row + 1} is {predicted[place]:.10g} instead of {expected[place]:.10g}"
+    row, column = position
+    return f"{targets[column]} of row {row + 1} is {predicted[position]:.10g} instead of {expected[position]:.10g}"
 
 
 def r2(predicted: Floats, measured: Floats) -> float:
-    """R2 over the rows that have both; 0 if the measured values do not differ."""
+    """Return R2 over the rows that have both values; 0 if the measured values do not differ."""
     both = np.isfinite(predicted) & np.isfinite(measured)
     actual, estimate = measured[both], predicted[both]
     total = ((actual - actual.mean()) ** 2).sum() if len(actual) > 1 else 0.0
     return float(1 - ((actual - estimate) ** 2).sum() / total) if total > 0 else 0.0
 
 
-def first_line(text: str) -> str:
-    """The first line of an error's text, which is its type and its message."""
-    return plain(next((line for line in text.splitlines() if line.strip()), "no reason"), 300)
+def first_line(message: str) -> str:
+    """Return the first line of an error message, which contains its type and its reason."""
+    return plain(next((line for line in message.splitlines() if line.strip()), "no reason"), 300)

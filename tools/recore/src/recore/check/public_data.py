@@ -1,4 +1,4 @@
-"""The public data that a check runs with, and the variations of them that its experiments need."""
+"""The public data of a check, and the variations that its experiments need."""
 
 import csv
 import gzip
@@ -22,7 +22,7 @@ FEW = 24  # rows of a small variation
 
 @dataclass(frozen=True)
 class PublicData:
-    """A data file with assays. targets: the names of the assays, in the order of predictions.
+    """A data file with assays. targets: names of the assays, in the order of predictions.
 
     All members raise ValueError or OSError if the file is invalid.
     """
@@ -37,17 +37,17 @@ class PublicData:
 
     @cached_property
     def index(self) -> list[str]:
-        """The first cell of each row, as text."""
+        """The first cell of each row, as strings."""
         return self._table[0]
 
     @cached_property
     def measured(self) -> Floats:
-        """The assays (rows, targets), NaN if one was not measured."""
+        """The assays (rows, targets), NaN if not measured."""
         return self._table[1]
 
     @property
     def was_measured(self) -> NDArray[np.bool_]:
-        """Whether each target was measured at least once: predictions of any other may be left empty."""
+        """Whether each target was measured at least once; predictions of other targets may be empty."""
         known: NDArray[np.bool_] = ~np.isnan(self.measured).all(axis=0)
         return known
 
@@ -57,12 +57,12 @@ class PublicData:
 
     @property
     def hole(self) -> NDArray[np.str_]:
-        """The drill hole of each row, as text; no elements if the file does not say."""
+        """The drill hole of each row, as strings; empty if the file has no drill holes."""
         return self._table[2]
 
     @cached_property
     def holes(self) -> int:
-        """How many drill holes the rows are from; 0 if the file does not say."""
+        """The number of drill holes; 0 if the file has none."""
         return len(set(self.hole.tolist()))
 
     @cached_property
@@ -71,24 +71,24 @@ class PublicData:
         import pyarrow as pa
 
         with open_data(self.path) as data:
-            places = data.places
-            columns = [(name, places[name]) for name in self.targets if name in places]
-            hole = [places[group]] if group in places else []
-            types = dict.fromkeys((place for _, place in columns), pa.float64())
+            positions = data.places
+            columns = [(name, positions[name]) for name in self.targets if name in positions]
+            hole = [positions[group]] if group in positions else []
+            types = dict.fromkeys((position for _, position in columns), pa.float64())
             table = data.read(types | dict.fromkeys([0, *hole], pa.string()))
         measured = np.full((len(table), len(self.targets)), np.nan)
-        for name, place in columns:
-            measured[:, self.targets.index(name)] = table[str(place)].to_numpy()
+        for name, position in columns:
+            measured[:, self.targets.index(name)] = table[str(position)].to_numpy()
         return table["0"].to_pylist(), measured, np.array(table[str(hole[0])].to_pylist() if hole else [], dtype=str)
 
     @cached_property
     def content(self) -> SpectralData:
-        """The spectra and the IDs, too."""
+        """The file with its spectra and IDs."""
         return read_data(self.path)
 
     @cached_property
     def few_rows(self) -> list[int]:
-        """The numbers of some rows, spread over the file."""
+        """The indices of some rows, spread over the file."""
         return pick_few(range(self.rows))
 
     def write_rows(self, target: Path, rows: Sequence[int]) -> None:
@@ -97,10 +97,10 @@ class PublicData:
             file.writelines(self._chosen(rows))
 
     def write_variations(self, folder: Path, private: Sequence[int]) -> None:
-        """Write variations of the data, each NAME.csv.gz.
+        """Write variations of the data, each as NAME.csv.gz.
 
-        private: these rows like private data, without assays and with other names of drill holes. some: a few rows.
-        untargeted: the same without assays. reversed: also in reverse order. single: one of them, without assays.
+        private: these rows, without assays and with other names of drill holes. some: a few rows. untargeted: the same
+        without assays. reversed: also in reverse order. single: one of them, without assays.
         """
         header, *rows = csv.reader(self._chosen(self.few_rows))
         inputs = [number for number, name in enumerate(header) if number == 0 or name not in self.targets]
@@ -117,7 +117,7 @@ class PublicData:
                 csv.writer(file, lineterminator="\n").writerows(lines)
 
     def _as_private(self, columns: list[int], rows: Sequence[int]) -> Iterator[Row]:
-        """The header and these rows, only with these columns, and with other names of drill holes."""
+        """Yield the header and these rows, with only these columns and with other names of drill holes."""
         group = challenge().group
         renamed = rename_holes(self.hole.tolist())
         hole = self.header.index(group) if group in self.header else None
@@ -133,13 +133,13 @@ class PublicData:
 
 
 def pick_few(rows: Sequence[int]) -> list[int]:
-    """A few of these row numbers, evenly spread."""
-    places = np.linspace(0, len(rows) - 1, min(FEW, len(rows)))
-    return [rows[number] for number in sorted(set(map(round, places)))]
+    """Return a few of these row numbers, evenly spread."""
+    positions = np.linspace(0, len(rows) - 1, min(FEW, len(rows)))
+    return [rows[number] for number in sorted(set(map(round, positions)))]
 
 
 def rename_holes(names: Sequence[str]) -> dict[str, str]:
-    """New names for drill holes, in the same format: each ends with a number that gives an unused name.
+    """Map drill holes to unused names in the same format, with other numbers at their ends.
 
     The empty name, of a row without a hole, does not change.
     """

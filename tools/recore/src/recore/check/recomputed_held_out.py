@@ -1,4 +1,4 @@
-"""Recomputes the held-out scores of judged submissions, as RC703 does, but with all rows."""
+"""Recompute the held-out scores of judged submissions, as in RC703, but with all rows."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,16 +18,16 @@ from stagemaker import locked
 
 
 def recompute_held_out(
-    place: OpenPlace,
+    backend: OpenPlace,
     entries: Sequence[Entry],
     this_round: Round,
     watch: Callable[[Step], None],
     show: Callable[[str], None],
     packages: WheelHouse | None = None,
 ) -> None:
-    """Recompute the held-out scores of entries of a round, and write them into the records of their runs.
+    """Recompute the held-out scores of a round's entries, and write them into the records of their runs.
 
-    show: called with a line about each entry. packages: as for `Round.judge`.
+    show: called with a line about each entry. packages: see `Round.judge`.
     """
     weights = dict(challenge().weights)
     data = PublicData(this_round.data.public, tuple(weights))
@@ -35,22 +35,22 @@ def recompute_held_out(
 
     def score_again(files: SubmissionFiles) -> float:
         wheels = packages.wheels_for(files.files, Event()) if packages else None
-        settings = this_round.settings_at(place, wheels)
+        settings = this_round.settings_at(backend, wheels)
         with locked.temporary_folder("recore-judge-") as folder:
-            arguments = (place.services, settings, files, data, weights, Path(folder), watch)
+            arguments = (backend.services, settings, files, data, weights, Path(folder), watch)
             with Experiments(*arguments, thorough=True) as experiments:
                 held_out = experiments.recompute_held_out()
         if held_out is None:
-            raise ExperimentFailed("the data have fewer than two drill holes", "")
+            raise ExperimentFailed("the data contain fewer than two drill holes", "")
         return score_all(held_out, data, weights)
 
     for entry in entries:
         assert entry.files is not None and entry.record is not None  # noqa: S101, PT018 - they were judged
         if (folder := entry.record.folder) not in lines:  # copies share a run
             try:
-                again = score_again(entry.files)
-                write_held_out_again(folder, again, "judge")
-                lines[folder] = f"recomputed held-out score: {again:.4f}"
+                recomputed = score_again(entry.files)
+                write_held_out_again(folder, recomputed, "judge")
+                lines[folder] = f"recomputed held-out score: {recomputed:.4f}"
             except ExperimentFailed as failed:
                 lines[folder] = f"the held-out score could not be recomputed: {failed}"
         show(f"judge: {entry.path}: {plain(lines[folder])}")
@@ -58,7 +58,7 @@ def recompute_held_out(
 
 
 def score_all(held_out: HeldOut, data: PublicData, weights: dict[str, float]) -> float:
-    """The score of predictions of all rows. Raises ExperimentFailed if one is missing, as that can raise the score."""
+    """Return the score of predictions of all rows. Raise ExperimentFailed if one is missing, which may raise R2."""
     if held_out.failed:
         raise ExperimentFailed(held_out.failed[0].reason, "")
     if not np.isfinite(held_out.again[:, data.was_measured]).all():

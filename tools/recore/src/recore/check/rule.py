@@ -1,4 +1,4 @@
-"""What a rule is, and what it finds."""
+"""Rules of the check and their findings."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,9 +8,9 @@ from typing import Any
 
 
 class Level(StrEnum):
-    """error: the submission fails on the platform, or its score is not what it should be. warning: look at it.
+    """The severity of a finding.
 
-    note: what the data at hand do not show.
+    error: the submission fails on the platform or gets a wrong score. warning: look at it. note: may be due to chance.
     """
 
     ERROR = "error"
@@ -20,7 +20,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """A file, relative to the submission with `/` between folders, and its line, counted from 1; 0: the whole file."""
+    """A file, as a POSIX path relative to the submission, and a line, counted from 1 (0: the entire file)."""
 
     file: str
     line: int = 0
@@ -28,10 +28,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a rule found. Messages are one line of plain text, without control characters.
+    """A problem that a rule found. Messages are one line of plain text without control characters.
 
-    message: what is wrong and what it does on the platform. fix: what to do, as an imperative; empty if the cause is
-    not known.
+    message: the problem and its effect on the platform. fix: the remedy in the imperative; empty if the cause is
+    unknown.
     """
 
     message: str
@@ -49,8 +49,8 @@ class Rule:
     """A rule of the check.
 
     code: stable, such as RC102. name: in lower case with hyphens. summary: one line. needs: codes of the rules that
-    must find no error before this one can run. inspect: yields findings; its argument is `Experiments` if the rule runs
-    the submission, otherwise a `SubmissionSource`. documentation: what `--explain` prints.
+    must find no error before this one can run. inspect: yields findings; takes `Experiments` if the rule runs the
+    submission, otherwise a `SubmissionSource`. documentation: printed by `--explain`.
     """
 
     code: str
@@ -63,9 +63,9 @@ class Rule:
 
 
 def rule(summary: str, needs: tuple[str, ...] = ()) -> Callable[[Inspect], Rule]:
-    """Make a rule of the function `inspect` of a module, whose name and docstring become those of the rule.
+    """Turn the function `inspect` of a module into a rule with the module's name and docstring.
 
-    The module is named after the rule's code and name, such as rc304_training_time.
+    The module's name consists of the rule's code and name, as in rc304_training_time.
     """
 
     def decorate(inspect: Inspect) -> Rule:

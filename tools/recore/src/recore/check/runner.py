@@ -1,6 +1,6 @@
-"""Runs rules in order: those that read first, and none whose needs are not met.
+"""Run rules in order: first the rules that read, and none whose needs are not met.
 
-What the source shows is corrected first: rules that run the submission wait until the rules that read find no error.
+Rules that run the submission wait until the rules that read find no error, because errors in the source come first.
 """
 
 import difflib
@@ -21,14 +21,14 @@ from recore.check.source import SubmissionSource
 from recore.distribution import PROGRAM
 from recore.thread_pool import ThreadPool
 
-# Every rule that runs the submission needs these: they find that there is nothing that could be run.
+# Every rule that runs the submission needs these, because without the files there is nothing to run.
 BEFORE_RUNNING = ("RC202", "RC209")
-FOR_HOST = "RC8"  # rules about what a stranger's submission tries
+FOR_HOST = "RC8"  # rules about the actions of an untrusted submission
 POLL_SECONDS = 0.5
 
 
 def load_catalogue() -> list[Rule]:
-    """All rules by code: one for each module of source_rules/ and running_rules/."""
+    """Return all rules, one for each module of source_rules/ and running_rules/, sorted by code."""
     modules = [
         importlib.import_module(f"{package.__name__}.{module.name}")
         for package in (source_rules, running_rules)
@@ -38,16 +38,16 @@ def load_catalogue() -> list[Rule]:
 
 
 def choose_codes(rules: list[Rule], select: list[str], ignore: list[str], for_host: bool) -> set[str]:
-    """The codes of the rules to report. select and ignore: codes, or how codes begin; without select, all rules.
+    """Return the codes of the rules to report. select, ignore: codes or prefixes; select is all by default.
 
-    Rules for hosts are left out unless `for_host` is set or they are selected. Raises ValueError for an unknown code.
+    Exclude rules for hosts unless `for_host` is set or they are selected. Raise ValueError if a code is unknown.
     """
     codes = [rule.code for rule in rules]
     for prefix in [*select, *ignore]:
         if not any(code.startswith(prefix) for code in codes):
             closest = max(codes, key=lambda code: _similarity(code, prefix))
             hint = f"`{PROGRAM} check --list` lists all rules"
-            raise ValueError(f"there is no rule {prefix!r}: did you mean {closest}? {hint}")
+            raise ValueError(f"unknown rule {prefix!r}: did you mean {closest}? {hint}")
     chosen = {code for code in codes if not select or code.startswith(tuple(select))}
     if not select and not for_host:
         chosen -= {code for code in codes if code.startswith(FOR_HOST)}
@@ -55,7 +55,7 @@ def choose_codes(rules: list[Rule], select: list[str], ignore: list[str], for_ho
 
 
 def _similarity(code: str, other: str) -> tuple[int, float]:
-    """How similar two codes are: how long their common beginning is, then how many characters they share."""
+    """Return the similarity of two codes: the length of their common prefix, then the share of equal characters."""
     equal = [*(one == another for one, another in zip(code, other, strict=False)), False]
     return equal.index(False), difflib.SequenceMatcher(None, code, other).ratio()
 
@@ -84,14 +84,14 @@ def run_rules(
     open_experiments: Callable[[], AbstractContextManager[Any]] | None = None,
     show: Show = lambda results: None,
 ) -> list[RuleResult]:
-    """Run the rules with chosen codes and those that they need. Returns the results of the chosen ones, by code.
+    """Run the chosen rules and the rules that they need. Return the results of the chosen ones, sorted by code.
 
-    An error of a chosen rule that reads keeps all rules that run the submission from being run. These run side by
-    side, as most of them wait for a job.
+    If a chosen rule that reads finds an error, no rule that runs the submission is run. These rules run in parallel,
+    because most of them wait for a job. Exceptions of rules and of open_experiments are not caught.
 
-    open_experiments: opens the experiments of rules that run the submission; None leaves these rules out. It is called
-    at most once, when the first of them is due. The exceptions of rules and of open_experiments are not caught. show:
-    called with the chosen results as they come: those of all rules that read, then one by one.
+    open_experiments: opens the experiments of rules that run the submission, called at most once, when the first of
+    them is due; None excludes these rules. show: called with the chosen results as they arrive: with all results of
+    rules that read, then one by one.
     """
     by_code = {rule.code: rule for rule in rules if open_experiments or not rule.runs}
     due = {code: by_code[code] for code in _with_needs(chosen & by_code.keys(), by_code)}
@@ -119,7 +119,7 @@ def run_rules(
                 if experiments is None and open_experiments:
                     experiments = opened.enter_context(open_experiments())
                 running[threads.submit(_inspect, rule, experiments)] = rule
-            done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)  # a signal is handled only between two waits
+            done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)  # signals are handled between waits
             for future in done:
                 finish(running.pop(future), future.result())
             if reading <= results.keys():
@@ -137,14 +137,14 @@ def _chosen(results: dict[str, RuleResult], chosen: set[str]) -> list[RuleResult
 
 
 def check_source(submission: Path) -> list[RuleResult]:
-    """Run all rules that read a submission. Returns their results, as `recore check --source-only` shows them."""
+    """Run all rules that read a submission, as `recore check --source-only` does, and return their results."""
     rules = load_catalogue()
     chosen = choose_codes(rules, [], [], for_host=False)
     return run_rules(rules, chosen, SubmissionSource(submission, challenge().targets))
 
 
 def _with_needs(chosen: set[str], by_code: dict[str, Rule]) -> set[str]:
-    """Codes, and those of the rules that these need, directly or indirectly."""
+    """Add the codes of the rules that the chosen ones need, directly or indirectly."""
     due = list(chosen)
     for code in due:  # which grows in the loop
         due += [need for need in _needs(by_code[code]) if need in by_code and need not in due]
@@ -156,7 +156,7 @@ def _needs(rule: Rule) -> tuple[str, ...]:
 
 
 def _unmet(rule: Rule, results: dict[str, RuleResult]) -> str:
-    """Why a rule cannot be run: the first rule that it needs and that has not passed."""
+    """Return why a rule cannot be run, with the first rule that it needs and that has not passed, or ""."""
     for code in _needs(rule):
         result = results.get(code)
         if result and not result.passed:
@@ -166,7 +166,7 @@ def _unmet(rule: Rule, results: dict[str, RuleResult]) -> str:
 
 
 def _first_error(chosen: set[str], results: dict[str, RuleResult]) -> str:
-    """Why nothing is run: the first chosen rule that reads and has found an error."""
+    """Return why the submission is not run, with the first chosen rule that reads and found an error, or ""."""
     for code, result in sorted(results.items()):
         if code in chosen and not result.rule.runs and not result.passed:
             return f"the submission is run only if {code} ({result.rule.name}) finds no error"

@@ -1,4 +1,4 @@
-"""A Python file of a submission, parsed but never executed: its imports, names and calls, with their lines."""
+"""The imports, names and calls of a submission's Python files, which are parsed but never executed."""
 
 import ast
 import io
@@ -11,24 +11,25 @@ from functools import cached_property
 
 from recore.check.rule import Place
 
-# named in the condition of an `if` that distinguishes the platform from other machines
+# used in the condition of an `if` that distinguishes the platform from other computers
 PROBES = frozenset(
     "exists isfile isdir is_file is_dir environ getenv find_spec version_info __version__ Version".split()
 )
 SYSTEM_PROBES = frozenset(("os.name", "sys.platform", "platform.system"))
 ENTRY_POINTS = ("train.py", "preprocess.py")  # that jobs start
-MAKERS_ANYWHERE = ("globals", "exec")  # they can make names at the top level
-MAKERS = (*MAKERS_ANYWHERE, "setattr", "vars", "locals")
+DEFINERS_ANYWHERE = ("globals", "exec")  # can define names at the top level
+DEFINERS = (*DEFINERS_ANYWHERE, "setattr", "vars", "locals")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-DEEPEST = 40  # levels of nested expressions whose value is determined
+DEEPEST = 40  # levels of nested expressions that are evaluated
 
 
 @dataclass(frozen=True)
 class Context:
-    """Around a statement or expression. function: it runs when called, not at import. main: it runs only if the file is
-    started as a program. typing: it never runs. conditional: an `if` asks for files, variables or versions before.
-    handled: the exceptions that are caught around it.
+    """The context of a statement or expression.
+
+    function: it runs when called, not at import. main: it runs only if the file is run as a program. typing: it never
+    runs. conditional: an `if` around it tests for files, variables or versions. handled: exceptions caught around it.
     """
 
     function: bool = False
@@ -38,7 +39,7 @@ class Context:
     handled: frozenset[str] = frozenset()
 
     def handles(self, *exceptions: str) -> bool:
-        """Whether one of these exceptions, or a general one, is caught."""
+        """Return whether one of these exceptions, or a general one, is caught."""
         return bool(self.handled & {"Exception", "BaseException", *exceptions})
 
     @property
@@ -51,7 +52,7 @@ class Context:
 class ImportStatement:
     """An import. module: absolute and dotted, empty if a relative import leads out of all packages.
 
-    names: what `from module import ...` asks for.
+    names: the names in `from module import ...`.
     """
 
     module: str
@@ -65,7 +66,7 @@ class ImportStatement:
 
     @property
     def optional(self) -> bool:
-        """Whether the script works without the module: the failure is caught, or asked for before."""
+        """Whether the script works without the module, because it handles the failure or tests for it before."""
         return (
             self.context.typing
             or self.context.conditional
@@ -75,7 +76,7 @@ class ImportStatement:
 
 @dataclass
 class Script:
-    """A Python file. tree: empty if the file has a syntax error, and `problem` says which, at problem_line."""
+    """A Python file. tree: empty if the file has a syntax error; then `problem` is the message."""
 
     file: str
     content: bytes = b""
@@ -85,7 +86,7 @@ class Script:
 
     @cached_property
     def nodes(self) -> list[tuple[ast.AST, Context]]:
-        """All nodes in the order of the source, except docstrings and other lone texts, with their contexts."""
+        """All nodes in source order with their contexts, except docstrings and other lone strings."""
         return list(_walk(self.tree))
 
     @cached_property
@@ -93,7 +94,7 @@ class Script:
         return [(node, context) for node, context in self.nodes if isinstance(node, ast.Call)]
 
     def executes(self, context: Context) -> bool:
-        """Whether a job executes what has this context: only the scripts that it starts pass their main guard."""
+        """Return whether a job executes code in this context; only scripts that it starts pass their main guard."""
         return not context.main or self.file in ENTRY_POINTS
 
     @cached_property
@@ -123,7 +124,7 @@ class Script:
 
     @cached_property
     def aliases(self) -> dict[str, str]:
-        """What names that imports bind stand for, such as pandas for pd."""
+        """The full names of imported names, such as pandas for pd."""
         names: dict[str, str] = {}
         for node, _ in self.nodes:
             if isinstance(node, ast.Import):
@@ -136,9 +137,9 @@ class Script:
         return names
 
     def name_of(self, node: ast.expr) -> str:
-        """The dotted name of an expression, with imported names in full: `pandas.read_csv` for `pd.read_csv`.
+        """Return the dotted name of an expression, with imported names in full: `pandas.read_csv` for `pd.read_csv`.
 
-        It begins with a dot for a method of something else, `.to_csv`. Empty for other expressions.
+        It begins with a dot for methods of other expressions, as in `.to_csv`, and is empty if there is no name.
         """
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
@@ -155,12 +156,12 @@ class Script:
 
     @cached_property
     def bindings(self) -> Counter[str]:
-        """How often the file binds each name, in any scope."""
+        """The number of times that the file binds each name, in any scope."""
         return Counter(name for node, _ in self.nodes if (name := _bound_by(node)))
 
     @cached_property
     def constants(self) -> dict[str, ast.expr]:
-        """The values of names that are assigned once in the whole file, at the top level."""
+        """The values of names that are assigned once in the entire file, at the top level."""
         values = {}
         for statement in self.tree.body:
             if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
@@ -185,16 +186,16 @@ class Script:
 
     @property
     def makes_names(self) -> bool:
-        """Whether it may define names that only running it would tell."""
-        makers = ((node.id, context) for node, context in self.nodes if isinstance(node, ast.Name))
-        return any(name in (MAKERS if context.at_import else MAKERS_ANYWHERE) for name, context in makers)
+        """Whether it may define names dynamically."""
+        names = ((node.id, context) for node, context in self.nodes if isinstance(node, ast.Name))
+        return any(name in (DEFINERS if context.at_import else DEFINERS_ANYWHERE) for name, context in names)
 
 
 def parse_script(file: str, content: bytes) -> Script:
     """Parse a Python file. A syntax error becomes the script's problem."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        content.decode(encoding)  # for bytes, the parser does not look at comments, which Python refuses in a file
+        content.decode(encoding)  # in bytes, the parser ignores comments that Python rejects in a file
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(content)
             compile(tree, file, "exec", dont_inherit=True)  # finds what a parser cannot, such as a lone `return`
@@ -209,43 +210,43 @@ def parse_script(file: str, content: bytes) -> Script:
 
 
 class Scripts:
-    """The scripts among a submission's files, train.py first. files: their contents, by name."""
+    """The scripts among a submission's files, train.py first. files: contents by name."""
 
     def __init__(self, files: Mapping[str, bytes]):
         names = sorted((name for name in files if name.endswith(".py")), key=lambda name: (name != "train.py", name))
         self._parsed = [parse_script(name, files[name]) for name in names]
 
     def place_of(self, *names: str) -> Place:
-        """The line that defines the first of some functions or classes, in any script, or train.py as a whole."""
+        """Return the location of the first of these functions or classes that any script defines; else train.py."""
         for name in names:
             for script in self._parsed:
-                if found := script.definitions.get(name):
-                    return Place(script.file, found.lineno)
+                if definition := script.definitions.get(name):
+                    return Place(script.file, definition.lineno)
         return Place("train.py")
 
 
 def keywords_of(call: ast.Call) -> dict[str | None, ast.expr]:
-    """The values of the arguments that a call names; that of None is what it unpacks with two asterisks."""
+    """Return the keyword arguments of a call; the key None holds an argument that is unpacked with `**`."""
     return {keyword.arg: keyword.value for keyword in call.keywords}
 
 
 def texts_of(nodes: Iterable[ast.AST | None]) -> list[str]:
-    """The texts among the nodes that are constants."""
+    """Return the values of the nodes that are string constants."""
     return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
 def method_of(call: ast.Call) -> str:
-    """The name of the method or attribute that is called; empty for other calls."""
+    """Return the name of the called method or attribute; empty for other calls."""
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def line_of(node: ast.AST) -> int:
-    """The line of a node, 0 for one without a place."""
+    """Return the line of a node, 0 if it has none."""
     return getattr(node, "lineno", 0)
 
 
 def _walk(tree: ast.Module) -> Iterator[tuple[ast.AST, Context]]:
-    """The nodes below a module with their contexts, in the order of the source. Not recursive: trees can be deep."""
+    """Yield the nodes of a module in source order, with their contexts. Not recursive, because trees can be deep."""
     stack: list[tuple[ast.AST, Context]] = [(tree, Context())]
     while stack:
         node, context = stack.pop()
@@ -269,7 +270,7 @@ def _inner(node: ast.AST, name: str, context: Context) -> Context:
             return replace(context, main=context.main or name == "body")
         if "TYPE_CHECKING" in test:
             return replace(context, typing=context.typing or name == "body")
-        return replace(context, conditional=context.conditional or bool(test & PROBES) or _asks_for_system(node.test))
+        return replace(context, conditional=context.conditional or bool(test & PROBES) or _tests_system(node.test))
     if isinstance(node, ast.Try | ast.TryStar) and name != "finalbody":
         caught = [handler for handler in node.handlers if not isinstance(handler.body[-1], ast.Raise)]
         names = {each for handler in caught for each in _exceptions(handler.type)}
@@ -281,7 +282,7 @@ def _inner(node: ast.AST, name: str, context: Context) -> Context:
     return context
 
 
-def _asks_for_system(test: ast.expr) -> bool:
+def _tests_system(test: ast.expr) -> bool:
     attributes = [each for each in ast.walk(test) if isinstance(each, ast.Attribute)]
     return any(f"{last_name(each.value)}.{each.attr}" in SYSTEM_PROBES for each in attributes)
 
@@ -293,7 +294,7 @@ def _exceptions(caught: ast.expr | None) -> list[str]:
 
 
 def last_name(node: ast.expr) -> str:
-    """The part of a dotted name after its last dot; empty for other expressions than names."""
+    """Return the part of a dotted name after its last dot; empty if the expression is not a name."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 

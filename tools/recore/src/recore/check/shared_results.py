@@ -1,4 +1,4 @@
-"""Methods that run once, each in its own thread, when something first asks for their result."""
+"""Methods that run once, each in its own thread, when their result is first requested."""
 
 import inspect
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 
 from recore.thread_pool import ThreadPool
 
-POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
+POLL_SECONDS = 0.5  # between two checks for signals
 THREADS = 32  # more than there are experiments: most of them wait for a job
 
 
@@ -28,7 +28,7 @@ def experiment[S: SharedResults, T](method: Callable[[S], T]) -> Callable[[S], T
 
 
 class SharedResults:
-    """The base of a class with such methods. They may be called from several threads."""
+    """Base class for such methods, which may be called from several threads."""
 
     def __init__(self) -> None:
         self._pool = ThreadPool(THREADS, "experiment")
@@ -36,7 +36,7 @@ class SharedResults:
         self._lock = threading.Lock()
 
     def _start(self, method: Callable[..., object]) -> Future[Any]:
-        """Start an experiment, which is one of the methods, if it has not been started."""
+        """Start an experiment, one of the methods, if it has not been started."""
         method = inspect.unwrap(method)
         with self._lock:
             if method.__name__ not in self._futures:

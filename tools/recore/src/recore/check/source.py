@@ -1,4 +1,4 @@
-"""The subject of the rules that only read: a submission's files, parsed, and what its scripts reach."""
+"""A submission's parsed files and the modules that its scripts import, for the rules that only read."""
 
 import ast
 from contextlib import suppress
@@ -19,7 +19,7 @@ SETUP = ("setup", "setuptools.setup", "distutils.core.setup")
 
 @dataclass(frozen=True)
 class SetupFile:
-    """A setup.py: calls of setup(), and by name the lines of modules, packages, and arguments that cannot be read."""
+    """A setup.py: the calls of setup(), and the lines of modules, packages and unreadable arguments by name."""
 
     script: Script
     calls: list[ast.Call]
@@ -29,12 +29,12 @@ class SetupFile:
 
     @property
     def line(self) -> int:
-        """Where the uploaded files are listed: the line of py_modules, or that of setup()."""
+        """The line that lists the uploaded files: of py_modules, otherwise of setup()."""
         return keywords_of(self.calls[0]).get("py_modules", self.calls[0]).lineno if self.calls else 0
 
 
 def read_setup_file(script: Script, folder: Path) -> SetupFile:
-    """Read what a parsed setup.py lists. folder: the submission's, in which find_packages() searches."""
+    """Read the lists in a parsed setup.py. folder: the submission's, in which find_packages() searches."""
     calls = [node for node, _ in script.calls if script.name_of(node.func) in SETUP]
     setup = SetupFile(script, calls)
     for call in calls:
@@ -44,7 +44,7 @@ def read_setup_file(script: Script, folder: Path) -> SetupFile:
         for argument, listed in (("py_modules", setup.modules), ("packages", setup.packages)):
             value = keywords.get(argument)
             if value is None or (argument == "packages" and find_packages(value, folder) is not None):
-                continue  # what find_packages() finds exists
+                continue  # the packages that find_packages() finds exist
             names = _names(value)
             if names is None:
                 setup.unreadable[argument] = value.lineno
@@ -54,20 +54,20 @@ def read_setup_file(script: Script, folder: Path) -> SetupFile:
 
 
 def _names(value: ast.expr) -> dict[str, int] | None:
-    """The texts in a list, with their lines; None if it holds anything else."""
+    """Return the strings in a list with their lines; None if it contains anything else."""
     if not isinstance(value, ast.List | ast.Tuple):
         return None
-    texts, lines = texts_of(value.elts), [item.lineno for item in value.elts]
-    return dict(zip(texts, lines, strict=True)) if len(texts) == len(lines) else None
+    names, lines = texts_of(value.elts), [item.lineno for item in value.elts]
+    return dict(zip(names, lines, strict=True)) if len(names) == len(lines) else None
 
 
-MANY = 500  # scripts that are read at most
+MAX_SCRIPTS = 500  # that are read
 
 
 class SubmissionSource:
-    """A submission, read but not executed. targets: the names of the targets in the order of predictions.
+    """A submission that is read but not executed. targets: names, in the order of predictions.
 
-    Raises FileNotFoundError if there is no such submission, ValueError if an archive is invalid.
+    Raises FileNotFoundError if the submission does not exist, ValueError if an archive is invalid.
     """
 
     def __init__(self, path: Path, targets: tuple[str, ...]):
@@ -76,7 +76,7 @@ class SubmissionSource:
         self._scripts: dict[str, Script | None] = {}
 
     def script(self, file: str) -> Script | None:
-        """A parsed Python file; None if it cannot be read."""
+        """Return a parsed Python file; None if it cannot be read."""
         if file not in self._scripts:
             self._scripts[file] = None
             with suppress(UnreadableFile):
@@ -84,8 +84,8 @@ class SubmissionSource:
         return self._scripts[file]
 
     def find_module(self, dotted: str) -> str | None:
-        """The file of a module of the submission, `a/b.py` or `a/b/__init__.py`, or the folder `a/b` of a package
-        without __init__.py; None for a module from elsewhere.
+        """Return the file of a module, `a/b.py` or `a/b/__init__.py`, or the folder `a/b` of a package without
+        __init__.py; None if the module is not part of the submission.
         """
         path = dotted.replace(".", "/")
         for file in (f"{path}/__init__.py", f"{path}.py"):
@@ -97,12 +97,12 @@ class SubmissionSource:
         return None
 
     def find_other_case(self, module: str) -> str | None:
-        """The file or folder at the top level whose name differs from a module's only in upper and lower case."""
+        """Return the file or folder at the top level whose name differs from a module's only in case."""
         files = [name for name in self.tree.list_folder("") if name.endswith(".py")]
         return module_in_other_case(module, [*files, *self._module_folders])
 
     def reached_from(self, entry_point: str) -> list[Script]:
-        """The scripts that one imports, directly or indirectly, itself first."""
+        """Return the scripts that an entry point imports, directly or indirectly, preceded by the entry point."""
         files, reached = [entry_point], []
         for file in files:  # which grows in the loop
             script = self.script(file) if file.endswith(".py") else None
@@ -112,26 +112,26 @@ class SubmissionSource:
             for statement in script.imports:
                 if statement.context.typing or (statement.context.main and file != entry_point):
                     continue
-                files += [new for new in self.local_files(statement) if new not in files and len(files) < MANY]
+                files += [new for new in self.local_files(statement) if new not in files and len(files) < MAX_SCRIPTS]
         return reached
 
     def local_files(self, statement: ImportStatement) -> list[str]:
-        """The files of the submission that an import executes: the module, its packages, and modules among names."""
+        """Return the files that an import executes: the module, its packages, and modules among the names."""
         parts = statement.module.split(".")[:DEEPEST]
         dotted = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
-        found = [self.find_module(name) for name in dotted]
-        if found[-1] and (found[-1].endswith("__init__.py") or not found[-1].endswith(".py")):  # a package
-            found += [self.find_module(f"{statement.module}.{name}") for name in statement.names if name != "*"]
-        return [file for file in found if file]
+        files = [self.find_module(name) for name in dotted]
+        if files[-1] and (files[-1].endswith("__init__.py") or not files[-1].endswith(".py")):  # a package
+            files += [self.find_module(f"{statement.module}.{name}") for name in statement.names if name != "*"]
+        return [file for file in files if file]
 
     def is_available(self, statement: ImportStatement) -> bool:
-        """Whether a job that installs requirements.txt can import a module, as far as is known here."""
+        """Return whether a job that installs requirements.txt can import a module, as far as is known locally."""
         if not statement.module:
             return False
         top = statement.top
         if self.find_module(top) or is_in_container(top):
             return True
-        if top in PACKAGES:  # a package of the same name that pip would find elsewhere is another one
+        if top in PACKAGES:  # a package of the same name on PyPI would be a different one
             return False
         if top in self.required_modules[0]:
             return True
@@ -140,24 +140,23 @@ class SubmissionSource:
 
     @cached_property
     def twins(self) -> set[str]:
-        """The modules that exist twice, as a file and as a folder, of which Python imports only one."""
+        """The modules that exist both as a file and as a folder, of which Python imports only one."""
         return {name for name in self._module_folders if self.tree.is_file(f"{name}.py")}
 
     @cached_property
     def _module_folders(self) -> list[str]:
-        """The folders at the top level that contain Python files."""
         names = self.tree.list_folder("")
         return [name for name in names if any(file.endswith(".py") for file in self.tree.list_folder(name))]
 
     @cached_property
     def scripts(self) -> list[Script]:
-        """All scripts that train.py and preprocess.py reach."""
+        """All scripts that train.py and preprocess.py import, including these two."""
         both = [script for entry_point in ENTRY_POINTS for script in self.reached_from(entry_point)]
         return list({script.file: script for script in both}.values())
 
     @cached_property
     def setup(self) -> SetupFile | None:
-        """setup.py; None if it cannot be read, or in an archive, which has none."""
+        """The parsed setup.py; None if it cannot be read, or if the submission is an archive, which has none."""
         script = self.script("setup.py")
         return read_setup_file(script, self.tree.path) if script else None
 
@@ -170,12 +169,12 @@ class SubmissionSource:
 
     @cached_property
     def required_modules(self) -> tuple[set[str], list[str]]:
-        """The modules that requirements.txt provides, and the packages in it whose modules are not known here."""
+        """The modules that requirements.txt provides, and its packages whose modules are unknown."""
         return provided_modules(self.requirements)
 
     @property
     def known_uploads(self) -> dict[str, int]:
-        """The same as `uploads`, but empty if they cannot be determined."""
+        """`uploads`, but empty if they cannot be determined."""
         with suppress(ValueError, OSError):
             return self.uploads
         return {}

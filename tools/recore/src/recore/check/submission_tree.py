@@ -1,6 +1,6 @@
-"""Reads files of a submission: no link is followed out of it, no pipe is waited for, no large file is read.
+"""Read a submission's files without following links out of it, waiting for pipes, or reading large files.
 
-And its folder as an archive, for the jobs that need more of it than what is uploaded.
+Also pack its folder as an archive, for jobs that need more than the uploaded files.
 """
 
 import os
@@ -12,27 +12,27 @@ from pathlib import Path
 
 from recore.evaluation import SubmissionFiles, read_archive
 
-LARGEST = 4 << 20  # bytes; scripts and the files beside them are far smaller
-ENTRIES = 1000  # of a folder that are listed
-PACKED_FILE = 8 << 20  # bytes: a project's sources are far smaller, and data and models are not needed
-PACKED = 64 << 20  # bytes of all files
-MOST = 20_000  # files
-LEFT_OUT = ("__pycache__", "build", "dist", "data", "model", "runs", "node_modules", "site-packages")
+LARGEST = 4 << 20  # bytes; scripts and the files next to them are far smaller
+MAX_ENTRIES = 1000  # of a folder that are listed
+MAX_PACKED_FILE = 8 << 20  # bytes; a project's sources are far smaller, and data and models are not needed
+MAX_PACKED = 64 << 20  # bytes of all files
+MAX_FILES = 20_000
+EXCLUDED = ("__pycache__", "build", "dist", "data", "model", "runs", "node_modules", "site-packages")
 
 
 class UnreadableFile(ValueError):
-    """A file of the submission that cannot be read; the message says why, without the file's name."""
+    """A file of the submission cannot be read; the message is the reason, without the file's name."""
 
 
 class SubmissionTree:
-    """The files of a submission, a folder or the src.tar.gz that `unearthed build` leaves, by names with slashes.
+    """The files of a submission, which is a folder or the src.tar.gz of `unearthed build`, by POSIX paths.
 
-    Raises FileNotFoundError if there is no such submission, ValueError if an archive is invalid.
+    Raises FileNotFoundError if the submission does not exist, ValueError if an archive is invalid.
     """
 
     def __init__(self, path: Path):
         if not path.exists():
-            raise FileNotFoundError(f"{path}: there is no such submission")
+            raise FileNotFoundError(f"{path}: the submission does not exist")
         self.path = path
         self._archived = None if path.is_dir() else dict(read_archive(path))
 
@@ -46,7 +46,7 @@ class SubmissionTree:
         return {name: len(content) for name, content in (self._archived or {}).items()}
 
     def exists(self, name: str) -> bool:
-        """Whether there is anything of that name: a file, a folder, a pipe, or a link to nothing."""
+        """Return whether anything has this name: a file, a folder, a pipe, or a broken link."""
         if self._archived is not None:
             return name in self._archived or any(file.startswith(f"{name}/") for file in self._archived)
         return os.path.lexists(self.path / name)
@@ -54,22 +54,22 @@ class SubmissionTree:
     def is_file(self, name: str) -> bool:
         if self._archived is not None:
             return name in self._archived
-        with suppress(OSError):  # of a link that leads to itself
+        with suppress(OSError):  # a link that leads to itself
             return (self.path / name).is_file()
         return False
 
     def list_folder(self, name: str) -> list[str]:
-        """The names of what is in a folder, sorted; empty if there is no such folder."""
+        """Return the sorted names in a folder; empty if the folder does not exist."""
         if self._archived is not None:
-            start = f"{name}/" if name else ""
-            inside = (file.removeprefix(start) for file in self._archived if file.startswith(start))
+            prefix = f"{name}/" if name else ""
+            inside = (file.removeprefix(prefix) for file in self._archived if file.startswith(prefix))
             return sorted({file.partition("/")[0] for file in inside})
         with suppress(OSError), os.scandir(self.path / name) as entries:
-            return sorted(entry.name for entry in islice(entries, ENTRIES))
+            return sorted(entry.name for entry in islice(entries, MAX_ENTRIES))
         return []
 
     def read(self, name: str) -> bytes:
-        """The content of a file. Raises UnreadableFile if it is missing, no regular file, or larger than 4 MB."""
+        """Return the content of a file. Raise UnreadableFile if it is missing, not regular, or larger than 4 MB."""
         if self._archived is not None:
             content = self._archived.get(name)
             if content is None:
@@ -98,25 +98,25 @@ class SubmissionTree:
 
 
 def pack_project(folder: Path) -> bytes:
-    """A folder's files as a tar.gz, without hidden folders, data, models and what was built from it.
+    """Pack a folder as a tar.gz, without hidden folders, data, models and build output.
 
-    Larger files, links that lead out of the folder and special files are left out.
-    Raises ValueError where there is too much.
+    Exclude large files, links that lead out of the folder and special files. Raise ValueError if the rest is too large.
     """
     files: dict[str, bytes] = {}
     size = 0
     for path in _files(folder):
         content = files[path.relative_to(folder).as_posix()] = path.read_bytes()
         size += len(content)
-        if size > PACKED or len(files) > MOST:
-            raise ValueError(f"{folder}: more than {PACKED >> 20} MB or {MOST} files besides data and models")
+        if size > MAX_PACKED or len(files) > MAX_FILES:
+            limits = f"{MAX_PACKED >> 20} MB or {MAX_FILES} files"
+            raise ValueError(f"{folder}: more than {limits} in addition to data and models")
     return SubmissionFiles(folder, files).archive
 
 
 def _files(folder: Path) -> Iterator[Path]:
     root = folder.resolve()
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in LEFT_OUT)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in EXCLUDED)
         for path in (Path(parent, name) for name in sorted(names)):
-            if path.is_file() and path.resolve().is_relative_to(root) and path.stat().st_size <= PACKED_FILE:
+            if path.is_file() and path.resolve().is_relative_to(root) and path.stat().st_size <= MAX_PACKED_FILE:
                 yield path

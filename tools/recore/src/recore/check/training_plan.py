@@ -1,7 +1,7 @@
-"""Which rows the trainings after the first use, and how long they will take.
+"""The rows of the trainings after the first one, and the time that they will take.
 
-They use few rows. Held out are some whole drill holes, thinned: in a hole, neighbouring rows are alike, and where that
-helps a model to predict one from the other, it must do so here, too.
+They use few rows. Some entire drill holes are held out, with every n-th row: if a model benefits from the similarity of
+neighbouring rows in a hole, it must also do so here.
 """
 
 import math
@@ -18,21 +18,21 @@ from recore.validation import FOLDS, make_folds
 from stagemaker.machine import THREAD_VARIABLES
 
 REAL_ROWS = 1_344  # of the challenge's public data
-PART_ROWS = 200  # at least; all of smaller data are halved
+PART_ROWS = 200  # at least; smaller data are halved
 HELD_OUT_HOLES, HELD_OUT_ROWS = 6, 150  # at most
-FOLDS_OPTION = "folds"  # of the template's train.py: 0 leaves out its own held-out predictions
-# Several threads for so few rows cost four times as much processor time as one when other jobs run beside them.
+FOLDS_OPTION = "folds"  # of the template's train.py: with 0 it makes no held-out predictions
+# For so few rows, several threads use four times as much CPU time as one if other jobs run at the same time.
 ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
-SECONDS = 60  # for the trainings without a fold; after these, no other one is started
+SECONDS = 60  # for the trainings without a fold; after this time no other one is started
 STARTING, FORKED, SERVING = 2.5, 1.0, 15.0  # seconds that a training, one in hold_out.py and the rest need at least
-Measurement = tuple[int, float]  # rows, and a quantity that was measured with so many
+Measurement = tuple[int, float]  # a number of rows, and the quantity measured with it
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
     """The trainings of a check.
 
-    train: the text of train.py. thorough: with many rows, and for as long as a job can take, which is an hour.
+    train: the source of train.py. thorough: use many rows, and as much time as a job may take, which is an hour.
     """
 
     data: PublicData
@@ -41,26 +41,24 @@ class TrainingPlan:
 
     @property
     def part(self) -> list[int]:
-        """The numbers of the rows that training is repeated with, from all drill holes: at most half."""
+        """The indices of the rows for repeated trainings, from all drill holes: at most half."""
         step = 2 if self.thorough else max(2, self.data.rows // PART_ROWS)
         return list(range(0, self.data.rows, step))
 
     @cached_property
     def private(self) -> list[int]:
-        """The numbers of the rows that preprocess.py gets as private data: `part` without one drill hole, so that the
-        number of holes differs, too.
-        """
+        """The indices of the rows that serve as private data: `part` without one drill hole, to change their number."""
         hole = self.data.hole
         return [row for row in self.part if self.data.holes > 1 and hole[row] != hole[-1]] or self.part
 
     @cached_property
     def held_out(self) -> list[int]:
-        """The numbers of the rows whose held-out predictions are recomputed."""
+        """The indices of the rows whose held-out predictions are recomputed."""
         if self.thorough:
             return list(range(self.data.rows))
         by_hole = list(rows_by_group(self.data.hole).values())
         count = min(len(by_hole), HELD_OUT_HOLES)
-        chosen = [by_hole[round(place)] for place in np.linspace(0, len(by_hole) - 1, count)]
+        chosen = [by_hole[round(position)] for position in np.linspace(0, len(by_hole) - 1, count)]
         thinned = [rows[:: math.ceil(len(rows) * count / HELD_OUT_ROWS)] for rows in chosen]
         return sorted(int(row) for rows in thinned for row in rows)
 
@@ -68,8 +66,8 @@ class TrainingPlan:
     def folds(self) -> list[tuple[list[int], list[int]]]:
         """The rows of `held_out` as (training rows, held-out rows); each drill hole is held out once.
 
-        They are the folds of train.py, so that both predict a row with the same model. Empty if there are fewer than
-        two drill holes.
+        The folds are the same as in train.py, so that both predict a row with the same model. Empty if there are fewer
+        than two drill holes.
         """
         if not self.data.holes:
             return []
@@ -79,35 +77,35 @@ class TrainingPlan:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """The arguments of train.py for a training without a fold, whose own held-out predictions are not needed."""
+        """The arguments of train.py for a training without a fold, which needs no held-out predictions."""
         return {FOLDS_OPTION: "0"} if f'"--{FOLDS_OPTION}"' in self.train else {}
 
     @property
     def variables(self) -> dict[str, str]:
-        """Environment variables of all trainings but the first."""
+        """The environment variables of all trainings except the first."""
         return {} if self.thorough else ONE_THREAD
 
     @property
     def seconds(self) -> float:
-        """After how long no further training without a fold is started."""
+        """The time after which no further training without a fold is started."""
         return math.inf if self.thorough else SECONDS
 
     def remaining(self, trained: Trained) -> float:
-        """About how many seconds a check needs after the training with all rows."""
-        fit = max(0.0, trained.seconds - STARTING) / max(1, trained.rows)  # seconds a row
+        """Estimate the seconds that a check needs after the training with all rows."""
+        fit = max(0.0, trained.seconds - STARTING) / max(1, trained.rows)  # seconds per row
         alone = fit / (1 + FOLDS) if self.arguments else fit
         parts = 2 * (STARTING + fit * len(self.part))
         folds = FORKED + fit * len(self.held_out) + sum(FORKED + alone * len(training) for training, _ in self.folds)
         return SERVING + parts + min(folds, self.seconds)
 
 
-def extrapolate(whole: Measurement, parts: Sequence[Measurement], noise: float = 0.0) -> float | None:
-    """Return a quantity for REAL_ROWS rows if it grows linearly with them; as measured, if there are no fewer rows.
+def extrapolate(full: Measurement, parts: Sequence[Measurement], noise: float = 0.0) -> float | None:
+    """Extrapolate a quantity linearly to REAL_ROWS rows, unless it was measured with at least as many.
 
-    whole: measured with all rows. parts: measured with a part of the rows, the same number each time. noise: no growth;
-    nor is what the parts differ by, if that is more. None if there is no part that is smaller than the whole.
+    full: measured with all rows. parts: measured with part of the rows, the same number each time. noise: differences
+    up to this value, or up to the difference between parts, are not growth. Return None without a smaller part.
     """
-    rows, value = whole
+    rows, value = full
     if rows >= REAL_ROWS:
         return value
     if not parts or parts[0][0] >= rows:

@@ -1,4 +1,4 @@
-"""Compressed files as joblib writes them: one stream, whose first bytes give the format."""
+"""Compressed files as joblib writes them: one stream, whose first bytes identify the format."""
 
 import bz2
 import io
@@ -21,7 +21,7 @@ UNREADABLE = {b"\x04\x22\x4d\x18": "it is compressed with lz4", b"ZF": "joblib b
 
 
 def decompressed(file: IO[bytes], budget: Budget) -> "io.BufferedReader[Any]":
-    """A file's content, to be read forwards. Raises Unreadable if its compression is not supported."""
+    """Open a file for sequential reading, decompressed. Raise Unreadable if its compression is not supported."""
     content: io.BufferedReader[Any] = io.BufferedReader(_Unclosed(file), CHUNK)
     start = content.peek(8)
     for prefix, reason in UNREADABLE.items():
@@ -66,7 +66,7 @@ class _Stream(io.RawIOBase):
         return len(data)
 
     def _next(self) -> bytes:
-        """The next compressed bytes; none while the decompressor still has some."""
+        """Return the next compressed bytes; none while the decompressor still has some."""
         if not getattr(self._decompressor, "needs_input", True):
             return b""
         data = getattr(self._decompressor, "unconsumed_tail", b"") or self._file.read1(CHUNK)

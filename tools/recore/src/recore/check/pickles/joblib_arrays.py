@@ -1,7 +1,7 @@
-"""Arrays in files of joblib. Supports the formats of joblib 0.10 to 1.6, which differ in the padding.
+"""Arrays in joblib files. Supports the formats of joblib 0.10 to 1.6, which differ in the padding.
 
 joblib.load replaces each NumpyArrayWrapper by an array as soon as the opcode BUILD sets its state. It reads the array
-from the file, after that opcode: its bytes, or another pickle if it consists of Python objects.
+from the file after that opcode: its bytes, or another pickle if it consists of Python objects.
 """
 
 import re
@@ -16,32 +16,32 @@ MODULE, CLASS = "joblib.numpy_pickle", "NumpyArrayWrapper"
 ATTRIBUTES = {"subclass", "shape", "order", "dtype", "allow_mmap"}
 ALIGNMENT = "numpy_array_alignment_bytes"  # an attribute since joblib 1.2
 MAX_PADDING = 16
-MAX_DEPTH = 10  # of data types within each other
+MAX_DEPTH = 10  # of nested data types
 
 
 def is_wrapper(module: str, name: str) -> bool:
-    """Whether a name is the wrapper's. Raises Unreadable for another name from inside this module."""
+    """Return whether a name is the wrapper's. Raise Unreadable for another name from this module of joblib."""
     if (module, name) == (MODULE, CLASS):
         return True
     if "numpy_pickle" in f"{module}.{name}" or name.endswith("ArrayWrapper"):
-        raise Unreadable(f"it uses {module}.{name}, which is not part of the files of joblib 1")
+        raise Unreadable(f"it uses {module}.{name}, which files of joblib 1 do not contain")
     return False
 
 
 def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
-    """The data type of a wrapper's array, its number of bytes, and whether padding stands before them.
+    """Return the data type of a wrapper's array, its number of bytes, and whether padding precedes them.
 
-    Raises Unreadable unless the state is one that joblib writes.
+    Raise Unreadable unless the state is one that joblib writes.
     """
     if not isinstance(state, Dictionary) or not state.known or state.items.keys() - {ALIGNMENT} != ATTRIBUTES:
-        raise Unreadable("the attributes of an array are not those that joblib writes")
+        raise Unreadable("the attributes of an array differ from joblib's")
     values = state.items
     shape, subclass, mapped = values["shape"], values["subclass"], values["allow_mmap"]
     alignment = values.get(ALIGNMENT)
     if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
         raise Unreadable("the shape of an array is unknown")
-    named = isinstance(subclass, Global) and subclass.module.split(".")[0] == "numpy"
-    if not named or subclass.name not in ("ndarray", "matrix", "memmap"):
+    is_numpy = isinstance(subclass, Global) and subclass.module.split(".")[0] == "numpy"
+    if not is_numpy or subclass.name not in ("ndarray", "matrix", "memmap"):
         raise Unreadable("the class of an array is unknown")
     if values["order"] not in ("C", "F") or not isinstance(mapped, bool) or alignment not in (None, MAX_PADDING):
         raise Unreadable("the layout of an array is unknown")
@@ -53,7 +53,7 @@ def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
 
 
 def read_dtype(value: Any, depth: int = 0) -> np.dtype[Any]:
-    """A data type from its pickled description. Raises Unreadable unless numpy would write it in the same way."""
+    """Build a data type from its pickled description. Raise Unreadable unless numpy would write it in the same way."""
     if not isinstance(value, Dtype) or not value.known or depth > MAX_DEPTH:
         raise Unreadable("the data type of an array is unknown")
     try:
@@ -68,7 +68,7 @@ def read_dtype(value: Any, depth: int = 0) -> np.dtype[Any]:
 
 
 def _resolve(state: Any, depth: int) -> Any:
-    """A data type's state with the data types of its fields."""
+    """Resolve the data types of the fields in a data type's state."""
     if isinstance(state, tuple):
         return tuple(_resolve(each, depth) for each in state)
     if isinstance(state, Dictionary):
@@ -80,10 +80,10 @@ def _resolve(state: Any, depth: int) -> Any:
 
 def _make(code: Any, state: tuple[Any, ...]) -> np.dtype[Any]:
     if not re.fullmatch(r"[biufcSUVOMm]\d{1,10}", code):
-        raise ValueError("it has no plain code")
+        raise ValueError("its type code is invalid")
     _, order, base, names, fields, *_ = state
     if names is not None:
-        # a field may have a title, by which it can be named, too
+        # a field may have a title, which is an alias
         formats, offsets, titles = zip(*((*fields[name], None)[:3] for name in names), strict=True)
         layout: Any = {"names": names, "formats": formats, "offsets": offsets, "titles": titles}
         layout["itemsize"] = int(code[1:])
@@ -91,7 +91,7 @@ def _make(code: Any, state: tuple[Any, ...]) -> np.dtype[Any]:
     elif base is not None:
         dtype = np.dtype(base)
     else:
-        if len(state) == 9:  # a date or a difference of dates, with its unit
+        if len(state) == 9:  # a date or a time difference, with its unit
             unit, number, *_ = state[8][1]
             code += f"[{number}{unit.decode()}]"
         dtype = np.dtype(code).newbyteorder(order)
@@ -99,7 +99,7 @@ def _make(code: Any, state: tuple[Any, ...]) -> np.dtype[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A value that can be compared: booleans are numbers in pickles of old versions, and {} stands for None."""
+    """Normalise a value for comparison: in old pickles, booleans are numbers, and {} stands for None."""
     if isinstance(value, tuple):
         return tuple(map(_plain, value))
     if isinstance(value, dict) and value:

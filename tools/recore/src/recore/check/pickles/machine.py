@@ -1,4 +1,4 @@
-"""A pickle's opcodes, followed as far as the names that it imports and joblib's arrays are concerned.
+"""Interpret a pickle's opcodes as far as its imported names and joblib's arrays are concerned.
 
 Every opcode is one of the methods op_NAME, or a constant. Unknown opcodes raise Unreadable.
 """
@@ -28,8 +28,8 @@ EXTENSIONS = frozenset(("dill", "cloudpickle", "jsonpickle"))
 NUMERIC = frozenset("collections joblib lightgbm numpy pandas scipy sklearn xgboost".split())
 READERS_OF_DTYPES = frozenset(("scalar", "_frombuffer", "_reconstruct", "dtype", "_unpickle_block"))
 READERS_OF_ATTRIBUTES = {*product(("builtins", "operator", "_operator"), ("getattr", "attrgetter", "methodcaller"))}
-UNKNOWN_USE = "an array of joblib, or a function that reads attributes, is used in an unknown way"
-MAX_TEXT = 1000  # characters of a string, or bytes, that is kept
+UNKNOWN_USE = "a joblib array, or a function that reads attributes, is used in an unknown way"
+MAX_LENGTH = 1000  # of strings and bytes that are kept
 STRINGS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING")
 NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4")
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
@@ -40,8 +40,8 @@ OTHERS = ("FLOAT", "BINFLOAT", "EMPTY_LIST", "EMPTY_SET")
 class Machine:
     """The stack and the memo of one pickle.
 
-    imports: see Pickle. arrays: the states of joblib's arrays, in their order. outer: the machine of the pickle around
-    this one, whose protocol some versions of joblib take for this one's when they look for a name.
+    imports: see Pickle. arrays: the states of joblib's arrays, in order. outer: the machine of the enclosing pickle,
+    whose protocol some versions of joblib use for this one when they look up a name.
     """
 
     def __init__(self, imports: list[tuple[str, str]], budget: Budget, outer: "Machine | None" = None):
@@ -55,11 +55,11 @@ class Machine:
         self._budget = budget
 
     def step(self, opcode: str, argument: Any) -> None:
-        """Follow one opcode. Raises Unreadable, or IndexError or KeyError if the stack or the memo holds too little."""
+        """Interpret one opcode. Raise Unreadable, or LookupError if the stack or the memo contains too little."""
         if opcode in CONSTANTS:
             self._stack.append(CONSTANTS[opcode])
         elif opcode in STRINGS:
-            self._stack.append(argument if len(argument) <= MAX_TEXT else Value.CALLED)
+            self._stack.append(argument if len(argument) <= MAX_LENGTH else Value.CALLED)
         elif opcode in NUMBERS:
             self._stack.append(argument)
         elif opcode in OTHERS:
@@ -67,13 +67,13 @@ class Machine:
         elif opcode in TUPLES:
             self._add_tuple(tuple([self._stack.pop() for _ in range(TUPLES[opcode])][::-1]))
         elif opcode.endswith("BYTES") or opcode in ("BINBYTES8", "BYTEARRAY8"):
-            kept = len(argument) <= MAX_TEXT and opcode != "BYTEARRAY8"
-            self._stack.append(argument if kept else Value.OTHER)
+            is_kept = len(argument) <= MAX_LENGTH and opcode != "BYTEARRAY8"
+            self._stack.append(argument if is_kept else Value.OTHER)
         else:
-            follow = FOLLOWED.get(opcode)
-            if not follow:
-                raise Unreadable(f"the opcode {opcode}")
-            follow(self, argument)
+            method = METHODS.get(opcode)
+            if not method:
+                raise Unreadable(f"unknown opcode {opcode}")
+            method(self, argument)
 
     def _pop(self) -> Any:
         value = self._stack.pop()
@@ -182,7 +182,7 @@ class Machine:
             target.add(pairs)
 
     def _target(self) -> Any:
-        """The object that the opcode changes, which stays on the stack."""
+        """Return the object that the opcode changes, which stays on the stack."""
         if isinstance(self._stack[-1], Global | Special):
             raise Unreadable("it changes a class or a function")
         return self._stack[-1]
@@ -215,9 +215,9 @@ class Machine:
             self._stack.append(WrapperClass() if is_wrapper(module, name) else Global(module, name))
 
     def _computed(self, name: Any = None) -> None:
-        """Note a class or a function whose module is computed, or is one of a registry that the pickle does not hold.
+        """Record a class or function whose module is computed, or that is in a registry outside the pickle.
 
-        name: of the class or the function, if it is known; the opcodes of a registry give a number.
+        name: of the class or function, if it is known; the opcodes of a registry give a number.
         """
         self.imports.append(("", name if isinstance(name, str) else ""))
         self._stack.append(Value.COMPUTED)
@@ -262,18 +262,18 @@ class Machine:
     def _call(self, function: Any, arguments: Any, is_class: bool = False) -> None:
         self.calls = True
         if isinstance(function, Special):
-            raise Unreadable("an array of joblib is made in an unknown way")
+            raise Unreadable("a joblib array is created in an unknown way")
         if function == Global("numpy", "dtype") and isinstance(arguments, tuple) and not is_class:
             self._stack.append(Dtype(arguments))
         elif function == Global("_codecs", "encode") and isinstance(arguments, tuple) and arguments[1:] == ("latin1",):
-            text = arguments[0]  # bytes, as protocols before 3 write them
-            self._stack.append(text.encode("latin1") if isinstance(text, str) else Value.OTHER)
+            characters = arguments[0]  # bytes, as protocols before 3 write them
+            self._stack.append(characters.encode("latin1") if isinstance(characters, str) else Value.OTHER)
         else:
             self._mark_arguments_unknown(function, arguments)
-            self._stack.append(_made_by(function, is_class))
+            self._stack.append(_result_of(function, is_class))
 
     def _read_attributes(self, reader: str, arguments: Any) -> None:
-        """Note the names of attributes as if they were imported, since one of them can be a module or its function."""
+        """Record the names of attributes as if they were imported, because they can be modules or their functions."""
         self.calls = True
         owner, names = None, arguments
         if isinstance(arguments, tuple) and reader != "attrgetter":
@@ -282,18 +282,18 @@ class Machine:
             self._computed()
             return
         self._mark_arguments_unknown(None, arguments)
-        made: Any = Value.CALLED
+        attribute: Any = Value.CALLED
         for name in names:
             if isinstance(owner, Global):
-                made = Global(owner.module, f"{owner.name}.{name}")
-                is_wrapper(made.module, made.name)
-                self.imports.append((made.module, made.name))
+                attribute = Global(owner.module, f"{owner.name}.{name}")
+                is_wrapper(attribute.module, attribute.name)
+                self.imports.append((attribute.module, attribute.name))
             else:
                 self.imports.append((reader, name))
-        self._stack.append(made)
+        self._stack.append(attribute)
 
     def _mark_arguments_unknown(self, function: Any, arguments: Any) -> None:
-        """Note that a function may change the data types and dictionaries among its arguments."""
+        """Mark the data types and dictionaries among a function's arguments as unknown, as it may change them."""
         known = isinstance(function, Global) and function.name in READERS_OF_DTYPES
         if known and function.module.split(".")[0] in NUMERIC:
             return
@@ -322,7 +322,7 @@ class Machine:
             self._stack[-1] = Value.OTHER
             self.arrays.append(state)
         elif target is Value.COMPUTED and EXTENSIONS.isdisjoint(module.split(".")[0] for module, _ in self.imports):
-            raise Unreadable("it gives a state to an object of a computed class")
+            raise Unreadable("it sets the state of an object of a computed class")
         elif isinstance(self._target(), Dtype):
             target.known &= target.state is None
             target.state = state
@@ -336,11 +336,11 @@ class Machine:
         self._pop()
 
 
-def _made_by(function: Any, is_class: bool) -> Value:
+def _result_of(function: Any, is_class: bool) -> Value:
     if not isinstance(function, Global):
         return Value.COMPUTED
     module = function.module.split(".")[0]
     return Value.OTHER if module in NUMERIC or (is_class and module != "builtins") else Value.CALLED
 
 
-FOLLOWED = {name.removeprefix("op_").upper(): method for name, method in vars(Machine).items() if name[:3] == "op_"}
+METHODS = {name.removeprefix("op_").upper(): method for name, method in vars(Machine).items() if name[:3] == "op_"}

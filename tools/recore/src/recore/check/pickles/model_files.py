@@ -1,4 +1,4 @@
-"""Which files of a model hold pickles. Their content decides, because a script can give them any name.
+"""Find the files of a model that contain pickles, by content, because a script can give them any name.
 
 numpy writes arrays of objects as pickles, in .npy files and in .npz archives. PyTorch writes an archive with a pickle.
 """
@@ -25,11 +25,11 @@ from recore.untrusted_archives import open_archive
 
 SUFFIXES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 PICKLE = re.compile(rb"\x80[\x02-\x05]")  # protocols 2 to 5; others are recognised by the file's name, or by a call
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second: of an empty archive, behind which another one can stand
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an empty archive, which another one can follow
 
 
 def find_in_stream(name: str, stream: IO[bytes], budget: Budget) -> Iterator[Pickle]:
-    """The pickles in a file that can be read only once, by their names."""
+    """Yield the pickles in a file that can be read only once."""
     with tempfile.TemporaryFile() as file:
         shutil.copyfileobj(stream, file)
         size = file.tell()
@@ -38,7 +38,7 @@ def find_in_stream(name: str, stream: IO[bytes], budget: Budget) -> Iterator[Pic
 
 
 def find_pickles(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
-    """The pickles in a file that can be read at random, by their names."""
+    """Yield the pickles in a seekable file."""
     start = file.read(len(npy.MAGIC_PREFIX))
     file.seek(0)
     try:
@@ -48,21 +48,21 @@ def find_pickles(name: str, size: int, file: IO[bytes], budget: Budget) -> Itera
             yield from _in_archive(name, file, budget)
         else:
             content = b""
-            with contextlib.suppress(Exception):  # not compressed, in spite of its first bytes
+            with contextlib.suppress(Exception):  # not compressed, despite its first bytes
                 content = decompressed(file, budget).peek(8)
             file.seek(0)
             if content.startswith((npy.MAGIC_PREFIX, *ZIP)):
                 yield from find_in_stream(name, decompressed(file, budget), budget)
                 return
-            found = scan(name, size, file, budget)
-            if name.endswith(SUFFIXES) or PICKLE.match(content) or found.calls or budget.exhausted:
-                yield found
+            pickle = scan(name, size, file, budget)
+            if name.endswith(SUFFIXES) or PICKLE.match(content) or pickle.calls or budget.exhausted:
+                yield pickle
     except Exception as error:  # numpy and zipfile raise many kinds
         yield Pickle(name, size, problem=str(error)[:200])
 
 
 def _in_arrays(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
-    """The pickles in a file to which numpy.save wrote one or more arrays."""
+    """Yield the pickles in a file to which numpy.save wrote one or more arrays."""
     while file.tell() < size:
         budget.spend("files and arrays in files")
         version = npy.read_magic(file)
@@ -71,7 +71,7 @@ def _in_arrays(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterato
             yield scan(name, size, file, budget)
             return
         if min(shape, default=0) < 0:
-            raise ValueError(f"an array of shape {shape}")
+            raise ValueError(f"invalid array shape {shape}")
         file.seek(math.prod(shape) * dtype.itemsize, io.SEEK_CUR)
 
 
@@ -86,7 +86,7 @@ def _in_archive(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
 
 
 def read_pickles(archive: Path, budget: Budget | None = None) -> list[Pickle]:
-    """The pickles in a model.tar.gz, by their names. Raises ValueError if the archive cannot be read."""
+    """Return the pickles in a model.tar.gz. Raise ValueError if the archive cannot be read."""
     pickles: list[Pickle] = []
     budget = budget or Budget()
     with open_archive(archive) as members:
@@ -97,12 +97,12 @@ def read_pickles(archive: Path, budget: Budget | None = None) -> list[Pickle]:
 
 
 def same_models(first: Path, second: Path) -> bool:
-    """Whether two model.tar.gz hold the same files with the same content, held-out predictions left aside."""
+    """Return whether two model.tar.gz contain the same files, apart from held-out predictions."""
     return _digests(first) == _digests(second)
 
 
 def size_of(archive: Path) -> int:
-    """The bytes of all files in a model.tar.gz, unpacked. Raises ValueError if it cannot be read."""
+    """Return the unpacked size of a model.tar.gz in bytes. Raise ValueError if it cannot be read."""
     with open_archive(archive) as members:
         return sum(member.size for member, content in members if content)
 

@@ -1,7 +1,7 @@
-"""Reads from a pickle's opcodes which names it would import when it is loaded. Nothing is unpickled.
+"""Find the names that loading a pickle would import, from its opcodes. Nothing is unpickled.
 
-By pickletools of the standard library: it names opcodes and their arguments for every protocol, and needs no further
-package. A name that the pickle computes is reported as unknown.
+The standard library's pickletools parses the opcodes and arguments of every protocol. Names that the pickle computes
+are reported as unknown.
 """
 
 import contextlib
@@ -21,11 +21,11 @@ NAMES_OF_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar")  # in pickles of
 
 @dataclass
 class Pickle:
-    """A pickle in a model. name: of the file. size: its bytes.
+    """A pickle in a model. name: of the file. size: in bytes.
 
-    imports: pairs of module and name, in their order; what is computed is empty. problem: why it could not be read to
-    its end, empty if it could. foreign: whether it does not even begin like a pickle. calls: whether it calls
-    something, as far as it was read.
+    imports: pairs of module and name, in order; computed ones are empty. problem: the reason why it could not be read
+    to its end, or "". foreign: whether it does not even begin like a pickle. calls: whether the part that was read
+    calls anything.
     """
 
     name: str
@@ -47,7 +47,7 @@ def scan(name: str, size: int, file: IO[bytes], budget: Budget) -> Pickle:
     start = file.tell()
     try:
         reading.read_all(file, joblib=True)
-        if reading.ambiguous:  # pickle.load takes arrays of joblib for opcodes
+        if reading.ambiguous:  # pickle.load interprets joblib's arrays as opcodes
             file.seek(start)
             _read_plainly(pickle.imports, file, budget)
     except Exception as error:  # pickletools raises whatever a malformed argument leads to
@@ -64,16 +64,16 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
     In an array of objects it continues with the memo of the outer pickle, and so looks up numpy's names in other
     modules, where they do not exist.
     """
-    found: list[tuple[str, str]] = []
+    names: list[tuple[str, str]] = []
     with contextlib.suppress(Exception):
-        _Reading(found, budget).read_all(file, joblib=False)
-    if budget.exhausted:  # otherwise pickle.load fails where this did
-        raise Unreadable("the model holds too much to be read")
-    imports.extend(each for each in found if each[1] not in NAMES_OF_NUMPY)
+        _Reading(names, budget).read_all(file, joblib=False)
+    if budget.exhausted:  # otherwise pickle.load fails at the same opcode
+        raise Unreadable("the model is too large to be read")
+    imports.extend(each for each in names if each[1] not in NAMES_OF_NUMPY)
 
 
 class _Reading:
-    """The reading of a file. calls: see Pickle. ambiguous: whether pickle.load could go on at an array of joblib's."""
+    """The reading of a file. calls: see Pickle. ambiguous: whether pickle.load could continue after a joblib array."""
 
     def __init__(self, imports: list[tuple[str, str]], budget: Budget):
         self._imports, self._budget = imports, budget
@@ -81,7 +81,7 @@ class _Reading:
         self.ambiguous = self.calls = False
 
     def read_all(self, file: IO[bytes], joblib: bool) -> None:
-        """Read one pickle after the other, as joblib or as pickle does. Raises what is wrong with one."""
+        """Read all pickles, as joblib or as pickle does. Raise an exception if one is invalid."""
         content = _Opcodes(decompressed(file, self._budget), self._budget.limits[LARGEST_VALUE])
         self.read_pickle(content, joblib)
         while not content.ended():
@@ -101,7 +101,7 @@ class _Reading:
             try:
                 machine.step(opcode.name, argument)
             except LookupError:
-                raise ValueError(f"the opcode {opcode.name} finds too little on the stack or in the memo") from None
+                raise ValueError(f"the opcode {opcode.name} needs more than the stack or the memo contains") from None
             self.opcodes += 1
             self.calls |= machine.calls
             at_end = frame_end <= cast(int, position)
@@ -123,7 +123,7 @@ class _Reading:
             self.read_pickle(content, joblib=False, outer=machine)
         elif padded:
             length = int.from_bytes(content.read(1))
-            if not 1 <= length <= MAX_PADDING or content.read(length) != b"\xff" * length:  # these are no opcodes
+            if not 1 <= length <= MAX_PADDING or content.read(length) != b"\xff" * length:  # not opcodes
                 raise Unreadable("the padding of an array differs from joblib's")
             content.skip(size)
         else:
@@ -132,16 +132,16 @@ class _Reading:
 
 
 def _require_frame_end(frame_end: int, content: "_Opcodes") -> None:
-    """Raise Unreadable if a frame has not ended: some unpicklers read a frame at once, others do not."""
+    """Raise Unreadable if a frame has not ended, because not all unpicklers read a frame at once."""
     if content.tell() < frame_end:
         raise Unreadable("a frame continues after its last opcode")
 
 
 class _Opcodes:
-    """A file of opcodes, for pickletools. largest: the most bytes of a value, as archives of zeros are small."""
+    """A file of opcodes, for pickletools. max_size: of a value, in bytes, because compressed zeros are small."""
 
-    def __init__(self, file: io.BufferedReader, largest: int):
-        self._file, self._largest = file, largest
+    def __init__(self, file: io.BufferedReader, max_size: int):
+        self._file, self._max_size = file, max_size
         self._position = 0
 
     def tell(self) -> int:
@@ -154,7 +154,7 @@ class _Opcodes:
         return self._advance(self._file.read(self._checked(size)))
 
     def readline(self) -> bytes:
-        line = self._advance(self._file.readline(self._largest + 1))
+        line = self._advance(self._file.readline(self._max_size + 1))
         self._checked(len(line))
         return line
 
@@ -166,8 +166,8 @@ class _Opcodes:
             size -= len(data)
 
     def _checked(self, size: int) -> int:
-        if size > self._largest:
-            raise Unreadable(f"a value of more than {self._largest >> 20} MiB")
+        if size > self._max_size:
+            raise Unreadable(f"a value of more than {self._max_size >> 20} MiB")
         return size
 
     def _advance(self, data: bytes) -> bytes:

@@ -1,6 +1,6 @@
-"""The values on the stack of a pickle, as far as they can be known without loading it.
+"""The values on a pickle's stack, as far as they are known without loading it.
 
-Constants and tuples stand for themselves; everything else is one of these.
+Constants and tuples represent themselves; all other values are instances of these classes.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 MAX_ITEMS = 1000  # of a dictionary or tuple whose contents are kept
 LARGEST_VALUE = "bytes of a value"  # of an opcode's argument, which is read at once
-LIMITS = {  # of all files of a model together, apart from this one
+LIMITS = {  # apart from the first, for all files of a model together
     LARGEST_VALUE: 2 << 30,
     "opcodes": 20_000_000,
     "arguments of functions": 20_000_000,
@@ -20,11 +20,11 @@ LIMITS = {  # of all files of a model together, apart from this one
 
 
 class Unreadable(ValueError):
-    """A pickle does something that cannot be followed without loading it."""
+    """A pickle that cannot be interpreted without loading it."""
 
 
 class Budget:
-    """How much may still be read of a model: small files can hold work for hours. limits: those that are not LIMITS."""
+    """The amount of a model that may still be read, as small files can take hours. limits: override LIMITS."""
 
     def __init__(self, limits: Mapping[str, int] | None = None) -> None:
         self.limits = LIMITS | dict(limits or {})
@@ -35,10 +35,10 @@ class Budget:
         return min(self._remaining.values()) < 0
 
     def spend(self, what: str, count: int = 1) -> None:
-        """Subtract what is read, one of `limits`. Raises Unreadable if too little remains."""
+        """Subtract from the limit `what`. Raise Unreadable if too little remains."""
         self._remaining[what] -= count
         if self._remaining[what] < 0:
-            raise Unreadable(f"the model holds more than {self.limits[what]:,} {what}")
+            raise Unreadable(f"the model contains more than {self.limits[what]:,} {what}")
 
 
 class Value(Enum):
@@ -72,7 +72,7 @@ class Dictionary:
 
 @dataclass(slots=True, eq=False)
 class Dtype:
-    """A data type of numpy: the arguments of its constructor, and the state that it was given. known: see above."""
+    """A numpy data type: the arguments of its constructor, and its state. known: see Dictionary."""
 
     arguments: tuple[Any, ...]
     state: Any = None
@@ -80,7 +80,7 @@ class Dtype:
 
 
 class Special:
-    """A part of an array of joblib, or a function that reads attributes. It may be used in one way only."""
+    """A part of a joblib array, or a function that reads attributes. It may be used in only one way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ class WrapperClass(Special):
 
 
 class WrapperArguments(Special):
-    """The arguments with which protocols 0 and 1 make such an object."""
+    """The arguments with which protocols 0 and 1 create a NumpyArrayWrapper."""
 
 
 class Wrapper(Special):
-    """Such an object before its state is known. When it is, joblib puts the array that it reads in its position."""
+    """A NumpyArrayWrapper whose state is not set yet. joblib then replaces it by the array that it reads."""

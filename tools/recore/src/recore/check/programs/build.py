@@ -1,7 +1,7 @@
-"""Builds the source distribution of a project in its job, as the Unearthed CLI's build does.
+"""Build a project's source distribution in a job, as the Unearthed CLI does.
 
-The input `project` (project.tar.gz) becomes the output `results`: build.log, and build.json with the exit status
-of setup.py and the SHA-256 of every file of the archive by name, without those that the client's build drops.
+Input: `project` (project.tar.gz). Output `results`: build.log, and build.json with setup.py's exit status and the
+SHA-256 of every file of the archive by name, without the files that the client's build removes.
 """
 
 from __future__ import annotations  # it also runs in the Unearthed CLI's Python 3.8
@@ -17,21 +17,21 @@ from pathlib import Path
 
 PROCESSING = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "processing")
 SECONDS = 300
-# what the client's build removes at the top level of the archive, besides *.tar.gz and *.egg-info
-DROPPED = ("PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
+# removed by the client's build at the top level of the archive, besides *.tar.gz and *.egg-info
+REMOVED = ("PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
 
 
 def packed_files(archives: list[Path]) -> dict[str, str]:
-    """The files of the one archive by their names below its top folder, each with its SHA-256."""
+    """Return the SHA-256 of each file of the only archive, by names below its top folder."""
     if len(archives) != 1:
-        raise ValueError(f"{len(archives)} archives in dist, one is needed")
+        raise ValueError(f"dist contains {len(archives)} archives instead of one")
     files = {}
     with tarfile.open(archives[0]) as tar:
         for member in tar:
             name = member.name.partition("/")[2]
             top, _, below = name.partition("/")
-            dropped = name in DROPPED or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
-            if dropped or not member.isfile():
+            removed = name in REMOVED or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
+            if removed or not member.isfile():
                 continue
             content = tar.extractfile(member)
             files[name] = hashlib.sha256(content.read() if content else b"").hexdigest()
@@ -47,8 +47,8 @@ def main() -> None:
             tar.extractall(project, filter="data")
         with open(results / "build.log", "wb") as log:
             command = ["python3", "setup.py", "sdist"]
-            done = subprocess.run(command, cwd=project, stdout=log, stderr=log, timeout=SECONDS, check=False)
-        report = {"status": done.returncode, "files": {}, "error": ""}
+            process = subprocess.run(command, cwd=project, stdout=log, stderr=log, timeout=SECONDS, check=False)
+        report = {"status": process.returncode, "files": {}, "error": ""}
         try:
             report["files"] = packed_files(sorted(project.glob("dist/*.tar.gz")))
         except (ValueError, tarfile.TarError, OSError) as error:

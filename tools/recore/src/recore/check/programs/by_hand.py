@@ -1,8 +1,8 @@
-"""Runs the project's predict.py as the Unearthed CLI does: in the project's folder, without arguments.
+"""Run the project's predict.py as the Unearthed CLI does: in the project's folder, without arguments.
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
-file, like_a_run.py, requirements.txt), `project` (project.tar.gz), `training` (public.csv.gz), `models` (full.tar.gz).
-Into the model folder go results.json (status, log, statuses of all runs) and public.csv.out.
+file, step_environment.py, requirements.txt), `project` (project.tar.gz), `training` (public.csv.gz), `models`
+(full.tar.gz). The model folder then contains results.json (status, log, statuses of all runs) and public.csv.out.
 """
 
 import json
@@ -14,18 +14,18 @@ import time
 from pathlib import Path
 from typing import IO
 
-from like_a_run import clear, unpack  # type: ignore[import-not-found]
+from step_environment import clear, unpack  # type: ignore[import-not-found]
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, OUTPUT = BASE / "model", BASE / "output"
 SECONDS = 1800
 REPEATS = 3  # of a predict.py that failed quickly
 QUICK = 60  # seconds
-LOG = 20_000  # characters at the end of the output that are kept
+MAX_LOG = 20_000  # bytes at the end of the output that are kept
 
 
 def run(code: Path, variables: dict[str, str], log: IO[bytes]) -> int:
-    """Run predict.py; its exit status."""
+    """Run predict.py and return its exit status."""
     command = ["python", "predict.py"]
     if OUTPUT.is_dir():
         clear(OUTPUT)  # of an earlier run
@@ -36,21 +36,21 @@ def run(code: Path, variables: dict[str, str], log: IO[bytes]) -> int:
 
 def main() -> None:
     unpack("models/full", MODEL)
-    shutil.rmtree(MODEL / "code", ignore_errors=True)  # only the server has it there
+    shutil.rmtree(MODEL / "code", ignore_errors=True)  # only the server has it
     code = BASE / "code"
     unpack("project/project", code)
     variables = {name: value for name, value in os.environ.items() if not name.startswith("SM_")}
     paths = [path for path in variables.pop("PYTHONPATH", "").split(":") if path and path != str(code)]
     variables |= {"SM_MODEL_DIR": str(MODEL), "PYTHONPATH": ":".join(paths)}
-    if str(BASE) != "/opt/ml":  # without a sandbox the paths of the container are not there
+    if str(BASE) != "/opt/ml":  # without a sandbox the container's paths do not exist
         variables |= {"SM_CHANNEL_TRAINING": str(BASE / "input/data/training"), "SM_OUTPUT_DIR": str(OUTPUT)}
     with tempfile.TemporaryFile() as log:
-        began = time.monotonic()
+        start = time.monotonic()
         status = run(code, variables, log)
-        repeats = REPEATS if status and time.monotonic() - began < QUICK else 0
-        log.seek(max(0, log.tell() - LOG))
+        repeats = REPEATS if status and time.monotonic() - start < QUICK else 0
+        log.seek(max(0, log.tell() - MAX_LOG))
         report = {"status": status, "log": log.read().decode("utf-8", "replace")}
-        # what fails once may work when it is repeated
+        # a failure may be intermittent
         report["statuses"] = [status, *(run(code, variables, log) for _ in range(repeats))]
     clear(MODEL)
     predictions = OUTPUT / "public.csv.out"

@@ -1,14 +1,14 @@
-"""Trains a submission without each fold of the drill holes, and predicts the fold as the container's server does.
+"""Train a submission without each fold of drill holes, and predict the fold as the container's server does.
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
-file, the files beside it, requirements.txt), `submission` (submission.tar.gz), `folds` (for each fold NUMBER.csv.gz,
-the data without it, and NUMBER.csv, the fold as preprocess.py writes it; and own.csv.gz, all folds). Into the model
-folder go the responses, NUMBER.csv.out, and the submission's own held-out predictions of all folds, own.csv.out; or the
-reason of a failure, as NUMBER.train.failed, NUMBER.predict.failed or own.train.failed.
+file, the files next to it, requirements.txt), `submission` (submission.tar.gz), `folds` (for each fold NUMBER.csv.gz,
+the data without it, and NUMBER.csv, the inputs of the fold; and own.csv.gz, the data of all folds). The model folder
+then contains the responses, NUMBER.csv.out, and the submission's own held-out predictions of all folds, own.csv.out; or
+the reasons of failures, in NUMBER.train.failed, NUMBER.predict.failed or own.train.failed.
 
-Each training and each prediction is a separate process, which is forked after the libraries have been imported: with
-few rows, importing them takes longer than all else. A submission that means to can read all of the job's data in each
-of them. Where that matters, as in `recore judge`, the job has one fold only.
+Each training and each prediction is a separate process, forked after the libraries have been imported: with few rows,
+importing them takes longer than everything else. A malicious submission can read all of the job's data in each of them.
+Where that matters, as in `recore judge`, the job has only one fold.
 """
 
 import contextlib
@@ -26,18 +26,18 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from like_a_run import clear, make_variables, rewrite_configuration, unpack  # type: ignore[import-not-found]
+from step_environment import clear, make_variables, rewrite_configuration, unpack  # type: ignore[import-not-found]
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, CODE, FOLDS, TRAINING = BASE / "model", BASE / "code", BASE / "input/data/folds", BASE / "input/data/training"
 HELD_OUT = "held_out.csv"
 SECONDS = 1800  # of a training or a prediction
-PAUSE = 0.02  # seconds between two looks at a process
+POLL_SECONDS = 0.02
 LIBRARIES = ("pandas", "sklearn.linear_model", "sklearn.model_selection", "sklearn.pipeline")
 
 
 def main() -> None:
-    if sys.argv[1:] != ["here"]:  # the submission needs this folder: go on from another one
+    if sys.argv[1:] != ["here"]:  # the submission needs this folder, so continue from another one
         folder = tempfile.mkdtemp()
         shutil.copytree(CODE, folder, dirs_exist_ok=True)
         rewrite_configuration("hold_out")
@@ -57,13 +57,13 @@ def hold_out(folder: Path) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     if (FOLDS / "own.csv.gz").exists():
-        worked = run_training("own", [], folder / "own.train.failed") == 0
-        if worked and (MODEL / HELD_OUT).is_file():
+        succeeded = run_training("own", [], folder / "own.train.failed") == 0
+        if succeeded and (MODEL / HELD_OUT).is_file():
             shutil.copy(MODEL / HELD_OUT, folder / "own.csv.out")
-    began, longest = time.monotonic(), 0.0
+    start, longest = time.monotonic(), 0.0
     for number in range(len([*FOLDS.glob("[0-9].csv.gz")])):
         started = time.monotonic()
-        if number and started - began + longest > settings["seconds"]:
+        if number and started - start + longest > settings["seconds"]:
             break
         if run_training(str(number), arguments, folder / f"{number}.train.failed") == 0:
             unpack("submission/submission", MODEL / "code")
@@ -76,7 +76,7 @@ def hold_out(folder: Path) -> None:
 
 
 def run_training(name: str, arguments: list[str], failed: Path) -> int:
-    """Run train.py with the data of this name, without anything that an earlier training left; its exit status."""
+    """Run train.py with the data of this name in clean folders, and return its exit status."""
     clear(MODEL)
     unpack("submission/submission", CODE)
     shutil.copy(FOLDS / f"{name}.csv.gz", TRAINING / "public.csv.gz")
@@ -84,9 +84,9 @@ def run_training(name: str, arguments: list[str], failed: Path) -> int:
 
 
 def run(work: Callable[[], None], failed: Path) -> int:
-    """Do some work in a process of its own; its exit status, not 0 if it fails or takes too long.
+    """Call a function in a separate process and return the exit status, which is not 0 if it fails or takes too long.
 
-    failed: the file that then gets the reason.
+    failed: file to write the reason of a failure to.
     """
     child = os.fork()
     if child == 0:
@@ -115,7 +115,7 @@ def run(work: Callable[[], None], failed: Path) -> int:
             return code
         if time.monotonic() > ends:
             os.killpg(child, signal.SIGKILL)
-        time.sleep(PAUSE)
+        time.sleep(POLL_SECONDS)
 
 
 def train(arguments: list[str]) -> None:
@@ -126,9 +126,9 @@ def train(arguments: list[str]) -> None:
     runpy.run_path("train.py", run_name="__main__")
 
 
-def predict(request: Path, answer: Path) -> None:
-    """Answer a request as the server of step 3 does."""
-    # it is beside this file
+def predict(request: Path, output: Path) -> None:
+    """Respond to a request as the server of step 3 does."""
+    # this module is next to this file
     from recore_serving import DefaultHooks, LoadedModel  # type: ignore[import-not-found]
 
     os.environ |= {"SAGEMAKER_PROGRAM": "train.py", "SAGEMAKER_SUBMIT_DIRECTORY": str(MODEL / "code")}
@@ -138,7 +138,7 @@ def predict(request: Path, answer: Path) -> None:
     status, _, body = model.respond(request.read_bytes(), "text/csv", {"HTTP_ACCEPT": "text/csv"})
     if not status.startswith("200"):
         sys.exit(body.decode(errors="replace"))
-    answer.write_bytes(body)
+    output.write_bytes(body)
 
 
 if __name__ == "__main__":

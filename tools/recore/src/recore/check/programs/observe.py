@@ -1,9 +1,9 @@
-"""Runs a submission's steps with an audit hook that reports what they try: preprocess.py, train.py and the hooks.
+"""Run a submission's steps (preprocess.py, train.py and the hooks) with an audit hook that reports their actions.
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
-file, the files beside it, requirements.txt), `submission` (submission.tar.gz), `training` (public.csv.gz), `private`
-(the same of data as the private file has them, which only preprocess.py gets). results.json in the model folder: for
-each step its status, seconds, and events.
+file, the files next to it, requirements.txt), `submission` (submission.tar.gz), `training` (public.csv.gz), `private`
+(public.csv.gz with data like the private file, which only preprocess.py gets). results.json in the model folder then
+contains the status, seconds and events of each step.
 """
 
 import contextlib
@@ -18,19 +18,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from like_a_run import clear, make_variables, rewrite_configuration, unpack  # type: ignore[import-not-found]
+from step_environment import clear, make_variables, rewrite_configuration, unpack  # type: ignore[import-not-found]
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, CODE, PROCESSING = BASE / "model", BASE / "code", BASE / "processing"
 SECONDS = 1500  # of a step
 INPUTS = {"private preprocess": "private", "public preprocess": "training"}  # the channel with the data of a step
-MOST = 200  # events of a step
+MAX_EVENTS = 200  # of a step
 
 
 def main() -> None:
     if sys.argv[1:] == ["predict"]:
         predict()
-    elif sys.argv[1:] != ["here"]:  # the submission needs this folder: go on from another one
+    elif sys.argv[1:] != ["here"]:  # the submission needs this folder, so continue from another one
         folder = tempfile.mkdtemp()
         shutil.copytree(CODE, folder, dirs_exist_ok=True)
         os.execv(sys.executable, [sys.executable, f"{folder}/observe.py", "here"])  # noqa: S606
@@ -40,7 +40,7 @@ def main() -> None:
 
 def observe(folder: Path) -> None:
     unpack("submission/submission", CODE)
-    hidden = Path(tempfile.mkdtemp())  # where the data of a step are until it begins
+    hidden = Path(tempfile.mkdtemp())  # holds the data of a step until it begins
     for name, channel in INPUTS.items():
         shutil.copy(BASE / "input/data" / channel / "public.csv.gz", hidden / name)
     for channel in ("submission", "private"):
@@ -54,7 +54,7 @@ def observe(folder: Path) -> None:
         "train": ["train.py"],
         "predict": [f"{folder}/observe.py", "predict"],
     }
-    if str(BASE) != "/opt/ml":  # without a sandbox the paths of the container are not there
+    if str(BASE) != "/opt/ml":  # without a sandbox the container's paths do not exist
         inputs, output = PROCESSING / "input/public/public.csv.gz", PROCESSING / "output/preprocess/public.csv"
         for name in INPUTS:
             steps[name] += ["--input", str(inputs), "--output", str(output)]
@@ -64,19 +64,19 @@ def observe(folder: Path) -> None:
             shutil.copy(hidden / name, PROCESSING / "input/public/public.csv.gz")
         hook = Path(tempfile.mkdtemp())
         shutil.copy(folder / "recore_hook.py", hook / "sitecustomize.py")
-        began = time.monotonic()
+        start = time.monotonic()
         variables = make_variables(name, "observe")
         variables["RECORE_AUDIT"] = "file"
         variables["PYTHONPATH"] = ":".join(filter(None, (str(hook), variables.get("PYTHONPATH", ""))))
         status = run(command, str(CODE) if name == "train" else "/", variables)
         events = read_events(hook / "events")
-        report[name] = {"status": status, "seconds": time.monotonic() - began, "events": events}
+        report[name] = {"status": status, "seconds": time.monotonic() - start, "events": events}
     clear(MODEL)
     (MODEL / "results.json").write_text(json.dumps(report))
 
 
 def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
-    """Run a script; its exit status, 124 if it takes too long."""
+    """Run a script and return its exit status, 124 if it takes too long."""
     with subprocess.Popen(["python", *command], cwd=folder, env=variables, start_new_session=True) as process:
         try:
             return process.wait(SECONDS)
@@ -86,9 +86,9 @@ def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
 
 
 def predict() -> None:
-    """Load the model that train.py left, and answer what preprocess.py left, as the container's server does."""
+    """Load the model of train.py and predict the output of preprocess.py, as the container's server does."""
     shutil.copytree(CODE, MODEL / "code", dirs_exist_ok=True)
-    # these are beside this file
+    # these modules are next to this file
     from recore_columns import remove_columns  # type: ignore[import-not-found]
     from recore_serving import DefaultHooks, LoadedModel  # type: ignore[import-not-found]
 
@@ -103,7 +103,7 @@ def read_events(path: Path) -> list[Any]:
     events = []
     with open(path, "ab+") as file:
         file.seek(0)
-        for line in file.readlines(1 << 20)[:MOST]:
+        for line in file.readlines(1 << 20)[:MAX_EVENTS]:
             with contextlib.suppress(ValueError):
                 events.append(json.loads(line))
     return events

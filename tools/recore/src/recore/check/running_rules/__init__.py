@@ -1,1 +1,1 @@
-"""Rules that look at what a submission does when its steps run as jobs."""
+"""Rules that check the results of a submission's steps, which run as jobs."""

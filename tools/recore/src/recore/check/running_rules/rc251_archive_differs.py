@@ -1,10 +1,10 @@
-"""`unearthed build` runs setup.py and uploads what setuptools packs; `recore` only reads setup.py and MANIFEST.in.
-Where the two disagree, the platform gets other files than those that a run used, or none: the client ends with status 0
-even if setup.py fails. The files are compared by content.
+"""`unearthed build` runs setup.py and uploads the files that setuptools packs; `recore` only reads setup.py and
+MANIFEST.in. Where the two disagree, the platform gets other files than a run used, or none: the client ends with status
+0 even if setup.py fails. The files are compared by content.
 
-    setup(py_modules=[path.stem for path in Path().glob("*.py")])   # or files that only setup.cfg names
+    setup(py_modules=[path.stem for path in Path().glob("*.py")])   # or files that only setup.cfg lists
 
-Fix: write all names into `py_modules` and `packages` of setup.py, and all other files into MANIFEST.in.
+Fix: list all names in `py_modules` and `packages` of setup.py, and all other files in MANIFEST.in.
 """
 
 import hashlib
@@ -32,14 +32,15 @@ def inspect(experiments: Experiments) -> Findings:
         reason = built.error if not built.status else last_error(read_end(built.log)) or f"status {built.status}"
         yield Finding(f"`python setup.py sdist` fails: {reason}", FIX, Place("setup.py"))
         return
-    # the client's setuptools, 57.5, does not pack them, newer ones do
+    # newer setuptools also pack tests, unlike the client's version, 57.5
     packed = {name: sha256 for name, sha256 in built.files.items() if not fnmatch(name, "tests/test*.py")}
-    ours = {name: hashlib.sha256(body).hexdigest() for name, body in experiments.submission.files.items()}
-    for what, names in (
-        ("does not contain", ours.keys() - built.files.keys()),
-        ("also contains", packed.keys() - ours.keys()),
-        ("has a different", [name for name in ours.keys() & built.files.keys() if ours[name] != built.files[name]]),
+    checked = {name: hashlib.sha256(body).hexdigest() for name, body in experiments.submission.files.items()}
+    common = checked.keys() & built.files.keys()
+    for verb, names in (
+        ("does not contain", checked.keys() - built.files.keys()),
+        ("also contains", packed.keys() - checked.keys()),
+        ("has a different", [name for name in common if checked[name] != built.files[name]]),
     ):
         if names:
             shown = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
-            yield Finding(f"The archive that setuptools builds {what} {shown}", FIX, Place("setup.py"))
+            yield Finding(f"The archive that setuptools builds {verb} {shown}", FIX, Place("setup.py"))

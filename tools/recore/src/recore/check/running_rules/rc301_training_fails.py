@@ -1,7 +1,7 @@
-"""Step 1 fails, so there is no model. The job has only the files of the archive, the packages of the container and of
-requirements.txt, no network, and an hour. Only wheels are installed, because the container has no compiler.
+"""Step 1 fails, so there is no model. The job has only the archive's files, the packages of the container and of
+requirements.txt, no network, and one hour. Only wheels are installed, because the container has no compiler.
 
-    from helpers import smooth   # setup.py does not name helpers
+    from helpers import smooth   # setup.py does not list helpers
 
 Fix: follow the message. `python -m recore run` shows the end of the job's log.
 """
@@ -10,7 +10,7 @@ from recore.check.experiments import Experiments
 from recore.check.failures import failure_of
 from recore.check.rule import Finding, Findings, Place, rule
 
-FIX_PACKAGES = "Name versions that have a wheel for Python 3.12 on Linux and fit the container's packages"
+FIX_PACKAGES = "Pin versions that have a wheel for Python 3.12 on Linux and fit the container's packages"
 
 
 @rule("train.py trains a model in its job")

@@ -1,9 +1,9 @@
-"""train.py fails with a part of the data. The platform's data have other rows, holes and gaps than the data at hand, so
-a script that trains only with exactly these rows may fail there.
+"""train.py fails with part of the data. The platform's data have other rows, holes and gaps than the local data, so a
+script that can only train with exactly these rows may fail there.
 
     assert len(data) == 1277
 
-Fix: take all sizes from the data.
+Fix: derive all sizes from the data.
 """
 
 from recore.check.experiments import Experiments
@@ -11,8 +11,8 @@ from recore.check.failures import find_failure
 from recore.check.rule import Findings, rule
 
 
-@rule("train.py trains with fewer rows, too", needs=("RC301",))
+@rule("train.py also trains with fewer rows", needs=("RC301",))
 def inspect(experiments: Experiments) -> Findings:
     plan = experiments.plan
-    what = f"Training works with all {plan.data.rows} rows of the public data, but fails with {len(plan.part)} of them"
-    yield from find_failure(experiments.part_trainings, what)
+    problem = f"Training works with all {plan.data.rows} rows of the public data, but fails with {len(plan.part)}"
+    yield from find_failure(experiments.part_trainings, problem)

@@ -1,17 +1,17 @@
 """A pickle refers to classes and functions by module and name. In the training job train.py is the main program, so a
 class that it defines is called `__main__.X`. The server imports train.py as `train`, cannot load the model, and never
-answers /ping.
+responds to /ping.
 
     class Clipped(BaseEstimator): ...   # in train.py, and the model is an instance of it
 
-Fix: move the class to a module of its own that setup.py names, or import train.py under its own name, as the template's
+Fix: move the class to a separate module that setup.py lists, or import train.py under its own name, as the template's
 main() does with `import train`.
 """
 
 from recore.check.experiments import Experiments
 from recore.check.rule import Finding, Findings, rule
 
-FIX = "Move it to a module of its own that setup.py names, and import it in train.py"
+FIX = "Move it to a separate module that setup.py lists, and import it in train.py"
 
 
 @rule("The model needs nothing from __main__", needs=("RC301",))

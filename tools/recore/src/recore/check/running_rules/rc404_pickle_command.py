@@ -1,10 +1,10 @@
-"""The model's pickle can run commands when it is loaded, on the machine of whoever loads it, the host's included. A
-trained model needs none, so a host will reject such a file. Files of joblib are checked, too. A file that cannot be
-read to its end is also an error, because it may hide a command.
+"""The model's pickle can run commands when anyone loads it, including the host. A trained model needs none, so a host
+will reject such a file. joblib files are also checked. A file that cannot be read to its end is an error as well,
+because it may hide a command.
 
     def __reduce__(self): return os.system, ("curl example.org",)
 
-Fix: keep data and estimators in the model, and do the work in model_fn.
+Fix: keep only data and estimators in the model, and do everything else in model_fn.
 """
 
 import re
@@ -15,7 +15,7 @@ from recore.check.experiments import Experiments
 from recore.check.pickles import Pickle
 from recore.check.rule import Finding, Findings, rule
 
-# Python's own modules of which models need classes or functions. All others are said to run commands, as many do.
+# Standard library modules whose classes or functions models need. All others are reported, as many can run commands.
 HARMLESS = frozenset(
     "_codecs _decimal _operator _random _struct array bisect calendar cmath collections copy copyreg datetime decimal "
     "fractions functools hashlib heapq ipaddress itertools json math numbers operator random re statistics string "
@@ -26,13 +26,13 @@ HARMLESS_NAMES = frozenset(
     "inspect._empty inspect._ParameterKind logging.getLogger logging.Logger enum.Enum dataclasses.MISSING re._compile "
     "_codecs.encode".split()
 )
-# The container's packages of which models need classes or functions. Its others are rejected: many start programs.
+# The container's packages whose classes or functions models need. Its others are rejected: many start programs.
 LEARNING = frozenset(
     "numpy scipy sklearn pandas joblib pyarrow cloudpickle dateutil pytz tzdata threadpoolctl narwhals".split()
 )
 REJECTED = (PINNED_MODULES | REQUIRED_MODULES | {"distutils", "_distutils_hack"}) - LEARNING
 REJECTED_PARTS = frozenset("externals subprocess ctypeslib f2py testing _testing".split())  # of a module's name
-# Any module can lead to those that it imports, as in `numpy.lib.format.os.system`.
+# Any module gives access to the modules that it imports, as in `numpy.lib.format.os.system`.
 NAMES = REJECTED_PARTS | frozenset(
     "os posix nt sys subprocess builtins importlib shutil pickle socket ctypes runpy multiprocessing pty io codecs "
     "__globals__ __dict__ __subclasses__ __mro__ __bases__ __base__ __code__ __loader__ __spec__ __getattribute__ "
@@ -42,16 +42,16 @@ NAMES = REJECTED_PARTS | frozenset(
 IMPORT = re.compile(r"(^|_)import(_|$)")  # as in pandas' import_optional_dependency
 BUILTINS = frozenset("open input breakpoint globals locals vars delattr setattr".split())
 FIX = "Keep only data and estimators in the model, and do everything else in model_fn"
-SAVE_AGAIN = "Save the model with pickle.dump or joblib.dump, as the only content of its file"
+FIX_UNREADABLE = "Save the model with pickle.dump or joblib.dump, as the only content of its file"
 
 
 def judge(pickle: Pickle) -> tuple[str, str] | None:
-    """A message and its remedy, if loading the pickle can run commands."""
+    """Return a message and its fix if loading the pickle can run commands."""
     if commands := [each for each in pickle.imports if _runs_commands(*each)]:
         names = ", ".join(f"{module}.{name}" if module else "a computed name" for module, name in commands)
         return f"{pickle.name} calls {names} when it is loaded, so it can run any command", FIX
     if pickle.problem and not pickle.foreign:
-        return f"{pickle.name} cannot be read to its end, so it may run any command: {pickle.problem}", SAVE_AGAIN
+        return f"{pickle.name} cannot be read to its end, so it may run any command: {pickle.problem}", FIX_UNREADABLE
     return None
 
 

@@ -3,25 +3,25 @@ many minutes with "did not pass the ping health check" and no reason.
 
     open(model_dir + "/model.pickle", "rb")   # while save_model writes model.pkl
 
-The finding says so if the cause is a usual one: train.py trains when it is imported, because it has no main guard;
+The finding gives the cause if it is a common one: train.py trains when it is imported, because it has no main guard;
 model_fn trains; or a file of the submission's folder is not uploaded.
 
-Fix: follow the message. Whatever model_fn needs must be in SM_MODEL_DIR or in the files of the archive.
+Fix: follow the message. All files that model_fn needs must be in SM_MODEL_DIR or in the archive.
 """
 
 from recore.check.experiments import Experiments
 from recore.check.failures import LOOK_AT, failure_of
 from recore.check.rule import Finding, Findings, rule
 
-FIX = "Correct model_fn: it has only what train.py left in model_dir, and the modules in the archive"
+FIX = "Correct model_fn: it has only the files that train.py saved in model_dir, and the modules in the archive"
 
 
-@rule("A new server loads the model", needs=("RC401", "RC402", "RC403", "RC404", "RC501"))
+@rule("A new server can load the model", needs=("RC401", "RC402", "RC403", "RC404", "RC501"))
 def inspect(experiments: Experiments) -> Findings:
     failed = failure_of(experiments.serving)
     if failed and failed.outside:
         yield failed.finding("The model could not be served")
     elif failed:
-        place = failed.place or experiments.scripts.place_of("model_fn")
+        location = failed.place or experiments.scripts.place_of("model_fn")
         is_general = failed.fix.startswith(LOOK_AT) and not failed.installing
-        yield Finding(f"The server does not start: {failed}", FIX if is_general else failed.fix, place)
+        yield Finding(f"The server does not start: {failed}", FIX if is_general else failed.fix, location)

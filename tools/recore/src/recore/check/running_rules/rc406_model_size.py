@@ -1,9 +1,9 @@
-"""The server starts a process for each processor, and each loads the model: four on ml.m5.xlarge, which has 16 GiB.
+"""The server starts a process for each CPU, and each loads the model: four on ml.m5.xlarge, which has 16 GiB.
 With a model of 2 GiB, little memory is left, and the server may be killed.
 
     ExtraTreesRegressor(n_estimators=2000)   # of full depth, for each target
 
-Fix: keep only what predictions need, and limit the number and the depth of trees.
+Fix: keep only the data that predictions need, and limit the number and the depth of trees.
 """
 
 from recore.check.experiments import Experiments
@@ -11,12 +11,12 @@ from recore.check.pickles import size_of
 from recore.check.rule import Finding, Findings, Level, rule
 
 WARNED = 1 << 30  # bytes
-ERROR = 4 << 30  # bytes: four processes with as much need all of the memory
-FIX = "Keep only what predictions need in the model; limit the number and the depth of trees"
+ERROR = 4 << 30  # bytes: four processes of this size need all of the memory
+FIX = "Keep only the data that predictions need in the model; limit the number and the depth of trees"
 
 
 def judge(size: int) -> tuple[str, Level] | None:
-    """A message and its level for a model of some bytes; None if it is small enough."""
+    """Return a message and its level for a model of this size in bytes; None if it is small enough."""
     if size < WARNED:
         return None
     message = f"The model takes {size / (1 << 30):.1f} GiB, and each of the server's four processes loads it"

@@ -1,9 +1,9 @@
-"""Step 2 fails, so there is nothing to predict from. The job has preprocess.py alone, the container's packages without
-those of requirements.txt, no model, no arguments and no network.
+"""Step 2 fails, so there are no inputs to predict from. The job has only preprocess.py and the container's packages,
+without requirements.txt, model, arguments or network.
 
     from helpers import smooth   # in preprocess.py
 
-Fix: follow the message, and move what preprocess.py needs into it.
+Fix: follow the message, and move the code that preprocess.py needs into it.
 """
 
 from recore.check.experiments import Experiments

@@ -1,4 +1,4 @@
-"""Predictions are compared with the assays line by line. If a row is left out, repeated or moved, the rows after it are
+"""Predictions are compared with the assays line by line. If a row is missing, repeated or moved, the rows after it are
 compared with the wrong assays, often without any error. The rule also tries files without assays, in reverse order and
 with few rows.
 
@@ -32,23 +32,23 @@ def inspect(experiments: Experiments) -> Findings:
     written = [(read_inputs(experiments.preprocessing(), ()), index, "")]
     with contextlib.suppress(ExperimentFailed):  # RC503 reports it
         variations = experiments.variations()
-        for name, (rows, what) in cases.items():
+        for name, (rows, data) in cases.items():
             if variations[name].output is not None:
-                written.append((read_variation(variations[name], ()), rows, f"With {what}, "))
-    place = experiments.scripts.place_of("preprocess", "main")
-    place = place if place.file == "preprocess.py" else Place("preprocess.py")
-    for inputs, rows, what in written:
+                written.append((read_variation(variations[name], ()), rows, f"With {data}, "))
+    location = experiments.scripts.place_of("preprocess", "main")
+    location = location if location.file == "preprocess.py" else Place("preprocess.py")
+    for inputs, rows, condition in written:
         if problem := _problem(inputs, rows):
-            yield Finding(f"{what}preprocess.py {problem}", FIX, place)
+            yield Finding(f"{condition}preprocess.py {problem}", FIX, location)
             return
 
 
 def _problem(inputs: Inputs, index: list[str]) -> str:
     written = [row.index for row in inputs.rows]
     if inputs.problem:
-        return f"writes no valid CSV: {inputs.problem}"
+        return f"does not write a valid CSV: {inputs.problem}"
     if inputs.header_is_data:
-        return "writes no header: its first line contains numbers"
+        return "writes no header; its first line contains numbers"
     if len(written) != len(index):
         return f"writes {count(len(written), 'row')} for {count(len(index), 'row')} of data"
     for number, (name, expected) in enumerate(zip(written, index, strict=True), 1):

@@ -1,11 +1,11 @@
-"""Private data have no columns of assays, and come from other drill holes. A preprocess.py that needs the assays, or
+"""Private data have no assay columns and come from other drill holes. A preprocess.py that needs the assays, or
 supports only the drill holes of the public file, works on public data and fails on the platform, where you cannot see
-the log of the private side.
+the log for private data.
 
     targets = data[TARGETS]   # a KeyError without these columns
     offset = OFFSETS[hole]    # a KeyError for a drill hole that is not in the public file
 
-Fix: use the assays only if they exist, or not at all in preprocess.py; and treat all drill holes alike.
+Fix: use the assays in preprocess.py only if they exist, or not at all, and treat all drill holes alike.
 """
 
 from recore.check.experiments import Experiments
@@ -27,9 +27,9 @@ def inspect(experiments: Experiments) -> Findings:
     problems = {name: read_variation(variation, ()).problem for name, variation in variations.items()}
     if not problems["private"]:  # RC505 is about files with few rows
         return
-    what, fix = "data without assays", FIX
+    condition, fix = "data without assays", FIX
     if not effect_of_assays(differences):
-        what, fix = "data from drill holes that are not in the public file", FIX_HOLES
+        condition, fix = "data from drill holes that are not in the public file", FIX_HOLES
     elif problems["some"]:
-        what, fix = "private data, which have no assays and come from other drill holes", f"{FIX}. {FIX_HOLES}"
-    yield Finding(f"preprocess.py fails on {what}: {problems['private']}", fix, Place("preprocess.py"))
+        condition, fix = "private data, which have no assays and come from other drill holes", f"{FIX}. {FIX_HOLES}"
+    yield Finding(f"preprocess.py fails on {condition}: {problems['private']}", fix, Place("preprocess.py"))

@@ -1,10 +1,10 @@
-"""If assays get into the inputs, the model learns to copy them. The public score is then excellent, and the private
-one, where there are no assays, is worthless. Assays that are written beside the inputs are only a warning: they are
-left out of the request to the model.
+"""If assays get into the inputs, the model learns to copy them. The public score is then excellent, but the private
+score is worthless, because private data have no assays. Assays that are written next to the inputs are only a warning,
+because they are removed from the request to the model.
 
     chosen = spectra.corrwith(data["CuPPM"]).nlargest(100).index
 
-Fix: compute the inputs from the spectral channels alone, and write nothing else.
+Fix: compute the inputs only from the spectral channels, and write nothing else.
 """
 
 from recore.check.experiments import Experiments
@@ -12,7 +12,7 @@ from recore.check.inputs import effect_of_assays
 from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.listing import list_names
 
-FIX = "Take the inputs from the spectral channels alone (the columns whose names are numbers)"
+FIX = "Compute the inputs only from the spectral channels (the columns whose names are numbers)"
 FIX_WRITTEN = "Drop the assays before the inputs are written to the CSV"
 
 
@@ -21,8 +21,8 @@ def inspect(experiments: Experiments) -> Findings:
     experiments.preprocessing()
     if written := experiments.targets_written:
         message = (
-            f"preprocess.py writes {list_names(written, 3)} of the public data into step 2's CSV. They are left out of "
-            "the request, here and as it seems on the platform, where private data have none"
+            f"preprocess.py writes {list_names(written, 3)} of the public data into step 2's CSV. They are removed "
+            "from the request, locally and probably on the platform, where private data have none"
         )
         yield Finding(message, FIX_WRITTEN, Place("preprocess.py"), Level.WARNING)
     if difference := effect_of_assays(experiments.differences()):

@@ -1,37 +1,37 @@
-"""Public and private data are preprocessed separately, and in production rows arrive a few at a time. What depends on
-the other rows of a file, such as a mean of the file or of a drill hole, then differs from training. This is a
-warning, because a file of complete drill holes may still score well, while a few rows are predicted wrongly.
+"""Public and private data are preprocessed separately, and in production rows arrive a few at a time. Values that
+depend on the other rows of a file, such as the mean of the file or of a drill hole, then differ from training. This is
+a warning, because a file of complete drill holes may still score well, although single rows are predicted wrongly.
 
     spectra = (spectra - spectra.mean()) / spectra.std()   # over the rows of the file
 
-Fix: let each row depend on itself alone; what must be learnt from many rows belongs in fit().
+Fix: compute each row from itself alone; anything that must be learnt from many rows belongs in fit().
 """
 
 from recore.check.experiments import Experiments
 from recore.check.rule import Finding, Findings, Level, Place, rule
 
-FIX = "Make a row's inputs depend on that row alone; what is learnt from many rows belongs in fit()"
+FIX = "Compute a row's inputs from that row alone; anything that is learnt from many rows belongs in fit()"
 
 
 @rule("The inputs of a row do not depend on other rows", needs=("RC502", "RC503", "RC504"))
 def inspect(experiments: Experiments) -> Findings:
     if difference := find_difference(experiments):
         message = (
-            f"{difference}. Rows that arrive without the others of their file or drill hole, as in production, are "
+            f"{difference}. Rows that arrive without the rest of their file or drill hole, as in production, are "
             "predicted differently"
         )
         yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
 
 
 def find_difference(experiments: Experiments) -> str:
-    """How a row's inputs depend on the other rows of its file; empty if they do not."""
+    """Return how a row's inputs depend on the other rows of its file, or "" if they do not."""
     count, differences = len(experiments.data.few_rows), experiments.differences()
     cases = {
         "some": f"only {count} of the file's rows",
         "reversed": f"{count} of the file's rows, in reverse order and without assays",
         "single": "a single row of the file, without assays",
     }
-    for name, what in cases.items():
+    for name, data in cases.items():
         if difference := differences[name]:
-            return f"With {what}, the inputs differ from those of the whole file: {difference}"
+            return f"With {data}, the inputs differ from the inputs for the entire file: {difference}"
     return ""

@@ -1,6 +1,6 @@
-"""The platform sends step 2's file to the model in one request, of at most 100 MB. A larger file is refused, or sent by
-lines, of which only the first request has the header. With fewer rows than the challenge's 1,344, the size for
-these is extrapolated. A single line must not exceed 6 MB.
+"""The platform sends step 2's file to the model in one request, of at most 100 MB. A larger file is rejected, or split
+by lines, and then only the first request has the header. If the data have fewer rows than the challenge's 1,344, the
+size is extrapolated. A single line must not exceed 6 MB.
 
     inputs.to_csv(output)   # 3,651 channels of 17 digits: 93 MB for 1,344 rows
 
@@ -20,12 +20,12 @@ def inspect(experiments: Experiments) -> Findings:
     path, rows = experiments.preprocessing(), experiments.data.rows
     row = path.stat().st_size / max(1, rows) / 1e6
     expected = row * max(rows, REAL_ROWS)
-    place = Place("preprocess.py")
+    location = Place("preprocess.py")
     if row > BY_LINES["MaxPayloadInMB"]:
-        yield Finding(f"preprocess.py writes {row:.1f} MB a row, but no request may exceed 6 MB", FIX, place)
+        yield Finding(f"preprocess.py writes {row:.1f} MB per row, but no request may exceed 6 MB", FIX, location)
     elif expected > LARGEST_PAYLOAD:
         message = (
-            f"preprocess.py writes {row * 1000:.1f} kB a row, or {expected:.0f} MB for {max(rows, REAL_ROWS)} rows; a "
-            f"Batch Transform request must not exceed {LARGEST_PAYLOAD} MB, so the file would be split"
+            f"preprocess.py writes {row * 1000:.1f} kB per row, or {expected:.0f} MB for {max(rows, REAL_ROWS)} rows; "
+            f"a Batch Transform request must not exceed {LARGEST_PAYLOAD} MB, so the file would be split"
         )
-        yield Finding(message, FIX, place, Level.WARNING)
+        yield Finding(message, FIX, location, Level.WARNING)

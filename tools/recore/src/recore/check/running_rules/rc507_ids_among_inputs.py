@@ -1,10 +1,10 @@
 """The drill hole and the depths are not spectra. A model that gets them learns the level of each hole, or how an assay
-changes with depth in these holes. The private file has other holes, so that this does not hold there, and scores on
-rows of known holes are optimistic. The rule also checks that other names of the drill holes do not change the inputs.
+changes with depth in these holes. This does not apply to the other holes of the private file, so scores on rows of
+known holes are optimistic. The rule also checks that renaming the drill holes does not change the inputs.
 
     inputs["SiteID"] = data["SiteID"]
 
-Fix: leave out the columns of IDs, such as `SiteID`, and what is computed from them.
+Fix: remove the ID columns, such as `SiteID`, and everything that is computed from them.
 """
 
 import numpy as np
@@ -19,30 +19,30 @@ from recore.schema import DEPTHS
 from recore.spectral_data import SpectralData
 from recore.text import plain
 
-FEWEST = 20  # rows; among fewer, a spectrum can follow the depth by chance
+MIN_ROWS = 20  # rows; among fewer, a spectrum can follow the depth by chance
 ROUNDING = 1e-4  # of a column's range
 LISTED = 3  # columns
 
 
-@rule("The inputs hold neither the drill hole nor the depth", needs=("RC502", "RC503"))
+@rule("The inputs contain neither the drill hole nor the depth", needs=("RC502", "RC503"))
 def inspect(experiments: Experiments) -> Findings:
-    found = find_ids(read_columns(experiments.preprocessing()), experiments.data.content)
-    fix = f"Leave out {list_names(challenge().sample_ids, LISTED)}, and what is computed from them"
-    for what, names in found.items():
+    ids = find_ids(read_columns(experiments.preprocessing()), experiments.data.content)
+    fix = f"Remove {list_names(challenge().sample_ids, LISTED)}, and everything that is computed from them"
+    for source, names in ids.items():
         columns = list_names([repr(plain(name, 40)) for name in names], LISTED)
-        message = f"{what} is among the inputs, as {columns}: the private file has other drill holes"
+        message = f"{source} is among the inputs, as {columns}: the private file has other drill holes"
         yield Finding(message, fix, Place("preprocess.py"), Level.WARNING)
     difference = effect_of_holes(experiments.differences())
-    if difference and _name_group() not in found:
+    if difference and _name_group() not in ids:
         message = f"The inputs change if the drill holes have other names, as in the private file: {difference}"
         yield Finding(message, fix, Place("preprocess.py"), Level.WARNING)
 
 
 def find_ids(inputs: pd.DataFrame, data: SpectralData) -> dict[str, list[str]]:
-    """The columns of the inputs that follow from the drill hole or from the depths, by what they follow from."""
-    found: dict[str, list[str]] = {}
-    if len(inputs) != data.rows or data.rows < FEWEST:
-        return found
+    """Return the columns of the inputs that follow from the drill hole or from the depths, by this source."""
+    ids: dict[str, list[str]] = {}
+    if len(inputs) != data.rows or data.rows < MIN_ROWS:
+        return ids
     depths = np.column_stack([np.ones(data.rows), data.depth_from, data.depth_to])
     known = np.isfinite(depths).all(axis=1)
     holes, _ = pd.factorize(data.hole)
@@ -50,10 +50,10 @@ def find_ids(inputs: pd.DataFrame, data: SpectralData) -> dict[str, list[str]]:
     for name, column in inputs.items():
         values = pd.to_numeric(column, errors="coerce").to_numpy(float)
         if (column.astype(str) == data.hole).all() or _is_constant_in(holes[repeated], values[repeated]):
-            found.setdefault(_name_group(), []).append(str(name))
-        elif known.sum() >= FEWEST and _is_linear_in(depths[known], values[known]):
-            found.setdefault(f"the depth ({' or '.join(DEPTHS)})", []).append(str(name))
-    return found
+            ids.setdefault(_name_group(), []).append(str(name))
+        elif known.sum() >= MIN_ROWS and _is_linear_in(depths[known], values[known]):
+            ids.setdefault(f"the depth ({' or '.join(DEPTHS)})", []).append(str(name))
+    return ids
 
 
 def _name_group() -> str:
@@ -61,8 +61,8 @@ def _name_group() -> str:
 
 
 def _is_constant_in(holes: np.ndarray, values: np.ndarray) -> bool:
-    """Whether values are equal within each hole but not between holes: a number of the hole, or what belongs to one."""
-    if len(holes) < FEWEST or not np.isfinite(values).all() or np.ptp(values) == 0:
+    """Return whether values are equal within each hole but not between holes, like a number of the hole."""
+    if len(holes) < MIN_ROWS or not np.isfinite(values).all() or np.ptp(values) == 0:
         return False
     return bool((pd.Series(values).groupby(holes).nunique() == 1).all())
 

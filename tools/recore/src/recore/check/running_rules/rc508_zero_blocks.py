@@ -1,9 +1,9 @@
-"""In some data files, channels that were not measured hold 0 instead of nothing. A model takes such a block for a very
-strong band. The rows of the private file can have other blocks, and its predictions are then far off.
+"""In some data files, channels that were not measured are 0 instead of empty. To a model, such a block looks like a
+very strong band. Rows of the private file can have other blocks, and their predictions are then far off.
 
-    spectra = data[channels].fillna(0)   # the block goes on into the inputs
+    spectra = data[channels].fillna(0)   # the inputs keep the block
 
-Fix: leave these channels out in `preprocess.py`, or interpolate them from their neighbours.
+Fix: remove these channels in `preprocess.py`, or interpolate them from their neighbours.
 """
 
 import numpy as np
@@ -14,14 +14,14 @@ from recore.check.inputs import read_columns
 from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.spectral_data import SpectralData
 
-FIX = "Leave these channels out in preprocess.py, or interpolate them from their neighbours"
-SHORTEST, SHARE = 5, 0.01  # a block has at least so many channels, and at least this share of them
+FIX = "Remove these channels in preprocess.py, or interpolate them from their neighbours"
+MIN_CHANNELS, MIN_SHARE = 5, 0.01  # of a block; the share is of all channels
 
 
-@rule("No block of channels that hold 0 reaches the inputs", needs=("RC502",))
+@rule("The inputs contain no block of channels that are 0", needs=("RC502",))
 def inspect(experiments: Experiments) -> Findings:
     if block := find_zero_block(read_columns(experiments.preprocessing()), experiments.data.content):
-        message = f"{block}: the inputs keep the gap as if it were measured"
+        message = f"{block}; the inputs keep the gap as if it were measured"
         yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
 
 
@@ -37,26 +37,26 @@ def find_zero_block(inputs: pd.DataFrame, data: SpectralData) -> str:
     pairs = cells[:, 1:] == cells[:, :-1]
     channels = data.spectra.shape[1]
     inside = (starts > 0) & (starts + lengths < channels)
-    pairs[inside] &= ~_at_ends(pairs[inside])  # clipping makes the ends of a spectrum equal, too
+    pairs[inside] &= ~_at_ends(pairs[inside])  # clipping also makes the ends of a spectrum equal
     _, equal = longest_runs(pairs)
     # one input may lie half in the block at either end, and a pair of equal cells counts once
     expected = np.maximum(2, np.floor(lengths / channels * cells.shape[1]) - 3)
-    kept = (lengths >= max(SHORTEST, SHARE * channels)) & (equal >= expected)
-    if not kept.any():
+    affected = (lengths >= max(MIN_CHANNELS, MIN_SHARE * channels)) & (equal >= expected)
+    if not affected.any():
         return ""
-    row = int(np.argmax(np.where(kept, lengths, 0)))
+    row = int(np.argmax(np.where(affected, lengths, 0)))
     first, last = data.wavenumbers[[starts[row], starts[row] + lengths[row] - 1]]
-    return f"in {kept.sum()} of {data.rows} rows, channels are 0 in a block, for example {first:g} to {last:g} cm-1"
+    return f"in {affected.sum()} of {data.rows} rows, channels are 0 in a block, for example {first:g} to {last:g} cm-1"
 
 
 def _at_ends(flags: np.ndarray) -> np.ndarray:
-    """Which true values belong to a run at either end of their row."""
+    """Return a mask of the true values that belong to a run at either end of their row."""
     first, last = (np.logical_and.accumulate(each, axis=1) for each in (flags, flags[:, ::-1]))
     return np.asarray(first | last[:, ::-1])
 
 
 def longest_runs(flags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the longest run of true values in each row begins, and its length. flags: (rows, columns)."""
+    """Return the start and the length of the longest run of true values in each row. flags: (rows, columns)."""
     current, starts, lengths = np.zeros((3, len(flags)), dtype=int)
     for column in range(flags.shape[1]):
         current = np.where(flags[:, column], current + 1, 0)

@@ -1,10 +1,10 @@
 """Step 3 fails. The server gets the file that preprocess.py wrote as the body of one request, and calls input_fn,
-predict_fn and output_fn, or transform_fn. An exception in one of them ends the job. If preprocess.py writes other
-inputs for data from other drill holes, the model also gets these.
+predict_fn and output_fn, or transform_fn. An exception in one of them ends the job. If the inputs depend on the drill
+holes in the data, the model is also tested with inputs for other drill holes.
 
     inputs = pd.read_csv(StringIO(input_data))   # the index becomes an input
 
-Fix: follow the message. The hooks need the names and the parameters that the template's train.py has.
+Fix: follow the message. The hooks need the same names and parameters as in the template's train.py.
 """
 
 from recore.check.experiments import Experiments
@@ -16,7 +16,7 @@ from recore.text import plain
 FIX = "Write the same columns for all drill holes in preprocess.py; their names are not inputs"
 
 
-@rule("The model predicts from what preprocess.py writes", needs=("RC405", "RC501", "RC502"))
+@rule("The model can predict from the output of preprocess.py", needs=("RC405", "RC501", "RC502"))
 def inspect(experiments: Experiments) -> Findings:
     try:
         experiments.predictions()

@@ -1,5 +1,5 @@
 """The host's score.py compares line by line and column by column. A header counts as a row, and an index as a column. A
-missing row, a superfluous number or a value that is not finite is an error, and there is no score.
+missing row, an extra number or a value that is not finite is an error, and there is no score.
 
     return pd.DataFrame(prediction).to_csv()   # with a header and an index
 
@@ -12,11 +12,11 @@ from recore.check.experiments import Experiments
 from recore.check.predictions import NotPredictions
 from recore.check.rule import Finding, Findings, rule
 
-FIX = "Write a line for each row, in the rows' order, of a finite number for each target, without a header or an index"
-FIX_TRANSPOSED = "Let predict_fn return an array of the shape (rows, targets); `.T` transposes one"
+FIX = "Write one line per row, in the rows' order, with a finite number for each target and without header or index"
+FIX_TRANSPOSED = "Make predict_fn return an array of the shape (rows, targets); `.T` transposes an array"
 
 
-@rule("The predictions are a finite number for each row and target", needs=("RC601",))
+@rule("The predictions contain a finite number for each row and target", needs=("RC601",))
 def inspect(experiments: Experiments) -> Findings:
     if problem := _problem(experiments):
         message, fix = problem
@@ -35,7 +35,7 @@ def _problem(experiments: Experiments) -> tuple[str, str] | None:
         message = f"The predictions are transposed: {rows} lines of {columns} numbers instead of {columns} of {rows}"
         return message, FIX_TRANSPOSED
     if columns != len(data.targets):
-        index = ": the first one seems to be an index" if columns == len(data.targets) + 1 else ""
+        index = "; the first one seems to be an index" if columns == len(data.targets) + 1 else ""
         return f"The predictions have {columns} columns instead of {len(data.targets)}{index}", FIX
     if rows != data.rows:
         return f"There are {rows} lines of predictions for {data.rows} rows of data", FIX

@@ -1,5 +1,5 @@
 """The host's score.py takes the first column for silver, the second for arsenic, and so on. If two columns are swapped,
-nothing fails, and both score far below zero. The rule names columns that do not fit their own target but fit another
+nothing fails, but both score far below zero. The rule lists columns that do not fit their own target but fit another
 one; for a poor model, this is an estimate.
 
     targets = [name for name in data if name in TARGETS]   # in the order of the file
@@ -27,14 +27,14 @@ def inspect(experiments: Experiments) -> Findings:
         pairs = [f"column {column + 1}, {names[column]}, fits {names[other]}" for column, other in swapped]
         message = "; ".join(pairs[:SHOWN]) + (f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else "")
         hooks = experiments.scripts.place_of("output_fn", "transform_fn", "predict_fn")
-        place, fix = (hooks, FIX) if hooks.line else (experiments.scripts.place_of("fit"), FIX_FIT)
-        yield Finding(f"The predictions' columns seem to be in the wrong order: {message}", fix, place)
+        location, fix = (hooks, FIX) if hooks.line else (experiments.scripts.place_of("fit"), FIX_FIT)
+        yield Finding(f"The predictions' columns seem to be in the wrong order: {message}", fix, location)
 
 
 def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
-    """Pairs of a column that does not fit its own target, and the target that it fits best, both from 0.
+    """Return pairs of a column that does not fit its own target and the target that it fits best, both counted from 0.
 
-    None if less than half of the columns that miss their targets fit others: then these do by chance.
+    The list is empty if fewer than half of the columns that miss their targets fit others, which may be chance.
     """
     swapped, missed = [], 0
     for column in range(predicted.shape[1]):

@@ -1,9 +1,9 @@
-"""Predictions are constant, negative, far outside what was measured, or rounded. Nothing fails, but they score less
+"""Predictions are constant, negative, rounded, or far outside the measured range. Nothing fails, but they score less
 than they could: one value that is ten times too large outweighs hundreds of good ones.
 
     np.exp(model.predict(inputs))   # has no limit
 
-Fix: limit each target to the range that was measured.
+Fix: limit each target to the measured range.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,29 +15,29 @@ from recore.check.predictions import Floats
 from recore.check.rule import Finding, Findings, Level, rule
 
 LIMITS = "Limit the predictions to the measured range, for example with numpy's clip() in the model"
-CONSTANT = "Look at what the model learns for these targets: constant predictions score nothing"
+CONSTANT = "Check how the model learns these targets; constant predictions score nothing"
 DIGITS = "Write all digits, as repr() and the template's output_fn do: rounding costs score"
-ROWS = 10  # with fewer, a constant says nothing
+MIN_ROWS = 10  # with fewer, constant predictions are not reported
 SHOWN = 5
 
 
-@rule("The predictions vary, are not negative or rounded, and stay near what was measured", needs=("RC602", "RC603"))
+@rule("The predictions vary, are not negative or rounded, and stay near the measured range", needs=("RC602", "RC603"))
 def inspect(experiments: Experiments) -> Findings:
     predicted, data = experiments.predicted(), experiments.data
-    place = experiments.scripts.place_of("fit", "predict_fn", "main")
+    location = experiments.scripts.place_of("fit", "predict_fn", "main")
     for message, fix in judge(predicted, data.measured, data.targets):
-        yield Finding(message, fix, place, Level.WARNING)
+        yield Finding(message, fix, location, Level.WARNING)
 
 
 def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Messages and what to do. predicted, measured: (rows, targets), NaN if there is no value."""
+    """Yield messages and fixes. predicted, measured: (rows, targets), NaN if there is no value."""
     constant, negative, outside, rounded = [], [], [], []
     for name, estimate, assay in zip(targets, predicted.T, measured.T, strict=True):
         actual = assay[np.isfinite(assay)]
         if not len(actual) or np.isnan(estimate).any():
             continue
         span = np.ptp(actual)
-        if len(actual) >= ROWS and span > 0 and np.ptp(estimate) == 0:
+        if len(actual) >= MIN_ROWS and span > 0 and np.ptp(estimate) == 0:
             constant.append(name)
         elif is_rounded(estimate, actual):
             rounded.append(name)
@@ -49,7 +49,7 @@ def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterat
     for names, message, fix in (
         (constant, "The predictions are the same for all rows", CONSTANT),
         (negative, "Predictions are negative, but no assay is", LIMITS),
-        (outside, "Predictions lie far outside what was measured", LIMITS),
+        (outside, "Predictions are far outside the measured range", LIMITS),
         (rounded, "Predictions are rounded, but the assays are not", DIGITS),
     ):
         if names:
@@ -58,9 +58,9 @@ def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterat
 
 
 def is_rounded(estimate: Floats, actual: Floats) -> bool:
-    """Whether predictions are all whole numbers, or have two digits, and assays do not.
+    """Return whether all predictions are integers or have two digits, unlike the assays.
 
-    Predictions that are assays of other rows, as those of a nearest neighbour, and zero do not count.
+    Zeros and assays of other rows, as predicted by a nearest neighbour model, do not count.
     """
     others = np.setdiff1d(estimate, [*actual, 0.0])
     return len(others) >= SHOWN and any(

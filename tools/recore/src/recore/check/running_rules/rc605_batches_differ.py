@@ -1,13 +1,13 @@
-"""A file over the payload limit is sent by lines, where only the first request has the header, and an endpoint gets a
-row at a time. An input_fn that drops the first line loses a row of each batch; a model that looks at the other rows of
+"""A file over the payload limit is split by lines, so that only the first request has the header, and an endpoint gets
+one row at a time. An input_fn that drops the first line loses a row of each batch; a model that uses the other rows of
 a request predicts something else. Rows are also sent unsorted, one of them twice: the response needs one line for each
 row, in the order of the request. An endpoint must respond within 60 s.
 
     pd.read_csv(StringIO(input_data))   # takes the first row of a further batch for the header
     inputs.sort_index()                 # predictions are compared with the assays line by line
 
-Fix: distinguish a header from a row, as the template's input_fn does; predict each row on its own; and give the same
-answer to the same request.
+Fix: distinguish a header from a row, as the template's input_fn does; predict each row independently; and return the
+same response to the same request.
 """
 
 from recore.check.experiments import Experiments
@@ -19,42 +19,42 @@ from recore.listing import count
 
 HEADER = "Make input_fn accept lines both with and without a header"
 AGAIN = "Return the same response to the same request: fix random_state, and keep no state between requests"
-DIFFERS = "Rows that are sent as {} are predicted differently than in the whole file: {}"
+DIFFERS = "Rows that are sent as {} are predicted differently than in the entire file: {}"
 WORKS = "The platform probably sends a file of up to 100 MB at once, but not a larger file or a single row"
 LATE = (
     'the 60 s that SageMaker gives an endpoint ("Your invocation timed out while waiting for a response from container '
     'primary"); a Batch Transform job waits for as long as its request says'
 )
-FASTER = "Make predictions faster: do in fit() what does not depend on the request, or use a smaller model"
+FASTER = "Make predictions faster: move work that does not depend on the request to fit(), or use a smaller model"
 KEEP = "Return a prediction for each row of the request, in its order: input_fn must not sort, drop or group rows"
-ALONE = "Make each prediction depend on its own row alone: scale with what fit() has learnt, not with a request's rows"
+ALONE = "Make each prediction depend on its own row alone: scale with values learnt in fit(), not with a request's rows"
 
 
-@rule("Whole files, batches of lines and single rows give the same predictions", needs=("RC602",))
+@rule("Entire files, batches of lines and single rows give the same predictions", needs=("RC602",))
 def inspect(experiments: Experiments) -> Findings:
-    answers, data = experiments.serving(), experiments.data
-    if answers["few"].late:
+    responses, data = experiments.serving(), experiments.data
+    if responses["few"].late:
         message = f"The prediction of {count(len(data.few_rows), 'row')} takes longer than {LATE}"
         yield Finding(message, FASTER, experiments.scripts.place_of("predict_fn", "fit"), Level.WARNING)
         return
-    whole = experiments.predicted()[data.few_rows]
-    middle = whole[len(whole) // 2 :][:1]
-    if again := compare_answers(answers["few"], answers["again"], data.targets):
+    all_rows = experiments.predicted()[data.few_rows]
+    middle = all_rows[len(all_rows) // 2 :][:1]
+    if again := compare_answers(responses["few"], responses["again"], data.targets):
         message = f"The server responds differently if the same request is repeated: {again}"
         yield Finding(message, AGAIN, experiments.scripts.place_of("predict_fn", "fit"))
         return
-    if moved := find_moved_rows(answers["few"], answers["mixed"], len(whole)):
+    if moved := find_moved_rows(responses["few"], responses["mixed"], len(all_rows)):
         message, level = moved
         yield Finding(message, KEEP, experiments.scripts.place_of("input_fn", "transform_fn", "predict_fn"), level)
         return
-    halves = ("first_lines", "next_lines") if len(whole) > 1 else ("next_lines",)
+    halves = ("first_lines", "next_lines") if len(all_rows) > 1 else ("next_lines",)
     for what, expected, requests, with_header in (
-        ("some of the rows", whole, ("few",), True),
+        ("some of the rows", all_rows, ("few",), True),
         ("a single row", middle, ("single_with_header",), True),
-        ("two batches of lines (only the first has the header)", whole, halves, False),
+        ("two batches of lines (only the first has the header)", all_rows, halves, False),
         ("a single line without the header", middle, ("single",), False),
     ):
-        problem = compare(expected, data.targets, *(answers[name] for name in requests))
+        problem = compare(expected, data.targets, *(responses[name] for name in requests))
         if problem and with_header:
             yield Finding(DIFFERS.format(what, problem), ALONE, experiments.scripts.place_of("predict_fn", "fit"))
             return
@@ -65,7 +65,7 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def find_moved_rows(few: Answer, mixed: Answer, rows: int) -> tuple[str, Level] | None:
-    """A message and its level if the hooks reorder or drop rows, found by comparing the same rows in two orders."""
+    """Return a message and its level if the hooks reorder or drop rows, comparing the same rows in two orders."""
     try:
         first = read_answer(few)
     except NotPredictions:
@@ -81,7 +81,7 @@ def find_moved_rows(few: Answer, mixed: Answer, rows: int) -> tuple[str, Level] 
     if len(second) < len(order):
         return f"{sent} there are only {len(second)} predictions: the hooks drop rows", Level.WARNING
     for twice in range(rows):
-        kept = first[[*range(twice + 1), *range(twice, rows)]]
-        if any(each.shape == second.shape and not largest_difference(each, second) for each in (kept, kept[::-1])):
+        rising = first[[*range(twice + 1), *range(twice, rows)]]
+        if any(each.shape == second.shape and not largest_difference(each, second) for each in (rising, rising[::-1])):
             return f"{sent} the predictions are in another order: the hooks sort the rows of a request", Level.ERROR
     return None

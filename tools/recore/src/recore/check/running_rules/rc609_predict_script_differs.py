@@ -1,11 +1,11 @@
-"""The Unearthed CLI predicts with predict.py, on your machine only; the platform predicts with the server's hooks.
-Where they differ, the score that you compute by hand is not the score that you get.
+"""The Unearthed CLI predicts with predict.py, but only locally; the platform predicts with the server's hooks. Where
+they differ, the score that you compute by hand is not the score that you get.
 
     np.clip(model.predict(inputs), 0, None)   # in predict.py only
 
-A predict.py that fails is run again; a failure that does not happen every time is reported as such.
+A predict.py that fails is run again; intermittent failures are reported as such.
 
-Fix: call the server's hooks in predict.py, and round in preprocess() what is rounded in its file.
+Fix: call the server's hooks in predict.py, and if preprocess.py rounds the values in its file, round in preprocess().
 """
 
 from recore.check.experiments import Experiments
@@ -16,41 +16,41 @@ from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.running_rules.rc505_preprocessing_other_rows import find_difference
 from recore.failures import find_exception, format_exit, hint_for, last_error
 
-FIX = "Call model_fn, predict_fn and output_fn of train.py in predict.py, on what preprocess() returns"
+FIX = "Call model_fn, predict_fn and output_fn of train.py in predict.py, on the result of preprocess()"
 
 
 @rule("predict.py and the server make the same predictions", needs=("RC505", "RC602", "RC605"))
 def inspect(experiments: Experiments) -> Findings:
     if not experiments.has_predict_script:
         return
-    place = Place("predict.py")
+    location = Place("predict.py")
     try:
-        done = experiments.by_hand()
-        if done.status or done.predictions is None:
-            yield _failure(done, experiments)
+        result = experiments.by_hand()
+        if result.status or result.predictions is None:
+            yield _failure(result, experiments)
             return
-        predicted = read_predictions(done.predictions)
+        predicted = read_predictions(result.predictions)
     except ExperimentFailed as failed:
         yield failed.finding("predict.py could not be run", Level.WARNING)
         return
     except NotPredictions as error:
-        yield Finding(f"predict.py does not write predictions: {error}", FIX, place)
+        yield Finding(f"predict.py does not write valid predictions: {error}", FIX, location)
         return
     expected = experiments.predicted()[experiments.data.few_rows]
     difference = describe_difference(expected, predicted, experiments.data.targets)
     if difference and not find_difference(experiments):  # predict.py got only these rows
-        yield Finding(f"predict.py and the server make different predictions: {difference}", FIX, place)
+        yield Finding(f"predict.py and the server make different predictions: {difference}", FIX, location)
 
 
-def _failure(done: ByHand, experiments: Experiments) -> Finding:
-    """The finding for a predict.py that fails. A fix is given only if the cause is known."""
-    reason = last_error(done.log) or (format_exit(done.status) if done.status else "it writes no public.csv.out")
-    failed = sum(status != 0 for status in done.statuses)
-    if failed < len(done.statuses) and failed:
-        message = f"predict.py fails now and then (in {failed} of {len(done.statuses)} runs): {reason}"
+def _failure(result: ByHand, experiments: Experiments) -> Finding:
+    """Return the finding for a predict.py that fails, with a fix if the cause is known."""
+    reason = last_error(result.log) or (format_exit(result.status) if result.status else "it writes no public.csv.out")
+    failed = sum(status != 0 for status in result.statuses)
+    if failed < len(result.statuses) and failed:
+        message = f"predict.py fails intermittently (in {failed} of {len(result.statuses)} runs): {reason}"
         return Finding(message, "", Place("predict.py"), Level.WARNING)
-    exception = find_exception(done.log)
+    exception = find_exception(result.log)
     fix = hint_for(exception, "predict", experiments.submission.path) if exception else None
-    place = exception.place if exception else None
-    where = Place(place.name, place.line) if place else Place("predict.py")
-    return Finding(f"predict.py fails: {reason}", fix or "", where, Level.WARNING)
+    frame = exception.place if exception else None
+    location = Place(frame.name, frame.line) if frame else Place("predict.py")
+    return Finding(f"predict.py fails: {reason}", fix or "", location, Level.WARNING)

@@ -1,5 +1,5 @@
-"""The hooks print at each request. Nothing fails, but every line goes to the log of the endpoint, which is paid for and
-hides errors.
+"""The hooks print at each request. Nothing fails, but every line goes to the endpoint's log, which costs money and
+obscures errors.
 
     def predict_fn(inputs, model):
         print(inputs.shape)
@@ -15,23 +15,23 @@ from recore.check.experiments import Experiments
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.listing import count
 
-NUMBER = re.compile(r"\d+")  # by which lines of different requests differ
+NUMBER = re.compile(r"\d+")  # may differ between the same lines of two requests
 SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # of gunicorn's log
-MAX_LINES = 10_000  # of a log that are looked at
+MAX_LINES = 10_000  # of a log that are read
 FIX = "Remove the print, or print once, in model_fn"
 
 
 @rule("The hooks do not print at each request", needs=("RC601", "RC605"))
 def inspect(experiments: Experiments) -> Findings:
-    answers, printed = experiments.serving(), _printed_lines(experiments)
-    if any(answer.body is None for answer in answers.values()):  # errors are logged
+    responses, printed = experiments.serving(), _printed_lines(experiments)
+    if any(response.body is None for response in responses.values()):  # errors are logged
         return
     counts = Counter(NUMBER.sub("0", line) for line in printed)
-    if repeated := [line for line in printed if counts[NUMBER.sub("0", line)] >= len(answers)]:
-        lines, requests = count(len(repeated), "line"), count(len(answers), "request")
+    if repeated := [line for line in printed if counts[NUMBER.sub("0", line)] >= len(responses)]:
+        lines, requests = count(len(repeated), "line"), count(len(responses), "request")
         message = f"The hooks print {lines} for {requests}: {repeated[0]!r}"
-        place = experiments.scripts.place_of("predict_fn", "input_fn", "transform_fn")
-        yield Finding(message, FIX, place, Level.WARNING)
+        location = experiments.scripts.place_of("predict_fn", "input_fn", "transform_fn")
+        yield Finding(message, FIX, location, Level.WARNING)
 
 
 def _printed_lines(experiments: Experiments) -> list[str]:

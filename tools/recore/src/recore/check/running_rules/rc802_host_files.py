@@ -1,5 +1,5 @@
-"""A step needs /opt/ml, /tmp and the installed packages, and has no reason to read /etc, home folders or the files of
-other processes. The sandbox has no such files of the host.
+"""A step needs only /opt/ml, /tmp and the installed packages, and has no reason to read /etc, home folders or other
+processes' files. The sandbox does not contain these files of the host.
 
     open("/etc/passwd")
 

@@ -1,5 +1,5 @@
-"""The supervisor of a job ends it if it uses too much time, memory or disk space, or too many processes. A submission
-that ends the program that observes it, or forges its report, is reported here as well.
+"""A job's supervisor ends it if it uses too much time, memory or disk space, or too many processes. The rule also
+reports a submission that ends the program that observes it, or forges its report.
 
     while True: os.fork()
 
@@ -17,7 +17,7 @@ LIMITS = re.compile(
     r"more memory|more processes|No space left on device|time limit|MaxRuntimeInSeconds|SIGKILL|longer than"
 )
 FIX = "Do not run this submission without the limits of a sandbox"
-OTHERWISE = "Read the step's code: what it tries to do could not be observed"
+FIX_UNOBSERVED = "Read the step's code; its actions could not be observed"
 TIMED_OUT = 124
 
 
@@ -38,5 +38,5 @@ def inspect(experiments: Experiments) -> Findings:
         elif observation.status and not failures:
             with contextlib.suppress(ExperimentFailed):
                 if step.startswith("private") and experiments.variations()["private"].problem:
-                    continue  # RC503 reports that
-            yield Finding(f"Step {step} fails only while it is observed", OTHERWISE, level=Level.WARNING)
+                    continue  # RC503 reports it
+            yield Finding(f"Step {step} fails only while it is observed", FIX_UNOBSERVED, level=Level.WARNING)

@@ -1,4 +1,4 @@
-"""The submission loads libraries of its own choice with ctypes. The other rules for hosts do not see what they do; the
+"""The submission loads libraries of its choice with ctypes. The other rules for hosts cannot see their actions; the
 sandbox confines them like any other code.
 
     ctypes.CDLL(None).connect(...)
@@ -10,7 +10,7 @@ from recore.check.experiments import Experiments
 from recore.check.left_by_jobs import find_events
 from recore.check.rule import Findings, Level, rule
 
-FIX = "Read this line: the sandbox confines the library, but these rules cannot see what it does"
+FIX = "Read this line: the sandbox confines the library, but these rules cannot see its actions"
 
 
 @rule("The submission loads no libraries itself", needs=("RC804",))

@@ -1,1 +1,1 @@
-"""Rules that read a submission's files. No code of the submission runs."""
+"""Rules that read a submission's files without running its code."""

@@ -1,12 +1,12 @@
-"""A script that Python 3.12 cannot compile ends its job before the first line runs. A name that is not defined raises
-NameError as soon as its line runs, in a hook at the first request, after all of the training.
+"""A job fails before its first line if Python 3.12 cannot compile the script. An undefined name raises NameError when
+its line runs: in a hook, this is at the first request, after training.
 
     def fit(inputs, targets, holes)      # no colon
         return np.mean(targets)          # and `import numpy as np` is missing
     %matplotlib inline                   # only a notebook understands this
 
-Fix: correct the line; define or import the name; delete what is left of a notebook. Undefined names are those that
-pyflakes finds outside annotations.
+Fix: correct the line, define or import the name, or delete the remains of a notebook. Undefined names are found by
+pyflakes; annotations are ignored.
 """
 
 import ast
@@ -27,7 +27,7 @@ NOTEBOOK = "get_ipython"  # a function that converted notebooks call
 
 
 class NameChecker(Checker):  # type: ignore[misc]
-    """Leaves out annotations, because they may never be evaluated."""
+    """A checker that ignores annotations, because they may never be evaluated."""
 
     def handleAnnotation(self, *_: object) -> None:
         """Do nothing."""
@@ -35,7 +35,7 @@ class NameChecker(Checker):  # type: ignore[misc]
     handleStringAnnotation = handleAnnotation
 
 
-@rule("The scripts are valid Python 3.12, and define the names that they use")
+@rule("The scripts are valid Python 3.12 and define the names that they use")
 def inspect(source: SubmissionSource) -> Findings:
     for name in ENTRY_POINTS:
         if source.tree.exists(name):
@@ -45,8 +45,8 @@ def inspect(source: SubmissionSource) -> Findings:
                 yield Finding(f"{error}, so no job can start it", "write it as a regular file", Place(name))
     for script in source.scripts:
         if script.problem and (command := _notebook_command(script)):
-            message = f"{command!r} is a line of a notebook, not of Python"
-            fix = "delete it; packages that `!pip` installed belong in requirements.txt"
+            message = f"{command!r} is notebook syntax, not Python"
+            fix = "delete it; list packages that `!pip` installed in requirements.txt"
             yield Finding(message, fix, Place(script.file, script.problem_line))
         elif script.problem:
             message = f"Python 3.12 cannot compile it: {script.problem}"
@@ -62,30 +62,30 @@ def inspect(source: SubmissionSource) -> Findings:
 
 def _fix_syntax(source: SubmissionSource, script: Script) -> str:
     path = source.tree.path / script.file
-    command = f"; `{shlex.quote(sys.executable)} -m py_compile {shlex.quote(str(path))}` shows the error, too"
+    command = f"; `{shlex.quote(sys.executable)} -m py_compile {shlex.quote(str(path))}` also shows the error"
     return "correct this line" + (command if source.tree.is_folder else "")
 
 
 def _notebook_command(script: Script) -> str:
-    """The line with the syntax error, if it is a command that only a notebook understands; otherwise ""."""
+    """Return the line with the syntax error if it is a notebook command, otherwise ""."""
     lines = script.content.decode("utf-8", "replace").splitlines()[: script.problem_line]
     line = lines[-1].strip() if lines and script.problem_line else ""
     return line[:80] if NOTEBOOK_LINE.match(line) else ""
 
 
 def find_undefined(script: Script) -> dict[str, int]:
-    """The undefined names of a script, each with the first line that reads it."""
+    """Map each undefined name of a script to the first line that reads it."""
     try:
         messages = NameChecker(script.tree, script.file).messages
     except RecursionError:
         return {}
-    excused = {
+    ignored = {
         (node.id, node.lineno)
         for node, context in script.nodes
         if isinstance(node, ast.Name) and (context.typing or context.conditional or context.handles("NameError"))
     }
     undefined: dict[str, int] = {}
     for message in sorted(messages, key=lambda message: message.lineno):
-        if isinstance(message, UndefinedName) and (message.message_args[0], message.lineno) not in excused:
+        if isinstance(message, UndefinedName) and (message.message_args[0], message.lineno) not in ignored:
             undefined.setdefault(message.message_args[0], message.lineno)
     return undefined

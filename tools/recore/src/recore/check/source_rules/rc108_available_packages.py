@@ -1,11 +1,11 @@
-"""A job has the packages of the container and what `requirements.txt` adds. Any other import works on your machine and
-ends the job with ModuleNotFoundError.
+"""A job has the packages of the container and of `requirements.txt`. Any other import works locally, but fails in the
+job with ModuleNotFoundError.
 
     import lightgbm                      # not in the container, and not in requirements.txt
 
-Fix: add the package, with its version, to `requirements.txt`. An import inside `try ... except ImportError` is
-accepted. An import in a function is a warning, and so is one that a package of `requirements.txt` may provide under
-another name.
+Fix: add the package and its version to `requirements.txt`. An import inside `try ... except ImportError` is accepted.
+An import in a function is a warning, and so is a module that a package of `requirements.txt` may provide under another
+name.
 """
 
 from recore.check.rule import Finding, Findings, Level, Place, rule
@@ -16,10 +16,10 @@ from recore.failures import missing_module_hint
 from recore.listing import list_names
 
 
-@rule("What train.py imports is in the container or in requirements.txt")
+@rule("All packages that train.py imports are in the container or in requirements.txt")
 def inspect(source: SubmissionSource) -> Findings:
     for script in source.reached_from("train.py"):
-        if script.file == "preprocess.py":  # it has a stricter rule of its own
+        if script.file == "preprocess.py":  # has its own, stricter rule
             continue
         for statement in script.imports:
             executed = script.file == "train.py" or not statement.context.main
@@ -28,25 +28,25 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _finding(source: SubmissionSource, file: str, statement: ImportStatement) -> Finding:
-    place = Place(file, statement.line)
+    location = Place(file, statement.line)
     if not statement.module:
-        fix = "name the module without dots: the scripts are at the top level of the path"
-        return Finding("a relative import outside a package: ImportError", fix, place)
+        fix = "import the module without dots; the scripts are at the top level of the path"
+        return Finding("a relative import outside a package raises ImportError", fix, location)
     if other := source.find_other_case(statement.top):
         module = other.removesuffix(".py")
-        message = f"there is no module {statement.top!r}, but {other}: Linux distinguishes upper and lower case"
-        return Finding(message, f"import {module}", place)
+        message = f"there is no module {statement.top!r}, only {other}: names are case-sensitive on Linux"
+        return Finding(message, f"import {module}", location)
     _, unknown = source.required_modules
     level = Level.WARNING if unknown or statement.context.function else Level.ERROR
     if statement.top in PACKAGES:
-        message = f"{statement.top} is for this machine, and no job has it: ModuleNotFoundError"
-        return Finding(message, missing_module_hint(statement.top, source.tree.path) or "", place)
-    message = f"the container has no {statement.top!r}, and requirements.txt does not name it: ModuleNotFoundError"
+        message = f"{statement.top} is a local tool that jobs do not have: ModuleNotFoundError"
+        return Finding(message, missing_module_hint(statement.top, source.tree.path) or "", location)
+    message = f"the container has no {statement.top!r}, and requirements.txt does not list it: ModuleNotFoundError"
     fix = missing_module_hint(statement.top, source.tree.path) or f"add {statement.top} to requirements.txt"
     if unknown:
         message = (
-            f"the container has no {statement.top!r}, and it is not known here whether {list_names(unknown, 3)} in "
+            f"the container has no {statement.top!r}, and it is unknown whether {list_names(unknown, 3)} in "
             "requirements.txt provides it"
         )
-        fix = "install requirements.txt here and check again"
-    return Finding(message, fix, place, level)
+        fix = "install requirements.txt locally and check again"
+    return Finding(message, fix, location, level)

@@ -1,10 +1,10 @@
-"""Step 2 gets `preprocess.py` and the data, neither the submission's other files nor the packages of
-`requirements.txt`. Only the standard library and the container's packages can be imported there.
+"""Step 2 gets only `preprocess.py` and the data, not the submission's other files or the packages of
+`requirements.txt`. It can import only the standard library and the container's packages.
 
-    from mdl import TARGETS              # mdl.py is not there in step 2
+    from mdl import TARGETS              # step 2 has no mdl.py
 
-Fix: move what `preprocess.py` needs into it, and let the other files import it from there. An import inside a function
-is a warning, because `train.py` may be the only one that calls it.
+Fix: move the code that `preprocess.py` needs into it, and import it from there in other files. An import inside a
+function is a warning, because the function may be called only by `train.py`.
 """
 
 from recore.check.container import is_in_container
@@ -20,15 +20,15 @@ def inspect(source: SubmissionSource) -> Findings:
         if statement.optional or is_in_container(statement.top):  # a file of the same name is a finding of RC110
             continue
         if not statement.module:
-            message, fix = "a relative import outside a package: ImportError", "import the module without dots"
+            message, fix = "a relative import outside a package raises ImportError", "import the module without dots"
         elif source.find_module(statement.top) or source.find_other_case(statement.top):
             message = f"step 2 runs preprocess.py without the submission's other files, so {statement.top!r} is missing"
-            fix = f"move what is needed of {statement.module} into preprocess.py"
+            fix = f"move the code that is needed from {statement.module} into preprocess.py"
         elif statement.top in PACKAGES:
-            message = f"{statement.top} is for this machine, and no job has it: ModuleNotFoundError"
-            fix = f"do without {statement.top}"
+            message = f"{statement.top} is a local tool that jobs do not have: ModuleNotFoundError"
+            fix = f"remove {statement.top} from preprocess.py"
         else:
             message = f"step 2 does not install requirements.txt, and the container has no {statement.top!r}"
-            fix = f"do without {statement.top} in preprocess.py, or use it in train.py instead"
+            fix = f"remove {statement.top} from preprocess.py, or use it in train.py instead"
         level = Level.WARNING if statement.context.function else Level.ERROR
         yield Finding(message, fix, Place("preprocess.py", statement.line), level)

@@ -1,7 +1,7 @@
-"""The folder of the scripts comes first on the path of a job. A file with the name of a package, such as `scipy.py`, is
-imported instead of it, even by the container's own programs. One with the name of a standard library module, such as
-`random.py`, breaks libraries in ways that are hard to recognise. If there is both `estimators.py` and a folder
-`estimators`, Python imports only one of them.
+"""The folder of the scripts comes first on a job's Python path. A file with the name of a package, such as `scipy.py`,
+is imported instead of the package, even by the container's own programs. A file with the name of a standard library
+module, such as `random.py`, breaks libraries in ways that are hard to recognise. If there is both `estimators.py` and a
+folder `estimators`, Python imports only one of them.
 
 Fix: rename the file or the folder, and correct its imports.
 """
@@ -11,7 +11,7 @@ from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 
-@rule("No file has the name of a package, of a standard library module or of a folder of modules", needs=("RC201",))
+@rule("No file has the name of a package, a standard library module or a folder of modules", needs=("RC201",))
 def inspect(source: SubmissionSource) -> Findings:
     files = {script.file for script in source.scripts} | set(source.uploads)
     tops = {file.partition("/")[0] if file.endswith("/__init__.py") else file for file in files}
@@ -21,17 +21,17 @@ def inspect(source: SubmissionSource) -> Findings:
             continue
         path = file if file in files else f"{name}/__init__.py"
         package = name in PINNED_MODULES | REQUIRED_MODULES
-        message = f"it is imported in place of {'the package' if package else 'the standard library module'} {name!r}"
+        message = f"it is imported instead of {'the package' if package else 'the standard library module'} {name!r}"
         uploaded = path in source.uploads
         if not uploaded:
-            message += " on this machine only: it is not uploaded"
+            message += ", but only locally: it is not uploaded"
         level = Level.ERROR if package or not uploaded else Level.WARNING
-        yield Finding(message, "rename it and its imports", Place(path), level)
+        yield Finding(message, "rename it and correct its imports", Place(path), level)
     yield from _find_twins(source)
 
 
 def _find_twins(source: SubmissionSource) -> Findings:
-    """Modules that exist as a file and as a folder, if both are used, here or in a job."""
+    """Yield findings about modules that exist both as a file and as a folder, if both are used locally or in a job."""
     imported = {statement.module for script in source.scripts for statement in script.imports}
     for name in sorted(source.twins):
         is_package = source.tree.is_file(f"{name}/__init__.py")
@@ -39,7 +39,7 @@ def _find_twins(source: SubmissionSource) -> Findings:
         used = used or any(module.startswith(f"{name}.") for module in imported)
         if used or (is_package and name in imported):
             file, folder = f"{name}.py", f"the folder {name}"
-            kept, lost = (folder, file) if is_package else (file, folder)
-            message = f"there are both {file} and a folder {name}: Python imports {kept} and never {lost}"
+            chosen, ignored = (folder, file) if is_package else (file, folder)
+            message = f"there are both {file} and a folder {name}: Python imports {chosen} and never {ignored}"
             level = Level.ERROR if used else Level.WARNING  # a job gets only the file
             yield Finding(message, f"rename the folder {name} and correct its imports", Place(file), level)

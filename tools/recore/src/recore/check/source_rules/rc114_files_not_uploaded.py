@@ -1,11 +1,10 @@
-"""A job has the uploaded files, and its data at the platform's paths. `data/`, `model/`, `score.py` and the folders of
-your machine are never there, and `preprocess.py` runs without any other file. Without a sandbox, a run on your machine
-finds these files all the same.
+"""A job has only the uploaded files, and its data at the platform's paths. It never has `data/`, `model/`, `score.py`
+or local folders, and `preprocess.py` runs without any other file. Without a sandbox, a local run still finds them.
 
     weights = np.load("weights.npy")     # not uploaded
     data = pd.read_csv("/home/ada/recore/public.csv.gz")
 
-Fix: take data from the platform's paths, such as `SM_CHANNEL_TRAINING` or `--input`; name other files that `train.py`
+Fix: read data from the platform's paths, such as `SM_CHANNEL_TRAINING` or `--input`; list other files that `train.py`
 needs in `MANIFEST.in`.
 """
 
@@ -29,11 +28,11 @@ from recore.check.source import SubmissionSource
 from recore.failures import is_in_job
 
 DATA = re.compile(r"\.(?:csv|gz|parquet|xlsx?)$")
-NOT_IN_JOBS = "{!r} exists on your machine, not in a job, which has only /opt/ml and /tmp"
+NOT_IN_JOBS = "{!r} is a local path; a job has only /opt/ml and /tmp"
 FIXES = {  # by script
     "preprocess.py": "take the path from --input, whose default is /opt/ml/processing/input/public/public.csv.gz",
-    "train.py": 'use os.environ["SM_CHANNEL_TRAINING"] + "/public.csv.gz", in a job '
-    "/opt/ml/input/data/training/public.csv.gz",
+    "train.py": 'use os.environ["SM_CHANNEL_TRAINING"] + "/public.csv.gz", which is '
+    "/opt/ml/input/data/training/public.csv.gz in a job",
 }
 
 
@@ -44,9 +43,9 @@ def inspect(source: SubmissionSource) -> Findings:
         written = {use.path for use in uses if use.writes}
         for use in uses:
             if not use.writes and use.path not in written and _is_certain(use.context, script):
-                yield from _read(source, script, use)
-        yield from _defaults(script)
-        yield from _arguments(script)
+                yield from _check_read(source, script, use)
+        yield from _check_defaults(script)
+        yield from _check_arguments(script)
 
 
 def _fix_data(script: Script) -> str:
@@ -54,49 +53,49 @@ def _fix_data(script: Script) -> str:
 
 
 def _is_certain(context: Context, script: Script) -> bool:
-    """Whether a file is read without being asked for, and its absence is not handled."""
+    """Return whether a file is read unconditionally and its absence is not handled."""
     handled = context.handles("OSError", "FileNotFoundError", "IOError")
     return script.executes(context) and not context.conditional and not handled
 
 
-def _read(source: SubmissionSource, script: Script, use: FileUse) -> Findings:
-    name, place = within_submission(use.path), Place(script.file, use.line)
+def _check_read(source: SubmissionSource, script: Script, use: FileUse) -> Findings:
+    name, location = within_submission(use.path), Place(script.file, use.line)
     is_known = use.path.startswith("/opt/ml/") and not use.path.startswith(f"/opt/ml/{REST}")
     is_above = is_known and not is_in_job(use.path)  # by __file__, which is in CODE
     path = posixpath.relpath(use.path, CODE) if is_above else use.path
     if ABSOLUTE.fullmatch(path) or path.startswith(".."):
-        yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), place)
+        yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), location)
         return
     if not name or name == REST or name in (".", script.file):
         return
     top = name.partition("/")[0]
     if top in NEVER:
-        message = f"{use.path!r} does not exist in a job: {top} is on your machine and is never uploaded"
-        yield Finding(message, _fix_data(script), place)
+        message = f"{use.path!r} does not exist in a job: {top} is never uploaded"
+        yield Finding(message, _fix_data(script), location)
     elif script.file == "preprocess.py":
         message = f"step 2 runs preprocess.py without other files, so {name!r} does not exist"
-        yield Finding(message, "put its contents into preprocess.py", place)
+        yield Finding(message, "put its contents into preprocess.py", location)
     elif REST not in name and not any(file == name or file.startswith(f"{name}/") for file in source.uploads):
         if source.tree.exists(name):
-            yield Finding(f"{name!r} is not uploaded", f"add a line `include {name}` to MANIFEST.in", place)
+            yield Finding(f"{name!r} is not uploaded", f"add a line `include {name}` to MANIFEST.in", location)
         else:
             message = f"there is no {name!r} in the submission or in the folder where a job starts"
-            yield Finding(message, "use a path that the platform provides, or add the file", place, Level.WARNING)
+            yield Finding(message, "use a path that the platform provides, or add the file", location, Level.WARNING)
 
 
-def _defaults(script: Script) -> Findings:
-    """Arguments whose default is a path of one machine, or in data/ or model/: the platform passes none instead."""
+def _check_defaults(script: Script) -> Findings:
+    """Yield findings about arguments whose default is a local path, which the platform does not replace."""
     for node, context in script.calls:
         if method_of(node) != "add_argument" or context.conditional or not script.executes(context):
             continue
         path = path_of(keywords_of(node).get("default"), script)
         if path and is_on_one_machine(path):
-            message = f"the platform passes no path, but the default {path!r} does not exist in a job"
+            message = f"the platform passes no path, and the default {path!r} does not exist in a job"
             yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)
 
 
-def _arguments(script: Script) -> Findings:
-    """Data of one machine with which a function of the submission is called."""
+def _check_arguments(script: Script) -> Findings:
+    """Yield findings about local data files that are passed to the submission's functions."""
     for node, context in script.calls:
         name = script.name_of(node.func)
         if not (name in script.functions or name == "preprocess.preprocess") or not _is_certain(context, script):
@@ -104,5 +103,5 @@ def _arguments(script: Script) -> Findings:
         for argument in [*node.args, *keywords_of(node).values()]:
             path = path_of(argument, script)
             if path and DATA.search(path) and is_on_one_machine(path):
-                place = Place(script.file, node.lineno)
-                yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), place, Level.WARNING)
+                location = Place(script.file, node.lineno)
+                yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), location, Level.WARNING)

@@ -1,9 +1,8 @@
-"""Jobs have no network: a download fails, or hangs until it times out. Without a sandbox, it works in a run on your
-machine.
+"""Jobs have no network: a download fails, or hangs until it times out. Without a sandbox, it works in a local run.
 
     os.system("pip install lightgbm")
 
-Fix: name packages in `requirements.txt`, which is installed before the job starts, and upload small files instead of
+Fix: list packages in `requirements.txt`, which is installed before the job starts, and upload small files instead of
 downloading them.
 """
 
@@ -16,10 +15,10 @@ from recore.check.rule import Finding, Findings, Place, rule
 from recore.check.script import Script, texts_of
 from recore.check.source import SubmissionSource
 
-FIX = "upload what the job needs; packages belong in requirements.txt"
+FIX = "upload the files that the job needs, and list packages in requirements.txt"
 CALLS = {"urllib.request.urlopen", "urllib.request.urlretrieve", "socket.create_connection"}
 ADDRESS = re.compile(r"(?:https?|s3|ftp|gs|hdfs)://")
-STARTERS = re.compile(r"os\.(?:system|popen|exec\w+|spawn\w+)|subprocess\.\w+|pip\.main|pip\._internal\.main")
+COMMANDS = re.compile(r"os\.(?:system|popen|exec\w+|spawn\w+)|subprocess\.\w+|pip\.main|pip\._internal\.main")
 INSTALLS = re.compile(r"\b(?:pip3?|conda|mamba|uv|apt-get|apt|yum|dnf)\b.*\binstall\b", re.DOTALL)
 
 
@@ -40,5 +39,5 @@ def _find_uses(script: Script) -> Iterator[tuple[int, str]]:
         name = script.name_of(node.func)
         if name in CALLS:
             yield node.lineno, f"{name}() fails: jobs have no network"
-        elif STARTERS.fullmatch(name) and INSTALLS.search(" ".join(texts_of(ast.walk(node)))):
+        elif COMMANDS.fullmatch(name) and INSTALLS.search(" ".join(texts_of(ast.walk(node)))):
             yield node.lineno, "a package cannot be installed while the job runs: jobs have no network"

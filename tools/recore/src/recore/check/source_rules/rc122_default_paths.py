@@ -1,10 +1,10 @@
-"""The platform runs `preprocess.py` without arguments, so the defaults of `--input` and `--output` count. Where jobs
-have no /opt/ml, `run` and `check` pass both paths, and only this rule notices a wrong default.
+"""The platform runs `preprocess.py` without arguments, so it uses the defaults of `--input` and `--output`. Where jobs
+have no /opt/ml, `run` and `check` pass both paths, and only this rule detects a wrong default.
 
     parser.add_argument("--input", default="/opt/ml/processing/input/public.csv.gz")
 
-Fix: use /opt/ml/processing/input/public/public.csv.gz, for private data too, and
-/opt/ml/processing/output/preprocess/public.csv. A script that may choose among several paths is not checked.
+Fix: use /opt/ml/processing/input/public/public.csv.gz (also for private data) and
+/opt/ml/processing/output/preprocess/public.csv. Scripts that may choose among several paths are not checked.
 """
 
 import ast
@@ -29,8 +29,8 @@ def inspect(source: SubmissionSource) -> Findings:
     script = source.script("preprocess.py")
     if script is None:
         return
-    declared = list(_declared(script))
-    if _chooses(script, declared):
+    declared = list(_declared_options(script))
+    if _may_use_other_paths(script, declared):
         return
     for name, call, default in declared:
         path = path_of(default, script)
@@ -43,13 +43,13 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _leads_to(path: str, needed: str) -> bool:
-    """Whether a path is the needed one or a folder above it, to which the script may add the rest."""
+    """Return whether a path is the needed one, or a parent folder to which the script may add the rest."""
     path = posixpath.normpath(path)
     return path == needed or needed.startswith(f"{path.rstrip('/')}/")
 
 
-def _declared(script: Script) -> Iterator[Declared]:
-    """The options --input and --output, each with the call that declares it and its default."""
+def _declared_options(script: Script) -> Iterator[Declared]:
+    """Yield the options --input and --output, each with the call that declares it and its default."""
     for node, context in script.calls:
         if context.conditional or context.typing or context.handled or method_of(node) not in DECLARING:
             continue
@@ -59,12 +59,12 @@ def _declared(script: Script) -> Iterator[Declared]:
                 yield name, node, default
 
 
-def _chooses(script: Script, declared: list[Declared]) -> bool:
-    """Whether the script may use another path than its defaults: it mentions one, or sets or tests the argument."""
-    known = {id(node) for _, _, default in declared for node in _behind(default, script)}
+def _may_use_other_paths(script: Script, declared: list[Declared]) -> bool:
+    """Return whether the script mentions another path, or sets or tests the argument."""
+    known = {id(node) for _, _, default in declared for node in _resolved_nodes(default, script)}
     for node, _ in script.nodes:
         match node:
-            case ast.Constant(value=str(text)) if id(node) not in known and "processing" in text.split("/"):
+            case ast.Constant(value=str(path)) if id(node) not in known and "processing" in path.split("/"):
                 return True
             case ast.Attribute(attr="input" | "output", ctx=ast.Store()):
                 return True
@@ -74,9 +74,9 @@ def _chooses(script: Script, declared: list[Declared]) -> bool:
     return False
 
 
-def _behind(node: ast.expr, script: Script, depth: int = 0) -> Iterator[ast.AST]:
-    """The nodes of an expression and of the constants that it names."""
+def _resolved_nodes(node: ast.expr, script: Script, depth: int = 0) -> Iterator[ast.AST]:
+    """Yield the nodes of an expression and of the constants that it refers to."""
     for each in ast.walk(node):
         yield each
         if isinstance(each, ast.Name) and each.id in script.constants and depth < DEEPEST:
-            yield from _behind(script.constants[each.id], script, depth + 1)
+            yield from _resolved_nodes(script.constants[each.id], script, depth + 1)

@@ -1,9 +1,9 @@
-"""The server that predicts imports `train.py`, and `train.py` usually imports `preprocess.py`. Code outside functions
-runs whenever a file is imported: a server would then retrain, or fail because it has neither data nor arguments.
+"""The model server imports `train.py`, and `train.py` usually imports `preprocess.py`. Code outside functions runs
+whenever a file is imported: the server would retrain, or fail because it has neither data nor arguments.
 
     model = fit(*read(os.environ["SM_CHANNEL_TRAINING"]))     # at the top level
 
-Fix: put the code into a function `main`, and call it below `if __name__ == "__main__":`.
+Fix: move the code into a function `main`, and call it below `if __name__ == "__main__":`.
 """
 
 import ast
@@ -13,7 +13,7 @@ from recore.check.script import ENTRY_POINTS, Script, line_of, method_of
 from recore.check.source import SubmissionSource
 from recore.failures import TRAINING_METHODS, TRAINING_VARIABLES
 
-FIX = 'put this code into a function main(), and call it below `if __name__ == "__main__":`'
+FIX = 'move this code into a function main(), and call it below `if __name__ == "__main__":`'
 
 
 @rule("train.py and preprocess.py can be imported without running their step")
@@ -24,19 +24,19 @@ def inspect(source: SubmissionSource) -> Findings:
         for node, context in script.nodes:
             if not context.at_import or context.conditional or context.handled:
                 continue
-            if does := _effect(node, script):
-                message = f"this line {does} whenever {script.file} is imported, even by the server that predicts"
+            if effect := _effect(node, script):
+                message = f"this line {effect} whenever {script.file} is imported, even by the model server"
                 yield Finding(message, FIX, Place(script.file, line_of(node)))
                 break
 
 
 def _effect(node: ast.AST, script: Script) -> str | None:
-    """The action of a node, if it belongs only in the script's own step."""
+    """Return the action of a node if it belongs only in the script's own step."""
     if direct := _direct_effect(node, script):
         return direct
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in script.functions:
         inside = ast.walk(script.functions[node.func.id])
-        return next((does for each in inside if (does := _direct_effect(each, script))), None)
+        return next((effect for each in inside if (effect := _direct_effect(each, script))), None)
     return None
 
 

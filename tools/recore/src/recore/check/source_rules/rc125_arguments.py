@@ -1,11 +1,11 @@
-"""The four steps start `train.py` and `preprocess.py` without arguments: one that is required ends the script with
+"""The four steps start `train.py` and `preprocess.py` without arguments, so a required argument ends the script with
 status 2. A tuning job passes each hyperparameter as a string, which becomes a number only if the script converts it.
 
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--alpha", default=0.1)          # --alpha 0.2 gives the string "0.2"
     def fit(inputs, targets, holes, components="10"):     # a string, not a number
 
-Fix: give each argument a default and a type; write numbers without quotation marks.
+Fix: give each argument a default and a type, and write numbers without quotation marks.
 """
 
 import ast
@@ -19,7 +19,7 @@ OPTIONAL = ("?", "*", "...")  # values of nargs that let an argument be missing
 WITHOUT_TYPE = ("store_true", "store_false", "store_const", "count", "append_const", "version", "help")
 
 
-@rule("The scripts need no arguments, and convert those that they get")
+@rule("The scripts require no arguments, and convert each to its type")
 def inspect(source: SubmissionSource) -> Findings:
     for script in filter(None, map(source.script, ENTRY_POINTS)):
         subparsers = {
@@ -34,18 +34,18 @@ def inspect(source: SubmissionSource) -> Findings:
             if isinstance(node.func, ast.Attribute) and node.func.attr == "add_argument":
                 if not _adds_parser(node.func.value) and last_name(node.func.value) not in subparsers:
                     yield from _check_argument(node, script)
-            elif script.name_of(node.func) in ("click.option", "click.argument") and _click_requires(node):
-                yield _required(node, script)
+            elif script.name_of(node.func) in ("click.option", "click.argument") and _click_requires_value(node):
+                yield _required_finding(node, script)
         if script.file == "train.py":
             yield from _check_fit(script)
 
 
 def _adds_parser(node: ast.expr) -> bool:
-    """Whether an expression makes a subparser, whose arguments are required only with its command."""
+    """Return whether an expression creates a subparser, whose arguments are required only with its command."""
     return isinstance(node, ast.Call) and method_of(node) == "add_parser"
 
 
-def _click_requires(node: ast.Call) -> bool:
+def _click_requires_value(node: ast.Call) -> bool:
     keywords = keywords_of(node)
     if "required" in keywords or None in keywords or last_name(node.func) == "option":
         return _is_true(keywords.get("required"))
@@ -59,26 +59,26 @@ def _check_argument(node: ast.Call, script: Script) -> Findings:
         return
     may_be_missing = names[0].startswith("-") or _is_one_of(keywords.get("nargs"), OPTIONAL)
     if _is_true(keywords.get("required")) or not may_be_missing:
-        yield _required(node, script)
+        yield _required_finding(node, script)
         return
     converts = "type" in keywords or _is_one_of(keywords.get("action"), WITHOUT_TYPE)
     match keywords.get("default"):
         case ast.Constant(value=int() | float() as value) if not converts and script.file == "train.py":
-            message = f"{names[0]} has no type: a tuning job passes a string, while the default is a number"
+            message = f"{names[0]} has no type: a tuning job passes a string, although the default is a number"
             fix = f"add type={type(value).__name__}" if not isinstance(value, bool) else "convert the string to a bool"
             yield Finding(message, fix, Place(script.file, node.lineno), Level.WARNING)
         case ast.Constant(value=str() as value) if not converts and script.file == "train.py":
             yield from _check_quoted(names[0], value, "add a type, such as type=float", Place(script.file, node.lineno))
 
 
-def _required(node: ast.Call, script: Script) -> Finding:
+def _required_finding(node: ast.Call, script: Script) -> Finding:
     name = next(iter(texts_of(node.args)), "an argument")
     message = f"{name} is required, but the four steps pass no arguments: {script.file} ends with status 2"
-    return Finding(message, "give it a default, and do not require it", Place(script.file, node.lineno))
+    return Finding(message, "make it optional, with a default", Place(script.file, node.lineno))
 
 
 def _check_fit(script: Script) -> Findings:
-    """Hyperparameters of `fit` whose default is a number in quotation marks."""
+    """Yield findings about parameters of `fit` whose default is a number in quotation marks."""
     if "fit" not in script.functions:
         return
     arguments = script.functions["fit"].args
@@ -91,14 +91,14 @@ def _check_fit(script: Script) -> Findings:
             yield from _check_quoted(argument.arg, value, fix, Place(script.file, argument.lineno))
 
 
-def _check_quoted(name: str, value: str, fix: str, place: Place) -> Findings:
+def _check_quoted(name: str, value: str, fix: str, location: Place) -> Findings:
     if parse_number(value) is not None:
         message = f"{name} has the default {value!r}, which is a string, not a number"
-        yield Finding(message, fix, place, Level.WARNING)
+        yield Finding(message, fix, location, Level.WARNING)
 
 
 def _is_one_of(value: ast.expr | None, constants: tuple[str, ...]) -> bool:
-    """Whether the value of a keyword is one of these, or can be: other expressions than constants are unknown."""
+    """Return whether the value of a keyword is one of these, or may be because it is not a constant."""
     return value is not None and (not isinstance(value, ast.Constant) or value.value in constants)
 
 

@@ -1,13 +1,13 @@
-"""`unearthed build` runs `setup.py` with Python 3.8 and setuptools alone. Newer syntax, or an import of another
-package, ends the build, and the client uploads the archive of an earlier one. Without `py_modules` the archive is
-empty.
+"""`unearthed build` runs `setup.py` with Python 3.8 and only setuptools installed. With newer syntax or an import of
+another package the build fails, and the client uploads the archive of an earlier one. Without `py_modules` the archive
+is empty.
 
     from mdl import __version__          # not installed where setup.py runs
     setup(name="mine", py_modules=["train", "preprocess"])
 
-Fix: import nothing but setuptools, call `setup()` once, and list existing modules by name in `py_modules` and
-`packages`. `find_packages()` with literal arguments is evaluated. Other lists, such as a list comprehension, cannot be
-read; check the `src.tar.gz` that the build leaves instead.
+Fix: import only setuptools, call `setup()` once, and list existing modules by name in `py_modules` and `packages`.
+`find_packages()` with literal arguments is evaluated. Other expressions, such as a list comprehension, cannot be read;
+check the `src.tar.gz` that the build writes instead.
 """
 
 import ast
@@ -21,24 +21,24 @@ from recore.failures import similar_file_hint
 
 ALLOWED = {"setuptools", "distutils", "pkg_resources", *sys.stdlib_module_names}
 UNSUPPORTED = {"package_dir", "package_data", "data_files", "scripts", "ext_modules"}
-FIX_LISTS = "write py_modules and packages as lists of names, or check the src.tar.gz that `unearthed build` leaves"
+FIX_LISTS = "write py_modules and packages as lists of names, or check the src.tar.gz that `unearthed build` writes"
 
 
-@rule("setup.py can be run by the Unearthed CLI's build, and lists modules", needs=("RC203",))
+@rule("The Unearthed CLI's build can run setup.py, which lists the modules", needs=("RC203",))
 def inspect(source: SubmissionSource) -> Findings:
-    if not source.tree.is_folder:  # the archive that it leaves does not hold it
+    if not source.tree.is_folder:  # the built archive does not contain it
         return
     try:
         content = source.tree.read("setup.py")
     except UnreadableFile as error:
         fix = similar_file_hint("setup.py", source.tree.list_folder("")) or "copy the template's"
-        yield Finding(f"{error}, but it must name the files to upload", fix, Place("setup.py"))
+        yield Finding(f"{error}, but it must list the files to upload", fix, Place("setup.py"))
         return
     setup = source.setup
     problem = _syntax_problem(content)
     if setup is None or problem or setup.script.problem:
         line, reason = problem or (setup.script.problem_line, setup.script.problem) if setup else (0, "")
-        message = f"Python 3.8, which runs it, cannot compile it: {reason}"
+        message = f"it is run with Python 3.8, which cannot compile it: {reason}"
         yield Finding(message, "write it for Python 3.8, like the template's", Place("setup.py", line))
         return
     findings = [*_import_problems(setup), *_call_problems(setup, source)]
@@ -50,18 +50,18 @@ def _import_problems(setup: SetupFile) -> Findings:
         if statement.top not in ALLOWED and not statement.optional:
             module = statement.module or "a relative module"
             message = f"it imports {module}, which is not installed where setup.py runs"
-            yield Finding(message, "import nothing but setuptools", Place("setup.py", statement.line))
+            yield Finding(message, "import only setuptools", Place("setup.py", statement.line))
 
 
 def _upload_problems(source: SubmissionSource) -> Findings:
-    """What `recore run` cannot pack either: a link out of the folder, a pattern that setuptools does not accept."""
+    """Yield what `recore run` cannot pack either: a link out of the folder, or a pattern that setuptools rejects."""
     try:
         source.uploads  # noqa: B018 - it is determined once, for all rules
     except (ValueError, OSError, RuntimeError) as error:
         reason = str(error).removeprefix(f"{source.tree.path}/")
         file = reason.partition(":")[0]
-        place = Place(file) if source.tree.exists(file) else Place("setup.py")
-        yield Finding(f"the files to upload cannot be determined: {reason}", "correct what the message names", place)
+        location = Place(file) if source.tree.exists(file) else Place("setup.py")
+        yield Finding(f"the files to upload cannot be determined: {reason}", "fix the cause in the message", location)
 
 
 def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
@@ -75,8 +75,8 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
         yield Finding(message, FIX_LISTS, Place("setup.py", line))
     for keyword in setup.calls[0].keywords:
         if keyword.arg in UNSUPPORTED:
-            message = f"{keyword.arg} moves or adds files in the upload, in ways that are not supported here"
-            fix = "put the scripts at the top level, name them in py_modules, and other files in MANIFEST.in"
+            message = f"{keyword.arg} moves or adds files in the upload, which is not supported"
+            fix = "put the scripts at the top level; list them in py_modules, and other files in MANIFEST.in"
             yield Finding(message, fix, Place("setup.py", keyword.value.lineno))
     if not setup.unreadable and not setup.modules and not setup.packages:
         message = "setup() lists no modules, so the upload does not contain the scripts"
@@ -89,14 +89,14 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
             if name.endswith(".py") and source.tree.is_file(name):
                 file, instead = f"folder {name.removesuffix('.py')}", f'write "{name.removesuffix(".py")}" without .py'
             elif source.tree.list_folder(name.replace(".", "/")):
-                instead = f'{name} is a folder: name it in packages=["{name}"]'
+                instead = f'{name} is a folder: list it in packages=["{name}"]'
             fix = instead or "correct the name, or remove it"
-            yield Finding(f"it names {name}, but there is no {file}", fix, Place("setup.py", line))
+            yield Finding(f"it lists {name}, but there is no {file}", fix, Place("setup.py", line))
     for name, line in setup.packages.items():
         if not _is_module(name) or not source.tree.list_folder(name.replace(".", "/")):
             is_file = source.tree.is_file(f"{name.replace('.', '/')}.py")
-            fix = "name it in py_modules: it is a file" if is_file else "correct the name, or remove it"
-            yield Finding(f"it names the package {name}, which does not exist", fix, Place("setup.py", line))
+            fix = "list it in py_modules: it is a file" if is_file else "correct the name, or remove it"
+            yield Finding(f"it lists the package {name}, which does not exist", fix, Place("setup.py", line))
 
 
 def _is_module(name: str) -> bool:
@@ -104,7 +104,7 @@ def _is_module(name: str) -> bool:
 
 
 def _syntax_problem(content: bytes) -> tuple[int, str] | None:
-    """The line and the message of what Python 3.8 does not accept, as far as a newer parser knows it."""
+    """Return the line and the message of an error in Python 3.8, as far as a newer parser detects it."""
     try:
         with warnings.catch_warnings(action="ignore"):
             ast.parse(content, feature_version=(3, 8))

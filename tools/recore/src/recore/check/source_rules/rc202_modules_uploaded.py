@@ -1,5 +1,5 @@
-"""`unearthed build` packs only the modules that `setup.py` names. Any other file that `train.py` imports works on your
-machine, and is missing in the training job.
+"""`unearthed build` packs only the modules that `setup.py` lists. Any other file that `train.py` imports is found
+locally, but missing in the training job.
 
     from mdl import Ridge                # mdl is not in py_modules of setup.py
 
@@ -14,7 +14,7 @@ from recore.check.source import SubmissionSource
 from recore.failures import similar_file_hint
 
 
-@rule("setup.py names every module that train.py reaches", needs=("RC201",))
+@rule("setup.py lists every module that train.py imports, directly or indirectly", needs=("RC201",))
 def inspect(source: SubmissionSource) -> Findings:
     for name in ENTRY_POINTS:
         if name not in source.uploads:
@@ -28,20 +28,20 @@ def inspect(source: SubmissionSource) -> Findings:
             executed = script.file == "train.py" or not statement.context.main
             if statement.optional or not executed or script.file not in source.uploads:
                 continue
-            if is_in_container(statement.top) or statement.top in source.twins:  # which are findings of RC110
+            if is_in_container(statement.top) or statement.top in source.twins:  # RC110 reports it
                 continue
             for file in source.local_files(statement):
                 if not file.endswith(".py") or file in source.uploads or file in ENTRY_POINTS or file in reported:
                     continue
                 reported.add(file)
                 level = Level.WARNING if statement.context.function else Level.ERROR
-                message = f"{file} is imported, but not uploaded: setup.py does not name it"
+                message = f"{file} is imported, but not uploaded: setup.py does not list it"
                 yield Finding(message, _fix(file), Place(script.file, statement.line), level)
 
 
 def _fix(file: str) -> str:
     if file in ("score.py", "predict.py"):
-        return f"copy what you need into a file of your own: {file} is never uploaded"
+        return f"copy the code that you need into another file; {file} is never uploaded"
     if "/" in file:
         return f'add "{file.rpartition("/")[0].replace("/", ".")}" to packages of setup.py'
     return f'add "{file.removesuffix(".py")}" to py_modules of setup.py'

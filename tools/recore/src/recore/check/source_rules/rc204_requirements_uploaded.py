@@ -1,8 +1,8 @@
 """`unearthed build` packs `requirements.txt` only if `MANIFEST.in` includes it. Otherwise the packages that it adds are
-missing in all jobs, although they are installed on your machine.
+missing in all jobs, although they are installed locally.
 
-Fix: write the line `include requirements.txt` into `MANIFEST.in`. A file that names only the container's own packages
-need not be uploaded.
+Fix: add the line `include requirements.txt` to `MANIFEST.in`. A file that lists only the container's packages need not
+be uploaded.
 """
 
 from recore.check.container import VERSIONS
@@ -17,4 +17,4 @@ def inspect(source: SubmissionSource) -> Findings:
     further = [line for line in source.requirements if line.text and line.name not in VERSIONS and line.applies]
     if further and NAME not in source.uploads:
         message = f"{NAME} is not uploaded, so {further[0].name or further[0]} is not installed in any job"
-        yield Finding(message, f"write the line `include {NAME}` into MANIFEST.in", Place(NAME, further[0].number))
+        yield Finding(message, f"add the line `include {NAME}` to MANIFEST.in", Place(NAME, further[0].number))

@@ -1,5 +1,5 @@
-"""Jobs install `requirements.txt` before they start. A line that pip cannot read, a package that is named twice, an
-option, a URL, or a path on your machine ends them.
+"""Jobs install `requirements.txt` before they start. They fail at a line that pip cannot parse, a package that is
+listed twice, an option, a URL or a local path.
 
     numpy=1.26                           # pip compares with ==
     sklearn==1.9.0                       # the package of this module is scikit-learn
@@ -7,8 +7,8 @@ option, a URL, or a path on your machine ends them.
     -e .                                 # setup.py is not uploaded
     git+https://github.com/ada/mdl       # jobs have no network to clone from
 
-Fix: name each package once, with its version. Hashes (`--hash=sha256:...`) are accepted if every line has one, and so
-are packages in the submission itself, such as `./mdl`, if `MANIFEST.in` includes them.
+Fix: list each package once, with its version. Hashes (`--hash=sha256:...`) are accepted if every line has one, and
+packages in the submission itself, such as `./mdl`, if `MANIFEST.in` includes them.
 """
 
 import posixpath
@@ -27,21 +27,21 @@ from stagemaker import RequirementLine
 
 NAME = "requirements.txt"
 FIX = "write the name of the package and its version, such as `cubist==1.2.2`"
-MODULES = "remove the line: train.py can import the submission's modules without it, if setup.py names them"
+MODULES = "remove the line; train.py can import the submission's modules without it if setup.py lists them"
 NOT_PACKAGES = {
     "python": "Python is not a package, and jobs have Python 3.12",
-    **dict.fromkeys(PACKAGES, "it is for this machine, and no job has it"),
+    **dict.fromkeys(PACKAGES, "it is a local tool that jobs do not have"),
 }
-ELSEWHERE = re.compile(r"/|\.\.|~|[A-Za-z]:[\\/]")  # how a path of one machine begins
+ELSEWHERE = re.compile(r"/|\.\.|~|[A-Za-z]:[\\/]")  # the beginning of a local path
 PROJECT = ("setup.py", "pyproject.toml")  # a folder with one of these is a package that pip can build
-Problem = tuple[str, str] | None  # what is wrong, and the fix
+Problem = tuple[str, str] | None  # the message and the fix
 
 
 @rule("Every line of requirements.txt can be installed")
 def inspect(source: SubmissionSource) -> Findings:
     if not source.tree.exists(NAME):
         if similar := other_case(NAME, source.tree.list_folder("")):
-            yield Finding(f"jobs do not read it, but only {NAME}", f"rename it to {NAME}", Place(similar))
+            yield Finding(f"jobs read only {NAME}", f"rename it to {NAME}", Place(similar))
         return
     try:
         source.tree.read(NAME)
@@ -54,10 +54,10 @@ def inspect(source: SubmissionSource) -> Findings:
         problem = _problem(line, source)
         if not problem and line.applies and line.name in first:
             message = f"{line.name} is listed twice, here and on line {first[line.name]}, so pip rejects the file"
-            there = VERSIONS.get(line.name)
-            problem = message, f"keep only {line.name}=={there}, as the container" if there else "keep only one of them"
+            version = VERSIONS.get(line.name)
+            problem = message, f"keep only {line.name}=={version}" if version else "keep only one of them"
         elif not problem and hashed and line.text and line.applies and not line.has_hash:
-            message = f"{line} has no hash, but line {hashed.number} has one: pip then requires one for each package"
+            message = f"{line} has no hash, but line {hashed.number} has one, so pip requires one for each package"
             problem = message, "add a hash to this line, or remove all hashes"
         if problem:
             yield Finding(*problem, Place(NAME, line.number))
@@ -66,65 +66,65 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
-    text = str(line)[:80]
+    entry = str(line)[:80]
     if line.kind == "option":
-        return _option_problem(line, text)
+        return _option_problem(line, entry)
     if line.kind == "address":
-        return f"{text!r} is a URL, but jobs have no network to download it", FIX
+        return f"{entry!r} is a URL, but jobs have no network to download it", FIX
     if line.kind == "invalid":
-        return f"{text!r} is not a valid requirement: jobs cannot install it", _corrected(line.text) or FIX
+        return f"{entry!r} is not a valid requirement, so jobs cannot install it", _correction(line.text) or FIX
     if line.unsupported_options:
-        return f"{text!r} has an option that jobs do not support", "remove the option"
+        return f"{entry!r} has an option that jobs do not support", "remove the option"
     if line.kind == "path":
         return _path_problem(line, source)
     if line.name in NOT_PACKAGES and line.applies:
-        return f"{text!r}: {NOT_PACKAGES[line.name]}; pip cannot install it", "remove the line"
+        return f"{entry!r}: {NOT_PACKAGES[line.name]}; pip cannot install it", "remove the line"
     package = WRONG_NAMES.get(line.name) if line.applies else None
     if package is None:
         return None
     version = VERSIONS.get(package.lower())
     fix = f"remove the line: the container has {package} {version}" if version else f"write {package}==VERSION"
-    return f"{text!r}: the package is called {package}; {line.name} is another one, or none", fix
+    return f"{entry!r}: the package is called {package}; {line.name} is a different package or does not exist", fix
 
 
-def _option_problem(line: RequirementLine, text: str) -> Problem:
+def _option_problem(line: RequirementLine, entry: str) -> Problem:
     if not line.unsupported_options:
         return None
     option, *value = re.split("[= ]", " ".join(line.unsupported_options), maxsplit=1)
     if option in ("-r", "--requirement"):
-        return f"{text!r}: jobs read only {NAME}", "copy the lines of the other file into this one"
+        return f"{entry!r}: jobs read only {NAME}", "copy the lines of the other file into this one"
     if option in ("-e", "--editable"):
-        return _editable_problem("".join(value), text)
-    return f"{text!r} is an option: jobs cannot install it", "remove it, and name the packages with their versions"
+        return _editable_problem("".join(value), entry)
+    return f"{entry!r} is an option that jobs do not support", "remove it, and list the packages with their versions"
 
 
-def _editable_problem(path: str, text: str) -> Problem:
+def _editable_problem(path: str, entry: str) -> Problem:
     if "://" in path:
-        return f"{text!r} is an address, and jobs have no network to fetch it from there", FIX
+        return f"{entry!r} is a URL, but jobs have no network to download it", FIX
     if ELSEWHERE.match(path):
-        return f"{text!r} is a path on your machine, which no job has", FIX
+        return f"{entry!r} is a local path, which does not exist in jobs", FIX
     if posixpath.normpath(path) != ".":
-        fix = f"upload the folder by MANIFEST.in, and write {path} alone"
-        return f"{text!r}: jobs install a folder of the submission, but not as editable", fix
-    return f"{text!r} needs the submission's setup.py, which is not uploaded", MODULES
+        fix = f"include the folder in MANIFEST.in, and write only {path}"
+        return f"{entry!r}: jobs can install a folder of the submission, but not as editable", fix
+    return f"{entry!r} needs the submission's setup.py, which is not uploaded", MODULES
 
 
-def _corrected(text: str) -> str | None:
-    """The requirement that is meant by a line for conda or a command of pip; None if that is not clear."""
-    meant = re.sub(r"^!?\s*(?:python3? -m )?pip3? install\s+", "", text.strip()).strip("\"'")
-    meant = re.sub(r"^([\w.-]+)\s*=\s*([\w.]+)(?:=\w+)?$", r"\1==\2", meant)
+def _correction(line: str) -> str | None:
+    """Return how to write a line for conda, or a pip command, as a requirement; None if that is unclear."""
+    intended = re.sub(r"^!?\s*(?:python3? -m )?pip3? install\s+", "", line.strip()).strip("\"'")
+    intended = re.sub(r"^([\w.-]+)\s*=\s*([\w.]+)(?:=\w+)?$", r"\1==\2", intended)
     with suppress(InvalidRequirement):
-        return f"write {Requirement(meant)}"
+        return f"write {Requirement(intended)}"
     return None
 
 
 def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:
-    """The problem of a path or of a file: URL: jobs have only uploaded files."""
+    """Return the problem of a path or a `file:` URL, as jobs have only uploaded files."""
     address = line.requirement.url if line.requirement and line.requirement.url else line.text
     path = re.sub(r"\[[^]]*\]$", "", address.removeprefix("file:").strip())
     name = posixpath.normpath(path)
     if ELSEWHERE.match(name):
-        return f"{str(line)[:80]!r} is a path on your machine, which no job has", FIX
+        return f"{str(line)[:80]!r} is a local path, which does not exist in jobs", FIX
     if name == ".":
         return f"{str(line)[:80]!r} needs the submission's setup.py, which is not uploaded", MODULES
     files = source.known_uploads

@@ -1,5 +1,5 @@
-"""A requirement without a version installs the newest one of that moment. Training and serving may then have different
-versions, and one may not load the other's pickle.
+"""For a requirement without a version, pip installs the newest one at that time. Training and serving may then have
+different versions, and the server may fail to load the model's pickle.
 
     cubist>=1.0
 
@@ -17,8 +17,8 @@ def inspect(source: SubmissionSource) -> Findings:
     for line in source.requirements:
         if line.kind == "package" and line.applies and line.name not in VERSIONS and not _is_pinned(line):
             message = f"{line.name} has no exact version: jobs on different days may install different ones"
-            place = Place("requirements.txt", line.number)
-            yield Finding(message, f"pin it: {line.name}==VERSION", place, Level.WARNING)
+            location = Place("requirements.txt", line.number)
+            yield Finding(message, f"pin it, as in {line.name}==VERSION", location, Level.WARNING)
 
 
 def _is_pinned(line: RequirementLine) -> bool:

@@ -14,17 +14,17 @@ from recore.check.source import SubmissionSource
 from recore.failures import FORMER_IMAGE, is_old_pin
 
 
-@rule("requirements.txt does not ask for other versions of the container's packages", needs=("RC205",))
+@rule("requirements.txt does not request other versions of the container's packages", needs=("RC205",))
 def inspect(source: SubmissionSource) -> Findings:
     for line in source.requirements:
-        held, place = VERSIONS.get(line.name), Place("requirements.txt", line.number)
+        version, location = VERSIONS.get(line.name), Place("requirements.txt", line.number)
         if not line.requirement or not line.applies:
             continue
         if is_old_pin(line.requirement):
             message = (
-                f"{line.requirement} belongs to {FORMER_IMAGE}; the container has {line.name} {held or ''}".strip()
+                f"{line.requirement} belongs to {FORMER_IMAGE}; the container has {line.name} {version or ''}".strip()
             )
-            yield Finding(message, "remove the line: the container has this package", place)
-        elif held and not line.requirement.specifier.contains(held, True):
-            message = f"the container has {line.name} {held}, which {str(line.requirement.specifier)!r} excludes"
-            yield Finding(message, f"write {line.name}=={held}, or remove the line", place)
+            yield Finding(message, "remove the line: the container has this package", location)
+        elif version and not line.requirement.specifier.contains(version, True):
+            message = f"the container has {line.name} {version}, which {str(line.requirement.specifier)!r} excludes"
+            yield Finding(message, f"write {line.name}=={version}, or remove the line", location)

@@ -1,6 +1,6 @@
 """`unearthed build` unpacks `dist/*.tar.gz`. An older archive there makes this and every later build fail, while the
-client reports success and uploads the previous archive. Anything else in `dist/` is packed into the upload, and so is
-what a `*.egg-info` lists.
+client reports success and uploads the previous archive. Anything else in `dist/` is packed into the upload, and so are
+the files that a `*.egg-info` lists.
 
 Fix: delete `dist/` and `*.egg-info` before the build.
 """
@@ -9,17 +9,17 @@ from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 
-@rule("Nothing is left over that breaks the next build")
+@rule("No files of an earlier build break the next one")
 def inspect(source: SubmissionSource) -> Findings:
     if not source.tree.is_folder:
         return
     for name in source.tree.list_folder("dist"):
-        place = Place(f"dist/{name}")
+        location = Place(f"dist/{name}")
         if name.endswith(".tar.gz"):
             message = "an archive left in dist/ makes this and every later build fail without a message"
-            yield Finding(message, "delete the folder dist", place)
+            yield Finding(message, "delete the folder dist", location)
         else:
-            yield Finding("files left in dist/ are packed into the upload", "delete it", place, Level.WARNING)
+            yield Finding("files left in dist/ are packed into the upload", "delete it", location, Level.WARNING)
     for name in source.tree.list_folder(""):
         if name.endswith(".egg-info"):
             message = "the build adds the files that it lists to the upload, and then deletes the folder"

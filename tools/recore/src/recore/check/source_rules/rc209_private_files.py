@@ -1,12 +1,12 @@
 """Everybody who can see the submission can read the upload. Data, models, keys and version control folders in it are
-errors, and so are keys and tokens inside files; the finding gives the line without printing it. What may be a password
-is a warning. Tables, pickles and files of more than 10 MB are warnings, too, because a small table of constants may be
+errors, and so are keys and tokens inside files; the finding gives the line without printing it. Possible passwords are
+warnings. Tables, pickles and files of more than 10 MB are also warnings, because a small table of constants may be
 intended.
 
     graft data                           # in MANIFEST.in
     TOKEN = "ghp_..."                    # in train.py
 
-Fix: take the file out of `MANIFEST.in` or `setup.py`. Remove keys and passwords, and replace them at their issuer: jobs
+Fix: remove the file from `MANIFEST.in` or `setup.py`. Remove keys and passwords, and revoke them at their issuer: jobs
 have no network and need none.
 """
 
@@ -19,8 +19,8 @@ from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.evaluation import LARGEST
 
-LARGE = 10 << 20  # bytes of one file
-SMALL = 64 << 10  # bytes of a file that may be a key
+MAX_FILE_SIZE = 10 << 20  # bytes of one file
+MAX_KEY_SIZE = 64 << 10  # bytes of a file that may be a key
 NOT_CODE = r"(?!.*\.py$)"  # a package of the submission may be called data or model
 CERTAIN = {
     "data": rf"(?:^|/)data/{NOT_CODE}|(?:^|/)(?:public|private|actual)\.csv(?:\.gz)?$",
@@ -33,11 +33,11 @@ CERTAIN = {
     "the host's score.py": r"^score\.py$",
 }
 POSSIBLE = {
-    "a table, which may be data,": r"\.(?:csv|csv\.gz|tsv|parquet|feather|xlsx?|h5|hdf5)$",
+    "a table with possible data": r"\.(?:csv|csv\.gz|tsv|parquet|feather|xlsx?|h5|hdf5)$",
     "an instrument's file": r"\.\d{1,4}$",
-    "what may be a trained model": r"\.(?:pkl|pickle|joblib|onnx|pt|pth)$",
+    "a possible trained model": r"\.(?:pkl|pickle|joblib|onnx|pt|pth)$",
 }
-UNCERTAIN = "what may be a password"
+UNCERTAIN = "a possible password"
 CREDENTIALS = {  # by the formats that their issuers publish
     "an AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
     "an AWS secret key": r"(?i:aws_?secret_?(?:access_?)?key)\W{1,8}[0-9A-Za-z/+]{40}(?![0-9A-Za-z/+])",
@@ -45,11 +45,11 @@ CREDENTIALS = {  # by the formats that their issuers publish
     "a GitLab token": r"\bglpat-[0-9A-Za-z_-]{20,}",
     "a Google API key": r"\bAIza[0-9A-Za-z_-]{35}",
     "a Hugging Face token": r"\bhf_[0-9A-Za-z]{34,}",
-    "a key of a language model": r"\bsk-(?:proj|ant|svcacct)-[0-9A-Za-z_-]{20,}|\bsk-[0-9A-Za-z]{40,}",
+    "a language model API key": r"\bsk-(?:proj|ant|svcacct)-[0-9A-Za-z_-]{20,}|\bsk-[0-9A-Za-z]{40,}",
     "a PyPI token": r"\bpypi-AgE[0-9A-Za-z_-]{50,}",
     "a Slack token": r"\bxox[abeprs]-[0-9A-Za-z-]{10,}",
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
-    "an address with a password": r"\b[a-z][a-z+]*://[^\s/:@'\"]+:[^\s/:@'\"{}<>$%]{3,}@[\w.-]",
+    "a URL with a password": r"\b[a-z][a-z+]*://[^\s/:@'\"]+:[^\s/:@'\"{}<>$%]{3,}@[\w.-]",
     "a JSON web token": r"\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}",
     UNCERTAIN: (
         r"""(?i:password|passwd|client_?secret|secret_?key|api_?key|(?:auth|access|session|bearer|refresh)_?token)"""
@@ -68,19 +68,19 @@ def inspect(source: SubmissionSource) -> Findings:
     fix = "remove it from MANIFEST.in or setup.py"
     for name, size in source.uploads.items():
         certain = _kind(name, CERTAIN)
-        if not certain and (size <= SMALL or name.endswith(".py")):
+        if not certain and (size <= MAX_KEY_SIZE or name.endswith(".py")):
             yield from _find_credentials(source, name)
         if certain:
             yield Finding(f"{certain} would be uploaded", fix, Place(name))
         elif possible := _kind(name, POSSIBLE):
             yield Finding(f"{possible} would be uploaded", fix, Place(name), Level.WARNING)
-        elif size > LARGE:
+        elif size > MAX_FILE_SIZE:
             message = f"{size / 2**20:.0f} MB would be uploaded, and downloaded again by every job"
             yield Finding(message, fix, Place(name), Level.WARNING)
     total = sum(source.uploads.values())
     if total > LARGEST:
         largest = max(source.uploads, key=lambda name: source.uploads[name])
-        message = f"{total / 2**20:.0f} MB would be uploaded; more than {LARGEST >> 20} MB are refused here"
+        message = f"{total / 2**20:.0f} MB would be uploaded, but the limit is {LARGEST >> 20} MB"
         yield Finding(message, fix, Place(largest))
 
 
@@ -93,7 +93,7 @@ def _find_credentials(source: SubmissionSource, name: str) -> Findings:
         for line, kind in find_credentials(source.tree.read(name)):
             message = f"this line contains {kind}, which would be uploaded"
             level = Level.WARNING if kind == UNCERTAIN else Level.ERROR
-            yield Finding(message, "remove it, and replace it at its issuer: jobs need none", Place(name, line), level)
+            yield Finding(message, "remove it, and revoke it at its issuer: jobs need none", Place(name, line), level)
 
 
 def find_credentials(content: bytes) -> Iterator[tuple[int, str]]:

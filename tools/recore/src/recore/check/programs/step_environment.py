@@ -1,4 +1,4 @@
-"""Makes a job of this folder's programs look like the jobs of a run to the submission's processes that it starts."""
+"""The environment in which this folder's programs run a submission's steps, as in the jobs of a run."""
 
 import contextlib
 import json
@@ -11,8 +11,8 @@ from typing import Any
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 CHANNELS = ("code", "training")  # of the job of step 1
-LISTS = ("SM_CHANNELS", "SM_INPUT_DATA_CONFIG", "SM_TRAINING_ENV")  # JSON that names the channels
-TRAINING_PREFIXES = ("SM_", "SAGEMAKER_", "TRAINING_", "CURRENT_HOST")  # how variables of training jobs alone begin
+LISTS = ("SM_CHANNELS", "SM_INPUT_DATA_CONFIG", "SM_TRAINING_ENV")  # JSON that lists the channels
+TRAINING_PREFIXES = ("SM_", "SAGEMAKER_", "TRAINING_", "CURRENT_HOST")  # of variables that only training jobs have
 SERVER = {
     "MAX_CONTENT_LENGTH": "104857600",
     "SAGEMAKER_BATCH": "true",
@@ -24,13 +24,13 @@ SERVER = {
 
 
 def clear(folder: Path) -> None:
-    """Remove all that is in a folder, which may be a mount."""
+    """Remove the contents of a folder, which may be a mount."""
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def unpack(name: str, folder: Path) -> None:
-    """Replace the content of a folder by that of NAME.tar.gz in one of the job's channels."""
+    """Replace the contents of a folder by the files of NAME.tar.gz in one of the job's channels."""
     folder.mkdir(exist_ok=True)
     clear(folder)
     with tarfile.open(BASE / "input/data" / f"{name}.tar.gz") as tar:
@@ -38,20 +38,19 @@ def unpack(name: str, folder: Path) -> None:
 
 
 def make_variables(step: str, program: str) -> dict[str, str]:
-    """The variables of a step: train, preprocess or predict. program: the name of the job's script, without .py."""
+    """Return the variables of a step: train, preprocess or predict. program: the job's script, without .py."""
     if step == "train":
         further, variables = find_further_channels(), {}
         hidden = {f"SM_CHANNEL_{name.upper()}" for name in further}
         for name in os.environ.keys() - hidden:
             value = os.environ[name]
             if name in LISTS:
-                kept = _without(json.loads(value), further)
-                value = json.dumps(kept, sort_keys=True, separators=(",", ":"))
+                value = json.dumps(_without(json.loads(value), further), sort_keys=True, separators=(",", ":"))
             variables[name] = _rename(value, program)
         return variables
     variables = {name: value for name, value in os.environ.items() if not name.startswith(TRAINING_PREFIXES)}
     variables["SM_MODEL_DIR"] = str(BASE / "model")
-    # a training job's path goes on with Python's own folders, of which the first is an archive
+    # a training job's path continues with Python's own folders, of which the first is an archive
     paths = takewhile(lambda path: not path.endswith(".zip"), os.environ.get("PYTHONPATH", "").split(":"))
     variables["PYTHONPATH"] = ":".join(path for path in paths if path not in ("", f"{BASE}/code"))
     if str(BASE) != "/opt/ml":  # there is no sandbox
@@ -63,27 +62,28 @@ def make_variables(step: str, program: str) -> dict[str, str]:
 
 
 def rewrite_configuration(program: str) -> None:
-    """Let the files that describe the job describe that of train.py."""
+    """Rewrite the job's configuration files so that they describe a job of train.py."""
     further = find_further_channels()
     for name in ("hyperparameters.json", "inputdataconfig.json"):
         path = BASE / "input/config" / name
         with contextlib.suppress(OSError):
-            kept = _without(json.loads(path.read_text()), further)
-            path.write_text(_rename(json.dumps(kept), program))
+            configuration = _without(json.loads(path.read_text()), further)
+            path.write_text(_rename(json.dumps(configuration), program))
 
 
 def find_further_channels() -> set[str]:
-    """The channels that the job of step 1 does not have."""
+    """Return the channels that the job of step 1 does not have."""
     return set(json.loads(os.environ.get("SM_CHANNELS", "[]"))) - set(CHANNELS)
 
 
-def _rename(text: str, program: str) -> str:
-    """A text with train instead of the program, as a file, as a text in JSON or alone; never as a part of a path."""
-    return "train" if text == program else text.replace(f"{program}.py", "train.py").replace(f'"{program}"', '"train"')
+def _rename(value: str, program: str) -> str:
+    """Replace the program's name by train as a file, as a JSON string or alone, but not within a path."""
+    renamed = value.replace(f"{program}.py", "train.py").replace(f'"{program}"', '"train"')
+    return "train" if value == program else renamed
 
 
 def _without(value: Any, names: set[str]) -> Any:
-    """A JSON value without these keys and elements."""
+    """Remove these keys and elements from a JSON value."""
     if isinstance(value, dict):
         return {key: _without(each, names) for key, each in value.items() if key not in names}
     return [each for each in value if each not in names] if isinstance(value, list) else value
