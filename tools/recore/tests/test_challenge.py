@@ -56,7 +56,7 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
     with using(CHALLENGE):
         assert challenge() is CHALLENGE
     (tmp_path / "score.py").write_text("WEIGHTS = dict(Cu=1)\n")
-    with pytest.raises(ValueError, match="line 1: WEIGHTS must be written out: the file is read and not run"):
+    with pytest.raises(ValueError, match="line 1: WEIGHTS must be a literal, because the file is not run"):
         challenge()
     result = recore("sample", "--out", "data", cwd=tmp_path)
     assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
@@ -67,8 +67,8 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
     [
         ("WEIGHTS = {}", "there is no target"),
         ("WEIGHTS = {'A': 1, 'A': 2}", "WEIGHTS has 'A' twice"),
-        ("WEIGHTS = {'A': '1'}", "WEIGHTS is not a dictionary of names and numbers"),
-        ("WEIGHTS = {'A': True}", "WEIGHTS is not a dictionary of names and numbers"),
+        ("WEIGHTS = {'A': '1'}", "WEIGHTS must map names to numbers"),
+        ("WEIGHTS = {'A': True}", "WEIGHTS must map names to numbers"),
         ("WEIGHTS = {'A': -1}", "a weight is negative or not finite, or all are 0"),
         ("WEIGHTS = {'A': 0}", "or all are 0"),
         ("WEIGHTS = {'A': 1e999}", "a weight is negative or not finite"),
@@ -79,7 +79,7 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
         ("UNITS = {'Au': 'g/t'}", "there is a unit of 'Au', which is not a target"),
         ("IDS = 'Field'", "IDS is not a list of names"),
         ("GROUP = 'Hole'", "the group, 'Hole', is not one of the IDs"),
-        ("TITLE = 'a\\nb'", "a unit or a text is not one printable line"),
+        ("TITLE = 'a\\nb'", "a unit or a description is not one printable line"),
         ("WEIGHTS = {'A': (", "this is not valid Python"),
         ("WEIGHTS = " + "(" * 500, "this is not valid Python"),
     ],

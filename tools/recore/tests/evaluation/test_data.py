@@ -137,7 +137,7 @@ def test_a_missing_file_is_reported_with_a_suggestion(missing: str, tmp_path: Pa
 
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="this is a folder; name a data file"):
+    with pytest.raises(ValueError, match="this is a folder; choose a data file"):
         DataFiles(tmp_path).check()
 
 
