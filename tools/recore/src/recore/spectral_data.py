@@ -190,14 +190,13 @@ def _report_infinite(values: Floats) -> str:
 
 def _report_cells(invalid: list[tuple[str, str]]) -> list[str]:
     """Return one sentence for all columns with the same problem. invalid: pairs of column name and problem."""
-    by_problem: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for name, problem in invalid:
-        by_problem.setdefault(problem, []).append(name)
+        groups.setdefault(problem, []).append(name)
     sentences = [
-        f"column{'s' if len(names) > 1 else ''} {_quote_names(names)}: {problem}"
-        for problem, names in by_problem.items()
+        f"column{'s' if len(names) > 1 else ''} {_quote_names(names)}: {problem}" for problem, names in groups.items()
     ]
-    if unlisted := sum(map(len, [*by_problem.values()][MAX_SENTENCES:])):
+    if unlisted := sum(map(len, [*groups.values()][MAX_SENTENCES:])):
         more = count(unlisted, "more column contains", "more columns contain")
         sentences[MAX_SENTENCES:] = [f"{more} cells that are not finite numbers"]
     return sentences

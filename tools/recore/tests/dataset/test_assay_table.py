@@ -57,7 +57,7 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
         (f"{HEADER},Au_opt\na,D,0,1,2\n", "'Au_opt', AuPPM: ounces per ton are ambiguous"),
         (
             "sample,hole,from_ft,to_m\na,D,0,1\n",
-            "'from_ft' and 'to_m' are in different units: specify the unit with --depth-unit",
+            "'from_ft' and 'to_m' have different units: specify the unit with --depth-unit",
         ),
         ("sample,sites,DepthFrom,DepthTo\na,D,0,1\n", "did you mean 'sites'? --column SiteID=sites imports it"),
         (f"{HEADER}\na,D,0,1\na,D,1,2\n", "line 3, sample: 'a' is already on line 2"),

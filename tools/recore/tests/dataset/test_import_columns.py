@@ -119,7 +119,7 @@ def test_a_question_has_an_id(laboratory: Path) -> None:
         ([*IDENTITY, "AlPPM=zzz"], "the table has no column 'zzz'"),
         ([*IDENTITY, "AlPPM=Al_pct:stone"], "the unit 'stone' is unknown; use pct, g/kg, ppm, ppb"),
         (["sample=Sample ID:pct"], "sample has no unit"),
-        (["DepthFrom=from_ft:cm"], "--depth-unit states the unit of depths"),
+        (["DepthFrom=from_ft:cm"], "specify the unit of depths with --depth-unit"),
         (["FePCT=to_ft:ppm"], "there is no column 'DepthTo'"),
     ],
 )

@@ -102,4 +102,4 @@ def test_a_question_that_many_files_raise_is_asked_once(tmp_path: Path) -> None:
     result, _ = run_import(tmp_path, ".", table="")
     (problem,) = result.problems
     assert problem.reason.startswith("it contains reflectance")
-    assert problem.reason.endswith("the same holds for 11 more files")
+    assert problem.reason.endswith("the same applies to 11 more files")

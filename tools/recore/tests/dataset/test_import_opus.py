@@ -61,7 +61,7 @@ def test_the_later_of_two_absorbance_blocks_is_read(tmp_path: Path) -> None:
     blocks = [block("absorbance", ABSORBANCE), block("absorbance", ABSORBANCE + 0.1)]
     result = read_spectrum(tmp_path, *blocks)
     np.testing.assert_allclose(result.absorbance, ABSORBANCE + 0.1, rtol=1e-6)
-    assert "2 absorbance blocks, of which the one stored last" in result.remarks[0]
+    assert "2 absorbance blocks, of which the last one stored" in result.remarks[0]
     second = read_spectrum(tmp_path, *blocks, block="absorbance:2")
     np.testing.assert_allclose(second.absorbance, ABSORBANCE, rtol=1e-6)
     assert "number 3" in refusal(tmp_path, *blocks, block="absorbance:3")
@@ -150,7 +150,7 @@ def test_dark_reflectance_has_no_logarithm(tmp_path: Path) -> None:
 
 
 def test_derivatives_interferograms_and_series_are_not_absorbance(tmp_path: Path) -> None:
-    assert "no spectrum that can be read" in refusal(
+    assert "no readable spectrum" in refusal(
         tmp_path, block("derivative", ABSORBANCE), block("interferogram", ABSORBANCE)
     )
     assert isinstance(read_item(tmp_path, endless_series()), Spectrum)

@@ -127,7 +127,7 @@ def test_an_axis_that_is_not_supported_is_named_without_an_option(tmp_path: Path
             "line 1 is above the header with the channels: remove it",
         ),
         (["cm-1,Abs,Width", "3620,.1,30", "3413,.2,40", "2927,.1,9", "1634,.3,8"], "as in a list of peaks: export"),
-        (["sample,4000,3900", "Mean,.1,.2"], "'Mean' is a statistic of samples, not a sample: remove the line"),
+        (["sample,4000,3900", "Mean,.1,.2"], "'Mean' is a statistic of samples, not a sample; remove the line"),
     ],
 )
 def test_what_is_no_spectrum_in_a_table_is_named(tmp_path: Path, lines: list[str], reason: str) -> None:
@@ -219,7 +219,7 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
         ("sample,4000,3000,3000,2000\na,1,2,3,4\n", "1 channel is there more than once: 3000"),
         ("sample,4000.0,4000.0.1,3000\na,1,2,3\n", "'4000.0.1' is the channel '4000.0' again"),
         ("sample,4000 THz,3000 THz\na,1,2\n", "the unit in the names of channels, such as '4000 THz', is not known"),
-        ("sample,4000,3000\n", "there is a header, but no spectrum"),
+        ("sample,4000,3000\n", "the table has a header but no spectra"),
         ('sample,4000,3000\n"a,1,2\n', "line 2"),
         ('sample,operator,4000,3000\na,",1,2\nb,",3,4\n', "line 2: the quotation marks of a cell are not closed"),
         ("1,2,3\n4,5,6\n", "line 1 has only numbers"),
