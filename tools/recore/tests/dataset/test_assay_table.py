@@ -101,7 +101,7 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
         (
             "content-unit",
             f"{HEADER},Gold\na,D,0,1,2\n",
-            "no unit: Gold; state it with --content-unit pct, g/kg, ppm or",
+            "no unit: Gold; specify --content-unit pct, g/kg, ppm or",
         ),
         ("content-unit", f"{HEADER},U\na,D,0,1,2\n", "of one column with --column UPPB=U:pct"),
         (

@@ -95,7 +95,7 @@ def test_a_question_has_an_id(laboratory: Path) -> None:
     assert result.exit_code == 1
     (problem,) = json.loads(result.stdout)["problems"]
     assert problem["source"] == str(laboratory / "lab.csv")
-    assert problem["reason"].startswith("these columns state no unit: Fe_tot; state it with --content-unit")
+    assert problem["reason"].startswith("these columns state no unit: Fe_tot; specify --content-unit")
     assert problem["question"] == "content-unit"
     assert f"recore: {problem['source']}: {problem['reason']}" in result.stderr.splitlines()
 
@@ -154,7 +154,7 @@ def test_one_table_with_spectra_and_assays_is_imported(laboratory: Path) -> None
     result = import_command(laboratory / "both.csv", "--out", laboratory / "p.csv.gz")
     assert result.exit_code == 1
     question, last = result.stderr.splitlines()
-    assert "both.csv: these columns state no unit: Fe_tot; state it with --content-unit" in question
+    assert "both.csv: these columns state no unit: Fe_tot; specify --content-unit" in question
     assert last == "recore: nothing was written because of 1 problem"
 
 

@@ -135,7 +135,7 @@ def test_micrometres_are_converted_and_other_units_refused(tmp_path: Path) -> No
         (ABSORBANCE, {"LXV": 1e7}, "not those of an optical spectrum"),
         (ABSORBANCE + np.where(X[4] == X, np.nan, 0), {}, "not finite"),
         (0 * ABSORBANCE + 0.5, {}, "all values are 0.5"),
-        (100 * ABSORBANCE, {}, "are not absorbance: --convert percent"),
+        (100 * ABSORBANCE, {}, "are not absorbance; --convert percent"),
     ],
 )
 def test_invalid_spectra_are_refused(

@@ -23,7 +23,7 @@ def read_table(folder: Path, text: str, **options: object) -> AssayTable:
 
 def test_the_unit_of_columns_that_state_none_is_asked_once(tmp_path: Path) -> None:
     text = f"{HEADER},Cu,Al2O3,Zn_ppm,Rock\na,D,0,1,0.5,12,30,granite\n"
-    with pytest.raises(Question, match="state no unit: Cu, Al2O3; state it with --content-unit pct") as raised:
+    with pytest.raises(Question, match="state no unit: Cu, Al2O3; specify --content-unit pct") as raised:
         read_table(tmp_path, text)
     assert raised.value.id == "content-unit"
     table = read_table(tmp_path, text, content_unit="pct")

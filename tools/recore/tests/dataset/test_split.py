@@ -81,11 +81,11 @@ def test_nothing_is_replaced_without_force(table: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "holes", "reason"),
     [
-        (None, "10%", "--holes 10% of 3 drill holes leaves no private one"),
-        (None, "0.99", "leaves no public one"),
-        (None, "A,B,C", "leaves no public one"),
-        (None, ",", "leaves no private one"),
-        (None, "30", "there is no drill hole '30'; the drill holes are A, B, C; a share is written 30% or 0.3"),
+        (None, "10%", "--holes 10% of 3 drill holes makes none private"),
+        (None, "0.99", "makes none public"),
+        (None, "A,B,C", "makes none public"),
+        (None, ",", "makes none private"),
+        (None, "30", "there is no drill hole '30'; the drill holes are A, B, C; write a share as 30% or 0.3"),
         ("", "A", "this file is empty"),
         (HEADER, "A", "a header but no rows"),
         (HEADER.replace("SiteID", "Hole") + ROWS[0], "A", "no column 'SiteID'"),

@@ -54,8 +54,8 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, m
                 is_clear = False
         if not is_clear or any(getattr(result[target], kind) for target in owners):
             raise ValueError(
-                f"column {name[:40]!r} contains {kind} such as {next(filter(None, filled), '')[:10]!r}, but it is unclear "
-                f"of which column; name it after that one, such as {f'{targets[owners[0]].column}_{kind[:-1]}'!r}"
+                f"column {name[:40]!r} contains {kind} such as {next(filter(None, filled), '')[:10]!r}, but it is "
+                f"unclear of which column; name it accordingly, such as {f'{targets[owners[0]].column}_{kind[:-1]}'!r}"
             )
         for target in owners:
             source = result[target]

@@ -44,9 +44,7 @@ def check_block(block: str) -> None:
     """Raise ValueError if a block cannot be imported; its name may end in :2, for the second of its kind."""
     names = [name for name, (_, quantity) in BLOCKS.items() if quantity != RATIO] + [RATIO]
     if block.partition(":")[0] not in names or not re.fullmatch(r"[a-z-]+(:[1-9])?", block):
-        raise ValueError(
-            f"--block {block!r} is invalid; choose one of {', '.join(names)}, with :2 for the second of its kind"
-        )
+        raise ValueError(f"--block {block!r} is invalid; choose {', '.join(names)}, with :2 for the second of its kind")
 
 
 def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> Iterator[Measured]:
@@ -164,7 +162,5 @@ def _ratio(x: Numbers, y: Numbers, reference: "Data") -> Numbers:
     if first < 0 or len(intensity) < len(x) or np.abs(reference.x[same] - x).max() > 0.01 * abs(step):
         raise UnusableFile("its sample and reference spectra have different channels")
     if not ((intensity > 0).all() and (y > 0).all()):
-        raise UnusableFile(
-            "its sample or reference spectrum has values that are not above 0, so they have no logarithm"
-        )
+        raise UnusableFile("its sample or reference spectrum has values that are not above 0 and have no logarithm")
     return np.log10(intensity / y)
