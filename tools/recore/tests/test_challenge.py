@@ -66,7 +66,7 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
     ("change", "reason"),
     [
         ("WEIGHTS = {}", "there is no target"),
-        ("WEIGHTS = {'A': 1, 'A': 2}", "WEIGHTS has 'A' twice"),
+        ("WEIGHTS = {'A': 1, 'A': 2}", "WEIGHTS contains 'A' twice"),
         ("WEIGHTS = {'A': '1'}", "WEIGHTS must map names to numbers"),
         ("WEIGHTS = {'A': True}", "WEIGHTS must map names to numbers"),
         ("WEIGHTS = {'A': -1}", "a weight is negative or not finite, or all are 0"),
@@ -76,7 +76,7 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
         ("WEIGHTS = {'a,b': 1}", "'a,b' cannot be the name of a column"),
         ("WEIGHTS = {'index': 1}", "'index' cannot be the name of a column"),
         ("WEIGHTS = {'Field': 1}", "'Field' appears twice among targets and IDs"),
-        ("UNITS = {'Au': 'g/t'}", "there is a unit of 'Au', which is not a target"),
+        ("UNITS = {'Au': 'g/t'}", "UNITS has 'Au', which is not a target"),
         ("IDS = 'Field'", "IDS is not a list of names"),
         ("GROUP = 'Hole'", "the group, 'Hole', is not one of the IDs"),
         ("TITLE = 'a\\nb'", "a unit or a description is not one printable line"),

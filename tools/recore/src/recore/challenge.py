@@ -230,7 +230,7 @@ def _read_values(content: bytes, location: Path | str) -> dict[str, Any]:
     try:
         body = ast.parse(content).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{location}: invalid Python; {' '.join(str(error).split())[:200]}") from None
+        raise ValueError(f"{location}: this is not valid Python: {' '.join(str(error).split())[:200]}") from None
     values: dict[str, Any] = {}
     for statement in body:
         if isinstance(statement, ast.Assign) and not _modified_name(statement):

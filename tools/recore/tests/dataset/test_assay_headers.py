@@ -133,7 +133,10 @@ OUNCES = ["opt", "OPT", "oz/t", "oz_t", "oz/ton", "oz per ton", "oz", "ounces", 
     ("target", "column", "reason"),
     [
         *(("CaPPM", f"Ca ({unit})", "no single unit by mass") for unit in UNITS_NOT_BY_MASS),
-        *(("CaPPM", f"Ca ({unit})", "CaPPM has ppm, which " + unit) for unit in ("cmol/kg", "mmol/kg")),
+        *(
+            ("CaPPM", f"Ca ({unit})", unit + " cannot be converted to the unit of CaPPM, ppm")
+            for unit in ("cmol/kg", "mmol/kg")
+        ),
         *(("AuPPM", f"Au_{unit}", "ounces per ton are ambiguous") for unit in OUNCES),
         ("CuPPM", "Cu_ppm_pct", "no single unit by mass"),
         ("CaPPM", "MgCO3 (%)", "MgCO3 contains no Ca"),

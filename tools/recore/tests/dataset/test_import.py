@@ -43,7 +43,7 @@ def test_spectra_are_imported_without_a_table_or_without_assays(folder: Path) ->
 
 def test_replicates_are_refused_averaged_or_kept_as_rows(folder: Path) -> None:
     result, _ = run_import(folder)
-    assert [problem.reason.partition(":")[0] for problem in result.problems[:-1]] == [
+    assert [problem.reason.partition(";")[0] for problem in result.problems[:-1]] == [
         "2 of 2 samples have several spectra (2 of 'a', for example)"
     ]
     _, data = run_import(folder, replicates="each")

@@ -86,7 +86,7 @@ def test_a_laboratorys_own_headers_are_imported_and_listed(laboratory: Path) -> 
         *("UPPB = 1000 x U_ppm (ppm)", "PPCT = Hg_ppm"),
     ):
         assert conversion in imported.split("imported: ")[1].split("; ")
-    assert "state no unit" in result.stderr
+    assert "without a unit" in result.stderr
     assert "FePCT=Fe_tot; for example, --column FePCT=Fe_tot:pct" in result.stderr
 
 
@@ -112,8 +112,8 @@ def test_a_question_has_an_id(laboratory: Path) -> None:
         ([*IDENTITY, "AuPPM=Al_pct:oz/t"], "ounces per ton are ambiguous"),
         (["siteid=hole"], "did you mean SiteID?"),
         (["HgPPM=Hg_ppm"], "'HgPPM' is not a column in the schema; valid columns are sample"),
-        (["CuPPM"], "write NAME=COLUMN"),
-        (["=Al_pct"], "write NAME=COLUMN"),
+        (["CuPPM"], "is invalid; write CuPPM=Cu_tot"),
+        (["=Al_pct"], "is invalid; write CuPPM=Cu_tot"),
         (["AlPPM=Al_pct", "AlPPM=Fe_tot"], "AlPPM is already set to 'Al_pct'"),
         ([*IDENTITY, "AlPPM=Al_pc"], "the table has no column 'Al_pc'; did you mean Al_pct?"),
         ([*IDENTITY, "AlPPM=zzz"], "the table has no column 'zzz'"),
@@ -134,7 +134,7 @@ def test_columns_and_depth_units_need_a_table(laboratory: Path) -> None:
     for option in ("--only-listed", "--depth-unit=cm", "--content-unit=pct"):
         result = import_command(laboratory / "spectra.csv", "--out", laboratory / "o.csv.gz", option)
         assert result.exit_code == 2
-        assert "needs an assay table" in result.stderr
+        assert "requires an assay table" in result.stderr
 
 
 def test_one_table_with_spectra_and_assays_is_imported(laboratory: Path) -> None:

@@ -38,9 +38,7 @@ def test_names_that_a_data_file_cannot_contain_are_reported(folder: Path) -> Non
     write_opus(folder / "spectra/line\nbreak.0")
     write_opus(folder / "spectra" / os.fsdecode(b"\xff\xfe.0"))
     result, data = run_import(folder, table="", replicates="mean", keep_going=True)
-    assert [problem.reason for problem in result.problems] == [
-        "its name has unprintable characters; rename it"
-    ] * 2
+    assert [problem.reason for problem in result.problems] == ["its name has unprintable characters; rename it"] * 2
     assert list(data.index) == ["a", "b"]
 
 

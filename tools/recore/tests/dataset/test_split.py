@@ -75,7 +75,7 @@ def test_nothing_is_replaced_without_force(table: Path, tmp_path: Path) -> None:
     assert read(tmp_path / "out", "private/actual.csv.gz") == ",CuPPM,AuPPM\na,010.0,NA\n"
     public = tmp_path / "out/public/public.csv.gz"
     result = recore("split", public, "--holes", "A", "--out", tmp_path / "out", "--force")
-    assert (result.returncode, "would replace this file" in result.stderr) == (2, True)
+    assert (result.returncode, "would overwrite this file" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_nothing_is_replaced_without_force(table: Path, tmp_path: Path) -> None:
         ("", "A", "this file is empty"),
         (HEADER, "A", "a header but no rows"),
         (HEADER.replace("SiteID", "Hole") + ROWS[0], "A", "no column 'SiteID'"),
-        (",SiteID,4000\n1,A,2\n", "A", "no column of a target, such as CuPPM"),
+        (",SiteID,4000\n1,A,2\n", "A", "no target column, such as CuPPM"),
         (",SiteID,CuPPM\n1,A,2\n", "A", "no channel"),
         (",SiteID,4000,CuPPM,AuPPB\n1,A,2,3,4\n", "A", "1 unknown column, which private data must not have: 'AuPPB'"),
         ("SiteID,4000,CuPPM\nA,2,3\n", "A", "the first column must be the index, but its name is 'SiteID'"),

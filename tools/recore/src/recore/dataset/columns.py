@@ -117,14 +117,8 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
             if not targets_in(read_contents(name).formula) and not named_target(name)
         }
         if not any(rank_sample_name(name) is not None for name in others.values()):
-            ids = {
-                column: position for column, position in positions.items() if column not in ("index", challenge().group)
-            }
-            named = {
-                position: columns[position]
-                for position in ids.values()
-                if rank_sample_name(columns[position]) is not None
-            }
+            ids = [position for name, position in positions.items() if name not in ("index", challenge().group)]
+            named = {position: columns[position] for position in ids if rank_sample_name(columns[position]) is not None}
             others = named or others
         others = others or {positions["index"]: "index"} if "index" in positions else others or columns
         positions["sample"] = find_sample_column(others, cells, "--column sample=COLUMN")

@@ -42,12 +42,7 @@ CONVERTIBLE = {
     "reflectance": r"\brefle[ckx]|\briflett|\b(refl|rfl|brf)\b|\bremission|\bodbici|% ?r\b|\br ?[(\[]? ?%",
     "transmittance": r"\btransm|\btrasmi|\bdurchl|% ?trans|% ?t\b|\bt ?[(\[]? ?%",
 }
-COMPLETE_HEADERS = {
-    "a": "absorbance",
-    "r": "reflectance",
-    "t": "transmittance",
-    "trans": "transmittance",
-}
+COMPLETE_HEADERS = {"a": "absorbance", "r": "reflectance", "t": "transmittance", "trans": "transmittance"}
 
 
 def stated_quantity(text: str, is_header: bool = True) -> str:

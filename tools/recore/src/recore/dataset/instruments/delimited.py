@@ -158,9 +158,7 @@ def _table(
             yield Problem(location, f"column {names[columns.sample]!r}: the cell is empty")
         elif not in_schema and is_statistic(sample):
             yield Problem(location, f"{sample[:40]!r} is a statistic of samples, not a sample; remove the line")
-        elif (kind := _kind_of_axis(sample, name)) and is_axis(
-            [cells[position] for position in columns.axis], table.marks
-        ):
+        elif (kind := _kind_of_axis(sample, name)) and is_axis([cells[at] for at in columns.axis], table.marks):
             yield Problem(location, f"the line {sample[:40]!r} is {kind}; remove it", "layout")
         elif invalid is not None:
             reason = f"column {names[invalid]!r}: {cells[invalid][:40]!r} is not a number"

@@ -30,11 +30,9 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
             "write cm-1, nm or um after the numbers, or nothing for cm-1"
         )
     columns = dict(enumerate(zip(*rows, strict=True)))
-    axes = [
-        position for position, cells in columns.items() if names_axis(names[position]) and is_axis(cells, table.marks)
-    ]
+    axes = [number for number, cells in columns.items() if names_axis(names[number]) and is_axis(cells, table.marks)]
     if len(axes) > 1:
-        first, second = (names[position][:40] for position in axes[:2])
+        first, second = (names[number][:40] for number in axes[:2])
         raise Question("layout", f"{second!r} is a second axis next to {first!r}; remove it")
     if names_axis(names[0]) or is_axis(columns.get(0, ()), table.marks):
         if other := next(filter(is_statistic, names[:0:-1]), ""):
