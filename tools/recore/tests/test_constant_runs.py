@@ -22,7 +22,7 @@ def spectra(rows: int = 40) -> np.ndarray:
         (lambda row: row.put(range(100), 0.0), 0, 100, 0.0),
         (lambda row: row.put(range(801, 901), 0.0), 801, 100, 0.0),
         (lambda row: row.put(range(420, 450), row[419]), 419, 31, None),  # filled with the last value
-        (lambda row: row.clip(None, 1.2, out=row), 722, 32, 1.2),  # a detector at its end
+        (lambda row: row.clip(None, 1.2, out=row), 722, 32, 1.2),  # a saturated detector
     ],
 )
 @pytest.mark.parametrize("decimals", [6, 4])

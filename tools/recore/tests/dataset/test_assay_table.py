@@ -113,7 +113,7 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
         ("target", "sample,hole,BHID,from,to\na,D,E,0,1\n", "SiteID can be 'hole' or 'BHID'"),
     ],
 )
-def test_what_a_header_leaves_open_is_asked(tmp_path: Path, question: str, text: str, reason: str) -> None:
+def test_ambiguous_headers_are_questions(tmp_path: Path, question: str, text: str, reason: str) -> None:
     with pytest.raises(Question, match=re.escape(reason)) as raised:
         read_table(tmp_path, text)
     assert raised.value.id == question

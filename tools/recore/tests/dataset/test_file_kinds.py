@@ -1,4 +1,4 @@
-"""Every reader of data files and spectra names a file that no command reads for what it is."""
+"""Every reader of data files and spectra recognises files that no command reads."""
 
 import bz2
 import gzip
@@ -114,7 +114,7 @@ def test_every_reader_names_a_foreign_file(reader: str, tmp_path: Path) -> None:
     good.write_text(PUBLIC)
     for name, (content, reason) in KINDS.items():
         if name == "gzip twice" and reader == "page":
-            continue  # the page unpacks a file before it is read
+            continue  # the web page unpacks the file before it is read
         path = tmp_path / "soil.csv"
         path.write_bytes(content)
         with pytest.raises(ValueError, match=re.escape(reason)):

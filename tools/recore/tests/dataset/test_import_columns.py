@@ -173,7 +173,7 @@ def test_a_stated_unit_overrides_the_name(laboratory: Path) -> None:
 
 
 @given(st.lists(st.text(alphabet="CuPM=Fe_pct: %2O3", max_size=14), max_size=4), st.booleans())
-def test_any_option_is_parsed_or_refused(options: list[str], in_header: bool) -> None:
+def test_any_option_is_parsed_or_rejected(options: list[str], in_header: bool) -> None:
     with contextlib.suppress(ValueError):
         columns = parse_columns(options)
         header = ["sample", "SiteID", "DepthFrom", "DepthTo", *(columns.values() if in_header else ())]

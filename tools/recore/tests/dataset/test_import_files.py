@@ -1,4 +1,4 @@
-"""`recore import`: which files it reads, which it refuses, and what it reports about them."""
+"""`recore import`: the files that it reads or rejects, and its reports about them."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def test_the_assay_table_may_be_in_the_spectra_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("role", ["spectrum", "--assays", "--like"])
-def test_an_input_is_never_replaced(folder: Path, role: str) -> None:
+def test_an_input_is_never_overwritten(folder: Path, role: str) -> None:
     path = folder / "in.csv.gz"
     assert import_command(folder / "spectra", "--replicates", "mean", "--out", path).exit_code == 0
     if role != "--like":

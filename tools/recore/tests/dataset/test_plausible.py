@@ -124,7 +124,7 @@ def test_too_few_values_are_not_judged() -> None:
     assert not suspected_content_units({"CuPPM": []})
 
 
-def test_values_that_match_no_unit_are_reported_without_one() -> None:
+def test_values_without_a_matching_unit_are_reported() -> None:
     (suspected,) = suspected_content_units({"AlPPM": [1e-9] * 3})
     assert (suspected.unit, suspected.factor) == ("", None)
     assert "check the unit of this column" in suspected.text

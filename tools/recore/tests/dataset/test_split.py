@@ -1,4 +1,4 @@
-"""`recore split`: one table becomes the files of a challenge, by whole drill holes and without a changed digit."""
+"""`recore split`: one table becomes the files of a challenge, by entire drill holes and with unchanged digits."""
 
 import csv
 import gzip
@@ -9,7 +9,7 @@ import pytest
 from recore_support.command import recore, recore_process
 
 HEADER = ",SiteID,4000,CuPPM,DepthFrom,3993.1,AuPPM\n"
-ROWS = [  # quotes, signs and digits that a program would write differently
+ROWS = [  # quotes, signs and digits that a CSV writer would change
     '7,A,0.10,1e3,0,"+1,5",\n',
     "a,B,.5,010.0,1.0,-0.0,NA\n",
     "9, A ,1,2,2,3,4\n",
@@ -44,7 +44,7 @@ def test_cells_are_copied_digit_for_digit(kind: str, table: Path, tmp_path: Path
     assert "private: 1 drill hole, 2 rows: " in result.stdout
 
 
-def test_a_share_chooses_holes_by_the_seed_whatever_the_order_of_rows(sample: Path, tmp_path: Path) -> None:
+def test_a_share_chooses_holes_by_the_seed_regardless_of_row_order(sample: Path, tmp_path: Path) -> None:
     table = sample / "public/public.csv.gz"
     lines = gzip.decompress(table.read_bytes()).decode().splitlines(keepends=True)
     (tmp_path / "reversed.csv").write_text("".join(lines[:1] + lines[:0:-1]))
@@ -66,7 +66,7 @@ def test_a_share_chooses_holes_by_the_seed_whatever_the_order_of_rows(sample: Pa
     assert not holes["public"] & holes["private"]
 
 
-def test_nothing_is_replaced_without_force(table: Path, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_without_force(table: Path, tmp_path: Path) -> None:
     arguments = ("split", table, "--holes", "A", "--out", tmp_path / "out")
     assert recore(*arguments).returncode == 0
     result = recore(*arguments)

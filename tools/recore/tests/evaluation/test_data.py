@@ -38,11 +38,11 @@ KINDS = {  # tools/recore/tests/dataset/test_file_kinds.py has the kinds that no
     PUBLIC.replace(",", ";").encode(): "columns are separated by semicolons; `.*recore import FILE",
     PUBLIC.replace(",", "\t").replace(".", ",").encode(): "columns are separated by tabs",
     PUBLIC.replace("0.5,7", '"0,5","7,5"').encode(): "its numbers have decimal commas; `.*recore import FILE",
-    b"\n\n": "a header of an index and columns",
+    b"\n\n": "a header with an index and columns",
     b"a" * (1 << 20): "header",  # the limit on a field's length applies to the whole process
     b"a,b\rc,d\r": "the first line is not a valid header",
     b',4000.0,"3999\n",CuPPM\n': "the first line is not a valid header",
-    f",{CHANNELS},CuPPM\n".encode(): "a header of an index and columns",
+    f",{CHANNELS},CuPPM\n".encode(): "a header with an index and columns",
 }
 
 
