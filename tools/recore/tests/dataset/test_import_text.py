@@ -87,7 +87,7 @@ def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
         (2500 - 4.0 * np.arange(50), "in nm or cm-1"),
         (np.arange(1.0, 51), "are channel numbers"),
         (np.arange(50.0, 0, -1), "are channel numbers"),
-        (np.linspace(9000, 25000, 50), "has no unit; above 15,000 it could be in nm or be wavenumbers"),
+        (np.linspace(9000, 25000, 50), "has no unit and, above 15,000, could be in nm or wavenumbers"),
         (np.linspace(25000, 9000, 50), "25000"),
         (np.linspace(25000, 9000, 50), "--unit nm or --unit cm-1"),
     ],

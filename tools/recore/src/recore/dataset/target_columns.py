@@ -255,5 +255,5 @@ def _ask_unit(sources: Mapping[str, Source]) -> None:
     raise Question(
         "content-unit",
         f"these columns state no unit: {columns}; specify --content-unit pct, g/kg, ppm or ppb, or for one column "
-        f" {column_option(target, f'{first.column}:{"pct" if element_of(target) else unit_of(target)}')}",
+        f"{column_option(target, f'{first.column}:{"pct" if element_of(target) else unit_of(target)}')}",
     )

@@ -181,7 +181,7 @@ def _plain_unit(x: Numbers) -> str:
     if x.max() > MAX_WAVENUMBER:
         raise Question(
             "unit",
-            f"{axis} has no unit; above {MAX_WAVENUMBER:,} it could be in nm or be wavenumbers of visible light: "
+            f"{axis} has no unit and, above {MAX_WAVENUMBER:,}, could be in nm or wavenumbers of visible light; "
             "specify --unit nm or --unit cm-1",
         )
     if x.max() < MAX_MICROMETRES:
@@ -247,7 +247,7 @@ def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> 
     if y.max() > MAX_VALUE[convert]:
         raise ValueError(f"values up to {y.max():g} are not reflectance or transmittance as a {convert}; see --convert")
     if convert == "percent" and y.max() <= MAX_VALUE["fraction"]:
-        raise ValueError(f"values up to {y.max():g} look like a fraction, not a percentage: use --convert fraction")
+        raise ValueError(f"values up to {y.max():g} look like a fraction, not a percentage; use --convert fraction")
     if y.min() <= 0:
         position = f"{measured.x[y.argmin()]:g} {measured.unit}".strip()
         raise ValueError(f"{(y <= 0).sum()} values, such as at {position}, are not above 0 and have no logarithm")
