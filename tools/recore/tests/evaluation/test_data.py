@@ -59,7 +59,7 @@ def test_a_broken_gzip_file_is_refused(tmp_path: Path) -> None:
     path, whole = tmp_path / "public.csv.gz", gzip.compress(PUBLIC.encode())
     for content, word in ((whole[:18], "truncated"), (whole[:10] + b"\xff" * 20, "damaged")):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=f"{path}: the gzip file is {word}: download or copy it again"):
+        with pytest.raises(ValueError, match=f"{path}: the gzip file is {word}; download or copy it again"):
             DataFiles(path).check()
 
 
