@@ -34,7 +34,7 @@ def current_umask() -> int:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-@pytest.mark.parametrize("calls", range(4))  # before anything, and after each change of a name
+@pytest.mark.parametrize("calls", range(4))  # before the first and after each rename
 def test_whatever_is_interrupted_leaves_what_was_there(tmp_path, monkeypatch, error, calls):
     folder, page = tmp_path / "report", tmp_path / "report.html"
     make_folder(folder, "old")
@@ -57,7 +57,7 @@ def test_whatever_is_interrupted_leaves_what_was_there(tmp_path, monkeypatch, er
             monkeypatch.setattr(Path, "rename", raising(Path.rename))
             monkeypatch.setattr(Path, "replace", raising(Path.replace))
 
-    if calls == 3:  # all names were changed
+    if calls == 3:  # all renames are done
         write()
     else:
         with pytest.raises(error):

@@ -56,7 +56,7 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
     with using(CHALLENGE):
         assert challenge() is CHALLENGE
     (tmp_path / "score.py").write_text("WEIGHTS = dict(Cu=1)\n")
-    with pytest.raises(ValueError, match="line 1: WEIGHTS must be written out: the file is read and not run"):
+    with pytest.raises(ValueError, match="line 1: WEIGHTS must be a literal, because the file is not run"):
         challenge()
     result = recore("sample", "--out", "data", cwd=tmp_path)
     assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
@@ -66,9 +66,9 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
     ("change", "reason"),
     [
         ("WEIGHTS = {}", "there is no target"),
-        ("WEIGHTS = {'A': 1, 'A': 2}", "WEIGHTS has 'A' twice"),
-        ("WEIGHTS = {'A': '1'}", "WEIGHTS is not a dictionary of names and numbers"),
-        ("WEIGHTS = {'A': True}", "WEIGHTS is not a dictionary of names and numbers"),
+        ("WEIGHTS = {'A': 1, 'A': 2}", "WEIGHTS contains 'A' twice"),
+        ("WEIGHTS = {'A': '1'}", "WEIGHTS must map names to numbers"),
+        ("WEIGHTS = {'A': True}", "WEIGHTS must map names to numbers"),
         ("WEIGHTS = {'A': -1}", "a weight is negative or not finite, or all are 0"),
         ("WEIGHTS = {'A': 0}", "or all are 0"),
         ("WEIGHTS = {'A': 1e999}", "a weight is negative or not finite"),
@@ -76,15 +76,15 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
         ("WEIGHTS = {'a,b': 1}", "'a,b' cannot be the name of a column"),
         ("WEIGHTS = {'index': 1}", "'index' cannot be the name of a column"),
         ("WEIGHTS = {'Field': 1}", "'Field' appears twice among targets and IDs"),
-        ("UNITS = {'Au': 'g/t'}", "there is a unit of 'Au', which is not a target"),
+        ("UNITS = {'Au': 'g/t'}", "UNITS has 'Au', which is not a target"),
         ("IDS = 'Field'", "IDS is not a list of names"),
         ("GROUP = 'Hole'", "the group, 'Hole', is not one of the IDs"),
-        ("TITLE = 'a\\nb'", "a unit or a text is not one printable line"),
+        ("TITLE = 'a\\nb'", "a unit or a description is not one printable line"),
         ("WEIGHTS = {'A': (", "this is not valid Python"),
         ("WEIGHTS = " + "(" * 500, "this is not valid Python"),
     ],
 )
-def test_a_script_that_is_no_challenge_is_refused_in_one_line(change: str, reason: str) -> None:
+def test_a_script_without_a_challenge_is_rejected_in_one_line(change: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason.replace("(", r"\(")) as caught:
         parse_challenge(
             f"{SOIL}UNITS = {{}}\n{change}\n".encode() if "Au" not in change else f"{SOIL}{change}".encode()
@@ -94,7 +94,7 @@ def test_a_script_that_is_no_challenge_is_refused_in_one_line(change: str, reaso
 
 @given(st.text(max_size=40), st.binary(max_size=60))
 @examples(200)
-def test_no_text_of_a_script_is_more_than_refused(text: str, content: bytes) -> None:
+def test_no_text_of_a_script_is_more_than_rejected(text: str, content: bytes) -> None:
     for script in (text.encode("utf-8", "surrogatepass"), content, b"WEIGHTS = {" + content + b"}"):
         with contextlib.suppress(ValueError):
             parse_challenge(script)
@@ -109,7 +109,7 @@ def test_texts_use_the_hosts_word_for_groups() -> None:
         )
 
 
-# ---- A new one -------------------------------------------------------------------------------------------
+# ---- A new challenge -------------------------------------------------------------------------------------------
 def test_a_challenge_is_written_as_it_is_read(tmp_path: Path) -> None:
     for name in ("score.py", "preprocess.py", "train.py"):
         (tmp_path / name).write_text((ROOT / name).read_text())
@@ -151,7 +151,7 @@ def test_one_target_is_a_challenge(tmp_path: Path) -> None:
         ("name\n", "there is no target"),
     ],
 )
-def test_a_table_of_targets_that_cannot_be_used_is_refused_in_one_line(table: str, reason: str, tmp_path: Path) -> None:
+def test_an_invalid_table_of_targets_is_rejected_in_one_line(table: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "targets.csv").write_text(table)
     result = recore("new-challenge", "mine", "--targets", "targets.csv", cwd=tmp_path)
     assert result.returncode == 2

@@ -87,7 +87,7 @@ def test_a_place_where_nothing_can_be_written_is_named_before_the_work(
     assert (result.returncode, result.stdout) == (2, "")
     [line] = result.stderr.splitlines()
     assert f"{folder}/x" in line
-    assert line.endswith("; choose another place")
+    assert line.endswith("; choose another path")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -22,7 +22,7 @@ def spectra(rows: int = 40) -> np.ndarray:
         (lambda row: row.put(range(100), 0.0), 0, 100, 0.0),
         (lambda row: row.put(range(801, 901), 0.0), 801, 100, 0.0),
         (lambda row: row.put(range(420, 450), row[419]), 419, 31, None),  # filled with the last value
-        (lambda row: row.clip(None, 1.2, out=row), 722, 32, 1.2),  # a detector at its end
+        (lambda row: row.clip(None, 1.2, out=row), 722, 32, 1.2),  # a saturated detector
     ],
 )
 @pytest.mark.parametrize("decimals", [6, 4])
@@ -73,4 +73,4 @@ def test_a_sentence_names_the_spectra_and_the_channels() -> None:
     assert describe_constant_runs(runs, AXIS, names) == text
     runs[3] = ConstantRun(3, 390, 50, 1.5)
     text = describe_constant_runs(runs[2:4], AXIS, names)
-    assert text == "2 of 40 spectra have 50 to 101 channels of exactly one value (2000.0 to 2440.0 cm-1): a2, a3"
+    assert text == "2 of 40 spectra have 50 to 101 channels of exactly the same value (2000.0 to 2440.0 cm-1): a2, a3"

@@ -24,7 +24,7 @@ def after(head: bytes, *more: bytes) -> bytes:
 
 
 def sparse(**headers: str) -> bytes:
-    """A sparse file of the format PAX 1.0, whose map claims an exabyte."""
+    """Return a sparse file in the format PAX 1.0 whose map claims an exabyte."""
     info = member("code/preprocess.py", size=512)
     info.pax_headers = headers
     return info.tobuf(tarfile.PAX_FORMAT) + b"1\n%d\n0\n".ljust(512, b"\0") % EXABYTE

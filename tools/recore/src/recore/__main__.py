@@ -3,7 +3,7 @@
 import sys
 
 if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
-    del sys.path[0]  # the working directory, which -m puts there: a submission's numpy.py in it would be run
+    del sys.path[0]  # the working directory, added by -m; a numpy.py of a submission there would be run
 
 try:
     from stagemaker.supported import require_supported
@@ -12,18 +12,18 @@ except ModuleNotFoundError as error:
         raise
     from recore.distribution import INSTALLED, find_origin, install_command
 
-    remedy = install_command(find_origin(), "--force-reinstall") if INSTALLED else "make setup"
-    sys.exit(f"recore: stagemaker, which runs its jobs, is not installed for {sys.executable}: {remedy}")
+    command = install_command(find_origin(), "--force-reinstall") if INSTALLED else "make setup"
+    sys.exit(f"recore: stagemaker, which runs its jobs, is not installed for {sys.executable}: {command}")
 
 require_supported(
-    "recore", "`make setup` here, or `uv venv --python 3.12`, makes an environment of it", (3, 12), (3, 12)
+    "recore", "`make setup` here, or `uv venv --python 3.12`, creates an environment with it", (3, 12), (3, 12)
 )
 
 from stagemaker import interrupts
 
 
 def start() -> None:
-    """Run the command line. A package that is missing is reported in one line."""
+    """Run the command line, and report a missing package in one line."""
     interrupts.end_at_once("recore")
     try:
         from recore.cli import main
@@ -33,7 +33,7 @@ def start() -> None:
         from recore.distribution import setup_command
 
         remedy = f"run `{setup_command()}`" + ("" if INSTALLED else ", then `. .venv/bin/activate`")
-        sys.exit(f"recore: the Python package `{error.name}` is not installed for {sys.executable}: {remedy}")
+        sys.exit(f"recore: the Python package `{error.name}` is not installed for {sys.executable}; {remedy}")
     main()
 
 

@@ -1,6 +1,6 @@
 """Absorption bands of minerals and of the air."""
 
-# (short name, from cm-1, to cm-1, what it is, pixels by which its label is moved). Vibrations: Farmer, The Infrared
+# (short name, from cm-1, to cm-1, description, shift of the label in pixels). Vibrations: Farmer, The Infrared
 # Spectra of Minerals (1974), and bands of the atmosphere. Of labels that would overlap, page.js keeps the first.
 REGIONS = (
     ("Al-OH", 3720, 3600, "stretching of hydroxyl on aluminium: kaolinite, white mica, smectite", 0),
@@ -16,6 +16,6 @@ REGIONS = (
 
 
 def name_band(high: float, low: float) -> str:
-    """The names of the absorption bands that a range of wavenumbers, cm-1, overlaps; "" without any."""
+    """Return the names of the absorption bands within a range of wavenumbers in cm-1, "" if there are none."""
     names = [name for name, start, end, _, _ in REGIONS if low <= start and high >= end]
     return ", ".join(dict.fromkeys(names))

@@ -12,9 +12,9 @@ from stagemaker import interrupts, locked
 def replaced(*paths: Path) -> Iterator[list[Path]]:
     """Yield a temporary path for each file or folder to write; at the end of the context they replace the paths.
 
-    If anything is raised, an interrupt included, whatever was at the paths before stays there. Folders come before
-    files: a file is replaced in one step, but a folder is first moved away, and an interrupt waits for both renames.
-    Missing parent folders are made. What a killed process left behind is removed.
+    After any exception, including an interrupt, the paths keep their earlier contents. Pass folders before files: a
+    file is replaced in one step, but a folder is first moved away, and an interrupt waits for both renames. Missing
+    parent folders are created, and the leftovers of killed processes are removed.
     """
     parent = paths[0].absolute().parent
     parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Runs of channels with exactly one value within a spectrum: channels that were filled, clipped or cut out.
+"""Runs of channels with exactly the same value within a spectrum: channels that were filled, clipped or cut out.
 
-No instrument measures the same value many times. Rounding alone makes short runs: of the YAMSYS soils, 6 channels with
-four decimals, 24 with three and 90 with two. Two things tell these from a fill. At the ends of a run by rounding the
-spectrum steps by one unit of the last decimal; and rounding makes runs of other values, too.
+No instrument measures the same value many times. Rounding alone causes short runs: in the YAMSYS soils, 6 channels with
+four decimals, 24 with three and 90 with two. Two signs distinguish rounding from filled channels: at the ends of a run,
+the spectrum changes by one unit of the last decimal, and there are runs of other values, too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,16 +16,16 @@ from recore.listing import count, list_names
 
 Floats = NDArray[np.float64]
 
-SHORTEST = 8  # channels
-LARGE_STEP = 10  # times the usual step between channels with different values; by rounding it is one unit
+MIN_CHANNELS = 8  # channels
+LARGE_STEP = 10  # times the usual step between channels with different values; rounding steps by one unit
 LONG = 5  # times the longest run of another value; the longest run by rounding to two or more decimals had 3.6 times
-UNITS = 2.5  # times the smallest step: beside a long run; a spectrum that becomes flat gradually has steps of one unit
-NAMED = 5  # spectra that a sentence names
+STEP_UNITS = 2.5  # times the smallest step, next to a long run; spectra that flatten gradually have steps of one unit
+MAX_LISTED = 5  # spectra that a sentence lists
 
 
 @dataclass(frozen=True)
 class ConstantRun:
-    """The longest run in a spectrum: its row, its first channel, how many channels it has, and their value."""
+    """The longest run in a spectrum: its row, its first channel, the number of channels, and their value."""
 
     row: int
     first: int
@@ -34,22 +34,22 @@ class ConstantRun:
 
 
 def find_constant_runs(spectra: Iterable[Floats]) -> list[ConstantRun]:
-    """The longest run of each spectrum that has any. spectra: (channels,) each. Flat spectra are left out."""
+    """Return the longest run of each spectrum (channels,) that has one; flat spectra are omitted."""
     runs = (_longest_run(row, values) for row, values in enumerate(spectra))
     return [run for run in runs if run]
 
 
 def describe_constant_runs(runs: Sequence[ConstantRun], wavenumbers: Floats, names: Sequence[Any]) -> str:
-    """A sentence about runs: how many spectra have them, where they are, and which spectra these are.
+    """Return a sentence about runs: the number of spectra, the range of wavenumbers, and the names of the spectra.
 
-    wavenumbers: (channels,) cm-1. names: of all spectra.
+    wavenumbers: (channels,) cm-1. names: the names of all spectra.
     """
     lengths, values = sorted({run.channels for run in runs}), {run.value for run in runs}
     channels = count(lengths[0], "channel") if len(lengths) == 1 else f"{lengths[0]:,} to {lengths[-1]:,} channels"
-    value = f"exactly {values.pop():g}" if len(values) == 1 else "exactly one value"
-    ends = [wavenumbers[place] for run in runs for place in (run.first, run.first + run.channels - 1)]
+    value = f"exactly {values.pop():g}" if len(values) == 1 else "exactly the same value"
+    ends = [wavenumbers[position] for run in runs for position in (run.first, run.first + run.channels - 1)]
     have = "has" if len(runs) == 1 else "have"
-    listed = list_names([str(names[run.row])[:40] for run in runs], NAMED)
+    listed = list_names([str(names[run.row])[:40] for run in runs], MAX_LISTED)
     return (
         f"{len(runs):,} of {count(len(names), 'spectrum', 'spectra')} {have} {channels} of {value} "
         f"({min(ends):.1f} to {max(ends):.1f} cm-1): {listed}"
@@ -57,22 +57,22 @@ def describe_constant_runs(runs: Sequence[ConstantRun], wavenumbers: Floats, nam
 
 
 def _longest_run(row: int, values: Floats) -> ConstantRun | None:
-    """The longest run that rounding does not explain; None if it explains all."""
-    if (values[1:] == values[:-1]).sum() < SHORTEST - 1:
+    """Return the longest run that rounding does not explain, None if there is none."""
+    if (values[1:] == values[:-1]).sum() < MIN_CHANNELS - 1:
         return None
     steps = np.abs(np.diff(values))
     ends = np.flatnonzero(steps != 0)  # also where a value is missing
     starts = np.concatenate(([0], ends + 1))
     lengths = np.diff(np.concatenate((starts, [len(values)])))
-    candidates = np.flatnonzero(lengths >= SHORTEST)
+    candidates = np.flatnonzero(lengths >= MIN_CHANNELS)
     changes = steps[np.isfinite(steps) & (steps > 0)]
     if not len(candidates) or not len(changes):
         return None
-    large, small = LARGE_STEP * np.median(changes), UNITS * changes.min()
-    for place in candidates[np.argsort(-lengths[candidates], kind="stable")]:
-        first, length = int(starts[place]), int(lengths[place])
-        beside = steps[[end for end in (first - 1, first + length - 1) if 0 <= end < len(steps)]]
+    large, small = LARGE_STEP * np.median(changes), STEP_UNITS * changes.min()
+    for run in candidates[np.argsort(-lengths[candidates], kind="stable")]:
+        first, length = int(starts[run]), int(lengths[run])
+        end_steps = steps[[end for end in (first - 1, first + length - 1) if 0 <= end < len(steps)]]
         longest_other = lengths[values[starts] != values[first]].max()
-        if (beside >= large).any() or ((beside >= small).any() and length >= LONG * longest_other):
+        if (end_steps >= large).any() or ((end_steps >= small).any() and length >= LONG * longest_other):
             return ConstantRun(row, first, length, float(values[first]))
     return None

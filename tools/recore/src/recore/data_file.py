@@ -1,4 +1,4 @@
-"""Opens a data file, CSV or gzipped CSV whatever its name says. Any other file is named for what it is."""
+"""Open data files, CSV or gzipped CSV regardless of their name, and report the kind of any other file."""
 
 import codecs
 import contextlib
@@ -27,26 +27,26 @@ from stagemaker import locked
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BEGINNING = 1 << 16  # bytes that show what a file is
+BEGINNING = 1 << 16  # bytes that determine the kind of a file
 LARGEST_HEADER = 4 << 20  # bytes
 LARGEST_ROW = 16 << 20  # characters
 LEVEL = 1  # of gzip; 6 takes six times as long for files that are an eighth smaller
 BLOCK = 1 << 24  # bytes that are parsed at a time
 DECIMAL_COMMA = re.compile(rb'"[+-]?\d*,\d+"')
 COMPARED = 256  # bytes of each line that are compared with the header before the rest
-VALID_FILES = set[tuple[int, ...]]()  # device, inode, size and time of files with valid lines
+VALID_FILES = set[tuple[int, ...]]()  # device, inode, size and modification time of files with valid lines
 NOT_UTF_8 = "this is not UTF-8 text; save it as UTF-8"
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """An open data file. file: its bytes as they are on the disk. is_packed: whether they are gzipped.
+    """An open data file. file: its bytes on disk. is_packed: whether they are gzipped.
 
     All methods read from the beginning, and raise ValueError if the file is invalid.
     """
@@ -57,21 +57,21 @@ class DataFile:
 
     @cached_property
     def sha256(self) -> str:
-        """The SHA-256 of the file as it is on the disk."""
+        """The SHA-256 of the bytes on disk."""
         self.file.seek(0)
         return hashlib.file_digest(self.file, "sha256").hexdigest()
 
     @cached_property
     def header(self) -> list[str]:
         """The names of all columns, the index first."""
-        with self._text() as text:
-            line = text.readline(LARGEST_HEADER)
+        with self._unpacked_bytes() as lines:
+            line = lines.readline(LARGEST_HEADER)
         try:
             names = next(csv.reader([line.decode("utf-8-sig", "replace")], strict=True), [])
         except csv.Error as error:
             raise ValueError(f"{self.path}: the first line is not a valid header: {error}") from None
         if len(names) < 2 or len(line) == LARGEST_HEADER:
-            raise ValueError(f"{self.path}: a header of an index and columns, separated by commas, is needed")
+            raise ValueError(f"{self.path}: a header with an index and columns, separated by commas, is required")
         numbered = [name for name in names[1:] if re.match(r"X?\d", name)]
         if len(numbered) > len(names) / 2 and not channels_of(numbered):
             reason = f"channels must have plain numbers as names, in cm-1, not {plain(numbered[0], 40)!r}"
@@ -81,23 +81,23 @@ class DataFile:
     def check_lines(self) -> None:
         """Raise ValueError if a line is another header, or if the numbers of the first row have decimal commas.
 
-        After `cat day1.csv day2.csv`, a row's spectrum would be the wavenumbers. A file is read for this only once.
+        After `cat day1.csv day2.csv`, one row's spectrum would be the wavenumbers. Each file is checked only once.
         """
         status = os.fstat(self.file.fileno())
         version = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
         if version in VALID_FILES:
             return
-        with self._text() as text:
-            header, number = _normalised(text.readline(LARGEST_HEADER)), 1
-            # a header, also one of other channels, has the names of two IDs or targets
+        with self._unpacked_bytes() as lines:
+            header, number = _normalised(lines.readline(LARGEST_HEADER)), 1
+            # a header, even with other channels, contains the names of two IDs or targets
             columns = {_normalised(name.encode()) for name in challenge().columns}
             group = _normalised(challenge().group.encode())
-            while line := text.readline(LARGEST_ROW):
+            while line := lines.readline(LARGEST_ROW):
                 number += 1
                 if number == 2 and len(DECIMAL_COMMA.findall(line)) > 1:
                     raise ValueError(f"{self.path}: its numbers have decimal commas; {CONVERT}")
                 if not header.startswith(_normalised(line[:COMPARED])) and group not in _normalised(line):
-                    continue  # this is quicker
+                    continue  # skip the slower comparison
                 cells = _normalised(line)
                 if cells == header != b"" or len(columns.intersection(cells.split(b","))) > 1:
                     raise ValueError(f"{self.path}: line {number} {REPEATED_HEADER}")
@@ -105,23 +105,23 @@ class DataFile:
 
     @property
     def places(self) -> dict[str, int]:
-        """The place of each column but the index, by name; of equal names that of the first."""
-        return {name: place for place, name in reversed(list(enumerate(self.header))) if place}
+        """The position of each column except the index, by name; the first one of repeated names."""
+        return {name: position for position, name in reversed(list(enumerate(self.header))) if position}
 
     def read(self, types: "Mapping[int, pa.DataType]") -> "pa.Table":
-        """The columns at these places, in this order, each with its type. A column is named by its place: "0"."""
+        """Read the columns at these positions, each with its type, as a table whose columns are called "0", "1", ..."""
         import pyarrow.csv
 
         options, convert = self._options(types, BLOCK)
-        with self._one_line_errors(), self._bytes() as content:
+        with self._one_line_errors(), self._raw_bytes() as content:
             return pyarrow.csv.read_csv(self._stream(content), options, convert_options=convert)
 
     def read_batches(self, types: "Mapping[int, pa.DataType]") -> "Iterator[pa.RecordBatch]":
-        """The same as `read` returns, some rows at a time."""
+        """Yield the table of `read`, some rows at a time."""
         import pyarrow.csv
 
         options, convert = self._options(types, BLOCK // 4)
-        with self._bytes() as content:
+        with self._raw_bytes() as content:
             with self._one_line_errors():
                 batches = pyarrow.csv.open_csv(self._stream(content), options, convert_options=convert)
             while True:
@@ -132,16 +132,16 @@ class DataFile:
                 yield batch
 
     def records(self) -> Iterator[str]:
-        """The header and the rows as text that ends with a newline. A quoted cell may hold newlines."""
-        with self._text() as text:
-            lines = io.TextIOWrapper(text, "utf-8-sig", newline="")
+        """Yield the header and the rows, each with its final newline; a quoted cell may contain newlines."""
+        with self._unpacked_bytes() as content:
+            lines = io.TextIOWrapper(content, "utf-8-sig", newline="")
             try:
                 yield from self._split(lines)
             finally:
                 lines.detach()  # so that the file stays open
 
     def rows(self) -> Iterator[list[str]]:
-        """The cells of the header and of the rows, each of the header's length."""
+        """Yield the cells of the header and of each row. Raises ValueError if a row has another length."""
         width = len(self.header)
         try:
             for number, row in enumerate(csv.reader(self.records())):
@@ -167,21 +167,21 @@ class DataFile:
 
     @contextlib.contextmanager
     def gzipped(self) -> Iterator[BinaryIO]:
-        """Yield the content as it travels to jobs, which is gzipped: the file itself, or a temporary copy."""
+        """Yield the gzipped content, as jobs get it: the file itself, or a temporary copy."""
         if self.is_packed:
-            with self._bytes() as content:
+            with self._raw_bytes() as content:
                 yield content
             return
         with tempfile.TemporaryFile(prefix="recore-data-") as copy:
-            with self._text() as text, gzip.GzipFile("", "wb", LEVEL, copy, mtime=0) as packed:
-                shutil.copyfileobj(text, packed)
+            with self._unpacked_bytes() as unpacked, gzip.GzipFile("", "wb", LEVEL, copy, mtime=0) as packed:
+                shutil.copyfileobj(unpacked, packed)
             copy.seek(0)
             yield cast(BinaryIO, copy)
 
     @contextlib.contextmanager
-    def _text(self) -> Iterator[BinaryIO]:
+    def _unpacked_bytes(self) -> Iterator[BinaryIO]:
         """Yield the unpacked bytes."""
-        with self._one_line_errors(), self._bytes() as content:
+        with self._one_line_errors(), self._raw_bytes() as content:
             if self.is_packed:
                 with gzip.open(content, "rb") as unpacked:
                     yield cast(BinaryIO, unpacked)
@@ -189,24 +189,24 @@ class DataFile:
                 yield content
 
     @contextlib.contextmanager
-    def _bytes(self) -> Iterator[BinaryIO]:
-        """Yield the bytes on the disk from the beginning."""
-        with open(os.dup(self.file.fileno()), "rb") as content:  # which may be closed, as pyarrow does
+    def _raw_bytes(self) -> Iterator[BinaryIO]:
+        """Yield the bytes on disk from the beginning."""
+        with open(os.dup(self.file.fileno()), "rb") as content:  # a duplicate, because pyarrow closes it
             content.seek(0)
             yield content
 
     def _stream(self, content: BinaryIO) -> Any:
         import pyarrow as pa
 
-        # pyarrow opens it itself: its threads may not use an object of Python's while an interrupted program ends
+        # pyarrow opens it itself: its threads must not use a Python object while an interrupted program ends
         file = pa.OSFile(f"/dev/fd/{content.fileno()}")
         return pa.CompressedInputStream(file, "gzip") if self.is_packed else file
 
     def _options(self, types: "Mapping[int, pa.DataType]", block_size: int) -> tuple[Any, Any]:
         import pyarrow.csv
 
-        names = [str(place) for place in range(len(self.header))]
-        column_types = {str(place): each for place, each in types.items()}
+        names = [str(position) for position in range(len(self.header))]
+        column_types = {str(position): each for position, each in types.items()}
         return (
             pyarrow.csv.ReadOptions(column_names=names, skip_rows=1, block_size=block_size),
             pyarrow.csv.ConvertOptions(include_columns=list(column_types), column_types=column_types),
@@ -214,13 +214,13 @@ class DataFile:
 
     @contextlib.contextmanager
     def _one_line_errors(self) -> Iterator[None]:
-        """Turn what gzip, pyarrow and the decoder raise into a ValueError that names the file."""
+        """Turn errors of gzip, pyarrow and the decoder into a ValueError that begins with the path."""
         try:
             yield
         except UnicodeDecodeError as error:
             raise ValueError(f"{self.path}: {NOT_UTF_8}: {error}") from None
         except (OSError, EOFError, zlib.error) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # of the machine, such as a full disk
+            if isinstance(error, OSError) and error.errno is not None:  # not caused by the file, such as a full disk
                 raise
             raise ValueError(f"{self.path}: {_explain(error)}") from None
         except ValueError as error:
@@ -233,16 +233,16 @@ class DataFile:
 def open_data(path: Path) -> Iterator[DataFile]:
     """Open a data file. Raises ValueError if it is neither CSV nor gzipped CSV, OSError if it cannot be opened."""
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path}: this is {'a folder' if path.is_dir() else 'not a regular file'}; name a data file")
+        raise ValueError(f"{path}: this is {'a folder' if path.is_dir() else 'not a regular file'}; choose a data file")
     try:
         file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below
     except FileNotFoundError:
-        reason = f"{path}: there is no such file; `{PROGRAM} sample --out data` makes sample data"
+        reason = f"{path}: there is no such file; `{PROGRAM} sample --out data` creates sample data"
         raise FileNotFoundError(reason) from None
     with file:
         data = DataFile(path, file, file.read(len(GZIP)) == GZIP)
-        with data._text() as text:
-            kind = name_kind(text.read(BEGINNING))
+        with data._unpacked_bytes() as content:
+            kind = name_kind(content.read(BEGINNING))
         if kind:
             raise ValueError(f"{path}: {kind}")
         data.check_lines()
@@ -251,7 +251,7 @@ def open_data(path: Path) -> Iterator[DataFile]:
 
 @contextlib.contextmanager
 def as_csv_gz(path: Path) -> Iterator[Path]:
-    """Yield the path of a data file's gzipped content, for programs that go by the name: of the file or of a copy."""
+    """Yield a path that ends in .csv.gz, of the data file or a gzipped copy, for programs that go by the name."""
     with open_data(path) as data:
         if data.is_packed and path.name.endswith(".csv.gz"):
             yield path
@@ -264,20 +264,20 @@ def as_csv_gz(path: Path) -> Iterator[Path]:
 
 
 def read_header(path: Path) -> list[str]:
-    """The column names of a data file, the index first. Raises ValueError or OSError if they cannot be read."""
+    """Read the column names of a data file, the index first. Raises ValueError or OSError."""
     with open_data(path) as data:
         return data.header
 
 
 def _normalised(line: bytes) -> bytes:
-    """A line in lower case without what programs write differently: a byte-order mark, quotes, spaces, a line end."""
+    """Return a line in lower case without byte-order mark, quotes, spaces and line end, which vary among programs."""
     return line.removeprefix(codecs.BOM_UTF8).translate(None, b'" \t\r\n').lower()
 
 
 def _explain(error: Exception) -> str:
-    text = str(error)
-    if isinstance(error, EOFError) or "Truncated compressed stream" in text:
-        return "the gzip file is truncated: download or copy it again"
-    if isinstance(error, zlib.error | gzip.BadGzipFile) or "zlib inflate failed" in text:
-        return "the gzip file is damaged: download or copy it again"
-    return NOT_UTF_8 if "invalid UTF8" in text else plain(text, 300)
+    message = str(error)
+    if isinstance(error, EOFError) or "Truncated compressed stream" in message:
+        return "the gzip file is truncated; download or copy it again"
+    if isinstance(error, zlib.error | gzip.BadGzipFile) or "zlib inflate failed" in message:
+        return "the gzip file is damaged; download or copy it again"
+    return NOT_UTF_8 if "invalid UTF8" in message else plain(message, 300)

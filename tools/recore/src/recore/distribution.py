@@ -1,7 +1,7 @@
-"""How this recore was installed: where the template's files are, how the command is called, where it came from.
+"""The installation of recore: the template's files, the name of its command, and the repository that it came from.
 
-A checkout has the template's files at its root. A wheel holds copies of those that recore uses; hatch_build.py, which
-puts them there, reads their list from this file.
+A checkout has the template's files at its root. A wheel contains copies of the files that recore uses; hatch_build.py,
+which puts them there, reads the list from this file.
 """
 
 import contextlib
@@ -23,20 +23,20 @@ TEMPLATE_FILES = (  # files and folders of the template that recore uses
     "tools/stagemaker/src/stagemaker/container",  # for the Dockerfile
 )
 _COPIES = Path(__file__).with_name(COPIES)
-INSTALLED = _COPIES.is_dir()  # whether this is a copy that pip installed, not a checkout
+INSTALLED = _COPIES.is_dir()  # by pip, not a checkout
 TEMPLATE = _COPIES if INSTALLED else Path(__file__).parents[4]  # the folder with the template's files
-PACKAGES = ("recore", "stagemaker")  # what pip installs, each from a folder in tools/, and no submission may import
+PACKAGES = ("recore", "stagemaker")  # installed by pip from folders in tools/; submissions must not import them
 PROGRAM = "recore" if Path(sys.argv[0]).stem == "recore" else "python -m recore"  # as the user started it
 
 
 def shell_program() -> str:
-    """The words that start this program in the user's shell: PROGRAM, or the command's path if the shell finds another.
+    """Return the command that starts this program in the user's shell: PROGRAM, or a path if the shell finds another.
 
-    `make run`, for example, uses an environment that the user need not have activated.
+    `make run`, for example, uses an environment that may not be activated.
     """
     folder = Path(sys.executable).parent
-    found = shutil.which(PROGRAM.split()[0])
-    if found and Path(found).parent.resolve() == folder.resolve():
+    command = shutil.which(PROGRAM.split()[0])
+    if command and Path(command).parent.resolve() == folder.resolve():
         return PROGRAM
     path = folder / "recore"
     with contextlib.suppress(OSError, ValueError):  # the working directory is gone, or the path is not in it
@@ -45,7 +45,7 @@ def shell_program() -> str:
 
 
 def setup_command(*names: str, extra: str = "") -> str:
-    """The command that installs packages, or those of an extra, for this Python; by default all that are missing."""
+    """Return the command that installs packages, or an extra, for this Python; by default all missing packages."""
     from stagemaker.installation import missing_packages, pip_command, required_packages
 
     if not INSTALLED:
@@ -56,16 +56,16 @@ def setup_command(*names: str, extra: str = "") -> str:
 
 
 def install_command(origin: str | None, *options: str) -> str:
-    """The pip command that installs recore and stagemaker on any machine. origin: that of find_origin()."""
+    """Return the pip command that installs recore and stagemaker anywhere. origin: the result of find_origin()."""
     folders = [f'"{origin or "git+ADDRESS"}#subdirectory=tools/{name}"' for name in reversed(PACKAGES)]
     return " ".join(["pip install", *options, *folders])
 
 
 def find_origin() -> str | None:
-    """The repository that pip can install recore from on any machine, such as git+https://host/owner/name.
+    """Return the URL from which pip can install recore anywhere, such as git+https://host/owner/name.
 
-    Of an installed recore, pip has recorded it (PEP 610); of a checkout, the address of git's remote `origin` is used.
-    None if neither leads to an address that other machines can use.
+    It is the URL that pip recorded (PEP 610), or in a checkout that of git's remote `origin`; None if other computers
+    cannot use it.
     """
     if not INSTALLED:
         public = _public(_remote_of(TEMPLATE))
@@ -84,18 +84,18 @@ def find_origin() -> str | None:
 
 
 def _recorded_origin() -> dict[str, Any]:
-    """direct_url.json of the installed package; empty if it has no such file."""
+    """Return the contents of direct_url.json of the installed package, empty if there is no such file."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:
-        text = distribution("recore").read_text("direct_url.json")
+        content = distribution("recore").read_text("direct_url.json")
     except PackageNotFoundError:
         return {}
-    return dict(json.loads(text)) if text else {}
+    return dict(json.loads(content)) if content else {}
 
 
 def _remote_of(folder: Path) -> str:
-    """The address of a checkout's remote; empty if it has none or is not a checkout."""
+    """Return the URL of a checkout's remote, "" if it has none or is not a checkout."""
     if not (folder / ".git").exists():  # git would look for one in the folders above
         return ""
     command = ["git", "-C", str(folder), "remote", "get-url", "origin"]
@@ -106,8 +106,8 @@ def _remote_of(folder: Path) -> str:
 
 
 def _public(address: str) -> str | None:
-    """The address of a repository or an archive by HTTP, without a user's name; None of a path on this machine."""
-    if short := re.fullmatch(r"(?:[^@/:]+@)?([\w.-]+):(?!/)(.+)", address):  # git's own form, host:path
+    """Return the HTTP URL of a repository or an archive, without a user name; None for a local path."""
+    if short := re.fullmatch(r"(?:[^@/:]+@)?([\w.-]+):(?!/)(.+)", address):  # git's short form, host:path
         address = f"ssh://{short[1]}/{short[2]}"
     parts = urlsplit(address)
     if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:

@@ -1,4 +1,4 @@
-"""What a file is that is taken for a table of text, by its first bytes, and what to do about it."""
+"""Recognise files that are not text tables by their first bytes, with a remedy for each kind."""
 
 import codecs
 import re
@@ -13,14 +13,14 @@ UTF_16 = "this is UTF-16 text; save it as UTF-8"
 UTF_32 = "this is UTF-32 text; save it as UTF-8"
 WORKBOOK = f"this is an Excel workbook; {SAVE}"
 EMPTY = "this file is empty; download or copy it again"
-REPEATED_HEADER = "repeats the header, as after two files were joined: remove this line"
+REPEATED_HEADER = "repeats the header, as if two files were joined; remove this line"
 BEGINNINGS = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": WORKBOOK,
     b"PAR1": f"this is a Parquet file; {SAVE}",
     b"ARROW1": f"this is an Arrow file; {SAVE}",
     b"\x89HDF\r\n": f"this is an HDF5 file; {SAVE}",
-    **dict.fromkeys((b"RDX2\n", b"RDX3\n", b"X\n\0\0\0"), f"this is a file of R; {SAVE}"),
-    b"MATLAB ": f"this is a file of MATLAB; {SAVE}",
+    **dict.fromkeys((b"RDX2\n", b"RDX3\n", b"X\n\0\0\0"), f"this is an R data file; {SAVE}"),
+    b"MATLAB ": f"this is a MATLAB file; {SAVE}",
     b"SQLite format 3\0": f"this is an SQLite database; {SAVE}",
     b"\x93NUMPY": f"this is a NumPy file; {SAVE}",
     b"%PDF-": f"this is a PDF document; {SAVE}",
@@ -42,17 +42,17 @@ TEXT_BEGINNINGS = {
     r"\{\\rtf": f"this is an RTF document; {SAVE}",
 }
 IN_WORKBOOKS = (b"[Content_Types].xml", b"xl/", b"docProps/")
-CONTROL = bytes([*range(9), *range(14, 32)])  # characters that text does not have
-MAX_CONTROL = 0.1  # of a CSV, whose cells may hold some; random bytes have more
+CONTROL = bytes([*range(9), *range(14, 32)])  # characters that do not occur in text
+MAX_CONTROL = 0.1  # share of control characters in CSV, whose cells may contain some; random bytes have more
 
 
 def is_utf_16(head: bytes) -> bool:
-    """Whether a file begins with the mark of UTF-16, which `recore import` alone reads."""
+    """Whether a file begins with the byte-order mark of UTF-16, which only `recore import` reads."""
     return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
 
 
 def name_foreign(head: bytes) -> str | None:
-    """The kind of a file that no command reads, by its first bytes, and what to do; None if it can be a text table."""
+    """Return the kind of a file that no command reads, with a remedy; None if it can be a text table."""
     if not head:
         return EMPTY
     if head.startswith(b"PK\3\4"):
@@ -73,13 +73,13 @@ def name_foreign(head: bytes) -> str | None:
 
 
 def name_kind(head: bytes) -> str | None:
-    """What a file is unless it is CSV, by its first bytes, and what to do; None if it can be CSV."""
+    """Return the kind of a file that is not CSV, with a remedy; None if it can be CSV."""
     if foreign := name_foreign(head):
         return foreign
     if is_utf_16(head):
         return f"{UTF_16}, or {CONVERT}"
     if len(head) - len(head.translate(None, CONTROL)) > MAX_CONTROL * len(head):
-        return "this is not text; a CSV file is needed"
+        return "this is not text; a CSV file is required"
     header = head.partition(b"\n")[0]
     commas = header.count(b",")
     for mark, name in ((b";", "semicolons"), (b"\t", "tabs")):

@@ -1,21 +1,21 @@
-"""Whether a file or a folder can be written, asked before the work whose result it gets."""
+"""Check that an output can be written, before the work that produces it."""
 
 import tempfile
 from pathlib import Path
 
 
 def check_writable(path: Path) -> None:
-    """Raise OSError unless a file or a folder can be written at a path, whose folders may be missing.
+    """Raise OSError unless a file or a folder can be written to a path, whose parent folders may be missing.
 
-    The nearest folder that exists is written to, because neither its mode nor its owner tells whether that works.
+    A temporary file is created in the nearest existing folder, because mode and owner do not show whether that works.
     """
     try:
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         if not folder.is_dir():
-            raise NotADirectoryError(f"{path}: {folder} is not a folder; choose another place")
-        with tempfile.TemporaryFile(dir=folder, prefix=".recore-"):  # which an interrupt does not leave behind
+            raise NotADirectoryError(f"{path}: {folder} is not a folder; choose another path")
+        with tempfile.TemporaryFile(dir=folder, prefix=".recore-"):  # deleted even after an interrupt
             pass
     except NotADirectoryError:
         raise
     except OSError as error:
-        raise OSError(f"{path}: nothing can be written there ({error.strerror}); choose another place") from None
+        raise OSError(f"{path}: this path is not writable ({error.strerror}); choose another path") from None

@@ -1,19 +1,19 @@
 """The columns that the data files of all challenges have: channels, whose names are wavenumbers, and depths.
 
-Columns are identified by name, except the first one, the index. The others are the challenge's (challenge.py).
+Columns are identified by name, except the first one, the index. The challenge defines the others (challenge.py).
 """
 
 import re
 from collections.abc import Iterable
 
-DEPTH_FROM, DEPTH_TO = DEPTHS = ("DepthFrom", "DepthTo")  # m along the hole, where a sample starts and ends
+DEPTH_FROM, DEPTH_TO = DEPTHS = ("DepthFrom", "DepthTo")  # start and end of a sample along the hole, in m
 
 
 def is_wavenumber(name: str) -> bool:
-    """Whether a column of this name is a channel: digits with or without decimals, such as 3997.4, in cm-1."""
+    """Whether a column is a channel: its name is a decimal number such as 3997.4, in cm-1."""
     return re.fullmatch(r"\d+(\.\d+)?", name) is not None
 
 
 def channels_of(names: Iterable[str]) -> list[str]:
-    """The names that are wavenumbers, by falling wavenumber."""
+    """Return the names that are wavenumbers, in descending order."""
     return sorted(filter(is_wavenumber, names), key=float, reverse=True)

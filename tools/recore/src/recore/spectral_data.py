@@ -1,4 +1,4 @@
-"""The content of a data file as arrays. An invalid file is read as far as possible, and its problems are described."""
+"""Read data files into arrays. Invalid files are read as far as possible, and their problems are listed."""
 
 import itertools
 import re
@@ -21,19 +21,19 @@ from recore.schema import DEPTH_FROM, DEPTH_TO, channels_of, is_wavenumber
 from recore.text import name_unusual, plain
 
 Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]  # numbers of rows
+Rows = NDArray[np.intp]  # row positions
 
-LISTED_COLUMNS = 20  # sentences about invalid cells
-LISTED_NAMES = 5
+MAX_SENTENCES = 20  # about invalid cells
+MAX_LISTED = 5
 FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
 
 
 @dataclass(frozen=True)
 class SpectralData:
-    """The content of a data file, channels by decreasing wavenumber; NaN for what is not a finite number.
+    """The contents of a data file, with descending wavenumbers; cells that are not finite numbers are NaN.
 
-    index, hole: (rows,) text. depth_from, depth_to: (rows,) m. wavenumbers: (channels,) cm-1. spectra: (rows, channels)
-    absorbance. assays: a column for each target in the file. problems: what is wrong with the file.
+    index, hole: (rows,) strings. depth_from, depth_to: (rows,) m. wavenumbers: (channels,) cm-1. spectra: (rows,
+    channels) absorbance. assays: a column for each target in the file. problems: one sentence for each problem.
     """
 
     path: Path
@@ -52,24 +52,24 @@ class SpectralData:
 
     @property
     def depth(self) -> Floats:
-        """The middle of each sample."""
+        """The depth of the middle of each sample (rows,), in m."""
         return (self.depth_from + self.depth_to) / 2
 
     @property
     def ids(self) -> pd.DataFrame:
-        """The index, the hole and the depths, if the challenge has them, of each row."""
+        """The index, the hole and, if the challenge has them, the depths of each row."""
         depths = {DEPTH_FROM: self.depth_from, DEPTH_TO: self.depth_to} if challenge().depths else {}
         return pd.DataFrame({"index": self.index, challenge().group: self.hole, **depths})
 
     def take(self, rows: Rows) -> "SpectralData":
-        """The data of these rows only."""
+        """Return a copy with only these rows."""
         names = ("index", "hole", "depth_from", "depth_to", "spectra")
         arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in names}
         return replace(self, **arrays, assays=self.assays.iloc[rows].reset_index(drop=True))
 
 
 def rows_by_group(groups: NDArray[Any]) -> dict[str, Rows]:
-    """The row numbers of each group, for example of each drill hole, in the order of the groups' first rows.
+    """Return the row positions of each group, such as a drill hole, in the order of first appearance.
 
     groups: (rows,) the name of each row's group.
     """
@@ -82,7 +82,7 @@ def rows_by_group(groups: NDArray[Any]) -> dict[str, Rows]:
 
 
 def snv(spectra: Floats) -> Floats:
-    """Standard normal variate of each row: removes offset and scale, which depend on grain size and packing.
+    """Apply the standard normal variate to each row, to remove offset and scale, which grain size and packing change.
 
     spectra: (rows, channels) without gaps. A flat row becomes NaN.
     """
@@ -92,9 +92,9 @@ def snv(spectra: Floats) -> Floats:
 
 
 def read_data(path: Path) -> SpectralData:
-    """Read a data file. Invalid cells and columns become `problems`.
+    """Read a data file, and list invalid cells and columns in `problems`.
 
-    Raises ValueError or OSError if it is not a CSV file with a header, a row and a channel.
+    Raises ValueError or OSError if it is not a CSV file with a header, at least one row and one channel.
     """
     with open_data(path) as file:
         return _read_data(path, file)
@@ -103,36 +103,36 @@ def read_data(path: Path) -> SpectralData:
 def _read_data(path: Path, file: DataFile) -> SpectralData:
     all_targets = challenge().targets
     group = challenge().group
-    names, places = file.header, file.places
+    names, positions = file.header, file.places
     problems = []
-    channels = channels_of(places)
-    if alike := [f"{one!r} and {other!r}" for one, other in itertools.pairwise(channels) if float(one) == float(other)]:
-        problems.append(f"channels with the same wavenumber: {list_names(alike, LISTED_NAMES)}")
-    targets = [name for name in all_targets if name in places]
-    problems += _describe_repeated(names, places) + _describe_unknown(places)
+    channels = channels_of(positions)
+    if equal := [f"{one!r} and {other!r}" for one, other in itertools.pairwise(channels) if float(one) == float(other)]:
+        problems.append(f"channels with the same wavenumber: {list_names(equal, MAX_LISTED)}")
+    targets = [name for name in all_targets if name in positions]
+    problems += _report_repeated(names, positions) + _report_unknown(positions)
     if names[0] in challenge().columns or is_wavenumber(names[0]):
         name = plain(names[0], 40)
         problems.append(f"the first column must be the index, but its name is {name!r}; it is read as the index")
-    absent = [name for name in challenge().sample_ids if name not in places]
-    if absent:
-        problems.append(f"{count(len(absent), 'missing column')}: {_list(absent)}")
+    missing_columns = [name for name in challenge().sample_ids if name not in positions]
+    if missing_columns:
+        problems.append(f"{count(len(missing_columns), 'missing column')}: {_quote_names(missing_columns)}")
     if not channels:
         raise ValueError(f"{path}: no column name is a wavenumber such as 3997.4, so the file contains no spectra")
-    numbers = [name for name in (*channels, *targets, *challenge().depths) if name in places]
-    ids = [0, places[group]] if group in places else [0]
-    table, invalid = _read_table(file, ids, [places[name] for name in numbers])
+    numbers = [name for name in (*channels, *targets, *challenge().depths) if name in positions]
+    ids = [0, positions[group]] if group in positions else [0]
+    table, invalid = _read_table(file, ids, [positions[name] for name in numbers])
     if not len(table):
         raise ValueError(f"{path}: the file has a header but no rows")
-    arrays = {name: table[str(places[name])].to_numpy() for name in numbers}
-    invalid += [(order, text) for order, name in enumerate(numbers) if (text := _describe_infinite(arrays[name]))]
-    problems += _describe_cells([(numbers[order], text) for order, text in invalid])
+    arrays = {name: table[str(positions[name])].to_numpy() for name in numbers}
+    invalid += [(order, problem) for order, name in enumerate(numbers) if (problem := _report_infinite(arrays[name]))]
+    problems += _report_cells([(numbers[order], problem) for order, problem in invalid])
     columns = {name: np.where(np.isfinite(values), values, np.nan) for name, values in arrays.items()}
     missing = np.full(len(table), np.nan)
     spectra = np.column_stack([columns[name] for name in channels])
     return SpectralData(
         path=path,
         index=table["0"].to_numpy(),
-        hole=table[str(places[group])].to_numpy() if group in places else np.full(len(table), "", dtype=object),
+        hole=table[str(positions[group])].to_numpy() if group in positions else np.full(len(table), "", dtype=object),
         depth_from=columns.get(DEPTH_FROM, missing),
         depth_to=columns.get(DEPTH_TO, missing),
         wavenumbers=np.array([float(name) for name in channels]),
@@ -142,38 +142,38 @@ def _read_data(path: Path, file: DataFile) -> SpectralData:
     )
 
 
-def _describe_repeated(names: list[str], places: Collection[str]) -> list[str]:
-    """Columns that are there again, under the same name or, as pandas writes it, followed by .1."""
+def _report_repeated(names: list[str], positions: Collection[str]) -> list[str]:
+    """Report repeated columns, with the same name or, as pandas writes it, followed by .1."""
     repeated = {name for name, number in Counter(names[1:]).items() if number > 1}
-    repeated |= {name for name in challenge().unknown_columns(places) if _is_repeated(name, places)}
+    repeated |= {name for name in challenge().unknown_columns(positions) if _is_repeated(name, positions)}
     columns = count(len(repeated), "repeated column")
-    return [f"{columns}, of which only the first is read: {_list(sorted(repeated))}"] if repeated else []
+    return [f"{columns}, of which only the first is read: {_quote_names(sorted(repeated))}"] if repeated else []
 
 
-def _is_repeated(name: str, places: Collection[str]) -> bool:
+def _is_repeated(name: str, positions: Collection[str]) -> bool:
     original, _, number = name.rpartition(".")
-    return number.isdigit() and original in places
+    return number.isdigit() and original in positions
 
 
-def _describe_unknown(places: Collection[str]) -> list[str]:
-    """Columns that are not of the schema; those of a known name and a unit are named apart."""
-    unknown = sorted(name for name in challenge().unknown_columns(places) if not _is_repeated(name, places))
+def _report_unknown(positions: Collection[str]) -> list[str]:
+    """Report columns that are not in the schema; known names followed by a unit get their own sentence."""
+    unknown = sorted(name for name in challenge().unknown_columns(positions) if not _is_repeated(name, positions))
     known = challenge().columns
     with_unit = [name for name in unknown if re.split(r"[ _(\[]", name)[0] in known]
     others = [name for name in unknown if name not in with_unit]
     problems = []
     if with_unit:
         one, several = "column is not read, because its name states", "columns are not read, because their names state"
-        problems.append(f"{count(len(with_unit), one, several)} a unit: {_list(with_unit)}; {CONVERT}")
+        problems.append(f"{count(len(with_unit), one, several)} a unit: {_quote_names(with_unit)}; {CONVERT}")
     if others:
         columns = count(len(others), "unknown column")
-        problems.append(f"{columns}, neither an ID, a wavenumber nor a target: {_list(others)}")
+        problems.append(f"{columns}, neither an ID, a wavenumber nor a target: {_quote_names(others)}")
     return problems
 
 
-def _read_table(file: DataFile, text: list[int], numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """The columns at these places; and (order in `numeric`, description) of those with invalid cells."""
-    types = dict.fromkeys(text, pa.string())
+def _read_table(file: DataFile, textual: list[int], numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
+    """Read the columns at these positions; also return (order in `numeric`, problem) for columns with invalid cells."""
+    types = dict.fromkeys(textual, pa.string())
     try:
         return file.read(types | dict.fromkeys(numeric, pa.float64())), []
     except ValueError as error:
@@ -182,40 +182,42 @@ def _read_table(file: DataFile, text: list[int], numeric: list[int]) -> tuple[pa
         return _parse_numbers(file.read(types | dict.fromkeys(numeric, pa.string())), numeric)
 
 
-def _describe_infinite(values: Floats) -> str:
-    """How many values are infinite; "" if none is."""
+def _report_infinite(values: Floats) -> str:
+    """Return a clause about the number of infinite values, "" if there are none."""
     number = int(np.isinf(values).sum())
-    return f"{count(number, 'cell is infinite', 'cells are infinite')} and counts as missing" if number else ""
+    return f"{count(number, 'infinite cell')} read as missing" if number else ""
 
 
-def _describe_cells(invalid: list[tuple[str, str]]) -> list[str]:
-    """A sentence for all columns whose cells are invalid in the same way. invalid: names of columns, what is wrong."""
-    alike: dict[str, list[str]] = {}
-    for name, text in invalid:
-        alike.setdefault(text, []).append(name)
-    described = [f"column{'s' * (len(names) > 1)} {_list(names)}: {text}" for text, names in alike.items()]
-    if unlisted := sum(map(len, [*alike.values()][LISTED_COLUMNS:])):
+def _report_cells(invalid: list[tuple[str, str]]) -> list[str]:
+    """Return one sentence for all columns with the same problem. invalid: pairs of column name and problem."""
+    groups: dict[str, list[str]] = {}
+    for name, problem in invalid:
+        groups.setdefault(problem, []).append(name)
+    sentences = [
+        f"column{'s' if len(names) > 1 else ''} {_quote_names(names)}: {problem}" for problem, names in groups.items()
+    ]
+    if unlisted := sum(map(len, [*groups.values()][MAX_SENTENCES:])):
         more = count(unlisted, "more column contains", "more columns contain")
-        described[LISTED_COLUMNS:] = [f"{more} cells that are not finite numbers"]
-    return described
+        sentences[MAX_SENTENCES:] = [f"{more} cells that are not finite numbers"]
+    return sentences
 
 
 def _parse_numbers(table: pa.Table, numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """Convert the numeric columns from text; what cannot be parsed becomes NaN and is described."""
+    """Parse the numeric columns; cells that cannot be parsed become NaN and are reported."""
     invalid: list[tuple[int, str]] = []
-    for order, place in enumerate(numeric):
-        text = table[str(place)].to_pandas().str.strip()
+    for order, position in enumerate(numeric):
+        text = table[str(position)].to_pandas().str.strip()
         values = pd.to_numeric(text, errors="coerce")
-        wrong = values.isna() & ~text.str.lower().isin(["", "nan", "na", "null", "n/a", "#n/a"])
-        if wrong.any():
-            cell = text[wrong].iloc[0]
+        is_invalid = values.isna() & ~text.str.lower().isin(["", "nan", "na", "null", "n/a", "#n/a"])
+        if is_invalid.any():
+            cell = text[is_invalid].iloc[0]
             example = repr(plain(cell, 40)) + name_unusual(cell[:40])
-            cells = count(int(wrong.sum()), "cell is not a number", "cells are not numbers")
-            invalid.append((order, f"{cells}, for example {example}"))
-        column = table.column_names.index(str(place))
-        table = table.set_column(column, str(place), pa.array(values.astype(float)))
+            counted = count(int(is_invalid.sum()), "cell is not a number", "cells are not numbers")
+            invalid.append((order, f"{counted}, for example {example}"))
+        column = table.column_names.index(str(position))
+        table = table.set_column(column, str(position), pa.array(values.astype(float)))
     return table, invalid
 
 
-def _list(names: list[str]) -> str:
-    return list_names([repr(plain(name, 40)) for name in names], LISTED_NAMES)
+def _quote_names(names: list[str]) -> str:
+    return list_names([repr(plain(name, 40)) for name in names], MAX_LISTED)

@@ -1,4 +1,4 @@
-"""Makes text from programs and files of others fit for a terminal."""
+"""Make text from third-party programs and files printable on a terminal."""
 
 import unicodedata
 
@@ -8,7 +8,7 @@ OMISSION = " ... "
 
 
 def name_unusual(text: str) -> str:
-    """Return the first character that is neither ASCII nor a letter, as " (U+2212 MINUS SIGN)", or "" if all are."""
+    """Format the first character that is neither ASCII nor a letter as " (U+2212 MINUS SIGN)"; "" if there is none."""
     unusual = next((letter for letter in text if not letter.isascii() and not letter.isalpha()), "")
     if not unusual:
         return ""
@@ -16,7 +16,7 @@ def name_unusual(text: str) -> str:
 
 
 def plain(text: str, widest: int = 600) -> str:
-    """The text as one printable line of at most `widest` characters; the middle of a longer line is left out."""
+    """Return text as one printable line of at most `width` characters, omitting the middle of longer lines."""
     line = " ".join(text.split()) if "\n" in text else text.rstrip().replace("\t", "    ")
     if len(line) > widest:
         half = (widest - len(OMISSION)) // 2

@@ -1,4 +1,4 @@
-"""The thread pool for all code of recore whose threads may call pyarrow."""
+"""A thread pool for code whose threads may call pyarrow."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -7,7 +7,7 @@ from stagemaker import interrupts
 
 
 class ThreadPool(ThreadPoolExecutor):
-    """A ThreadPoolExecutor for the main thread, which imports pyarrow before any of the pool's threads does.
+    """A ThreadPoolExecutor that imports pyarrow in the main thread, before any of its threads does.
 
     pyarrow 25 crashes a process if the thread that imported it first has ended (apache/arrow#50471).
     """
@@ -18,6 +18,6 @@ class ThreadPool(ThreadPoolExecutor):
         super().__init__(threads, name)
 
     def submit[**P, T](self, function: Callable[P, T], /, *arguments: P.args, **options: P.kwargs) -> Future[T]:
-        """As ThreadPoolExecutor's; an interrupt waits, because the pool would not know a thread that just started."""
+        """Submit a call; interrupts are deferred, or the pool could lose track of a thread that has just started."""
         with interrupts.deferred():
             return super().submit(function, *arguments, **options)

@@ -1,4 +1,4 @@
-"""The only reader of untrusted tar archives: it limits bytes and members, and rejects sparse files."""
+"""Read untrusted tar archives, with limits on bytes and members and without sparse files."""
 
 import io
 import os
@@ -12,9 +12,9 @@ from recore.text import plain
 from stagemaker import ARCHIVE_ERRORS, read_members
 
 MAX_MEMBERS = 100_000
-MAX_BYTES = 30 << 30  # unpacked; the size of the volume of a model's instance
-SMALL = 1 << 30  # bytes to which any archive may unpack
-MAX_RATIO = 100  # of unpacked to packed bytes in larger ones
+MAX_BYTES = 30 << 30  # unpacked; the volume size of a model's instance
+SMALL = 1 << 30  # unpacked bytes allowed for any archive
+MAX_RATIO = 100  # of unpacked to packed bytes in larger archives
 BLOCK = 512  # bytes
 
 Members = Iterator[tuple[tarfile.TarInfo, io.BufferedReader | None]]
@@ -22,11 +22,11 @@ Members = Iterator[tuple[tarfile.TarInfo, io.BufferedReader | None]]
 
 @contextmanager
 def open_archive(path: Path, max_bytes: int = MAX_BYTES, problem: str = "") -> Iterator[Members]:
-    """Yield the members of an archive, each with its content, an open file; None if it is not a regular file.
+    """Yield the members of an archive, each with an open file, or None if it is not a regular file.
 
-    A content can be read until the next member is requested. max_bytes: of the unpacked archive. problem: begins the
-    message, by default with the path. Raises ValueError, also while a content is read, if the archive is
-    damaged, hostile or too large, and FileNotFoundError if it is missing.
+    A file can be read until the next member is requested. max_bytes: limit of the unpacked archive. problem: the
+    beginning of error messages, by default with the path. Raises ValueError, even while a file is read, if the archive
+    is damaged, hostile or too large, and FileNotFoundError if it is missing.
     """
     try:
         if path.exists() and not path.is_file():
@@ -34,17 +34,17 @@ def open_archive(path: Path, max_bytes: int = MAX_BYTES, problem: str = "") -> I
         limit = min(max_bytes, max(SMALL, MAX_RATIO * path.stat().st_size))
         yield _read_bounded(path, limit)
     except ARCHIVE_ERRORS as error:
-        if isinstance(error, OSError) and error.errno is not None:  # of the machine, such as a full disk
+        if isinstance(error, OSError) and error.errno is not None:  # not caused by the archive, such as a full disk
             raise
         message = plain(" ".join(str(error).split()) or type(error).__name__)
         raise ValueError(f"{problem or f'{path}: the archive could not be read'}: {message}") from None
 
 
 def read_files(path: Path, names: Collection[str], max_bytes: int, problem: str = "") -> dict[str, bytes]:
-    """Return the contents of those regular files in an archive that have one of these names, the last of each name.
+    """Return the contents of the regular files with these names in an archive, the last one of each name.
 
-    problem: begins the message, by default with the path. Raises ValueError if the archive is invalid or one of these
-    files has more than `max_bytes` bytes.
+    problem: the beginning of error messages, by default with the path. Raises ValueError if the archive is invalid or
+    one of these files has more than `max_bytes` bytes.
     """
     files = {}
     with open_archive(path, problem=problem) as members:

@@ -1,4 +1,4 @@
-"""The reader of untrusted JSON files: an error is one line with the file and the field."""
+"""Read untrusted JSON; errors are one line with the file and the field."""
 
 import json
 import math
@@ -11,9 +11,9 @@ MAX_BYTES = 16 << 20  # of a file
 
 
 def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
-    """Read a file that must be an object of JSON.
+    """Read a file that contains a JSON object.
 
-    Raises FileNotFoundError if the file is missing, ValueError, without the path, if it is not one.
+    Raises FileNotFoundError if the file is missing, ValueError, without the path, if it is invalid.
     """
     if path.exists() and not path.is_file():
         raise ValueError("it is a folder, a pipe or a device, not a regular file")
@@ -24,10 +24,7 @@ def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 
 @contextmanager
 def prefix_errors(source: object, problem: str = "") -> Iterator[None]:
-    """Prefix the message of a ValueError or OverflowError with the source of the JSON and a general problem.
-
-    Both become a ValueError.
-    """
+    """Turn a ValueError or OverflowError into a ValueError that begins with the source of the JSON and a problem."""
     try:
         yield
     except (ValueError, OverflowError) as error:
@@ -35,23 +32,23 @@ def prefix_errors(source: object, problem: str = "") -> Iterator[None]:
 
 
 def parse_object(content: bytes) -> dict[str, Any]:
-    """The object of JSON in these bytes. Raises ValueError if it is not one."""
+    """Parse a JSON object. Raises ValueError if the bytes are not one."""
     try:
         value = json.loads(content.decode("utf-8"))
-        json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate, which no output can hold, raises here
+        json.dumps(value, ensure_ascii=False).encode()  # raises for a lone surrogate, which cannot be written
     except RecursionError:
-        raise ValueError("this is not valid JSON: nested too deeply") from None
+        raise ValueError("this is not valid JSON: it is nested too deeply") from None
     except (ValueError, OverflowError) as error:
         raise ValueError(f"this is not valid JSON: {error}") from None
     if not isinstance(value, dict):
-        raise ValueError(f"an object is needed, not {type(value).__name__}")
+        raise ValueError(f"an object is required, not {type(value).__name__}")
     return value
 
 
 def get(content: Any, path: str, *types: type) -> Any:
-    """The value at a dotted path of JSON objects. Raises ValueError if it is missing or has another type.
+    """Return the value at a dotted path of JSON objects. Raises ValueError if it is missing or has another type.
 
-    A name may contain dots itself: the longest that there is counts.
+    Names may contain dots; the longest matching name wins.
     """
     value, names = content, path.split(".")
     while names:
@@ -66,7 +63,7 @@ def get(content: Any, path: str, *types: type) -> Any:
 
 
 def get_number(content: Any, path: str) -> float:
-    """The finite number at a dotted path."""
+    """Return the finite number at a dotted path. Raises ValueError."""
     try:
         number = float(get(content, path, int, float))
     except OverflowError:
@@ -77,12 +74,12 @@ def get_number(content: Any, path: str) -> float:
 
 
 def get_optional_number(content: Any, path: str) -> float | None:
-    """The finite number at a dotted path, or None where it is null."""
+    """Return the finite number at a dotted path, or None if it is null. Raises ValueError."""
     return None if get(content, path, int, float, type(None)) is None else get_number(content, path)
 
 
 def get_numbers(content: Any, path: str, shape: tuple[int | None, ...] = (None,)) -> list[Any]:
-    """The list, or list of lists, of finite numbers at a dotted path. shape: its lengths, None for any from 1 on."""
+    """Return the (nested) list of finite numbers at a dotted path. shape: its lengths, None for any length but 0."""
     numbers: list[Any] = get(content, path, list)
     if not _has_shape(numbers, shape):
         sizes = " x ".join("any" if size is None else str(size) for size in shape)

@@ -1,4 +1,4 @@
-"""A fixture: a folder of spectra to import."""
+"""A fixture for a folder of spectra to import."""
 
 from pathlib import Path
 

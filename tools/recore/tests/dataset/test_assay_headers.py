@@ -1,4 +1,4 @@
-"""Headers of assay columns: elements, compounds, units, and what is not understood; factors computed by hand."""
+"""Headers of assay columns: elements, compounds, units and unknown words; factors are computed by hand."""
 
 import re
 
@@ -20,7 +20,7 @@ OXIDES = (
     "Ta2O5 WO3 Re2O7 Tl2O PbO Bi2O3 ThO2 U3O8".split()
 )
 OTHER_COMPOUNDS = "CaCO3 MgCO3 FeCO3 NaCl KCl CaF2 BaSO4 MoS2 FeS2 ZnS PbS CuFeS2 FeAsS".split()
-SIZES = {"PPM": 1.0, "PCT": 1e-4, "PPB": 1e3}  # of one ppm, in the unit of a target
+SIZES = {"PPM": 1.0, "PCT": 1e-4, "PPB": 1e3}  # one ppm in the unit of a target
 SPELLINGS = {
     1e4: ["%", "pct", "PCT", "percent", "Percent", "wt%", "wt.%", "wt. %", "wt_pct", "per cent", "mass %", "% w/w"],
     1e3: ["\u2030", "g/kg", "g kg-1", "g.kg-1", "g_kg", "kg/t", "mg/g", "g kg\u207b\u00b9"],
@@ -133,21 +133,21 @@ OUNCES = ["opt", "OPT", "oz/t", "oz_t", "oz/ton", "oz per ton", "oz", "ounces", 
     ("target", "column", "reason"),
     [
         *(("CaPPM", f"Ca ({unit})", "no single unit by mass") for unit in UNITS_NOT_BY_MASS),
-        *(("CaPPM", f"Ca ({unit})", "CaPPM has ppm, which " + unit) for unit in ("cmol/kg", "mmol/kg")),
+        *(("CaPPM", f"Ca ({unit})", f"{unit} cannot be converted") for unit in ("cmol/kg", "mmol/kg")),
         *(("AuPPM", f"Au_{unit}", "ounces per ton are ambiguous") for unit in OUNCES),
         ("CuPPM", "Cu_ppm_pct", "no single unit by mass"),
         ("CaPPM", "MgCO3 (%)", "MgCO3 contains no Ca"),
         ("CaPPM", "CaCO3eq (%)", "is CaCO3eq in this name Ca or a compound of it"),
         ("AlPPM", "AlO (%)", "is AlO in this name Al or a compound of it"),
         ("FePCT", "Fe as Fe2O3 (%)", "is Fe and Fe2O3 in this name Fe or a compound of it"),
-        ("CaPPM", "calcite %", "'calcite' says that this is not the content of an element"),
+        ("CaPPM", "calcite %", "'calcite' means that this is not the content of an element"),
         ("AlPPM", "Alumina:pct", "'Alumina'"),
         ("CuPPM", "log Cu (ppm)", "'log'"),
         ("CuPPM", "Cu %RSD", "'RSD'"),
         ("PPCT", "Phosphate mg/kg", "'Phosphate'"),
     ],
 )
-def test_a_chosen_column_that_is_not_understood_is_refused(target: str, column: str, reason: str) -> None:
+def test_a_chosen_column_that_is_not_understood_is_rejected(target: str, column: str, reason: str) -> None:
     names = dict(enumerate(["sample", "SiteID", "DepthFrom", "DepthTo", column.partition(":")[0]]))
     with pytest.raises(ValueError, match=re.escape(reason)):
         find_columns(names, {target: column}, lambda place: ["1", "2"], Marks())

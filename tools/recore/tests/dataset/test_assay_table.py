@@ -57,7 +57,7 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
         (f"{HEADER},Au_opt\na,D,0,1,2\n", "'Au_opt', AuPPM: ounces per ton are ambiguous"),
         (
             "sample,hole,from_ft,to_m\na,D,0,1\n",
-            "'from_ft' and 'to_m' are in different units: specify the unit with --depth-unit",
+            "'from_ft' and 'to_m' have different units; specify --depth-unit if both",
         ),
         ("sample,sites,DepthFrom,DepthTo\na,D,0,1\n", "did you mean 'sites'? --column SiteID=sites imports it"),
         (f"{HEADER}\na,D,0,1\na,D,1,2\n", "line 3, sample: 'a' is already on line 2"),
@@ -82,7 +82,7 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
         (f"{HEADER},Cu,Units\na,D,0,1,5,ppm\nb,D,1,2,5,m\n", "the unit is 'm', which is not a unit by mass; write"),
         (
             f"{HEADER},FePCT\na,D,0,1,31000\n",
-            "more than the whole sample; --column FePCT=FePCT:ppm, for example, converts it from another unit",
+            "more than 100% of the sample; --column FePCT=FePCT:ppm, for example, converts it from another unit",
         ),
         (f"{HEADER},CuPPM\n" + "".join(f"s{row},D,0,1,x\n" for row in range(9)), "and 6 more errors"),
         (b"PK\x03\x04" + bytes(40), "save the table as CSV"),
@@ -101,9 +101,9 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
         (
             "content-unit",
             f"{HEADER},Gold\na,D,0,1,2\n",
-            "no unit: Gold; state it with --content-unit pct, g/kg, ppm or",
+            "no unit: Gold; specify --content-unit pct, g/kg, ppm or",
         ),
-        ("content-unit", f"{HEADER},U\na,D,0,1,2\n", "of one column with --column UPPB=U:pct"),
+        ("content-unit", f"{HEADER},U\na,D,0,1,2\n", "for one column --column UPPB=U:pct"),
         (
             "target",
             f"{HEADER},Cu_ppm,Cu (%)\na,D,0,1,2,3\n",
@@ -113,7 +113,7 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
         ("target", "sample,hole,BHID,from,to\na,D,E,0,1\n", "SiteID can be 'hole' or 'BHID'"),
     ],
 )
-def test_what_a_header_leaves_open_is_asked(tmp_path: Path, question: str, text: str, reason: str) -> None:
+def test_ambiguous_headers_are_questions(tmp_path: Path, question: str, text: str, reason: str) -> None:
     with pytest.raises(Question, match=re.escape(reason)) as raised:
         read_table(tmp_path, text)
     assert raised.value.id == question

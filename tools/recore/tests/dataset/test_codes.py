@@ -1,4 +1,4 @@
-"""Codes in assay columns: found among other values, and not where such numbers can be contents."""
+"""Codes in assay columns are found among other values, but not if such numbers can be contents."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ GRADES = [0.2, 1.5, 3.1, 4.8, 12.0, 41.0, 7.7, 2.2]
     ("values", "expected"),
     [
         ([*GRADES, 9999.0, 9999.0], {9999.0: (8, 9)}),
-        ([999.0, *GRADES], {999.0: (0,)}),  # a single one, but of nines
+        ([999.0, *GRADES], {999.0: (0,)}),  # in a single row, but all digits are nines
         ([*GRADES, NAN, 99999.0], {99999.0: (9,)}),
         ([*GRADES, 9999.0, 99999.0, 99999.0], {9999.0: (8,), 99999.0: (9, 10)}),  # missing and over-range
         ([*GRADES, 1e6, 1e6], {1e6: (8, 9)}),
@@ -40,7 +40,7 @@ def test_codes_are_found_with_their_rows(values: list[float], expected: dict[flo
     [
         GRADES,
         [0.0, *GRADES],  # one zero can be a mistake in a cell
-        [*GRADES, 5200.0, 5200.0],  # a nugget, in two replicates
+        [*GRADES, 5200.0, 5200.0],  # a nugget in two replicates
         [*GRADES, 1e6],
         [120.0, 480.0, 990.0, 999.0, 999.0, 2100.0],  # zinc
         [*[10000.0] * 5, 9400.0, 8000.0, 7100.0],  # the upper limit of a method
@@ -51,10 +51,10 @@ def test_codes_are_found_with_their_rows(values: list[float], expected: dict[flo
         [NAN, NAN],
     ],
 )
-def test_contents_are_no_codes(values: list[float]) -> None:
+def test_contents_are_not_codes(values: list[float]) -> None:
     assert suspected_codes({"ZnPPM": values}) == []
 
 
-def test_the_sample_has_no_codes(sample: Path) -> None:
+def test_the_sample_data_has_no_codes(sample: Path) -> None:
     assays = pd.read_csv(sample / "public/public.csv.gz", usecols=list(DETECTION_LIMITS))
     assert suspected_codes({name: assays[name] for name in assays}) == []

@@ -1,4 +1,4 @@
-"""Every reader of data files and spectra names a file that no command reads for what it is."""
+"""Every reader of data files and spectra recognises files that no command reads."""
 
 import bz2
 import gzip
@@ -63,11 +63,11 @@ KINDS: dict[str, tuple[bytes, str]] = {
     "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(99), "this is an HDF5 file"),
     "MATLAB": (
         b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\1IM" + bytes(99),
-        "this is a file of MATLAB",
+        "this is a MATLAB file",
     ),
     "SQLite": (b"SQLite format 3\0\x10\0" + bytes(99), "this is an SQLite database"),
-    "RData": (b"RDX3\nX\n\0\0\0\3", "this is a file of R"),
-    "rds": (b"X\n\0\0\0\3\0\4", "this is a file of R"),
+    "RData": (b"RDX3\nX\n\0\0\0\3", "this is an R data file"),
+    "rds": (b"X\n\0\0\0\3\0\4", "this is an R data file"),
     "NumPy": (b"\x93NUMPY\1\0v\0{'descr': '<f8', 'shape': (9,)}\n" + bytes(72), "this is a NumPy file"),
     "PDF": (b"%PDF-1.7\n%\xe2\xe3\n1 0 obj\n", "this is a PDF document"),
     "RTF": (b"{\\rtf1\\ansi 4000,0.1\\par\n3900,0.2\\par}\n", "this is an RTF document"),
@@ -114,7 +114,7 @@ def test_every_reader_names_a_foreign_file(reader: str, tmp_path: Path) -> None:
     good.write_text(PUBLIC)
     for name, (content, reason) in KINDS.items():
         if name == "gzip twice" and reader == "page":
-            continue  # the page unpacks a file before it is read
+            continue  # the web page unpacks the file before it is read
         path = tmp_path / "soil.csv"
         path.write_bytes(content)
         with pytest.raises(ValueError, match=re.escape(reason)):

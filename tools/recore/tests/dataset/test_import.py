@@ -41,9 +41,9 @@ def test_spectra_are_imported_without_a_table_or_without_assays(folder: Path) ->
     assert not set(score.TARGETS) & set(data.columns)
 
 
-def test_replicates_are_refused_averaged_or_kept_as_rows(folder: Path) -> None:
+def test_replicates_are_rejected_averaged_or_kept_as_rows(folder: Path) -> None:
     result, _ = run_import(folder)
-    assert [problem.reason.partition(":")[0] for problem in result.problems[:-1]] == [
+    assert [problem.reason.partition(";")[0] for problem in result.problems[:-1]] == [
         "2 of 2 samples have several spectra (2 of 'a', for example)"
     ]
     _, data = run_import(folder, replicates="each")
@@ -124,7 +124,7 @@ def test_spectra_that_look_like_reflectance_are_asked_about(tmp_path: Path) -> N
     np.testing.assert_allclose(data.loc["a"], absorbance(x), atol=1e-6)
 
 
-def test_the_same_input_produces_the_same_bytes_and_a_file_is_not_replaced(folder: Path) -> None:
+def test_equal_input_gives_equal_bytes_and_never_overwrites(folder: Path) -> None:
     run_import(folder, replicates="mean")
     before = (folder / "out.csv.gz").read_bytes()
     assert before[4:8] == bytes(4)  # gzip's header contains no time

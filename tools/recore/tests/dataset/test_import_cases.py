@@ -1,4 +1,4 @@
-"""About a thousand made-up files: import gives the right numbers or asks, and plain files need no question."""
+"""About a thousand made-up files: the expected numbers or questions, and no questions about plain files."""
 
 import pytest
 from recore_support.import_cases import CASES

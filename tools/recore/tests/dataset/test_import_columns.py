@@ -86,7 +86,7 @@ def test_a_laboratorys_own_headers_are_imported_and_listed(laboratory: Path) -> 
         *("UPPB = 1000 x U_ppm (ppm)", "PPCT = Hg_ppm"),
     ):
         assert conversion in imported.split("imported: ")[1].split("; ")
-    assert "state no unit" in result.stderr
+    assert "without a unit" in result.stderr
     assert "FePCT=Fe_tot; for example, --column FePCT=Fe_tot:pct" in result.stderr
 
 
@@ -95,7 +95,7 @@ def test_a_question_has_an_id(laboratory: Path) -> None:
     assert result.exit_code == 1
     (problem,) = json.loads(result.stdout)["problems"]
     assert problem["source"] == str(laboratory / "lab.csv")
-    assert problem["reason"].startswith("these columns state no unit: Fe_tot; state it with --content-unit")
+    assert problem["reason"].startswith("these columns state no unit: Fe_tot; specify --content-unit")
     assert problem["question"] == "content-unit"
     assert f"recore: {problem['source']}: {problem['reason']}" in result.stderr.splitlines()
 
@@ -112,14 +112,14 @@ def test_a_question_has_an_id(laboratory: Path) -> None:
         ([*IDENTITY, "AuPPM=Al_pct:oz/t"], "ounces per ton are ambiguous"),
         (["siteid=hole"], "did you mean SiteID?"),
         (["HgPPM=Hg_ppm"], "'HgPPM' is not a column in the schema; valid columns are sample"),
-        (["CuPPM"], "write NAME=COLUMN"),
-        (["=Al_pct"], "write NAME=COLUMN"),
+        (["CuPPM"], "is invalid; write CuPPM=Cu_tot"),
+        (["=Al_pct"], "is invalid; write CuPPM=Cu_tot"),
         (["AlPPM=Al_pct", "AlPPM=Fe_tot"], "AlPPM is already set to 'Al_pct'"),
         ([*IDENTITY, "AlPPM=Al_pc"], "the table has no column 'Al_pc'; did you mean Al_pct?"),
         ([*IDENTITY, "AlPPM=zzz"], "the table has no column 'zzz'"),
         ([*IDENTITY, "AlPPM=Al_pct:stone"], "the unit 'stone' is unknown; use pct, g/kg, ppm, ppb"),
         (["sample=Sample ID:pct"], "sample has no unit"),
-        (["DepthFrom=from_ft:cm"], "--depth-unit states the unit of depths"),
+        (["DepthFrom=from_ft:cm"], "specify the unit of depths with --depth-unit"),
         (["FePCT=to_ft:ppm"], "there is no column 'DepthTo'"),
     ],
 )
@@ -134,7 +134,7 @@ def test_columns_and_depth_units_need_a_table(laboratory: Path) -> None:
     for option in ("--only-listed", "--depth-unit=cm", "--content-unit=pct"):
         result = import_command(laboratory / "spectra.csv", "--out", laboratory / "o.csv.gz", option)
         assert result.exit_code == 2
-        assert "needs an assay table" in result.stderr
+        assert "requires an assay table" in result.stderr
 
 
 def test_one_table_with_spectra_and_assays_is_imported(laboratory: Path) -> None:
@@ -154,7 +154,7 @@ def test_one_table_with_spectra_and_assays_is_imported(laboratory: Path) -> None
     result = import_command(laboratory / "both.csv", "--out", laboratory / "p.csv.gz")
     assert result.exit_code == 1
     question, last = result.stderr.splitlines()
-    assert "both.csv: these columns state no unit: Fe_tot; state it with --content-unit" in question
+    assert "both.csv: these columns state no unit: Fe_tot; specify --content-unit" in question
     assert last == "recore: nothing was written because of 1 problem"
 
 
@@ -173,7 +173,7 @@ def test_a_stated_unit_overrides_the_name(laboratory: Path) -> None:
 
 
 @given(st.lists(st.text(alphabet="CuPM=Fe_pct: %2O3", max_size=14), max_size=4), st.booleans())
-def test_any_option_is_parsed_or_refused(options: list[str], in_header: bool) -> None:
+def test_any_option_is_parsed_or_rejected(options: list[str], in_header: bool) -> None:
     with contextlib.suppress(ValueError):
         columns = parse_columns(options)
         header = ["sample", "SiteID", "DepthFrom", "DepthTo", *(columns.values() if in_header else ())]

@@ -1,4 +1,4 @@
-"""What lines above a header, titles and options say of a text file, and what they do not say."""
+"""The effects of lines above a header, titles and options on the reading of text files."""
 
 import time
 from pathlib import Path
@@ -32,14 +32,14 @@ def read_one(folder: Path, content: str, **options: str) -> Spectrum | Problem:
 
 
 @pytest.mark.parametrize("x", [np.arange(2400.0, 2365, -1), np.arange(4000.0, 3965, -1)])
-def test_the_unit_that_is_stated_answers_for_the_layout_too(tmp_path: Path, x: np.ndarray) -> None:
+def test_a_stated_unit_also_settles_the_layout(tmp_path: Path, x: np.ndarray) -> None:
     content = table_of(x=x)
     assert read_one(tmp_path, content).question == "layout"
     assert isinstance(read_one(tmp_path, content, unit="cm-1"), Spectrum)
     assert isinstance(read_one(tmp_path, "# axis in cm-1\n" + content), Spectrum)
 
 
-def test_a_table_keeps_its_assays_whatever_option_answers_a_question(tmp_path: Path) -> None:
+def test_a_table_keeps_its_assays_with_any_option(tmp_path: Path) -> None:
     ids = ("a;H1;0;1;1,450;2,5", "b;H1;1;2;2,450;3,5", "c;H1;2;3;3,450;4,5")
     names = "Name;SiteID;DepthFrom;DepthTo;Cu_ppm;Core"
     header = names + ";" + ";".join(f"{value:.0f}" for value in X)
@@ -49,7 +49,7 @@ def test_a_table_keeps_its_assays_whatever_option_answers_a_question(tmp_path: P
     assert (result.problems, list(data["SiteID"]), list(data["CuPPM"])) == ([], ["H1"] * 3, [1.45, 2.45, 3.45])
 
 
-def test_the_page_refuses_reflectance_as_the_import_does(tmp_path: Path) -> None:
+def test_the_web_page_rejects_reflectance_like_the_import(tmp_path: Path) -> None:
     path = tmp_path / "rocks.csv"
     reflectance = "\n".join(
         [
@@ -71,12 +71,12 @@ def test_units_below_the_header_are_read_in_a_table_with_spectra_too(tmp_path: P
     assert (result.problems, list(data.index), list(data["CuPPM"])) == ([], ["a", "b"], [5000, 6000])
 
 
-def test_a_long_line_of_empty_cells_and_many_comments_take_no_time(tmp_path: Path) -> None:
+def test_many_empty_cells_and_comments_are_read_quickly(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
     path.write_text("# a\n" * 50_000 + "sample;4000;3000\n" + f"a;1;2{';' * 500_000}\n" * 3)
     start = time.process_time()
     assert [cells for _, cells in open_table(path).lines()][1:] == [["a", "1", "2"]] * 3
-    assert time.process_time() - start < 5  # one that is quadratic takes minutes
+    assert time.process_time() - start < 5  # a quadratic algorithm takes minutes
 
 
 def test_values_that_are_mostly_negative_are_asked_about(tmp_path: Path) -> None:
@@ -102,4 +102,4 @@ def test_a_question_that_many_files_raise_is_asked_once(tmp_path: Path) -> None:
     result, _ = run_import(tmp_path, ".", table="")
     (problem,) = result.problems
     assert problem.reason.startswith("it contains reflectance")
-    assert problem.reason.endswith("the same holds for 11 more files")
+    assert problem.reason.endswith("the same applies to 11 more files")

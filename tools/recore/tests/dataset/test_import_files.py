@@ -1,4 +1,4 @@
-"""`recore import`: which files it reads, which it refuses, and what it reports about them."""
+"""`recore import`: the files that it reads or rejects, and its reports about them."""
 
 import json
 import os
@@ -38,9 +38,7 @@ def test_names_that_a_data_file_cannot_contain_are_reported(folder: Path) -> Non
     write_opus(folder / "spectra/line\nbreak.0")
     write_opus(folder / "spectra" / os.fsdecode(b"\xff\xfe.0"))
     result, data = run_import(folder, table="", replicates="mean", keep_going=True)
-    assert [problem.reason for problem in result.problems] == [
-        "its name has characters that cannot be printed: rename it"
-    ] * 2
+    assert [problem.reason for problem in result.problems] == ["its name has unprintable characters; rename it"] * 2
     assert list(data.index) == ["a", "b"]
 
 
@@ -48,12 +46,12 @@ def test_the_assay_table_may_be_in_the_spectra_folder(folder: Path) -> None:
     (folder / "spectra/assays.csv").write_text(TABLE)
     result, data = run_import(folder, table="", assays=folder / "spectra/assays.csv", replicates="mean")
     assert not result.problems
-    assert "the assay table is among the spectrum files" in result.remarks[0]
+    assert "the assay table is among the spectra files" in result.remarks[0]
     assert list(data.index) == ["b", "a"]
 
 
 @pytest.mark.parametrize("role", ["spectrum", "--assays", "--like"])
-def test_an_input_is_never_replaced(folder: Path, role: str) -> None:
+def test_an_input_is_never_overwritten(folder: Path, role: str) -> None:
     path = folder / "in.csv.gz"
     assert import_command(folder / "spectra", "--replicates", "mean", "--out", path).exit_code == 0
     if role != "--like":

@@ -8,7 +8,7 @@ import pytest
 from recore_support.import_runs import X, absorbance, run_import, write_opus
 
 
-def test_different_grids_are_refused_or_interpolated_and_never_extrapolated(folder: Path) -> None:
+def test_different_grids_are_rejected_or_interpolated_and_never_extrapolated(folder: Path) -> None:
     shifted = np.linspace(3993, 617, 83)
     write_opus(folder / "spectra/b.1", 0.7, shifted)
     result, _ = run_import(folder, replicates="mean")
@@ -57,7 +57,7 @@ def test_a_spectrum_outside_the_common_range_does_not_stop_the_import(folder: Pa
     assert len([name for name in data if name[0].isdigit()]) == len(X)
 
 
-def test_too_few_channels_are_refused(tmp_path: Path) -> None:
+def test_too_few_channels_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "few.csv").write_text("sample,4000,3000,2000\na,1,2,1\n")
     with pytest.raises(ValueError, match=r"few\.csv line 2: 3 channels; 7 or more are required"):
         run_import(tmp_path, "few.csv", table="")
@@ -82,21 +82,21 @@ def test_spectra_are_imported_on_the_channels_of_another_file(folder: Path) -> N
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"not a table", "a header of an index and columns"),
+        (b"not a table", "a header with an index and columns"),
         (gzip.compress(b",SiteID\n"), "there are 0"),
         (gzip.compress(b",SiteID,depth\n"), "'depth' is not"),
         (gzip.compress(b",4000,3000\n"), "there are 2"),
         (gzip.compress(b",4000.0,3000.0\n")[:12], "the gzip file is truncated"),
     ],
-    ids=range(5),  # gzip data contains the time: test IDs made from it would differ between two workers
+    ids=range(5),  # gzip data contains the time, so test IDs made from it would differ between workers
 )
-def test_like_refuses_a_file_that_is_not_a_data_file(folder: Path, content: bytes, reason: str) -> None:
+def test_like_rejects_a_file_that_is_not_a_data_file(folder: Path, content: bytes, reason: str) -> None:
     (folder / "like.csv.gz").write_bytes(content)
     with pytest.raises(ValueError, match=reason):
         run_import(folder, like=folder / "like.csv.gz")
 
 
-def test_interpolation_is_not_advised_where_it_would_be_refused(folder: Path) -> None:
+def test_interpolation_is_not_suggested_if_it_would_be_rejected(folder: Path) -> None:
     write_opus(folder / "spectra/b.1", 0.7, np.linspace(3993, 617, 83))
     like = folder / "like.csv.gz"
     with gzip.open(like, "wt") as file:

@@ -1,4 +1,4 @@
-"""Assay tables as laboratories, R, pandas and Excel write them, without any --column."""
+"""Assay tables from laboratories, R, pandas and Excel, imported without --column."""
 
 import gzip
 from pathlib import Path
@@ -23,7 +23,7 @@ def read_table(folder: Path, text: str, **options: object) -> AssayTable:
 
 def test_the_unit_of_columns_that_state_none_is_asked_once(tmp_path: Path) -> None:
     text = f"{HEADER},Cu,Al2O3,Zn_ppm,Rock\na,D,0,1,0.5,12,30,granite\n"
-    with pytest.raises(Question, match="state no unit: Cu, Al2O3; state it with --content-unit pct") as raised:
+    with pytest.raises(Question, match="state no unit: Cu, Al2O3; specify --content-unit pct") as raised:
         read_table(tmp_path, text)
     assert raised.value.id == "content-unit"
     table = read_table(tmp_path, text, content_unit="pct")
@@ -31,7 +31,7 @@ def test_the_unit_of_columns_that_state_none_is_asked_once(tmp_path: Path) -> No
     np.testing.assert_allclose(table.assays["AlPPM"], 63510.9, rtol=1e-5)
     table = read_table(tmp_path, f"# all values in g/kg\n{text}")
     assert table.assays["CuPPM"] == [500]
-    # who chooses columns need not answer for the others
+    # after a choice of columns, there are no questions about the others
     table = read_table(tmp_path, text, columns={"CuPPM": "Cu:ppm"})
     assert (table.assays["CuPPM"], table.assays["ZnPPM"]) == ([0.5], [30])
     assert np.isnan(table.assays["AlPPM"]).all()
@@ -58,7 +58,7 @@ def test_columns_that_are_not_understood_are_ignored_with_a_note(tmp_path: Path)
     assert "may be targets: CuPPM in 'Cu_sol_ppm', SPPM in 'SO4_pct'; --column CuPPM=Cu_sol_ppm imports" in remarks
 
 
-def test_a_choice_beats_what_names_say(tmp_path: Path) -> None:
+def test_a_chosen_column_overrides_names(tmp_path: Path) -> None:
     text = f"{HEADER},Cu_ppm,Cu_pct,FeS2 (%),Au_opt,Au_ppm\na,D,0,1,1,2,10,3,4\n"
     with pytest.raises(Question, match="CuPPM in 'Cu_ppm' and 'Cu_pct', FePCT and SPPM in 'FeS2") as raised:
         read_table(tmp_path, text)
@@ -79,7 +79,7 @@ def test_numbers_that_may_be_codes_are_noted(tmp_path: Path) -> None:
     assert "CuPPM: 1 of 5 value is exactly 9999" in remarks
     assert "CuPPM: 1 of 5 value is exactly 99999, and the next lower one is 9999" in remarks
     assert "leave the cells empty (lines 6)" in remarks
-    assert "ZnPPM: 2 of 5 values are exactly 0, which no content is" in remarks
+    assert "ZnPPM: 2 of 5 values are exactly 0, which is not a content" in remarks
     assert "before importing (lines 3, 4)" in remarks
     table = read_table(tmp_path, f"{HEADER},CuPPM\na,D,0,1,9999\nb,D,1,2,9000\n")
     assert not any("exactly" in remark for remark in table.remarks)
@@ -93,7 +93,7 @@ def test_a_name_with_other_digits_is_not_proposed(listed: str, measured: str) ->
 @pytest.mark.parametrize(
     ("listed", "measured"), [("001", "1"), ("s0", "S0"), ("S 1", "S1"), ("A-7", "a7"), ("5001.0", "5001")]
 )
-def test_names_that_are_written_differently_are_named(tmp_path: Path, listed: str, measured: str) -> None:
+def test_similar_names_are_reported(tmp_path: Path, listed: str, measured: str) -> None:
     header = ",".join(str(4000 - 4.5 * number) for number in range(400))
     values = ",".join(["0.5"] * 399 + ["0.6"])
     (tmp_path / "spectra.csv").write_text(f"sample,{header}\n{measured},{values}\nother,{values}\n")
@@ -110,7 +110,7 @@ def test_names_that_are_written_differently_are_named(tmp_path: Path, listed: st
 
 
 def test_a_data_file_in_the_schema_is_imported_as_it_is(tmp_path: Path, sample: Path) -> None:
-    """The names of its samples are numbers in a column without a name, and its channels have no unit."""
+    """Sample names are numbers in a column without a name, and channels have no unit."""
     for part in ("public", "private"):
         result, data = run_import(tmp_path, sample / f"{part}/{part}.csv.gz", table="")
         assert (result.problems, result.remarks) == ([], [])
@@ -124,7 +124,7 @@ def test_a_data_file_in_the_schema_is_imported_as_it_is(tmp_path: Path, sample: 
     pd.testing.assert_frame_equal(data, pd.read_csv(sample / "public/public.csv.gz", index_col=0))
 
 
-def test_an_option_that_answers_one_question_leaves_the_others(tmp_path: Path) -> None:
+def test_an_option_resolves_only_its_own_question(tmp_path: Path) -> None:
     text = "Lab Sample ID,Client Sample ID,hole,from,to,Cu\na,x,D,0,1,1.5\nb,y,D,1,2,2.6\n"
     with pytest.raises(Question, match='such as --column "sample=Lab Sample ID"') as asked:
         read_table(tmp_path, text)
@@ -136,7 +136,7 @@ def test_an_option_that_answers_one_question_leaves_the_others(tmp_path: Path) -
     assert (table.samples, table.assays["CuPPM"]) == (["x", "y"], [15_000, 26_000])
 
 
-def test_an_element_that_is_no_target_is_not_offered(tmp_path: Path) -> None:
+def test_an_element_that_is_not_a_target_is_not_suggested(tmp_path: Path) -> None:
     table = read_table(tmp_path, f"{HEADER},Cu_ppm,Hg_ppm,{'o' * 9000}\na,D,0,1,1.5,3,x\n")
     assert max(len(remark.replace(str(tmp_path), "")) for remark in table.remarks) < 200
     assert not any("Hg" in remark and "--column" in remark for remark in table.remarks)

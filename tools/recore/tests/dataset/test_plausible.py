@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recore.dataset.grammar.target_units import PER_UNIT
 from recore.dataset.grammar.units import DETECTION_LIMITS, PLAUSIBLE
 from recore.dataset.plausible import (
-    FEWEST_ROWS,
+    MIN_ROWS,
     SuspectedUnit,
     suspected_content_units,
     suspected_depth_unit,
@@ -89,7 +89,7 @@ WRONG_UNITS = [
 ]
 
 
-@given(st.sampled_from(WRONG_UNITS), st.floats(0.55, 1.8), st.integers(FEWEST_ROWS, 60), st.integers(0, 99))
+@given(st.sampled_from(WRONG_UNITS), st.floats(0.55, 1.8), st.integers(MIN_ROWS, 60), st.integers(0, 99))
 def test_typical_contents_in_a_wrong_unit_are_suspected(
     wrong_unit: tuple[str, str, float], enrichment: float, rows: int, seed: int
 ) -> None:
@@ -124,7 +124,7 @@ def test_too_few_values_are_not_judged() -> None:
     assert not suspected_content_units({"CuPPM": []})
 
 
-def test_values_that_match_no_unit_are_reported_without_one() -> None:
+def test_values_without_a_matching_unit_are_reported() -> None:
     (suspected,) = suspected_content_units({"AlPPM": [1e-9] * 3})
     assert (suspected.unit, suspected.factor) == ("", None)
     assert "check the unit of this column" in suspected.text

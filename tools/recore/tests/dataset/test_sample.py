@@ -49,7 +49,7 @@ def test_the_files_follow_the_schema(sample: Path) -> None:
 
 
 def test_the_default_sample_has_the_form_of_the_real_data() -> None:
-    """A row of each hole, and seven channels of each row, are enough to see it."""
+    """One row per hole, and seven channels per row, suffice to see it."""
     for _, inputs, assays in simulate_rows(Plan(rows=24)):
         assert list(inputs)[4:] == [str(wavenumber) for wavenumber in range(4000, 349, -1)]
         assert inputs["SiteID"].dtype.kind == "i"
@@ -72,7 +72,7 @@ def test_channels_are_integers_where_their_step_is(channels: int, names: list[st
     assert channel_names(grid(channels))[:2] == names
 
 
-def test_the_end_of_a_spectrum_is_wild_and_no_other_part(sample: Path) -> None:
+def test_only_the_end_of_a_spectrum_is_noisy(sample: Path) -> None:
     public, _, _ = read(sample)
     spectra = public[channels_of(public)].to_numpy()
     wavenumbers = np.array(channels_of(public), dtype=float)
@@ -209,7 +209,7 @@ def test_any_plan_makes_readable_files_with_the_planned_number_of_rows(
         ({"without": "basalt"}, "there is no rock 'basalt': the rocks are andesite, granodiorite"),
     ],
 )
-def test_invalid_plans_are_refused(arguments: dict[str, Any], reason: str) -> None:
+def test_invalid_plans_are_rejected(arguments: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Plan(**arguments)
 
@@ -226,7 +226,7 @@ def test_existing_files_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGKILL])
-def test_a_signal_during_writing_leaves_no_data_file(tmp_path: Path, signal_number: signal.Signals) -> None:
+def test_a_signal_during_writing_removes_the_data_file(tmp_path: Path, signal_number: signal.Signals) -> None:
     command = [sys.executable, "-m", "recore", "sample", "--out", tmp_path, "--rows", "100000"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60

@@ -1,4 +1,4 @@
-"""`recore split`: one table becomes the files of a challenge, by whole drill holes and without a changed digit."""
+"""`recore split`: one table becomes the files of a challenge, by entire drill holes and with unchanged digits."""
 
 import csv
 import gzip
@@ -9,7 +9,7 @@ import pytest
 from recore_support.command import recore, recore_process
 
 HEADER = ",SiteID,4000,CuPPM,DepthFrom,3993.1,AuPPM\n"
-ROWS = [  # quotes, signs and digits that a program would write differently
+ROWS = [  # quotes, signs and digits that a CSV writer would change
     '7,A,0.10,1e3,0,"+1,5",\n',
     "a,B,.5,010.0,1.0,-0.0,NA\n",
     "9, A ,1,2,2,3,4\n",
@@ -44,7 +44,7 @@ def test_cells_are_copied_digit_for_digit(kind: str, table: Path, tmp_path: Path
     assert "private: 1 drill hole, 2 rows: " in result.stdout
 
 
-def test_a_share_chooses_holes_by_the_seed_whatever_the_order_of_rows(sample: Path, tmp_path: Path) -> None:
+def test_a_share_chooses_holes_by_the_seed_regardless_of_row_order(sample: Path, tmp_path: Path) -> None:
     table = sample / "public/public.csv.gz"
     lines = gzip.decompress(table.read_bytes()).decode().splitlines(keepends=True)
     (tmp_path / "reversed.csv").write_text("".join(lines[:1] + lines[:0:-1]))
@@ -66,7 +66,7 @@ def test_a_share_chooses_holes_by_the_seed_whatever_the_order_of_rows(sample: Pa
     assert not holes["public"] & holes["private"]
 
 
-def test_nothing_is_replaced_without_force(table: Path, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_without_force(table: Path, tmp_path: Path) -> None:
     arguments = ("split", table, "--holes", "A", "--out", tmp_path / "out")
     assert recore(*arguments).returncode == 0
     result = recore(*arguments)
@@ -75,21 +75,21 @@ def test_nothing_is_replaced_without_force(table: Path, tmp_path: Path) -> None:
     assert read(tmp_path / "out", "private/actual.csv.gz") == ",CuPPM,AuPPM\na,010.0,NA\n"
     public = tmp_path / "out/public/public.csv.gz"
     result = recore("split", public, "--holes", "A", "--out", tmp_path / "out", "--force")
-    assert (result.returncode, "would replace this file" in result.stderr) == (2, True)
+    assert (result.returncode, "would overwrite this file" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("text", "holes", "reason"),
     [
-        (None, "10%", "--holes 10% of 3 drill holes leaves no private one"),
-        (None, "0.99", "leaves no public one"),
-        (None, "A,B,C", "leaves no public one"),
-        (None, ",", "leaves no private one"),
-        (None, "30", "there is no drill hole '30'; the drill holes are A, B, C; a share is written 30% or 0.3"),
+        (None, "10%", "--holes 10% of 3 drill holes makes none private"),
+        (None, "0.99", "makes none public"),
+        (None, "A,B,C", "makes none public"),
+        (None, ",", "makes none private"),
+        (None, "30", "there is no drill hole '30'; the drill holes are A, B, C; write a share as 30% or 0.3"),
         ("", "A", "this file is empty"),
         (HEADER, "A", "a header but no rows"),
         (HEADER.replace("SiteID", "Hole") + ROWS[0], "A", "no column 'SiteID'"),
-        (",SiteID,4000\n1,A,2\n", "A", "no column of a target, such as CuPPM"),
+        (",SiteID,4000\n1,A,2\n", "A", "no target column, such as CuPPM"),
         (",SiteID,CuPPM\n1,A,2\n", "A", "no channel"),
         (",SiteID,4000,CuPPM,AuPPB\n1,A,2,3,4\n", "A", "1 unknown column, which private data must not have: 'AuPPB'"),
         ("SiteID,4000,CuPPM\nA,2,3\n", "A", "the first column must be the index, but its name is 'SiteID'"),

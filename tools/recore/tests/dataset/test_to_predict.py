@@ -1,4 +1,4 @@
-"""Spectra that are to be predicted: one bad spectrum costs the others nothing, and no assays are needed."""
+"""Spectra to predict: an invalid spectrum does not affect the others, and no assays are needed."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def read(
     return result, pd.read_csv(folder / "out.csv.gz", index_col=0, dtype=str)
 
 
-def test_a_bad_spectrum_leaves_an_empty_row_in_its_place(table: pd.DataFrame, tmp_path: Path) -> None:
+def test_an_invalid_spectrum_becomes_an_empty_row(table: pd.DataFrame, tmp_path: Path) -> None:
     table.loc["b", CHANNELS[3]] = "n.d."
     table.loc["d", CHANNELS[:]] = 0.5
     table["SiteID"] = list("WXYZ")
@@ -73,7 +73,7 @@ def test_a_data_file_in_the_schema_keeps_its_digits(table: pd.DataFrame, tmp_pat
     pd.testing.assert_frame_equal(written[CHANNELS].astype(float), table[CHANNELS].astype(float), check_names=False)
 
 
-def test_several_spectra_of_a_sample_are_a_question_until_it_is_answered(table: pd.DataFrame, tmp_path: Path) -> None:
+def test_several_spectra_of_a_sample_are_a_question(table: pd.DataFrame, tmp_path: Path) -> None:
     table.index = pd.Index(list("abba"), name="sample")
     table.to_csv(tmp_path / "table.csv")
     result = write_samples(SampleOptions((tmp_path / "table.csv",)), COLUMNS, tmp_path / "out.csv.gz")
@@ -86,9 +86,7 @@ def test_several_spectra_of_a_sample_are_a_question_until_it_is_answered(table: 
     assert written.index.tolist() == ["a:0", "a:1", "b:0", "b:1"]
 
 
-def test_a_file_that_leaves_open_what_its_numbers_are_costs_the_others_nothing(
-    table: pd.DataFrame, tmp_path: Path
-) -> None:
+def test_an_ambiguous_file_does_not_affect_the_others(table: pd.DataFrame, tmp_path: Path) -> None:
     table.to_csv(tmp_path / "table.csv")
     reflectance = [f"{float(wavenumber)},{90 - 10 * (place % 3)}" for place, wavenumber in enumerate(CHANNELS)]
     (tmp_path / "reflectance.csv").write_text("\n".join(["cm-1,reflectance", *reflectance]))
@@ -125,7 +123,7 @@ def test_the_same_problem_of_several_files_is_printed_once(capsys: pytest.Captur
     ]
 
 
-def test_a_table_of_predictions_replaces_nothing_but_an_earlier_one(tmp_path: Path) -> None:
+def test_a_table_of_predictions_overwrites_only_an_earlier_one(tmp_path: Path) -> None:
     spectra, table = tmp_path / "spectra", tmp_path / "assays.csv"
     spectra.mkdir()
     table.write_text("name,SiteID,DepthFrom,DepthTo,domain,AgPPM\n")

@@ -38,11 +38,11 @@ KINDS = {  # tools/recore/tests/dataset/test_file_kinds.py has the kinds that no
     PUBLIC.replace(",", ";").encode(): "columns are separated by semicolons; `.*recore import FILE",
     PUBLIC.replace(",", "\t").replace(".", ",").encode(): "columns are separated by tabs",
     PUBLIC.replace("0.5,7", '"0,5","7,5"').encode(): "its numbers have decimal commas; `.*recore import FILE",
-    b"\n\n": "a header of an index and columns",
+    b"\n\n": "a header with an index and columns",
     b"a" * (1 << 20): "header",  # the limit on a field's length applies to the whole process
     b"a,b\rc,d\r": "the first line is not a valid header",
     b',4000.0,"3999\n",CuPPM\n': "the first line is not a valid header",
-    f",{CHANNELS},CuPPM\n".encode(): "a header of an index and columns",
+    f",{CHANNELS},CuPPM\n".encode(): "a header with an index and columns",
 }
 
 
@@ -59,7 +59,7 @@ def test_a_broken_gzip_file_is_refused(tmp_path: Path) -> None:
     path, whole = tmp_path / "public.csv.gz", gzip.compress(PUBLIC.encode())
     for content, word in ((whole[:18], "truncated"), (whole[:10] + b"\xff" * 20, "damaged")):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=f"{path}: the gzip file is {word}: download or copy it again"):
+        with pytest.raises(ValueError, match=f"{path}: the gzip file is {word}; download or copy it again"):
             DataFiles(path).check()
 
 
@@ -137,7 +137,7 @@ def test_a_missing_file_is_reported_with_a_suggestion(missing: str, tmp_path: Pa
 
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="this is a folder; name a data file"):
+    with pytest.raises(ValueError, match="this is a folder; choose a data file"):
         DataFiles(tmp_path).check()
 
 

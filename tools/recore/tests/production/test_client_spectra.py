@@ -97,7 +97,7 @@ def test_an_archive_without_columns_is_named_by_its_version(content: bytes, reas
     [
         (None, "version 3 does not say what it was trained on"),
         ("{}", "version 3, s3://models/model.tar.gz: the reference of its spectra is invalid: `channels` is missing"),
-        ("[]", "version 3, s3://models/model.tar.gz: the reference of its spectra is invalid: an object is needed"),
+        ("[]", "version 3, s3://models/model.tar.gz: the reference of its spectra is invalid: an object is required"),
     ],
 )
 def test_an_archive_without_a_usable_reference_is_named_by_its_version(reference: str | None, reason: str) -> None:

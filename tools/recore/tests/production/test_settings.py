@@ -46,7 +46,7 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
         ({"MINIMUM_SCORE": "0.5"}, "MINIMUM_SCORE is '0.5': a number is needed"),
         ({"MODEL_APPROVAL_STATUS": "approved"}, "one of Approved, PendingManualApproval, Rejected is needed"),
         ({"INPUT_DATA": "data/public"}, "an address is needed, such as s3://BUCKET/FOLDER"),
-        ([], "an object is needed"),
+        ([], "an object is required"),
         ("{", "this is not valid JSON"),
         ("[" * 100_000, "this is not valid JSON"),
         ("", "this is not valid JSON"),

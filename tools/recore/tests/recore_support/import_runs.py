@@ -1,4 +1,4 @@
-"""Spectra written as OPUS files, and `recore import` run on them."""
+"""Write spectra as OPUS files, and run `recore import` on them."""
 
 from pathlib import Path
 

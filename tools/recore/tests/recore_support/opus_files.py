@@ -1,4 +1,4 @@
-"""OPUS files in Bruker's layout: header, directory, spectra and their parameters."""
+"""Build OPUS files in Bruker's layout: header, directory, spectra and their parameters."""
 
 import struct
 from dataclasses import dataclass

@@ -283,7 +283,7 @@ def gaps_and_zeros(data: pd.DataFrame) -> pd.DataFrame:
         (lambda data: data.assign(CuPPM=7.0, **dict.fromkeys(channels(data), 0.5)), {"flat spectra": "60 rows"}),
         (
             lambda data: data.assign(CuPPM=[np.inf] + [7.0] * 59, **dict.fromkeys(channels(data), np.nan)),
-            {"empty channels": "in 60 rows", "file": "CuPPM': 1 cell is infinite", "assays constant": "CuPPM"},
+            {"empty channels": "in 60 rows", "file": "CuPPM': 1 infinite cell", "assays constant": "CuPPM"},
         ),
         (
             lambda data: data.assign(CuPPM=[0.0] + [7.0] * 59, **channels(data) * 100),

@@ -94,7 +94,7 @@ def test_decimal_commas_are_reported(delimiter: str, cell: str, reason: str, tmp
         ([[HEADER[0], *(f"{name} cm-1" for name in HEADER[1:])]], ("state a unit: '4000 cm-1'", "reads it")),
         (
             [[HEADER[0], *(f"{name} cm-1" for name in [*HEADER[1:-1], "800"])]],
-            ("state a unit: '4000 cm-1'", "1 channel is there more than once: 800; keep one of each"),
+            ("state a unit: '4000 cm-1'", "1 repeated channel: 800; keep one of each"),
         ),
         ([[HEADER[0], *(f"{name} THz" for name in HEADER[1:])]], ("'4000 THz'", "converts cm-1, nm and um")),
         (

@@ -1,4 +1,4 @@
-"""Makes the sample data, imports instrument files, and splits public from private data."""
+"""Generate sample data, import instrument files, and split public from private data."""
 
 from recore.dataset.codes import SuspectedCode, suspected_codes
 from recore.dataset.grammar import QUESTIONS, Question

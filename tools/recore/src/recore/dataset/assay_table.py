@@ -1,4 +1,4 @@
-"""The assay table: a row for each sample with its drill hole, its depths and its assays, checked cell by cell."""
+"""Read assay tables: one row per sample with its drill hole, depths and assays, validated cell by cell."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,8 +24,8 @@ from recore.dataset.text_table import TextTable, open_table, without_empty_end
 from recore.listing import list_names
 from recore.schema import DEPTHS
 
-CODES = 5  # columns whose codes have a remark of their own
-SHOWN = 3  # errors of a table that a message names; it counts the others
+MAX_CODES = 5  # columns whose codes have separate remarks
+SHOWN = 3  # errors that a message lists; it counts the others
 
 Lines = list[tuple[int, list[str]]]
 Cells = list[tuple[int, str]]  # of one column, with the numbers of their lines
@@ -33,10 +33,10 @@ Cells = list[tuple[int, str]]  # of one column, with the numbers of their lines
 
 @dataclass
 class AssayTable:
-    """The rows of an assay table, in its order; `identity` and `assays` are columns by name.
+    """The rows of an assay table, in its order.
 
-    `assays` has all targets, NaN where nothing was measured, or none if the table has no target. `suspected` are the
-    columns that are probably in another unit than the schema's.
+    identity: the columns of the IDs, by name. assays: the columns of all targets, by name, NaN where nothing was
+    measured; empty if the table has no target. suspected: columns that are probably not in the schema's unit.
     """
 
     path: Path
@@ -50,8 +50,8 @@ class AssayTable:
 
     @cached_property
     def places(self) -> dict[str, int]:
-        """The row of each sample."""
-        return {sample: place for place, sample in enumerate(self.samples)}
+        """The row of each sample, by name."""
+        return {sample: row for row, sample in enumerate(self.samples)}
 
 
 def read_assays(
@@ -64,28 +64,28 @@ def read_assays(
 ) -> AssayTable:
     """Read an assay table.
 
-    `columns` says which column of the table holds a column of the schema; the others are found by their names.
-    `content_unit` is that of assays whose column states none, `decimal` "point" or "comma". `with_spectra`: columns
-    whose names are numbers are channels. Raises ValueError with the first errors, which name the path, or Question,
-    which does not, if the table leaves open what its numbers mean.
+    columns: the table's column for a column of the schema; the others are found by their names. content_unit: the unit
+    of assays whose column states none. decimal: "point" or "comma". with_spectra: whether columns with numeric names
+    are channels. Raises ValueError, which begins with the path, with the first errors, or Question, without the path,
+    if the table is ambiguous.
     """
     try:
         if path.exists() and not path.is_file():
             raise ValueError("this is not a regular file")
         chosen = [*(columns or {}).values()]
         used = {*chosen, *(column.rpartition(":")[0] for column in chosen)} - {""}
-        text = open_table(path, decimal, "this is not text; save the table as CSV", used)
-        header, rows, errors = _read_rows(text, with_spectra)
-        unit = content_unit or ("" if with_spectra else unit_in_comments(text.preamble.splitlines()))
+        text_table = open_table(path, decimal, "this is not text; save the table as CSV", used)
+        header, rows, errors = _read_rows(text_table, with_spectra)
+        unit = content_unit or ("" if with_spectra else unit_in_comments(text_table.preamble.splitlines()))
 
-        def cells(place: int) -> list[str]:
-            return [row[place] for _, row in rows]
+        def cells(position: int) -> list[str]:
+            return [row[position] for _, row in rows]
 
-        sources, remarks = find_columns(header, columns or {}, cells, text.marks, depth_unit, unit, with_spectra)
-        remarks = [f"{path}: {remark}" for remark in (*text.remarks, *remarks)]
+        sources, remarks = find_columns(header, columns or {}, cells, text_table.marks, depth_unit, unit, with_spectra)
+        remarks = [f"{path}: {remark}" for remark in (*text_table.remarks, *remarks)]
         table = AssayTable(path, sources["sample"].column, remarks=remarks)
         if not errors:
-            _fill(table, sources, rows, text.marks, errors)
+            _fill(table, sources, rows, text_table.marks, errors)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file") from None
     except Question:
@@ -99,17 +99,17 @@ def read_assays(
     return table
 
 
-def _read_rows(text: TextTable, with_spectra: bool) -> tuple[dict[int, str], Lines, list[str]]:
-    """The names of columns by place, and the rows, both without channels; and the lines that are wrong.
+def _read_rows(text_table: TextTable, with_spectra: bool) -> tuple[dict[int, str], Lines, list[str]]:
+    """Return the names of columns by position, the rows, both without channels, and errors of lines.
 
     Raises ValueError if there is no row.
     """
-    lines = text.lines()
+    lines = text_table.lines()
     _, names = next(lines)
     names = without_empty_end(names, 0)
     header = dict(enumerate(names))
     if with_spectra:
-        header = {place: name for place, name in header.items() if text.channel(name) is None}
+        header = {position: name for position, name in header.items() if text_table.channel(name) is None}
     rows: Lines = []
     errors: list[str] = []
     for line, cells in lines:
@@ -117,22 +117,22 @@ def _read_rows(text: TextTable, with_spectra: bool) -> tuple[dict[int, str], Lin
         if len(cells) != len(names):
             errors.append(f"line {line} has {len(cells)} cells, but the header has {len(names)}")
         else:
-            # spectra are read by themselves
-            rows.append((line, [cell if place in header else "" for place, cell in enumerate(cells)]))
+            # spectra are read separately
+            rows.append((line, [cell if position in header else "" for position, cell in enumerate(cells)]))
     if not rows and not errors:
-        raise ValueError("there is a header, but no sample")
+        raise ValueError("the table has a header but no samples")
     return header, rows, errors
 
 
 def holds_assays(path: Path) -> bool:
-    """Whether a file is a table with spectra and the drill holes, depths or assays of its samples."""
+    """Whether a file is a table of spectra with the drill holes, depths or assays of its samples."""
     ids = challenge().ids
     try:
-        text = open_table(path, "point")  # the header suffices, whatever the marks of numbers are
-        _, header = next(text.lines())
-    except (ValueError, OSError):  # the reader of spectra reports it
+        text_table = open_table(path, "point")  # the decimal mark does not matter for the header
+        _, header = next(text_table.lines())
+    except (ValueError, OSError):  # the reader of spectra reports the error
         return False
-    others = {place: name for place, name in enumerate(header) if text.channel(name) is None}
+    others = {position: name for position, name in enumerate(header) if text_table.channel(name) is None}
     has_ids = all(find_id_columns(column, others) for column in ids)
     return len(header) - len(others) > 1 and (has_ids or not {*ids, *challenge().targets}.isdisjoint(header))
 
@@ -143,7 +143,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     cells_of = {name: _cells(source, rows, errors) for name, source in sources.items()}
     table.samples = _names(cells_of["sample"], "sample", errors)
     table.index = _names(cells_of["index"], "index", errors) if "index" in sources else table.samples
-    errors += [f"line {line}, {group}: {_no_name(cell)}" for line, cell in cells_of[group] if cell in EMPTY]
+    errors += [f"line {line}, {group}: {_invalid_name(cell)}" for line, cell in cells_of[group] if cell in EMPTY]
     for name in challenge().sample_ids:
         if name in challenge().depths:
             table.identity[name] = _depths(cells_of[name], name, sources[name].factor, marks, errors)
@@ -160,9 +160,9 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
             source = sources.get(name)
             cells = cells_of[name] if source else [(0, "")] * len(rows)
             by_line = _sources_by_line(name, source, rows, errors) if source else [None] * len(rows)
-            whole = WHOLE[unit_of(name)] if element_of(name) else np.inf
+            maximum = WHOLE[unit_of(name)] if element_of(name) else np.inf
             table.assays[name] = [
-                _assay(name, of_line, line, cell, whole, marks, errors, limits)
+                _assay(name, of_line, line, cell, maximum, marks, errors, limits)
                 for of_line, (line, cell) in zip(by_line, cells, strict=True)
             ]
     if limits:
@@ -171,70 +171,70 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
             f"{table.path}: {len(limits)} assays below the detection limit were set to half of it: {examples}"
         )
     numbers = {
-        name: np.array([marks.parse(cell) for _, cell in cells_of[name]], dtype=float)  # NaN for None, as below a limit
+        name: np.array([marks.parse(cell) for _, cell in cells_of[name]], dtype=float)  # None becomes NaN
         for name in sources
         if name in (*DEPTHS, *targets)
     }
-    # a depth of 0 is usual
+    # a depth of 0 is common
     codes = [code for code in suspected_codes(numbers) if code.value or code.column not in DEPTHS]
-    for code in codes[:CODES]:
+    for code in codes[:MAX_CODES]:
         lines = list_names([str(rows[row][0]) for row in code.rows], SHOWN)
         table.remarks.append(f"{table.path}: {code.text} (lines {lines})")
-    if len(codes) > CODES:
-        columns = list_names([code.column for code in codes[CODES:]], SHOWN)
-        table.remarks.append(f"{table.path}: the same holds for numbers of {columns}")
+    if len(codes) > MAX_CODES:
+        columns = list_names([code.column for code in codes[MAX_CODES:]], SHOWN)
+        table.remarks.append(f"{table.path}: the same applies to numbers in {columns}")
 
 
 def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
-    """The cells of a column, each with its sign if another column contains the signs: <5."""
+    """Return the cells of a column, each after its sign, such as <5, if another column contains signs."""
     if source.signs is None:
         return [(line, cells[source.place]) for line, cells in rows]
-    place, name = source.signs
+    position, name = source.signs
     signed: Cells = []
     for line, cells in rows:
-        sign, cell = read_sign(cells[place], name), cells[source.place]
+        sign, cell = read_sign(cells[position], name), cells[source.place]
         if sign is None:
             errors.append(
-                f"line {line}, {name[:40]}: {cells[place][:40]!r} is not a known sign of {source.column[:40]!r}; "
-                "write < for below the detection limit, > for over the range, or nothing for a measured value"
+                f"line {line}, {name[:40]}: {cells[position][:40]!r} is not a known sign of {source.column[:40]!r}; "
+                "write < for below the detection limit, > for over-range, or nothing for a measured value"
             )
         signed.append((line, cell if not sign or cell in EMPTY or cell.startswith(sign) else sign + cell))
     return signed
 
 
 def _sources_by_line(target: str, source: Source, rows: Lines, errors: list[str]) -> list[Source | None]:
-    """The source for each line, with the unit that another column can contain; None if the unit is not valid."""
+    """Return the source for each line, with the unit from another column if there is one; None if it is invalid."""
     if source.units is None:
         return [source] * len(rows)
-    place, name = source.units
+    position, name = source.units
     by_cell: dict[str, Source | None] = {}
-    for cell in {cells[place] for _, cells in rows}:
+    for cell in {cells[position] for _, cells in rows}:
         unit = unit_of_cell(cell)
         is_valid = unit_factor(target, unit) is not None and source.unit in ("", unit)
-        size = factor(target, source.formula or element_of(target), unit) if is_valid else 0
-        by_cell[cell] = replace(source, unit=unit, factor=size) if is_valid else None
+        conversion = factor(target, source.formula or element_of(target), unit) if is_valid else 0
+        by_cell[cell] = replace(source, unit=unit, factor=conversion) if is_valid else None
     reason = f"but {source.column[:40]!r} states {source.unit}" if source.unit else "which is not a unit by mass"
     for line, cells in rows:
-        cell = cells[place]
+        cell = cells[position]
         if by_cell[cell] is None and cells[source.place] not in EMPTY:
             problem = f"the unit is {cell[:40]!r}, {reason}" if cell else "the unit is missing"
             errors.append(f"line {line}, {name[:40]}: {problem}; write ppm or %")
-    return [by_cell[cells[place]] for _, cells in rows]
+    return [by_cell[cells[position]] for _, cells in rows]
 
 
 def _names(cells: Cells, column: str, errors: list[str]) -> list[str]:
-    """The cells of a column in which every name must be different."""
+    """Return the cells of a column of unique names."""
     first_line: dict[str, int] = {}
     for line, cell in cells:
         if cell in EMPTY:
-            errors.append(f"line {line}, {column}: {_no_name(cell)}")
+            errors.append(f"line {line}, {column}: {_invalid_name(cell)}")
         elif cell in first_line:
             errors.append(f"line {line}, {column}: {cell[:60]!r} is already on line {first_line[cell]}")
         first_line.setdefault(cell, line)
     return [cell for _, cell in cells]
 
 
-def _no_name(cell: str) -> str:
+def _invalid_name(cell: str) -> str:
     return f"{cell!r} is not a name" if cell else "the cell is empty"
 
 
@@ -253,33 +253,33 @@ def _assay(
     source: Source | None,
     line: int,
     cell: str,
-    whole: float,
+    maximum: float,
     marks: Marks,
     errors: list[str],
     limits: list[str],
 ) -> float:
-    """The assay of a cell in the unit of the target, NaN if it is missing or invalid. whole: the largest possible."""
+    """Return the assay in a cell in the target's unit, NaN if missing or invalid. maximum: 100% of the sample."""
     if cell in EMPTY or not source:
         return np.nan
     value = marks.parse(cell.replace("<=", "<").removeprefix("<").strip())
-    place = f"line {line}, {name}: {cell[:40]!r}"
+    location = f"line {line}, {name}: {cell[:40]!r}"
     if cell.startswith(">"):
-        errors.append(f"{place} exceeds the method's range: enter the value, or leave the cell empty")
+        errors.append(f"{location} exceeds the method's range; enter the value, or leave the cell empty")
     elif value is None:
-        errors.append(f"{place} is not a number; leave the cell empty if the assay is missing")
+        errors.append(f"{location} is not a number; leave the cell empty if the assay is missing")
     elif value < 0 and unit_of(name) in PER_UNIT:
         errors.append(
-            f"{place} is negative; write <{-value:g} for a value below the detection limit, or nothing if it is "
+            f"{location} is negative; write <{-value:g} for a value below the detection limit, or nothing if it is "
             "missing or the number is a code"
         )
-    elif (content := _scaled(value, source.factor)) > whole:
+    elif (content := _scaled(value, source.factor)) > maximum:
         option = column_option(name, f"{source.column}:{'ppm' if unit_of(name) == 'pct' else 'ppb'}")
         remedy = (
             f"check the unit in {source.units[1]!r}"
             if source.units
             else f"{option}, for example, converts it from another unit"
         )
-        errors.append(f"{place} is more than the whole sample; {remedy}")
+        errors.append(f"{location} is more than 100% of the sample; {remedy}")
     elif cell.startswith("<"):
         limits.append(f"line {line}, {name} {cell}")
         return content / 2
@@ -289,7 +289,7 @@ def _assay(
 
 
 def _scaled(value: float, factor: float) -> float:
-    """A converted value, rounded so that 5.3 g/kg become 5300 mg/kg and not 5300.000000000001."""
+    """Convert a value, rounded so that 5.3 g/kg become 5300 mg/kg and not 5300.000000000001."""
     return value if factor == 1 else float(f"{value * factor:.12g}")
 
 

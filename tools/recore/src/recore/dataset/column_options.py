@@ -1,4 +1,4 @@
-"""`--column NAME=COLUMN`: parsing it, suggesting it, and the names that a mistyped one may mean."""
+"""Parse and suggest the option `--column NAME=COLUMN`, and guess the meaning of mistyped names."""
 
 import difflib
 import re
@@ -12,12 +12,12 @@ from recore.dataset.grammar.target_units import element_of, named_target
 
 
 def required_columns() -> list[str]:
-    """The names of the columns that an assay table needs."""
+    """Return the names of the columns that every assay table needs."""
     return ["sample", *challenge().sample_ids]
 
 
 def parse_columns(options: Iterable[str]) -> dict[str, str]:
-    """Columns of the schema with the columns of the table that hold them, of options such as `CuPPM=Cu_pct`.
+    """Parse options such as `CuPPM=Cu_pct` into the table's columns by the names in the schema.
 
     Raises ValueError.
     """
@@ -25,10 +25,10 @@ def parse_columns(options: Iterable[str]) -> dict[str, str]:
     for option in options:
         name, _, column = (part.strip() for part in same_text(option).partition("="))
         if not name or not column:
-            raise ValueError(f"--column {option}: write NAME=COLUMN, for example CuPPM=Cu_tot or CuPPM=Cu_tot:pct")
+            raise ValueError(f"--column {option} is invalid; write CuPPM=Cu_tot or CuPPM=Cu_tot:pct, for example")
         if name not in ("sample", "index", *challenge().columns):
             likely = likely_name(name)
-            question = f"did you mean {likely}?" if likely else _describe_schema()
+            question = f"did you mean {likely}?" if likely else _format_schema()
             raise ValueError(f"--column {option}: {name!r} is not a column in the schema; {question}")
         if name in columns:
             raise ValueError(f"--column {option}: {name} is already set to {columns[name]!r}")
@@ -36,22 +36,22 @@ def parse_columns(options: Iterable[str]) -> dict[str, str]:
     return columns
 
 
-def _describe_schema() -> str:
+def _format_schema() -> str:
     others = ", ".join(("sample", "index", *challenge().sample_ids))
     return f"valid columns are {others} and the {len(challenge().targets)} targets"
 
 
 def column_option(name: str, column: str) -> str:
-    """The option that imports a column of the table, quoted as a shell requires."""
+    """Format the option that imports a column of the table, quoted for a shell."""
     return quote_option(f"--column {name}={column}")
 
 
 def likely_name(column: str) -> str | None:
-    """The column of the schema that a column of this name probably is."""
+    """Guess the column of the schema that a column of this name is meant to be; None if none is likely."""
     letters = "".join(filter(str.isalpha, column)).lower()
     element = re.sub("(pct|percent|ppm|ppb|mgkg|gt|gpt|kgt|ugkg|gkg)$", "", letters)
     if symbol := element_names().get(element):
-        # None for another element: HgPPM is not a mistyped AgPPM
+        # None for other elements: HgPPM is not a mistyped AgPPM
         return next((target for target in challenge().targets if element_of(target) == symbol), None)
     if mistyped := mistyped_target(column):
         return mistyped[0]
@@ -62,7 +62,7 @@ def likely_name(column: str) -> str | None:
 
 
 def mistyped_target(column: str) -> tuple[str, str] | None:
-    """The target and the unit of a column in whose name the unit is mistyped: CuPMM, CuPTC, Cu_pp."""
+    """Return the target and the unit of a name whose unit is mistyped, such as CuPMM, CuPTC or Cu_pp."""
     letters = "".join(filter(str.isalpha, column)).lower()
     for target in filter(element_of, challenge().targets):
         unit = letters.removeprefix(element_of(target).lower())
@@ -73,7 +73,7 @@ def mistyped_target(column: str) -> tuple[str, str] | None:
 
 
 def most_similar(name: str, names: Iterable[str]) -> str | None:
-    """The most similar of the names, None if none is similar."""
+    """Return the most similar of the names, None if none is similar."""
     by_lower_case = {other.lower(): other for other in names}
     similar = difflib.get_close_matches(name.lower(), by_lower_case, 1, 0.6)
     return by_lower_case[similar[0]] if similar else None

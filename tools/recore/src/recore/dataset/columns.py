@@ -1,4 +1,4 @@
-"""Which column of a laboratory's table is which column of the schema, and in which unit it is."""
+"""Find the columns of the schema in a laboratory's table, and their units."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +17,7 @@ from recore.listing import list_names
 from recore.schema import DEPTHS
 
 SHOWN = 5  # names in a sentence
-# of the columns of a table with one line for each result
+# column names of a table with one line for each result
 ELEMENT = re.compile(r"\b(elements?|analytes?|parameters?|variables?|oxides?|constituents?|determinands?)\b")
 RESULT = re.compile(r"\b(values?|results?|assays?|conc|concentrations?|contents?|grades?)\b")
 
@@ -31,13 +31,13 @@ def find_columns(
     content_unit: str = "",
     with_spectra: bool = False,
 ) -> tuple[dict[str, Source], list[str]]:
-    """Where each column of the schema is in a table, and remarks.
+    """Return the source of each column of the schema in a table, and remarks.
 
-    header: the names of columns by place. columns: those that the user chose. cells: the cells of the column at a
-    place. with_spectra: without a column named after samples, the first one names them. Raises Question if the header
-    leaves something open, ValueError if it is invalid.
+    header: column names by position. columns: the columns that the user chose. cells: returns the cells of the column
+    at a position. with_spectra: whether the first column names the samples if no name says so. Raises Question if the
+    header is ambiguous, ValueError if it is invalid.
     """
-    if unnamed := [place + 1 for place, name in header.items() if not name and place > 0 and any(cells(place))]:
+    if unnamed := [position + 1 for position, name in header.items() if not name and position and any(cells(position))]:
         raise ValueError(f"column {unnamed[0]} has no name")
     _check_one_line_per_sample(header, columns, cells)
     sources = {name: _chosen(name, column, header) for name, column in columns.items()}
@@ -45,10 +45,10 @@ def find_columns(
     sources |= _find_ids(_unused(header, sources), sources.keys(), cells, with_spectra)
     _check_missing(list(_unused(header, sources).values()), sources.keys())
     _set_depth_units(sources, depth_unit, _unused(header, sources), cells)
-    # who names a target, or all IDs, has chosen the columns of the table; other options only answer a question
+    # a user who specifies a target, or all IDs, has chosen the columns; other options only resolve a question
     asks = not chosen and not {"sample", *challenge().ids} <= columns.keys()
-    found = find_targets(_unused(header, sources), header.values(), chosen, content_unit, cells, asks)
-    targets = with_companions({**chosen, **found}, _unused(header, {**sources, **found}), cells, marks)
+    found_targets = find_targets(_unused(header, sources), header.values(), chosen, content_unit, cells, asks)
+    targets = with_companions({**chosen, **found_targets}, _unused(header, {**sources, **found_targets}), cells, marks)
     sources |= converted(targets, chosen, content_unit)
     ignored = [name for name in _unused(header, sources).values() if name]
     names = [*header.values()]
@@ -59,24 +59,24 @@ def find_columns(
 
 
 def _check_one_line_per_sample(header: Mapping[int, str], chosen: Collection[str], cells: Cells) -> None:
-    """Raise ValueError if a column contains names of elements: several, or one that the user has not chosen."""
-    words = {place: separate_words(name) for place, name in header.items()}
+    """Raise ValueError if a column contains several elements, or one that the user has not chosen."""
+    words = {position: separate_words(name) for position, name in header.items()}
     if not any(RESULT.search(name) for name in words.values()):
         return
-    for place in (place for place, name in words.items() if ELEMENT.search(name)):
-        named = [cell for cell in cells(place) if cell]
+    for position in (position for position, name in words.items() if ELEMENT.search(name)):
+        named = [cell for cell in cells(position) if cell]
         is_chosen = len({*named}) == 1 and not {*challenge().targets}.isdisjoint(chosen)
         if named and not is_chosen and all(read_contents(cell).formula for cell in named):
             raise ValueError(
-                f"column {header[place][:40]!r} contains elements, such as {named[0][:40]!r}: "
-                "arrange the table with one line for each sample and one column for each element, such as Cu_ppm"
+                f"column {header[position][:40]!r} contains elements, such as {named[0][:40]!r}; "
+                "rearrange the table to one line for each sample and one column for each element, such as Cu_ppm"
             )
 
 
 def _unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[int, str]:
     used = {source.place for source in sources.values()}
     used |= {column[0] for source in sources.values() for column in (source.signs, source.units) if column}
-    return {place: name for place, name in header.items() if place not in used}
+    return {position: name for position, name in header.items() if position not in used}
 
 
 def _chosen(name: str, column: str, header: Mapping[int, str]) -> Source:
@@ -87,46 +87,46 @@ def _chosen(name: str, column: str, header: Mapping[int, str]) -> Source:
         similar = most_similar(column, names)
         question = f"; did you mean {similar}?" if similar else ""
         raise ValueError(f"{option}: the table has no column {column!r}{question}")
-    place = next(place for place, other in header.items() if other == column)
+    position = next(position for position, other in header.items() if other == column)
     if name in challenge().targets:
-        return chosen_source(name, column, place, stated)
+        return chosen_source(name, column, position, stated)
     if stated:
-        instead = "--depth-unit states the unit of depths" if name in DEPTHS else f"{name} has no unit"
+        instead = "specify the unit of depths with --depth-unit" if name in DEPTHS else f"{name} has no unit"
         raise ValueError(f"{option}: {instead}")
-    return Source(place, column)
+    return Source(position, column)
 
 
 def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, with_spectra: bool) -> dict[str, Source]:
-    """The columns of `sample`, `index` and the IDs that are not known yet. Raises Question."""
-    places: dict[str, int] = {}
+    """Find the columns of `sample`, `index` and the IDs that are not known yet. Raises Question."""
+    positions: dict[str, int] = {}
     if "index" not in known:
-        places.update(("index", place) for place, name in columns.items() if name == "index")
+        positions.update(("index", position) for position, name in columns.items() if name == "index")
     for column in challenge().sample_ids:
         candidates = find_id_columns(column, columns) if column not in known else []
         if len(candidates) > 1:
-            options = " or ".join(repr(columns[place][:40]) for place in candidates)
+            options = " or ".join(repr(columns[position][:40]) for position in candidates)
             example = column_option(column, columns[candidates[0]])
-            raise Question("target", f"{column} can be {options}: choose one, such as {example}")
-        places.update((column, place) for place in candidates)
+            raise Question("target", f"{column} can be {options}; choose one, such as {example}")
+        positions.update((column, position) for position in candidates)
     is_named = any(rank_sample_name(name) is not None for name in columns.values())
     if "sample" not in known and columns and (with_spectra or is_named or columns.get(0) == ""):
-        others = {place: name for place, name in columns.items() if place not in places.values()}
+        others = {position: name for position, name in columns.items() if position not in positions.values()}
         others = {
-            place: name
-            for place, name in others.items()
+            position: name
+            for position, name in others.items()
             if not targets_in(read_contents(name).formula) and not named_target(name)
         }
         if not any(rank_sample_name(name) is not None for name in others.values()):
-            ids = {column: place for column, place in places.items() if column not in ("index", challenge().group)}
-            named = {place: columns[place] for place in ids.values() if rank_sample_name(columns[place]) is not None}
+            ids = [position for name, position in positions.items() if name not in ("index", challenge().group)]
+            named = {position: columns[position] for position in ids if rank_sample_name(columns[position]) is not None}
             others = named or others
-        others = others or {places["index"]: "index"} if "index" in places else others or columns
-        places["sample"] = find_sample_column(others, cells, "--column sample=COLUMN")
-    return {name: Source(place, columns[place]) for name, place in places.items()}
+        others = others or {positions["index"]: "index"} if "index" in positions else others or columns
+        positions["sample"] = find_sample_column(others, cells, "--column sample=COLUMN")
+    return {name: Source(position, columns[position]) for name, position in positions.items()}
 
 
 def _set_depth_units(sources: dict[str, Source], depth_unit: str | None, unused: dict[int, str], cells: Cells) -> None:
-    """Set the units of depths: the user's, otherwise that in the columns' names or in a column of units, or metres.
+    """Set the unit of depths: the user's, otherwise the one in the column names or in a column of units, or metres.
 
     Raises ValueError if different units are stated.
     """
@@ -138,8 +138,8 @@ def _set_depth_units(sources: dict[str, Source], depth_unit: str | None, unused:
     units = stated - {""}
     if len(units) > 1 and not depth_unit:
         raise ValueError(
-            f"{' and '.join(map(repr, names))} are in different units: specify the unit with --depth-unit if both "
-            "depths have the same; otherwise convert them"
+            f"{' and '.join(map(repr, names))} have different units; specify --depth-unit if both depths have the "
+            "same unit, otherwise convert them"
         )
     unit = depth_unit or "".join(units)
     for name, source in depths.items():
@@ -159,11 +159,11 @@ def _check_missing(unused: Sequence[str], known: Collection[str]) -> None:
     for missing in required_columns():
         if missing not in known:
             likely = next((name for name in unused if likely_name(name) == missing), None)
-            remedy = f"--column {missing}=COLUMN names the column that contains it"
+            remedy = f"specify its column with --column {missing}=COLUMN"
             if likely:
                 remedy = f"did you mean {likely!r}? {column_option(missing, likely)} imports it"
             listed = ", ".join(required_columns()[:-1]) + f" and {required_columns()[-1]}"
-            raise ValueError(f"there is no column {missing!r}; {listed} are required: {remedy}")
+            raise ValueError(f"there is no column {missing!r}; {listed} are required; {remedy}")
 
 
 def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Sequence[str], asks: bool) -> list[str]:
@@ -183,7 +183,7 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
             remarks.append(f"{kind} in separate columns: {names}")
     if unknown:
         remarks.append(
-            f"these column names state no unit, so their values were assumed to be in the target's unit: "
+            f"columns without a unit were assumed to be in the target's unit: "
             f"{', '.join(unknown)}; for example, --column {unknown[0]}:pct states another unit"
         )
     if ignored:
@@ -192,7 +192,7 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
     for column in ignored:
         contents = read_contents(column)
         targets = [target for formula in contents.formulas for target in targets_in(formula)]
-        # otherwise it is a text, or a coordinate called Y
+        # otherwise it contains strings, or is a coordinate called Y
         is_unclear = bool(contents.unit or not asks) or not contents.formula
         unclear += [(targets[0], column)] if is_unclear and len(targets) == 1 and targets[0] not in sources else []
     if unclear:
@@ -202,7 +202,7 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
 
 
 def _conversion(name: str, source: Source) -> str:
-    """What became of a column: KPPM = 8301.5 x K2O (%) (pct K2O), DepthTo = 0.3048 x to_ft (ft), SiteID = hole."""
+    """Format a conversion: KPPM = 8301.5 x K2O (%) (pct K2O), DepthTo = 0.3048 x to_ft (ft), SiteID = hole."""
     if source.factor == 1:
         return f"{name} = {source.column}"
     formula = source.formula if source.formula != element_of(name) else ""

@@ -1,4 +1,4 @@
-"""Columns that contain the signs or the units of another column's values."""
+"""Find columns that contain the signs or the units of another column's values."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from recore.dataset.grammar.signs import is_plain_sign, names_sign, read_sign, w
 from recore.dataset.grammar.units import is_depth_unit, simple_text, split_units, unit_of_cell
 from recore.dataset.target_columns import Source
 
-# Words next to "unit", "qualifier", "BDL" and the like in the name of a column that is about the assays of a table.
+# Words next to "unit", "qualifier", "BDL" and the like in names of columns about the assays of a table.
 NEUTRAL_WORDS = frozenset(
     "lab laboratory result results value assay analyte analysis reported final interpreted validation data is was "
     "limit limits detection dl lod mdl flag code measure reporting".split()
@@ -23,18 +23,18 @@ Sources = Mapping[str, Source]
 
 
 def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> dict[str, Source]:
-    """The sources of targets, each with the columns of its signs and of its units, if there are any.
+    """Return the sources of targets with the columns of their signs and units, if there are any.
 
     unused: the names of the other columns by position. Raises ValueError if it is unclear to which column one belongs.
     """
     if not targets:
         return {}
     result = dict(targets)
-    for place, name in unused.items():
-        filled = [*dict.fromkeys(filter(None, cells(place)))]
-        if _holds_units(name, filled):
+    for position, name in unused.items():
+        filled = [*dict.fromkeys(filter(None, cells(position)))]
+        if _contains_units(name, filled):
             kind, rest = "units", UNIT_WORD.sub(" ", name)
-        elif _holds_signs(name, filled, _names_any(name, targets), marks):
+        elif _contains_signs(name, filled, _mentions_any(name, targets), marks):
             kind, rest = "signs", without_sign_words(name)
         else:
             continue
@@ -43,71 +43,71 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, m
         if not owners:  # TOC_flag belongs to TOC_pct, too
             others += [split_units(simple_text(other))[1] for other in others]
         if (words := _words(rest)) and words in map(_words, others):
-            continue  # of a column that is not imported
+            continue  # belongs to a column that is not imported
         if not owners and (kind == "units" or any(read_sign(cell, name) for cell in filled)):
             owners, is_clear = _possible_owners(rest, targets, kind)
             about = words if kind == "signs" else [word.lower() for word in read_contents(rest).unknown]
             if owners and rest != name and not NEUTRAL_WORDS.issuperset(about):
                 is_sign = any(map(is_plain_sign, filled)) or "qual" in name.lower()
-                if not (is_sign or _names_any(name, targets)):
-                    continue  # about something else, as `Moisture_unit` and `Sulphides detected` are
+                if not (is_sign or _mentions_any(name, targets)):
+                    continue  # is about something else, such as `Moisture_unit` or `Sulphides detected`
                 is_clear = False
         if not is_clear or any(getattr(result[target], kind) for target in owners):
             raise ValueError(
                 f"column {name[:40]!r} contains {kind} such as {next(filter(None, filled), '')[:10]!r}, but it is "
-                f"unclear of which column: name it after it, such as {targets[owners[0]].column + '_' + kind[:-1]!r}"
+                f"unclear of which column; name it accordingly, such as {f'{targets[owners[0]].column}_{kind[:-1]}'!r}"
             )
         for target in owners:
             source = result[target]
-            is_sign = kind == "signs"
-            result[target] = replace(source, signs=(place, name)) if is_sign else replace(source, units=(place, name))
+            column = (position, name)
+            result[target] = replace(source, signs=column) if kind == "signs" else replace(source, units=column)
     _reject_unsigned_copies(result, unused, cells, marks)
     return result
 
 
 def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> None:
-    """Raise ValueError if an unused column has the numbers of an imported one with signs: `>10000` beside `10000`."""
+    """Raise ValueError if an unused column repeats an imported one with signs: `>10000` next to `10000`."""
 
     def are_equal(number: str, other: str) -> bool:
         return number == other or None is not marks.parse(number) == marks.parse(other)
 
-    for place, name in unused.items():
-        signed = {row: number for row, cell in enumerate(cells(place)) if (number := without_sign(cell))}
+    for position, name in unused.items():
+        signed = {row: number for row, cell in enumerate(cells(position)) if (number := without_sign(cell))}
         for target, source in targets.items() if signed else ():
             if source.signs:
                 continue
-            own = cells(source.place)
-            rows = [row for row, number in signed.items() if are_equal(number, own[row])]
-            if rows and (len(rows) == len(signed) or _names_any(name, {target: source})):
+            numbers = cells(source.place)
+            rows = [row for row, number in signed.items() if are_equal(number, numbers[row])]
+            if rows and (len(rows) == len(signed) or _mentions_any(name, {target: source})):
                 unit = source.unit and f":{source.unit}"
                 raise ValueError(
-                    f"column {name[:40]!r} has {cells(place)[rows[0]][:20]!r} where {source.column[:40]!r} has "
-                    f"{own[rows[0]][:20]!r}: import the column that has the signs, with "
+                    f"column {name[:40]!r} has {cells(position)[rows[0]][:20]!r} where {source.column[:40]!r} has "
+                    f"{numbers[rows[0]][:20]!r}; import the column with the signs by "
                     f"{column_option(target, name + unit)}, or remove it"
                 )
 
 
 def depth_unit_column(unused: Mapping[int, str], cells: Cells) -> tuple[int, str] | None:
-    """The position and the name of the column that contains only units of depths, if there is one."""
-    for place, name in unused.items():
-        filled = [cell for cell in cells(place) if cell]
+    """Return the position and the name of the column that contains only units of depths, None if there is none."""
+    for position, name in unused.items():
+        filled = [cell for cell in cells(position) if cell]
         rest = {*_words(UNIT_WORD.sub(" ", name))}
         is_named = UNIT_WORD.search(name) and rest <= {"depth", "depths", "length", "interval", "distance"}
         if is_named and filled and all(map(is_depth_unit, filled)):
-            return place, name
+            return position, name
     return None
 
 
-def _holds_units(name: str, filled: list[str]) -> bool:
-    """Whether a column holds units of contents: all of its cells, or some in one whose name says so."""
+def _contains_units(name: str, filled: list[str]) -> bool:
+    """Whether a column contains units of contents: in all cells, or in some if its name says so."""
     units = map(unit_of_cell, filled)
     return any(units) if UNIT_WORD.search(name) else bool(filled) and all(units)
 
 
-def _holds_signs(name: str, filled: list[str], is_named: bool, marks: Marks) -> bool:
+def _contains_signs(name: str, filled: list[str], is_named: bool, marks: Marks) -> bool:
     """Whether a column contains signs: in all cells, or its name says so and its only numbers are 0 and 1.
 
-    is_named: whether it is named after an imported column, so that one sign among other words is enough.
+    is_named: whether it is named after an imported column, so that one sign among other words suffices.
     """
     plain = [is_plain_sign(cell) for cell in filled]
     if any(plain) and (all(plain) or is_named):
@@ -117,7 +117,7 @@ def _holds_signs(name: str, filled: list[str], is_named: bool, marks: Marks) -> 
 
 
 def _owners(rest: str, targets: Sources) -> list[str]:
-    """The targets whose column a companion is named after. rest: its name without words for signs or units."""
+    """Return the targets whose column a companion is named after. rest: its name without words for signs or units."""
     contents = read_contents(rest)
     owners = []
     for target, source in targets.items():
@@ -128,18 +128,18 @@ def _owners(rest: str, targets: Sources) -> list[str]:
     return owners
 
 
-def _names_any(name: str, targets: Sources) -> bool:
+def _mentions_any(name: str, targets: Sources) -> bool:
     return not {_formula(source) for source in targets.values()}.isdisjoint(read_contents(name).formulas)
 
 
 def _possible_owners(rest: str, targets: Sources, kind: str) -> tuple[list[str], bool]:
-    """The targets to which a companion with another name can belong, and whether it is clear that it does.
+    """Return the targets to which a companion with another name can belong, and whether this is certain.
 
-    Units belong to all columns without one. Signs are clear if there is only one column.
+    Units belong to all columns without a unit. Signs are certain if there is only one column.
     """
     formulas = read_contents(rest).formulas
     if formulas and {_formula(source) for source in targets.values()}.isdisjoint(formulas):
-        return [], True  # of an element that is not imported
+        return [], True  # belongs to an element that is not imported
     if kind == "signs":
         return [*targets], len(targets) == 1 and not formulas
     without_unit = [target for target, source in targets.items() if not source.unit]

@@ -1,41 +1,41 @@
-"""Text formats that look like tables of numbers, but whose numbers mean something else; each is refused by name."""
+"""Reject formats that look like tables of numbers, but whose numbers mean something else."""
 
 import re
 
 from recore.dataset.grammar import Question
 
-EXPORT = "export it as CSV; spectra with wavenumbers and absorbance"
-# in the first lines of a file
-MARKS = {
+EXPORT = "export it as CSV, spectra with wavenumbers and absorbance"
+# patterns in the first lines of a file
+TEXT_FORMATS = {
     "JCAMP-DX": r"^##\s*(title|jcamp[- ]?dx|xydata|xypoints|peak table|data type)\s*=",
     "the text format of PerkinElmer": r"\APE +(IR|UV|FL)\b|^#(HDR|GR|DATA)\s*$",
     "the text format of Shimadzu": r"^\[(Header|Data|Spectrum|File Information)\]",
-    "the text format of a field spectrometer by SVC": r"\A/\*\*\* Spectra Vista",
+    "the text format of SVC field spectrometers": r"\A/\*\*\* Spectra Vista",
     "the text format of JASCO": r"^(XYDATA|NPOINTS|DELTAX|XUNITS|YUNITS)\b",
     "ENVI": r"\AENVI\b",
 }
-BINARY = {b"Spectral Data File": "a file of OMNIC (SPA)", b"PEPE": "a file of PerkinElmer (SP)"}
-SPC = (0x4B, 0x4C, 0x4D, 0xCF)  # the second byte of an SPC file: its version
-# a factor by which the numbers of the file are to be multiplied
+BINARY_FORMATS = {b"Spectral Data File": "an OMNIC file (SPA)", b"PEPE": "a PerkinElmer file (SP)"}
+SPC_VERSIONS = (0x4B, 0x4C, 0x4D, 0xCF)  # the second byte of an SPC_VERSIONS file: its version
+# a factor by which the numbers in the file must be multiplied
 FACTOR = re.compile(r"\b(?P<name>[xy][ _-]?factor|scale[ _-]?factor|multiplier)\b(?P<value>.*)", re.IGNORECASE)
 
 
 def refuse_format(beginning: str) -> None:
-    """Raise Question if the first lines of a file are those of a known format that is not read."""
-    for name, pattern in MARKS.items():
+    """Raise Question if the first lines of a file show a format that is not supported."""
+    for name, pattern in TEXT_FORMATS.items():
         if re.search(pattern, beginning, re.IGNORECASE | re.MULTILINE):
-            raise Question("format", f"this is {name}, which is not read: {EXPORT}")
+            raise Question("format", f"this is {name}, which is not supported; {EXPORT}")
 
 
 def name_format(head: bytes) -> str:
-    """The known binary format of spectra that a file begins like; "" if it is unknown."""
-    if len(head) > 64 and head[1] in SPC and 0 in head[2:64] and not chr(head[0]).isalnum():
-        return "an SPC file"
-    return next((name for beginning, name in BINARY.items() if head.startswith(beginning)), "")
+    """Return the binary format of spectra that a file begins like, "" if it is unknown."""
+    if len(head) > 64 and head[1] in SPC_VERSIONS and 0 in head[2:64] and not chr(head[0]).isalnum():
+        return "an SPC_VERSIONS file"
+    return next((name for beginning, name in BINARY_FORMATS.items() if head.startswith(beginning)), "")
 
 
 def refuse_factor(preamble: str) -> None:
-    """Raise Question if the lines above a table name a factor of its numbers."""
+    """Raise Question if the lines above a table specify a factor for its numbers."""
     for factor in FACTOR.finditer(preamble):
         if not re.fullmatch(r"[\s:=,;]*1(\.0*)?\s*", factor["value"]):
-            raise Question("format", f"the file has a factor ({factor['name']}), which is not applied: {EXPORT}")
+            raise Question("format", f"the file has a factor ({factor['name']}), which is not applied; {EXPORT}")

@@ -1,4 +1,4 @@
-"""Drill holes: minerals by depth. Layers of rock, overprinted by alteration, weathering and ore."""
+"""Simulate drill holes: minerals by depth, in layers of rock overprinted by alteration, weathering and ore."""
 
 import tomllib
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Mineral:
-    """One mineral; the head of minerals.toml explains its fields."""
+    """A mineral; the comments in minerals.toml explain its fields."""
 
     formula: str
     source: str = ""
@@ -23,7 +23,7 @@ class Mineral:
 
     @cached_property
     def elements(self) -> dict[str, float]:
-        """Content of each element in ppm by mass: those of the formula, and the traces."""
+        """The content of each element in ppm by mass, from the formula and the traces."""
         import periodictable
 
         fractions = periodictable.formula(self.formula).mass_fraction
@@ -35,9 +35,9 @@ MINERALS = {name: Mineral(**entry) for name, entry in TABLE.items()}
 
 
 ROCKS = tomllib.loads(files(__package__).joinpath("rocks.toml").read_text("utf-8"))
-SPREAD = 0.3  # standard deviation of the logarithm of a mineral's content, in samples and in portions of one
+SPREAD = 0.3  # standard deviation of the logarithm of a mineral's content, among samples and portions of a sample
 
-# The share of each rock among the layers, and the mean intensity (logit) of each kind of alteration.
+# The share of each rock among the layers, and the mean intensity (logit) of each type of alteration.
 SHARE = {"andesite": 0.4, "granodiorite": 0.3, "siltstone": 0.2, "limestone": 0.1}
 INTENSITY = {"potassic": -2.2, "phyllic": -1.6, "propylitic": -1.0, "argillic": -2.6}
 
@@ -46,7 +46,7 @@ INTENSITY = {"potassic": -2.2, "phyllic": -1.6, "propylitic": -1.0, "argillic": 
 class DrillHole:
     """The samples of a drill hole from top to bottom.
 
-    `depth_from` and `depth_to` (rows,) are in m; `minerals` (rows, minerals) are mass fractions.
+    depth_from, depth_to: (rows,) in m. minerals: (rows, minerals) mass fractions.
     """
 
     depth_from: NDArray[np.float64]
@@ -55,7 +55,7 @@ class DrillHole:
 
 
 def drill(rows: int, random: Generator, without: str | None = None) -> DrillHole:
-    """A drill hole of `rows` samples, all 1, 1.5 or 2 m long. `without` is a rock that it does not meet."""
+    """Simulate a drill hole of samples that are all 1, 1.5 or 2 m long. without: a rock to leave out."""
     length = float(random.choice([1.0, 1.5, 2.0]))
     depth = float(random.integers(0, 60)) + length * np.arange(rows, dtype=np.float64)
     minerals = layers(rows, length, random, without)
@@ -72,7 +72,7 @@ def drill(rows: int, random: Generator, without: str | None = None) -> DrillHole
 
 
 def layers(rows: int, length: float, random: Generator, without: str | None = None) -> NDArray[np.float64]:
-    """Fresh rock for each sample (rows, minerals), in layers 40 m thick on average, of all rocks but one."""
+    """Simulate fresh rock (rows, minerals) in layers 40 m thick on average. without: a rock to leave out."""
     shares = {rock: share for rock, share in SHARE.items() if rock != without}
     table = np.array([fractions(ROCKS["fresh"][rock]) for rock in shares])
     layer = np.cumsum(random.random(rows) < length / 40)
@@ -82,25 +82,25 @@ def layers(rows: int, length: float, random: Generator, without: str | None = No
 
 
 def fractions(assemblage: dict[str, float]) -> NDArray[np.float64]:
-    """An assemblage of minerals as mass fractions (minerals,), sum 1."""
+    """Convert an assemblage of minerals to mass fractions (minerals,) with sum 1."""
     return np.array([assemblage.get(mineral, 0.0) for mineral in MINERALS]) / sum(assemblage.values())
 
 
 def altered(
     minerals: NDArray[np.float64], assemblage: dict[str, float], intensity: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Minerals of which the share `intensity` (rows,), 0 to 1, was replaced by the assemblage."""
+    """Replace the share `intensity` (rows,), 0 to 1, of the minerals by the assemblage."""
     return minerals + intensity[:, None] * (fractions(assemblage) - minerals)
 
 
 def varied(minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
-    """Minerals that vary from row to row, independently of one another, about the given ones."""
+    """Multiply each mineral of each row by independent lognormal noise, and rescale each row to sum 1."""
     minerals = minerals * np.exp(SPREAD * random.standard_normal(minerals.shape))
     return minerals / minerals.sum(axis=1, keepdims=True)
 
 
 def along_hole(rows: int, correlation: float, random: Generator) -> NDArray[np.float64]:
-    """A random curve down a hole (rows,), autoregressive, mean 0, standard deviation 1; `correlation` in samples."""
+    """Simulate an autoregressive curve down a hole (rows,), mean 0, standard deviation 1; `correlation` in samples."""
     coefficient = np.exp(-1 / correlation)
     curve = random.standard_normal(rows)
     curve[1:] *= np.sqrt(1 - coefficient**2)
@@ -110,7 +110,7 @@ def along_hole(rows: int, correlation: float, random: Generator) -> NDArray[np.f
 
 
 def logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The share, 0 to 1, of which the values are the logits."""
-    with np.errstate(over="ignore"):  # some km below the weathered rock exp() becomes infinite, and the share 0
+    """Return the shares, 0 to 1, whose logits are the values."""
+    with np.errstate(over="ignore"):  # some km below the weathered rock, exp() is infinite and the share is 0
         share: NDArray[np.float64] = 1 / (1 + np.exp(-values))
     return share

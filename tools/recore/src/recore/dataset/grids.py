@@ -1,4 +1,4 @@
-"""Grids of wavenumbers: which spectra share one, the names of its channels, and interpolation onto it."""
+"""Grids of wavenumbers: find the grid that spectra share, name its channels, and interpolate spectra onto it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,15 +12,15 @@ from recore.data_file import read_header
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum
 from recore.schema import channels_of
 
-SAME = 0.01  # of the distance to the next channel: grids that differ by less count as equal
-FEWEST = 7  # channels: one bin of the template's preprocess.py
-COARSE = 1.5  # times the step of the grid: spectra with a wider step gain no detail
-GAP = 3  # times the neighbouring steps: a wider step is a gap
+SAME = 0.01  # of the distance to the next channel; grids that differ by less are treated as equal
+MIN_CHANNELS = 7  # one bin of the template's preprocess.py
+COARSE = 1.5  # times the step of the grid; spectra with wider steps gain no detail
+GAP = 3  # times the neighbouring steps; a wider step is a gap
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Wavenumbers in cm-1, falling; the names of their columns; how far a spectrum's channels may lie from them."""
+    """Descending wavenumbers in cm-1, the names of their columns, and the tolerance for a spectrum's channels."""
 
     wavenumbers: Numbers
     names: tuple[str, ...]
@@ -30,26 +30,26 @@ class Grid:
         return f"{len(self.names)} channels, {self.names[0]} to {self.names[-1]} cm-1"
 
     def places_in(self, wavenumbers: Numbers) -> NDArray[np.int64] | None:
-        """Where the channels of this grid are among other wavenumbers, None unless all of them are there."""
+        """Return the positions of this grid's channels among other wavenumbers, None if one is missing."""
         after = np.clip(np.searchsorted(-wavenumbers, -self.wavenumbers), 1, len(wavenumbers) - 1)
         nearer = np.abs(wavenumbers[after - 1] - self.wavenumbers) < np.abs(wavenumbers[after] - self.wavenumbers)
-        places = after - nearer
-        return places if (np.abs(wavenumbers[places] - self.wavenumbers) <= self.tolerance).all() else None
+        positions = after - nearer
+        return positions if (np.abs(wavenumbers[positions] - self.wavenumbers) <= self.tolerance).all() else None
 
 
 def grid_of(wavenumbers: Numbers) -> Grid:
-    """A grid whose names have one decimal, or as many as its channels need to have different names."""
+    """Create a grid whose names have one decimal, or as many as needed to make them unique."""
     for decimals in range(1, 9):
         names = tuple(f"{wavenumber:.{decimals}f}" for wavenumber in wavenumbers)
         if len(set(names)) == len(names):
             return Grid(wavenumbers, names, SAME * _step(wavenumbers))
     raise ValueError(
-        f"channels from {wavenumbers[0]:g} to {wavenumbers[-1]:g} cm-1 are too close to have different names"
+        f"channels from {wavenumbers[0]:g} to {wavenumbers[-1]:g} cm-1 are too close together for unique names"
     )
 
 
 def grid_of_file(path: Path) -> Grid:
-    """The channels of a data file in the schema, with its names. Raises ValueError or OSError."""
+    """Read the grid of a data file in the schema. Raises ValueError or OSError."""
     names = read_header(path)
     try:
         return grid_of_names(names[1:])
@@ -58,79 +58,79 @@ def grid_of_file(path: Path) -> Grid:
 
 
 def grid_of_names(names: Sequence[str]) -> Grid:
-    """The channels among the names of columns in the schema. Raises ValueError if they are not such names."""
+    """Create a grid from column names in the schema. Raises ValueError for unknown names or too few channels."""
     unknown, names = challenge().unknown_columns(names), channels_of(names)
     wavenumbers = np.array([float(name) for name in names])
     different = len(set(wavenumbers))
-    if unknown or different < max(FEWEST, len(names)):
+    if unknown or different < max(MIN_CHANNELS, len(names)):
         reason = f"{unknown[0][:40]!r} is not a wavenumber" if unknown else f"there are {different}"
-        raise ValueError(f"{FEWEST} or more columns named by wavenumbers are required, but {reason}")
-    # names are rounded: a channel lies within half of their last decimal
+        raise ValueError(f"{MIN_CHANNELS} or more columns named by wavenumbers are required, but {reason}")
+    # names are rounded, so channels differ from them by up to half of the last decimal
     rounding = 0.5001 * 10.0 ** -min(len(name.partition(".")[2]) for name in names)
     step = _step(wavenumbers)
     return Grid(wavenumbers, tuple(names), max(SAME * step, min(rounding, step / 4)))
 
 
 def _step(wavenumbers: Numbers) -> float:
-    """The smallest distance between neighbouring channels."""
+    """Return the smallest distance between neighbouring channels."""
     return float(-np.diff(wavenumbers).max())
 
 
 def most_common_grid(spectra: list[Spectrum], interpolate: bool) -> Grid:
-    """The grid of most spectra; with `interpolate`, cut to the range that all spectra cover.
+    """Return the most common grid; with `interpolate`, cut to the range that all spectra cover.
 
-    Spectra that would leave fewer than FEWEST channels do not count; they cannot be put on the grid. Raises ValueError
-    if the grid has fewer channels itself.
+    Spectra that would reduce it to fewer than MIN_CHANNELS channels are ignored; they cannot be put on the grid. Raises
+    ValueError if the grid itself has fewer channels.
     """
     groups = sorted(_by_grid(spectra), key=len, reverse=True)
     base = groups[0][0].wavenumbers
-    if len(base) < FEWEST:
-        raise ValueError(f"{groups[0][0].source}: {len(base)} channels; {FEWEST} or more are required")
+    if len(base) < MIN_CHANNELS:
+        raise ValueError(f"{groups[0][0].source}: {len(base)} channels; {MIN_CHANNELS} or more are required")
     margin = SAME * _step(base)
     for group in groups[1:] if interpolate else []:
         wavenumbers = group[0].wavenumbers
         common = base[(base >= wavenumbers[-1] - margin) & (base <= wavenumbers[0] + margin)]
-        base = common if len(common) >= FEWEST else base
+        base = common if len(common) >= MIN_CHANNELS else base
     return grid_of(base)
 
 
 def put_on_grid(
     spectra: list[Spectrum], grid: Grid, interpolate: bool, is_given: bool = False
 ) -> tuple[list[Spectrum], list[Problem], list[str]]:
-    """The spectra on a grid, problems of those that cannot be put on it, and remarks on how many were changed how.
+    """Put spectra on a grid; also return the problems of spectra that do not fit, and remarks on the changes.
 
-    is_given: whether the grid would be the same with `interpolate`, so that it does not help spectra that cover less.
+    is_fixed: whether the grid does not depend on `interpolate`, which then does not help spectra that cover less.
     """
-    kept, problems, cut, moved, coarse = [], [], 0, 0, 0
+    on_grid, problems, n_cut, n_interpolated, n_coarse = [], [], 0, 0, 0
     step = float(np.median(-np.diff(grid.wavenumbers)))
     for spectrum in spectra:
         wavenumbers = spectrum.wavenumbers
-        places = grid.places_in(wavenumbers)
-        if places is not None:
-            values = spectrum.absorbance[places]
-            cut += len(values) < len(wavenumbers)
+        positions = grid.places_in(wavenumbers)
+        if positions is not None:
+            values = spectrum.absorbance[positions]
+            n_cut += len(values) < len(wavenumbers)
         elif interpolate:
             try:
                 values = interpolate_spectrum(wavenumbers, spectrum.absorbance, grid)
             except ValueError as error:
                 problems.append(Problem(spectrum.source, str(error), sample=spectrum.sample, ids=spectrum.ids))
                 continue
-            moved += 1
-            coarse += bool(np.median(-np.diff(wavenumbers)) > COARSE * step)
+            n_interpolated += 1
+            n_coarse += bool(np.median(-np.diff(wavenumbers)) > COARSE * step)
         else:
             channels = f"its {len(wavenumbers)} channels, {wavenumbers[0]:.1f} to {wavenumbers[-1]:.1f} cm-1,"
-            differ = f"{channels} differ from the grid ({grid}): --interpolate interpolates them"
+            differ = f"{channels} differ from the grid ({grid}); --interpolate interpolates them"
             reason = (is_given and describe_shortfall(wavenumbers, grid)) or differ
             problems.append(Problem(spectrum.source, reason, sample=spectrum.sample, ids=spectrum.ids))
             continue
-        kept.append(replace(spectrum, wavenumbers=grid.wavenumbers, absorbance=values))
+        on_grid.append(replace(spectrum, wavenumbers=grid.wavenumbers, absorbance=values))
     counts = {
-        f"cut to {grid}": cut,
-        f"interpolated by a cubic spline to {grid}": moved,
-        f"their channel spacing is more than {COARSE:g} times that of the grid, and the spline adds no detail": coarse,
+        f"cut to {grid}": n_cut,
+        f"interpolated by a cubic spline to {grid}": n_interpolated,
+        f"their channel spacing is over {COARSE:g} times that of the grid, and the spline adds no detail": n_coarse,
     }
-    remarks = [f"{count} of {len(spectra)} spectra: {what}" for what, count in counts.items() if count]
-    return kept, problems, remarks
+    remarks = [f"{count} of {len(spectra)} spectra: {change}" for change, count in counts.items() if count]
+    return on_grid, problems, remarks
 
 
 def _by_grid(spectra: list[Spectrum]) -> list[list[Spectrum]]:
@@ -148,7 +148,7 @@ def _by_grid(spectra: list[Spectrum]) -> list[list[Spectrum]]:
 
 
 def describe_shortfall(wavenumbers: Numbers, grid: Grid) -> str:
-    """Why a spectrum of these wavenumbers cannot be put on a grid: the grid reaches beyond it. "" if it does not."""
+    """Explain that a grid extends beyond a spectrum of these wavenumbers; "" if it does not."""
     low, high = wavenumbers[-1], wavenumbers[0]
     if grid.wavenumbers[-1] >= low - grid.tolerance and grid.wavenumbers[0] <= high + grid.tolerance:
         return ""
@@ -156,17 +156,17 @@ def describe_shortfall(wavenumbers: Numbers, grid: Grid) -> str:
 
 
 def interpolate_spectrum(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) -> Numbers:
-    """Absorbance at the channels of the grid, by a cubic spline through the channels of the spectrum.
+    """Interpolate absorbance at the channels of the grid by a cubic spline.
 
-    Raises ValueError if the grid reaches beyond the spectrum, apart from its tolerance, or into a gap in it.
+    Raises ValueError if the grid extends beyond the spectrum by more than its tolerance, or into a gap.
     """
     from scipy.interpolate import CubicSpline
 
     if shortfall := describe_shortfall(wavenumbers, grid):
         raise ValueError(shortfall)
-    if len(wavenumbers) < FEWEST:
+    if len(wavenumbers) < MIN_CHANNELS:
         raise ValueError(
-            f"its {len(wavenumbers)} channels are too few for interpolation: {FEWEST} or more are required"
+            f"its {len(wavenumbers)} channels are too few for interpolation; {MIN_CHANNELS} or more are required"
         )
     within = np.clip(grid.wavenumbers, wavenumbers[-1], wavenumbers[0])
     steps = -np.diff(wavenumbers)

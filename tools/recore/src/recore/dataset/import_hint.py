@@ -1,4 +1,4 @@
-"""Explains why `recore import` reads a file that other commands refuse."""
+"""Explain why `recore import` reads a file that other commands reject."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,32 +17,32 @@ UTF_16 = "this is UTF-16 text"
 
 
 def is_foreign(names: Iterable[str]) -> bool:
-    """Whether a header can be for `recore import` alone: a channel is called 3998 cm-1, or columns have no names."""
+    """Whether only `recore import` may support a header: with channels such as 3998 cm-1 or columns without names."""
     others = [name for name in names if not is_wavenumber(name)]
     return others.count("") > 1 or any(parse_channel(name, Marks(mark)) for name in others for mark in PATTERNS)
 
 
 def explain_import(path: Path, only_header: bool = False) -> str:
-    """A sentence on why `recore import` reads a file and other commands do not; "" if its content is as they expect.
+    """Explain why only `recore import` reads a file, "" if other commands read it, too.
 
-    only_header: only UTF-16, a title above the header and channels such as 3998 cm-1 are named.
+    only_header: report only UTF-16, a title above the header and channels such as 3998 cm-1.
     """
-    foreign = _describe_header(path)
+    foreign = _list_features(path)
     if only_header and not foreign:
         return ""
     item = next(read_file(path, Reading(only_spectra=False)), None)
     reason = "; ".join(foreign) or "this is not a data file in the challenge's schema"
     if not isinstance(item, Problem):
         return f"{reason}; {IMPORT} reads it" if item else ""
-    if item.question and "--" not in item.reason:  # no option of the import answers it
+    if item.question and "--" not in item.reason:  # no option of the import resolves it
         return item.reason
     if item.question:
         return f"{reason}; {IMPORT} has a question: {item.reason}"
     return "; ".join([*foreign, item.reason]) if foreign and not only_header else ""
 
 
-def _describe_header(path: Path) -> list[str]:
-    """Features that only `recore import` supports: UTF-16, other delimiters and marks, a title, units."""
+def _list_features(path: Path) -> list[str]:
+    """List features that only `recore import` supports: UTF-16, other delimiters and marks, a title, units."""
     try:
         table = open_table(path)
         _, names = next(table.lines())
@@ -54,5 +54,5 @@ def _describe_header(path: Path) -> list[str]:
     marks = ["its numbers have decimal commas"] if table.marks.decimal == "," else []
     unusual = [f"state a unit: {name[:40]!r}" for name, channel in channels.items() if channel.unit]
     unusual += [f"are not plain numbers: {name[:40]!r}" for name in channels if not is_wavenumber(name)]
-    names = [f"the names of channels {what}" for what in unusual[:1]]
+    names = [f"the names of channels {example}" for example in unusual[:1]]
     return [*encoding, *delimiter, *marks, *table.remarks, *names]

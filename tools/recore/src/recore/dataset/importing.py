@@ -1,4 +1,4 @@
-"""From an instrument's files and a laboratory's table to one data file in the challenge's schema."""
+"""Import an instrument's files and a laboratory's table into one data file in the challenge's schema."""
 
 import os
 from collections import Counter
@@ -28,20 +28,19 @@ from recore.listing import count, list_names
 from recore.outputs import check_writable
 from recore.spreadsheet_csv import safe_row
 
-DECIMALS = 6  # of an absorbance: far below the noise of any instrument
+DECIMALS = 6  # of absorbance, far below the noise of any instrument
 CHUNK = 500  # rows that are written at a time
-SHOWN = 5  # samples that a message names
+SHOWN = 5  # samples that a message lists
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What to import, and how.
+    """The options of `recore import`.
 
-    `assays`: the assay table; by default the only file, if it has assays or IDs. `columns`: such as "CuPPM=Cu_pct".
-    `content_unit`: that of assays whose column states none. `replicates`: "one" (several spectra of a sample are a
-    problem), "mean" or "each". `like`: a data file whose channels the new file gets. `interpolate`: spectra on other
-    grids are no problem. `only_listed`: samples that are not in the table are ignored. `keep_going`: problems do not
-    stop the rest.
+    assays: the assay table; by default the only file, if it has assays or IDs. columns: such as "CuPPM=Cu_pct".
+    content_unit: the unit of assays whose column states none. replicates: "one" (several spectra of a sample are a
+    problem), "mean" or "each". like: a data file whose channels the new file gets. interpolate: interpolate spectra on
+    other grids. only_listed: ignore samples that are not in the table. keep_going: import the rest despite problems.
     """
 
     files: tuple[Path, ...]
@@ -61,7 +60,7 @@ class ImportOptions:
     def __post_init__(self) -> None:
         if self.out.suffix != ".gz":
             raise ValueError(f"{self.out}: data files are gzipped; choose a name that ends in .csv.gz")
-        self._check_words()
+        self._check_split_names()
         needs_table = {
             "--only-listed": self.only_listed,
             "--column": self.columns,
@@ -69,12 +68,12 @@ class ImportOptions:
             "--content-unit": self.content_unit,
         }
         if self.table is None and (options := [name for name, value in needs_table.items() if value]):
-            raise ValueError(f"{options[0]} needs an assay table: name it with --assays")
+            raise ValueError(f"{options[0]} requires an assay table; specify --assays")
         refuse_existing([self.out], self.overwrite)
         check_writable(self.out)
 
-    def _check_words(self) -> None:
-        """Raise ValueError if the file names contain a word of a column's name that the shell has split."""
+    def _check_split_names(self) -> None:
+        """Raise ValueError if a file name is part of a column name that the shell has split."""
         names = [column for column in self.columns if " " not in column]
         without_unit = [name for name in names if not content_unit_in(name.partition("=")[2])]
         for word in self.files:
@@ -85,14 +84,14 @@ class ImportOptions:
 
     @cached_property
     def table(self) -> Path | None:
-        """The assay table; without `assays` the only file, if it has assays or IDs or `columns` names some in it."""
+        """The assay table; without `assays` the only file, if it has assays or IDs or `columns` specifies some."""
         if self.assays is None and len(self.files) == 1 and self.files[0].is_file():
             return self.files[0] if self.columns or holds_assays(self.files[0]) else None
         return self.assays
 
     @property
     def is_one_table(self) -> bool:
-        """Whether the file of spectra is the assay table, too."""
+        """Whether the file of spectra is also the assay table."""
         files = [os.path.realpath(path) for path in self.files]
         return self.table is not None and files == [os.path.realpath(self.table)]
 
@@ -111,7 +110,7 @@ class ImportResult:
 
 @dataclass
 class Row:
-    """A row of the data file: its sample, its name, and the spectra whose mean it holds."""
+    """A row of the data file: its sample, its name, and the spectra whose mean it contains."""
 
     sample: str
     index: str
@@ -128,8 +127,8 @@ def import_files(
 ) -> ImportResult:
     """Write the data file; if there are problems, only with `keep_going`.
 
-    `advance` is called with what is being done, and how many of how many files or rows are done. Raises ValueError or
-    OSError if the options or the set of files as a whole are invalid; other problems and questions are in the result.
+    advance: called with the stage and the numbers of finished and of all files or rows. Raises ValueError or OSError if
+    the options or the set of files are invalid; other problems and questions are in the result.
     """
     reading = options.reading
     try:
@@ -156,7 +155,7 @@ def import_files(
     spectra, grid = on_grid(spectra, grid, options.interpolate, result)
     result.problems = join_repeated(result.problems)
     rows = make_rows(spectra, options.replicates, result)
-    is_unread = options.is_one_table and not spectra and result.problems  # which say why no sample has a spectrum
+    is_unread = options.is_one_table and not spectra and result.problems  # problems already explain the missing spectra
     if table and not is_unread:
         rows = _in_order_of_table(rows, table, measured - {*table.samples}, result)
     if grid and rows and (options.keep_going or not result.problems):
@@ -168,7 +167,7 @@ def import_files(
 def read_files(
     paths: list[Path], reading: Reading, result: ImportResult, advance: Callable[[str, int, int], None]
 ) -> tuple[list[Spectrum], list[str]]:
-    """The spectra of files, and all samples that they name; adds the problems to the result."""
+    """Return the spectra in files, and all samples in them; add the problems to the result."""
     items: list[Spectrum | Problem] = []
     for done, path in enumerate(paths):
         advance("reading", done, len(paths))
@@ -182,7 +181,7 @@ def read_files(
 def on_grid(
     spectra: list[Spectrum], grid: Grid | None, interpolate: bool, result: ImportResult
 ) -> tuple[list[Spectrum], Grid | None]:
-    """The spectra without repeats on a grid, by default the usual one; adds problems and remarks to the result."""
+    """Put unique spectra on a grid, by default the most common one; add problems and remarks to the result."""
     spectra = _without_repeats(spectra, result)
     _add_remarks(spectra, result)
     if not spectra:
@@ -205,23 +204,23 @@ def _read_table(options: ImportOptions) -> AssayTable | None:
 
 
 def _without_table(paths: list[Path], options: ImportOptions, remarks: list[str]) -> list[Path]:
-    """The files without the assay table, which may be in the same folder. Raises ValueError if --out is an input."""
+    """Remove the assay table, which may be in the same folder. Raises ValueError if --out is an input."""
     real = {os.path.realpath(path): path for path in paths}
     inputs = [*real, *(os.path.realpath(path) for path in (options.table, options.like) if path)]
     if os.path.realpath(options.out) in inputs:
-        raise ValueError(f"{options.out} is an input to this import and would be overwritten: choose another --out")
+        raise ValueError(f"{options.out} is an input to this import and would be overwritten; choose another --out")
     if options.table and not options.is_one_table and real.pop(os.path.realpath(options.table), None):
-        remarks.append(f"{options.table}: the assay table is among the spectrum files, and was not read as a spectrum")
+        remarks.append(f"{options.table}: the assay table is among the spectra files, and was not read as a spectrum")
     return list(real.values())
 
 
 def join_repeated(problems: list[Problem]) -> list[Problem]:
-    """The problems, with a question that several files raise in the same words only once."""
+    """Merge identical questions of several files into one problem."""
     groups: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
         groups.setdefault((problem.reason, problem.question or problem.source), []).append(problem)
     return [
-        replace(first, reason=f"{first.reason}; the same holds for {count(len(others), 'more file')}")
+        replace(first, reason=f"{first.reason}; the same applies to {count(len(others), 'more file')}")
         if others
         else first
         for first, *others in groups.values()
@@ -250,31 +249,31 @@ def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, resul
 
 
 def _without_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spectrum]:
-    """The first spectrum of each sample and replicate."""
+    """Return the first spectrum of each sample and replicate; report the others."""
     first: dict[tuple[str, str], Spectrum] = {}
     for spectrum in spectra:
-        # a name without a number counts as replicate 0, which is what a row of its own would be called
-        known = first.setdefault((spectrum.sample, spectrum.replicate or "0"), spectrum)
-        if known is not spectrum:
+        # a name without a number counts as replicate 0, as in the name of its row
+        earlier = first.setdefault((spectrum.sample, spectrum.replicate or "0"), spectrum)
+        if earlier is not spectrum:
             name = f"sample {spectrum.sample!r}" + (f", replicate {spectrum.replicate}" if spectrum.replicate else "")
-            result.problems.append(Problem(spectrum.source, f"{name} is already in {known.source}"))
+            result.problems.append(Problem(spectrum.source, f"{name} is already in {earlier.source}"))
     return list(first.values())
 
 
 def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
-    """Add how many spectra were converted how, and a problem if they look like something else than absorbance."""
+    """Add remarks on conversions, and a problem if the spectra do not look like absorbance."""
     counts = Counter(remark for spectrum in spectra for remark in spectrum.remarks)
     result.remarks += [f"{number} of {len(spectra)} spectra: {remark}" for remark, number in counts.items()]
-    alike, question = find_reflectance(spectra)
+    suspects, question = find_reflectance(spectra)
     if question:
         result.problems.append(Problem(spectra[0].source, question, "quantity"))
-    elif alike:
-        names = list_names([spectrum.source for spectrum in alike], SHOWN)
-        result.remarks.append(f"{len(alike)} of {len(spectra)} spectra {LIKE_REFLECTANCE}; others are not: {names}")
+    elif suspects:
+        names = list_names([spectrum.source for spectrum in suspects], SHOWN)
+        result.remarks.append(f"{len(suspects)} of {len(spectra)} spectra {LIKE_REFLECTANCE}, unlike the rest: {names}")
 
 
 def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
-    """A remark about spectra on the grid that have one value in many channels; none if there are no such spectra."""
+    """Return a remark about spectra with the same value in many channels, nothing if there are no such spectra."""
     runs = find_constant_runs(np.round(spectrum.absorbance, DECIMALS) for spectrum in spectra)
     counts = Counter(spectrum.sample for spectrum in spectra)
     names = [f"{each.sample}:{each.replicate or 0}" if counts[each.sample] > 1 else each.sample for each in spectra]
@@ -282,7 +281,7 @@ def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
 
 
 def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) -> list[Row]:
-    """A row for each sample, or with "each", for each spectrum."""
+    """Create a row for each sample or, with "each", for each spectrum."""
     by_sample: dict[str, list[Spectrum]] = {}
     for spectrum in spectra:
         by_sample.setdefault(spectrum.sample, []).append(spectrum)
@@ -297,7 +296,7 @@ def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) ->
         first = several[0]
         reason = (
             f"{len(several)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
-            "for example): --replicates mean averages them, --replicates each makes a row for each"
+            "for example); --replicates mean averages them, --replicates each creates a row for each"
         )
         result.problems.append(Problem(first[0].source, reason, "replicate"))
     elif several:
@@ -310,7 +309,7 @@ def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) ->
 
 
 def _in_order_of_table(rows: list[Row], table: AssayTable, unlisted: Iterable[str], result: ImportResult) -> list[Row]:
-    """The rows in the order and with the names of the table. unlisted: samples with a spectrum but no row in it."""
+    """Sort and name the rows as in the table. unlisted: samples with a spectrum, but without a row in the table."""
     samples = {row.sample for row in rows}
     if missing := [sample for sample in table.samples if sample not in samples]:
         similar = similar_names(missing, unlisted)
@@ -323,8 +322,8 @@ def _in_order_of_table(rows: list[Row], table: AssayTable, unlisted: Iterable[st
 
 
 def as_written(absorbance: Numbers) -> Numbers:
-    """Absorbance as a data file holds it."""
-    return np.asarray(np.round(absorbance, DECIMALS) + 0.0)  # which turns -0.0 into 0.0
+    """Round absorbance as in a data file."""
+    return np.asarray(np.round(absorbance, DECIMALS) + 0.0)  # turns -0.0 into 0.0
 
 
 def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, advance: Callable[[int], None]) -> None:
@@ -334,9 +333,9 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, ad
     identity: Columns = {}
     assays: Columns = {}
     if table:
-        places = [table.places[row.sample] for row in rows]
-        identity = {name: np.array(safe_row(table.identity[name]))[places] for name in challenge().ids}
-        assays = {name: np.array(values)[places] for name, values in table.assays.items()}
+        table_rows = [table.places[row.sample] for row in rows]
+        identity = {name: np.array(safe_row(table.identity[name]))[table_rows] for name in challenge().ids}
+        assays = {name: np.array(values)[table_rows] for name, values in table.assays.items()}
     with write_data_file(path) as append:
         for start in range(0, len(rows), CHUNK):
             part = slice(start, start + CHUNK)

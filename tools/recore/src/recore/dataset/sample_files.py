@@ -1,4 +1,4 @@
-"""Sample data: files in the challenge's schema from simulated drill holes; public and private data share no hole."""
+"""Generate sample data in the challenge's schema from simulated drill holes; public and private holes differ."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -19,23 +19,23 @@ from recore.listing import count
 from recore.outputs import check_writable
 from recore.schema import DEPTH_FROM, DEPTH_TO
 
-SIZES = {  # of mixtures, by unit
+RANGES = {  # of mixtures, by unit
     **{"pct": (0.0, 60.0), "g/kg": (0.0, 100.0), "ppm": (0.0, 500.0), "ppb": (0.0, 500.0)},
     **{"cmol/kg": (0.0, 40.0), "mmol/kg": (0.0, 400.0), "pH": (4.0, 8.5)},
 }
 ERROR = 0.03  # relative error of an analysis
-NUGGET = {"Au": 0.8, "Ag": 0.4}  # standard deviation of the logarithm of metals in few grains; 0.2 of others
+NUGGET = {"Au": 0.8, "Ag": 0.4}  # standard deviation of the logarithm of metals in few grains; 0.2 for others
 
 ELEMENTS = [name[:-3] for name in DETECTION_LIMITS]
 LIMITS = np.array(list(DETECTION_LIMITS.values()))
 IN_PPM = np.array([[mineral.elements.get(element, 0.0) for element in ELEMENTS] for mineral in MINERALS.values()])
-# Content of each element in each mineral (minerals, elements), in the unit of its name.
+# The content of each element in each mineral (minerals, elements), in the unit of its name.
 CONTENTS = IN_PPM * [PER_UNIT[name[-3:].lower()] for name in DETECTION_LIMITS]
 IN_FORMULA = np.array([[element not in mineral.traces for element in ELEMENTS] for mineral in MINERALS.values()])
 
 
 class Laboratory:
-    """Assays of the samples of one hole. Trace metals of a mineral differ from hole to hole."""
+    """A laboratory for the samples of one hole; trace metals in a mineral differ from hole to hole."""
 
     def __init__(self, random: Generator):
         self._random = random
@@ -44,9 +44,9 @@ class Laboratory:
         self._spread = np.array([NUGGET.get(element, 0.2) for element in ELEMENTS])
 
     def analyse(self, minerals: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Assays (rows, elements) in the units of DETECTION_LIMITS, of mass fractions of minerals (rows, minerals).
+        """Return assays (rows, elements) in the units of DETECTION_LIMITS for mass fractions (rows, minerals).
 
-        They have three significant digits; below the limit of detection they are half of it.
+        They have three significant digits; assays below the limit of detection are half of it.
         """
         shape = (len(minerals), len(ELEMENTS))
         formula = sum_of_minerals(minerals, np.where(IN_FORMULA, self._contents, 0))
@@ -58,46 +58,46 @@ class Laboratory:
 
 
 def sum_of_minerals(minerals: NDArray[np.float64], contents: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum over minerals of (rows, minerals) x (minerals, elements), term by term: the same bits everywhere."""
+    """Multiply (rows, minerals) by (minerals, elements) term by term, for the same bits on all computers."""
     return np.sum([share[:, None] * content for share, content in zip(minerals.T, contents, strict=True)], axis=0)
 
 
 def mixed_targets() -> list[str]:
-    """The targets that no mineral says anything about: their values are mixtures."""
+    """Return the targets that are not contents of minerals; their values are mixtures."""
     return [name for name in challenge().targets if name not in DETECTION_LIMITS or unit_of(name) != name[-3:].lower()]
 
 
 def mixture(target: str, minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
-    """Values (rows,) of a target that is no element of these minerals: a smooth function of mass fractions.
+    """Return values (rows,) of a target that is not a content of minerals: a smooth function of mass fractions.
 
-    They have the size that the target's unit suggests, and depend on its name alone, so that a model can learn them
-    from the spectra; they mean nothing.
+    Their range depends on the target's unit, and the weights on its name, so that a model can learn them from the
+    spectra; they have no meaning.
     """
     weights = np.random.default_rng(list(target.encode())).uniform(size=(minerals.shape[1], 1))
-    low, high = SIZES.get(unit_of(target), (0.0, 10.0))
+    low, high = RANGES.get(unit_of(target), (0.0, 10.0))
     values = low + (high - low) * sum_of_minerals(minerals, weights)[:, 0]
     return significant(values * np.exp(ERROR * random.standard_normal(len(values))), 3)
 
 
 def significant(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
-    """Positive values, rounded to this number of significant digits."""
+    """Round positive values to this number of significant digits."""
     exponent = digits - 1 - np.floor(np.log10(values))
-    # dividing by a whole power of ten, which is exact, gives the number that prints with these digits
+    # dividing by an exact power of ten gives the number that prints with these digits
     up, down = 10.0 ** np.maximum(exponent, 0), 10.0 ** np.maximum(-exponent, 0)
     rounded: NDArray[np.float64] = np.round(values * up / down) * down / up
     return rounded
 
 
 SAMPLE_FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
-PRIVATE_SHARE = 0.3  # of the rows, and about of the holes
+PRIVATE_SHARE = 0.3  # of the rows, and roughly of the holes
 CHUNK = 500  # rows in memory at a time
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to simulate: `rows` and `holes` of public and private data together, `missing` as a share of the assays.
+    """A plan of sample data. rows, holes: totals of public and private data. missing: the share of missing assays.
 
-    `without` is a rock that no hole meets; by default there are all rocks.
+    without: a rock to leave out; by default all rocks occur.
     """
 
     rows: int = 1920
@@ -111,7 +111,7 @@ class Plan:
         if not 2 <= self.holes <= self.rows:
             raise ValueError(
                 f"{count(self.holes, 'hole')} with {count(self.rows, 'row')}: "
-                "at least 2 holes, with a row each, are required"
+                "at least 2 holes, with at least one row each, are required"
             )
         if not 7 <= self.channels <= 30_000:
             raise ValueError(f"{count(self.channels, 'channel')}: the number must be from 7 to 30,000")
@@ -126,10 +126,10 @@ class Plan:
 def make_sample(
     folder: Path, plan: Plan, overwrite: bool = False, advance: Callable[[int], None] = lambda rows: None
 ) -> dict[Path, int]:
-    """Write the public, private and actual files below `folder`, all or none; equal plans give equal files.
+    """Write the public, private and actual files below `folder`, all or none; return the rows of each file.
 
-    `advance` is called with numbers of written rows. Returns the rows of each file. Raises FileExistsError if one of
-    the files already exists, unless `overwrite`.
+    Equal plans give equal files. advance: called with numbers of written rows. Raises FileExistsError if one of the
+    files exists, unless `overwrite`.
     """
     paths = [folder / name for name in SAMPLE_FILES]
     refuse_existing(paths, overwrite)
@@ -151,7 +151,7 @@ def make_sample(
 
 
 def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
-    """Yield the rows of the plan hole by hole, at most CHUNK at a time: whether they are private, inputs, assays."""
+    """Yield (is_private, inputs, assays) hole by hole, at most CHUNK rows at a time."""
     random = np.random.default_rng(plan.seed)
     private_holes = min(max(round(PRIVATE_SHARE * plan.holes), 1), plan.holes - 1)
     private = random.permutation(plan.holes) < private_holes
@@ -176,7 +176,7 @@ def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
             known = depths | {challenge().group: np.full(len(assays), number + 1)}
             inputs: Columns = {"": index} | {name: known.get(name, index) for name in challenge().ids}
             spectra = spectrometer.measure(hole.minerals[rows])
-            # the file is written column by column, which is faster if the numbers of each lie side by side
+            # columns are written faster if their numbers are contiguous
             inputs |= zip(names, np.ascontiguousarray(spectra.T), strict=True)
             values = dict(zip(DETECTION_LIMITS, assays.T, strict=True))
             for name in mixed_targets():
@@ -187,7 +187,7 @@ def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
 
 
 def hole_sizes(rows: int, holes: int, random: Generator) -> NDArray[np.int_]:
-    """So many rows divided among holes (holes,), at least one each and most of them of similar length."""
+    """Divide rows among holes (holes,) of mostly similar length, with at least one row each."""
     shares = random.uniform(0.5, 1.5, holes).cumsum()
     ends = np.round(shares / shares[-1] * (rows - holes)).astype(int)
     sizes: NDArray[np.int_] = np.diff(ends, prepend=0) + 1

@@ -1,10 +1,10 @@
-"""Diffuse reflectance (DRIFT) spectra of mineral mixtures as an FTIR spectrometer measures them, with disturbances.
+"""Simulate diffuse reflectance (DRIFT) spectra of mineral mixtures from an FTIR spectrometer, with disturbances.
 
 Absorption coefficients are additive (Beer and Lambert). The reflectance of a powder follows from them by Kubelka and
 Munk (Zeitschrift fuer technische Physik 12 (1931) 593-601): weak bands are enhanced, strong ones saturate.
 
-The constants from LEVEL to HIGHEST were chosen so that the published experiments on the challenge's data come
-out alike on the sample: see docs/dataset.md and benchmarks/published.py.
+The constants from LEVEL to MAX_ABSORBANCE were chosen so that the published experiments on the challenge's data have
+similar results on the sample data; see docs/dataset.md and benchmarks/published.py.
 """
 
 from collections.abc import Sequence
@@ -19,25 +19,25 @@ FIRST, LAST = 4000.0, 350.0  # cm-1
 ABSORPTION = 6.0  # strongest band of a pure mineral / scattering coefficient of the powder
 BACKGROUND = 0.002  # absorption at all wavenumbers, relative to that; pure magnetite has 1
 
-# The absorbance of scattered light that is lost, at all wavenumbers.
+# The absorbance due to lost scattered light, at all wavenumbers.
 LEVEL = 0.6
 # The additional absorbance at LAST, where lattice vibrations absorb and optics transmit little, and its decay in cm-1.
 RISE, RISE_WIDTH = 2.5, 200.0
-# The step by which absorbance falls above a position, within some width (both in cm-1). Minerals that absorb there by
-# their electrons, such as chalcopyrite, fill it up.
+# The step by which absorbance falls above a position, within some width (both in cm-1). Minerals with electronic
+# absorption there, such as chalcopyrite, fill it.
 STEP, STEP_POSITION, STEP_WIDTH = 0.9, 3900.0, 10.0
-# The path of light in a powder, which scales all of these, and the standard deviation of its logarithm.
+# The path length of light in a powder, which scales all of these, and the standard deviation of its logarithm.
 PATH, PATH_SPREAD = 0.4, 0.2
-# What water vapour, carbon dioxide and organic matter leave: the standard deviation of the absorbance at some
-# wavenumbers in cm-1, with straight lines between them and nothing beyond.
+# Disturbances by water vapour, carbon dioxide and organic matter: the standard deviation of the absorbance at some
+# wavenumbers in cm-1, with linear interpolation between them and 0 beyond.
 DISTURBANCE, DISTURBED = 0.014, np.arange(770.0, 3800.0, 20.0)
-# The standard deviation of the absorbance by the noise of the detector.
+# The standard deviation of the absorbance due to detector noise.
 NOISE = 0.002
 # The additional noise at LAST, where the detector receives little light, its decay in cm-1, and the standard deviation
 # of its logarithm from row to row.
 CUT_OFF_NOISE, CUT_OFF_WIDTH, CUT_OFF_SPREAD = 3.2, 15.0, 1.2
-# The highest absorbance, of either sign, that the instrument writes.
-HIGHEST = 10.0
+# The largest absolute absorbance that the instrument writes.
+MAX_ABSORBANCE = 10.0
 
 Bands = Sequence[tuple[float, float, float]]  # position in cm-1, height, half width in cm-1
 
@@ -45,20 +45,20 @@ WATER: Bands = [(3420, 1.0, 170), (3240, 0.4, 120), (1638, 0.35, 30), (2130, 0.0
 
 
 def grid(channels: int) -> NDArray[np.float64]:
-    """Wavenumbers (channels,) in cm-1, from FIRST falling to LAST, to one decimal."""
+    """Return wavenumbers (channels,) in cm-1, descending from FIRST to LAST, with one decimal."""
     return np.round(np.linspace(FIRST, LAST, channels), 1)
 
 
 def channel_names(wavenumbers: NDArray[np.float64]) -> list[str]:
-    """The columns of the channels: integers if all wavenumbers are, otherwise with one decimal."""
+    """Return the names of the channels: integers if all wavenumbers are, otherwise with one decimal."""
     decimals = 1 if (wavenumbers % 1).any() else 0
     return [f"{wavenumber:.{decimals}f}" for wavenumber in wavenumbers]
 
 
 def band_shape(wavenumbers: NDArray[np.float64], bands: Bands) -> NDArray[np.float64]:
-    """A sum of bands (channels,), each a Pearson VII function of exponent 2, between a Lorentzian and a Gaussian.
+    """Sum bands (channels,), each a Pearson VII function of exponent 2, between a Lorentzian and a Gaussian.
 
-    It uses basic arithmetic only, so that all machines give the same bits.
+    Only basic arithmetic is used, for the same bits on all computers.
     """
     total = np.zeros(len(wavenumbers))
     for position, height, half_width in bands:
@@ -70,8 +70,8 @@ def band_shape(wavenumbers: NDArray[np.float64], bands: Bands) -> NDArray[np.flo
 class Spectrometer:
     """An instrument in its state while one hole was scanned, with the mineral chemistry of that hole.
 
-    Between holes, bands shift and broaden a little, and specular reflection differs, so that a hole is new to a model
-    that was trained on others.
+    Between holes, bands shift and broaden a little, and specular reflection differs, so that a new hole differs from
+    the training data of a model.
     """
 
     def __init__(self, wavenumbers: NDArray[np.float64], random: Generator):
@@ -86,9 +86,9 @@ class Spectrometer:
         self._specular = random.uniform(0.01, 0.06)
 
     def measure(self, minerals: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Absorbances (rows, channels), to five decimals, of samples of mass fractions (rows, minerals)."""
+        """Return absorbance (rows, channels), with five decimals, for mass fractions (rows, minerals)."""
         rows, random = len(minerals), self._random
-        # one mineral after the other: the last bits of a matrix product would depend on the machine
+        # one mineral at a time, because the last bits of a matrix product depend on the computer
         absorption = np.zeros((rows, self._pure.shape[1]))
         for fraction, spectrum in zip(minerals.T, self._pure, strict=True):
             absorption += fraction[:, None] * spectrum
@@ -96,16 +96,16 @@ class Spectrometer:
         absorption += np.outer(0.015 * random.exponential(size=rows), self._water)
         ratio = ABSORPTION * absorption  # K / S
         reflectance = 1 + ratio - np.sqrt(ratio * (ratio + 2))
-        # light reflected by the surfaces of grains was not absorbed, which limits the apparent strength of bands
+        # light reflected by grain surfaces is not absorbed, which limits the apparent height of bands
         absorbance = -np.log10((1 - self._specular) * reflectance + self._specular)
         absorbance += self._baseline + np.outer((minerals * self._electronic).sum(axis=1), self._above_step)
         absorbance *= PATH * np.exp(PATH_SPREAD * random.standard_normal(rows))[:, None]
         disturbances = DISTURBANCE * random.standard_normal((rows, len(DISTURBED)))
-        disturbances[:, [0, -1]] = 0  # which interpolation repeats at all wavenumbers beyond
+        disturbances[:, [0, -1]] = 0  # interpolation repeats them at all wavenumbers beyond
         absorbance += [np.interp(self._wavenumbers, DISTURBED, disturbance) for disturbance in disturbances]
         noise = NOISE + np.outer(np.exp(CUT_OFF_SPREAD * random.standard_normal(rows)), self._cut_off)
         absorbance += noise * random.standard_normal(absorbance.shape)
-        return np.round(absorbance, 5).clip(-HIGHEST, HIGHEST)
+        return np.round(absorbance, 5).clip(-MAX_ABSORBANCE, MAX_ABSORBANCE)
 
     def _shifted_bands(self, wavenumbers: NDArray[np.float64], bands: Bands) -> NDArray[np.float64]:
         shift = self._random.normal(0, 1.2)

@@ -1,4 +1,4 @@
-"""Names that are written differently but probably mean the same: 001 and 1, S0 and s0, DH-01 and DH01.
+"""Find names that are written differently but probably mean the same: 001 and 1, S0 and s0, DH-01 and DH01.
 
 Names with different groups of digits are different samples: S-000_1 is not S-001, and 12-3 is not 123.
 """
@@ -16,9 +16,9 @@ SHOWN = 5  # groups of names in a sentence
 
 
 def similar_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
-    """For each name the one of the others that differs from it only by zeros, case, spaces and signs, or a final .0.
+    """Map each name to the other name that differs only in zeros, case, spaces and punctuation, or a final .0.
 
-    A name that is among the others, or that several of them resemble, is left out.
+    A name that is among the others, or that resembles several of them, is omitted.
     """
     known = set(others)
     by_core = _by_core(known)
@@ -27,15 +27,15 @@ def similar_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]
 
 
 def note_similar_holes(holes: Iterable[str]) -> str:
-    """A note on groups, such as drill holes, whose names are written in several ways; "" if there are none."""
+    """Return a note on groups, such as drill holes, with several spellings; "" if there are none."""
     groups = [sorted(group) for group in _by_core(set(holes)).values() if len(group) > 1]
     if not groups:
         return ""
     listed = list_names([" and ".join(repr(plain(name, 40)) for name in group) for group in sorted(groups)], SHOWN)
-    known = challenge()
+    in_use = challenge()
     return (
-        f"{known.group}: {listed} count as different {known.group_name}s, so that one can be held out while the model "
-        "is trained on another; if they are the same, use one spelling"
+        f"{in_use.group}: {listed} count as different {in_use.group_name}s, so one can be held out while the model is "
+        "trained on another; if they are the same, use one spelling"
     )
 
 

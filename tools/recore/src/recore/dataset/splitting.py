@@ -1,7 +1,7 @@
-"""Splits one table into the files of a challenge: public, private, and the assays of the private rows.
+"""Split one table into the files of a challenge: public, private, and the assays of the private rows.
 
-Whole groups, such as drill holes, become private, because neighbouring samples are so alike that a score on shuffled
-rows is optimistic. The cells travel as text, digit for digit.
+Entire groups, such as drill holes, become private, because neighbouring samples are so similar that scores on shuffled
+rows are optimistic. Cells are copied verbatim.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ SHARE = re.compile(r"(?P<percent>\d+(\.\d+)?)\s*%|(?P<share>0?\.\d+)")
 
 @dataclass(frozen=True)
 class Split:
-    """What was written. paths: of the public, private and actual files. public, private: the rows of each hole."""
+    """A finished split. paths: the public, private and actual files. public, private: the number of rows by hole."""
 
     paths: tuple[Path, Path, Path]
     public: dict[str, int]
@@ -40,26 +40,26 @@ class Split:
 def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: bool = False) -> Split:
     """Write public/public.csv.gz, private/private.csv.gz and private/actual.csv.gz below a folder, all or none.
 
-    holes: those that become private: a share such as 30% or 0.3, or names, separated by commas. seed: of the choice.
-    Raises FileExistsError if one of the files is there, unless `overwrite`; ValueError or OSError if the table cannot
-    be split, or one side would be empty.
+    holes: the private holes, a share such as 30% or 0.3, or names separated by commas. seed: of the random choice.
+    Raises FileExistsError if one of the files exists, unless `overwrite`, ValueError or OSError if the table cannot be
+    split, or one side would be empty.
     """
     paths = (folder / SAMPLE_FILES[0], folder / SAMPLE_FILES[1], folder / SAMPLE_FILES[2])
     refuse_existing(paths, overwrite)
     if any(each.exists() and path.exists() and each.samefile(path) for each in paths):
-        raise ValueError(f"{path}: the split would replace this file: choose another --out")
+        raise ValueError(f"{path}: the split would overwrite this file; choose another --out")
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(open_data(path))
         header = [name.strip() for name in data.header]
         _check_columns(header, path)
-        place = header.index(challenge().group)
-        rows = _count_rows(data, place)
+        position = header.index(challenge().group)
+        rows = _count_rows(data, position)
         private = _choose_holes(holes, sorted(rows), seed, path)
         is_assay = [name in challenge().targets for name in header]
         inputs, assays = [not each for each in is_assay], [True, *is_assay[1:]]
         public_rows, private_rows, actual_rows = (stack.enter_context(_write_rows(each)) for each in paths)
         for number, cells in enumerate(data.rows()):
-            is_private = number and cells[place].strip() in private
+            is_private = number and cells[position].strip() in private
             if not is_private:
                 public_rows(cells)
             if is_private or not number:
@@ -70,7 +70,7 @@ def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: 
 
 
 def _check_columns(header: list[str], path: Path) -> None:
-    """Raise ValueError if columns are missing, repeated or unknown: what is not an assay would be a private input."""
+    """Raise ValueError if columns are missing, repeated or unknown, because they would become private inputs."""
     targets = challenge().targets
     group = challenge().group
     index, *names = header
@@ -78,16 +78,16 @@ def _check_columns(header: list[str], path: Path) -> None:
     if index in {*challenge().ids, *targets} or is_wavenumber(index):
         reason = f"the first column must be the index, but its name is {plain(index, 40)!r}"
     elif repeated:
-        reason = f"{count(len(repeated), 'repeated column')}: {_list(repeated)}"
+        reason = f"{count(len(repeated), 'repeated column')}: {_quote_names(repeated)}"
     elif group not in names:
-        reason = f"there is no column {group!r}, the {challenge().group_name}, by which rows are split"
+        reason = f"there is no column {group!r}, the {challenge().group_name}, which is needed for the split"
     elif unknown := challenge().unknown_columns(names):
         reason = (
-            f"{count(len(unknown), 'unknown column')}, which private data must not have: {_list(unknown)}; remove "
-            "what is neither an ID, a wavenumber nor a target"
+            f"{count(len(unknown), 'unknown column')}, which private data must not have: {_quote_names(unknown)}; keep "
+            "only IDs, wavenumbers and targets"
         )
     elif not any(name in targets for name in names):
-        reason = f"there is no column of a target, such as {challenge().example}"
+        reason = f"there is no target column, such as {challenge().example}"
     elif not any(map(is_wavenumber, names)):
         reason = "there is no channel, a column whose name is a wavenumber such as 3997.4"
     else:
@@ -101,8 +101,8 @@ def _write_rows(path: Path) -> Iterator[Callable[[Iterable[str]], object]]:
         yield csv.writer(text, lineterminator="\n").writerow
 
 
-def _count_rows(data: DataFile, place: int) -> Counter[str]:
-    holes = (cells[place].strip() for cells in data.rows())
+def _count_rows(data: DataFile, position: int) -> Counter[str]:
+    holes = (cells[position].strip() for cells in data.rows())
     next(holes)
     rows = Counter(holes)
     if not rows:
@@ -116,23 +116,23 @@ def _count_rows(data: DataFile, place: int) -> Counter[str]:
 
 
 def _choose_holes(holes: str, names: list[str], seed: int, path: Path) -> set[str]:
-    """The names of the private holes. names: all, sorted, so that the choice does not depend on the order of rows."""
+    """Choose the private holes. names: of all holes, sorted, so that the order of rows does not matter."""
     name = challenge().group_name
     if share := SHARE.fullmatch(holes.strip()):
         number = round(len(names) * (float(share["percent"]) / 100 if share["percent"] else float(share["share"])))
-        chosen = {names[place] for place in np.random.default_rng(seed).permutation(len(names))[:number]}
+        chosen = {names[position] for position in np.random.default_rng(seed).permutation(len(names))[:number]}
     else:
         chosen = {name.strip() for name in holes.split(",")} - {""}
         if unknown := sorted(chosen - set(names)):
             raise ValueError(
-                f"{path}: there is no {name} {_list(unknown)}; the {name}s are {list_names(names, LISTED)}; a share "
-                "is written 30% or 0.3"
+                f"{path}: there is no {name} {_quote_names(unknown)}; the {name}s are {list_names(names, LISTED)}; "
+                "write a share as 30% or 0.3"
             )
     if not 0 < len(chosen) < len(names):
         side = "public" if chosen else "private"
-        raise ValueError(f"{path}: --holes {holes} of {count(len(names), name)} leaves no {side} one")
+        raise ValueError(f"{path}: --holes {holes} of {count(len(names), name)} makes none {side}")
     return chosen
 
 
-def _list(names: list[str]) -> str:
+def _quote_names(names: list[str]) -> str:
     return list_names([repr(plain(name, 40)) for name in names], LISTED)

@@ -1,4 +1,4 @@
-"""Which columns of a laboratory's table hold targets, and the factors that convert them to the schema's units."""
+"""Find the target columns in a laboratory's table, and the factors that convert them to the schema's units."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,22 +29,22 @@ from recore.dataset.grammar.units import (
 )
 from recore.listing import list_names
 
-# The words of a comment that states the unit of all assays: "all values in ppm", "units: wt%".
+# Words in comments that state the unit of all assays: "all values in ppm", "units: wt%".
 ALL_ASSAYS = frozenset(
     "all assay assays value values result results concentration concentrations content contents unit units element "
     "elements oxide oxides analyses reported given are is in as of the".split()
 )
-AMBIGUOUS_TON = "ounces per ton are ambiguous (short ton, long ton or tonne): convert them to g/t"
+AMBIGUOUS_TON = "ounces per ton are ambiguous (short ton, long ton or tonne); convert them to g/t"
 COORDINATE = re.compile(r"x|east(ing)?|north(ing)?|lon(gitude)?|lat(itude)?", re.IGNORECASE)
 NUMBER = re.compile(r"[<>]?=?\s*[+-]?\d[\d.,' ]*(?:[eE][+-]?\d+)?")
-SHOWN = 3  # choices that a question names
+SHOWN = 3  # choices that a question lists
 
 
 @dataclass(frozen=True)
 class Source:
-    """A column of the table that holds a column of the schema: its values times `factor`, from `unit` and `formula`.
+    """A column of the table for a column of the schema; factor: converts its values from `unit` and `formula`.
 
-    `signs` and `units` are the position and the name of the column with the sign or the unit of each value.
+    signs, units: the position and the name of the column with the sign or the unit of each value.
     """
 
     place: int
@@ -56,40 +56,39 @@ class Source:
     units: tuple[int, str] | None = None
 
 
-def chosen_source(target: str, column: str, place: int, stated: str) -> Source:
-    """The column that the user chose for a target, with the unit `stated` after it, if any.
+def chosen_source(target: str, column: str, position: int, stated: str) -> Source:
+    """Return the source for the column that the user chose for a target, with the unit `stated` after it, if any.
 
-    Without a unit, its factor is that of values in the target's. Raises ValueError if the name of the column is not
-    understood.
+    Without a unit, the factor assumes the target's. Raises ValueError if the name of the column is not understood.
     """
     option = f"--column {target}={column}" + (f":{stated}" if stated else "")
     element, target_unit = element_of(target), unit_of(target)
     if column == target and not stated:
-        return Source(place, column, target_unit, 1.0, element)
+        return Source(position, column, target_unit, 1.0, element)
     contents = read_contents(column)
     if element and (word := NO_CONTENT.search(simple_text(column).replace("_", " "))):
         remedy = "rename it to the formula, such as CaCO3, or to the element"
-        raise ValueError(f"{option}: {word[0]!r} says that this is not the content of an element: {remedy}")
+        raise ValueError(f"{option}: {word[0]!r} means that this is not the content of an element; {remedy}")
     formula = _chosen_formula(target, contents, option) if element else ""
     unit = _parse_unit(stated, target_unit, option) if stated else contents.unit
     if not stated and (len(contents.units) > 1 or unit == NOT_BY_MASS):
         raise ValueError(
-            f"{option}: no single unit by mass is in this name; convert the values, or state the unit if they are in "
-            f"one: {option}:pct"
+            f"{option}: this name has no single unit by mass; convert the values, or specify their unit, as in "
+            f"{option}:pct"
         )
     if unit == OUNCES:
         raise ValueError(f"{option}: {AMBIGUOUS_TON}")
     try:
-        return Source(place, column, unit, factor(target, formula, unit or target_unit), formula)
+        return Source(position, column, unit, factor(target, formula, unit or target_unit), formula)
     except ValueError as error:
         raise ValueError(f"{option}: {error}") from None
 
 
-def _parse_unit(stated: str, own: str, option: str) -> str:
-    """The unit that the user states after a column's name. own: the target's. Raises ValueError if it is unknown."""
+def _parse_unit(stated: str, target_unit: str, option: str) -> str:
+    """Parse the unit after a column's name. Raises ValueError if it is unknown."""
     unit = SYNONYMS.get(stated.lower(), stated.lower())
-    if stated.lower() == own.lower():
-        return own
+    if stated.lower() == target_unit.lower():
+        return target_unit
     known_units = (*CONTENT_UNITS, *CHARGE_UNITS)
     if unit not in known_units:
         unit = unit_of_cell(stated) or unit
@@ -100,7 +99,7 @@ def _parse_unit(stated: str, own: str, option: str) -> str:
 
 
 def _chosen_formula(target: str, contents: AssayHeader, option: str) -> str:
-    """What the values of a chosen column are: the target's element, unless its name has a compound of it."""
+    """Return the formula of a chosen column: the target's element, unless its name has a compound of it."""
     element = element_of(target)
     formulas = [formula for formula in contents.formulas if target in targets_in(formula)]
     others = [formula for formula in contents.formulas if not is_reagent(formula) and len(formula) > 2]
@@ -122,33 +121,33 @@ def find_targets(
     cells: Cells,
     asks: bool = True,
 ) -> dict[str, Source]:
-    """The targets that the names of columns state, besides those that the user has `chosen`.
+    """Find targets by the names of columns, except the targets that the user has `chosen`.
 
-    columns: names by place. headers: all names in the table. asks: whether columns without a unit are asked about. A
-    source whose column states no unit has none yet. Raises Question if several columns hold one target, or a compound
-    contains several. Raises ValueError if the unit of a target is ounces per ton.
+    columns: names by position. headers: all names in the table. asks: whether to ask about columns without a unit,
+    whose sources have none yet. Raises Question if several columns contain one target, or a compound contains several
+    targets. Raises ValueError if the unit of a target is ounces per ton.
     """
     options: dict[str, list[Source]] = {}
     compounds: dict[str, list[str]] = {}
     has_coordinates = any(COORDINATE.fullmatch(header) for header in headers)
-    for place, name in columns.items():
+    for position, name in columns.items():
         contents = _named_contents(name, headers)
         if named := named_target(name):
             if named[0] not in chosen:
-                options.setdefault(named[0], []).append(_named_source(*named, place, name))
+                options.setdefault(named[0], []).append(_named_source(*named, position, name))
             continue
         targets = [] if is_anion(contents.formula) else targets_in(contents.formula)
         is_other = contents.unit == NOT_BY_MASS or contents.unit in CHARGE_UNITS
         if is_other or not targets:
             continue
         if not contents.unit and (
-            (contents.formula == "Y" and has_coordinates) or not _may_be_assays(cells(place), name, contents)
+            (contents.formula == "Y" and has_coordinates) or not _may_be_assays(cells(position), name, contents)
         ):
             continue
         if len(targets) > 1:
             compounds[name] = targets
         elif targets[0] not in chosen:
-            source = Source(place, name, contents.unit, formula=contents.formula)
+            source = Source(position, name, contents.unit, formula=contents.formula)
             options.setdefault(targets[0], []).append(source)
     if not (asks or default_unit or any(_is_open(target, source) for target, source in chosen.items())):
         stated = {target: [source for source in sources if source.unit] for target, sources in options.items()}
@@ -160,25 +159,25 @@ def find_targets(
     return {target: sources[0] for target, sources in options.items()}
 
 
-def _named_source(target: str, unit: str, place: int, column: str) -> Source:
-    """The column that is named after a target which is no element. Raises Question if its unit is of another quantity.
+def _named_source(target: str, unit: str, position: int, column: str) -> Source:
+    """Return the source for a column named after a target that is not an element.
 
-    Without a unit, a column that is called exactly so is in the target's unit.
+    A column with exactly the target's name is in the target's unit. Raises Question if its unit cannot be converted.
     """
     unit = unit or (unit_of(target) if column == target else "")
     if unit and unit_factor(target, unit) is None:
         raise Question(
             "content-unit",
-            f"column {column!r} is in {unit}, and {target} in {unit_of(target) or 'no unit'}: convert its values, or "
-            f"state their unit with {column_option(target, f'{column}:UNIT')}",
+            f"column {column!r} is in {unit}, but {target} is in {unit_of(target) or 'no unit'}; convert it, or "
+            f"specify its unit with {column_option(target, f'{column}:UNIT')}",
         )
-    return Source(place, column, unit)
+    return Source(position, column, unit)
 
 
 def converted(targets: Mapping[str, Source], chosen: Collection[str], default_unit: str) -> dict[str, Source]:
-    """The sources with their factors. Raises Question if columns state no unit and there is no default unit.
+    """Return the sources with their factors. Raises Question if columns state no unit and there is no default.
 
-    chosen: the targets whose column the user chose; an element is in the target's unit if none is known.
+    chosen: the targets whose column the user chose; elements without a known unit are in the target's unit.
     """
     result, without_unit = dict(targets), dict[str, Source]()
     for target, source in targets.items():
@@ -194,24 +193,24 @@ def converted(targets: Mapping[str, Source], chosen: Collection[str], default_un
 
 
 def _fixed_unit(target: str) -> str:
-    """The unit of a target if no factor converts others into it, as pH; otherwise ""."""
+    """Return the unit of a target if other units cannot be converted to it, such as pH; otherwise ""."""
     unit = unit_of(target)
     return "" if unit in (*CONTENT_UNITS, *CHARGE_UNITS) else unit
 
 
 def _is_open(target: str, source: Source) -> bool:
-    """Whether a column that the user has chosen is a compound of the target's element, in an unknown unit."""
+    """Whether a chosen column contains a compound of the target's element in an unknown unit."""
     return not source.unit and source.formula not in ("", element_of(target))
 
 
 def _may_be_assays(cells: Sequence[str], name: str, contents: AssayHeader) -> bool:
-    """Whether there is a number in cells; below a letter, or SN (serial number), they do not only count the rows."""
+    """Whether cells contain a number; below a letter, or SN (serial number), more than row numbers."""
     is_element = len(contents.formula) > 1 and name != "SN"
     return any(NUMBER.fullmatch(cell) for cell in cells) and (is_element or not is_filler(cells))
 
 
 def unit_in_comments(comments: Iterable[str]) -> str:
-    """The unit that comments state for all assays, "" if they state none or several."""
+    """Return the unit that comments state for all assays, "" if there is none or several."""
     units = set()
     for comment in comments:
         stated, rest = split_units(simple_text(comment))
@@ -222,7 +221,7 @@ def unit_in_comments(comments: Iterable[str]) -> str:
 
 
 def _named_contents(header: str, headers: Collection[str]) -> AssayHeader:
-    """What a header says; pandas adds .1 to the second of two equal headers."""
+    """Parse a header without the .1 that pandas adds to the second of two equal headers."""
     first = re.sub(r"\.\d$", "", header)
     return read_contents(first if first in headers else header)
 
@@ -245,7 +244,7 @@ def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list
     choices = [(target, columns[0]) for target, columns in several.items()]
     choices += [(targets[0], column) for column, targets in compounds.items()]
     example = column_option(*choices[0])
-    raise Question("target", f"more than one choice: {list_names(lists, SHOWN)}; choose, for example with {example}")
+    raise Question("target", f"several columns fit: {list_names(lists, SHOWN)}; choose, for example with {example}")
 
 
 def _ask_unit(sources: Mapping[str, Source]) -> None:
@@ -255,6 +254,6 @@ def _ask_unit(sources: Mapping[str, Source]) -> None:
     target, first = next(iter(sources.items()))
     raise Question(
         "content-unit",
-        f"these columns state no unit: {columns}; state it with --content-unit pct, g/kg, ppm or ppb, or of one column "
-        f"with {column_option(target, f'{first.column}:{"pct" if element_of(target) else unit_of(target)}')}",
+        f"these columns state no unit: {columns}; specify --content-unit pct, g/kg, ppm or ppb, or for one column "
+        f"{column_option(target, f'{first.column}:{"pct" if element_of(target) else unit_of(target)}')}",
     )

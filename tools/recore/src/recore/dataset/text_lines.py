@@ -1,4 +1,4 @@
-"""The lines of a text file, which may be gzipped, in whatever encoding spreadsheets and instruments write."""
+"""Read the lines of text files, which may be gzipped, in the encodings of spreadsheets and instruments."""
 
 import codecs
 import gzip
@@ -15,9 +15,9 @@ from recore.dataset.formats import EXPORT, name_format
 from recore.dataset.grammar import Question, same_text
 from recore.file_kinds import CONTROL, GZIP, is_utf_16, name_foreign
 
-FIRST = 1 << 16  # bytes that decide whether a file is text
-LARGEST_FILE = 1 << 30  # bytes, unpacked
-LONGEST_LINE = 1 << 22  # characters
+BEGINNING = 1 << 16  # bytes that decide whether a file is text
+MAX_FILE = 1 << 30  # bytes, unpacked
+MAX_LINE = 1 << 22  # characters
 MAX_BREAKS = 100  # line breaks in a quoted cell
 OPEN_CELL = re.compile(r'(?:^|[\t;|,])"')
 DITTO_MARK = re.compile(r'(?:^|[\t;|,])"\s*(?=[\t;|,]|$)')  # a quotation mark alone in a cell
@@ -25,25 +25,24 @@ MOST_SKIPPED = 100_000  # lines that are empty or comments
 
 
 def check_text(path: Path, reason: str) -> str:
-    """Check that a file can be text, and return its encoding: UTF-16, UTF-8 or Latin-1, which can decode any bytes.
+    """Check that a file can be text, and return its encoding: UTF-16, UTF-8 or Latin-1, which decodes any bytes.
 
-    reason: the message for a file of an unknown kind. Raises ValueError, or Question for a known format that is not
-    read.
+    reason: the message for an unknown format. Raises ValueError, or Question for a known unsupported format.
     """
     with _unpacked(path) as file:
-        head = file.read(FIRST)
+        head = file.read(BEGINNING)
         if kind := name_foreign(head):
             raise ValueError(kind)
         if not is_utf_16(head) and len(head.translate(None, CONTROL)) < len(head):
             if name := name_format(head):
-                raise Question("format", f"this is {name}, which is not read: {EXPORT}")
+                raise Question("format", f"this is {name}, which is not supported; {EXPORT}")
             raise ValueError(reason)
         encoding = "utf-16" if is_utf_16(head) else "utf-8-sig"
         decoder, size, is_utf_8 = codecs.getincrementaldecoder("utf-8")(), 0, True
         while head:
             size += len(head)
-            if size > LARGEST_FILE:
-                raise ValueError(f"more than {LARGEST_FILE >> 20} MB of text; at most that is read")
+            if size > MAX_FILE:
+                raise ValueError(f"more than {MAX_FILE >> 20} MB of text, the maximum")
             if is_utf_8:
                 try:
                     decoder.decode(head)
@@ -56,7 +55,7 @@ def check_text(path: Path, reason: str) -> str:
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[BinaryIO]:
-    """Open a file, which may be gzipped whatever its name. Raises ValueError if it is damaged."""
+    """Open a file, gzipped or not, regardless of its name. Raises ValueError if it is damaged."""
     with path.open("rb") as file:
         is_packed = file.read(len(GZIP)) == GZIP
         file.seek(0)
@@ -68,17 +67,17 @@ def _unpacked(path: Path) -> Iterator[BinaryIO]:
 
 
 def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
-    """The numbered lines of a file that are not empty. A line break inside a quoted cell becomes a space.
+    """Yield the non-empty lines of a file with their numbers; line breaks inside quoted cells become spaces.
 
     Raises ValueError if a line is too long, or too many are empty.
     """
     skipped = 0
     with _unpacked(path) as content, io.TextIOWrapper(content, encoding, newline="") as file:
         try:
-            lines = enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), start=1)
+            lines = enumerate(iter(lambda: file.readline(MAX_LINE), ""), start=1)
             for number, line in lines:
-                if len(line) == LONGEST_LINE:
-                    raise ValueError(f"line {number} is longer than {LONGEST_LINE} characters")
+                if len(line) == MAX_LINE:
+                    raise ValueError(f"line {number} is longer than {MAX_LINE} characters")
                 line = same_text(line)
                 if line.strip():
                     yield number, _with_rest_of_cell(line, lines)
@@ -91,13 +90,13 @@ def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
 
 
 def _with_rest_of_cell(line: str, following: Iterator[tuple[int, str]]) -> str:
-    """The line, joined with the next ones if it ends within a quoted cell; a cell that never ends stays open."""
+    """Join a line with the next ones if it ends within a quoted cell; a cell that is never closed stays open."""
     if line.count('"') % 2 == 0 or line.startswith("#") or not OPEN_CELL.search(line) or DITTO_MARK.search(line):
         return line
     parts, length = [line.rstrip()], len(line)
     for _, more in itertools.islice(following, MAX_BREAKS):
         parts.append(same_text(more).strip())
         length += len(more)
-        if more.count('"') % 2 or length > LONGEST_LINE:
+        if more.count('"') % 2 or length > MAX_LINE:
             break
     return " ".join(parts)

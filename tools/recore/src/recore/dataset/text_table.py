@@ -1,6 +1,6 @@
-"""Text tables as instruments, laboratories, R, pandas and Excel write them, whatever their delimiter and marks.
+"""Read text tables from instruments, laboratories, R, pandas and Excel, with any delimiter and decimal mark.
 
-Lines above the header (a title, comments after #) are the preamble; a header overrides what they say.
+Lines above the header (a title, comments after #) are the preamble; the header overrides them.
 """
 
 import csv
@@ -23,9 +23,9 @@ from recore.schema import DEPTHS
 DELIMITERS = ("\t", ";", "|", ",")
 MAX_CELL = 32_767  # characters, as in Excel
 TOO_LONG = f"a cell has more than {MAX_CELL:,} characters; shorten or remove it"
-HEAD = 200  # lines that decide how a table is laid out
-MOST_LINES = 10_000  # that decide on the decimal mark, unless they leave it open
-SEPARATOR = "sep="  # a first line for Excel alone
+HEAD = 200  # lines that determine the layout of a table
+MARK_LINES = 10_000  # lines that determine the decimal mark, unless it stays ambiguous
+SEPARATOR = "sep="  # a first line only for Excel
 SHOWN = 60  # characters of a title
 
 Lines = Iterator[tuple[int, list[str]]]
@@ -35,16 +35,16 @@ Lines = Iterator[tuple[int, list[str]]]
 class TextTable:
     """A text table.
 
-    width: cells of a line. has_row_names: whether the header lacks the name of the first column, as R writes it.
-    preamble: the text above the header. units: the number and the cells of the row below it that states units; 0 if
-    no row does. name_marks, prefixes: of the names of channels. remarks: on how it is read.
+    width: cells of a line. first: the number of the line that begins the table. has_row_names: whether the header lacks
+    the name of the first column, as in R. preamble: the lines above the header. units: the number, 0 if there is none,
+    and the cells of the row below it that states units. name_marks, prefixes: of the names of channels.
     """
 
     path: Path
     encoding: str
     delimiter: str | None
     width: int
-    first: int  # the number of the line that begins the table
+    first: int
     has_row_names: bool = False
     preamble: str = ""
     marks: Marks = field(default_factory=Marks)
@@ -54,13 +54,13 @@ class TextTable:
     remarks: tuple[str, ...] = ()
 
     def channel(self, name: str) -> ChannelName | None:
-        """The channel of a column with this name, None if it is not a channel."""
+        """Parse the name of a column, None if it is not a channel."""
         return parse_channel(name, self.name_marks, self.prefixes)
 
     def lines(self) -> Lines:
-        """The number and the stripped cells of each line from the header on that is not empty.
+        """Yield the number and the stripped cells of each non-empty line, beginning with the header.
 
-        Raises ValueError if a line cannot be read, or if the file holds too much.
+        Raises ValueError if a line cannot be read, or the file is too large.
         """
         names: set[str] | None = None
         empty = 0
@@ -82,22 +82,23 @@ class TextTable:
             yield number, without_empty_end(cells, self.width)
 
     def _full_header(self, names: list[str]) -> list[str]:
-        """The header with a name for each column, and with the units that are in a row below it."""
+        """Return the header with a name for each column, and with the units from the row below it."""
         names = ["", *names] if self.has_row_names else names
         stated = dict(enumerate(self.units[1]))
         return [
-            f"{name} ({unit})" if (unit := place and stated.get(place)) else name for place, name in enumerate(names)
+            f"{name} ({unit})" if (unit := position and stated.get(position)) else name
+            for position, name in enumerate(names)
         ]
 
 
 def open_table(
     path: Path, decimal: str | None = None, reason: str = "this is not text", used: Collection[str] = ()
 ) -> TextTable:
-    """Find out how a text file is laid out.
+    """Detect the layout of a text file.
 
-    decimal: "point" or "comma", if the cells leave the mark open. used: the names of columns with numbers, besides
-    those whose names say so. Raises ValueError if it is not a table of text, Question if it leaves open its decimal
-    mark or is in a format that is not read.
+    decimal: "point" or "comma", for ambiguous cells. reason: the message for an unknown format. used: more names of
+    columns with numbers. Raises ValueError if it is not a text table, Question if its decimal mark is ambiguous or its
+    format is not supported.
     """
     encoding = check_text(path, reason)
     head = _first_lines(path, encoding)
@@ -112,7 +113,7 @@ def open_table(
 
 
 def _first_lines(path: Path, encoding: str) -> list[tuple[int, str]]:
-    """The first lines with their numbers: comments, and as many other lines as decide on the layout."""
+    """Return the first lines with their numbers: comments, and the other lines that determine the layout."""
     lines, others = [], 0
     for number, line in numbered_lines(path, encoding):
         lines.append((number, line))
@@ -125,7 +126,7 @@ def _first_lines(path: Path, encoding: str) -> list[tuple[int, str]]:
 
 
 def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
-    """The stripped cells of a line, which is split at white space without a delimiter. Raises ValueError."""
+    """Split a line into stripped cells, at white space if there is no delimiter. Raises ValueError."""
     cells = _split(number, line, delimiter)
     if len(line) > MAX_CELL and max(map(len, cells), default=0) > MAX_CELL:
         raise ValueError(f"line {number}: {TOO_LONG}")
@@ -152,18 +153,18 @@ def _split(number: int, line: str, delimiter: str | None) -> list[str]:
 
 
 def _names_to_repeat(header: list[str]) -> set[str]:
-    """The names of a header in lower case; none if all are numbers, because a line of numbers can look like it."""
+    """Return the names of a header in lower case; none if all are numbers, because lines of numbers can equal it."""
     names = {name.casefold() for name in header if name}
     return set() if all(map(possible_marks, names)) else names
 
 
 def _repeats(names: set[str], cells: list[str]) -> bool:
-    may_repeat = not cells[0] or cells[0].casefold() in names  # which few lines do
+    may_repeat = not cells[0] or cells[0].casefold() in names  # true for few lines
     return may_repeat and names.issuperset(cell.casefold() for cell in cells if cell)
 
 
 def without_empty_end(cells: list[str], width: int) -> list[str]:
-    """Cells without the empty ones beyond a width, which spreadsheets leave at the end of a line."""
+    """Remove empty cells beyond a width, which spreadsheets write at the end of lines."""
     end = len(cells)
     while end > width and not cells[end - 1]:
         end -= 1
@@ -172,7 +173,7 @@ def without_empty_end(cells: list[str], width: int) -> list[str]:
 
 def _find_layout(path: Path, encoding: str, head: list[tuple[int, str]]) -> TextTable:
     body = [line for _, line in head if not line.startswith("#")] or [line for _, line in head]
-    delimiter = _delimiter_of(body[len(body) // 2 :])
+    delimiter = _find_delimiter(body[len(body) // 2 :])
     rows = [(number, _split_leniently(number, line, delimiter)) for number, line in head]
     rows = [(number, cells) for number, cells in rows if any(cells)]
     if not rows:
@@ -181,7 +182,7 @@ def _find_layout(path: Path, encoding: str, head: list[tuple[int, str]]) -> Text
     usual = Counter(lengths[len(lengths) // 2 :]).most_common(1)[0][0]
     width = max(len(without_empty_end(cells, 0)) for _, cells in rows if len(cells) == usual)
     start = titles = 0
-    while start < len(rows) - 1 and (kind := _above_header([cells for _, cells in rows[start : start + 2]], width)):
+    while start < len(rows) - 1 and (kind := _preamble_kind([cells for _, cells in rows[start : start + 2]], width)):
         titles += kind == "title"
         start += 1
     preamble = [line[:MAX_CELL].lstrip("# ").strip() for number, line in head if number < rows[start][0]]
@@ -200,7 +201,7 @@ def _find_layout(path: Path, encoding: str, head: list[tuple[int, str]]) -> Text
 
 
 def _split_leniently(number: int, line: str, delimiter: str | None) -> list[str]:
-    """The cells of a line; quotation marks need not match in a comment."""
+    """Split a line into cells; quotation marks need not match in comments."""
     try:
         return split_line(number, line, delimiter)
     except ValueError:
@@ -209,8 +210,8 @@ def _split_leniently(number: int, line: str, delimiter: str | None) -> list[str]
         return [cell.strip() for cell in line.split(delimiter)]
 
 
-def _above_header(rows: list[list[str]], width: int) -> str:
-    """What a line is if it lies above the header: "comment" or "title"; "" if the table begins with it.
+def _preamble_kind(rows: list[list[str]], width: int) -> str:
+    """Return "comment" or "title" for a line above the header, "" if the table begins with it.
 
     rows: the cells of the line and of the next one.
     """
@@ -218,22 +219,22 @@ def _above_header(rows: list[list[str]], width: int) -> str:
     filled = [cell for cell in cells if cell]
     numbers = [bool(possible_marks(cell)) for cell in filled]
     if cells[0].startswith("#"):
-        # a header can begin with #, as the name of a column of numbers
+        # a header can begin with #, the name of a column of numbers
         is_header = width >= 3 and len(filled) == width and any(map(possible_marks, following))
         return "" if is_header else "comment"
     if any(numbers[:1]) or sum(numbers) > 1 or width < 2:
         return ""
     if len(filled) == 1 or len(filled) < width - 1 or (width == 2 and len(filled) > 2):
-        names = sum(rank_sample_name(cell) is not None or _holds_numbers(cell) for cell in filled)
+        names = sum(rank_sample_name(cell) is not None or _contains_numbers(cell) for cell in filled)
         return "" if width > 2 and names > 1 else "title"
     if width > 2 or (names_axis(cells[0]) and not any(numbers)):
         return ""
-    # names and values of settings above a spectrum of two columns, with or without a header
+    # settings above a spectrum of two columns, with or without a header
     return "title" if any(numbers) or not possible_marks(following[0]) else ""
 
 
-def _delimiter_of(lines: list[str]) -> str | None:
-    """The first of tab, semicolon, bar and comma that most lines have, None if white space separates their cells."""
+def _find_delimiter(lines: list[str]) -> str | None:
+    """Return the first of tab, semicolon, bar and comma that most lines contain, None for spaces."""
     for delimiter in DELIMITERS:
         if sum(delimiter in line for line in lines) * 2 > len(lines):
             if delimiter == "," and all(_has_decimal_commas(line) for line in lines if delimiter in line):
@@ -248,9 +249,9 @@ def _has_decimal_commas(line: str) -> bool:
 
 
 def _with_marks(table: TextTable, decimal: str | None, used: Collection[str]) -> TextTable:
-    """Find out which marks the numbers of a table have.
+    """Detect the marks of a table's numbers.
 
-    Only the columns that hold numbers decide: names of samples and versions of software have marks of their own.
+    Only columns of numbers count, because sample names and software versions have other marks.
     """
     lines = table.lines()
     first = next(lines)
@@ -263,19 +264,21 @@ def _with_marks(table: TextTable, decimal: str | None, used: Collection[str]) ->
         lines = itertools.chain([second], lines)
     names, cells = Evidence(), Evidence()
     prefixes = channel_prefixes(first[1])
-    rests = [split_prefix(name, prefixes)[1] for name in first[1]]
-    for name in rests:
+    unprefixed = [split_prefix(name, prefixes)[1] for name in first[1]]
+    for name in unprefixed:
         if match := CHANNEL.fullmatch(name):
             names.add(first[0], 0, match["number"].strip())
-    places = {place for place, name in enumerate(rests) if first[1][place] in used or _holds_numbers(name)}
+    positions = {
+        position for position, name in enumerate(unprefixed) if first[1][position] in used or _contains_numbers(name)
+    }
     if table.width == 2:
-        places = {0, 1}
+        positions = {0, 1}
         if all(map(possible_marks, first[1])):  # there is no header
             cells.add_line(*first)
-    for place, (number, line) in enumerate(lines):
-        if place > MOST_LINES and (table.delimiter == "," or cells.is_decided()):
-            break  # what follows is read with these marks, or it is not a number
-        cells.add_line(number, line, places or None)
+    for count, (number, line) in enumerate(lines):
+        if count > MARK_LINES and (table.delimiter == "," or cells.is_decided()):
+            break  # later cells must have these marks, or they are not numbers
+        cells.add_line(number, line, positions or None)
     try:
         name_marks, marks = decide_marks(names, cells, table.delimiter)
     except Question:
@@ -286,7 +289,7 @@ def _with_marks(table: TextTable, decimal: str | None, used: Collection[str]) ->
     return replace(table, name_marks=name_marks, marks=marks, prefixes=prefixes)
 
 
-def _holds_numbers(name: str) -> bool:
+def _contains_numbers(name: str) -> bool:
     if CHANNEL.fullmatch(name) or read_contents(name).formulas:
         return True
     return any(find_id_columns(depth, {0: name}) for depth in DEPTHS)

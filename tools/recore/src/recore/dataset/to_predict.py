@@ -1,6 +1,6 @@
-"""Spectra whose assays are to be predicted, read as the import reads them; a bad one costs the others nothing.
+"""Read spectra whose assays will be predicted, as in the import, but an invalid spectrum does not affect the others.
 
-No assay table is needed, and assays beside the spectra are ignored.
+No assay table is needed, and assays in the table of spectra are ignored.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,10 +22,7 @@ from recore.dataset.writing import Columns, write_data_file
 
 @dataclass(frozen=True)
 class FileSpectra:
-    """What a file holds. is_complete: whether that is all; otherwise the rest of the file was not read.
-
-    remarks: on how the spectra were put on the grid.
-    """
+    """The spectra in a file. is_complete: whether the entire file was read. remarks: on changes to the spectra."""
 
     spectra: list[Spectrum]
     problems: list[Problem]
@@ -34,9 +31,9 @@ class FileSpectra:
 
 
 def read_spectra(path: Path, grid: Grid, most: int) -> FileSpectra:
-    """Read at most so many spectra of a file, interpolated if they have other channels than the grid.
+    """Read spectra from a file, at most `limit`, and interpolate them to the grid if needed.
 
-    Their values are those that `import_files` writes; those of a data file in the challenge's schema stay.
+    Values are rounded as by `import_files`, except those from a data file in the challenge's schema.
     """
     items: Iterator[Spectrum | Problem] = read_file(path, Reading(only_spectra=False))
     read = list(islice(items, most))
@@ -54,9 +51,9 @@ def read_spectra(path: Path, grid: Grid, most: int) -> FileSpectra:
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """What to read, and how. The options are those of the import.
+    """Options for reading samples, as in ImportOptions.
 
-    columns: of a table of spectra, such as "SiteID=hole". Raises ValueError if one is not that of an ID or the sample.
+    columns: of a table of spectra, such as "SiteID=hole". Raises ValueError if one is neither an ID nor the sample.
     """
 
     files: tuple[Path, ...]
@@ -70,14 +67,14 @@ class SampleOptions:
 
     @property
     def reading_of_ids(self) -> Reading:
-        """How files are read: other columns than those of IDs and channels are not remarked on."""
+        """The reading options, with the columns of IDs and without remarks on other columns."""
         chosen = parse_id_columns(self.columns)
         sample = chosen.pop("sample", self.reading.sample)
         return replace(self.reading, only_spectra=False, sample=sample, id_columns=chosen)
 
 
 def parse_id_columns(options: Sequence[str]) -> dict[str, str]:
-    """Columns of a table of spectra, by the names in the schema. Raises ValueError if one is of something else."""
+    """Parse columns of IDs by the names in the schema. Raises ValueError for other columns."""
     columns = parse_columns(options)
     if other := next((name for name in columns if name in challenge().targets or name == "index"), None):
         ids = ", ".join(challenge().sample_ids)
@@ -93,9 +90,9 @@ def write_samples(
 ) -> ImportResult:
     """Write a data file with a row for each sample, in the order of the files.
 
-    columns: the header of the training file, whose channels the spectra get. A sample whose spectrum cannot be used has
-    a row without channels. Nothing is written if there is no other sample or a question is open. advance: as for
-    import_files. Raises ValueError or OSError if the options or the set of files as a whole are invalid.
+    columns: the header of the training file, whose channels the spectra get. advance: as in import_files. A sample
+    without a usable spectrum has a row without values. Nothing is written if there is no other sample or an open
+    question. Raises ValueError or OSError if the options or the set of files are invalid.
     """
     grid = grid_of_names(columns[1:])
     paths, remarks = find_files(options.files)
@@ -121,7 +118,7 @@ def write_samples(
 
 
 def _columns(rows: Sequence[Row], channels: Sequence[str], unread: Mapping[str, Mapping[str, str]]) -> Columns:
-    """The columns of rows: the index, the IDs, and the channels, NaN in rows without a spectrum. unread: their IDs."""
+    """Return the index, the IDs and the channels, NaN in rows without a spectrum. unread: the IDs of those rows."""
     ids = [row.spectra[0].ids if row.spectra else unread.get(row.sample, {}) for row in rows]
     columns: Columns = {"": np.array([row.index for row in rows], dtype=object)}
     columns |= {name: np.array([each.get(name, "") for each in ids], dtype=object) for name in challenge().ids}
@@ -130,6 +127,6 @@ def _columns(rows: Sequence[Row], channels: Sequence[str], unread: Mapping[str, 
 
 
 def _absorbance(row: Row) -> Numbers:
-    """The absorbance of a row (channels,), as the import writes it; that of a data file in the schema as it is."""
+    """Return the absorbance of a row (channels,), rounded unless it is from a data file in the schema."""
     is_in_schema = len(row.spectra) == 1 and row.spectra[0].in_schema
     return row.mean if is_in_schema else as_written(row.mean)

@@ -1,4 +1,4 @@
-"""Writing data files: complete or not at all, and equal files for equal content."""
+"""Write data files completely or not at all, and equal files for equal contents."""
 
 import contextlib
 import gzip
@@ -16,8 +16,8 @@ Columns = dict[str, np.ndarray]
 
 @contextlib.contextmanager
 def write_data_file(path: Path) -> Iterator[Callable[[Columns], None]]:
-    """Yield a function that appends rows to a gzipped CSV, which gets its name when it is complete."""
-    import pyarrow as pa  # here, because who only reads spectra must not need it
+    """Yield a function that appends rows to a gzipped CSV, which gets its name once it is complete."""
+    import pyarrow as pa  # imported here, because reading spectra must not require it
     import pyarrow.csv
 
     header = True
@@ -34,14 +34,14 @@ def write_data_file(path: Path) -> Iterator[Callable[[Columns], None]]:
 
 @contextlib.contextmanager
 def write_gzipped(path: Path) -> Iterator[gzip.GzipFile]:
-    """Yield a file for bytes that are compressed, which gets its name when it is complete."""
+    """Yield a gzip file for bytes, which gets its name once it is complete."""
     # no name and no time in the gzip header, so that equal content gives equal files
     with replaced(path) as (part,), open(part, "wb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as file:
         yield file
 
 
 def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
-    """Raise FileExistsError if one of the files is already there, unless `overwrite`."""
+    """Raise FileExistsError if one of the files exists, unless `overwrite`."""
     for path in paths:
         if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} already exists: choose another --out, or replace it with --force")
+            raise FileExistsError(f"{path} already exists; choose another --out, or replace it with --force")

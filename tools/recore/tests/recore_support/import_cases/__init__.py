@@ -1,6 +1,6 @@
-"""Made-up input files for `recore import`, each with its right answer written down beforehand.
+"""Made-up input files for `recore import`, each with its expected result written down beforehand.
 
-The answers say what a careful laboratory manager would: which numbers a file holds, or which question it leaves open.
+The expected results are those of a careful laboratory manager: the numbers in a file, or the question that it raises.
 They were computed here, not by recore.
 """
 

@@ -53,7 +53,7 @@ HEADERS = {
     """),
     1e3: listed("S=S (g/kg)|K=K_g_kg|TiO2=TiO2 (g/kg)"),
 }
-UNUSUAL_HEADERS = {  # right, but a tool may ask; 324.754 is an emission line of ICP-OES
+UNUSUAL_HEADERS = {  # clear, but a question is allowed; 324.754 is an emission line of ICP-OES
     1: ["Cu=Cu 324.754 (ppm)"],
     1e3: ["Cu=Cu (mg/g)"],
     1e4: listed("""
@@ -61,7 +61,7 @@ UNUSUAL_HEADERS = {  # right, but a tool may ask; 324.754 is an emission line of
         Cu=Cu grade (%)|Cu=Cu % m/m|S=S (tot) %|P=Ptot (%)
     """),
 }
-# for --column; converted, or refused
+# for --column; converted or rejected
 BY_OPTION = listed("""
     CaCO3=CaCO3 (%)|BaSO4=BaSO4_pct|MoS2=MoS2_pct|NaCl=NaCl_pct|FeS2=FeS2 %|PbSO4=PbSO4_pct|ZrSiO4=ZrSiO4_pct
     FeO=FeOT (%)|FeTiO3=FeTiO3_pct|SO4=SO4_pct|SBaO4=BaSO4_pct|CaSO6H4=CaSO4.2H2O (%)|AlO3H3=Al(OH)3 (%)|Cu=Zn_pct
@@ -81,7 +81,7 @@ UNCERTAIN = listed("""
     Cs137 (Bq/kg)|TiO2 calc (%)|Au (g/t) cut|Zn recoverable (%)|Cu_ppm.1|S/Fe ratio (%)|delta34S (permil)|Zn (ppt)
     Mn (mol%)|Ti (at.%)|Sr (ppmv)|Ba_meq|S sulphide (%)|Cu_ppm_est|Mg# (%)|Ca/Mg (%)|K2O+Na2O (%)
 """)
-# compounds of two targets: asked about, or ignored, as minerals are
+# compounds of two targets: a question, or ignored like minerals
 MINERALS = listed("""
     BaSO4 (%)|MoS2_pct|ZnS (%)|FeS2 %|CuFeS2_pct|CaMg(CO3)2 (%)|PbS_pct|CaSO4 (%)|KAlSi3O8 (%)|Fe3Al2(SiO4)3_pct
 """)
@@ -89,7 +89,7 @@ OUNCES = listed("Au_opt|Ag_OPT|Au (oz/t)|Ag oz/ton|AU OPT|Au_oz|Au..oz.t.|Au_ozt
 WITHOUT_UNITS = [  # headers of one table, between bars
     "SiO2|Al2O3|Fe2O3|MgO|CaO|Na2O|K2O|TiO2|P2O5|MnO|LOI",
     *("Cr2O3", "MnO|Al2O3|Ni|Cu|S", "Cu|Zn|Pb", "Cu XRF|Zn XRF", "Cu_ppm|TiO2", "FE2O3|AL2O3|CAO", "cu|zn"),
-    *("Fe2O3T|TiO2", "Fe2O3....|Al2O3...."),  # R's names that lost the per cent
+    *("Fe2O3T|TiO2", "Fe2O3....|Al2O3...."),  # names in R, without the per cent sign
 ]
 TWO_FOR_A_TARGET = [
     *("Cu_ppm|Cu_pct", "Cu ICP ppm|Cu XRF ppm", "Au_ppb|Au (g/t)", "Al_ppm|Al2O3 (%)", "FeO (%)|Fe2O3 (%)"),
@@ -177,7 +177,7 @@ HEADER_CASES = [
     assays(UPPER_CASE, **UPPER_VALUES),
     assays({name.lower(): cells for name, cells in UPPER_CASE.items()}, **UPPER_VALUES),
     *(assays({"Cu_ppm": CELLS}, before=title, **CU) for title in ("Report 2024-17\n", "# four acids\n")),
-    # units and methods in rows of their own
+    # units and methods in separate rows
     assays(
         {"Cu": CELLS, "Au": "20|30|40", "Al2O3": "10|11|12"},
         below="||||ppm|ppb|%",
@@ -262,7 +262,7 @@ def grouped(form: TextFormat, decimals: int) -> Case:
 
 
 def marked(form: TextFormat, decimal: str = ".", **columns: str) -> Case:
-    """Columns in the units of the schema, of which the other mark groups thousands."""
+    """Return columns in the units of the schema, with the other mark grouping thousands."""
     values = {}
     for target, cells in columns.items():
         texts = [cell.replace(",.".replace(decimal, ""), "").replace(decimal, ".") for cell in cells.split("|")]
@@ -300,7 +300,7 @@ MARK_CASES = [
         assays({"ZnPPM": "1,23,456|2,34,567|8", "AgPPM": "0.5|1.5|2"}),
         assays({"ZnPPM": "0,200|7|8", "AgPPM": "0.5|1.5|2"}, US_TAB),
     ),
-    # text and numbers in other columns decide nothing
+    # text and numbers in other columns are ignored
     assays({"Date": "01.03.2024|01.03.2024|01.03.2024", "CuPPM": "12,5|7,25|8"}, GERMAN, CuPPM=[12.5, 7.25, 8]),
     assays({"certificate": "24.001|24.002|24.003", "CuPPM": "12,5|7,25|8"}, GERMAN, CuPPM=[12.5, 7.25, 8]),
     *or_asks(
@@ -347,12 +347,12 @@ def with_units(title: str, cells: str, names: str = "Cu") -> Case:
 
 
 def signed(title: str, cells: str = "<||", header: str = "Cu_ppm") -> Case:
-    """A column of signs before one of numbers, of which the first is below its limit."""
+    """Return a column of signs before a column of numbers, the first one below its limit."""
     return assays({title: cells, header: NUMBERS}, CuPPM=[2.5, 10000, 7])
 
 
 def beside(title: str, cells: str, **columns: str) -> Case:
-    """A column that says nothing of the numbers of copper."""
+    """Return a column that is not about the numbers of copper."""
     return assays({title: cells, "Cu_ppm": NUMBERS, **columns}, **PLAIN_CU)
 
 
@@ -432,7 +432,7 @@ COMPANION_CASES = [
     ),
     *asks(
         ANY,
-        # over the range, or not understood
+        # over-range, or unknown
         *(signed(title, "|>|") for title in ("Cu_sign", "Cu_ppm_qual", "x", "Cu_x", "sign", "Cu_sol_x")),
         *(signed("Cu_qual", f"|{sign}|") for sign in ("G", "J", "-", "ADL", "+", "~", "N", "1")),
         *(signed(title, "|yes|") for title in ("Cu_GT", "Cu_overlimit")),
@@ -440,11 +440,11 @@ COMPANION_CASES = [
         signed("Moisture_flag"),
         signed("Cu_remark", "below detection||"),
         signed("Dup qualifier", "U||"),
-        # the numbers of an imported column once more, with signs
+        # the numbers of an imported column repeated with signs
         *(signed(title, "<5|10000|7") for title in ("Cu_ppm_orig", "Cu reported", "Result", "Raw")),
         *(signed(title, "<2|>10000|7") for title in ("Cu_ppm_text", "Copper as reported")),
         assays({"Cu_ppm": "5,5|10,50|7", "Cu_raw": "5,5|>10,5|7"}, GERMAN),
-        # of which column?
+        # unclear of which column
         *(
             assays({title: "|>|", "Cu_ppm": NUMBERS, "Zn_ppm": NUMBERS})
             for title in ("sign", "RESULT_LETTER", "Flag", "x")
@@ -565,7 +565,7 @@ JOINS = [
     holes("DH-01|H2|DH1").notes("'DH-01' and 'DH1' count as different drill holes"),
     holes("DH/1|H2|DH\u20111").notes("count as different drill holes"),
     holes("12-3|123|1-23"),
-    # accents composed and not, in the names of files and in tables
+    # composed and decomposed accents, in file names and tables
     one_file("E\u0301chantillon A", "\u00c9chantillon A"),
     one_file("\u00c9chantillon A", "E\u0301chantillon A"),
     one_file("\u00c9ch A", "\u00c9ch A").with_options(name="(?P<sample>E\u0301ch A).csv"),

@@ -1,4 +1,4 @@
-"""Cases of the axis and of the quantity: words and units that state them, and files that state nothing."""
+"""Cases of the axis and the quantity: words and units that state them, and files that do not state them."""
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from recore_support.import_cases.building import (
 )
 from recore_support.import_cases.case import ANY, NO_ID, Case, asks, or_asks
 
-# "Wavelength (cm-1)": some software calls every axis a wavelength; "Spectrum" has "um" in it; MicroLab is a software
+# "Wavelength (cm-1)": some software calls every axis a wavelength; "Spectrum" has "um" in it; MicroLab is a program
 WAVENUMBER_WORDS = listed("""
     Wavenumber (cm-1)|Wavenumbers [1/cm]|Wavenumber|wavenumber_cm-1|cm-1|cm^-1|1/cm|Wellenzahl [cm-1]|Wellenzahl
     Nombre d'onde (cm-1)|N\u00famero de onda (cm-1)|Wave number / cm-1|Wavelength (cm-1)|Frequency (cm-1)|WN|x|XData
@@ -73,10 +73,10 @@ PLAIN = [
     *(MIR, MIR.reversed, MIR_WHOLE, OPUS, OMNIC, NIR, NIR_OPUS),
     axis(7800, 3600, -120, decimals=0),
     axis(4000, 600, -1.93, decimals=0),
-    *(axis(4000, 4000 + 34 * step, step, decimals=3) for step in (3.857, 7.714)),  # rising with the step of a laser
+    *(axis(4000, 4000 + 34 * step, step, decimals=3) for step in (3.857, 7.714)),  # ascending, with the step of a laser
 ]
 PREFIXES = listed("m|V|wn|abs|nir|v.|X.|Y_|spec_|A|wavenumber|mir-|scan2_")
-# words and settings that are not the unit of the axis, above a header that says nothing
+# words and settings that are not the unit of the axis, above a header without a unit
 MISLEADING = listed("""
     gemessen um 12:30 Uhr|Messung um neun|collected near Socorro, NM|particle size (um): 63
     laser wavelength (nm): 632.8|pixel size in um: 6.25|thickness (um); 12
@@ -100,7 +100,7 @@ ASKING_COMMENTS = {
     "format": ["# YFACTOR: 0.25\n", "scale factor,1000\n"],
 }
 COMMENTS_OF_NM = ["# wavelength (nm), 360 points\n", "# x: wavelength in nm; 4 scans\n", "# nm\n"]
-SETTINGS = ["resolution: 4 cm-1", "laser 785 nm", "4 cm-1, 64 scans"]  # no answer for the visible range
+SETTINGS = ["resolution: 4 cm-1", "laser 785 nm", "4 cm-1, 64 scans"]  # insufficient in the visible range
 
 ABSORBANCE_WORDS = listed("""
     Absorbance|Absorbance (a.u.)|Absorbance [A.U.]|Absorbance Units|absorbance_au|A|Abs|Abs.|log(1/R)|log 1/R
@@ -118,7 +118,7 @@ REFLECTANCE_WORDS = {
         Remissionsgrad [%]|Transmission [%]|% Transmittance|%T|T (%)|T%|transmittance_pct
     """),
 }
-REFUSED_WORDS = listed("""
+REJECTED_WORDS = listed("""
     Kubelka-Munk|Kubelka Munk|KubelkaMunk|K-M|KM|F(R)|Single Beam|SingleBeam|single_beam|Single channel|Emissivity
     emissivity_frac|Emittance|First derivative|1st derivative of absorbance|Absorbance, 2nd derivative|Interferogram
     second_derivative|SecondDerivative|Absorptance|Photoacoustic|Raman intensity|Radiance|ln(1/R)|-ln(R)|mOD
@@ -223,7 +223,7 @@ AXES = [
         ANY,
         two_columns("X", "Y", before="Laser wavelength (nm),632.8\n"),
         two_columns("cm-1", "A", before="Sample 12, DRIFT 64 scans\n"),
-        # units in a line of their own, as Origin writes them
+        # units in a separate line, as in Origin
         two_columns("cm-1", "a.u.", before="Wavenumber,Absorbance\n"),
         two_columns("nm", "a.u.", MIR_NM, before="Wavelength,Absorbance\n"),
         two_columns("um", "log(1/R)", MIR_UM, before="x,y\n"),
@@ -283,8 +283,8 @@ AXES = [
 
 QUANTITIES = [
     *(two_columns("cm-1", word) for word in [*ABSORBANCE_WORDS, *NEUTRAL_WORDS]),
-    *asks("quantity", *(two_columns("cm-1", word) for word in REFUSED_WORDS)),
-    # dark rocks in the near infrared: only the word tells
+    *asks("quantity", *(two_columns("cm-1", word) for word in REJECTED_WORDS)),
+    # dark rocks in the near infrared: only the word decides
     *asks(
         "quantity",
         *(
@@ -307,7 +307,7 @@ QUANTITIES = [
     *asks(
         "quantity",
         two_columns("Wavelength (nm)", "Absorption coefficient (cm-1)", MIR_NM),
-        # no words: what the values say
+        # without words: only the values decide
         two_columns(None, quantity="fraction"),
         two_columns("cm-1", "Intensity", quantity="fraction"),
         two_columns(None, quantity="percent"),

@@ -1,4 +1,4 @@
-"""Builds files of spectra and assay tables, as programs and countries write them, with their right values."""
+"""Build files of spectra and assay tables as in various programs and countries, with their expected values."""
 
 import csv
 import gzip
@@ -16,18 +16,18 @@ Numbers = NDArray[np.float64]
 
 
 def listed(text: str) -> list[str]:
-    """The entries of a text, between bars and ends of lines."""
+    """Split a string into its entries, at bars and line ends."""
     return [entry for line in text.strip().splitlines() for entry in line.strip().split("|")]
 
 
 def split_entries(text: str) -> list[list[str]]:
-    """The parts of each entry such as "Flag=1/5/12", with bars instead of slashes."""
+    """Split entries such as "Flag=1/5/12" into parts, with bars instead of slashes."""
     return [[part.replace("/", "|") for part in entry.split("=")] for entry in listed(text)]
 
 
 @dataclass(frozen=True)
 class TextFormat:
-    """A way to write tables. `thousands` "" does not group digits. `quoted`: every cell is in quotation marks."""
+    """A format of text tables. thousands: the thousands mark, "" for none. quoted: put all cells in quotation marks."""
 
     separator: str = ","
     decimal: str = "."
@@ -72,14 +72,14 @@ GROUPED = [
 FORMATS = [
     *(US, US_TAB, SEMICOLON, QUOTED, WINDOWS, GZIPPED, GERMAN, GERMAN_TAB, *GROUPED),
     TextFormat(newline="\r"),
-    TextFormat("\t", newline="\r\n", encoding="utf-16"),  # what Excel calls Unicode text
+    TextFormat("\t", newline="\r\n", encoding="utf-16"),  # Unicode text in Excel
     TextFormat("\t", ",", newline="\r\n", encoding="utf-16"),
 ]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis as written: positions in `unit` ("cm-1", "nm" or "um") with this number of decimals."""
+    """An axis in a file: positions in `unit` ("cm-1", "nm" or "um") with this number of decimals."""
 
     positions: Numbers
     unit: str = "cm-1"
@@ -102,7 +102,7 @@ def axis(first: float, last: float, step: float, unit: str = "cm-1", decimals: i
 MIR = axis(4000, 600, -100)
 MIR_WHOLE = axis(4000, 400, -100, decimals=0)
 OPUS = axis(3997.41234, 597.123, -98.13571, decimals=5)
-OMNIC = axis(399.1927, 4000.2, 96.4358, decimals=4)  # rising, as OMNIC exports
+OMNIC = axis(399.1927, 4000.2, 96.4358, decimals=4)  # in ascending order, as OMNIC exports
 NIR = axis(10000, 4000, -200, decimals=0)
 NIR_OPUS = axis(11995.36, 3999.6, -246.8531, decimals=3)
 NIR_NM = axis(1100, 2500, 40, "nm", 0)
@@ -126,7 +126,7 @@ def absorbance(wavenumbers: Numbers, rows: int = 1) -> Numbers:
 
 
 def _rounded(axis: Axis, rows: int, quantity: str, decimals: int, offset: float) -> tuple[Numbers, Numbers]:
-    """Spectra as a file holds them, (rows, channels), and the absorbance that these rounded numbers are."""
+    """Return spectra as in a file, (rows, channels), and the absorbance that these rounded numbers represent."""
     values = absorbance(axis.wavenumbers, rows) + offset
     if quantity == "absorbance":
         written = np.round(values, decimals)
@@ -153,9 +153,9 @@ def two_columns(
     decimals: int = 5,
     offset: float = 0.0,
 ) -> Case:
-    """A file of one spectrum as two columns under the words `x` and `y`, without a header if `x` is None.
+    """Build a file of one spectrum with two columns `x` and `y`, without a header if `x` is None.
 
-    `offset` is added to the absorbance, of which the file holds `quantity`.
+    offset: added to the absorbance before it is converted to `quantity`.
     """
     written, spectra = _rounded(axis, 1, quantity, decimals, offset)
     rows = [] if x is None else [[x, y]]
@@ -184,9 +184,9 @@ def table(
     decimals: int = 5,
     offset: float = 0.0,
 ) -> Case:
-    """A file with one spectrum a line: first the columns, then the channels, named as `channel` says.
+    """Build a file with one spectrum per line: first the columns, then the channels, named by `channel`.
 
-    `index` and the columns hold names between bars; by default, the only column is `sample`.
+    index, columns: names between bars; by default, the only column is `sample`.
     """
     cells = [column.split("|") for column in (columns or {"sample": index}).values()]
     written, spectra = _rounded(axis, len(cells[0]), quantity, decimals, offset)
@@ -198,7 +198,7 @@ def table(
 
 
 def transposed(names: str, corner: str = "Wavenumber (cm-1)", axis: Axis = MIR, form: TextFormat = US) -> Case:
-    """A table with one spectrum a column, which has no right values."""
+    """Build a table with one spectrum per column, without expected values."""
     lines = table(axis, form, {corner: names}).files["spectra.csv"].decode().splitlines()
     return Case({"spectra.csv": form.content(zip(*(line.split(form.separator) for line in lines), strict=True))})
 
@@ -241,9 +241,9 @@ def assays(
     spectra: Case | None = None,
     **values: list[float | str | None],
 ) -> Case:
-    """A small table of spectra and an assay table: the columns of IDs, then `columns`, in the order of the samples.
+    """Build a small table of spectra and an assay table: the columns of IDs, then `columns`, in the order of samples.
 
-    Columns hold cells between bars, as does `below`, a line between the header and the first sample.
+    columns, below (a line between the header and the first sample): cells between bars.
     """
     case = spectra or table()
     cells = {**ids, **columns}

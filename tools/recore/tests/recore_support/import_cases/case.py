@@ -1,4 +1,4 @@
-"""A case: files, the options of an import, and the right answer; how the outcome of the import differs from it."""
+"""Cases: files, import options and the expected result, and the comparison of an import with it."""
 
 import csv
 import gzip
@@ -13,8 +13,8 @@ from recore.dataset.importing import ImportOptions, ImportResult, import_files
 from recore.dataset.instruments.files import Reading
 from recore_support.schema import IDS, TARGETS
 
-ANY = "any refusal"  # in the questions of a case: nothing written is right, whatever the reason
-NO_ID = ""  # in the questions of a case: a refusal that is not one of the named questions
+ANY = "any rejection"  # in the questions of a case: nothing must be written, for any reason
+NO_ID = ""  # in the questions of a case: a rejection without a question
 READING = {item.name for item in fields(Reading)}
 
 Assays = dict[str, list[float | str | None]]
@@ -22,9 +22,9 @@ Assays = dict[str, list[float | str | None]]
 
 @dataclass(frozen=True)
 class Values:
-    """The content of the data file: names of rows, wavenumbers (cm-1, falling), absorbance (rows, channels), assays.
+    """Contents of a data file: row names, descending wavenumbers in cm-1, absorbance (rows, channels), assays.
 
-    `assays` holds one value a row for each column of the schema; None is a missing assay.
+    assays: one value per row for each column of the schema, None for a missing assay.
     """
 
     index: list[str]
@@ -35,11 +35,11 @@ class Values:
 
 @dataclass(frozen=True)
 class Case:
-    """Files to import and the right answer.
+    """Files to import and the expected result.
 
-    `files` maps names to contents. `assays` is the name of the assay table among them; the other files are spectra.
-    `values` None: only one of the `questions` is right. `note`: a remark must contain it.
-    `header`: of the column of assays that the case is about.
+    files: contents by name. assays: the name of the assay table among them; the other files are spectra. values: None
+    if one of the questions must be raised. note: a string that a remark must contain. header: the column of assays that
+    the case is about.
     """
 
     files: dict[str, bytes]
@@ -62,7 +62,7 @@ class Case:
         return replace(self, note=text)
 
     def edited(self, old: str, new: str, count: int = -1) -> "Case":
-        """This case with a text of its first file replaced; the right answer stays."""
+        """Return the case with a string in its first file replaced, and the same expected result."""
         name, content = next(iter(self.files.items()))
         assert old.encode() in content
         return replace(self, files={**self.files, name: content.replace(old.encode(), new.encode(), count)})
@@ -74,20 +74,20 @@ class Case:
 
 
 def asks(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
-    """The cases, if only one of the questions is right."""
+    """Return cases that must raise one of the questions."""
     return [replace(case, values=None) for case in or_asks(questions, *cases)]
 
 
 def or_asks(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
-    """The cases, if one of the questions is right, too."""
+    """Return cases that may raise one of the questions."""
     return [replace(case, questions=(questions,) if isinstance(questions, str) else questions) for case in cases]
 
 
 def failure_of(case: Case, folder: Path) -> str:
-    """What is wrong with the import of a case, or "".
+    """Return the failure of the import of a case, or "".
 
-    Other numbers, something written where a question is right, a question or an ignored column where the files are
-    plain, another question than the right one, no note, or an unexpected exception.
+    Failures are wrong numbers, output instead of a question, a question or an ignored column for plain files, a wrong
+    question, a missing note, or an unexpected exception.
     """
     for name, content in case.files.items():
         (folder / name).write_bytes(content)
@@ -103,18 +103,18 @@ def failure_of(case: Case, folder: Path) -> str:
     try:
         result = import_files(options)
     except (ValueError, OSError) as error:
-        return _failure_if_refused(case, out, {getattr(error, "id", NO_ID)}, str(error))
+        return _failure_if_rejected(case, out, {getattr(error, "id", NO_ID)}, str(error))
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     if result.problems or not result.rows:
         questions = {getattr(problem, "question", NO_ID) for problem in result.problems}
-        return _failure_if_refused(case, out, questions, "; ".join(problem.reason for problem in result.problems[:3]))
+        return _failure_if_rejected(case, out, questions, "; ".join(problem.reason for problem in result.problems[:3]))
     return _failure_if_written(case, out, result)
 
 
-def _failure_if_refused(case: Case, out: Path, questions: set[str], reason: str) -> str:
+def _failure_if_rejected(case: Case, out: Path, questions: set[str], reason: str) -> str:
     if out.exists():
-        return f"refused, but written: {reason}"
+        return f"rejected, but written: {reason}"
     return "" if ANY in case.questions or questions.intersection(case.questions) else f"{sorted(questions)} {reason}"
 
 
@@ -130,28 +130,28 @@ def _failure_if_written(case: Case, out: Path, result: ImportResult) -> str:
 
 
 def _difference(path: Path, values: Values, are_missing_allowed: bool = False) -> str:
-    """How the written data file differs from the right values, or ""; targets may be missing in it if allowed."""
+    """Return the first difference of the data file from the expected values, or ""."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     index = [row[0] for row in rows]
     if sorted(index) != sorted(values.index):
         return f"rows {index} instead of {values.index}"
     order = [index.index(name) for name in values.index]
-    columns = {name: [rows[place][number] for place in order] for number, name in enumerate(header) if number}
+    columns = {name: [rows[position][number] for position in order] for number, name in enumerate(header) if number}
     channels = [name for name in columns if name not in (*IDS, *TARGETS)]
     written, expected = np.array([float(name) for name in channels]), values.wavenumbers
     decimals = min(len(name.partition(".")[2]) for name in channels)
     if len(written) != len(expected) or not np.allclose(written, expected, rtol=0, atol=0.501 * 10.0**-decimals):
         return f"channels {channels} instead of {expected}"
     absorbance = np.array([columns[name] for name in channels], dtype=float).T
-    if not np.allclose(absorbance, values.absorbance, rtol=1e-5, atol=1e-6):  # written with 6 decimals
+    if not np.allclose(absorbance, values.absorbance, rtol=1e-5, atol=1e-6):  # written with six decimals
         return f"absorbance {absorbance[0, :3]} instead of {values.absorbance[0, :3]}"
     for name in (*TARGETS, *(name for name in IDS if name in values.assays)):
         cells = columns.get(name, [""] * len(order))
-        right = values.assays.get(name, [None] * len(order))
+        wanted = values.assays.get(name, [None] * len(order))
         is_ignored = are_missing_allowed and name in TARGETS and not any(cells)
-        if not is_ignored and not all(map(_is_same, cells, right)):
-            return f"{name} is {cells} instead of {right}"
+        if not is_ignored and not all(map(_is_same, cells, wanted)):
+            return f"{name} is {cells} instead of {wanted}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Cases of formats: how instruments, libraries, R, pandas and spreadsheets write spectra; marks, names and damage."""
+"""Cases of formats: spectra from instruments, libraries, R, pandas and spreadsheets; marks, names and damage."""
 
 import gzip
 import re
@@ -98,7 +98,7 @@ def write_table(form: TextFormat, channel: str) -> Case:
 
 
 def several(names: str, index: str, **options: object) -> Case:
-    """One file for each name, each with the spectrum of the same row of the values."""
+    """Build one file for each name, with the spectrum in the same row of the values."""
     spectra = np.round(absorbance(OPUS.wavenumbers, len(names.split("|"))), 5)
     files = {}
     for file, values in zip(names.split("|"), spectra, strict=True):
@@ -128,7 +128,7 @@ def joined(case: Case, mark: str = "") -> Case:
 
 
 def with_another_header(corner: str) -> Case:
-    """Two tables in micrometres, whose channels differ; no number of the second header is too high for absorbance."""
+    """Build two tables in micrometres with different channels; the second header could be absorbance."""
     positions = axis(2.5, 9.75, 0.25, "um", 2)
     other = table(replace(positions, positions=positions.positions + 0.05), columns={corner: "T1|T2|T3"})
     files = {"spectra.csv": table(positions).files["spectra.csv"] + other.files["spectra.csv"]}
@@ -142,7 +142,7 @@ def own_schema(value: Axis = MIR, form: TextFormat = WINDOWS, channel: str = "{}
 
 
 def in_one_table(columns: dict[str, str], form: TextFormat = WINDOWS, channel: str = "{}") -> Case:
-    """Spectra and a laboratory's columns in one table: 0.1, 0.2 and 0.5 % of Cu, 1, 2 and 3 g/t of Au."""
+    """Build spectra and a laboratory's columns in one table: 0.1, 0.2 and 0.5% of Cu, 1, 2 and 3 g/t of Au."""
     case = table(MIR, form, columns, channel=channel)
     values = {**ID_VALUES, "CuPPM": [1000, 2000, 5000], "AuPPM": [1, 2, 3]}
     return replace(case, values=replace(case.right, assays=values))
@@ -206,7 +206,7 @@ PROGRAMS = [
         two_columns(after=",,,\n,,,\n"),
         two_columns(after="# end of data\n"),
     ),
-    # ways to write lines and numbers
+    # forms of lines and numbers
     lines("{x}, {y}\n"),
     lines("{x:12.2f}{y:12.5f}\n", "  Wavenumber  Absorbance\n"),
     lines("{x} \t {y}\n", "cm-1\tA\n"),
@@ -237,13 +237,13 @@ MARKS = [
     *(table(MIR_WHOLE, form) for form in (*GROUPED, POINTS_GROUP)),
     *(two_columns(axis=MIR_WHOLE, form=form) for form in GROUPED[:3]),
     *(table(NIR, GROUPED[0]), table(NIR, GROUPED[-1]), two_columns(None, axis=OPUS, form=POINTS_GROUP)),
-    # three decimals are no thousands
+    # three decimals are not thousands
     *(two_columns(axis=THREE, form=form, decimals=3) for form in (US_TAB, GERMAN_TAB)),
     *(two_columns(None, axis=THREE, form=form, decimals=3) for form in (SEMICOLON, GERMAN)),
     two_columns(None, axis=THREE, form=US_TAB, **THREE_DECIMALS),
     table(OPUS, US_TAB, **THREE_DECIMALS),
     table(MIR_WHOLE, US, **THREE_DECIMALS),
-    # nothing but the values decides: 1234 is no absorbance, but 1.234 is what a tool may ask about
+    # only the values decide: 1234 is not absorbance, but a question about 1.234 is allowed
     *or_asks("decimal", *(table(MIR_WHOLE, form, **THREE_DECIMALS) for form in (US_TAB, GERMAN))),
     *or_asks("decimal", table(OPUS, GERMAN, **THREE_DECIMALS)),
     *or_asks(
@@ -264,7 +264,7 @@ MARKS = [
     table(MIR, GERMAN, {"sample": "R1|R2|R3", "IP": "10.0.0.1|10.0.0.1|10.0.0.1", "Datum": "1.3.24|1.3.24|1.3.24"}),
     table(MIR, US_TAB, {"sample": "R1|R2|R3", "note": "1,5 g|2,5 g|3", "time": "12:00:01,5|12:00:01,5|12:00:01,5"}),
     table(MIR, US, {"sample": "R1|R2|R3", "operator": "Ann|Ben|Smith, J.", "software": "8.7.10|8.7.10|8.7.10"}),
-    # signs that are not ASCII: read rightly or refused, never misread
+    # non-ASCII signs: read correctly or rejected, never misread
     *(
         case
         for make in (two_columns, table)
@@ -326,13 +326,13 @@ NAMES = [
     table(columns={"Hole": "H1|H2|H3", "Sample": "R1|R2|R3"}),
     *or_asks(ANY, table(columns={"": "4000|3900|3800"}, index="4000|3900|3800")),
     *asks("sample", table(columns={"FieldID": "F1|F2|F3", "LabID": "L7|L8|L9"})),
-    # the challenge's own schema is never asked about
+    # the challenge's schema never needs a question
     *(own_schema(), own_schema(OPUS, GERMAN), own_schema(index="index")),
     *(
         own_schema(axis(*limits, decimals=0))
         for limits in ((2500, 1000, -50), (4000, 10000, 250), (350, 2500, 50), (390, 20, -10))
     ),
-    # a laboratory's columns beside the channels
+    # a laboratory's columns next to the channels
     in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}),
     in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}, channel="m{}"),
     in_one_table({**LABORATORY, "Cu (%)": "0,1|0,2|0,5", "Au (g/t)": "1|2|3"}, GERMAN),
@@ -375,7 +375,7 @@ REFUSED = [
         *(table(index=f"R1|R2|R3|{name}") for name in ("mean", "Std Dev", "MAX")),
     ),
     *asks("layout", *(with_another_header(corner) for corner in ("sample", "SAMPLE", "Sample ID"))),
-    # files that are not tables of text, though some look like one
+    # files that are not text tables, although some look like one
     *asks(
         "format",
         other(JCAMP, "R1.csv"),

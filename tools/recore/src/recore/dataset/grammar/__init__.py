@@ -1,4 +1,4 @@
-"""What a header, a comment and a cell of a text file may say: the axis, the quantity, units, names, and numbers."""
+"""The vocabulary of headers, comments and cells in text files: axes, quantities, units, names and numbers."""
 
 import re
 import unicodedata
@@ -20,14 +20,14 @@ NUMBER = re.compile(r"[<>]? ?[+-]?[\d.,' \u2019]*(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 def same_text(text: str) -> str:
-    """The text with composed accents, plain spaces and no invisible characters, so that lookalikes are equal."""
+    """Compose accents, and replace or remove unusual spaces and invisible characters, so that lookalikes are equal."""
     if text.isascii():
         return text
     return unicodedata.normalize("NFC", text.translate(INVISIBLE)).translate(SPACES)
 
 
 def plain_number(cell: str) -> str:
-    """The cell, in ASCII if it is a number with a long minus or full-width digits, or a dash for a missing number."""
+    """Convert a number with a long minus or full-width digits, or a dash for a missing number, to ASCII."""
     if cell.isascii():
         return cell
     plain = cell.translate(IN_NUMBERS)
@@ -35,16 +35,16 @@ def plain_number(cell: str) -> str:
 
 
 def separate_words(text: str) -> str:
-    """The text in lower case with spaces instead of _ and between a small letter and a capital one.
+    """Return text in lower case with spaces for underscores and between a lower-case letter and a capital.
 
-    What is written in several ways is the same: a raised 1, the two signs for micro, letters with accents.
+    Variants such as a superscript 1, the two micro signs and letters with accents become equal.
     """
     letters = unicodedata.normalize("NFKD", text).translate(DASHES).replace("_", " ")
     text = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return re.sub(r"(?<=[^\W\d_A-Z])(?=[A-Z])", " ", text).lower()
 
 
-# What answers a question in the file itself, for those who have no options; "" if it has to be another file.
+# Remedies within the file, for users without options; "" if another file is needed.
 QUESTIONS = {
     "unit": "call the axis 'wavenumber (cm-1)' or 'wavelength (nm)', or the channels '1005 nm'",
     "quantity": "if the values are absorbance, call them so",
@@ -61,7 +61,7 @@ QUESTIONS = {
 
 
 class Question(ValueError):
-    """A file does not say what decides its numbers. The message names the remedy. id: one of QUESTIONS."""
+    """A file is ambiguous about the meaning of its numbers. message: with the remedy. id: a key of QUESTIONS."""
 
     def __init__(self, id: str, message: str) -> None:
         super().__init__(id, message)

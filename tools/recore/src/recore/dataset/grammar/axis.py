@@ -1,4 +1,4 @@
-"""What a text says about the axis of a spectrum, and the number and unit in the name of a channel."""
+"""Find statements about the axis of a spectrum, and parse the number and unit in the name of a channel."""
 
 import re
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ OTHER_AXES = {  # eV is two words here
     "an angle of diffraction": r"\b2 ?-?(theta|\u03b8)|\btwo[ -]?theta",
     "a ratio of mass to charge": r"\bm ?/ ?z\b",
 }
-# words that mean this in the header of an axis alone: a comment can be about the time of a scan
+# words with this meaning only in the header of an axis: a comment can be about the time of a scan
 OTHER_HEADERS = {
     "a time": r"\btime\b|\bretention\b|\bseconds?\b|\bminutes?\b|\bzeit\b",
     "a temperature": r"\btemperature?\b",
@@ -42,16 +42,16 @@ SETTING = r"(nm|[u\u03bc]m|microns?|1)[)\]]?\s*[:=]\s*[+-]?\d|\blaser\b|\bexcita
 # words after the number of a channel
 QUANTITIES = ("abs", "absorbance", "ref", "refl", "reflectance", "trans", "transmittance")
 NUMERIC = re.compile(rf"X?\d[\d.,{SPACES}]*", re.ASCII)
-NANOMETRES = (100, 2600)  # of visible and near-infrared light
-# of a channel: m7497.96, R_1005, v.4000, scan2_4000
+NANOMETRES = (100, 2600)  # visible and near-infrared light
+# in the name of a channel: m7497.96, R_1005, v.4000, scan2_4000
 PREFIX = re.compile(r"[^\W\d][^\W_]*\d[^\W_]*_(?=[0-9][0-9.,]*$)|[^\d]*[^\W\d][^\d]*(?=[0-9])")
-MAX_CHANNEL_NAME = 100  # characters in which a prefix is looked for
-MIN_PREFIXED = 7  # columns that show that their names have a prefix
+MAX_CHANNEL_NAME = 100  # characters that are searched for a prefix
+MIN_PREFIXED = 7  # columns with the same prefix
 
 
 @dataclass(frozen=True)
 class ChannelName:
-    """The number in the name of a channel, its unit, "" if the name has none, and its other words: scan mir abs."""
+    """The number in the name of a channel, its unit or "", and the other words, such as scan mir abs."""
 
     number: float
     unit: str
@@ -59,10 +59,9 @@ class ChannelName:
 
 
 def axis_unit(text: str, is_header: bool = False) -> str:
-    """The unit of the axis that a text states, "" if it states none.
+    """Return the unit of the axis that a header or a comment states, "" if it states none.
 
-    is_header: whether the text is the header of the axis. Raises Question if the unit is ambiguous, or if the axis is
-    not supported.
+    is_header: whether it is the header of the axis. Raises Question if the unit is ambiguous or not supported.
     """
     words = separate_words(re.sub(r"(?<!\w)[\u00c5\u212b](?!\w)", "angstrom", text))
     units = [unit for unit, pattern in UNIT_PATTERNS.items() if re.search(pattern, words)]
@@ -70,26 +69,26 @@ def axis_unit(text: str, is_header: bool = False) -> str:
     others = [*OTHER_AXES.items(), *(OTHER_HEADERS.items() if is_header and not units else ())]
     if other := next((axis for axis, pattern in others if re.search(pattern, words)), ""):
         remedy = "export wavenumbers in cm-1, or wavelengths in nm or um"
-        raise Question("unit", f"the axis {shown} is {other}, which is not supported: {remedy}")
+        raise Question("unit", f"the axis {shown} is {other}, which is not supported; {remedy}")
     if len(units) > 1:
-        raise Question("unit", f"{shown} mentions {' and '.join(units)}: specify one with --unit")
+        raise Question("unit", f"{shown} mentions {' and '.join(units)}; specify one with --unit")
     is_wavenumber = re.search(WAVENUMBER, words) is not None
     if units:
         if is_wavenumber and units != ["cm-1"]:
-            raise Question("unit", f"{shown} mentions wavenumbers, but also {units[0]}: specify one with --unit")
+            raise Question("unit", f"{shown} mentions wavenumbers, but also {units[0]}; specify one with --unit")
         return units[0]
     if is_wavenumber:
         return "cm-1"
     if re.search(WAVELENGTH, words):
-        raise Question("unit", f"{shown} mentions wavelengths without a unit: specify --unit nm or --unit um")
+        raise Question("unit", f"{shown} mentions wavelengths without a unit; specify --unit nm or --unit um")
     return ""
 
 
 def axis_unit_of_comments(comments: str) -> str:
-    """The unit of the axis that lines of comments state, "" if they state none. Raises Question.
+    """Return the unit of the axis that lines of comments state, "" if they state none. Raises Question.
 
-    There a unit can be anything's. It is the axis's beside a word for it, or as the first part of a list of columns;
-    unless a number follows, which is that of a setting such as the wavelength of a laser.
+    A unit belongs to the axis next to a word for it, or as the first part of a list of columns; not before a number,
+    which is a setting such as the wavelength of a laser.
     """
     parts = [part for line in comments.splitlines() for part in _parts_about_axis(line)]
     return axis_unit(", ".join(parts)) if parts else ""
@@ -105,16 +104,16 @@ def _parts_about_axis(line: str) -> list[str]:
 
 
 def names_axis(text: str) -> bool:
-    """Whether a text is about an axis: it mentions wavenumbers, wavelengths or a unit of them."""
+    """Whether a header or comment mentions wavenumbers, wavelengths or a unit of them."""
     words = separate_words(text)
     return any(re.search(pattern, words) for pattern in (*UNITS, WAVENUMBER, WAVELENGTH))
 
 
 def channel_prefixes(names: Sequence[str]) -> tuple[str, ...]:
-    """The prefixes of channels, such as "m" of m7497.96, the most common one first.
+    """Return the prefixes of channels, such as "m" of m7497.96, the most common one first.
 
-    More than half of a table's columns have the first. Other columns that are just numbered, such as bio1 to bio19, are
-    not channels.
+    More than half of a table's columns have the first one. Other columns that are just numbered, such as bio1 to bio19,
+    are not channels.
     """
     numbers: dict[str, list[str]] = {}
     for name in names:
@@ -130,25 +129,25 @@ def channel_prefixes(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_consecutive(numbers: Sequence[str]) -> bool:
-    return list(numbers) in ([str(start + place) for place in range(len(numbers))] for start in (0, 1))
+    return list(numbers) in ([str(start + offset) for offset in range(len(numbers))] for start in (0, 1))
 
 
 def split_prefix(name: str, prefixes: Sequence[str]) -> tuple[str, str]:
-    """The prefix of a channel, "" if the name has none, and the rest of the name."""
+    """Split the name of a channel into its prefix, which may be "", and the rest."""
     match = PREFIX.match(name, 0, MAX_CHANNEL_NAME) if prefixes else None
     return (match.group(), name[match.end() :]) if match and match.group() in prefixes else ("", name)
 
 
 def wavelength_unit(words: str, numbers: Sequence[float]) -> str:
-    """The unit of channels such as wl350 to wl2500: "nm", if the words are about wavelengths and the numbers fit."""
+    """Return "nm" for channels such as wl350 to wl2500, whose words mean wavelengths and whose numbers fit; else ""."""
     is_nanometres = NANOMETRES[0] <= min(numbers) and max(numbers) <= NANOMETRES[1]
     return "nm" if is_nanometres and re.search(WAVELENGTH, words) else ""
 
 
 def parse_channel(name: str, marks: Marks, prefixes: Sequence[str] = ()) -> ChannelName | None:
-    """The number and the unit in the name of a column, None if it is not the name of a channel.
+    """Parse the name of a column, None if it is not the name of a channel.
 
-    prefixes: of the table's channels.
+    prefixes: the prefixes of the table's channels.
     """
     prefix, name = split_prefix(name, prefixes)
     match = CHANNEL.fullmatch(name)
@@ -156,7 +155,7 @@ def parse_channel(name: str, marks: Marks, prefixes: Sequence[str] = ()) -> Chan
     if match is None or number is None:
         return None
     words = separate_words(prefix + match["words"]).replace(".", " ").strip()
-    # the number before the unit is the channel here
+    # here the number before the unit is the channel, not a setting
     unit = separate_words(match["unit"] or "").strip(" ()[].")
     if not unit or unit in QUANTITIES:
         return ChannelName(number, "", re.sub(r"\bref\b", "reflectance", f"{words} {unit}".strip()))
@@ -165,5 +164,5 @@ def parse_channel(name: str, marks: Marks, prefixes: Sequence[str] = ()) -> Chan
 
 
 def is_numeric(name: str) -> bool:
-    """Whether a name has only digits and marks, so that it is meant to be the number of a channel."""
+    """Whether a name has only digits and marks, so that it is probably meant as the number of a channel."""
     return NUMERIC.fullmatch(name) is not None

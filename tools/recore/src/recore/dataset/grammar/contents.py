@@ -1,7 +1,7 @@
-"""The header of an assay column: which element or compound it names, in which unit, and what else it says.
+"""Parse the header of an assay column: its element or compound, its unit, and other words.
 
-Words that only name the method of analysis change nothing. A header with any other word, such as "soluble" or "sd", is
-not understood, and nothing is guessed from it.
+Words for the method of analysis are ignored. A header with any other word, such as "soluble" or "sd", is not
+understood, and nothing is guessed from it.
 """
 
 import re
@@ -14,7 +14,7 @@ from recore.dataset.grammar.elements import element_names, mass_share
 from recore.dataset.grammar.target_units import element_of, unit_factor
 from recore.dataset.grammar.units import GLUED_UNITS, is_depth_unit, simple_text, split_units
 
-# Words for what is no content of an element: compounds, minerals, statistics, logarithms.
+# Words for values that are not contents of an element: compounds, minerals, statistics, logarithms.
 NO_CONTENT = re.compile(
     r"\b(\w*oxide|sul(f|ph)(ide|ate)s?|carbonates?|chlorides?|fluorides?|phosphates?|silicates?|alumina|silica|"
     r"magnesia|lime|quartz|(?!composite)\w{3,}ite|log(10)?|ln|rsd|sd|std|stdev|error|x ?10+|kppm)\b",
@@ -25,7 +25,7 @@ METHOD_WORDS = frozenset(
     "element method unit units by of dry weight basis dm dw icp icpms icpoes icpaes ms oes aes aas aa fa xrf "
     "pxrf wdxrf edxrf inaa naa leco me ar aqua regia 4a 4ad 4acid oe fus fusion".split()
 )
-# A laboratory's code for a method: ICP61, MS61r, AA25, XRF26, ICP40Q12.
+# Laboratory codes for methods: ICP61, MS61r, AA25, XRF26, ICP40Q12.
 METHOD_CODE = re.compile(r"(?:icp|icm|ims|ms|aas?|fa|faa|lf|p?xrf|oes|og|aq|ma|ir|gra|ar)\d{1,3}[a-z]?\d{0,2}")
 OXIDES = (
     "Li2O BeO B2O3 CO2 Na2O MgO Al2O3 SiO2 P2O5 SO2 SO3 K2O CaO Sc2O3 TiO2 Ti2O3 V2O3 V2O5 CrO3 Cr2O3 MnO MnO2 Mn2O3 "
@@ -34,15 +34,15 @@ OXIDES = (
     "PbO2 Bi2O3 ThO2 UO2 UO3 U3O8".split()
 )
 ANIONS = "CO3 SO4 PO4 NO3 SiO4 AsO4 VO4 CrO4 MoO4 WO4 SO3 SeO3 BO3".split()
-# Other compounds that laboratories report, of which a header may lack the capital letters.
+# Other compounds that laboratories report, which headers may write without capital letters.
 COMPOUNDS = (
     "CaCO3 MgCO3 FeCO3 MnCO3 BaCO3 SrCO3 Na2CO3 Li2CO3 CaSO4 BaSO4 SrSO4 FeS2 FeS MoS2 ZnS PbS Cu2S CuS CuFeS2 FeAsS "
     "NaCl KCl CaF2 NaF".split()
 )
 KNOWN_COMPOUNDS = {formula.lower(): formula for formula in (*ANIONS, *COMPOUNDS, *OXIDES)}
-# In soils Feo and Mno are what oxalate extracts.
+# In soils, Feo and Mno are the oxalate-extractable contents.
 WITH_CAPITALS = ("feo", "mno")
-LONGEST_NAME = 200  # characters of a header that are read
+MAX_NAME = 200  # characters of a header that are read
 GROUPED = r"[A-Z][A-Za-z0-9]*(?:\([A-Za-z0-9]+\)\d+[A-Za-z0-9]*)+"  # CaMg(CO3)2
 HYDRATE = r"(?:[.*]\s?\d*H2O)?(?![A-Za-z0-9])"
 WORD = re.compile(rf"(?<![A-Za-z0-9])(?:{GROUPED}|[A-Z][A-Za-z0-9]*(?=[.*]\s?\d*H2O)){HYDRATE}|[^\W_]+")
@@ -50,7 +50,7 @@ WORD = re.compile(rf"(?<![A-Za-z0-9])(?:{GROUPED}|[A-Z][A-Za-z0-9]*(?=[.*]\s?\d*
 
 @dataclass(frozen=True)
 class AssayHeader:
-    """What a header says: `formulas` of elements and compounds, `units`, and the words that are not understood."""
+    """A parsed header: the formulas of elements and compounds, the units, and the unknown words."""
 
     formulas: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
@@ -70,13 +70,13 @@ class AssayHeader:
 
 @cache
 def read_contents(header: str) -> AssayHeader:
-    """What the header of a column says of contents; anything may be in it."""
-    units, rest = split_units(simple_text(header[:LONGEST_NAME]))
-    rest = re.sub(r"\bin\s*(?=[|([])", " ", rest)  # "Cu in ppm" does not name indium
+    """Parse the header of any column."""
+    units, rest = split_units(simple_text(header[:MAX_NAME]))
+    rest = re.sub(r"\bin\s*(?=[|([])", " ", rest)  # "Cu in ppm" does not mention indium
     formulas: list[str] = []
     unknown = []
-    rest = re.sub(r"\bGE[_ -](?=[A-Z]{2,4}\d)", " ", rest)  # how SGS begins its codes of methods
-    words = _without_signs_of_total_iron(rest)
+    rest = re.sub(r"\bGE[_ -](?=[A-Z]{2,4}\d)", " ", rest)  # prefix of method codes by SGS
+    words = _without_total_iron_marks(rest)
     for word in WORD.findall(words):
         meaning = _meaning(word)
         if meaning is None:
@@ -90,7 +90,7 @@ def read_contents(header: str) -> AssayHeader:
 
 
 def continues_header(cells: list[str]) -> bool:
-    """Whether cells below a header state only units and methods: `,,m,m,cm-1,ppm,%`. The first is not considered."""
+    """Whether cells below a header state only units and methods: `,,m,m,cm-1,ppm,%`. The first cell is ignored."""
     others = [cell for cell in cells[1:] if cell and not is_depth_unit(cell)]
     contents = [read_contents(cell) for cell in others if not names_axis(cell)]
     is_unit = len(contents) < len(others) or any(content.units for content in contents)
@@ -98,24 +98,24 @@ def continues_header(cells: list[str]) -> bool:
 
 
 def factor(target: str, formula: str, unit: str) -> float:
-    """By which a content of an element or compound in this unit is multiplied to be one of the target, in its unit.
+    """Return the factor from a content of an element or compound in this unit to the target's content in its unit.
 
-    formula: "" if the target is no element. Raises ValueError if no factor leads from the unit to the target's.
+    formula: "" if the target is not an element. Raises ValueError if the unit cannot be converted to the target's.
     """
     size = unit_factor(target, unit)
     if size is None:
-        own = challenge().unit(target) or "no unit"
-        raise ValueError(f"{target} has {own}, which {unit} cannot be converted into")
+        target_unit = challenge().unit(target) or "none"
+        raise ValueError(f"{unit} cannot be converted to the unit of {target}, {target_unit}")
     return size * (mass_share(element_of(target), formula) if formula else 1.0)
 
 
 def targets_in(formula: str) -> list[str]:
-    """The targets whose element is in the formula."""
+    """Return the targets whose element is in the formula."""
     return [target for target in challenge().targets if element_of(target) in _elements(formula)]
 
 
 def is_anion(formula: str) -> bool:
-    """Whether this is an anion, which may be a part of what was measured: SO4, CO3, PO4."""
+    """Whether this is an anion, which may be only a part of the measured compound: SO4, CO3, PO4."""
     return formula in ANIONS and formula not in OXIDES
 
 
@@ -124,15 +124,15 @@ def is_reagent(formula: str) -> bool:
     return _elements(formula) <= {"H", "C", "N", "O", "F", "Cl", "B"}
 
 
-def _without_signs_of_total_iron(text: str) -> str:
-    """The text without what says that an oxide of iron is the total iron: FeO(T), Fe2O3T, Fe2O3 T, TFe2O3, FeO*."""
+def _without_total_iron_marks(header: str) -> str:
+    """Remove the marks of total iron from iron oxides: FeO(T), Fe2O3T, Fe2O3 T, TFe2O3, FeO*."""
     after = r"[\s_.(]*(?:tot(?:al)?|t)(?![A-Za-z0-9])|\*"
     iron = rf"(?<![A-Za-z0-9])(?:T[\s._]?)?(Fe(?:O|2O3|3O4)?)(?:{after})?(?![A-Za-z0-9])"
-    return re.sub(iron, r" \1 ", text, flags=re.IGNORECASE)
+    return re.sub(iron, r" \1 ", header, flags=re.IGNORECASE)
 
 
 def _meaning(word: str) -> tuple[str, str] | None:
-    """The formula and the unit that a word states, "" for what it does not state; None if it is not understood."""
+    """Return the formula and the unit that a word states, each "" if absent; None if the word is unknown."""
     if _is_method(word):
         return "", ""
     if word.lower() not in element_names():
@@ -155,7 +155,7 @@ def _is_method(word: str) -> bool:
 
 
 def _formula(word: str) -> str:
-    """The formula that a word is, or the symbol of the element that it names; otherwise ""."""
+    """Return the formula or element symbol that a word stands for, otherwise ""."""
     if symbol := element_names().get(word.lower()):
         return symbol
     if not (word.isupper() or word.islower()) and _is_compound(word):
@@ -170,7 +170,7 @@ def _is_compound(formula: str) -> bool:
         return formula in OXIDES or formula in ANIONS
     if formula in COMPOUNDS:
         return True
-    # AsIII is an oxidation state, AuF a method: only what laboratories report is a compound
+    # only compounds that laboratories report: AsIII is an oxidation state, AuF a method
     has_number = any(map(str.isdigit, formula))
     is_salt = len(elements) == 2 and ("S" in elements or (has_number and not elements.isdisjoint({"Cl", "F"})))
     return is_salt or (len(elements) > 2 and "O" in elements and has_number)
@@ -178,12 +178,12 @@ def _is_compound(formula: str) -> bool:
 
 @cache
 def _elements(formula: str) -> frozenset[str]:
-    """The symbols of a formula; none if it is not one."""
+    """Return the element symbols of a formula, an empty set if it is not a formula."""
     part = r"([A-Z][a-z]?)(\d*)"
-    text = re.sub(r"[.*]\s?\d*H2O", "H2O", formula)
-    if not re.fullmatch(rf"(?:{part}|\((?:{part})+\)\d+)+", text):
+    flat = re.sub(r"[.*]\s?\d*H2O", "H2O", formula)
+    if not re.fullmatch(rf"(?:{part}|\((?:{part})+\)\d+)+", flat):
         return frozenset()
-    found = re.findall(part, text)
-    symbols = frozenset(symbol for symbol, _ in found)
-    is_valid = symbols <= {*element_names().values()} and not any(number.startswith("0") for _, number in found)
+    parts = re.findall(part, flat)
+    symbols = frozenset(symbol for symbol, _ in parts)
+    is_valid = symbols <= {*element_names().values()} and not any(number.startswith("0") for _, number in parts)
     return symbols if is_valid else frozenset()

@@ -1,15 +1,15 @@
-"""Chemical elements: their symbols and names, and their shares of the mass of compounds."""
+"""Chemical elements: their symbols and names, and their mass fractions in compounds."""
 
 import re
 from functools import cache
 
 BRITISH_NAMES = {"aluminium": "Al", "caesium": "Cs", "sulphur": "S"}
-URANIUM = 92  # the number of the last natural element; No means number, not nobelium
+URANIUM = 92  # the number of the last natural element, because No means number, not nobelium
 
 
 @cache
 def element_names() -> dict[str, str]:
-    """The symbol of each natural element by its symbol and its names, in lower case."""
+    """Return the symbols of natural elements by symbol and name, in lower case."""
     import periodictable
 
     known = [element for element in periodictable.elements if 0 < element.number <= URANIUM]
@@ -19,10 +19,10 @@ def element_names() -> dict[str, str]:
 
 @cache
 def mass_share(element: str, formula: str) -> float:
-    """The mass of an element per mass of the compound, 1 for the element itself."""
+    """Return the mass fraction of an element in a compound, 1 for the element itself."""
     if element == formula:
         return 1.0
     import periodictable
 
-    text = re.sub(r"[.*]\s?(\d*)H2O", r"(H2O)\1", formula)
-    return {str(known): float(share) for known, share in periodictable.formula(text).mass_fraction.items()}[element]
+    flat = re.sub(r"[.*]\s?(\d*)H2O", r"(H2O)\1", formula)
+    return {str(known): float(share) for known, share in periodictable.formula(flat).mass_fraction.items()}[element]

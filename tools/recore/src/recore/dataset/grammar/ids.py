@@ -1,4 +1,4 @@
-"""Which columns of a table name the samples and the drill holes, and which hold depths."""
+"""Find the columns of a table that contain sample names, drill holes and depths."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS
 
 ID_WORD = r"(id|no|nr|num|number|nummer|name|code|label|tag|key|bezeichnung)"
 SAMPLE = r"(samples?|samp|specimens?|smpl?|spl|proben?|echantillon|muestra)"
-# the names of columns that name samples, the most certain first
+# headers of columns with sample names, the most certain first
 NAMES = (
     rf"{SAMPLE} ?{ID_WORD}?|{ID_WORD} ?{SAMPLE}|(lab|core|field|client|soil|rock) ?{SAMPLE} ?{ID_WORD}?",
     rf"{ID_WORD}|(spectrum|spectra|scan) ?{ID_WORD}?|(lab|core|file|field|client) ?{ID_WORD}|barcode|filename",
@@ -28,14 +28,14 @@ STATISTIC = (
     r"variance|rsd|uncertainty|fwhm"
 )
 DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T].*)?")
-MOST = 5  # columns that a question names
+MAX_LISTED = 5  # columns that a question lists
 
 
-Cells = Callable[[int], list[str]]  # of the column at a place
+Cells = Callable[[int], list[str]]  # returns the cells of the column at a position
 
 
 def rank_sample_name(name: str) -> int | None:
-    """How certainly a column of this name names the samples: 0 is the most certain; None if it does not."""
+    """Return how certainly a column of this name contains sample names: 0 is the most certain; None if it does not."""
     words = _only_words(separate_words(name))
     return next((rank for rank, pattern in enumerate(NAMES) if re.fullmatch(pattern, words)), None)
 
@@ -46,47 +46,48 @@ def is_statistic(name: str) -> bool:
 
 
 def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--sample COLUMN") -> int:
-    """The place of the column that names the samples, of the columns that are not numbers of a spectrum.
+    """Return the position of the column with the sample names, among columns that are not channels.
 
-    columns: names by place. cells: the first cells of a column. A column `sample` comes first, then names such as
-    SampleID, then such as ID, then the first column. Row numbers, dates and empty columns come last. Raises Question.
+    columns: names by position. cells: returns the first cells of a column. A column `sample` comes first, then names
+    such as SampleID, then names such as ID, then the first column; row numbers, dates and empty columns come last.
+    Raises Question if several columns fit equally well.
     """
-    ranks = {place: rank for place, name in columns.items() if (rank := rank_sample_name(name)) is not None}
-    exact = [place for place, name in columns.items() if name.lower() == "sample"]
+    ranks = {position: rank for position, name in columns.items() if (rank := rank_sample_name(name)) is not None}
+    exact = [position for position, name in columns.items() if name.lower() == "sample"]
     first = min(columns)
     if ranks:
         best = min(ranks.values())
-        chosen = exact[:1] or [place for place, rank in ranks.items() if rank == best]
+        chosen = exact[:1] or [position for position, rank in ranks.items() if rank == best]
         if not exact:
-            chosen = [place for place in chosen if not is_filler(cells(place))] or chosen
-        others = [place for place in ranks if place not in chosen and not is_filler(cells(place))]
+            chosen = [position for position in chosen if not is_filler(cells(position))] or chosen
+        others = [position for position in ranks if position not in chosen and not is_filler(cells(position))]
     else:
         chosen = [first]
-        others = [place for place in columns if place != first and _can_be_names(cells(place))]
-    if len(chosen) > 1 and all(cells(place) == cells(chosen[0]) for place in chosen):
+        others = [position for position in columns if position != first and _can_be_names(cells(position))]
+    if len(chosen) > 1 and all(cells(position) == cells(chosen[0]) for position in chosen):
         chosen = chosen[:1]
     if len(chosen) == 1 and (not others or not is_filler(cells(chosen[0]))):
         return chosen[0]
-    names = list_names([repr(columns[place][:40]) for place in sorted({*chosen, *others})], MOST)
+    names = list_names([repr(columns[position][:40]) for position in sorted({*chosen, *others})], MAX_LISTED)
     example = columns[(others or chosen)[0]]
     example = quote_option(option.replace("COLUMN", example) if example else option)
-    raise Question("sample", f"the columns {names} can name the samples: choose one, such as {example}")
+    raise Question("sample", f"the columns {names} can contain the sample names; choose one, such as {example}")
 
 
 def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:
-    """The places of the columns that can be an ID of the challenge: that of this name, otherwise those alike."""
-    exact = [place for place, name in columns.items() if name == column]
+    """Return the positions of columns that can be an ID: the column of this name, otherwise all similar ones."""
+    exact = [position for position, name in columns.items() if name == column]
     if exact:
         return exact[:1]
-    words = {place: separate_words(name) for place, name in columns.items()}
+    words = {position: separate_words(name) for position, name in columns.items()}
     if column in DEPTHS:  # depth from (m), from_ft
-        words = {place: re.sub("|".join(DEPTH_PATTERNS.values()), " ", name) for place, name in words.items()}
+        words = {position: re.sub("|".join(DEPTH_PATTERNS.values()), " ", name) for position, name in words.items()}
     pattern = _id_pattern(column)
-    return [place for place, name in words.items() if re.fullmatch(pattern, _only_words(name))]
+    return [position for position, name in words.items() if re.fullmatch(pattern, _only_words(name))]
 
 
 def _id_pattern(column: str) -> str:
-    """What columns are called that hold an ID: a depth, a drill hole, or what the challenge calls its groups."""
+    """Return a pattern for the names of columns with an ID: a depth, a drill hole or another group."""
     if column in DEPTHS:
         return DEPTH_NAMES[column]
     known = challenge()
@@ -96,18 +97,18 @@ def _id_pattern(column: str) -> str:
     return rf"({'|'.join(re.escape(word.lower()) for word in words if word)}) ?{ID_WORD}?"
 
 
-def _only_words(text: str) -> str:
-    return re.sub(r"[^\w]+", " ", text).strip()
+def _only_words(name: str) -> str:
+    return re.sub(r"[^\w]+", " ", name).strip()
 
 
 def quote_option(option: str) -> str:
-    """An option and its value, quoted as a shell requires: --column "sample=Sample ID"."""
+    """Quote the value of an option for a shell if needed: --column "sample=Sample ID"."""
     name, _, value = option.partition(" ")
     return f'{name} "{value}"' if re.search(r"[^\w=:./%+-]", value) else option
 
 
 def is_filler(cells: Iterable[str]) -> bool:
-    """Whether cells are row numbers, dates or nothing."""
+    """Whether all cells are row numbers, or dates and empty cells."""
     cells = list(cells)
     numbers = [int(cell) for cell in cells if cell.isascii() and cell.isdigit() and len(cell) < 10]
     if len(cells) > 1 and len(numbers) == len(cells) and numbers[0] in (0, 1):

@@ -1,7 +1,7 @@
-"""Decimal and thousands marks: 1.234,5 and 1,234.5 are the same number, and 1.234 is one of two.
+"""Detect decimal and thousands marks: 1.234,5 and 1,234.5 are the same number, and 1.234 is ambiguous.
 
-The cells of a file have one decimal mark, and so have the names of its channels. They decide which: 0.452 and 12.5 have
-a point, 0,5 a comma, and in 1,234.5 the last mark is the decimal one. Only if no cell decides, 1.234 is asked about.
+All cells of a file share one decimal mark, and so do the names of its channels. The cells decide which one: 0.452 and
+12.5 have a point, 0,5 a comma, and in 1,234.5 the last mark is the decimal one. The user is asked only if no cell does.
 """
 
 import re
@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from recore.dataset.grammar import Question
 from stagemaker import parse_number
 
-OPTIONS = {"point": ".", "comma": ","}  # of --decimal
-SPACES = "' \u2019"  # which group thousands in some countries, whatever the decimal mark is
-LONG = 4  # digits of a whole number that would have a thousands mark if the column had any
+OPTIONS = {"point": ".", "comma": ","}  # values of --decimal
+SPACES = "' \u2019"  # group thousands in some countries, with either decimal mark
+LONG = 4  # digits of an integer that would have a thousands mark if the column used them
 EMPTY = ("", "NA", "NaN", "nan", "N/A", "n/a", "#N/A", "n.a.", "nd", "n.d.", "ND", "NULL", "null", "-", "--")
 
-DECIMALS = re.compile(r"[+-]?\d*[.,]\d+")  # a number that no name of a sample is
+DECIMALS = re.compile(r"[+-]?\d*[.,]\d+")  # a number, never a sample name
 
-# the name of a channel: 3998.5, X3998.5 as R writes it, 3998.5 cm-1, 1005nm, spc.4000, scan_mir.4000_abs
+# channel names: 3998.5, X3998.5 as R writes it, 3998.5 cm-1, 1005nm, spc.4000, scan_mir.4000_abs
 CHANNEL_WORD = r"(?:scan|spc|spectr(?:a|um)|mir|nir|vis|visnir|vnir|swir|wn|wl|wave(?:number|length)|abs|refl?)[._ ]"
 CHANNEL = re.compile(
     rf"(?P<words>(?i:{CHANNEL_WORD})*)X?"
@@ -29,7 +29,7 @@ CHANNEL = re.compile(
 
 
 def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
-    """A number: digits, or one to three of which the first is not 0 and then groups of three, and a decimal part."""
+    """Return a pattern for numbers: digits, or groups of three after one to three digits, then a decimal part."""
     grouped = rf"[1-9]\d{{0,2}}(?:(?P<group>[{thousands}{SPACES}])\d{{3}})(?:(?P=group)\d{{3}})*"
     return re.compile(
         rf"(?P<sign>[+-]?)(?P<whole>{grouped}|\d*)(?:[{decimal}](?P<fraction>\d*))?(?P<exponent>[eE][+-]?\d+)?",
@@ -42,12 +42,12 @@ PATTERNS = {".": _pattern(".", ","), ",": _pattern(",", ".")}
 
 @dataclass(frozen=True)
 class Marks:
-    """The decimal mark of a file, "." or ","; the other one groups thousands."""
+    """The decimal mark of a file, "." or ","; the other mark groups thousands."""
 
     decimal: str = "."
 
     def parse(self, cell: str) -> float | None:
-        """The finite number in a cell; None if these marks make no number of it."""
+        """Parse the finite number in a cell; None if it is not a number with these marks."""
         if self.decimal == "." and (value := parse_number(cell)) is not None:
             return value
         if self.decimal == "," and "." not in cell and (value := parse_number(cell.replace(",", "."))) is not None:
@@ -67,9 +67,9 @@ def _match(cell: str, decimal: str) -> re.Match[str] | None:
 
 
 def possible_marks(cell: str) -> list[str]:
-    """Which marks can be the decimal mark of the number in a cell: both, one, or none if it is not a number.
+    """Return the possible decimal marks of the number in a cell: both, one, or none if it is not a number.
 
-    Below a limit of detection (<0,5) is a number, too.
+    A value below the limit of detection (<0,5) is a number, too.
     """
     number = cell.lstrip("<>= ")
     return [mark for mark in PATTERNS if _match(number, mark)]
@@ -77,19 +77,16 @@ def possible_marks(cell: str) -> list[str]:
 
 @dataclass
 class Evidence:
-    """What numbers of a file say about their decimal mark. Columns that hold a text say nothing."""
+    """Evidence for the decimal mark of a file from its numbers; columns with any other content are ignored."""
 
-    certain: dict[str, dict[int, str]] = field(default_factory=lambda: {".": {}, ",": {}})  # cells by mark, by column
-    ambiguous: dict[int, tuple[str, str]] = field(default_factory=dict)  # mark and cell (1234 or 1.234), by column
-    whole_columns: set[int] = field(default_factory=set)  # columns with a number without marks
-    long_columns: set[int] = field(default_factory=set)  # columns with such a number that would have a thousands mark
-    text_columns: set[int] = field(default_factory=set)
+    certain: dict[str, dict[int, str]] = field(default_factory=lambda: {".": {}, ",": {}})  # cells by mark and column
+    ambiguous: dict[int, tuple[str, str]] = field(default_factory=dict)  # mark and cell (1234 or 1.234) by column
+    integer_columns: set[int] = field(default_factory=set)  # columns with an integer
+    long_columns: set[int] = field(default_factory=set)  # columns with an integer that would have a thousands mark
+    other_columns: set[int] = field(default_factory=set)
 
     def add_line(self, line: int, cells: list[str], places: Collection[int] | None = None) -> None:
-        """Add the cells of a line, by default all.
-
-        As soon as a mark is certain, a line without the other mark adds nothing.
-        """
+        """Add the cells of a line, by default all; once a mark is certain, only lines with the other mark matter."""
         for mark, other in ((".", ","), (",", ".")):
             if self.certain[mark] and not any(other in cell for cell in cells):
                 return
@@ -99,54 +96,54 @@ class Evidence:
 
     def add(self, line: int, column: int, cell: str) -> None:
         """Add a cell."""
-        if cell in EMPTY or column in self.text_columns:
+        if cell in EMPTY or column in self.other_columns:
             return
         if cell.isascii() and cell.isdigit():
-            self.whole_columns.add(column)
+            self.integer_columns.add(column)
             if len(cell) >= LONG:
                 self.long_columns.add(column)
             return
         marks = possible_marks(cell)
         mark = next((letter for letter in cell if letter in ".,"), "")
         if not marks:
-            self.text_columns.add(column)
+            self.other_columns.add(column)
         elif len(marks) == 1:
             self.certain[marks[0]].setdefault(column, f"{cell[:40]!r} on line {line}")
         elif mark:
             self.ambiguous.setdefault(column, (mark, f"{cell[:40]!r} on line {line}"))
 
     def is_decided(self) -> bool:
-        """Whether one mark is certain."""
+        """Whether a mark is certain."""
         return any(self.certain.values())
 
     def decide(self) -> Marks | None:
-        """The marks that are certain, None if none are. Raises Question."""
+        """Return the marks if they are certain, otherwise None. Raises Question if there is evidence for both."""
         decided = {
-            mark: [cell for column, cell in cells.items() if column not in self.text_columns]
+            mark: [cell for column, cell in cells.items() if column not in self.other_columns]
             for mark, cells in self.certain.items()
         }
         for column, (mark, cell) in self.ambiguous.items():
-            if column in self.long_columns - self.text_columns:
+            if column in self.long_columns - self.other_columns:
                 decided[mark].append(cell)
         if decided["."] and decided[","]:
             both = f"{decided[','][0]} has a decimal comma, but {decided['.'][0]} has a decimal point"
-            raise Question("decimal", f"{both}: write all numbers alike, or specify --decimal point or --decimal comma")
+            raise Question("decimal", f"{both}; write all numbers alike, or specify --decimal point or --decimal comma")
         return Marks("," if decided[","] else ".") if decided["."] or decided[","] else None
 
     def raise_if_ambiguous(self) -> None:
-        """Raise Question if a number can be 1234 or 1.234. For numbers of which no mark is certain."""
-        if cell := next((cell for column, (_, cell) in self.ambiguous.items() if column not in self.text_columns), ""):
+        """Raise Question if a number can be 1234 or 1.234, when no mark is certain."""
+        if cell := next((cell for column, (_, cell) in self.ambiguous.items() if column not in self.other_columns), ""):
             raise Question(
                 "decimal",
-                f"{cell} has three decimals or a thousands mark, and no other number of the file decides: "
+                f"{cell} has three decimals or a thousands mark, and no other number in the file decides; "
                 "specify --decimal point or --decimal comma",
             )
 
 
 def decide_marks(names: Evidence, cells: Evidence, delimiter: str | None) -> tuple[Marks, Marks]:
-    """The marks of the names of channels, all of one column, and of the cells below them. Raises Question.
+    """Return the marks of channel names and of the cells below them. Raises Question.
 
-    They can differ: write.csv2 in R writes names with a point and numbers with a comma, after semicolons.
+    They can differ: write.csv2 in R writes names with a point, but numbers with a comma, separated by semicolons.
     """
     of_names, of_cells = names.decide(), cells.decide()
     if of_cells is None:
@@ -154,7 +151,7 @@ def decide_marks(names: Evidence, cells: Evidence, delimiter: str | None) -> tup
             of_cells = Marks()
         elif of_names is None or delimiter == ";":
             cells.raise_if_ambiguous()
-    if of_names is None and of_cells == Marks(",") and not names.whole_columns:
+    if of_names is None and of_cells == Marks(",") and not names.integer_columns:
         names.raise_if_ambiguous()
     of_cells = of_cells or of_names or Marks()
     return of_names or of_cells, of_cells

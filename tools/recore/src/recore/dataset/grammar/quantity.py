@@ -1,14 +1,14 @@
-"""What a text says about the values of a spectrum. Only absorbance is imported; reflectance can be converted."""
+"""Find the quantity that a header or comment states. Only absorbance is imported; reflectance can be converted."""
 
 import re
 
 from recore.dataset.grammar import Question, separate_words
 
-# a technique that is named after reflectance, though its spectra are exported as absorbance
+# techniques that are named after reflectance, but export absorbance
 TECHNIQUE = (
     r"\bdiffuse reflect(ance|ion) (infrared|ft|fourier|accessory|cell|unit)|\battenuated total reflect(ance|ion)"
 )
-OTHERS = {
+OTHER_QUANTITIES = {
     "Kubelka-Munk values": r"\bkubelka|\bmunk|\bk ?[-/] ?m\b|\bf ?\( ?r",
     "absorptance": r"\babsorptance|\babsorptivit|\b(absorption|extinction) coeff",
     "emissivity": r"\bemissiv|\bemitt?ance|\bemission",
@@ -26,7 +26,7 @@ OTHERS = {
     ),
     "treated values": r"\b(snv|msc|detrend\w*)\b|\bcontinuum|\bnormali[sz]ed|\bstandard normal|\bmean[ -]cent",
 }
-# words that mean this in a header alone: a comment can be about the drill hole D1, or the number of scans
+# words with this meaning only in a header: a comment can be about the drill hole D1 or the number of scans
 IN_HEADERS = {
     "Kubelka-Munk values": r"\bkm\b",
     "a derivative": r"\bd[12]\b",
@@ -42,24 +42,24 @@ CONVERTIBLE = {
     "reflectance": r"\brefle[ckx]|\briflett|\b(refl|rfl|brf)\b|\bremission|\bodbici|% ?r\b|\br ?[(\[]? ?%",
     "transmittance": r"\btransm|\btrasmi|\bdurchl|% ?trans|% ?t\b|\bt ?[(\[]? ?%",
 }
-WHOLE = {"a": "absorbance", "r": "reflectance", "t": "transmittance", "trans": "transmittance"}  # whole headers
+COMPLETE_HEADERS = {"a": "absorbance", "r": "reflectance", "t": "transmittance", "trans": "transmittance"}
 
 
 def stated_quantity(text: str, is_header: bool = True) -> str:
-    """The quantity that a header or a comment states: "absorbance", "reflectance", "transmittance", another, or "".
+    """Return the quantity that a header or comment states: "absorbance", "reflectance", ..., or "" if it states none.
 
     Raises Question if it states several.
     """
     words = re.sub(f"{TECHNIQUE}|{NEGATED}", "", separate_words(text)).strip()
-    if whole := WHOLE.get(words.strip(" .()[]")):
-        return whole
-    patterns = [*OTHERS.items(), *(IN_HEADERS.items() if is_header else ())]
+    if quantity := COMPLETE_HEADERS.get(words.strip(" .()[]")):
+        return quantity
+    patterns = [*OTHER_QUANTITIES.items(), *(IN_HEADERS.items() if is_header else ())]
     if other := next((name for name, pattern in patterns if re.search(pattern, words)), ""):
         return other
-    found = ["absorbance"] if re.search(ABSORBANCE, words) else []
+    quantities = ["absorbance"] if re.search(ABSORBANCE, words) else []
     rest = re.sub(ABSORBANCE, "", words)  # log(1/reflectance) is absorbance alone
-    found += [name for name, pattern in CONVERTIBLE.items() if re.search(pattern, rest)]
-    if len(found) > 1:
+    quantities += [name for name, pattern in CONVERTIBLE.items() if re.search(pattern, rest)]
+    if len(quantities) > 1:
         remedy = "specify --convert none if the values are absorbance, otherwise --convert fraction or percent"
-        raise Question("quantity", f"{text.strip()[:60]!r} mentions {' and '.join(found)}: {remedy}")
-    return found[0] if found else ""
+        raise Question("quantity", f"{text.strip()[:60]!r} mentions {' and '.join(quantities)}; {remedy}")
+    return quantities[0] if quantities else ""

@@ -1,4 +1,4 @@
-"""Signs and qualifiers of numbers in separate columns: `Cu_sign` contains `>`, `Cu_qual` contains `BDL`."""
+"""Parse signs and qualifiers in separate columns: `Cu_sign` contains `>`, `Cu_qual` contains `BDL`."""
 
 import re
 
@@ -14,7 +14,7 @@ WORDS = (
     "signs?|qual(?:ifier)?s?|flags?|symbol|letter|prefix|modifier|q|lt[ _/]?gt"
     f"|{BELOW_WORDS}|{ABOVE_WORDS}|{DETECTED_WORDS}"
 )
-# Each begins where a word does: Cu_sign, CuSign, CuLT, but neither SILT nor Design.
+# Each matches at the beginning of a word: Cu_sign, CuSign, CuLT, but neither SILT nor Design.
 _START, _END = r"(?:(?<![a-z0-9])|(?-i:(?<=[a-z0-9])(?=[A-Z])))", r"(?![a-z0-9])"
 NAME, BELOW_NAME, ABOVE_NAME, DETECTED_NAME = (
     re.compile(rf"{_START}(?:{words})(?:[ _-]?(?:codes?|flags?))?{_END}", re.IGNORECASE)
@@ -38,25 +38,25 @@ def names_sign(header: str) -> bool:
 
 
 def without_sign_words(header: str) -> str:
-    """The name of a column without words for signs, and signs: `Cu_ppm_` of Cu_ppm_qual."""
+    """Remove signs and words for signs from a column name: Cu_ppm_qual becomes `Cu_ppm_`."""
     return re.sub(r"[<>=?\u2264\u2265]+", " ", NAME.sub(" ", header))
 
 
 def read_sign(cell: str, header: str) -> str | None:
-    """The sign that a cell means under this header: "<", ">", or "" for a measured value; None if it is unknown."""
-    text = cell.strip().casefold()
+    """Return the sign that a cell means under this header: "<", ">", or "" for measured; None if it is unknown."""
+    word = cell.strip().casefold()
     for name, yes, no in ((BELOW_NAME, BELOW, ""), (ABOVE_NAME, ABOVE, ""), (DETECTED_NAME, "", BELOW)):
-        if name.search(header) and text in (*YES, *NO):
-            return yes if text in YES else no
-    return next((sign for sign, texts in MEANINGS.items() if text in texts), None)
+        if name.search(header) and word in (*YES, *NO):
+            return yes if word in YES else no
+    return next((sign for sign, meanings in MEANINGS.items() if word in meanings), None)
 
 
 def is_plain_sign(cell: str) -> bool:
-    """Whether a cell is a sign that cannot be anything else: <, BDL, over range."""
-    text = cell.strip().casefold()
-    return any(text in SIGNS[sign] or (len(text) > 2 and text in MEANINGS[sign]) for sign in SIGNS)
+    """Whether a cell can only be a sign: <, BDL, over range."""
+    word = cell.strip().casefold()
+    return any(word in SIGNS[sign] or (len(word) > 2 and word in MEANINGS[sign]) for sign in SIGNS)
 
 
 def without_sign(cell: str) -> str:
-    """What follows a sign in a cell, such as 5 of <5; "" if it has no sign."""
+    """Return the contents of a cell after its sign, such as 5 of <5; "" if it has no sign."""
     return cell.lstrip("<>= ") if cell.startswith(("<", ">")) else ""

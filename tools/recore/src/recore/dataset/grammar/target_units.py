@@ -1,7 +1,7 @@
-"""The units of the challenge's targets: which element a target is, and by what values in other units are multiplied.
+"""The elements and units of the challenge's targets, and the factors that convert other units to them.
 
-A unit is converted only into one of the same quantity: a content by mass into one by mass, an amount of charge into one
-of charge. No factor leads from one to the other, or to a pH.
+Units are converted only within the same quantity: contents by mass, or amounts of charge. No factor converts one into
+the other, or into a pH.
 """
 
 import re
@@ -11,15 +11,15 @@ from recore.challenge import Challenge, challenge
 from recore.dataset.grammar.elements import element_names
 from recore.dataset.grammar.units import CHARGE_UNITS, CONTENT_UNITS, SYNONYMS, simple_text, unit_of_cell
 
-PER_UNIT = {  # how many of a unit are one part per million by mass, or one cmol of charge per kg
+PER_UNIT = {  # the value in a unit of one part per million by mass, or of one cmol of charge per kg
     **{"ppm": 1.0, "pct": 1e-4, "ppb": 1e3, "g/kg": 1e-3},
     **{"cmol/kg": 1.0, "mmol/kg": 10.0},
 }
-WHOLE = {"ppm": 1e6, "pct": 100.0, "ppb": 1e9, "g/kg": 1000.0}  # the whole sample is the element
+WHOLE = {"ppm": 1e6, "pct": 100.0, "ppb": 1e9, "g/kg": 1000.0}  # a sample that consists of the element alone
 
 
 def unit_of(target: str) -> str:
-    """The unit of a target as --column states it: ppm, pct, cmol/kg; as score.py has it if no factor converts it."""
+    """Return the unit of a target as in --column: ppm, pct, cmol/kg; as in score.py if it cannot be converted."""
     stated = challenge().unit(target)
     unit = SYNONYMS.get(stated.lower(), stated.lower())
     if unit not in PER_UNIT:
@@ -28,7 +28,7 @@ def unit_of(target: str) -> str:
 
 
 def element_of(target: str) -> str:
-    """The symbol of the element whose content by mass a target is; "" for any other target."""
+    """Return the symbol of the element whose content by mass is the target; "" for any other target."""
     return _elements_of(challenge()).get(target, "")
 
 
@@ -40,26 +40,26 @@ def _elements_of(of: Challenge) -> dict[str, str]:
 
 
 def unit_factor(target: str, unit: str) -> float | None:
-    """By which values in a unit are multiplied to be in the target's; None if no factor leads there."""
-    own = unit_of(target)
+    """Return the factor from a unit to the target's, None if it cannot be converted."""
+    target_unit = unit_of(target)
     for units in (CONTENT_UNITS, CHARGE_UNITS):
-        if unit in units and own in units:
-            return PER_UNIT[own] * units[unit]
-    return 1.0 if unit == own else None
+        if unit in units and target_unit in units:
+            return PER_UNIT[target_unit] * units[unit]
+    return 1.0 if unit == target_unit else None
 
 
 def name_key(text: str) -> str:
-    """The letters and digits of a name, in lower case."""
+    """Return the letters and digits of a name, in lower case."""
     return re.sub(r"[^a-z0-9]", "", simple_text(text).lower())
 
 
 def named_target(header: str) -> tuple[str, str] | None:
-    """The target, not an element, whose name a header is, and the unit beside it: `pH (H2O)`, `clay %`, `EC [dS/m]`.
+    """Return the target, not an element, that a header mentions, and its unit: `pH (H2O)`, `clay %`, `EC [dS/m]`.
 
-    The unit is "" if the name has none.
+    The unit is "" if the header has none.
     """
     keys = _keys(challenge())
-    ends = [place + 1 for place, letter in enumerate(header) if letter.isalnum()] if keys else []
+    ends = [position + 1 for position, letter in enumerate(header) if letter.isalnum()] if keys else []
     for end in reversed(ends):
         target, rest = keys.get(name_key(header[:end])), header[end:].strip(" _.,:()[]")
         if not target:

@@ -1,4 +1,4 @@
-"""Units of contents and depths: their sizes, and how headers write them."""
+"""Units of contents and depths: their sizes, and their forms in headers."""
 
 import re
 import tomllib
@@ -10,7 +10,7 @@ from recore.dataset.grammar import DASHES
 _CONTENTS = tomllib.loads(files("recore.dataset").joinpath("targets.toml").read_text("utf-8"))
 DETECTION_LIMITS: dict[str, float] = {name: content["limit"] for name, content in _CONTENTS.items()}
 PLAUSIBLE: dict[str, list[float]] = {name: content["plausible"] for name, content in _CONTENTS.items()}
-# One unit in parts per million by mass, in cmol of charge per kg, and in metres.
+# The size of each unit in parts per million by mass, in cmol of charge per kg, and in metres.
 CONTENT_UNITS = {"pct": 1e4, "g/kg": 1e3, "ppm": 1.0, "ppb": 1e-3}
 CHARGE_UNITS = {"cmol/kg": 1.0, "mmol/kg": 0.1}
 DEPTH_UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048}
@@ -28,21 +28,21 @@ SYNONYMS = {
 }
 ASCII_SIGNS = DASHES | {0x3BC: "u", 0xB7: ".", 0x2219: ".", 0x22C5: "."}
 MAX_UNIT_LENGTH = 40  # characters
-OUNCES = "oz/t"  # troy ounces, of a ton that can be a short one (34.29 g/t), a long one or a tonne
-NOT_BY_MASS = "another unit"  # atoms, moles, volumes, charges, counts: no factor converts them
+OUNCES = "oz/t"  # troy ounces per short ton (34.29 g/t), long ton or tonne
+NOT_BY_MASS = "another unit"  # atoms, moles, volumes, charges, counts: they cannot be converted
 
 START, END = r"(?<![a-z0-9])", r"(?![a-z0-9/]|[\s._-]t(?![a-z]))"
 BY_MASS = r"w/w|m/m|wt|weight|mass|by weight|by mass"
 
 
-def _ratio(part: str, whole: str, separator: str = r"[\s._-]?") -> str:
-    """How headers write a ratio: mg/kg, mg kg-1, mg_kg, mg.kg.1, mg per kg. `Mg` is magnesium."""
-    return rf"{START}(?-i:(?!Mg)){part}(?:\s*/\s*|{separator}(?:per\s)?){whole}(?:\s*\^?-\s*1|[._]?1)?{END}"
+def _ratio(numerator: str, denominator: str, separator: str = r"[\s._-]?") -> str:
+    """Return a pattern for a ratio: mg/kg, mg kg-1, mg_kg, mg.kg.1, mg per kg. `Mg` is magnesium."""
+    return rf"{START}(?-i:(?!Mg)){numerator}(?:\s*/\s*|{separator}(?:per\s)?){denominator}(?:\s*\^?-\s*1|[._]?1)?{END}"
 
 
 TON = r"(?:t|tonne)"
 _CHARGE = r"@[\s._-]*(?:\(\s*(?:\+|c|p\+?)\s*\)|c)?[\s._-]*(?:/|per\s)?[\s._-]*kg(?:\s*\^?-\s*1|[._]?1)?"
-# Each is tried at each place in this order.
+# At each position they are tried in this order.
 CONTENT_PATTERNS = (
     (NOT_BY_MASS, rf"{START}(?:at|atom|atomic|mol|mole|molar|vol|volume)[\s._-]*(?:%|pct|percent)"),
     (NOT_BY_MASS, r"%\s*(?:v/v|vol|mol|at)(?![a-z])"),
@@ -81,46 +81,46 @@ DEPTH_PATTERNS = {
     "ft": r"(?<![a-z])(ft|feet|foot)(?![a-z])",
 }
 _CONTENT = re.compile(
-    "|".join(f"(?P<u{place}>{pattern})" for place, (_, pattern) in enumerate(CONTENT_PATTERNS)), re.IGNORECASE
+    "|".join(f"(?P<u{position}>{pattern})" for position, (_, pattern) in enumerate(CONTENT_PATTERNS)), re.IGNORECASE
 )
 
 
 def simple_text(text: str) -> str:
-    """The text with ASCII signs for sub- and superscripts, the micro sign and the minus: Al2O3, ug kg-1."""
+    """Replace sub- and superscripts, the micro sign and the minus by ASCII characters: Al2O3, ug kg-1."""
     return unicodedata.normalize("NFKC", text).translate(ASCII_SIGNS)
 
 
 def split_units(text: str) -> tuple[list[str], str]:
-    """The units of contents in a simple text, each once, and the text without them."""
+    """Return the units of contents in a string from `to_ascii`, each once, and the string without them."""
     units: list[str] = []
 
-    def note(match: re.Match[str]) -> str:
+    def replace_unit(match: re.Match[str]) -> str:
         unit, _ = CONTENT_PATTERNS[int(str(match.lastgroup)[1:])]
         if unit not in units:
             units.append(unit)
         return "|"
 
-    return units, _CONTENT.sub(note, text)
+    return units, _CONTENT.sub(replace_unit, text)
 
 
 def content_unit_in(text: str) -> str:
-    """The one unit of contents in a text, "" if it states none or several."""
+    """Return the unit of contents in a string, "" if there is none or several."""
     units, _ = split_units(simple_text(text))
     return units[0] if len(units) == 1 else ""
 
 
 def unit_of_cell(text: str) -> str:
-    """The unit of contents in a cell, "" if the cell is not a unit or contains more."""
+    """Return the unit of contents in a cell, "" if the cell is not exactly one unit."""
     units, rest = split_units(simple_text(text)) if len(text) <= MAX_UNIT_LENGTH else ([], "")
     return units[0] if len(units) == 1 and not rest.strip("|()[] ") else ""
 
 
 def depth_unit_in(column: str) -> str:
-    """The unit of depths that a column's name states, "" if it states none or several."""
+    """Return the unit of depths in a column's name, "" if there is none or several."""
     units = [unit for unit, pattern in DEPTH_PATTERNS.items() if re.search(pattern, column, re.IGNORECASE)]
     return units[0] if len(units) == 1 else ""
 
 
 def is_depth_unit(text: str) -> bool:
-    """Whether a text is a unit of length or mass, and nothing else."""
+    """Whether a cell is a unit of length or mass, and nothing else."""
     return re.fullmatch("|".join(["kg|g", *DEPTH_PATTERNS.values()]), text.strip(" ()[]"), re.IGNORECASE) is not None

@@ -1,4 +1,4 @@
-"""Spectra as text: two columns, wavenumber and value, with one spectrum per file, or a table with one per line."""
+"""Read spectra from text: a file of two columns, wavenumber and value, or a table with one spectrum per line."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
@@ -27,17 +27,17 @@ from recore.dataset.text_table import Lines, TextTable, open_table
 from recore.listing import list_names
 from recore.schema import DEPTHS
 
-SHOWN = 5  # columns that a message names
-FIRST = 50  # lines that show what the columns of a table hold
-MIN_CHANNELS = 7  # of a header without a column of samples; fewer are the columns of one spectrum
-MOST_CHANNELS = 100_000  # of a spectrum: columns of a table, or lines of a file of two columns
+SHOWN = 5  # columns that a message lists
+PREVIEW = 50  # lines that show the contents of a table's columns
+MIN_CHANNELS = 7  # of a header without a column of samples; with fewer, the file is a single spectrum
+MAX_CHANNELS = 100_000  # of a spectrum: columns of a table, or lines of a file of two columns
 
 
 def read(path: Path, sample: str, replicate: str, reading: Reading) -> Iterator[Measured | Problem]:
-    """Yield the spectra of a text file, and the reason for each line of a table that holds none.
+    """Yield the spectra in a text file, and a problem for each line of a table without a valid spectrum.
 
-    A file of two columns is the spectrum of `sample`; a file of more is a table with a header of wavenumbers, in which
-    several lines of a sample are its replicates. Raises ValueError if the file is neither, or Question.
+    A file of two columns is the spectrum of `sample`; a file of more columns is a table with a header of wavenumbers,
+    where several lines of a sample are its replicates. Raises ValueError for any other file, Question if ambiguous.
     """
     table = open_table(path, reading.decimal, "this is neither a Bruker OPUS file nor text")
     lines = table.lines()
@@ -59,35 +59,35 @@ def read(path: Path, sample: str, replicate: str, reading: Reading) -> Iterator[
 
 def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, reading: Reading) -> Measured:
     header, x, y = ["", ""], list[float](), list[float]()
-    for place, (line, cells) in enumerate(lines):
+    for position, (line, cells) in enumerate(lines):
         numbers = [table.marks.parse(cell) for cell in cells]
-        # the second can be a sample, or 0, which pandas calls a series without a name
+        # the second cell can be a sample, or 0, as pandas calls an unnamed series
         is_header = numbers[0] is None and (numbers[-1] is None or names_axis(cells[0]) or not cells[0])
-        if place == 0 and is_header:
+        if position == 0 and is_header:
             header = cells
             continue
         if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
             raise ValueError(f"line {line}: {' '.join(cells)[:40]!r} is not two numbers, wavenumber and value")
-        if len(x) == MOST_CHANNELS:
-            raise ValueError(f"line {line}: a spectrum has at most {MOST_CHANNELS:,} lines of two numbers")
+        if len(x) == MAX_CHANNELS:
+            raise ValueError(f"line {line}: a spectrum has at most {MAX_CHANNELS:,} lines of two numbers")
         x.append(numbers[0])
         y.append(numbers[1])
     if not x:
         raise ValueError("no line holds two numbers, wavenumber and value")
     if names_axis(header[1]) and not names_axis(header[0]):
-        raise Question("layout", f"the second column, {header[1][:40]!r}, is the axis: exchange the columns")
+        raise Question("layout", f"the second column, {header[1][:40]!r}, is the axis; swap the columns")
     unit = _stated_unit(header[0], table, reading, is_header=True)
     quantity = _stated_quantity([header[1], header[0]], table, reading)
     return Measured(str(table.path), sample, replicate, np.array(x), np.array(y), unit, quantity, table.remarks)
 
 
 def _stated_unit(header: str, table: TextTable, reading: Reading, is_header: bool = False) -> str:
-    """The unit that a header states, otherwise the lines above it. is_header: whether it belongs to the axis."""
+    """Return the unit in a header, otherwise in the lines above it. is_header: whether it is the header of the axis."""
     return _unless(reading.unit, lambda: axis_unit(header, is_header) or axis_unit_of_comments(table.preamble))
 
 
 def _stated_quantity(headers: list[str], table: TextTable, reading: Reading) -> str:
-    """The quantity that one of the headers states, otherwise the lines above."""
+    """Return the quantity in one of the headers, otherwise in the lines above them."""
 
     def read() -> str:
         stated = (quantity for header in headers if (quantity := stated_quantity(header)))
@@ -97,12 +97,12 @@ def _stated_quantity(headers: list[str], table: TextTable, reading: Reading) -> 
 
 
 def _quantity_in_name(sample: str, reading: Reading) -> str:
-    """The quantity that a line is called after, as in a spectrum that was transposed; not one letter."""
+    """Return the quantity in the name of a line, as in a transposed spectrum; single letters are ignored."""
     return _unless(reading.convert, lambda: stated_quantity(sample, is_header=False) if len(sample) > 1 else "")
 
 
 def _unless(option: str | None, read: Callable[[], str]) -> str:
-    """What the text states; with an option nothing is asked about it."""
+    """Call `read`; a question that the option resolves becomes ""."""
     try:
         return read()
     except Question:
@@ -113,7 +113,7 @@ def _unless(option: str | None, read: Callable[[], str]) -> str:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The columns of a table of spectra: that of the samples, and by place the channels and the names of the IDs."""
+    """The columns of a table of spectra: the position of the samples, and the channels and IDs by position."""
 
     names: list[str]
     sample: int
@@ -125,17 +125,17 @@ class _Columns:
 def _table(
     table: TextTable, header: tuple[int, list[str]], lines: Lines, reading: Reading
 ) -> Iterator[Measured | Problem]:
-    first = list(itertools.islice(lines, FIRST))
+    first = list(itertools.islice(lines, PREVIEW))
     columns = _find_columns(table, header, [cells for _, cells in first], reading)
     units = sorted({channel.unit for channel in columns.axis.values()})
     if len(units) > 1:
         stated = " or ".join(filter(None, units))
         others = ", others none" if "" in units else ""
-        raise Question("unit", f"some names of channels state the unit {stated}{others}: specify --unit")
+        raise Question("unit", f"some names of channels state the unit {stated}{others}; specify --unit")
     kinds = sorted({channel.words for channel in columns.axis.values()})
     if len(kinds) > 1:
         raise ValueError(
-            f"the names of the channels are of several kinds, {', '.join(map(repr, kinds))}: keep one kind"
+            f"the names of the channels are of several kinds, {', '.join(map(repr, kinds))}; keep one kind"
         )
     in_schema = {*challenge().ids} <= {*columns.names}
     name = columns.names[columns.sample]
@@ -144,52 +144,52 @@ def _table(
     unit = unit or ("cm-1" if in_schema else _stated_unit(f"{kinds[0]} {name}", table, reading))
     quantity = "absorbance" if in_schema else _stated_quantity([kinds[0], name], table, reading)
     x, names = np.array(numbers), columns.names
-    to_wavenumbers(x, unit, reading.unit, [], in_schema)  # what is wrong with the axis is said once, not of each line
+    to_wavenumbers(x, unit, reading.unit, [], in_schema)  # raises once for the axis, not for each line
     last_replicate: dict[str, int] = {}
     for line, cells in itertools.chain(first, lines):
-        place_in_file = f"{table.path} line {line}"
+        location = f"{table.path} line {line}"
         if len(cells) != len(names):
-            yield Problem(place_in_file, f"the line has {len(cells)} cells, but the header has {len(names)}")
+            yield Problem(location, f"the line has {len(cells)} cells, but the header has {len(names)}")
             continue
         sample = cells[columns.sample]
-        values = {place: table.marks.parse(cells[place]) for place in columns.axis}
-        wrong = next((place for place, value in values.items() if value is None), None)
+        values = {position: table.marks.parse(cells[position]) for position in columns.axis}
+        invalid = next((position for position, value in values.items() if value is None), None)
         if not sample:
-            yield Problem(place_in_file, f"column {names[columns.sample]!r}: the cell is empty")
+            yield Problem(location, f"column {names[columns.sample]!r}: the cell is empty")
         elif not in_schema and is_statistic(sample):
-            yield Problem(place_in_file, f"{sample[:40]!r} is a statistic of samples, not a sample: remove the line")
-        elif (kind := _kind_of_axis(sample, name)) and is_axis([cells[place] for place in columns.axis], table.marks):
-            yield Problem(place_in_file, f"the line {sample[:40]!r} is {kind}: remove it", "layout")
-        elif wrong is not None:
-            reason = f"column {names[wrong]!r}: {cells[wrong][:40]!r} is not a number"
-            yield Problem(place_in_file, reason, sample=sample, ids=_read_ids(columns, cells, table))
+            yield Problem(location, f"{sample[:40]!r} is a statistic of samples, not a sample; remove the line")
+        elif (kind := _kind_of_axis(sample, name)) and is_axis([cells[at] for at in columns.axis], table.marks):
+            yield Problem(location, f"the line {sample[:40]!r} is {kind}; remove it", "layout")
+        elif invalid is not None:
+            reason = f"column {names[invalid]!r}: {cells[invalid][:40]!r} is not a number"
+            yield Problem(location, reason, sample=sample, ids=_read_ids(columns, cells, table))
         else:
             replicate = last_replicate[sample] = last_replicate.get(sample, -1) + 1
             y = np.array(list(values.values()), dtype=float)
             of_line = quantity or _quantity_in_name(sample, reading)
             ids = _read_ids(columns, cells, table)
-            yield Measured(place_in_file, sample, str(replicate), x, y, unit, of_line, columns.remarks, in_schema, ids)
+            yield Measured(location, sample, str(replicate), x, y, unit, of_line, columns.remarks, in_schema, ids)
     if not first:
-        raise ValueError("there is a header, but no spectrum")
+        raise ValueError("the table has a header but no spectra")
 
 
 def _kind_of_axis(sample: str, name: str) -> str:
-    """What a line of numbers is that rise or fall throughout, by its first cell; "" if it can be a spectrum.
+    """Return the kind of a line of monotonic numbers, by its first cell; "" if it can be a spectrum.
 
-    name: that of the column of samples.
+    name: the name of the column of samples.
     """
     if names_axis(sample):
         return "a second axis"
     is_header = sample.lower() == name.lower() or rank_sample_name(sample) is not None
-    return "a header with other channels, as between two files that were joined" if is_header else ""
+    return "a header with other channels, as if two files were joined" if is_header else ""
 
 
 def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[list[str]], reading: Reading) -> _Columns:
     line, names = header
-    if len(names) > MOST_CHANNELS:
-        raise ValueError(f"line {line} has {len(names):,} columns; at most {MOST_CHANNELS:,} are read")
+    if len(names) > MAX_CHANNELS:
+        raise ValueError(f"line {line} has {len(names):,} columns; at most {MAX_CHANNELS:,} are read")
     rows = [cells for cells in rows if len(cells) == len(names)]
-    axis = {place: channel for place, name in enumerate(names) if (channel := table.channel(name))}
+    axis = {position: channel for position, name in enumerate(names) if (channel := table.channel(name))}
     if reading.sample is not None:
         if reading.sample not in names:
             raise ValueError(f"--sample {reading.sample}: line {line} has no such column")
@@ -198,21 +198,21 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
         if len(names) >= MIN_CHANNELS:
             raise ValueError(f"line {line}: there is no column of samples, only channels, or no header")
         raise ValueError(
-            f"line {line} has only numbers: a table of spectra needs a header and a column of samples, one spectrum "
-            "has two columns, wavenumber and value"
+            f"line {line} has only numbers; a table of spectra needs a header and a column of samples, a single "
+            "spectrum two columns, wavenumber and value"
         )
     if len(axis) < 2:
         reject_columns(table, line, names, rows)
     check_layout(table, names, axis, rows, reading)
-    for place, name in enumerate(names):
-        if place not in axis and is_numeric(name) and name != reading.sample:
+    for position, name in enumerate(names):
+        if position not in axis and is_numeric(name) and name != reading.sample:
             if (original := name.rpartition(".")[0]) in names:
-                raise ValueError(f"line {line}: {name[:40]!r} is the channel {original[:40]!r} again: keep one of them")
-            raise ValueError(f"line {line}: the name {name[:40]!r} is not a number, as the other names of channels are")
-    others = {place: name for place, name in enumerate(names) if place not in axis}
-    for place, name in others.items():
-        if not name and place > 0 and any(cells[place] for cells in rows):
-            raise ValueError(f"line {line}: column {place + 1} has no name")
+                raise ValueError(f"line {line}: {name[:40]!r} repeats the channel {original[:40]!r}; keep one of them")
+            raise ValueError(f"line {line}: the name {name[:40]!r} is not a number, unlike the other names of channels")
+    others = {position: name for position, name in enumerate(names) if position not in axis}
+    for position, name in others.items():
+        if not name and position > 0 and any(cells[position] for cells in rows):
+            raise ValueError(f"line {line}: column {position + 1} has no name")
     remarks = list(table.remarks)
     if table.prefixes:
         remarks.append(f"the names of the channels begin with {table.prefixes[0]!r}")
@@ -220,38 +220,38 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
         sample = names.index(reading.sample)
     else:
         candidates = {
-            place: name for place, name in others.items() if name not in (*challenge().ids, *challenge().targets)
+            position: name for position, name in others.items() if name not in (*challenge().ids, *challenge().targets)
         }
-        sample = find_sample_column(candidates or others, lambda place: [cells[place] for cells in rows])
+        sample = find_sample_column(candidates or others, lambda position: [cells[position] for cells in rows])
         if sample != min(others):
-            remarks.append(f"the column {names[sample]!r} names the samples")
-    ignored = [name[:40] or "(without a name)" for place, name in others.items() if place != sample]
+            remarks.append(f"the column {names[sample]!r} contains the sample names")
+    ignored = [name[:40] or "(without a name)" for position, name in others.items() if position != sample]
     if ignored and reading.only_spectra:
         remarks.append(f"columns that are not wavenumbers were ignored: {list_names(ignored, SHOWN)}")
     return _Columns(names, sample, axis, tuple(remarks), _find_ids(others, reading.id_columns))
 
 
 def _find_ids(columns: dict[int, str], chosen: Mapping[str, str]) -> dict[int, str]:
-    """The IDs by the place of their column; without those that several columns can be.
+    """Return the IDs by the position of their column, without IDs that several columns can be.
 
-    chosen: columns that the user names. Raises ValueError if one is not there.
+    chosen: the columns that the user specified. Raises ValueError if one is missing.
     """
     ids: dict[int, str] = {}
     for name in challenge().ids:
-        places = find_id_columns(name, columns)
+        positions = find_id_columns(name, columns)
         if name in chosen:
-            places = [place for place, column in columns.items() if column == chosen[name]]
-            if not places:
+            positions = [position for position, column in columns.items() if column == chosen[name]]
+            if not positions:
                 raise ValueError(f"--column {name}={chosen[name]}: the table has no such column")
-        ids.update((place, name) for place in places if len(places) == 1)
+        ids.update((position, name) for position in positions if len(positions) == 1)
     return ids
 
 
 def _read_ids(columns: _Columns, cells: list[str], table: TextTable) -> dict[str, str]:
-    """The IDs of a line as the schema has them: depths in metres if the column's name has another unit."""
+    """Return the IDs in a line as in the schema, with depths in metres if the column's name has another unit."""
     ids = {}
-    for place, name in columns.ids.items():
-        factor = DEPTH_UNITS[depth_unit_in(columns.names[place]) or "m"] if name in DEPTHS else 1.0
-        depth = table.marks.parse(cells[place]) if name in DEPTHS else None
-        ids[name] = cells[place] if depth is None else f"{depth * factor:.12g}"
+    for position, name in columns.ids.items():
+        factor = DEPTH_UNITS[depth_unit_in(columns.names[position]) or "m"] if name in DEPTHS else 1.0
+        depth = table.marks.parse(cells[position]) if name in DEPTHS else None
+        ids[name] = cells[position] if depth is None else f"{depth * factor:.12g}"
     return ids

@@ -1,4 +1,4 @@
-"""Which files hold spectra, and which reader their content needs."""
+"""Find files of spectra, and read each with the reader for its format."""
 
 import glob
 import os
@@ -18,10 +18,9 @@ from recore.listing import count
 
 
 def find_files(names: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """The files that are named, that named folders hold and that patterns match, each once; and remarks.
+    """Return the files for paths of files, folders and patterns, each once, and remarks.
 
-    They include broken links, so that a missing file is reported. Raises ValueError if a folder or a pattern has no
-    file.
+    Broken links are included, so that a missing file is reported. Raises ValueError if a folder or pattern has no file.
     """
     files: dict[str, Path] = {}
     remarks: list[str] = []
@@ -45,8 +44,8 @@ def _files_in(folder: Path, remarks: list[str]) -> list[Path]:
     folders = len(visible) - len(files)
     chosen = [path for path in files if path.suffix[1:].isdigit() or without_text_suffix(path.name) != path.name]
     if not chosen:
-        endings = f"a number, as those of OPUS files do, or in {', '.join(TEXT_SUFFIXES)}"
-        subfolders = "; its subfolders are not searched: name them" if folders else ""
+        endings = f"a number, as in OPUS, or in {', '.join(TEXT_SUFFIXES)}"
+        subfolders = "; its subfolders are not searched; specify them" if folders else ""
         raise ValueError(f"{folder}: no file name in this folder ends in {endings}{subfolders}")
     if others := len(files) - len(chosen):
         remarks.append(f"{folder}: ignored {count(others, 'file')} with another extension")
@@ -56,12 +55,12 @@ def _files_in(folder: Path, remarks: list[str]) -> list[Path]:
 
 
 def _natural_order(path: Path) -> list[tuple[str, int]]:
-    """A key that sorts soil.2 before soil.10."""
+    """Return a key that sorts soil.2 before soil.10."""
     return [(word, int(digits or 0)) for word, digits in re.findall(r"(\D+|^)(\d*)", str(path))]
 
 
 def read_file(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
-    """Yield the spectra of a file, and a problem for each that cannot be used. Raises nothing for what a file holds."""
+    """Yield the spectra in a file, and a problem for each unusable one. Never raises because of a file's contents."""
     is_opus, sample = False, ""
     try:
         if not path.is_file():
@@ -69,30 +68,30 @@ def read_file(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
         sample, replicate = reading.sample_and_replicate(path)
         spectra: Iterator[Measured | Problem]
         if is_opus := opus.is_opus(path):
-            # such files state their unit and what they contain
+            # these files state their unit and quantity
             reading = replace(reading, unit=None, convert=None if reading.convert == "none" else reading.convert)
             spectra = opus.read(path, sample, replicate, reading.block)
         else:
             spectra = delimited.read(path, sample, replicate, reading)
-        asked: Counter[str] = Counter()
+        questions: Counter[str] = Counter()
         for measured in spectra:
             if isinstance(measured, Problem):
                 yield measured
                 continue
             try:
-                with np.errstate(all="ignore"):  # values that are not finite are refused
+                with np.errstate(all="ignore"):  # values that are not finite are rejected
                     spectrum = to_spectrum(measured, reading.unit, reading.convert)
                 yield spectrum
             except Question as question:
-                asked[question.id] += 1
-                if asked[question.id] == 1:
+                questions[question.id] += 1
+                if questions[question.id] == 1:
                     yield Problem.of(measured.source, question, measured.sample, measured.ids)
             except ValueError as error:
                 yield Problem.of(measured.source, error, measured.sample, measured.ids)
-        for question_id, number in asked.items():
+        for question_id, number in questions.items():
             if number > 1:
                 yield Problem(
-                    str(path), f"the same holds for {count(number - 1, 'more spectrum', 'more spectra')}", question_id
+                    str(path), f"the same applies to {count(number - 1, 'more spectrum', 'more spectra')}", question_id
                 )
     except (ValueError, OSError) as error:
         yield Problem.of(str(path), error, sample if is_opus else "")  # any other file may be a table

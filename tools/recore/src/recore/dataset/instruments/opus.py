@@ -1,4 +1,4 @@
-"""Bruker OPUS files, read with brukeropus, which is given no part of a damaged file that could hang it."""
+"""Read Bruker OPUS files with brukeropus, but check them first, because damaged files can hang it."""
 
 import re
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from brukeropus.file import Data
 
 MAGIC = b"\n\n\xfe\xfe"
-LARGEST_FILE = 64 << 20  # bytes; a spectrum with its interferograms has less than 1 MB
-MOST_BLOCKS = 10_000
-LARGEST_STATUS = 1 << 16  # bytes of the parameters of a spectrum
+MAX_FILE = 64 << 20  # bytes; a spectrum with its interferograms has less than 1 MB
+MAX_BLOCKS = 10_000
+MAX_STATUS = 1 << 16  # bytes of the parameters of a spectrum
 UNITS = {"WN": "cm-1", "MI": "um"}
-# The name of a block here, its key in the reader, and the quantity of its values. Log reflectance is log10(1/R).
+# The name of a block in --block, its key in the reader, and its quantity. Log reflectance is log10(1/R).
 BLOCKS = {
     "absorbance": ("a", "absorbance"),
     "atr": ("atr", "absorbance"),
@@ -31,30 +31,30 @@ RATIO = "single-channel"  # absorbance from the last two blocks: log10(reference
 
 
 class UnusableFile(ValueError):
-    """Why a file cannot be used."""
+    """A file cannot be used."""
 
 
 def is_opus(path: Path) -> bool:
-    """Whether the file begins like every OPUS file."""
+    """Whether a file begins with the magic number of OPUS."""
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
 
 def check_block(block: str) -> None:
-    """Check the name of a block, with :2 for the second of its kind. Raises ValueError if it cannot be imported."""
+    """Raise ValueError if a block cannot be imported; its name may end in :2, for the second of its kind."""
     names = [name for name, (_, quantity) in BLOCKS.items() if quantity != RATIO] + [RATIO]
     if block.partition(":")[0] not in names or not re.fullmatch(r"[a-z-]+(:[1-9])?", block):
-        raise ValueError(f"--block {block!r}: use one of {', '.join(names)}, with :2 for the second of that kind")
+        raise ValueError(f"--block {block!r} is invalid; choose {', '.join(names)}, with :2 for the second of its kind")
 
 
 def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> Iterator[Measured]:
-    """Yield the spectrum of the file in the chosen block. Raises UnusableFile if the file is damaged or has none."""
+    """Yield the spectrum in the chosen block. Raises UnusableFile if the file is damaged or has no such block."""
     try:
         with np.errstate(all="ignore"):
             measured = _measured(path, sample, replicate, block)
     except (UnusableFile, OSError):
         raise
-    except Exception as error:  # the reader trusts what a file states about itself, so any is possible
+    except Exception as error:  # the reader trusts the file, so any error is possible
         raise UnusableFile(f"the file is damaged: {type(error).__name__} in its reader: {error}") from error
     yield measured
 
@@ -75,30 +75,30 @@ def _measured(path: Path, sample: str, replicate: str, block: str) -> Measured:
 
 
 def _read_blocks(path: Path) -> dict[str, list["Data"]]:
-    """The spectra of the file by the reader's key; of each kind, the one that was stored last comes first.
+    """Read the spectra by the reader's key, the last one stored first.
 
-    The reader gets only spectra and parameters that lie inside the file: false counts would keep it busy for long.
+    The reader gets only spectra and parameters that lie inside the file; wrong sizes would keep it busy for long.
     """
     from brukeropus.file import Data, FileBlock, pair_data_and_status_blocks, parse_directory, parse_header
 
-    if path.stat().st_size > LARGEST_FILE:
+    if path.stat().st_size > MAX_FILE:
         raise UnusableFile(
-            f"{path.stat().st_size >> 20} MB; a file with one spectrum must be smaller than {LARGEST_FILE >> 20} MB"
+            f"{path.stat().st_size >> 20} MB; a file with one spectrum must be smaller than {MAX_FILE >> 20} MB"
         )
     content = path.read_bytes()
     if len(content) < 24:
         raise UnusableFile(f"the file is truncated: it has {len(content)} bytes")
-    _, start, room, _ = parse_header(content)
-    if not (start >= 24 and 0 < room <= MOST_BLOCKS and start + 12 * room <= len(content)):
+    _, start, entries, _ = parse_header(content)
+    if not (start >= 24 and 0 < entries <= MAX_BLOCKS and start + 12 * entries <= len(content)):
         raise UnusableFile("the file is truncated or damaged: its directory lies outside the file")
-    kept, total = [], 0
-    for kind, size, begin in parse_directory(content[start : start + 12 * room]):
+    blocks, total = [], 0
+    for kind, size, begin in parse_directory(content[start : start + 12 * entries]):
         if size < 0 or begin + size > len(content):
             raise UnusableFile(
                 f"the file is truncated or damaged: a block ends at byte {begin + size} of {len(content)}"
             )
         head = FileBlock(b"", kind, size, begin)
-        if not (head.is_data() or (head.is_data_status() and size <= LARGEST_STATUS)):
+        if not (head.is_data() or (head.is_data_status() and size <= MAX_STATUS)):
             continue
         total += size
         if total > len(content):
@@ -108,10 +108,10 @@ def _read_blocks(path: Path) -> dict[str, list["Data"]]:
             _check_lengths(block.bytes)
         block.parse()
         if block.parse_error is None:
-            kept.append(block)
+            blocks.append(block)
     spectra: dict[str, list[Data]] = {}
-    for data, status in pair_data_and_status_blocks(kept):
-        # no derivatives, and no compound or compact blocks, whose layout the reader guesses
+    for data, status in pair_data_and_status_blocks(blocks):
+        # without derivatives, and without compound or compact blocks, whose layout the reader guesses
         if data.type[4] == data.type[5] == 0:
             key = data.get_data_key()
             spectra.setdefault(key, []).append(Data(data, status, key=key, vel=0))
@@ -119,21 +119,21 @@ def _read_blocks(path: Path) -> dict[str, list["Data"]]:
 
 
 def _check_lengths(parameters: bytes) -> None:
-    """Raise UnusableFile if a parameter has a negative length, which the reader would follow backwards."""
-    at = 0
-    while at + 8 <= len(parameters) and parameters[at : at + 3] != b"END":
-        words = int.from_bytes(parameters[at + 6 : at + 8], "little", signed=True)
+    """Raise UnusableFile if a parameter has a negative length, which would send the reader backwards."""
+    offset = 0
+    while offset + 8 <= len(parameters) and parameters[offset : offset + 3] != b"END":
+        words = int.from_bytes(parameters[offset + 6 : offset + 8], "little", signed=True)
         if words < 0:
             raise UnusableFile("the file is damaged: a parameter has a negative length")
-        at += 8 + 2 * words
+        offset += 8 + 2 * words
 
 
 def _choose(blocks: dict[str, list["Data"]], name: str, number: int) -> tuple["Data", tuple[str, ...]]:
     option = name
     if name == RATIO:
         name = "sample"
-    of_kind = blocks.get(BLOCKS[name][0], [])
-    if len(of_kind) < number:
+    candidates = blocks.get(BLOCKS[name][0], [])
+    if len(candidates) < number:
         available = [other for other, (key, _) in BLOCKS.items() if key in blocks]
         convertible = [other for other in ("reflectance", "transmittance") if other in available]
         remedy = ""
@@ -142,19 +142,19 @@ def _choose(blocks: dict[str, list["Data"]], name: str, number: int) -> tuple["D
         elif {"sample", "reference"} <= set(available):
             remedy = f"; --block {RATIO} computes absorbance from these two"
         kind = f"{name} spectrum" if number == 1 else f"{name} spectrum number {number}"
-        contents = " and ".join(available) or "no spectrum that can be read"
+        contents = " and ".join(available) or "no readable spectrum"
         raise UnusableFile(f"the file has no {kind}; it contains {contents}{remedy}")
-    chosen = of_kind[number - 1]
+    chosen = candidates[number - 1]
     if chosen.params["dpf"] != 1:
         raise UnusableFile(f"its values are in OPUS's format {chosen.params['dpf']}; 32-bit floats (1) are required")
-    if len(of_kind) == 1:
+    if len(candidates) == 1:
         return chosen, ()
-    which = "the one stored last" if number == 1 else f"number {number}, counted from the one stored last,"
-    return chosen, (f"{len(of_kind)} {name} blocks, of which {which} was read (--block {option}:2 reads the next)",)
+    which = "the last one stored" if number == 1 else f"number {number}, counting from the last one stored,"
+    return chosen, (f"{len(candidates)} {name} blocks, of which {which} was read (--block {option}:2 reads the next)",)
 
 
 def _ratio(x: Numbers, y: Numbers, reference: "Data") -> Numbers:
-    """log10(reference / sample) at the channels of the sample; the reference may have more channels of that grid."""
+    """Return log10(reference / sample) at the channels of the sample; the reference may have more channels."""
     step = x[1] - x[0] if len(x) > 1 else np.nan
     first = round((x[0] - reference.x[0]) / step) if np.isfinite(step) and step else -1
     same = slice(first, first + len(x))

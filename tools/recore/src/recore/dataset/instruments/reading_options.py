@@ -1,4 +1,4 @@
-"""How files of spectra are read: what the user says about them."""
+"""The user's options for reading files of spectra."""
 
 import re
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ NAME = r"(?P<sample>.+?)(\.(?P<replicate>\d+))?"
 
 @dataclass(frozen=True)
 class Reading:
-    """How files are read.
+    """Options for reading files. Raises ValueError if one is invalid.
 
-    `block` is that of an OPUS file; `unit` that of the axis of a text file; `convert` the scale of reflectance, or
-    "none" for absorbance; `decimal` "point" or "comma"; `sample` the column that names the samples; `name` a regular
-    expression for whole file names with the groups `sample` and `replicate`. `only_spectra`: other columns of a table
-    are remarked on. `id_columns`: columns that hold IDs. Raises ValueError if one is invalid.
+    block: the block of an OPUS file. unit: the unit of a text file's axis. convert: the scale of reflectance, or "none"
+    for absorbance. decimal: "point" or "comma". sample: the column of the sample names. name: a regular expression for
+    complete file names, with the groups `sample` and `replicate`. only_spectra: remark on a table's other columns.
+    id_columns: the columns of IDs.
     """
 
     block: str = "absorbance"
@@ -47,10 +47,10 @@ class Reading:
                 raise ValueError(f"--name {self.name!r} has no group (?P<sample>...)")
 
     def sample_and_replicate(self, path: Path) -> tuple[str, str]:
-        """The sample and the replicate ("" if the name has no replicate) in the name of a file. Raises ValueError."""
+        """Return the sample and the replicate, which may be "", in the name of a file. Raises ValueError."""
         name = same_text(path.name)
-        if not name.isprintable():  # includes bytes that are not UTF-8, which no data file could hold
-            raise ValueError("its name has characters that cannot be printed: rename it")
+        if not name.isprintable():  # includes bytes that are not UTF-8, which a data file cannot contain
+            raise ValueError("its name has unprintable characters; rename it")
         name = name if self.name else without_text_suffix(name)
         match = re.fullmatch(self.name or NAME, name)
         if not match or not match["sample"]:
@@ -60,7 +60,7 @@ class Reading:
 
 
 def without_text_suffix(name: str) -> str:
-    """The name of a file without the suffix of a text file, which may be gzipped; other names as they are."""
+    """Remove the suffix of a text file, which may be gzipped, from its name."""
     stem = name[: -len(PACKED)] if name.lower().endswith(PACKED) else name
     suffix = Path(stem).suffix
     return stem[: -len(suffix)] if suffix.lower() in TEXT_SUFFIXES else name

@@ -1,4 +1,4 @@
-"""A spectrum in a file, and its standard form: absorbance by falling wavenumber in cm-1, or the reason why not."""
+"""Convert the spectra in files to their standard form: absorbance by descending wavenumber in cm-1."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,42 +9,42 @@ from numpy.typing import NDArray
 from recore.dataset.grammar import Question
 from recore.listing import count, list_names
 
-SHOWN = 5  # channels that a message names
+SHOWN = 5  # channels that a message lists
 Numbers = NDArray[np.float64]
 
 TO_CM = {"nm": 1e7, "um": 1e4}  # wavenumber in cm-1 = this number / wavelength
-LIMITS = {"nm": (100, 1e6), "um": (0.1, 1000)}  # of axes in these units
-HIGHEST_MICROMETRES = 100  # an axis without a unit below this is not one of wavenumbers
-LONGEST_NIR = 2600  # nm; an axis without a unit up to here can be that of a near-infrared spectrometer
-HIGHEST_MIDDLE = 4600  # cm-1: spectra of the middle infrared end below
-LASER = 15798.0  # cm-1, of helium and neon, which is divided by a power of two
-SAME_STEP = 0.003  # of a halving
+LIMITS = {"nm": (100, 1e6), "um": (0.1, 1000)}  # of axes in each unit
+MAX_MICROMETRES = 100  # an axis without a unit below this is not in wavenumbers
+MAX_NIR = 2600  # nm; an axis without a unit up to here can be from a near-infrared spectrometer
+MAX_MID_INFRARED = 4600  # cm-1; mid-infrared spectra end below
+LASER = 15798.0  # cm-1, of a helium-neon laser, divided by a power of two
+SAME_STEP = 0.003  # tolerance of a halving
 STRETCHED = 1.5  # times the median step at the other end
-FEWEST_STEPS = 8  # that show whether they grow
-IRREGULAR = 2.05  # times a step: the next one differs by more than rounding, which can double a step
-MAX_IRREGULAR = 0.25  # of the steps of a spectrum: ranges of several detectors and gaps are a few
-HIGHEST_WAVENUMBER = 15_000  # cm-1 (667 nm) on an axis without a unit; infrared spectrometers end below
-HIGHEST = {"fraction": 2.0, "percent": 200.0}  # reflectance or transmittance, including noise and a dark reference
-MOST_NEGATIVE = 0.4  # of the values of a spectrum: absorbance is below 0 by noise and baselines alone
-HIGHEST_ABSORBANCE = 10.0  # no detector measures a share of 1e-10 of the light
+MIN_STEPS = 8  # needed to see whether they grow
+IRREGULAR = 2.05  # times a step; rounding can double a step, so the next one is irregular beyond that
+MAX_IRREGULAR = 0.25  # of the steps of a spectrum; ranges of several detectors and gaps cause a few
+MAX_WAVENUMBER = 15_000  # cm-1 (667 nm) on an axis without a unit; infrared spectrometers end below
+MAX_VALUE = {"fraction": 2.0, "percent": 200.0}  # reflectance or transmittance, including noise and a dark reference
+MAX_NEGATIVE = 0.4  # of the values of a spectrum; only noise and baselines make absorbance negative
+MAX_ABSORBANCE = 10.0  # no detector can measure 1e-10 of the light
 # cm-1: bands of water and hydroxyl in the near infrared, with their shoulders above and below
 WATER = (((6800, 7200), (7500, 8000), (6100, 6500)), ((5100, 5300), (5500, 5900), (4650, 4950)))
-MAX_MEDIAN = 3.0  # of absorbance: in most channels a thousandth of the light or more comes back
+MAX_MEDIAN = 3.0  # of absorbance; in most channels at least a thousandth of the light returns
 LIKE_REFLECTANCE = (
     "are highest where rocks and soils absorb least (2700 and 2100 cm-1), lowest in bands of water, or above "
     f"{MAX_MEDIAN:g} in most channels, as reflectance is"
 )
-FLAT = 0.01  # of the range of a spectrum: values that are as good as equal
+FLAT = 0.01  # of the range of a spectrum; values that differ by less are treated as equal
 WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb little
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A spectrum as a file holds it.
+    """A spectrum as stored in a file.
 
-    `source` names the file, and the line if there are many. `unit` of x: "cm-1", "um", "nm", or "" if the file does not
-    state it; `quantity` of y: "absorbance", "reflectance", "transmittance", another one, or "". `in_schema`: whether
-    the file is in the challenge's schema. `ids`: cells by their names in the schema.
+    source: the file, and the line if there are many. unit: of x, "cm-1", "um", "nm", or "" if not stated. quantity: of
+    y, "absorbance", "reflectance", "transmittance", another one, or "". in_schema: whether the file is in the
+    challenge's schema. ids: cells by their names in the schema.
     """
 
     source: str
@@ -61,10 +61,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Absorbance (channels,) of a sample at wavenumbers (channels,) in cm-1, falling.
+    """Absorbance (channels,) of a sample at descending wavenumbers (channels,) in cm-1.
 
-    is_stated: whether the file or the user states what the values were. in_schema: whether they are from a data file in
-    the challenge's schema. ids: depths are in metres.
+    is_stated: whether the file or the user stated the original quantity. in_schema: whether the file is in the
+    challenge's schema. ids: cells by their names in the schema, depths in metres.
     """
 
     source: str
@@ -80,10 +80,9 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a file, or a spectrum in it, cannot be imported.
+    """The reason that a file, or a spectrum in it, cannot be imported.
 
-    question: the id of what it leaves open, "" if nothing. sample: whose spectrum it is, "" if that is not known. ids:
-    those that the file has for it.
+    question: the id of a Question, or "". sample: the sample of the spectrum, "" if unknown. ids: the IDs in the file.
     """
 
     source: str
@@ -99,10 +98,10 @@ class Problem:
 
 
 def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None = None) -> Spectrum:
-    """Convert a measured spectrum to absorbance by falling wavenumber.
+    """Convert a measured spectrum to absorbance by descending wavenumber.
 
-    `unit` and `convert` ("fraction" or "percent" of reflectance or transmittance, "none" for absorbance) override what
-    the file states. Raises ValueError if the spectrum is invalid, Question if it leaves open what its numbers mean.
+    unit, convert ("fraction" or "percent" for reflectance or transmittance, "none" for absorbance): override the file's
+    statements. Raises ValueError if the spectrum is invalid, Question if the meaning of its numbers is ambiguous.
     """
     if measured.x.ndim != 1 or measured.x.shape != measured.y.shape or len(measured.x) < 2:
         raise ValueError(f"{len(measured.x)} channels with {len(measured.y)} values are not a spectrum")
@@ -116,24 +115,25 @@ def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None
     if wavenumbers[0] < wavenumbers[-1]:
         wavenumbers, absorbance = wavenumbers[::-1], absorbance[::-1]
         if measured.x[0] < measured.x[-1]:
-            remarks.append("the axis rises, and was reversed")
+            remarks.append("the axis was in ascending order, and was reversed")
     identity = (measured.source, measured.sample, measured.replicate)
     is_stated = bool(measured.quantity or convert)
     return Spectrum(*identity, wavenumbers, absorbance, tuple(remarks), is_stated, measured.in_schema, measured.ids)
 
 
-def check_above_0(position: float, text: str = "") -> None:
-    """Raise ValueError if a position of an axis is below 0. text: how the file writes it."""
+def check_above_0(position: float, name: str = "") -> None:
+    """Raise ValueError if a position on an axis is below 0. name: its form in the file."""
     if position < 0:
-        name = text or f"{position:g}"
-        raise ValueError(f"the axis has the value {name}, but wavenumbers and wavelengths are above 0")
+        raise ValueError(
+            f"the axis has the value {name or f'{position:g}'}, but wavenumbers and wavelengths are positive"
+        )
 
 
 def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[str], in_schema: bool = False) -> Numbers:
-    """Convert an axis to cm-1, still in the direction of the file.
+    """Convert an axis to cm-1, in the order of the file.
 
-    stated: the unit that the file states, or "". option: that of the user. in_schema: any channels are allowed. Raises
-    ValueError if it is not an axis, Question if its unit is ambiguous.
+    stated: the unit in the file, or "". option: the user's unit. in_schema: allow any channels. Raises ValueError if it
+    is not an axis, Question if its unit is ambiguous.
     """
     if len(x) < 2:
         raise ValueError(f"{len(x)} channels are not a spectrum")
@@ -142,74 +142,74 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
         values, numbers = np.unique(x, return_counts=True)
         repeated = [f"{value:.10g}" for value in values[numbers > 1]]
         if repeated and len(values) > 1:
-            channels = count(len(repeated), "channel is there more than once", "channels are there more than once")
+            channels = count(len(repeated), "repeated channel")
             raise ValueError(f"{channels}: {list_names(repeated, SHOWN)}; keep one of each")
         value = x[np.argmax(np.sign(steps) != np.sign(steps[0])) + 1]
-        raise ValueError(f"the axis neither rises nor falls throughout; see the value {value:g}")
+        raise ValueError(f"the axis is not monotonic; see the value {value:g}")
     if option and stated not in ("", option):
         remarks.append(f"the axis was read in {option}, because of --unit, although the file states {stated}")
     check_above_0(x.min())
     if not in_schema and (peaks := explain_peaks(x)):
         if not option:
-            raise Question("peaks", f"{peaks}: export the spectrum, or specify --unit if these are its channels")
+            raise Question("peaks", f"{peaks}; export the spectrum, or specify --unit if these are its channels")
         remarks.append(peaks)
     unit = option or stated or _plain_unit(x)
-    if unit == "cm-1" and x.max() < HIGHEST_MICROMETRES and not option and not in_schema:
+    if unit == "cm-1" and x.max() < MAX_MICROMETRES and not option and not in_schema:
         raise Question("unit", f"the axis from {x[0]:g} to {x[-1]:g} is not in cm-1; specify --unit um if it is in um")
     if unit in LIMITS and not LIMITS[unit][0] <= x.min() <= x.max() <= LIMITS[unit][1]:
-        raise Question("unit", f"the axis from {x[0]:g} to {x[-1]:g} cannot be in {unit}: specify --unit")
+        raise Question("unit", f"the axis from {x[0]:g} to {x[-1]:g} cannot be in {unit}; specify --unit")
     if unit in TO_CM:
         remarks.append(f"the axis was converted from {unit} to cm-1")
         x = TO_CM[unit] / x
     if not 1 <= x.min() <= x.max() <= 100_000:
         raise ValueError(
-            f"wavenumbers from {x[0]:g} to {x[-1]:g} cm-1 are not those of an optical spectrum: see --unit"
+            f"wavenumbers from {x[0]:g} to {x[-1]:g} cm-1 do not belong to an optical spectrum; see --unit"
         )
     return x
 
 
 def _plain_unit(x: Numbers) -> str:
-    """The unit of an axis that states none: cm-1, if it cannot be anything else. Raises Question."""
+    """Return "cm-1" for an axis without a unit if it cannot be anything else. Raises Question."""
     axis = f"the axis from {x[0]:g} to {x[-1]:g}"
     steps = np.diff(x)
     if x.min() in (0, 1) and (np.abs(steps) == 1).all():
         raise Question(
             "channels",
-            f"{x.min():g}, {x.min() + 1:g}, ... {x.max():g} are numbers of channels: name the channels by their "
+            f"{x.min():g}, {x.min() + 1:g}, ... {x.max():g} are channel numbers; name the channels by their "
             "wavenumbers, or specify --unit cm-1 if these are wavenumbers",
         )
-    if x.max() > HIGHEST_WAVENUMBER:
+    if x.max() > MAX_WAVENUMBER:
         raise Question(
             "unit",
-            f"{axis} has no unit; above {HIGHEST_WAVENUMBER:,} it could be nanometres or wavenumbers of visible light: "
+            f"{axis} has no unit and, above {MAX_WAVENUMBER:,}, could be in nm or wavenumbers of visible light; "
             "specify --unit nm or --unit cm-1",
         )
-    if x.max() < HIGHEST_MICROMETRES:
-        raise Question("unit", f"{axis} has no unit and looks like micrometres: if so, specify --unit um")
-    if x.max() <= LONGEST_NIR or (steps[0] > 0 and _can_rise_as_wavelengths(x)) or _is_stretched(steps):
-        raise Question("unit", f"{axis} has no unit; it could be in nm or cm-1: specify --unit nm or --unit cm-1")
+    if x.max() < MAX_MICROMETRES:
+        raise Question("unit", f"{axis} has no unit and looks like micrometres; if so, specify --unit um")
+    if x.max() <= MAX_NIR or (steps[0] > 0 and _can_rise_as_wavelengths(x)) or _is_stretched(steps):
+        raise Question("unit", f"{axis} has no unit and could be in nm or cm-1; specify --unit nm or --unit cm-1")
     return "cm-1"
 
 
 def _can_rise_as_wavelengths(x: Numbers) -> bool:
-    """Whether a rising axis can be one of wavelengths: it is not that of the middle infrared.
+    """Whether an ascending axis can be in wavelengths, because it is not a mid-infrared one.
 
-    The step of a Fourier-transform spectrometer is a part of its laser's wavenumber, such as 3.857 cm-1.
+    The step of a Fourier-transform spectrometer is a fraction of its laser's wavenumber, such as 3.857 cm-1.
     """
     halvings = np.log2(LASER * (len(x) - 1) / (x[-1] - x[0]))
     is_laser = abs(halvings - round(halvings)) < SAME_STEP
-    return bool((x[0] > LONGEST_NIR or x[-1] > HIGHEST_MIDDLE) and not is_laser)
+    return bool((x[0] > MAX_NIR or x[-1] > MAX_MID_INFRARED) and not is_laser)
 
 
 def _is_stretched(steps: Numbers) -> bool:
-    """Whether steps grow from one end to the other, as those of wavenumbers do if the axis is wavelengths."""
+    """Whether steps grow from one end to the other, as in wavenumbers on an axis of wavelengths or the reverse."""
     quarter = max(1, len(steps) // 4)
     ends = np.abs([np.median(steps[:quarter]), np.median(steps[-quarter:])])
-    return len(steps) >= FEWEST_STEPS and bool(ends.max() > STRETCHED * ends.min())
+    return len(steps) >= MIN_STEPS and bool(ends.max() > STRETCHED * ends.min())
 
 
 def explain_peaks(x: Numbers) -> str:
-    """The evidence that channels are peaks or chosen bands (many steps differ by factors from the next), or ""."""
+    """Explain that channels are peaks or selected bands, because many neighbouring steps differ by factors; or ""."""
     steps = np.abs(np.diff(x))
     smaller, larger = np.minimum(steps[1:], steps[:-1]), np.maximum(steps[1:], steps[:-1])
     if (larger > IRREGULAR * smaller).sum() <= MAX_IRREGULAR * len(smaller):
@@ -223,55 +223,55 @@ def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> 
         options = (
             "--convert fraction or --convert percent takes log10(1 / value), --convert none takes absorbance as it is"
         )
-        raise Question("quantity", f"it contains {quantity}, but absorbance is expected: {options}")
+        raise Question("quantity", f"it contains {quantity}, but absorbance is expected; {options}")
     if convert != "none" and quantity not in ("", "absorbance", "reflectance", "transmittance"):
         remedy = "export absorbance or reflectance, or specify --convert none if the values are absorbance"
-        raise Question("quantity", f"it contains {quantity}, but absorbance is expected: {remedy}")
+        raise Question("quantity", f"it contains {quantity}, but absorbance is expected; {remedy}")
     if convert in (None, "none"):
-        if not -HIGHEST_ABSORBANCE <= y.min() <= y.max() <= HIGHEST_ABSORBANCE:
-            is_percent = 0 <= y.min() <= y.max() <= HIGHEST["percent"]
+        if not -MAX_ABSORBANCE <= y.min() <= y.max() <= MAX_ABSORBANCE:
+            is_percent = 0 <= y.min() <= y.max() <= MAX_VALUE["percent"]
             remedy = "--convert percent converts reflectance or transmittance in percent"
             remedy = remedy if is_percent else "export absorbance or reflectance"
             kinds = "absorbance" if is_percent else "absorbance or per cent"
-            raise Question("quantity", f"values from {y.min():g} to {y.max():g} are not {kinds}: {remedy}")
-        if not convert and not quantity and (y < 0).mean() > MOST_NEGATIVE:
-            remedy = "they may be treated (SNV, a derivative): specify --convert none if they are absorbance"
-            raise Question("quantity", f"{(y < 0).mean():.0%} of the values are below 0: {remedy}")
+            raise Question("quantity", f"values from {y.min():g} to {y.max():g} are not {kinds}; {remedy}")
+        if not convert and not quantity and (y < 0).mean() > MAX_NEGATIVE:
+            remedy = "they may be preprocessed (SNV, a derivative); specify --convert none if they are absorbance"
+            raise Question("quantity", f"{(y < 0).mean():.0%} of the values are below 0; {remedy}")
         if convert and quantity not in ("", "absorbance"):
             remarks.append(
-                f"the values were read as absorbance, because of --convert none, although it says {quantity}"
+                f"the values were read as absorbance, because of --convert none, although the file states {quantity}"
             )
         return y
     if quantity == "absorbance":
         raise ValueError("it already contains absorbance; --convert is for reflectance and transmittance")
-    if y.max() > HIGHEST[convert]:
-        raise ValueError(f"values up to {y.max():g} are not reflectance or transmittance as a {convert}: see --convert")
-    if convert == "percent" and y.max() <= HIGHEST["fraction"]:
-        raise ValueError(f"values up to {y.max():g} look like a fraction, not a percentage: use --convert fraction")
+    if y.max() > MAX_VALUE[convert]:
+        raise ValueError(f"values up to {y.max():g} are not reflectance or transmittance as a {convert}; see --convert")
+    if convert == "percent" and y.max() <= MAX_VALUE["fraction"]:
+        raise ValueError(f"values up to {y.max():g} look like a fraction, not a percentage; use --convert fraction")
     if y.min() <= 0:
-        place = f"{measured.x[y.argmin()]:g} {measured.unit}".strip()
-        raise ValueError(f"{(y <= 0).sum()} values, such as that at {place}, are not above 0 and have no logarithm")
+        position = f"{measured.x[y.argmin()]:g} {measured.unit}".strip()
+        raise ValueError(f"{(y <= 0).sum()} values, such as at {position}, are not above 0 and have no logarithm")
     remarks.append(f"{quantity or 'reflectance or transmittance'} as a {convert} was converted to log10(1 / value)")
     return np.log10((1.0 if convert == "fraction" else 100.0) / y)
 
 
 def find_reflectance(spectra: list[Spectrum]) -> tuple[list[Spectrum], str]:
-    """The spectra that look like reflectance, and the question about them if they are most; "" if they are not.
+    """Return the spectra that look like reflectance, and a question if they are the majority, otherwise "".
 
-    Only spectra count of which neither a file nor the user states what they are.
+    Only spectra whose quantity neither the file nor the user states are considered.
     """
     unstated = [spectrum for spectrum in spectra if not spectrum.is_stated]
-    alike = [spectrum for spectrum in unstated if looks_like_reflectance(spectrum)]
-    if len(alike) * 2 <= len(unstated):
-        return alike, ""
-    return alike, (
-        f"{len(alike)} of {len(spectra)} spectra {LIKE_REFLECTANCE}: specify --convert fraction or --convert percent "
-        "if they are, --convert none if they are not"
+    suspects = [spectrum for spectrum in unstated if looks_like_reflectance(spectrum)]
+    if len(suspects) * 2 <= len(unstated):
+        return suspects, ""
+    return suspects, (
+        f"{len(suspects)} of {len(spectra)} spectra {LIKE_REFLECTANCE}; specify --convert fraction or percent if "
+        "they are, --convert none if they are not"
     )
 
 
 def _dips(spectrum: Spectrum, *ranges: tuple[int, int]) -> bool:
-    """Whether values are lower in the first range of wavenumbers than in both others, which absorbance never is."""
+    """Whether values are lower in the first range of wavenumbers than in both others, unlike absorbance."""
     x = spectrum.wavenumbers
     parts = [spectrum.absorbance[(low <= x) & (x <= high)] for low, high in ranges]
     if any(not len(part) for part in parts):

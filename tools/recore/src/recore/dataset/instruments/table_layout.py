@@ -1,4 +1,4 @@
-"""Layouts of tables without one spectrum per line: messages say which layout it is and what to change."""
+"""Recognise layouts other than one spectrum per line, and tell how to change them."""
 
 import re
 from collections.abc import Sequence
@@ -15,35 +15,35 @@ from recore.dataset.instruments.spectrum import check_above_0, explain_peaks
 from recore.dataset.text_table import TextTable
 from recore.listing import list_names
 
-MIN_LINES = 7  # of an axis in a column, or in a line that may be the header
-NARROW = 1.2  # times the smallest number: no spectrum is that narrow, but the numbers of samples are
-MAX_BANDS = 100  # of a satellite: B01, B02, B11
+MIN_LINES = 7  # of an axis in a column, or in a line that can be the header
+NARROW = 1.2  # times the smallest number; no spectrum is that narrow, but sample numbers are
+MAX_BANDS = 100  # of a satellite, such as B01, B02, B11
 TRANSPOSE = "transpose the table, which has one spectrum per column"
 
 
 def reject_columns(table: TextTable, line: int, names: list[str], rows: list[list[str]]) -> None:
-    """Raise ValueError or Question for a table without channels, with its layout if that is recognised."""
+    """Raise ValueError or Question for a table without channels, with its layout if recognised."""
     numbered = [name for name in names if re.match(r"\d", name)]
     if len(numbered) > len(names) / 2:
         raise ValueError(
-            f"line {line}: the unit in the names of channels, such as {numbered[0][:40]!r}, is not known: "
+            f"line {line}: the unit in the names of channels, such as {numbered[0][:40]!r}, is unknown; "
             "write cm-1, nm or um after the numbers, or nothing for cm-1"
         )
     columns = dict(enumerate(zip(*rows, strict=True)))
-    axes = [place for place, cells in columns.items() if names_axis(names[place]) and is_axis(cells, table.marks)]
+    axes = [number for number, cells in columns.items() if names_axis(names[number]) and is_axis(cells, table.marks)]
     if len(axes) > 1:
-        first, second = (names[place][:40] for place in axes[:2])
-        raise Question("layout", f"{second!r} is a second axis next to {first!r}: remove it")
+        first, second = (names[number][:40] for number in axes[:2])
+        raise Question("layout", f"{second!r} is a second axis next to {first!r}; remove it")
     if names_axis(names[0]) or is_axis(columns.get(0, ()), table.marks):
         if other := next(filter(is_statistic, names[:0:-1]), ""):
-            raise Question("layout", f"the column {other[:40]!r} is not a spectrum: remove it")
+            raise Question("layout", f"the column {other[:40]!r} is not a spectrum; remove it")
         if axes and (peaks := explain_peaks(_numbers(columns[axes[0]], table.marks))):
-            raise Question("peaks", f"{peaks}: export the spectrum")
+            raise Question("peaks", f"{peaks}; export the spectrum")
         raise Question("layout", f"{TRANSPOSE}: {names[0][:40]!r} is its axis")
     if rows and len(names) > MIN_LINES and is_axis(rows[0][1:], table.marks):
-        raise ValueError(f"line {line} is above the header with the channels: remove it")
-    if written := [name for name in names if re.fullmatch(r"x\d{3,}_\d+", name)]:
-        raise ValueError(f"line {line}: {written[0][:40]!r} may be MATLAB's name of a number: write its decimal point")
+        raise ValueError(f"line {line} is above the header with the channels; remove it")
+    if mangled := [name for name in names if re.fullmatch(r"x\d{3,}_\d+", name)]:
+        raise ValueError(f"line {line}: {mangled[0][:40]!r} may be MATLAB's name for a number; write the decimal point")
     reason = "a table of spectra has a column of samples, then one column for each wavenumber, such as 3998.5"
     raise ValueError(f"line {line} ({list_names(names, 3)}) is not the header of a table of spectra: {reason}")
 
@@ -51,41 +51,40 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
 def check_layout(
     table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]], reading: Reading
 ) -> None:
-    """Raise ValueError if there are channels below 0. Raise Question if the channels are named like samples, because
-    the table has one spectrum per column."""
+    """Raise ValueError for channels below 0, Question if channels are named like samples of one spectrum per column."""
     for name in names:
         if re.fullmatch(r"-\d+(?:\.\d+)?", name):
             check_above_0(float(name), name)
     is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
     if is_stated or {*challenge().ids, *challenge().targets} & {
         *names
-    }:  # of the challenge's schema, which has a spectrum per line
+    }:  # in the challenge's schema, with one spectrum per line
         return
-    first = min(place for place in range(len(names)) if place not in axis)
+    first = min(position for position in range(len(names)) if position not in axis)
     cells = [cells[first] for cells in rows]
     has_axis = is_axis(cells, table.marks)
     if has_axis and names_axis(names[first]):
         raise Question("layout", f"{TRANSPOSE}: {names[first][:40]!r} is its axis")
     if reading.unit and not table.prefixes:
         return
-    shown = list_names([names[place] for place in axis], 3)
+    shown = list_names([names[position] for position in axis], 3)
     numbers = np.array([channel.number for channel in axis.values()])
     counted = (np.abs(np.diff(numbers)) == 1).all()
     is_counted = counted and (numbers.max() < NARROW * numbers.min() or (has_axis and bool(table.prefixes)))
     is_unnamed = not names[first] or names[first].lower() in ("x", "unnamed: 0")
-    # S101 to S140 can be samples, whatever the corner is called; numbers of samples have no even steps
+    # S101 to S140 can be samples, whatever the first cell is; sample numbers have no even steps
     is_even = has_axis and bool(table.prefixes) and not explain_peaks(_numbers(cells, table.marks))
     if is_counted or (has_axis and (is_unnamed or is_even) and len(rows) >= MIN_LINES):
-        raise Question("layout", f"columns are named {shown}, like samples: {TRANSPOSE}, or add the unit to the names")
+        raise Question("layout", f"columns are named {shown}, like samples; {TRANSPOSE}, or add the unit to the names")
     is_numbering = (
         (numbers == np.round(numbers)).all() and numbers.min() <= 2 and (counted or numbers.max() < MAX_BANDS)
     )
     if table.prefixes and is_numbering:
-        raise Question("channels", f"{shown} number channels or bands: name the channels by their wavenumbers")
+        raise Question("channels", f"{shown} number channels or bands; name the channels by their wavenumbers")
 
 
 def is_axis(cells: Sequence[str], marks: Marks) -> bool:
-    """Whether cells are numbers that rise or fall like an axis, not row numbers."""
+    """Whether cells are monotonic numbers like an axis, but not row numbers."""
     numbers = _numbers(cells, marks)
     if len(numbers) < 2 or np.isnan(numbers).any():
         return False
@@ -94,5 +93,5 @@ def is_axis(cells: Sequence[str], marks: Marks) -> bool:
 
 
 def _numbers(cells: Sequence[str], marks: Marks) -> np.ndarray:
-    """Return the numbers in cells, NaN for a cell that holds no number."""
+    """Parse the numbers in cells, NaN for other cells."""
     return np.array([marks.parse(cell) for cell in cells], dtype=float)
