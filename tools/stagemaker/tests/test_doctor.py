@@ -117,7 +117,7 @@ def test_other_versions_and_missing_packages_are_reported(tmp_path: Path) -> Non
     packages = tmp_path / "stagemaker/container/packages.txt"
     packages.write_text(packages.read_text().replace("numpy==", "numpy==0."))
     results = run_checks(PYTHONPATH=str(tmp_path))
-    assert "scikit-learn-1.9-0: made before its first job" in results["images"]["result"]
+    assert "scikit-learn-1.9-0: created before its first job" in results["images"]["result"]
     write_metadata(tmp_path, "click==8.5.1", "no-such-package[extra]==1.0", "docker==7.2.0; extra == 'docker'")
     result = run_checks(PYTHONPATH=str(tmp_path))["packages"]
     assert (result["level"], result["result"]) == ("fail", "not installed: no-such-package")
@@ -144,7 +144,7 @@ def test_a_missing_docker_package_is_reported_in_one_line(tmp_path: Path) -> Non
     result = stagemaker("start", "--engine", "docker", PYTHONPATH=str(tmp_path))
     assert result.returncode == 2
     [line] = result.stderr.splitlines()
-    assert line.startswith("stagemaker: the Python package `docker` is not installed: `")
+    assert line.startswith("stagemaker: the Python package `docker` is not installed; install it with `")
     assert "-m pip install 'docker" in line
 
 

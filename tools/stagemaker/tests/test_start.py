@@ -115,7 +115,7 @@ def test_the_file_with_the_variables_exists_only_while_the_simulator_runs(tmp_pa
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:" in content
 
     error = fail_to_start("--variables", file, TMPDIR=str(tmp_path))
-    reason = "the variables of a simulator that is running: end it, or choose another file"
+    reason = "a running simulator uses this file; stop it, or choose another file"
     assert error == f"stagemaker: {file}: {reason}\n"
     assert file.read_text() == content
 
@@ -177,7 +177,7 @@ def test_others_may_call_a_simulator_that_listens_on_more_than_loopback(tmp_path
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert list(statuses.values()) == [200, 200, 200, 403, 403]
-    assert f"whoever reaches port {address.port} at 0.0.0.0 can read and write" in errors
+    assert f"anyone who can reach port {address.port} at 0.0.0.0 can read and write" in errors
     assert "console" not in errors
     for arguments in (["--host", "no.such.host"], ["--allow-host", "name:5000"]):
         [line] = fail_to_start(*arguments).splitlines()

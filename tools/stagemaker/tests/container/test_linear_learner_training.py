@@ -193,7 +193,7 @@ def test_weighted_classes_are_predicted_more_often(fit: Callable[..., LinearMode
         ({"predictor_type": "classifier"}, "predictor_type is 'classifier': it must be one of regressor, binary_"),
         ({"max_depth": "3"}, "Additional hyperparameters are not allowed ('max_depth' was unexpected): valid hyperpa"),
         ({"sagemaker_region": "us"}, "Additional hyperparameters are not allowed ('sagemaker_region' was unexpected)"),
-        ({"epochs": "0"}, "epochs is '0': it must be a whole number in [1, inf)"),
+        ({"epochs": "0"}, "epochs is '0': it must be an integer in [1, inf)"),
         ({"wd": "-1"}, "wd is '-1': it must be a number in [0, inf) or auto"),
         ({"learning_rate": "nan"}, "learning_rate is 'nan': it must be a number in (0, inf) or auto"),
         ({"use_bias": "yes"}, "use_bias is 'yes': it must be one of true, false"),

@@ -69,13 +69,13 @@ UNLOADABLE = {
     "code in a top folder": (
         MODEL,
         "the model's archive has my/code/inference.py instead of code/inference.py: "
-        "pack its files without a folder around them: tar -C my -czf model.tar.gz .",
+        "pack its files without the folder my (tar -C my -czf model.tar.gz .)",
         "model/my/code",
     ),
     "model in a top folder": (
         "def model_fn(model_dir): return open(model_dir + '/model.pkl')",
         "the model's archive has my/model.pkl instead of model.pkl: "
-        "pack its files without a folder around them: tar -C my -czf model.tar.gz .",
+        "pack its files without the folder my (tar -C my -czf model.tar.gz .)",
         "code",
     ),
     "no module, although the model has a folder": ("", "no module 'inference' in ", "code"),
@@ -211,7 +211,7 @@ def test_the_program_imports_modules_beside_it(serve, tmp_path: Path, place: str
 
 def test_a_script_that_aws_does_not_serve_is_named(server) -> None:
     log = server.log.read_text()
-    assert "AWS's image fails without it: add SAGEMAKER_PROGRAM=inference.py to the model's Env" in log
+    assert "AWS's image would fail: add SAGEMAKER_PROGRAM=inference.py to the model's Env" in log
 
 
 def test_two_workers_respond_concurrently(serve) -> None:
@@ -284,7 +284,7 @@ def test_settings_that_are_not_positive_whole_numbers_are_refused(
 ) -> None:
     variable, value = setting.split("=")
     monkeypatch.setenv(variable, value)
-    with pytest.raises(SystemExit, match=f"{variable} is '{value}': it must be a whole number of at least 1"):
+    with pytest.raises(SystemExit, match=f"{variable} is '{value}': it must be a positive integer"):
         ModelServer("127.0.0.1:0")
 
 
@@ -352,8 +352,8 @@ def test_the_default_hooks_report_why_they_refuse_a_request(
     [
         ("raise", "no copper in it"),
         ("exit", "SystemExit: the hook called exit"),
-        ("none", "returned an object of type NoneType instead of text or bytes"),
-        ("number", "returned an object of type float instead of text or bytes"),
+        ("none", "returned an object of type NoneType instead of a string or bytes"),
+        ("number", "returned an object of type float instead of a string or bytes"),
     ],
 )
 def test_a_failing_hook_does_not_affect_later_requests(fragile, body: str, reason: str) -> None:

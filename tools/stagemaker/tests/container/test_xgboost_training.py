@@ -285,7 +285,7 @@ def test_ranking_without_queries_is_reported(fit: Train) -> None:
         (
             {"num_round": "2"},
             {"train": {"part-0": "1,2\n", ".DS_Store": ""}},
-            "the train channel has a hidden file, .DS_Store, which SageMaker refuses",
+            "the train channel has a hidden file, .DS_Store, which SageMaker rejects",
         ),
     ],
 )

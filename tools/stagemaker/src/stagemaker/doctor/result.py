@@ -42,7 +42,7 @@ def show_checks(checks: Sequence[Check], command: str, as_json: bool) -> int:
     if failed:
         click.echo(f"doctor: `{command}` cannot work here: {', '.join(failed)}")
     else:
-        click.echo(f"doctor: everything that `{command}` needs is here")
+        click.echo(f"doctor: all requirements of `{command}` are met")
     return 1 if failed else 0
 
 

@@ -14,7 +14,7 @@ from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import ML
 
 ADVICE = "free some space on it, or set TMPDIR to a folder on another disk"
-FULL_DISK = f"InternalServerError: The local disk is full: {ADVICE}"
+FULL_DISK = f"InternalServerError: This machine's disk is full: {ADVICE}"
 FULL_MESSAGES = ("No space left on device", "Disk quota exceeded")
 MIN_FREE_BYTES = 1 << 20  # a disk with less free space counts as full
 MIN_FREE_BYTES_AFTER_ERROR = 1 << 30  # the same, if the job has reported a full disk
