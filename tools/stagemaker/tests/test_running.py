@@ -175,7 +175,7 @@ def test_endpoints_and_executions_are_listed_and_stopped(client: Client) -> None
     wait_until(lambda: not client.sagemaker.list_endpoints()["Endpoints"])
     assert call(client, "ls", "endpoints") == ""
     result = run("logs", name, **client.simulator.variables())
-    assert "the jobs of its steps have" in result.stderr
+    assert "lists the jobs of its steps" in result.stderr
 
 
 @pytest.mark.parametrize(

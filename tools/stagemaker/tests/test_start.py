@@ -24,8 +24,8 @@ from stagemaker.variables_file import VariablesFile
 
 def fail_to_start(*options: object, **variables: str) -> str:
     """Run the command, which must end with status 2 without output, and return its error."""
-    command, own = [*COMMAND, *map(str, options)], environment() | variables
-    result = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=60)
+    command, full_environment = [*COMMAND, *map(str, options)], environment() | variables
+    result = subprocess.run(command, cwd=ROOT, env=full_environment, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stdout) == (2, "")
     return result.stderr
 
@@ -82,7 +82,7 @@ def test_a_port_or_folder_in_use_is_reported_in_one_line(tmp_path: Path) -> None
     assert "is in use by another simulator" in error
 
 
-def test_a_missing_sandbox_is_reported_with_what_the_command_can_choose(tmp_path: Path) -> None:
+def test_a_missing_sandbox_is_reported_with_the_alternative(tmp_path: Path) -> None:
     error = fail_to_start("--isolation", "required", PATH=str(tmp_path))
     assert error.startswith("stagemaker: isolation is required, but bubblewrap does not work here")
     assert error.endswith("or choose --isolation auto for code that you trust\n")

@@ -29,7 +29,7 @@ def server(serve):
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_requests_above_the_limit_are_refused(server, chunked: bool) -> None:
+def test_requests_above_the_limit_are_rejected(server, chunked: bool) -> None:
     def post_status(size: int) -> int:
         body = b"1" * size
         return server.post(iter([body]) if chunked else body).status
@@ -44,7 +44,7 @@ def test_large_requests_are_accepted_by_default_and_hook_output_appears_in_the_l
     assert "a word\n" in server.log.read_text()
 
 
-def test_a_request_that_ends_early_is_refused(server) -> None:
+def test_a_request_that_ends_early_is_rejected(server) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         client.connect(str(server.address))
@@ -182,13 +182,15 @@ def test_a_traceback_is_written_in_a_single_write(serve, module: str) -> None:
     with reading, writing:
         reading.settimeout(10)
         serve(module, stderr=writing).post("1")
-        text = next(text for text in iter(lambda: reading.recv(1 << 16).decode(), "") if "ValueError" in text)
-    assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', text), text
+        chunk = next(chunk for chunk in iter(lambda: reading.recv(1 << 16).decode(), "") if "ValueError" in chunk)
+    assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', content), (
+        content
+    )
 
 
 # The program and the module that it imports share their names with files in stagemaker/container.
-@pytest.mark.parametrize("place", ["model/code", "code", "variables"])
-def test_the_program_imports_modules_beside_it(serve, tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("code_folder", ["model/code", "code", "variables"])
+def test_the_program_imports_modules_next_to_it(serve, tmp_path: Path, code_folder: str) -> None:
     files = {
         "serving.py": "import training\nfrom helpers_of_mine import model_fn\n"
         "def transform_fn(model, *_): return training.X + model",
@@ -197,19 +199,19 @@ def test_the_program_imports_modules_beside_it(serve, tmp_path: Path, place: str
         "def model_fn(model_dir): return ROCK + model_dir",
         "rock.txt": "too in ",
     }
-    if place == "variables":
-        for name, text in files.items():
-            (tmp_path / name).write_text(text)
+    if code_folder == "variables":
+        for name, content in files.items():
+            (tmp_path / name).write_text(content)
         settings = {"SAGEMAKER_SUBMIT_DIRECTORY": str(tmp_path), "SAGEMAKER_PROGRAM": "serving", "SM_MODEL_DIR": "/tmp"}
         server, model = serve(**settings), "/tmp"
     else:
-        server = serve(files=files, code=place, SAGEMAKER_PROGRAM="serving.py")
+        server = serve(files=files, code=code_folder, SAGEMAKER_PROGRAM="serving.py")
         model = str(server.base / "model")
     assert server.post("1").text == f"mine too in {model}"
     assert "Warning" not in server.log.read_text()
 
 
-def test_a_script_that_aws_does_not_serve_is_named(server) -> None:
+def test_a_script_that_aws_does_not_serve_is_reported(server) -> None:
     log = server.log.read_text()
     assert "AWS's image would fail: add SAGEMAKER_PROGRAM=inference.py to the model's Env" in log
 
@@ -279,9 +281,7 @@ def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "setting", ["SAGEMAKER_MODEL_SERVER_WORKERS=many", "SAGEMAKER_MODEL_SERVER_TIMEOUT=0", "MAX_CONTENT_LENGTH=-1"]
 )
-def test_settings_that_are_not_positive_whole_numbers_are_refused(
-    monkeypatch: pytest.MonkeyPatch, setting: str
-) -> None:
+def test_settings_that_are_not_positive_integers_are_rejected(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
     variable, value = setting.split("=")
     monkeypatch.setenv(variable, value)
     with pytest.raises(SystemExit, match=f"{variable} is '{value}': it must be a positive integer"):
@@ -338,7 +338,7 @@ def fragile(serve):
         ("1,2", "text/csv", "image/png", "image/png is not supported"),
     ],
 )
-def test_the_default_hooks_report_why_they_refuse_a_request(
+def test_the_default_hooks_report_why_they_reject_a_request(
     defaults, body: str, content_type: str, accept: str, reason: str
 ) -> None:
     response = defaults.post(body, content_type, Accept=accept)

@@ -79,7 +79,7 @@ def test_an_invalid_hyperparameter_is_named_in_the_error(name: str, value: str, 
         ({"process_type": "update", "updater": "grow_colmaker"}, "updater grow_colmaker cannot be used with this bo"),
     ],
 )
-def test_incompatible_hyperparameters_are_refused(settings: dict[str, str], reason: str) -> None:
+def test_incompatible_hyperparameters_are_rejected(settings: dict[str, str], reason: str) -> None:
     with pytest.raises(UserError, match=f"^{re.escape(reason)}"):
         validate({"num_round": "10"} | settings)
 

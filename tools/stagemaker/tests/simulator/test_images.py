@@ -110,8 +110,8 @@ def test_an_image_that_needs_a_python_that_is_not_here_is_refused_with_the_remed
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     packages = replace(family.package_set("image"), pythons=("3.99", "3.98"))
     assert replace(family, package_sets={"": packages}).refusal("image") == (
-        f"{packages.name} requires Python 3.99 or 3.98 with venv, which was not found: run `uv python install 3.99`, or "
-        "install python3.99 and python3.99-venv"
+        f"{packages.name} requires Python 3.99 or 3.98 with venv, which was not found: run `uv python install 3.99`, "
+        "or install python3.99 and python3.99-venv"
     )
 
 

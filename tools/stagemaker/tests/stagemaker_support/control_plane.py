@@ -29,12 +29,12 @@ def ask(
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
-        text = response.read()
+        content = response.read()
     finally:
         connection.close()
-    assert response.getheader("Content-Type") == "application/x-amz-json-1.1", text
+    assert response.getheader("Content-Type") == "application/x-amz-json-1.1", content
     assert response.getheader("x-amzn-RequestId")
-    document = json.loads(text, parse_constant=pytest.fail)
+    document = json.loads(content, parse_constant=pytest.fail)
     assert isinstance(document, dict)
     assert response.status == 200 or (document["__type"] and document["message"])
     return response.status, document
