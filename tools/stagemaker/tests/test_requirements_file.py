@@ -64,7 +64,7 @@ def test_any_file_is_read_as_pip_reads_it(content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"),
+    ("content", "kind"),
     [
         ("numpy", "package"),
         ("lightgbm[dask]>=4,<5 --hash=sha256:aa", "package"),
@@ -89,7 +89,7 @@ def test_each_line_has_a_kind(content: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "unsupported"),
+    ("content", "unsupported"),
     [
         ("--require-hashes --pre --prefer-binary", []),
         ("numpy --hash=sha256:aa", []),

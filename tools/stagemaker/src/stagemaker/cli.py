@@ -1,4 +1,4 @@
-"""The command line: `stagemaker start`, `exec`, `doctor`, `setup` and `clean`, and the commands of running.py."""
+"""The command line: `stagemaker start`, `exec`, `doctor`, `setup` and `clean`, and the commands for a running one."""
 
 import contextlib
 import functools

@@ -72,8 +72,8 @@ def test_the_log_contains_the_metrics_that_sagemaker_documents(
     with caplog.at_level(logging.INFO):
         model = train(kind, mini_batch_size=200)
     assert "Hyperparameters without effect here: mini_batch_size." in caplog.text
-    matches = {name: matches for name, pattern in METRICS.items() if (matched := re.findall(pattern, caplog.text))}
-    values = {name: float(matched[-1]) for name, matched in matches.items()}
+    matches = {name: found for name, pattern in METRICS.items() if (found := re.findall(pattern, caplog.text))}
+    values = {name: float(found[-1]) for name, found in matches.items()}
     expected = {f"{data}:{name}" for data in ("validation", "test") for name in ["objective_loss", *names.split()]}
     expected |= {"train:objective_loss", "train:objective_loss:final", "validation:objective_loss:final"}
     assert expected <= values.keys()
@@ -211,14 +211,8 @@ def test_invalid_hyperparameters_are_reported(settings: dict[str, str], reason: 
 
 
 def test_settings_of_the_optimiser_may_have_their_defaults() -> None:
-    values = {
-        "optimizer": "auto",
-        "momentum": "auto",
-        "margin": "1",
-        "use_lr_scheduler": "True",
-        "init_scale": "0.07",
-    }
-    validate(hyperparameters("regressor", **settings))
+    values = {"optimizer": "auto", "momentum": "auto", "margin": "1", "use_lr_scheduler": "True", "init_scale": "0.07"}
+    validate(hyperparameters("regressor", **values))
 
 
 RECORDIO = "application/x-recordio-protobuf"

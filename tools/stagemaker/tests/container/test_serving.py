@@ -182,10 +182,8 @@ def test_a_traceback_is_written_in_a_single_write(serve, module: str) -> None:
     with reading, writing:
         reading.settimeout(10)
         serve(module, stderr=writing).post("1")
-        chunk = next(chunk for chunk in iter(lambda: reading.recv(1 << 16).decode(), "") if "ValueError" in chunk)
-    assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', content), (
-        content
-    )
+        log = next(log for log in iter(lambda: reading.recv(1 << 16).decode(), "") if "ValueError" in log)
+    assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', log), log
 
 
 # The program and the module that it imports share their names with files in stagemaker/container.
