@@ -84,7 +84,7 @@ OPTIONS = (
     click.option(
         "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep objects and records in this folder."
     ),
-    click.option("--console/--no-console", default=True, help="Serve the console, a web page that shows what runs."),
+    click.option("--console/--no-console", default=True, help="Serve the console, a web page that shows all activity."),
     click.option(
         "--console-actions",
         is_flag=True,

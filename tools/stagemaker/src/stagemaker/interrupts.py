@@ -70,7 +70,7 @@ def raised(notice: str = "") -> Iterator[None]:
     """Within the context, a signal raises KeyboardInterrupt; one during an import does so after the import.
 
     notice: a line for stderr if the context does not end soon. An interrupted import may end with another exception, or
-    lack a part of what it should import.
+    lack some of its imports.
     """
     global _notice, _ended
     _notice, _ended = notice, allocate_lock()

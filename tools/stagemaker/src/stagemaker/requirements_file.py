@@ -22,7 +22,7 @@ OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jo
 class RequirementLine:
     """A line that is neither empty nor a comment.
 
-    number: its line number, or that of the first of joined lines. spec: a requirement, path or URL; empty if the line
+    number: its line number, or the first one of joined lines. spec: a requirement, path or URL; empty if the line
     has only options. options: the options, such as `--hash=sha256:...`.
     """
 

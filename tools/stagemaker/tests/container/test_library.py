@@ -38,7 +38,7 @@ Run = Callable[..., list[str]]
 def run(program_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a function that runs a script that can import the package, as in a container.
 
-    It returns what the script prints, or, if the script must fail, the last line of its stderr.
+    It returns the script's output, or, if the script must fail, the last line of its stderr.
     """
     base = str(tmp_path_factory.mktemp("ml"))
 

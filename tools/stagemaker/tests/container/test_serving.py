@@ -1,4 +1,4 @@
-"""The server around the hooks: loading, paths, limits, workers, shutdown, and what it reports if a hook fails."""
+"""The server around the hooks: loading, paths, limits, workers, shutdown, and errors of hooks."""
 
 import os
 import re

@@ -1,6 +1,6 @@
 """A job's program that sends one bit to another job by all means that the kernel offers, or tries to receive it.
 
-    ROLE=send TOKEN=... python exchange.py        prints "ready", and repeats what must be repeated until it is stopped
+    ROLE=send TOKEN=... python exchange.py        prints "ready", and repeats the repeatable means until it is stopped
     ROLE=receive TOKEN=... python exchange.py     prints a JSON list of the means by which the bit arrived
 
 TOKEN: 32 hexadecimal digits that both jobs share. OMITTED: a JSON list of means that are not tried.

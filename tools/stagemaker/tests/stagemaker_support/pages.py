@@ -81,7 +81,7 @@ def run_blocks(
     is_selected: Callable[[set[str]], bool] = needs_nothing,
     checks_output: bool = True,
 ) -> None:
-    """Run, in order, those of a page's blocks whose tags are selected, and check their output."""
+    """Run a page's blocks with selected tags in order, and check their output."""
     with contextlib.ExitStack() as background:  # later blocks may use processes of earlier ones
         for tags, block in blocks(page):
             if not is_selected(set(tags)):
