@@ -49,12 +49,8 @@ def test_stagemaker_works_with_other_packages(
     uv(*install, "--resolution", resolution, ROOT, *other_packages, cwd=tmp_path)
     uv("pip", "check", "--python", program, cwd=tmp_path)
     variables = environment() | {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(
-        [program.with_name("stagemaker"), "setup", "scikit-learn", "xgboost"],
-        env=variables,
-        cwd=tmp_path,
-        check=True,
-    )
+    command = [program.with_name("stagemaker"), "setup", "scikit-learn", "xgboost"]
+    subprocess.run(command, env=variables, cwd=tmp_path, check=True)
     (tmp_path / "work").mkdir()
     # from now on without a network, so that requests to an index or a proxy fail
     offline = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}

@@ -70,10 +70,7 @@ OPTIONS = (
         help="Run jobs as processes or in Docker.",
     ),
     click.option(
-        "--isolation",
-        type=click.Choice(["auto", "required", "off"]),
-        default="auto",
-        help="Sandboxing of processes.",
+        "--isolation", type=click.Choice(["auto", "required", "off"]), default="auto", help="Sandboxing of processes."
     ),
     click.option(
         "--network",
@@ -84,12 +81,8 @@ OPTIONS = (
     click.option(
         "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep objects and records in this folder."
     ),
-    click.option("--console/--no-console", default=True, help="Serve the console, a web page that shows all activity."),
-    click.option(
-        "--console-actions",
-        is_flag=True,
-        help="Enable the console's buttons, such as stop and approve.",
-    ),
+    click.option("--console/--no-console", default=True, help="Serve the console, a web page that shows jobs."),
+    click.option("--console-actions", is_flag=True, help="Enable the console's buttons, such as stop and approve."),
     click.option("--allow-reset", is_flag=True, help="Let POST /moto-api/reset delete everything, for test suites."),
 )
 

@@ -226,11 +226,7 @@ ROW = "1,2,3\n"
         ({"train": ROW, "code": ROW}, {}, "unknown channel code: valid channels are train, validation, test"),
         ({"train": ROW}, {"content_type": RECORDIO}, f"The train channel has the ContentType {RECORDIO}"),
         ({"train": b"\x0a\x23\xd7\xce"}, {"content_type": None}, f"part-0 contains {RECORDIO}"),
-        (
-            {"train": ROW},
-            {"content_type": "text/csv;label_size=0"},
-            "The train channel has the ContentType text/csv;label_si",
-        ),
+        ({"train": ROW}, {"content_type": "text/csv;label_size=0"}, "The train channel has the ContentType text/csv"),
         ({"train": "label,depth\n1,2\n"}, {}, "part-0 must be CSV with only numbers and no header line: could not"),
         ({"train": "1,2\n3,\n"}, {}, "part-0 must be CSV with only numbers and no header line: could not convert"),
         ({"train": "1,2\n3,4,5\n"}, {}, "part-0 must be CSV with only numbers and no header line: the number of"),

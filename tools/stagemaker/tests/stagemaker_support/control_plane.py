@@ -41,7 +41,7 @@ def ask(
 
 
 def ask_operation(client: Client, operation: str, request: Any) -> tuple[int, Any]:
-    """Send a request to an operation. An error must be one of the operation's errors, or an error of an invalid request."""
+    """Send a request to an operation. An error must be one of the operation's, or that of an invalid request."""
     status, response = ask(client, f"SageMaker.{operation}", json.dumps(request).encode())
     modelled_errors = {error.name for error in operation_model(operation).error_shapes}
     if status == 200:
