@@ -62,7 +62,7 @@ def test_a_python_that_is_not_here_is_named() -> None:
     assert find_python("3.99") is None
     missing = PackageSet("tiny", (Path(__file__),), ("3.99",))
     assert missing.problem().startswith("tiny requires Python 3.99 with venv, which was not found: ")
-    with pytest.raises(NoEnvironmentError, match="tiny needs Python"):
+    with pytest.raises(NoEnvironmentError, match="tiny requires Python"):
         missing.make(print)
 
 
