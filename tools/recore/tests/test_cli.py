@@ -151,9 +151,9 @@ def test_sample_prints_what_it_wrote_and_replaces_it_only_if_forced(tmp_path: Pa
 
 UNSUPPORTED = {
     "sys.platform = 'win32'": "`wsl --install` in PowerShell",
-    "sys.version_info = (3, 9, 18)": f"Python 3.12 is needed, and {sys.executable} is Python 3.9.18: ",
-    "sys.version_info = (3, 13, 0)": f"Python 3.12 is needed, and {sys.executable} is Python 3.13.0: ",
-    "sys.version_info = (3, 10, 1)": f"Python 3.11 or later is needed, and {sys.executable} is Python 3.10.1: ",
+    "sys.version_info = (3, 9, 18)": f"Python 3.12 is required, but {sys.executable} is Python 3.9.18: ",
+    "sys.version_info = (3, 13, 0)": f"Python 3.12 is required, but {sys.executable} is Python 3.13.0: ",
+    "sys.version_info = (3, 10, 1)": f"Python 3.11 or later is required, but {sys.executable} is Python 3.10.1: ",
 }
 
 

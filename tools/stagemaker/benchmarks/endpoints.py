@@ -2,9 +2,9 @@
 
     python tools/stagemaker/benchmarks/endpoints.py --seconds 5 --repeats 3
 
-Two models: one that answers with what it gets, and a forest, with a row of its inputs. Requests come from 1 and from 32
-clients in a process of their own. The peers take turns; all numbers are medians. In process: the hooks of
-the script, called one after the other without a server. Batch Transform sends rows of inputs by lines.
+Two models: one that returns its input, and a forest, with a row of its inputs. Requests come from 1 and from 32 clients
+in a separate process. The peers take turns; all numbers are medians. In process: the hooks of the script, called one
+after the other without a server. Batch Transform sends rows of inputs by lines.
 """
 
 import argparse
@@ -84,8 +84,8 @@ def main() -> None:
             simulated = Simulated(variables)
             rows = [
                 row
-                for model, place in models.items()
-                for row in measure_model(simulated, model, place, arguments.seconds, arguments.repeats)
+                for model, folder in models.items()
+                for row in measure_model(simulated, model, folder, arguments.seconds, arguments.repeats)
             ]
             batches = list(measure_batches(simulated, models["forest"], arguments.repeats))
     print("| model | clients | peer | requests/s | p50, ms | p99, ms | rate / server alone |")
@@ -208,14 +208,14 @@ def server_alone(model: ModelFolder) -> Iterator[str]:
     command = [sys.executable, "-P", str(CONTAINER / "serving.py"), "--bind", f"127.0.0.1:{port}"]
     with subprocess.Popen(command, env=os.environ | variables, stderr=subprocess.DEVNULL) as process:
         try:
-            while not answers(f"http://127.0.0.1:{port}/ping"):
+            while not is_healthy(f"http://127.0.0.1:{port}/ping"):
                 time.sleep(0.1)
             yield f"http://127.0.0.1:{port}/invocations"
         finally:
             process.terminate()
 
 
-def answers(url: str) -> bool:
+def is_healthy(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
             return bool(response.status == 200)
@@ -247,18 +247,18 @@ def measure_model(
     with server_alone(model) as url:
         peers = {"server alone": url, **endpoints}
         for clients in CLIENTS:
-            found: dict[str, list[Measured]] = {peer: [] for peer in peers}
+            measured: dict[str, list[Measured]] = {peer: [] for peer in peers}
             if clients == 1 and name == "forest":
-                found["in process"] = []
+                measured["in process"] = []
             for number in range(repeats):
-                for peer, results in found.items():
+                for peer, results in measured.items():
                     print(f"{name}, {clients} clients, {peer}: {number + 1} of {repeats}", file=sys.stderr, flush=True)
                     if peer == "in process":
                         results.append(run_program("-c", IN_PROCESS, model.folder, model.body, seconds))
                     else:
                         results.append(load(peers[peer], model, clients, seconds))
-            alone = median(found["server alone"])["rate"]
-            for peer, results in found.items():
+            alone = median(measured["server alone"])["rate"]
+            for peer, results in measured.items():
                 values = median(results)
                 ratio = f"{values['rate'] / alone:.2f}"
                 numbers = f"{values['rate']:.0f}", f"{values['p50']:.2f}", f"{values['p99']:.2f}"

@@ -1,4 +1,4 @@
-"""Sends the same request again and again from several clients, each over one connection that it keeps.
+"""Send the same request repeatedly from several clients, each over one persistent connection.
 
     python tools/stagemaker/benchmarks/http_load.py http://127.0.0.1:8080/invocations --body FILE --clients 32
 
@@ -26,9 +26,9 @@ def time_requests(url: str, body: bytes, start: float, end: float) -> list[float
     while (begun := time.perf_counter()) < end:
         connection.request("POST", address.path, body, HEADERS)
         response = connection.getresponse()
-        text = response.read()
+        content = response.read()
         if response.status != 200:
-            raise SystemExit(f"status {response.status}: {text[:500]!r}")
+            raise SystemExit(f"status {response.status}: {content[:500]!r}")
         if begun >= start:
             times.append(time.perf_counter() - begun)
     return times

@@ -3,8 +3,8 @@
     python tools/stagemaker/benchmarks/pipelines.py --steps 1 10 100 --repeats 3
 
 A step is a processing job of a script that does nothing; the steps do not depend on each other. The jobs alone are
-created one after the other and looked at as often as an execution looks at its own. The peers take turns; all numbers
-are medians.
+created one after the other and polled as often as an execution polls its jobs. The peers take turns; all numbers are
+medians.
 """
 
 import argparse
@@ -53,11 +53,11 @@ def measure(sagemaker: Any, count: int, repeats: int) -> None:
 
 def request() -> dict[str, Any]:
     """Return the request for a processing job, without its name."""
-    place = {"S3Uri": f"s3://{BUCKET}/code/job.py", "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    source = {"S3Uri": f"s3://{BUCKET}/code/job.py", "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
     return {
         "RoleArn": ROLE_ARN,
         "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["python3", f"{CODE}/job.py"]},
-        "ProcessingInputs": [{"InputName": "code", "S3Input": place}],
+        "ProcessingInputs": [{"InputName": "code", "S3Input": source}],
         "ProcessingResources": {
             "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
         },

@@ -49,7 +49,7 @@ def time_copy(count: int, size: int, folder: Path) -> float:
 
 
 def time_outputs(count: int, size: int, simulator: Simulator, name: str) -> float:
-    """Run a processing job that leaves the files as its output; return its seconds."""
+    """Run a processing job whose output is the files; return its seconds."""
     inside = "/opt/ml/processing/output"
     upload = {"S3Uri": f"s3://{BUCKET}/{name}/out", "LocalPath": inside, "S3UploadMode": "EndOfJob"}
     outputs = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "files", "S3Output": upload}]}}
@@ -62,7 +62,7 @@ def time_processing(
     """Run a script as a processing job; return its seconds."""
     sagemaker, s3 = simulator.client("sagemaker"), simulator.client("s3")
     s3.put_object(Bucket=BUCKET, Key=f"{name}/job.py", Body=script)
-    place = {"S3Uri": f"s3://{BUCKET}/{name}/job.py", "LocalPath": "/opt/ml/processing/input/code"}
+    source = {"S3Uri": f"s3://{BUCKET}/{name}/job.py", "LocalPath": "/opt/ml/processing/input/code"}
     sagemaker.create_processing_job(
         ProcessingJobName=name,
         RoleArn=ROLE_ARN,
@@ -70,7 +70,7 @@ def time_processing(
             "ImageUri": IMAGE,
             "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py", *arguments],
         },
-        ProcessingInputs=[{"InputName": "code", "S3Input": place | {"S3DataType": "S3Prefix", "S3InputMode": "File"}}],
+        ProcessingInputs=[{"InputName": "code", "S3Input": source | {"S3DataType": "S3Prefix", "S3InputMode": "File"}}],
         ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
         **members,
     )

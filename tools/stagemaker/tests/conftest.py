@@ -1,4 +1,4 @@
-"""Settings of the processes that run the tests of stagemaker, and fixtures for all of them."""
+"""Settings of the processes that run stagemaker's tests, and fixtures for all tests."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The step of the GitHub Action, and the image of the Dockerfile, as a runner and an engine use them."""
+"""The step of the GitHub Action as a runner uses it, and the image of the Dockerfile as an engine uses it."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ PROGRAM = "import boto3; print(boto3.client('sagemaker').list_models()['Models']
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Return the variables of a runner, and end the simulator that a step leaves running."""
+    """Return the variables of a runner, and stop the simulator that a step started."""
     files = {name: str(tmp_path / name.lower()) for name in ("GITHUB_ENV", "GITHUB_PATH")}
     yield {"RUNNER_TEMP": str(tmp_path), "PYTHON": sys.executable, "IMAGES": "", "OPTIONS": ""} | files
     pid = tmp_path / "stagemaker/pid"
@@ -53,7 +53,7 @@ def test_a_step_whose_options_are_wrong_fails(runner: dict[str, str]) -> None:
 
 @pytest.mark.machine
 @pytest.mark.xdist_group("docker")
-def test_the_image_serves_whoever_reaches_its_port() -> None:
+def test_the_image_serves_all_clients_that_reach_its_port() -> None:
     client = engine()
     image, _ = client.images.build(path=str(ROOT), tag="stagemaker-test/service", rm=True)
     container = client.containers.run(image, detach=True, init=True, ports={"5000/tcp": ("127.0.0.1", 5000)})

@@ -1,4 +1,4 @@
-"""`stagemaker doctor` on machines where something is missing. Each check tries out what it reports on."""
+"""`stagemaker doctor` on machines with missing components. Each check tries the component that it reports on."""
 
 import contextlib
 import json
@@ -27,8 +27,8 @@ LEVELS = {"ok", "note", "fail"}
 def stagemaker(
     *arguments: str, python: object = sys.executable, cwd: Path = ROOT, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    command, own = [python, "-m", "stagemaker", *arguments], environment() | variables
-    return subprocess.run(command, cwd=cwd, env=own, capture_output=True, text=True, timeout=120)
+    command, variables = [python, "-m", "stagemaker", *arguments], environment() | variables
+    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=120)
 
 
 def run_checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
@@ -117,7 +117,7 @@ def test_other_versions_and_missing_packages_are_reported(tmp_path: Path) -> Non
     packages = tmp_path / "stagemaker/container/packages.txt"
     packages.write_text(packages.read_text().replace("numpy==", "numpy==0."))
     results = run_checks(PYTHONPATH=str(tmp_path))
-    assert "scikit-learn-1.9-0: made before its first job" in results["images"]["result"]
+    assert "scikit-learn-1.9-0: created before its first job" in results["images"]["result"]
     write_metadata(tmp_path, "click==8.5.1", "no-such-package[extra]==1.0", "docker==7.2.0; extra == 'docker'")
     result = run_checks(PYTHONPATH=str(tmp_path))["packages"]
     assert (result["level"], result["result"]) == ("fail", "not installed: no-such-package")
@@ -144,15 +144,15 @@ def test_a_missing_docker_package_is_reported_in_one_line(tmp_path: Path) -> Non
     result = stagemaker("start", "--engine", "docker", PYTHONPATH=str(tmp_path))
     assert result.returncode == 2
     [line] = result.stderr.splitlines()
-    assert line.startswith("stagemaker: the Python package `docker` is not installed: `")
+    assert line.startswith("stagemaker: the Python package `docker` is not installed; install it with `")
     assert "-m pip install 'docker" in line
 
 
 @contextlib.contextmanager
 def engine_at(path: Path, response: bytes) -> Iterator[None]:
-    """Listen at a socket, and give each request this response, as a Docker engine would."""
+    """Listen at a socket, and send this response to each request, as a Docker engine would."""
 
-    def answer() -> None:
+    def respond() -> None:
         with contextlib.suppress(OSError):  # the socket was closed
             while True:
                 with listener.accept()[0] as connection:
@@ -162,7 +162,7 @@ def engine_at(path: Path, response: bytes) -> Iterator[None]:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
-        threading.Thread(target=answer, daemon=True).start()
+        threading.Thread(target=respond, daemon=True).start()
         yield
         listener.shutdown(socket.SHUT_RDWR)
 
@@ -186,7 +186,7 @@ def test_a_docker_engine_that_responds_is_reported(socket_folder: Path) -> None:
         ({"ID": "unknown"}, "bubblewrap is for Linux"),
     ],
 )
-def test_a_fix_names_the_systems_package_manager(
+def test_a_fix_uses_the_systems_package_manager(
     release: dict[str, str], command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)
@@ -201,5 +201,7 @@ def test_fixes_on_macos_use_macos_tools(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_requirements_are_read_with_their_versions() -> None:
-    text = "# a comment\n-r other.txt\nplain\nmoto[s3]==5.2.5\nlightgbm>=4\nx==1; python_version<'3'\na @ file:///a\n"
-    assert list(pinned_versions(text)) == [("plain", None), ("moto", "5.2.5"), ("lightgbm", None)]
+    content = (
+        "# a comment\n-r other.txt\nplain\nmoto[s3]==5.2.5\nlightgbm>=4\nx==1; python_version<'3'\na @ file:///a\n"
+    )
+    assert list(pinned_versions(content)) == [("plain", None), ("moto", "5.2.5"), ("lightgbm", None)]

@@ -1,4 +1,4 @@
-"""What the set-up tells uv: pip's settings, and what packages require that uv would have to build to know it."""
+"""The set-up's settings for uv: pip's settings, and the requirements of packages that uv would otherwise build."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def test_pip_settings_are_read_as_pip_reads_them(tmp_path: Path, monkeypatch: py
     assert settings["cert"] == "/b.pem"
 
 
-def test_uv_is_told_the_truth_about_packages_that_it_would_have_to_build() -> None:
+def test_uv_gets_the_metadata_of_packages_that_it_would_have_to_build() -> None:
     tables = tomllib.loads((ROOT / "src/stagemaker/images/uv.toml").read_text())["dependency-metadata"]
     assert tables
     for table in tables:
@@ -53,7 +53,7 @@ def test_pip_settings_are_passed_on_to_uv() -> None:
     assert uv_variables({}, {}) == {}
 
 
-def test_the_bytecode_of_all_that_a_job_imports_is_written() -> None:
+def test_the_bytecode_of_all_imports_of_a_job_is_written() -> None:
     """A job cannot store bytecode, so each one would compile the rest anew."""
     modules = "sagemaker_training.trainer, sagemaker_inference.transformer, gunicorn.app.base, sklearn.linear_model"
     code = f"import {modules}, sys; print(*[name for name, module in sys.modules.items() if '.' not in name"

@@ -1,4 +1,4 @@
-"""Every fenced command of stagemaker's pages runs as printed, in an empty folder, and prints what is printed there."""
+"""Every fenced command of stagemaker's pages runs as printed, in an empty folder, with the printed output."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The fixtures that the distribution gives to other people's tests, in a pytest of their own."""
+"""The fixtures that the distribution provides for users' tests, in a separate pytest."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""stagemaker beside other packages: in the oldest and in newer Pythons, with the lowest and the highest versions.
+"""stagemaker with other packages: in the oldest and in newer Pythons, with the lowest and the highest versions.
 
 README.md's example trains, deploys and predicts there as printed. The tests that are run again are of the parts that
 lean on the inside of the libraries, and on SQLite, processes and files.
@@ -31,7 +31,7 @@ def uv(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("version", "resolution", "beside"),
+    ("version", "resolution", "other_packages"),
     [
         ("3.11", "lowest-direct", ()),
         ("3.11", "highest", ("scikit-learn", "sagemaker")),
@@ -39,26 +39,25 @@ def uv(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
         ("3.13", "highest", ("scikit-learn", "sagemaker")),
     ],
 )
-def test_stagemaker_works_beside_other_packages(
-    version: str, resolution: str, beside: tuple[str, ...], tmp_path: Path
+def test_stagemaker_works_with_other_packages(
+    version: str, resolution: str, other_packages: tuple[str, ...], tmp_path: Path
 ) -> None:
     python = find_python(version) or pytest.skip(f"there is no Python {version} with venv on this machine")
     uv("venv", "--quiet", "--python", python, "own", cwd=tmp_path)
-    own = tmp_path / "own/bin/python"
-    install = ("pip", "install", "--quiet", "--python", own)
-    uv(*install, "--resolution", resolution, ROOT, *beside, cwd=tmp_path)
-    uv("pip", "check", "--python", own, cwd=tmp_path)
-    variables = environment() | {"PATH": f"{own.parent}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(
-        [own.with_name("stagemaker"), "setup", "scikit-learn", "xgboost"], env=variables, cwd=tmp_path, check=True
-    )
+    program = tmp_path / "own/bin/python"
+    install = ("pip", "install", "--quiet", "--python", program)
+    uv(*install, "--resolution", resolution, ROOT, *other_packages, cwd=tmp_path)
+    uv("pip", "check", "--python", program, cwd=tmp_path)
+    variables = environment() | {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [program.with_name("stagemaker"), "setup", "scikit-learn", "xgboost"]
+    subprocess.run(command, env=variables, cwd=tmp_path, check=True)
     (tmp_path / "work").mkdir()
-    # from now on without a network: whatever asks for an index or a proxy fails
+    # from now on without a network, so that requests to an index or a proxy fail
     offline = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}
     run_blocks([ROOT / "README.md"], tmp_path / "work", variables | offline)
     uv(*install, *TEST_PACKAGES, cwd=tmp_path)
     tests = [ROOT / "tests" / name for name in AGAIN]
     options = "-q -n 2 -p no:cacheprovider -m".split()
-    command = [own, "-m", "pytest", *options, "not (slow or timing or fuzz or machine)"]
+    command = [program, "-m", "pytest", *options, "not (slow or timing or fuzz or machine)"]
     result = subprocess.run([*command, *tests], cwd=ROOT, env=variables, capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stdout[-5000:]

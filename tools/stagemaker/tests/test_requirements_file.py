@@ -1,4 +1,4 @@
-"""A requirements.txt is read as pip's own parser reads it, and each line has the kind that decides what a job does."""
+"""A requirements.txt is read as pip's own parser reads it, and the kind of each line determines what a job does."""
 
 import pytest
 from hypothesis import given
@@ -30,9 +30,9 @@ PIECES = [
 ]
 
 
-def read_by_pip(text: str) -> list[tuple[int, str, list[str]]] | None:
+def read_by_pip(content: str) -> list[tuple[int, str, list[str]]] | None:
     parse, lines = get_line_parser(None), []
-    for number, line in preprocess(text):
+    for number, line in preprocess(content):
         try:
             requirement, options = parse(line)
         except OptionParsingError:
@@ -57,14 +57,14 @@ def test_a_file_is_read_as_pip_reads_it() -> None:
 
 @examples(200)
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
-def test_any_file_is_read_as_pip_reads_it(text: str) -> None:
-    expected = read_by_pip(text)
+def test_any_file_is_read_as_pip_reads_it(content: str) -> None:
+    expected = read_by_pip(content)
     if expected is not None:
-        assert [summary(line) for line in read_requirements(text.encode())] == expected
+        assert [summary(line) for line in read_requirements(content.encode())] == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"),
+    ("content", "kind"),
     [
         ("numpy", "package"),
         ("lightgbm[dask]>=4,<5 --hash=sha256:aa", "package"),
@@ -83,13 +83,13 @@ def test_any_file_is_read_as_pip_reads_it(text: str) -> None:
         ("import numpy", "invalid"),
     ],
 )
-def test_each_line_has_a_kind(text: str, kind: str) -> None:
-    [line] = read_requirements(text.encode())
+def test_each_line_has_a_kind(content: str, kind: str) -> None:
+    [line] = read_requirements(content.encode())
     assert line.kind == kind
 
 
 @pytest.mark.parametrize(
-    ("text", "unsupported"),
+    ("content", "unsupported"),
     [
         ("--require-hashes --pre --prefer-binary", []),
         ("numpy --hash=sha256:aa", []),
@@ -100,8 +100,8 @@ def test_each_line_has_a_kind(text: str, kind: str) -> None:
         ("./mdl --hash=sha256:aa", ["--hash=sha256:aa"]),
     ],
 )
-def test_options_that_jobs_do_not_support_are_recognised(text: str, unsupported: list[str]) -> None:
-    [line] = read_requirements(text.encode())
+def test_options_that_jobs_do_not_support_are_recognised(content: str, unsupported: list[str]) -> None:
+    [line] = read_requirements(content.encode())
     assert line.unsupported_options == unsupported
 
 

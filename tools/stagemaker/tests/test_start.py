@@ -24,8 +24,8 @@ from stagemaker.variables_file import VariablesFile
 
 def fail_to_start(*options: object, **variables: str) -> str:
     """Run the command, which must end with status 2 without output, and return its error."""
-    command, own = [*COMMAND, *map(str, options)], environment() | variables
-    result = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=60)
+    command, full_environment = [*COMMAND, *map(str, options)], environment() | variables
+    result = subprocess.run(command, cwd=ROOT, env=full_environment, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stdout) == (2, "")
     return result.stderr
 
@@ -82,7 +82,7 @@ def test_a_port_or_folder_in_use_is_reported_in_one_line(tmp_path: Path) -> None
     assert "is in use by another simulator" in error
 
 
-def test_a_missing_sandbox_is_reported_with_what_the_command_can_choose(tmp_path: Path) -> None:
+def test_a_missing_sandbox_is_reported_with_the_alternative(tmp_path: Path) -> None:
     error = fail_to_start("--isolation", "required", PATH=str(tmp_path))
     assert error.startswith("stagemaker: isolation is required, but bubblewrap does not work here")
     assert error.endswith("or choose --isolation auto for code that you trust\n")
@@ -115,7 +115,7 @@ def test_the_file_with_the_variables_exists_only_while_the_simulator_runs(tmp_pa
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:" in content
 
     error = fail_to_start("--variables", file, TMPDIR=str(tmp_path))
-    reason = "the variables of a simulator that is running: end it, or choose another file"
+    reason = "a running simulator uses this file; stop it, or choose another file"
     assert error == f"stagemaker: {file}: {reason}\n"
     assert file.read_text() == content
 
@@ -177,7 +177,7 @@ def test_others_may_call_a_simulator_that_listens_on_more_than_loopback(tmp_path
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert list(statuses.values()) == [200, 200, 200, 403, 403]
-    assert f"whoever reaches port {address.port} at 0.0.0.0 can read and write" in errors
+    assert f"anyone who can reach port {address.port} at 0.0.0.0 can read and write" in errors
     assert "console" not in errors
     for arguments in (["--host", "no.such.host"], ["--allow-host", "name:5000"]):
         [line] = fail_to_start(*arguments).splitlines()

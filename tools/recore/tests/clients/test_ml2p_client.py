@@ -129,7 +129,7 @@ def test_jobs_as_processes_are_refused(project: Path) -> None:
     """The image contains the program, which a process does not have. Nor can ML2P name a script for AWS's image."""
     commands = (("dataset", "generate", "prices-20260131"), ("training-job", "create", "prices-8-0", "prices-20260131"))
     for command in commands:
-        assert "images of the scikit-learn, XGBoost, linear-learner and PyTorch families run as processes" in error(
+        assert "images of the scikit-learn, XGBoost, linear-learner and PyTorch families can run as processes" in error(
             project, *command
         )
     name_image(project, SCIKIT_LEARN)

@@ -1,12 +1,12 @@
-"""SageMaker on this machine: real jobs, endpoints, pipelines, tuning and a model registry, behind AWS's own calls.
+"""SageMaker simulated locally: real jobs, endpoints, pipelines, tuning and a model registry, behind AWS's own calls.
 
     from stagemaker import Simulator
 
     with Simulator() as simulator:
         sagemaker = simulator.client("sagemaker")  # an ordinary boto3 client
 
-What `__all__` lists is what other packages may use. A name is loaded when it is first used, because a process that
-watches a job imports this package at each start, and must start fast.
+`__all__` lists the public API. Each name is loaded when it is first used, because every process that supervises a job
+imports this package and must start fast.
 """
 
 from importlib import import_module
@@ -31,15 +31,15 @@ __all__ = [  # noqa: RUF022 - by purpose
     "REGION",
     "ROLE_ARN",
     "Simulator",
-    # what this machine can run
+    # checks of Docker and of the sandbox
     "build",
     "docker_client",
     "image_exists",
     "sandbox_works",
-    # what a container holds
+    # contents of a container
     "CONTAINER",
     "container_packages",
-    # text of jobs and of other people's files, and members of their archives
+    # strings and archives from jobs and other untrusted sources
     "ARCHIVE_ERRORS",
     "format_size",
     "parse_float",
@@ -47,7 +47,7 @@ __all__ = [  # noqa: RUF022 - by purpose
     "printable",
     "read_members",
     "without_owner",
-    # a requirements.txt, as jobs read it
+    # requirements.txt, as jobs read it
     "RequirementLine",
     "read_requirements",
     # modules

@@ -1,4 +1,4 @@
-"""`stagemaker`, and `python -m stagemaker`."""
+"""Entry point of `stagemaker` and `python -m stagemaker`."""
 
 import sys
 
@@ -7,13 +7,13 @@ if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
 
 from stagemaker.supported import require_supported
 
-require_supported("stagemaker", "`uv venv --python 3.12` makes an environment to install it in")
+require_supported("stagemaker", "`uv venv --python 3.12` creates an environment for it")
 
 from stagemaker import interrupts
 
 
 def run() -> None:
-    """Run the command line. A package that is missing is reported in one line."""
+    """Run the command line; report a missing package in one line."""
     interrupts.end_at_once("stagemaker")
     try:
         from stagemaker import cli

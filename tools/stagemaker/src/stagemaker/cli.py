@@ -1,4 +1,4 @@
-"""The command line: `stagemaker start`, `exec`, `doctor`, `setup` and `clean`, and the commands of running.py."""
+"""The command line: `stagemaker start`, `exec`, `doctor`, `setup` and `clean`, and the commands for a running one."""
 
 import contextlib
 import functools
@@ -42,9 +42,9 @@ def _host_names(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -
 
 @click.group(context_settings=CONTEXT)
 def main() -> None:
-    """SageMaker on this machine: jobs, endpoints, pipelines, tuning and a registry, behind AWS's own API.
+    """Simulate SageMaker locally: jobs, endpoints, pipelines, tuning and a model registry, behind AWS's own API.
 
-    Jobs run on the packages of AWS's images, in environments that are made once on a machine.
+    Jobs run with the packages of AWS's images, in environments that are created once per machine.
 
     \b
     Example:
@@ -55,13 +55,13 @@ def main() -> None:
 
 OPTIONS = (
     click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; 0 chooses a free one."),
-    click.option("--host", default=LOOPBACK[0], help="Address to listen on; others let other machines run code here."),
+    click.option("--host", default=LOOPBACK[0], help="Address to listen on; if not local, others can run code here."),
     click.option(
         "--allow-host",
         multiple=True,
         metavar="NAME",
         callback=_host_names,
-        help="Another name by which callers may address it.",
+        help="Additional host name that requests may use.",
     ),
     click.option(
         "--engine",
@@ -70,21 +70,19 @@ OPTIONS = (
         help="Run jobs as processes or in Docker.",
     ),
     click.option(
-        "--isolation", type=click.Choice(["auto", "required", "off"]), default="auto", help="Sandbox around processes."
+        "--isolation", type=click.Choice(["auto", "required", "off"]), default="auto", help="Sandboxing of processes."
     ),
     click.option(
         "--network",
         type=click.Choice(["none", "simulator"]),
         default="none",
-        help="What jobs without EnableNetworkIsolation can reach.",
+        help="Network access of jobs without EnableNetworkIsolation.",
     ),
     click.option(
         "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep objects and records in this folder."
     ),
-    click.option("--console/--no-console", default=True, help="Serve the console, a web page that shows what runs."),
-    click.option(
-        "--console-actions", is_flag=True, help="Enable its buttons: stop, approve, reject, and send a request."
-    ),
+    click.option("--console/--no-console", default=True, help="Serve the console, a web page that shows jobs."),
+    click.option("--console-actions", is_flag=True, help="Enable the console's buttons, such as stop and approve."),
     click.option("--allow-reset", is_flag=True, help="Let POST /moto-api/reset delete everything, for test suites."),
 )
 
@@ -106,18 +104,18 @@ def simulator_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--variables",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the environment variables to this file instead, when they can be used.",
+    help="Write the environment variables to this file instead, once the simulator is ready.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the environment variables as JSON.")
 def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
-    """Simulate SageMaker on this machine, until Ctrl-C.
+    """Simulate SageMaker locally until Ctrl-C.
 
     Jobs really run, without an AWS account and without Docker. The command prints the environment variables that
     direct boto3, the AWS CLI and the SageMaker SDK to the simulator. Ctrl-C stops the simulator and all its jobs. With
-    --state, objects on S3 and job records are available at the next start; without it, nothing is kept.
+    --state, S3 objects and job records are kept for the next start; without it, nothing is kept.
 
-    On AWS, jobs can call AWS with their role. Here they can with --network simulator: boto3 in a job then finds this
-    simulator's S3, and everything in it. Leave it out if jobs run code that you do not trust.
+    On AWS, jobs can call AWS with their role. With --network simulator, they can call this simulator: boto3 in a job
+    then accesses all objects in its S3. Omit the option if jobs run code that you do not trust.
 
     \b
     Example:
@@ -127,22 +125,22 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
     """
     from stagemaker.protocol.account import ROLE_ARN
 
-    # before the simulator is imported: nobody should read variables that a killed simulator has left
+    # before the slow import of the simulator, so that nobody reads the variables of a killed one
     with VariablesFile(variables) if variables else nullcontext() as file, _simulator(settings) as (simulator, signals):
         lines = [f"unset {name}" for name in simulator.other_variables()]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
-        text = json.dumps(simulator.variables()) if as_json else "\n".join(lines)
+        output = json.dumps(simulator.variables()) if as_json else "\n".join(lines)
         if file:
-            file.write(f"{text}\n")
+            file.write(f"{output}\n")
         else:
-            click.echo(text)
+            click.echo(output)
         click.echo(
-            "stagemaker: Ctrl-C ends it. get_execution_role() and account_id() of the SageMaker SDK ask AWS's own STS; "
-            "the folder on PYTHONPATH sends them here. Programs without that variable can pass "
+            "stagemaker: Ctrl-C stops it. get_execution_role() and account_id() of the SageMaker SDK call AWS's own "
+            "STS; the folder on PYTHONPATH redirects them here. Programs without that variable can pass "
             f"role='{ROLE_ARN}' instead",
             err=True,
         )
-        _describe(simulator, settings)
+        _print_status(simulator, settings)
         while _next(signals, 1) is None:  # a signal that another thread received is handled when this one wakes up
             pass
     click.echo("stagemaker: stopped, with all its jobs", err=True)
@@ -152,9 +150,9 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
 @simulator_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(command: tuple[str, ...], **settings: Any) -> None:
-    """Run COMMAND with a simulator of its own, which ends with it.
+    """Run COMMAND with a dedicated simulator, which stops when it ends.
 
-    boto3, the AWS CLI and the SageMaker SDK in it call the simulator. The exit status is that of the command.
+    boto3, the AWS CLI and the SageMaker SDK in it call the simulator. The exit status is the command's.
 
     \b
     Example:
@@ -162,7 +160,7 @@ def execute(command: tuple[str, ...], **settings: Any) -> None:
       stagemaker exec --state simulated -- bash
     """
     with _simulator(settings) as (simulator, signals):
-        _describe(simulator, settings)
+        _print_status(simulator, settings)
         environment = {name: os.environ[name] for name in os.environ.keys() - simulator.other_variables()}
         if not signals.empty():  # before there is a command
             raise KeyboardInterrupt
@@ -199,14 +197,14 @@ def _has_terminal() -> bool:
 
 @contextlib.contextmanager
 def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQueue[int]"]]:
-    """Run a simulator, and yield it with the signals that have asked to end."""
+    """Run a simulator, and yield it with a queue of the signals that ask to stop it."""
     from stagemaker import Simulator
 
-    wanted, used = os.environ.get("TMPDIR"), tempfile.gettempdir()
-    if wanted and Path(wanted).resolve() != Path(used).resolve():
-        click.echo(f"stagemaker: TMPDIR is {wanted}, which cannot be written to: {used} is used instead", err=True)
+    tmpdir, used = os.environ.get("TMPDIR"), tempfile.gettempdir()
+    if tmpdir and Path(tmpdir).resolve() != Path(used).resolve():
+        click.echo(f"stagemaker: TMPDIR is {tmpdir}, which is not writable; {used} is used instead", err=True)
     signals: SimpleQueue[int] = SimpleQueue()
-    # a shell without job control, as in a script, starts what is in the background with SIGINT ignored
+    # a shell without job control, as in a script, starts background commands with SIGINT ignored
     handled = interrupts.handled_by(lambda number, _: signals.put(number), ignored=(signal.SIGINT,))
     with handled, Simulator(**settings) as simulator:
         if not signals.empty():  # before it was ready
@@ -214,18 +212,18 @@ def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQ
         yield simulator, signals
 
 
-def _describe(simulator: "Simulator", settings: dict[str, Any]) -> None:
-    """Say on stderr where the simulator is, what jobs can reach, and who can run code here."""
+def _print_status(simulator: "Simulator", settings: dict[str, Any]) -> None:
+    """Print the simulator's address, its isolation and who can run code here to stderr."""
     isolation = "nothing is enforced, and scripts do not find their files at /opt/ml"
     if simulator.isolation_enforced:
-        reached = "and can call this simulator" if settings["jobs_can_call"] else "without network"
-        isolation = f"{simulator.isolation.name}: jobs see only their own files, {reached}"
+        access = "and can call this simulator" if settings["jobs_can_call"] else "without network"
+        isolation = f"{simulator.isolation.name}: jobs see only their own files, {access}"
     click.echo(f"stagemaker: {simulator.endpoint}, isolation: {isolation}", err=True)
     if settings["host"] not in LOOPBACK:
         limits = "in jobs' sandboxes" if simulator.isolation_enforced else "as this user, because there is no sandbox"
         click.echo(
-            f"stagemaker: whoever reaches port {simulator.port} at {settings['host']} can read and write all of the "
-            f"simulator's objects, and run code {limits}",
+            f"stagemaker: anyone who can reach port {simulator.port} at {settings['host']} can read and write all "
+            f"objects of the simulator, and run code {limits}",
             err=True,
         )
     if simulator.console_address:
@@ -235,12 +233,12 @@ def _describe(simulator: "Simulator", settings: dict[str, Any]) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def doctor(as_json: bool) -> None:
-    """Check whether this machine has what jobs need.
+    """Check whether this machine meets the requirements of jobs.
 
-    The checks do not use the network. Each one says what a missing component costs and how to install it here.
+    The checks do not use the network. Each reports the effect of a missing component and how to install it here.
     `ok`: present; `note`: missing, but jobs run without it; `fail`: jobs cannot run.
 
-    Exit status: 0 jobs can run, 1 they cannot.
+    Exit status: 0 if jobs can run, 1 if they cannot.
 
     \b
     Example:
@@ -255,13 +253,13 @@ def doctor(as_json: bool) -> None:
 @main.command()
 @click.argument("images", nargs=-1)
 def setup(images: tuple[str, ...]) -> None:
-    """Make the environments of IMAGES, which the first job of each would otherwise wait for.
+    """Create the environments of IMAGES, so that the first job of each need not wait for them.
 
     IMAGES are names as `stagemaker doctor` lists them, families (scikit-learn, xgboost, linear-learner, pytorch), or
-    `all`; by default the newest scikit-learn image. An environment is made once for all simulators of this user.
-    Nothing is made if the environment that stagemaker runs in holds the packages already.
+    `all`; by default the newest scikit-learn image. An environment is created once for all simulators of this user.
+    None is created if stagemaker's own environment already has the packages.
 
-    Exit status: 0 all are there, 1 one could not be made.
+    Exit status: 0 if all exist, 1 if one could not be created.
 
     \b
     Example:
@@ -274,7 +272,7 @@ def setup(images: tuple[str, ...]) -> None:
     newest = {family.name.lower(): next(iter(family.package_sets.values())) for family in FAMILIES}
     known = newest | by_name
     if unknown := [name for name in images if name.lower() not in (*known, "all")]:
-        raise click.UsageError(f"there is no image {unknown[0]!r}: {', '.join(sorted(known))}, all")
+        raise click.UsageError(f"unknown image {unknown[0]!r}; choose from {', '.join(sorted(known))}, all")
     chosen = [known[name.lower()] for name in images if name != "all"] or [next(iter(newest.values()))]
     if "all" in images:
         chosen = list(by_name.values())
@@ -291,12 +289,12 @@ def setup(images: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.option("--all", "everything", is_flag=True, help="Also those that the next job would make again.")
-def clean(everything: bool) -> None:
+@click.option("--all", "also_needed", is_flag=True, help="Also remove those that the next job would recreate.")
+def clean(also_needed: bool) -> None:
     """Remove the environments of images that are no longer needed.
 
-    These are the ones that only other versions of stagemaker need, and those whose making was interrupted. An
-    environment that a running simulator uses stays.
+    These are environments that only other versions of stagemaker need, or whose creation was interrupted. Environments
+    that a running simulator uses are kept.
 
     \b
     Example:
@@ -305,11 +303,11 @@ def clean(everything: bool) -> None:
     """
     from stagemaker.images.kept_environments import remove_unneeded
 
-    found = False
-    for folder, is_gone in remove_unneeded(everything):
-        found = True
-        click.echo(f"{folder}: {'removed' if is_gone else 'left, because it is in use or being made'}")
-    if not found:
+    any_found = False
+    for folder, is_gone in remove_unneeded(also_needed):
+        any_found = True
+        click.echo(f"{folder}: {'removed' if is_gone else 'kept, because it is in use or being created'}")
+    if not any_found:
         click.echo("nothing to remove")
 
 
@@ -318,7 +316,7 @@ for each in (ls, logs, stop):
 
 
 def run() -> int:
-    """Run the command line; return its exit status. What is wrong with the input or the machine is said in one line."""
+    """Run the command line and return its exit status; report an expected error in one line."""
     from stagemaker.installation import pip_command
 
     try:
@@ -337,7 +335,7 @@ def run() -> int:
         if package == "stagemaker":
             raise
         command = pip_command(extra="docker") if package == "docker" else pip_command(package)
-        message, status = f"stagemaker: the Python package `{package}` is not installed: `{command}` installs it", 2
+        message, status = f"stagemaker: the Python package `{package}` is not installed; install it with `{command}`", 2
     except (ValueError, OSError) as error:
         from stagemaker import NoSandboxError
 

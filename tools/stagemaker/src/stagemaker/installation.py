@@ -1,4 +1,4 @@
-"""Which packages a distribution requires, and how to install one that is missing. Standard library only."""
+"""Required packages of a distribution, and the pip command for missing ones. Standard library only."""
 
 import contextlib
 import re
@@ -12,19 +12,19 @@ PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?\s*(?:==\s*([^\s;#]+))?"
 EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
 
 
-def pinned_versions(text: str) -> Iterator[tuple[str, str | None]]:
-    """The packages in the lines of a requirements file, with their pinned versions, if any.
+def pinned_versions(content: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the packages in a requirements file with their pinned versions, if any.
 
     Options, URLs and lines with a condition are skipped.
     """
-    for line in text.splitlines():
+    for line in content.splitlines():
         match = PINNED.match(line)
         if match and ";" not in line and "@" not in line:
             yield match[1], match[2]
 
 
 def required_packages(distributions: Iterable[str] = DISTRIBUTIONS) -> dict[str, str | None]:
-    """The packages that distributions require without an extra; none if they are not installed."""
+    """Return the packages that installed distributions require without an extra, with their pinned versions."""
     return dict(pinned_versions("\n".join(line for line in _requirements(distributions) if ";" not in line)))
 
 
@@ -40,13 +40,13 @@ def installed_version(name: str) -> str | None:
 
 
 def pip_command(*names: str, extra: str = "", distributions: Iterable[str] = DISTRIBUTIONS) -> str:
-    """The command that installs packages here, at the distributions' versions, or those of one of their extras.
+    """Return the command that installs packages, or the packages of an extra, at the distributions' versions.
 
-    If several distributions require a package, the version of the last one counts.
+    If several distributions require a package, the last one determines its version.
     """
     pinned = {line: line.partition(";")[0].strip() for line in _requirements(distributions)}
-    by_name = {_normal(line): pin for line, pin in pinned.items()}
-    lines = [by_name.get(_normal(name), name) for name in names]
+    by_name = {_normalise(line): pin for line, pin in pinned.items()}
+    lines = [by_name.get(_normalise(name), name) for name in names]
     lines += [pin for line, pin in pinned.items() if extra and (match := EXTRA.search(line)) and match[1] == extra]
     return shlex.join([sys.executable, "-m", "pip", "install", *lines])
 
@@ -59,6 +59,6 @@ def _requirements(distributions: Iterable[str]) -> list[str]:
     return lines
 
 
-def _normal(requirement: str) -> str:
+def _normalise(requirement: str) -> str:
     match = PINNED.match(requirement)
     return re.sub(r"[-_.]+", "-", match[1] if match else requirement).lower()

@@ -1,8 +1,8 @@
-"""Makes or updates a virtual environment: `python3.12 -m stagemaker.installing .venv ./package requirements.txt`.
+"""Create or update a virtual environment: `python3.12 -m stagemaker.installing .venv ./package requirements.txt`.
 
-It may run before anything is installed, so it and what it imports use only the standard library. pip installs a pinned
-uv, which installs the packages in a quarter of pip's time, with pip's mirrors and certificates. If uv cannot work, pip
-installs the packages, and a line says so.
+It may run before anything is installed, so it and its imports use only the standard library. pip installs a pinned uv,
+which installs the packages in a quarter of pip's time, with pip's mirrors and certificates. If uv does not work, a line
+says so, and pip installs the packages.
 """
 
 import argparse
@@ -22,14 +22,14 @@ UV = "0.13.8"
 UNUSABLE = 2  # uv's exit status if it could not work; 1 means that the requirements cannot be satisfied
 INTERRUPTED = 130
 MARKER = "installing"  # the name of a file in the environment while pip and packages are installed
-# Packages that jobs import, which in a sandbox cannot store bytecode. That of others is written at their first import.
+# Packages that jobs import, compiled here because jobs in a sandbox cannot store bytecode; others when first imported
 COMPILED = "bcrypt boto3 botocore certifi charset_normalizer click cloudpickle cryptography dateutil flask google"
 COMPILED += " gunicorn idna inotify_simple.py invoke itsdangerous jinja2 jmespath joblib markupsafe nacl narwhals numpy"
 COMPILED += " packaging pandas paramiko pip psutil pyarrow pytz requests retrying.py rich s3transfer"
 COMPILED += " sagemaker_inference sagemaker_training scipy six.py sklearn threadpoolctl.py typing_extensions.py urllib3"
 COMPILED += " werkzeug xgboost yaml"
 COMPILED += " brukeropus"  # its first import would print warnings about its source
-# for an option of pip, the variable with the same meaning for uv
+# by option of pip: uv's variable with the same meaning
 VARIABLES = {
     "cert": "SSL_CERT_FILE",
     "client-cert": "SSL_CLIENT_CERT",
@@ -53,16 +53,15 @@ class SetUpError(Exception):
 def set_up(
     folder: Path, sources: list[str], imports: str = "", python: str = sys.executable, constraints: str | None = None
 ) -> None:
-    """Make the environment if it is missing, broken or of another Python, and install the sources in order.
+    """Create the environment if it is missing, broken or for another Python, and install the sources in order.
 
-    sources: files of requirements, and folders of packages, with extras in brackets, installed in editable form; a
-    later one may change what an earlier one requires. imports: modules, separated by commas, whose bytecode is written
-    with that of what they import, instead of COMPILED's. python: makes the environment. constraints: versions for
-    folders of packages.
+    sources: requirements files, and package folders (with extras in brackets), which are installed as editable; a later
+    source may replace the packages of an earlier one. imports: comma-separated modules to compile with their imports,
+    instead of COMPILED. python: the Python that creates the environment. constraints: versions for package folders.
     """
     environment = Environment(folder, python)
     if not environment.works():
-        say(f"making {folder}")
+        say(f"creating {folder}")
         environment.make()
     marker = folder / MARKER
     marker.touch()
@@ -83,46 +82,46 @@ class Environment:
         self.uv = folder / "bin/uv"
 
     def works(self) -> bool:
-        """Whether its Python runs and has the wanted version, and no installation was interrupted."""
+        """Return whether its Python runs and has the right version, and no installation was interrupted."""
         code = "import sys; print(sys.version_info[:2])"
         version = _output(self.base, "-c", code)
         return not (self.folder / MARKER).exists() and _output(self.python, "-c", code) == version != ""
 
     def make(self) -> None:
-        """Make it empty, in place of an earlier one.
+        """Create an empty environment, replacing an earlier one.
 
-        Its pyvenv.cfg names the Python itself, which a sandbox shows, and not a link to it.
+        Its pyvenv.cfg contains the real path of Python, because a sandbox does not show a link to it.
         """
         self._run_venv("--clear", "--without-pip")
 
     def _run_venv(self, *options: str) -> None:
         command = [os.path.realpath(self.base), "-m", "venv", str(self.folder), *options]
         if subprocess.run(command).returncode:
-            raise SetUpError(f"{self.folder} could not be made; the reason is above")
+            raise SetUpError(f"{self.folder} could not be created; the reason is above")
 
     @cached_property
     def _pip_command(self) -> list[str]:
-        """pip for this environment: the base's own, or if it has none, one in there, which takes seconds longer."""
-        other = [self.base, "-m", "pip", "--python", str(self.python)]
-        if _output(*other, "--version"):
-            return other
+        """pip for this environment: the base's, or if it has none, a new one in it, which takes seconds longer."""
+        base_pip = [self.base, "-m", "pip", "--python", str(self.python)]
+        if _output(*base_pip, "--version"):
+            return base_pip
         self._run_venv()
         return [str(self.python), "-m", "pip"]
 
     def install(self, source: str, constraints: str | None = None) -> None:
         """Install a source with uv, or with pip if uv cannot work. Raises SetUpError if both fail."""
-        what = ["-r" if source.endswith(".txt") else "-e", source]
+        arguments = ["-r" if source.endswith(".txt") else "-e", source]
         if constraints and not source.endswith(".txt"):
-            what += ["-c", constraints]
-        status = self._install_by_uv(what) if self._ensure_uv() else UNUSABLE
+            arguments += ["-c", constraints]
+        status = self._install_by_uv(arguments) if self._ensure_uv() else UNUSABLE
         if status == UNUSABLE:
-            say("uv could not install here, the reason is above; installing with pip instead, which takes minutes")
-            status = self._pip("install", "--quiet", *what)
+            say("uv failed, the reason is above; installing with pip instead, which takes minutes")
+            status = self._pip("install", "--quiet", *arguments)
         if status:
             (self.folder / MARKER).unlink(missing_ok=True)  # it works as it is
             raise SetUpError(
                 f"the packages in {source} could not be installed; the reason is above. "
-                "Correct what it names, or the network, and start again"
+                "Fix the requirements, or the network, and try again"
             )
 
     def _ensure_uv(self) -> bool:
@@ -130,14 +129,14 @@ class Environment:
             return True
         return not self._pip("install", "--quiet", f"uv=={UV}")
 
-    def _install_by_uv(self, what: list[str]) -> int:
+    def _install_by_uv(self, arguments: list[str]) -> int:
         settings = pip_settings(self._pip_command)
-        options = [] if sys.stderr.isatty() else ["--quiet"]
+        options = ["--python", str(self.python)] + ([] if sys.stderr.isatty() else ["--quiet"])
         if settings.get("no-index", "").lower() in ("1", "on", "t", "true", "y", "yes"):
             options.append("--no-index")  # uv has no variable for it
-        # its uv.toml has what uv would otherwise build packages to know; no settings of a user's project count
+        # its uv.toml has metadata for which uv would otherwise build packages; a user's project must not configure uv
         project = str(Path(__file__).parent / "images")
-        command = [str(self.uv), "--project", project, "pip", "install", *options, "--python", str(self.python), *what]
+        command = [str(self.uv), "--project", project, "pip", "install", *options, *arguments]
         try:
             return subprocess.run(command, env={**os.environ, **uv_variables(settings, os.environ)}).returncode
         except OSError as error:
@@ -156,14 +155,14 @@ class Environment:
         subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore", "TMPDIR": "/tmp"})  # noqa: S108
 
     def compile_imports(self, modules: str) -> None:
-        """Write the bytecode of modules and what they import. Raises SetUpError."""
+        """Write the bytecode of modules and their imports. Raises SetUpError."""
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         if subprocess.run([self.python, "-c", f"import {modules}"], env=variables).returncode:
             raise SetUpError(f"{self.folder} does not work; the reason is above")
 
 
 def pip_settings(pip: Sequence[str]) -> dict[str, str]:
-    """pip's configuration from its files and variables, by option. pip: the command."""
+    """Return pip's configuration from its files and variables, by option. pip: the command."""
     settings: dict[str, str] = {}
     lines = _output(*pip, "config", "list").splitlines()
     matches = [match for line in lines if (match := re.fullmatch(r"(global|install|:env:)\.([\w-]+)=(.*)", line))]
@@ -173,14 +172,14 @@ def pip_settings(pip: Sequence[str]) -> dict[str, str]:
 
 
 def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Variables that configure uv as pip is configured, except those that `environ` sets.
+    """Return variables that configure uv like pip, except those that `environ` sets.
 
     Several values are separated by spaces, but by commas for --find-links.
     """
     variables = {}
     for option, name in VARIABLES.items():
-        known = name in environ or (name in INDEXES and not INDEXES.isdisjoint(environ))
-        if option in settings and not known:
+        is_set = name in environ or (name in INDEXES and not INDEXES.isdisjoint(environ))
+        if option in settings and not is_set:
             separator = "," if option == "find-links" else " "
             variables[name] = separator.join(settings[option].split())
     if "UV_INDEX" in variables and "UV_INDEX_STRATEGY" not in environ:
@@ -202,19 +201,19 @@ def _output(*command: str | Path) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m stagemaker.installing", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="the environment's folder")
-    parser.add_argument("sources", nargs="+", help="files of requirements, and folders of packages, in this order")
-    parser.add_argument("--imports", default="", help="modules to write bytecode for, instead of all packages")
+    parser.add_argument("folder", type=Path, help="folder of the environment")
+    parser.add_argument("sources", nargs="+", help="requirements files and package folders, in this order")
+    parser.add_argument("--imports", default="", help="modules to compile, instead of all packages")
     parser.add_argument("--needs-compiler", action="store_true", help="install nothing if there is no C compiler")
-    parser.add_argument("--python", default=sys.executable, help="the Python that makes the environment")
-    parser.add_argument("--constraints", help="a file with versions of packages that the sources require")
-    parser.add_argument("--once", action="store_true", help="do nothing if it is complete; then mark it as complete")
+    parser.add_argument("--python", default=sys.executable, help="Python that creates the environment")
+    parser.add_argument("--constraints", help="file with versions of packages that the sources require")
+    parser.add_argument("--once", action="store_true", help="do nothing if it is complete; mark it as complete")
     arguments = parser.parse_args()
     parent = arguments.folder.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
     if arguments.once:
         lock = os.open(lock_file(arguments.folder), os.O_CREAT | os.O_RDWR, 0o600)
-    else:  # not a file of the checkout: several share the environments for the SDK
+    else:  # not a file of the checkout, because several checkouts share the environments for the SDK
         lock = os.open(parent, os.O_RDONLY)
     try:
         if arguments.needs_compiler:
@@ -224,8 +223,8 @@ def main() -> int:
             if compiler.level != OK:
                 raise SetUpError(f"A C compiler is needed: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
         fcntl.flock(lock, fcntl.LOCK_EX)
-        is_made = arguments.once and (arguments.folder / READY).exists()
-        if is_made and Environment(arguments.folder, arguments.python).works():
+        is_complete = arguments.once and (arguments.folder / READY).exists()
+        if is_complete and Environment(arguments.folder, arguments.python).works():
             return 0
         set_up(arguments.folder, arguments.sources, arguments.imports, arguments.python, arguments.constraints)
         if arguments.once:

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP interrupt a command alike: it cleans up, and ends with one line and status 130.
+"""Make SIGINT, SIGTERM and SIGHUP interrupt a command: it cleans up, and ends with one line and status 130.
 
 An ignored signal, such as SIGHUP under nohup, stays ignored. Only the main thread is interrupted: in another,
 `deferred` and `allowed` do nothing. This file imports no slow module, because a command imports it first.
@@ -29,12 +29,12 @@ _ended: LockType  # released when the command has stopped
 
 
 def line(program: str) -> str:
-    """What a command prints when it was interrupted."""
+    """Return the line that an interrupted command prints."""
     return f"{program}: interrupted"
 
 
 def end_at_once(program: str) -> None:
-    """From now on, let a signal end this process at once; once the command has ended, a signal changes nothing."""
+    """Let a signal end this process immediately; ignore signals once the command has ended."""
 
     def end(number: int, frame: FrameType | None) -> None:
         os.write(2, f"{line(program)}\n".encode())
@@ -70,7 +70,7 @@ def raised(notice: str = "") -> Iterator[None]:
     """Within the context, a signal raises KeyboardInterrupt; one during an import does so after the import.
 
     notice: a line for stderr if the context does not end soon. An interrupted import may end with another exception, or
-    lack a part of what it should import.
+    lack some of its imports.
     """
     global _notice, _ended
     _notice, _ended = notice, allocate_lock()
@@ -88,18 +88,18 @@ def raised(notice: str = "") -> Iterator[None]:
 
 
 def deferred() -> AbstractContextManager[None]:
-    """Within a `raised` context: raise an interrupt only when this context ends, even if it ends with an error."""
+    """Defer interrupts within a `raised` context until this context ends, even if it ends with an error."""
     return _deferring_if(True)
 
 
 def allowed() -> AbstractContextManager[None]:
-    """Within a `deferred` context: an interrupt is raised here, including one that arrived earlier."""
+    """Raise interrupts within a `deferred` context, including one that arrived earlier."""
     return _deferring_if(False)
 
 
 @contextmanager
 def deferred_at_both_ends(make: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
-    """Enter a context manager so that no interrupt is raised while it is made, entered or left."""
+    """Enter a context manager so that no interrupt is raised while it is created, entered or exited."""
     ends = ExitStack()
     try:
         with deferred():

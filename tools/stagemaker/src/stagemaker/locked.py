@@ -1,4 +1,4 @@
-"""Folders that are locked as long as their process lives, so that those of killed processes are recognised."""
+"""Folders that are locked while their process lives, so that folders of killed processes are recognised."""
 
 import contextlib
 import fcntl
@@ -46,9 +46,9 @@ class Locked:
 
 @contextlib.contextmanager
 def temporary_folder(prefix: str) -> Iterator[str]:
-    """Yield a new folder for temporary files, which is removed at the end. prefix: begins with a program's name.
+    """Yield a new folder for temporary files, and remove it at the end.
 
-    Those of the program's killed processes are removed, too, whatever they were for.
+    prefix: begins with the program's name. All folders of the program's killed processes are removed first.
     """
     parent = Path(tempfile.gettempdir())
     remove_abandoned(parent, f"{prefix.partition('-')[0]}-*{TEMPORARY}")
@@ -61,13 +61,13 @@ def temporary_folder(prefix: str) -> Iterator[str]:
 
 
 def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
-    """Make a new locked folder, after the removal of folders with such names whose processes have ended."""
+    """Create a locked folder, after removing matching folders whose processes have ended."""
     remove_abandoned(parent, f"{prefix}*{suffix}")
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
         folder.mkdir(0o700)
         lock = Locked(folder)
-        # until it was locked, another process could remove it as one left over
+        # before it was locked, another process could have removed it as abandoned
         if (lock.held or lock.unsupported) and folder.is_dir():
             return folder, lock
         lock.close()
@@ -75,20 +75,20 @@ def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
 
 def remove_abandoned(parent: Path, pattern: str) -> None:
     """Remove this user's folders whose names match a pattern and whose processes have ended."""
-    for left in parent.glob(pattern):
+    for folder in parent.glob(pattern):
         with contextlib.suppress(OSError):  # another process may remove it at the same time
-            if left.lstat().st_uid == os.geteuid():
-                lock = Locked(left)
+            if folder.lstat().st_uid == os.geteuid():
+                lock = Locked(folder)
                 if lock.held:
-                    shutil.rmtree(left, ignore_errors=True)
+                    shutil.rmtree(folder, ignore_errors=True)
                 lock.close()
 
 
 @contextlib.contextmanager
-def held(lock: threading.Lock, tell: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock. tell: called if another thread holds it. check: called while waiting."""
+def held(lock: threading.Lock, on_wait: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock. on_wait: called if another thread holds it. check: called while waiting."""
     if not lock.acquire(blocking=False):
-        tell()
+        on_wait()
         while not lock.acquire(timeout=0.2):
             check()
     try:

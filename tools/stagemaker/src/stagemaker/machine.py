@@ -1,4 +1,4 @@
-"""What this machine is: its processor, cores, memory and system; the working directory and the errors of full disks.
+"""The local CPU, cores, memory and system, and checks of the working directory and of full disks.
 
 Standard library only, because the doctor uses it.
 """
@@ -16,12 +16,12 @@ CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 def describe_machine() -> dict[str, Any]:
-    """The processor's name, the cores that may be used, the memory in bytes, and the system's name."""
+    """Return the CPU's name, the number of usable cores, the memory in bytes, and the system's name."""
     return {
-        "processor": _name_processor(),
+        "processor": _cpu_name(),
         "cores": count_cores(),
         "memory_bytes": measure_memory(),
-        "system": _name_system(),
+        "system": _system_name(),
     }
 
 
@@ -35,7 +35,7 @@ def count_cores() -> int:
 
 
 def measure_memory() -> int:
-    """The bytes of memory that this machine or its container has."""
+    """Return the memory of this machine or its container, in bytes."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with contextlib.suppress(OSError, ValueError):  # there is no control group, or no limit
         total = min(total, int((CONTROL_GROUP / "memory.max").read_text()))
@@ -47,14 +47,14 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def require_working_directory() -> None:
-    """Raise ValueError if it was removed: what commands then report about relative paths is hard to understand."""
+    """Raise ValueError if the working directory was removed; later errors of relative paths would be obscure."""
     try:
         os.getcwd()
     except FileNotFoundError:
         raise ValueError("the working directory was removed: change to one that exists") from None
 
 
-def _name_processor() -> str:
+def _cpu_name() -> str:
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
             name, _, value = line.partition(":")
@@ -63,7 +63,7 @@ def _name_processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _name_system() -> str:
+def _system_name() -> str:
     with contextlib.suppress(OSError, KeyError):
         return platform.freedesktop_os_release()["PRETTY_NAME"] + ", " + platform.release()
     return platform.platform()

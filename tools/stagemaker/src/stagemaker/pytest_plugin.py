@@ -1,6 +1,6 @@
-"""Fixtures for other people's tests: a simulator, its clients, and the environment that sends boto3 to it.
+"""Fixtures for users' tests: a simulator, its clients, and the environment that sends boto3 to it.
 
-pytest imports this module at every start, because the distribution names it as an entry point. So it imports little.
+pytest imports this module at every start, because it is an entry point of the distribution, so it imports little.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def stagemaker_simulator() -> "Iterator[Simulator]":
-    """Return the session's simulator, whose jobs, objects and records stay from test to test."""
+    """Return the session's simulator, whose jobs, objects and records are kept between tests."""
     from stagemaker import Simulator
 
     with Simulator() as simulator:
@@ -23,7 +23,7 @@ def stagemaker_simulator() -> "Iterator[Simulator]":
 
 @pytest.fixture
 def stagemaker(stagemaker_simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> "Iterator[Simulator]":
-    """Return an empty simulator, which boto3 and the SageMaker SDK in this test use, and processes that it starts."""
+    """Return an empty simulator for boto3 and the SageMaker SDK in this test and in the processes that it starts."""
     import boto3
     from botocore.session import Session
 
@@ -41,7 +41,7 @@ def stagemaker(stagemaker_simulator: "Simulator", monkeypatch: pytest.MonkeyPatc
         patch.setattr(Session, "create_client", redirect(Session.create_client))
         yield stagemaker_simulator
         monkeypatch.undo()  # what the test changed meanwhile
-    stagemaker_simulator.reset()  # its jobs would go on
+    stagemaker_simulator.reset()  # otherwise its jobs would continue
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Reads a requirements.txt, line by line, as pip does."""
+"""Read a requirements.txt, line by line, as pip does."""
 
 import codecs
 import re
@@ -22,8 +22,8 @@ OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jo
 class RequirementLine:
     """A line that is neither empty nor a comment.
 
-    number: of its first line. text: a requirement, path or address; empty if there are only options. options: those
-    after it, such as `--hash=sha256:...`.
+    number: its line number, or the first one of joined lines. spec: a requirement, path or URL; empty if the line
+    has only options. options: the options, such as `--hash=sha256:...`.
     """
 
     number: int
@@ -32,7 +32,7 @@ class RequirementLine:
 
     @cached_property
     def requirement(self) -> Requirement | None:
-        """The parsed text; None if it is a path, an address without a name, an option, or invalid."""
+        """The parsed requirement; None for a path, a URL without a name, an option or an invalid line."""
         try:
             return Requirement(self.text)
         except (InvalidRequirement, RecursionError):
@@ -45,7 +45,7 @@ class RequirementLine:
 
     @property
     def applies(self) -> bool:
-        """Whether it is for this platform. Markers are evaluated here: jobs run on the same Python."""
+        """Whether its markers match this platform and Python, which jobs use, too."""
         if self.requirement is None or self.requirement.marker is None:
             return True
         try:
@@ -55,7 +55,7 @@ class RequirementLine:
 
     @cached_property
     def kind(self) -> str:
-        """package (a name on the index), path, address (of an index's file or a repository), option or invalid."""
+        """One of package (a name on the index), path, address (URL of a file or a repository), option, and invalid."""
         if not self.text:
             return "option"
         address = ADDRESS.match((self.requirement.url or "") if self.requirement else self.text)
@@ -73,7 +73,7 @@ class RequirementLine:
 
     @property
     def unsupported_options(self) -> list[str]:
-        """The options that jobs do not support: packages have only hashes, and others are on their own lines."""
+        """The options that jobs do not support: packages may have only hashes; other options need separate lines."""
         if self.kind == "package":
             return [option for option in self.options if not option.startswith(HASH)]
         return [option for option in self.options if self.text or option not in OPTION_LINES]
@@ -83,14 +83,14 @@ class RequirementLine:
 
 
 def read_requirements(content: bytes) -> list[RequirementLine]:
-    """The lines that require something. Variables such as ${NAME} are not replaced, because jobs do not define any."""
+    """Return the lines with requirements or options. Variables such as ${NAME} are kept, as jobs do not define any."""
     lines = []
     for number, line in _join_lines(_decode(content).splitlines()):
         words = COMMENT.sub("", line).strip().split(" ")
-        first_option = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
-        text, options = " ".join(words[:first_option]).strip(), " ".join(words[first_option:])
-        if text or options:
-            lines.append(RequirementLine(number, text, _split(options)))
+        first_option = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
+        spec, options = " ".join(words[:first_option]).strip(), " ".join(words[first_option:])
+        if spec or options:
+            lines.append(RequirementLine(number, spec, _split_options(options)))
     return lines
 
 
@@ -108,7 +108,7 @@ def _join_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
         yield start, joined
 
 
-def _split(options: str) -> tuple[str, ...]:
+def _split_options(options: str) -> tuple[str, ...]:
     options = re.sub(r"(^| )--hash +", r"\1--hash=", options)
     try:
         return tuple(shlex.split(options))
@@ -117,6 +117,6 @@ def _split(options: str) -> tuple[str, ...]:
 
 
 def _decode(content: bytes) -> str:
-    """The text: a byte-order mark decides between UTF-8 and UTF-16."""
+    """Decode UTF-16 if there is a byte-order mark, otherwise UTF-8."""
     is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if is_utf_16 else "utf-8-sig", "replace")

@@ -1,4 +1,4 @@
-"""The commands for a simulator that is running elsewhere: `stagemaker ls`, `logs` and `stop`, which call it as AWS."""
+"""Commands for a running simulator, which send it AWS's requests: `stagemaker ls`, `logs` and `stop`."""
 
 import contextlib
 import json
@@ -12,17 +12,18 @@ import click
 
 from stagemaker.protocol.account import arn
 
-POLL_SECONDS = 0.5  # between two requests for the lines that a job has printed since
+POLL_SECONDS = 0.5  # between two requests for new log lines
 LOG_LIMIT = 10_000  # events in one response
-LATENESS = 10_000  # milliseconds after which an event has arrived, unless it is in the last part of a long output
+LATENESS = 10_000  # maximum delay of an event in milliseconds, except in the last part of a long output
 EXECUTION = "/execution/"  # in the names of a pipeline's executions
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of resource that runs. operation: boto3's name of it. member: the first part of its members' names.
+    """A kind of resource that runs.
 
-    stop: the operation that ends it. group: its log group, if it has one.
+    operation: its name in boto3's methods. member: the prefix of its fields. stop: the method that stops it. group: its
+    log group, if any.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Kind:
     group: str = ""
 
     def summaries(self, sagemaker: Any) -> Iterator[dict[str, Any]]:
-        """Yield name, kind, status and creation time of each."""
+        """Yield the name, kind, status and creation time of each resource."""
         for page in sagemaker.get_paginator(f"list_{self.operation}s").paginate(PaginationConfig=PAGES):
             [items] = (value for value in page.values() if isinstance(value, list))
             for item in items:
@@ -44,7 +45,7 @@ class Kind:
                 }
 
     def describe(self, sagemaker: Any, name: str) -> dict[str, Any] | None:
-        """Return what Describe returns, or None if there is no such resource."""
+        """Return the response of Describe, or None if there is no such resource."""
         from botocore.exceptions import ClientError
 
         try:
@@ -64,15 +65,17 @@ JOBS = (
 )
 ENDPOINT = Kind("endpoint", "endpoint", "Endpoint", "delete_endpoint", "/aws/sagemaker/Endpoints")
 ENDED = ("Completed", "Failed", "Stopped", "Deleted", "OutOfService")
-what = click.argument("what", type=click.Choice(["all", "jobs", "endpoints", "pipelines"]), default="all")
-address = click.option(
+selection_argument = click.argument(
+    "selection", type=click.Choice(["all", "jobs", "endpoints", "pipelines"]), default="all"
+)
+endpoint_option = click.option(
     "--endpoint", envvar="AWS_ENDPOINT_URL", help="Address of the simulator; by default AWS_ENDPOINT_URL."
 )
 
 
 @contextlib.contextmanager
-def reported() -> Iterator[None]:
-    """Raise ValueError, which the command line shows in one line, for what the simulator refuses or does not answer."""
+def errors_in_one_line() -> Iterator[None]:
+    """Raise ValueError, which the command line prints in one line, if a request fails."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -82,10 +85,10 @@ def reported() -> Iterator[None]:
 
 
 def client(service: str, endpoint: str | None) -> Any:
-    """Return a client of a running simulator. Raises ValueError if its address is not known."""
+    """Return a client of a running simulator. Raises ValueError if there is no address."""
     if not endpoint:
         raise ValueError(
-            "AWS_ENDPOINT_URL is not set: run `stagemaker start` and the commands that it prints, or give --endpoint"
+            "AWS_ENDPOINT_URL is not set: run `stagemaker start` and the commands that it prints, or pass --endpoint"
         )
     from botocore.config import Config
 
@@ -96,11 +99,11 @@ def client(service: str, endpoint: str | None) -> Any:
 
 
 @click.command()
-@what
-@address
+@selection_argument
+@endpoint_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def ls(what: str, endpoint: str | None, as_json: bool) -> None:
-    """List jobs, endpoints and executions of pipelines of a running simulator, the newest first.
+def ls(selection: str, endpoint: str | None, as_json: bool) -> None:
+    """List the jobs, endpoints and pipeline executions of a running simulator, newest first.
 
     \b
     Example:
@@ -108,10 +111,10 @@ def ls(what: str, endpoint: str | None, as_json: bool) -> None:
       stagemaker ls jobs --json
     """
     sagemaker = client("sagemaker", endpoint)
-    kinds = {"jobs": JOBS, "endpoints": (ENDPOINT,), "pipelines": ()}.get(what, (*JOBS, ENDPOINT))
-    with reported():
+    kinds = {"jobs": JOBS, "endpoints": (ENDPOINT,), "pipelines": ()}.get(selection, (*JOBS, ENDPOINT))
+    with errors_in_one_line():
         items = [item for kind in kinds for item in kind.summaries(sagemaker)]
-        if what in ("all", "pipelines"):
+        if selection in ("all", "pipelines"):
             items += executions(sagemaker)
     items.sort(key=lambda item: item["created"], reverse=True)
     if as_json:
@@ -139,20 +142,20 @@ def executions(sagemaker: Any) -> Iterator[dict[str, Any]]:
 
 @click.command()
 @click.argument("name")
-@address
-@click.option("--follow", "-f", is_flag=True, help="Go on until the job ends, or until Ctrl-C for an endpoint.")
+@endpoint_option
+@click.option("--follow", "-f", is_flag=True, help="Continue until the job ends, or until Ctrl-C for an endpoint.")
 def logs(name: str, endpoint: str | None, follow: bool) -> None:
-    """Print what a job or an endpoint printed. NAME is a name, or a kind and a name, such as endpoint/houses.
+    """Print the log of a job or an endpoint. NAME is a name, or a kind and a name, such as endpoint/houses.
 
     \b
     Example:
       stagemaker logs houses --follow
     """
     sagemaker, cloudwatch = client("sagemaker", endpoint), client("logs", endpoint)
-    with reported():
+    with errors_in_one_line():
         kind, name, description = find(sagemaker, name, with_log=True)
         if not kind.group:
-            raise ValueError(f"{name} has no log: its training jobs have, which `stagemaker ls jobs` lists")
+            raise ValueError(f"{name} has no log; `stagemaker ls jobs` lists its training jobs, which have logs")
         events = LogEvents(cloudwatch, kind, name)
         while True:
             is_last = description[f"{kind.member}Status"] in ENDED or not follow
@@ -163,15 +166,15 @@ def logs(name: str, endpoint: str | None, follow: bool) -> None:
             time.sleep(POLL_SECONDS)
             description = kind.describe(sagemaker, name) or {f"{kind.member}Status": "Deleted"}
     if reason := description.get("FailureReason"):
-        what = "" if description[f"{kind.member}Status"] == "Failed" else "the last update of "
-        click.echo(f"stagemaker: {what}{name} failed: {reason}", err=True)
+        subject = "" if description[f"{kind.member}Status"] == "Failed" else "the last update of "
+        click.echo(f"stagemaker: {subject}{name} failed: {reason}", err=True)
 
 
 class LogEvents:
-    """The log events of a job or an endpoint. Each is returned once.
+    """The log events of a job or an endpoint, each returned once.
 
-    Those of several streams arrive up to a second late, with the times at which they were printed, and the last part of
-    a long output when it ends.
+    Events of several streams arrive up to a second late, with the time at which they were printed; the last part of a
+    long output arrives when it ends.
     """
 
     def __init__(self, cloudwatch: Any, kind: Kind, name: str):
@@ -183,26 +186,26 @@ class LogEvents:
         self._seen: set[str] = set()
 
     def new(self, are_last: bool) -> list[dict[str, Any]]:
-        """Return the events that are new, by time. are_last: whether none will follow."""
-        start, found = 0 if are_last else max(0, self._last - LATENESS), []
+        """Return the new events, sorted by time. are_last: whether no more will follow."""
+        start, events = 0 if are_last else max(0, self._last - LATENESS), []
         paginator = self._cloudwatch.get_paginator("filter_log_events")
         try:
             for page in paginator.paginate(**self._request, startTime=start, limit=LOG_LIMIT):
-                found += [event for event in page["events"] if event["eventId"] not in self._seen]
+                events += [event for event in page["events"] if event["eventId"] not in self._seen]
         except self._cloudwatch.exceptions.ResourceNotFoundException:  # nothing has been printed yet
             return []
-        self._seen.update(event["eventId"] for event in found)
-        self._last = max([self._last, *(event["timestamp"] for event in found)])
-        return sorted(found, key=lambda event: event["timestamp"])
+        self._seen.update(event["eventId"] for event in events)
+        self._last = max([self._last, *(event["timestamp"] for event in events)])
+        return sorted(events, key=lambda event: event["timestamp"])
 
 
 @click.command()
 @click.argument("name")
-@address
+@endpoint_option
 def stop(name: str, endpoint: str | None) -> None:
-    """Stop a job or an execution of a pipeline, or delete an endpoint. NAME is a name as `stagemaker ls` prints it.
+    """Stop a job or a pipeline execution, or delete an endpoint. NAME is a name as `stagemaker ls` prints it.
 
-    If a job and an endpoint have this name, put the kind before it, as in endpoint/houses.
+    If a job and an endpoint have this name, prefix it with the kind, as in endpoint/houses.
 
     \b
     Example:
@@ -210,7 +213,7 @@ def stop(name: str, endpoint: str | None) -> None:
       stagemaker stop endpoint/houses
     """
     sagemaker = client("sagemaker", endpoint)
-    with reported():
+    with errors_in_one_line():
         if EXECUTION in name:
             sagemaker.stop_pipeline_execution(
                 PipelineExecutionArn=arn(f"pipeline/{name}"), ClientRequestToken=os.urandom(16).hex()
@@ -224,19 +227,19 @@ def stop(name: str, endpoint: str | None) -> None:
         click.echo(f"{name}: {'deleting' if kind is ENDPOINT else 'stopping'}")
 
 
-def find(sagemaker: Any, text: str, with_log: bool = False) -> tuple[Kind, str, dict[str, Any]]:
-    """Return the kind, name and description of what `KIND/NAME` or a name means. Raises ValueError unless it is one.
+def find(sagemaker: Any, reference: str, with_log: bool = False) -> tuple[Kind, str, dict[str, Any]]:
+    """Return the kind, name and description of the resource `KIND/NAME` or `NAME`.
 
-    with_log: prefer what has a log.
+    with_log: prefer resources that have a log. Raises ValueError unless exactly one matches.
     """
-    if EXECUTION in text:
-        raise ValueError(f"{text} has no log: the jobs of its steps have, which `stagemaker ls jobs` lists")
-    prefix, _, name = text.rpartition("/")
+    if EXECUTION in reference:
+        raise ValueError(f"{reference} has no log; `stagemaker ls jobs` lists the jobs of its steps, which have logs")
+    prefix, _, name = reference.rpartition("/")
     kinds = [kind for kind in (*JOBS, ENDPOINT) if prefix in ("", kind.name)]
-    found = [(kind, name, description) for kind in kinds if name and (description := kind.describe(sagemaker, name))]
-    found = [each for each in found if each[0].group or not with_log] or found
-    if not found:
-        raise ValueError(f"there is no job or endpoint {text!r}: `stagemaker ls` lists them")
-    if len(found) > 1:
-        raise ValueError(f"{name} means {' and '.join(f'{kind.name}/{name}' for kind, *_ in found)}: choose one")
-    return found[0]
+    matches = [(kind, name, description) for kind in kinds if name and (description := kind.describe(sagemaker, name))]
+    matches = [match for match in matches if match[0].group or not with_log] or matches
+    if not matches:
+        raise ValueError(f"there is no job or endpoint {reference!r}; `stagemaker ls` lists them")
+    if len(matches) > 1:
+        raise ValueError(f"{name} is ambiguous: choose {' or '.join(f'{kind.name}/{name}' for kind, *_ in matches)}")
+    return matches[0]

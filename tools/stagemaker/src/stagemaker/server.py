@@ -45,15 +45,15 @@ from stagemaker.state.state_folder import State, Wsgi
 
 CLIENT_CONFIG = Config(proxies={}, read_timeout=90)  # no proxy; an invocation may take a minute
 # for the simulator's own requests, which do not leave this process: an error would be the same at the next attempt
-OWN_CONFIG = Config(
+INTERNAL_CONFIG = Config(
     retries={"total_max_attempts": 1},
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
-# names the service of a request without a signature, which nobody checks
+# tells the service of an unsigned request; the signature is not checked
 S3_HEADERS = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
 SDK_SETTINGS = "sagemaker.yaml"
-OTHER_VARIABLES = re.compile("AWS_(DEFAULT_)?PROFILE|AWS_ENDPOINT_URL_[A-Z0-9_]+")
+CONFLICTING_VARIABLES = re.compile("AWS_(DEFAULT_)?PROFILE|AWS_ENDPOINT_URL_[A-Z0-9_]+")
 LOOPBACK, ANY_ADDRESS = "127.0.0.1", ("0.0.0.0", "::")  # noqa: S104
 TRUST = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
 TRUST_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})  # of the role
@@ -61,15 +61,15 @@ CLIENTS = Path(__file__).parent / "clients"  # a folder for PYTHONPATH: its site
 
 
 class Simulator:
-    """SageMaker on this machine while the context is open. On exit, its processes are ended and its folders removed.
+    """SageMaker, simulated locally while the context is open. On exit, it ends its processes and removes its folders.
 
-    engine: "process", or "docker". isolation: "required" (refuse to start without bubblewrap), "auto" or "off".
+    engine: "process" or "docker". isolation: "required" (fail without bubblewrap), "auto" or "off".
     jobs_can_call: whether jobs without EnableNetworkIsolation can call this simulator, as jobs on AWS can call AWS.
     state: a folder that keeps S3 objects and records. allow_reset: whether POST /moto-api/reset empties the simulator.
-    host: the address to listen on; whoever reaches another one than the default can run code here. allow_host: further
-    names by which requests may address the simulator. console: whether it serves its web page, at `console_address`.
+    host: the address to listen on; anyone who can reach an address other than the default can run code here.
+    allow_host: additional host names that requests may use. console: whether to serve a web page at `console_address`.
     console_actions: whether the page offers to stop jobs, approve models and send requests.
-    The S3 and the other services of all simulators in this process are one. Entering raises NoSandboxError if isolation
+    All simulators in a process share S3 and the other services. Entering raises NoSandboxError if isolation
     is required and bubblewrap does not work, and OSError if no Docker engine responds, or if the folder or the port is
     in use.
     """
@@ -115,10 +115,10 @@ class Simulator:
         self._exit_stack.close()
 
     def _start(self, exit_stack: contextlib.ExitStack) -> None:
-        """Start everything. Requests are handled only after the records of an earlier simulator have been restored, and
-        those to other services after its S3 objects (`_prepare`).
+        """Start the simulator. It handles requests once the records of an earlier one have been restored, and requests
+        to other services once its S3 objects have been restored (`_prepare`).
 
-        Each step's clean-up is registered with the step. What an interrupt leaves, the next simulator removes.
+        Each step registers its clean-up. The next simulator removes the remains of an interrupted start.
         """
         port, isolation, engine = self._settings
         self._prepared, self._credentials = False, _make_credentials()
@@ -165,7 +165,7 @@ class Simulator:
 
     def _make_application(self) -> list[Resource]:
         self._jobs = JobQueue(self.folder)
-        platform = Platform(self._store, self._jobs, self._own_client, self.isolation, self.folder, self._sockets)
+        platform = Platform(self._store, self._jobs, self._internal_client, self.isolation, self.folder, self._sockets)
         platform.network = self._network
         resources = make_resources(platform)
         ports = [self.port, network.PORT] if self._jobs_can_call else [self.port]
@@ -178,9 +178,9 @@ class Simulator:
         return resources
 
     def _prepare(self) -> None:
-        """Before the first request to another service: restore its S3 objects, and create a bucket and a role.
+        """Restore S3 objects, and create a bucket and a role, before the first request to another service.
 
-        Here and not at the start, because it takes a second to import moto. Raises OSError if a file is missing.
+        Not done at the start, because importing moto takes a second. Raises OSError if a file is missing.
         """
         if self._prepared:
             return
@@ -198,7 +198,7 @@ class Simulator:
 
     def reset(self) -> None:
         """Delete all objects and records, and end all jobs. Raises ServiceError while another reset is in progress."""
-        if not self._reset_lock.acquire(blocking=False):  # waiting could take all threads from the reset itself
+        if not self._reset_lock.acquire(blocking=False):  # waiting would occupy threads that the reset needs
             raise ServiceError("ConflictException", "Another reset is in progress", 409)
         from stagemaker.services import moto_inside
 
@@ -229,7 +229,7 @@ class Simulator:
 
     @property
     def console_address(self) -> str | None:
-        """The address of the console, or None without one, or if a browser would not run it: not on this machine."""
+        """The address of the console; None without one, or if the host is not local, where browsers do not run it."""
         is_local = self._host in ("localhost", LOOPBACK, "::1", *ANY_ADDRESS)
         return f"{self.endpoint}{CONSOLE_PATH}" if self._console and is_local else None
 
@@ -243,12 +243,12 @@ class Simulator:
             _ = client.exceptions  # created at first use: threads that use it at once would get different classes
             return client
 
-    def _own_client(self, service: str) -> Any:
+    def _internal_client(self, service: str) -> Any:
         """Return a client for jobs and orchestration.
 
         S3 must not be called within a transaction of the store: its restoration needs one, too, and may be under way.
         """
-        client = self._make_client(service, OWN_CONFIG)
+        client = self._make_client(service, INTERNAL_CONFIG)
         call_directly(client, self._handle)
         return client
 
@@ -259,9 +259,9 @@ class Simulator:
         """
         unproxied_hosts = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
         url = urlsplit(self.endpoint)
-        # Python compares addresses of IPv6 with brackets, others without
-        own_hosts = ",".join(dict.fromkeys((LOOPBACK, url.hostname or "", url.netloc.rpartition(":")[0])))
-        no_proxy = f"{unproxied_hosts},{own_hosts}" if unproxied_hosts else own_hosts
+        # Python compares IPv6 addresses with brackets, other programs without
+        simulator_hosts = ",".join(dict.fromkeys((LOOPBACK, url.hostname or "", url.netloc.rpartition(":")[0])))
+        no_proxy = f"{unproxied_hosts},{simulator_hosts}" if unproxied_hosts else simulator_hosts
         folders = [str(CLIENTS), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         return {
             "NO_PROXY": no_proxy,
@@ -281,8 +281,8 @@ class Simulator:
 
     @staticmethod
     def other_variables() -> list[str]:
-        """Return the names of variables in this process that would lead clients past this simulator."""
-        return [name for name in os.environ if OTHER_VARIABLES.fullmatch(name)]
+        """Return the names of this process's variables that would direct clients to another endpoint."""
+        return [name for name in os.environ if CONFLICTING_VARIABLES.fullmatch(name)]
 
     def _job_variables(self) -> dict[str, str]:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED")
@@ -303,7 +303,7 @@ class Simulator:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Listen on an address. All addresses of IPv6 include those of IPv4, where the system can do that."""
+    """Listen on an address. The IPv6 wildcard address includes IPv4, if the system supports it."""
     is_dual = host == "::" and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=1024, dualstack_ipv6=is_dual)
@@ -341,10 +341,9 @@ class ResponseBody(io.BytesIO):
 
 
 def call_directly(client: Any, application: Wsgi) -> None:
-    """Let a client of the simulator's own call the application without a connection.
+    """Make an internal client call the application without a connection.
 
-    Its requests need no thread of the HTTP server, which a crowd of clients can occupy, and work before it handles
-    requests.
+    Its requests need no thread of the HTTP server, as all may be busy, and work before the server has started.
     """
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:

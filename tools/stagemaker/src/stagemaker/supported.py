@@ -1,4 +1,4 @@
-"""Ends a program that starts where it cannot run. Every Python since 3.8 must be able to read this file."""
+"""Check that a program supports the platform and the Python. Every Python since 3.8 must be able to parse this file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ FIRST = (3, 11)
 def require_supported(
     program: str, set_up: str, first: tuple[int, int] = FIRST, last: tuple[int, int] | None = None
 ) -> None:
-    """End with one line, and status 2, on Windows and in a Python that is too old or too new.
+    """Exit with one line and status 2 on Windows, and if Python is too old or too new.
 
-    set_up: how to get the right Python. first, last: the versions that the program runs in; None is every later one.
+    set_up: how to get a supported Python. first, last: the supported versions; None means all later ones.
     """
     if sys.platform == "win32":  # files are locked and jobs are stopped in ways that Windows does not have
         problem = "Windows is not supported: use Linux, macOS, or Windows with WSL 2, which `wsl --install` in "
@@ -20,7 +20,7 @@ def require_supported(
     elif sys.version_info[:2] < first or (last and sys.version_info[:2] > last):
         needed, version = ".".join(map(str, first)), ".".join(map(str, sys.version_info[:3]))
         later = "" if first == last else " or later"
-        problem = f"Python {needed}{later} is needed, and {sys.executable} is Python {version}: {set_up}"
+        problem = f"Python {needed}{later} is required, but {sys.executable} is Python {version}: {set_up}"
     else:
         return
     print(f"{program}: {problem}", file=sys.stderr)

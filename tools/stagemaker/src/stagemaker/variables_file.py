@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import IO
 
 VARIABLE = "AWS_ENDPOINT_URL"  # one that a simulator always has
-LONGEST = 1 << 20  # characters that are looked at
+MAX_LENGTH = 1 << 20  # characters that are read
 
 
 class VariablesFile:
-    """A file that appears whole when its simulator is ready, and goes when it ends; a killed simulator leaves it.
+    """A file that is written atomically when its simulator is ready, and removed when it ends, unless it is killed.
 
-    The simulator holds its lock. As a context manager, it first removes one that was left; raises OSError if it is that
-    of a running simulator, or another file.
+    The simulator locks the file. Entering the context removes an abandoned file. It raises OSError if a running
+    simulator uses the file, or if it has other contents.
     """
 
     def __init__(self, path: Path):
@@ -29,24 +29,24 @@ class VariablesFile:
             # not a link, nor a device or a pipe, whose opening waits
             if not stat.S_ISREG(os.lstat(self._path).st_mode):
                 raise OSError(errno.EINVAL, "it is not a regular file")
-            with open(self._path, errors="replace") as left:
-                fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                content = left.read(LONGEST)
+            with open(self._path, errors="replace") as existing:
+                fcntl.flock(existing, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                content = existing.read(MAX_LENGTH)
                 if content and VARIABLE not in content:
-                    raise OSError(errno.EEXIST, "it is not a file of a simulator's variables")
-                if os.path.samestat(os.fstat(left.fileno()), os.lstat(self._path)):
+                    raise OSError(errno.EEXIST, "it does not contain a simulator's variables")
+                if os.path.samestat(os.fstat(existing.fileno()), os.lstat(self._path)):
                     self._path.unlink()
         except FileNotFoundError:
             pass
         except BlockingIOError:
-            remedy = "end it, or choose another file"
-            raise OSError(f"{self._path}: the variables of a simulator that is running: {remedy}") from None
+            remedy = "stop it, or choose another file"
+            raise OSError(f"{self._path}: a running simulator uses this file; {remedy}") from None
         except OSError as error:
             raise OSError(f"{self._path}: the file could not be replaced ({error.strerror})") from error
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Remove the file, unless another one has taken its place."""
+        """Remove the file, unless it has been replaced."""
         if self._file:
             with contextlib.suppress(OSError):
                 if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):
@@ -54,7 +54,7 @@ class VariablesFile:
             self._file.close()
 
     def write(self, content: str) -> None:
-        """Write the content, so that it appears whole. Raises OSError if this fails."""
+        """Write the content atomically. Raises OSError if this fails."""
         part = None
         try:
             descriptor, part = tempfile.mkstemp(prefix=f".{self._path.name}-", dir=self._path.parent, text=True)

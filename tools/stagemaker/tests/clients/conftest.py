@@ -42,7 +42,7 @@ def sdk(variables: dict[str, str]) -> Any:
 
 @pytest.fixture(scope="session")
 def services(variables: dict[str, str]) -> Any:
-    """Return the function that makes boto3 clients of the simulator."""
+    """Return a function that creates boto3 clients of the simulator."""
     import boto3
 
     return boto3.client

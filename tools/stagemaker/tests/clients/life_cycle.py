@@ -135,7 +135,7 @@ client.create_endpoint_config(EndpointConfigName=combined_name, ProductionVarian
 client.create_endpoint_config(EndpointConfigName=linear_name, ProductionVariants=variants[:1])
 
 
-def answers():
+def invoke_with_rows():
     """Return the variant and the body of the response to each row."""
     responses = [
         session.sagemaker_runtime_client.invoke_endpoint(EndpointName=endpoint_name, ContentType="text/csv", Body=line)
@@ -146,11 +146,11 @@ def answers():
 
 client.create_endpoint(EndpointName=endpoint_name, EndpointConfigName=combined_name)
 session.wait_for_endpoint(endpoint_name, poll=1)
-results["combined"] = answers()
+results["combined"] = invoke_with_rows()
 client.update_endpoint(EndpointName=endpoint_name, EndpointConfigName=linear_name)
 description = session.wait_for_endpoint(endpoint_name, poll=1)
 results["config"] = [description["EndpointConfigName"], linear_name]
-results["updated"] = answers()
+results["updated"] = invoke_with_rows()
 client.delete_endpoint(EndpointName=endpoint_name)
 with open(results_file, "w", encoding="utf-8") as file:
     json.dump(results, file)

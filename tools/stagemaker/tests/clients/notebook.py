@@ -1,6 +1,6 @@
-"""Run the code cells of a notebook in IPython, in order: `python notebook.py FILE [NUMBER=TEXT ...]`.
+"""Run the code cells of a notebook in IPython, in order: `python notebook.py FILE [NUMBER=CODE ...]`.
 
-NUMBER=TEXT replaces the text of a cell; all cells are numbered, starting with 0. The run ends at the first cell that
+NUMBER=CODE replaces the code of a cell; all cells are numbered, starting with 0. The run ends at the first cell that
 fails.
 """
 
@@ -19,15 +19,15 @@ class Shell(InteractiveShell):
 
 
 def main(path: str, *replacements: str) -> int | str:
-    new_texts = dict(replacement.split("=", 1) for replacement in replacements)
+    new_code = dict(replacement.split("=", 1) for replacement in replacements)
     cells = json.loads(Path(path).read_text("utf-8"))["cells"]
-    sys.path[0] = ""  # so that modules beside the notebook can be imported, as in Jupyter
+    sys.path[0] = ""  # so that modules next to the notebook can be imported, as in Jupyter
     shell = Shell.instance()
     for number, cell in enumerate(cells):
         if cell["cell_type"] == "code":
             print(f"cell {number}", flush=True)
-            text = new_texts.get(str(number), "".join(cell["source"]))
-            if not shell.run_cell(text, store_history=True).success:
+            code = new_code.get(str(number), "".join(cell["source"]))
+            if not shell.run_cell(code, store_history=True).success:
                 return f"cell {number} failed"
     return 0
 

@@ -38,7 +38,7 @@ __all__ = [
     "Join",
     "JsonGet",
     "ScriptProcessor",
-]  # without an older JsonGet, which the first one's module has, too
+]  # without the older JsonGet of the first module
 TUNED = '"{}"'  # how a value of a CategoricalParameter is written
 VERSION = "1.2-1"
 
@@ -102,7 +102,7 @@ class Steps:
 
 
 class Jobs(Steps):
-    """Jobs that start at once, in the session that the SDK makes."""
+    """Jobs that start at once, in the session that the SDK creates."""
 
     def __init__(self) -> None:
         self.session = None

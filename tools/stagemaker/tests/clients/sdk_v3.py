@@ -92,10 +92,10 @@ class Steps:
         **members: Any,
     ) -> HyperparameterTuner:
         """output: the address for the models, by default in the default bucket."""
-        place = {} if output is None else {"output_data_config": OutputDataConfig(s3_output_path=output)}
+        output_config = {} if output is None else {"output_data_config": OutputDataConfig(s3_output_path=output)}
         metrics = [{"Name": metric[0], "Regex": metric[1]}]
         return HyperparameterTuner(
-            self.trainer(script, settings, metric, **place), metric[0], ranges, metrics, **members
+            self.trainer(script, settings, metric, **output_config), metric[0], ranges, metrics, **members
         )
 
     def create(self, script: Path, data: Any) -> Any:
@@ -113,7 +113,7 @@ class Steps:
 
 
 class Jobs(Steps):
-    """Jobs that start at once, in the session that the SDK makes."""
+    """Jobs that start at once, in the session that the SDK creates."""
 
     def __init__(self) -> None:
         self.session = None
@@ -128,12 +128,12 @@ def make_inputs(inputs: Any) -> list[ProcessingInput]:
 
 def make_outputs(outputs: Any) -> list[ProcessingOutput]:
     """outputs: triples of a name, a folder, and an address or None."""
-    made = []
+    processing_outputs = []
     for name, folder, uri in outputs:
         uri = f"s3://{BUCKET}/processed/{next(numbers)}/output/{name}" if uri is None else uri
         output = ProcessingS3Output(s3_uri=uri, local_path=folder, s3_upload_mode="EndOfJob")
-        made.append(ProcessingOutput(output_name=name, s3_output=output))
-    return made
+        processing_outputs.append(ProcessingOutput(output_name=name, s3_output=output))
+    return processing_outputs
 
 
 def wait_for_processing(processor: Any) -> None:

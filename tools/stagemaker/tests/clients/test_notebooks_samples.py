@@ -1,4 +1,4 @@
-"""Notebooks of others for versions 1 and 2 of the SDK, cell by cell.
+"""Third-party notebooks for versions 1 and 2 of the SDK, cell by cell.
 
 Each variable names a folder with a copy of a repository; without it, its tests are skipped. IPython runs the cells in a
 process that has only the simulator's environment variables.
@@ -59,8 +59,8 @@ def read_cells(notebook: Path) -> list[dict[str, Any]]:
 
 
 def run_notebook(notebook: Path, replacements: dict[int, str]) -> None:
-    """Run a notebook from its first cell to its last, with other texts for the cells with these numbers."""
-    words = [f"{number}={text}" for number, text in replacements.items()]
+    """Run a notebook from its first cell to its last, with other code in the cells with these numbers."""
+    words = [f"{number}={content}" for number, content in replacements.items()]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # for the AWS CLI
     process = subprocess.run(
         [sys.executable, RUNNER, notebook.name, *words],
@@ -90,10 +90,10 @@ def row_count(variables: dict[str, str]) -> int:
     The repository has the rows only as the notebooks write them: with a header, and with the target divided by 500,000.
     """
     rows = pandas.read_csv(Path(SAMPLES, "sklearn-demo/housing_data/raw/raw_data_all.csv"))
-    text = rows.assign(medianHouseValue=500_000 * rows["medianHouseValue"]).to_csv(header=False, index=False)
+    content = rows.assign(medianHouseValue=500_000 * rows["medianHouseValue"]).to_csv(header=False, index=False)
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=PUBLIC_BUCKET)
-    archive = archive_of(**{"CaliforniaHousing/cal_housing.data": text})
+    archive = archive_of(**{"CaliforniaHousing/cal_housing.data": content})
     s3.put_object(Bucket=PUBLIC_BUCKET, Key=PUBLIC_KEY, Body=archive)
     return len(rows)
 
@@ -103,8 +103,8 @@ def test_a_notebook_of_version_2_runs(name: str, row_count: int, tmp_path: Path,
     results, changed = SERIAL[name]
     folder = Path(shutil.copytree(Path(SAMPLES, f"{name}-demo"), tmp_path / f"{name}-demo"))
     notebook = folder / f"{name}-serial-batch-inference-demo.ipynb"
-    texts = {number: "".join(cell["source"]) for number, cell in enumerate(read_cells(notebook))}
-    replacements = {number: text.lstrip() for number, text in texts.items() if text.startswith(" %%")}
+    contents = {number: "".join(cell["source"]) for number, cell in enumerate(read_cells(notebook))}
+    replacements = {number: content.lstrip() for number, content in contents.items() if content.startswith(" %%")}
     assert list(replacements) == changed
     run_notebook(notebook, replacements)
 

@@ -1,4 +1,4 @@
-"""Processors and the model registry, as versions 2 and 3 of the SDK ask for them."""
+"""Processors and the model registry, as versions 2 and 3 of the SDK use them."""
 
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +29,7 @@ INSTANCES = {"inference_instances": [INSTANCE], "transform_instances": [INSTANCE
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("with_requirements", [False, True], ids=["script", "folder"])
 def test_a_processor_runs_a_script(with_requirements: bool, sdk: ModuleType, tmp_path: Path, s3: Any) -> None:
-    """A folder has requirements, which name a package that no index has; the job has no network."""
+    """A folder has requirements with a package that is on no index; the job has no network."""
     source, data, name = tmp_path / "source", tmp_path / "data", f"sums-{with_requirements}"
     source.mkdir()
     data.mkdir()

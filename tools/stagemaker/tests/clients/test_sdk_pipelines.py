@@ -164,9 +164,9 @@ def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any
         sdk.ConditionGreaterThanOrEqualTo(left=share, right=least),
         sdk.ConditionNot(sdk.ConditionEquals(left=trained.TrainingJobStatus, right="Failed")),
     ]
-    refuse = sdk.FailStep("Refuse", error_message=join(" ", "the share", share, "is below", least))
+    reject = sdk.FailStep("Refuse", error_message=join(" ", "the share", share, "is below", least))
     branches = [create, register, transform("Transform", create, variables.PIPELINE_EXECUTION_ID)]
-    decide = check(sdk, "Check", *conditions, if_steps=branches, else_steps=[refuse])
+    decide = check(sdk, "Check", *conditions, if_steps=branches, else_steps=[reject])
     transform_best = transform("TransformBest", best, "best", cache_config=cache)
     return parameters, [*checks, transform_best, decide, second, best, tune, again, train, prepare]
 
@@ -277,8 +277,8 @@ def test_every_condition_has_the_expected_outcome(sdk: ModuleType) -> None:
 def test_a_pipeline_is_updated_fails_with_its_message_and_is_deleted(sdk: ModuleType) -> None:
     """Neither branch has a job, so the executions end at once."""
     mode = sdk.ParameterString("Mode", default_value="quick")
-    refuse = sdk.FailStep("Refuse", error_message=sdk.Join(on=" ", values=["not good enough:", mode]))
-    decide = check(sdk, "Check", sdk.ConditionEquals(left=mode, right="full"), else_steps=[refuse])
+    reject = sdk.FailStep("Refuse", error_message=sdk.Join(on=" ", values=["not good enough:", mode]))
+    decide = check(sdk, "Check", sdk.ConditionEquals(left=mode, right="full"), else_steps=[reject])
     pipeline = make_pipeline(sdk, [decide], [mode], "failing")
     assert pipeline.upsert(ROLE, description="again")["PipelineArn"].endswith(":pipeline/failing")
     execution = pipeline.start()
@@ -370,7 +370,7 @@ def test_a_step_can_run_because_another_one_failed(sdk: ModuleType, scripts: dic
     assert statuses == {"Fails": "Failed", "Failed": "Succeeded", "Any": "Succeeded"}
 
 
-def test_what_is_not_simulated_or_invalid_is_refused_by_name(sdk: ModuleType) -> None:
+def test_unsupported_or_invalid_members_are_rejected_by_name(sdk: ModuleType) -> None:
     function = sdk.Lambda(function_arn="arn:aws:lambda:us-east-1:123456789012:function:f")
     flag = sdk.ParameterBoolean("Flag", default_value=True)
     steps = {

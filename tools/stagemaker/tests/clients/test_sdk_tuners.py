@@ -100,7 +100,7 @@ def test_a_tuner_is_stopped(sdk: ModuleType, tuners: Tuners) -> None:
     assert describe_tuning(sdk.wait_for_tuning(tuner))["HyperParameterTuningJobStatus"] == "Stopped"
 
 
-def test_the_failure_reason_names_a_metric_that_never_appears(sdk: ModuleType, tuners: Tuners) -> None:
+def test_the_failure_reason_mentions_a_metric_that_never_appears(sdk: ModuleType, tuners: Tuners) -> None:
     tuner = tuners.start("never", ("other", "other=(.*?);"), max_jobs=1, max_parallel_jobs=1)
     with pytest.raises(Exception, match="No objective metric 'other' was found"):
         sdk.wait_for_tuning(tuner)

@@ -72,8 +72,8 @@ def session() -> Session:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source")
-    for name, text in SCRIPTS.items():
-        (folder / f"{name}.py").write_text(text)
+    for name, content in SCRIPTS.items():
+        (folder / f"{name}.py").write_text(content)
     return folder
 
 
@@ -158,13 +158,13 @@ def test_a_training_job_is_analysed_and_attached(estimator: SKLearn, session: Se
     assert attached.role == ROLE
 
 
-def test_the_log_names_settings_that_have_no_effect(estimator: SKLearn, session: Session) -> None:
+def test_the_log_lists_settings_that_have_no_effect(estimator: SKLearn, session: Session) -> None:
     stream = f"{estimator.latest_training_job.name}/"
     group = {"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamNamePrefix": stream}
     events = session.boto_session.client("logs").filter_log_events(**group)["events"]
-    text = "\n".join(event["message"] for event in events)
+    content = "\n".join(event["message"] for event in events)
     for setting in ("EnableManagedSpotTraining", "CheckpointConfig"):
-        assert f"{setting} has no effect here: " in text
+        assert f"{setting} has no effect here: " in content
 
 
 def test_an_estimator_is_deployed_for_each_serializer(estimator: SKLearn, session: Session) -> None:
@@ -202,12 +202,12 @@ def test_a_model_is_deployed_and_updated(estimator: SKLearn, source: Path, sessi
 @pytest.fixture(scope="module")
 def rows(session: Session) -> str:
     """Upload a file with rows and return its address."""
-    text = "".join(f"{first},{second}\n" for first, second in ROWS)
-    return S3Uploader.upload_string_as_file_body(text, f"s3://{BUCKET}/v2/in/rows.csv", sagemaker_session=session)
+    content = "".join(f"{first},{second}\n" for first, second in ROWS)
+    return S3Uploader.upload_string_as_file_body(content, f"s3://{BUCKET}/v2/in/rows.csv", sagemaker_session=session)
 
 
 def transform(model: Any, name: str, rows: str, session: Session, **members: Any) -> numpy.ndarray:
-    """Return what a transform job writes, with as many columns as its lines have."""
+    """Return the output of a transform job as rows of numbers."""
     output = f"s3://{BUCKET}/v2/{name}"
     transformer = model.transformer(
         1, INSTANCE, strategy="MultiRecord", assemble_with="Line", accept="text/csv", output_path=output
@@ -215,8 +215,8 @@ def transform(model: Any, name: str, rows: str, session: Session, **members: Any
     transformer.transform(rows, content_type="text/csv", split_type="Line", wait=False, **members)
     session.wait_for_transform_job(transformer.latest_transform_job.name, poll=1)
     transformer.delete_model()
-    text = S3Downloader.read_file(f"{output}/rows.csv.out", sagemaker_session=session)
-    return numpy.loadtxt(io.StringIO(text), delimiter=",")
+    content = S3Downloader.read_file(f"{output}/rows.csv.out", sagemaker_session=session)
+    return numpy.loadtxt(io.StringIO(content), delimiter=",")
 
 
 def test_an_estimator_and_an_inference_pipeline_are_deployed_and_transform_data(
@@ -239,7 +239,7 @@ def test_an_estimator_and_an_inference_pipeline_are_deployed_and_transform_data(
     assert transform(estimator, "estimator", rows, session).tolist() == EXPECTED.tolist()
 
 
-def test_the_failure_reason_names_a_model_that_does_not_load(
+def test_the_failure_reason_mentions_a_model_that_does_not_load(
     estimator: SKLearn, source: Path, session: Session
 ) -> None:
     predictor = make_model(estimator, source, "fail.py").deploy(1, INSTANCE, wait=False)
@@ -304,7 +304,7 @@ def test_a_registered_version_is_changed_deployed_and_replaced(
         model_card.ModelPackage.from_model_package_arn(f"{arn}0", session)
 
 
-def test_a_pytorch_model_is_deployed_with_the_script_beside_it(tmp_path: Path, session: Session) -> None:
+def test_a_pytorch_model_is_deployed_with_the_script_next_to_it(tmp_path: Path, session: Session) -> None:
     (tmp_path / "job.py").write_text(TORCH_SCRIPT)
     versions = {"framework_version": "2.6.0", "py_version": "py312"}
     estimator = PyTorch(str(tmp_path / "job.py"), role=ROLE, instance_count=1, instance_type=INSTANCE, **versions)
@@ -312,7 +312,7 @@ def test_a_pytorch_model_is_deployed_with_the_script_beside_it(tmp_path: Path, s
         estimator.fit(wait=False)
     except ClientError as error:
         message = error.response["Error"]["Message"]
-        if "and this machine has none" not in message:
+        if "with venv, which was not found" not in message:
             raise
         pytest.skip(message)
     session.wait_for_job(estimator.latest_training_job.name, poll=1)

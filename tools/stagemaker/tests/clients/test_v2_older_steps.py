@@ -62,7 +62,7 @@ def test_a_pipeline_of_older_classes_succeeds(tmp_path: Path, s3: Any) -> None:
         instance_type=INSTANCE,
         accept="text/csv",
         output_path=f"s3://{BUCKET}/older/both",
-        entry_point=str(tmp_path / "inference.py"),  # a step puts this script beside the model
+        entry_point=str(tmp_path / "inference.py"),  # a step puts this script next to the model
     )
     steps = [prepare, train, register, create, transform, repack_and_transform]
     pipeline = Pipeline("older", steps=steps, sagemaker_session=session)
@@ -74,7 +74,7 @@ def test_a_pipeline_of_older_classes_succeeds(tmp_path: Path, s3: Any) -> None:
     assert types["Register"] == "RegisterModel"
     assert types["BothRepackModel"] == "TrainingJob"
     for folder in ("transformed", "both"):
-        text = s3.get_object(Bucket=BUCKET, Key=f"older/{folder}/rows.csv.out")["Body"].read().decode()
-        assert [float(value) for value in text.split()] == [6.0, 14.0]
+        content = s3.get_object(Bucket=BUCKET, Key=f"older/{folder}/rows.csv.out")["Body"].read().decode()
+        assert [float(value) for value in content.split()] == [6.0, 14.0]
     [package] = session.sagemaker_client.list_model_packages(ModelPackageGroupName="older")["ModelPackageSummaryList"]
     assert package["ModelPackageVersion"] == 1

@@ -43,7 +43,7 @@ def make_trainer(source: Path, **members: Any) -> ModelTrainer:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Return a folder whose requirements name a package that is not in the container."""
+    """Return a folder whose requirements list a package that is not in the container."""
     folder = tmp_path / "source"
     folder.mkdir()
     (folder / "fit.py").write_text(SCRIPT)

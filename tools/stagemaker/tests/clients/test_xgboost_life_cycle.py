@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def results(folder: Path, variables: dict[str, str]) -> dict[str, Any]:
-    """Run the program with the simulator's variables, and return what it wrote."""
+    """Run the program with the simulator's variables, and return its results."""
     command = [sys.executable, PROGRAM, folder, folder / "results.json", json.dumps(SETTINGS)]
     process = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.returncode == 0, process.stdout[-6000:]

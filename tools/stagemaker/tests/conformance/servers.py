@@ -22,7 +22,7 @@ IMAGE = "recore/sagemaker-scikit-learn:1.9-0-cpu-py3"
 URL = os.environ.get("CONFORMANCE_URL", "")  # the address of a server that is already running
 SUBMISSION = os.environ.get("CONFORMANCE_SUBMISSION", "")  # the submission that the server at CONFORMANCE_URL serves
 
-# Marks a case that our own servers must fail and any other server must pass.
+# Marks a case that our servers must fail and any other server must pass.
 differs = partial(pytest.mark.xfail, not URL, strict=True)
 
 

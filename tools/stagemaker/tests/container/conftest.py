@@ -1,4 +1,4 @@
-"""A copy of stagemaker/container by itself, as in an image, and servers and training jobs that run from it."""
+"""A copy of stagemaker/container alone, as in an image, and servers and training jobs that run from it."""
 
 import http.client
 import json
@@ -27,8 +27,8 @@ def program_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def write_files(folder: Path, files: dict[str, str]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name).write_text(text)
+    for name, content in files.items():
+        (folder / name).write_text(content)
     return folder
 
 
@@ -163,8 +163,8 @@ class Job:
     base: Path
     python: str | Path = sys.executable
 
-    def script(self, text: str, hosts: tuple[str, ...] = ("algo-1",), **hyperparameters: str) -> None:
-        source = write_files(self.base.parent / "source", {"script.py": text})
+    def script(self, content: str, hosts: tuple[str, ...] = ("algo-1",), **hyperparameters: str) -> None:
+        source = write_files(self.base.parent / "source", {"script.py": content})
         program = {"sagemaker_program": "script.py", "sagemaker_submit_directory": str(source)}
         channels = {folder.name: {"TrainingInputMode": "File"} for folder in self.base.glob("input/data/*")}
         config = {

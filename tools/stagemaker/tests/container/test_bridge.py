@@ -1,4 +1,4 @@
-"""The bridge between a port and a Unix socket: what it forwards, and what the command that it starts sees."""
+"""The bridge between a port and a Unix socket: forwarding in both directions, and the command that it starts."""
 
 import signal
 import socket

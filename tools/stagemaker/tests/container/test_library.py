@@ -38,7 +38,7 @@ Run = Callable[..., list[str]]
 def run(program_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a function that runs a script that can import the package, as in a container.
 
-    It returns what the script prints, or, if the script must fail, the last line of its stderr.
+    It returns the script's output, or, if the script must fail, the last line of its stderr.
     """
     base = str(tmp_path_factory.mktemp("ml"))
 
@@ -53,7 +53,7 @@ def run(program_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return start
 
 
-def answers(port: int) -> bool:
+def is_healthy(port: int) -> bool:
     try:
         return urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5).status == 200
     except OSError:
@@ -76,7 +76,7 @@ def address(program_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     script = "from sagemaker_containers.beta.framework import server; server.start('application:app')"
     process = subprocess.Popen([sys.executable, "-c", script], env=os.environ | variables, start_new_session=True)
     try:
-        wait_until(lambda: process.poll() is not None or answers(port), 120)
+        wait_until(lambda: process.poll() is not None or is_healthy(port), 120)
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, 9)
@@ -100,7 +100,7 @@ def test_the_default_hooks_read_and_write_formats(address: str) -> None:
     assert post(address, "[1]", ContentType="application/json", Content_Type="image/png")[2] == "[2]"
 
 
-def test_unsupported_formats_and_errors_in_a_hook_are_refused(address: str) -> None:
+def test_unsupported_formats_and_errors_in_a_hook_are_rejected(address: str) -> None:
     status, kind, body = post(address, "1", Content_Type="image/png")
     assert (status, kind) == (415, "application/json")
     assert json.loads(body)["error"] == "UnsupportedFormatError"
@@ -127,7 +127,7 @@ assert entry_point.run and entry_point._wait_hostname_resolution  # which multi-
         ("import server; server.next_safe_port('5000-5001', '5001')", "ValueError: the port 5002 is outside the range"),
     ],
 )
-def test_what_the_package_does_not_have_is_an_error(run: Run, script: str, message: str) -> None:
+def test_a_missing_name_of_the_package_is_an_error(run: Run, script: str, message: str) -> None:
     [line] = run(f"from sagemaker_containers.beta.framework {script}", must_fail=True)
     assert line.startswith(message)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from werkzeug import Response
 
-# the hooks import these classes by another name than the tests of training
+# the hooks import these classes under another name than the tests of training
 from stagemaker.container.linear_learner_hooks import CustomerError, LinearLearnerHooks, LinearModel, load_model
 
 RECORDIO = "application/x-recordio-protobuf"
@@ -43,10 +43,10 @@ def predictions(model: LinearModel, *request: Any) -> list[dict[str, Any]]:
 )
 def test_a_saved_model_responds_as_sagemaker_documents(tmp_path: Path, name: str, expected: list[Any]) -> None:
     MODELS[name].save(tmp_path)
-    found = predictions(load_model(tmp_path), CSV[1])
-    assert [item.keys() for item in found] == [item.keys() for item in expected]
-    assert [item["score"] for item in found] == pytest.approx([item["score"] for item in expected], rel=1e-7)
-    assert [item.get("predicted_label") for item in found] == [item.get("predicted_label") for item in expected]
+    results = predictions(load_model(tmp_path), CSV[1])
+    assert [item.keys() for item in results] == [item.keys() for item in expected]
+    assert [item["score"] for item in results] == pytest.approx([item["score"] for item in expected], rel=1e-7)
+    assert [item.get("predicted_label") for item in results] == [item.get("predicted_label") for item in expected]
 
 
 def test_the_score_of_several_classes_is_a_list_of_probabilities() -> None:
@@ -76,7 +76,7 @@ def test_a_request_can_have_all_documented_forms(content_type: str, body: str) -
     assert predictions(MODELS["regressor"], body, content_type) == [{"score": 1.5}, {"score": 6.5}]
 
 
-def test_a_response_has_lines_of_json_or_json_whatever_else_is_accepted() -> None:
+def test_a_response_has_lines_of_json_or_json_whatever_the_accept_header() -> None:
     response = respond(MODELS["regressor"], CSV[1], accept="application/jsonlines")
     assert response.content_type == "application/jsonlines"
     assert response.get_data(as_text=True) == '{"score": 1.5}\n{"score": 6.5}\n'
@@ -113,7 +113,7 @@ def test_a_response_has_lines_of_json_or_json_whatever_else_is_accepted() -> Non
         (JSON, "[" * 100_000, JSON, 400, "unable to evaluate payload provided: the request must have the form "),
     ],
 )
-def test_a_request_that_is_invalid_or_not_simulated_is_refused(
+def test_a_request_that_is_invalid_or_not_simulated_is_rejected(
     content_type: str, body: str | bytes, accept: str, status: int, reason: str
 ) -> None:
     response = respond(MODELS["regressor"], body, content_type, accept)
@@ -124,7 +124,7 @@ def test_a_request_that_is_invalid_or_not_simulated_is_refused(
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("model_algo-1", "PK", "model_algo-1 is an MXNet model from AWS, which cannot be loaded: train the model"),
+        ("model_algo-1", "PK", "model_algo-1 is an MXNet model from AWS, which cannot be loaded: retrain the model"),
         ("xgboost-model", "", "the model's archive has no linear-learner.json at its top level"),
         ("linear-learner.json", "{", "linear-learner.json is not a model of linear-learner"),
         ("linear-learner.json", '{"weights": [[1]], "bias": [1, 2]}', "linear-learner.json is not a model of linear"),
@@ -135,7 +135,7 @@ def test_a_request_that_is_invalid_or_not_simulated_is_refused(
         ),
     ],
 )
-def test_another_model_is_refused_in_one_line(tmp_path: Path, name: str, content: str, reason: str) -> None:
+def test_another_model_is_rejected_in_one_line(tmp_path: Path, name: str, content: str, reason: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(CustomerError, match=f"^{reason}.*$"):
         load_model(tmp_path)

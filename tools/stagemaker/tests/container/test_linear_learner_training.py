@@ -72,13 +72,13 @@ def test_the_log_contains_the_metrics_that_sagemaker_documents(
     with caplog.at_level(logging.INFO):
         model = train(kind, mini_batch_size=200)
     assert "Hyperparameters without effect here: mini_batch_size." in caplog.text
-    found = {name: matches for name, pattern in METRICS.items() if (matches := re.findall(pattern, caplog.text))}
-    values = {name: float(matches[-1]) for name, matches in found.items()}
+    matches = {name: found for name, pattern in METRICS.items() if (found := re.findall(pattern, caplog.text))}
+    values = {name: float(found[-1]) for name, found in matches.items()}
     expected = {f"{data}:{name}" for data in ("validation", "test") for name in ["objective_loss", *names.split()]}
     expected |= {"train:objective_loss", "train:objective_loss:final", "validation:objective_loss:final"}
     assert expected <= values.keys()
     assert values["train:progress"] <= 100
-    assert values["validation:objective_loss:final"] == min(map(float, found["validation:objective_loss"]))
+    assert values["validation:objective_loss:final"] == min(map(float, matches["validation:objective_loss"]))
     rows = table(kind, *SIZES["test"])
     scores = model.scores(rows[:, 1:])
     if kind == "regressor":
@@ -110,7 +110,7 @@ def fit() -> Callable[..., LinearModel]:
     return run
 
 
-def test_hyperparameters_change_the_model_as_their_names_say(fit: Callable[..., LinearModel]) -> None:
+def test_hyperparameters_change_the_model_as_documented(fit: Callable[..., LinearModel]) -> None:
     length = np.linalg.norm(fit().weights * SCALES)
     assert not fit(l1=10).weights.any()
     assert 0.1 * length < np.linalg.norm(fit(wd=1).weights * SCALES) < 0.9 * length
@@ -157,7 +157,7 @@ def test_the_best_epoch_is_kept_if_a_later_one_diverges(
         with caplog.at_level(logging.INFO), contextlib.suppress(CustomerError):
             fit(learning_rate=rate, early_stopping_patience=15)
             logs.append(caplog.text)
-    assert any(re.search("Early stopping: training diverged in epoch [1-9]", text) for text in logs)
+    assert any(re.search("Early stopping: training diverged in epoch [1-9]", log) for log in logs)
 
 
 def test_early_stopping_keeps_the_best_epoch(train: Train, caplog: pytest.LogCaptureFixture) -> None:
@@ -193,7 +193,7 @@ def test_weighted_classes_are_predicted_more_often(fit: Callable[..., LinearMode
         ({"predictor_type": "classifier"}, "predictor_type is 'classifier': it must be one of regressor, binary_"),
         ({"max_depth": "3"}, "Additional hyperparameters are not allowed ('max_depth' was unexpected): valid hyperpa"),
         ({"sagemaker_region": "us"}, "Additional hyperparameters are not allowed ('sagemaker_region' was unexpected)"),
-        ({"epochs": "0"}, "epochs is '0': it must be a whole number in [1, inf)"),
+        ({"epochs": "0"}, "epochs is '0': it must be an integer in [1, inf)"),
         ({"wd": "-1"}, "wd is '-1': it must be a number in [0, inf) or auto"),
         ({"learning_rate": "nan"}, "learning_rate is 'nan': it must be a number in (0, inf) or auto"),
         ({"use_bias": "yes"}, "use_bias is 'yes': it must be one of true, false"),
@@ -205,14 +205,14 @@ def test_weighted_classes_are_predicted_more_often(fit: Callable[..., LinearMode
         ({"f_beta": "1e200"}, "f_beta is '1e200': it must be a number in (0, 1e100]"),
     ],
 )
-def test_invalid_hyperparameters_are_named(settings: dict[str, str], reason: str) -> None:
+def test_invalid_hyperparameters_are_reported(settings: dict[str, str], reason: str) -> None:
     with pytest.raises(CustomerError, match=f"^{re.escape(reason)}"):
         validate(settings)
 
 
 def test_settings_of_the_optimiser_may_have_their_defaults() -> None:
-    texts = {"optimizer": "auto", "momentum": "auto", "margin": "1", "use_lr_scheduler": "True", "init_scale": "0.07"}
-    validate(hyperparameters("regressor", **texts))
+    values = {"optimizer": "auto", "momentum": "auto", "margin": "1", "use_lr_scheduler": "True", "init_scale": "0.07"}
+    validate(hyperparameters("regressor", **values))
 
 
 RECORDIO = "application/x-recordio-protobuf"
@@ -224,9 +224,9 @@ ROW = "1,2,3\n"
     [
         ({"validation": ROW}, {}, "the train channel is required"),
         ({"train": ROW, "code": ROW}, {}, "unknown channel code: valid channels are train, validation, test"),
-        ({"train": ROW}, {"content_type": RECORDIO}, f"The train channel: ContentType {RECORDIO} is not simulated"),
-        ({"train": b"\x0a\x23\xd7\xce"}, {"content_type": None}, "part-0 contains RecordIO"),
-        ({"train": ROW}, {"content_type": "text/csv;label_size=0"}, "The train channel: ContentType text/csv;label_si"),
+        ({"train": ROW}, {"content_type": RECORDIO}, f"The train channel has the ContentType {RECORDIO}"),
+        ({"train": b"\x0a\x23\xd7\xce"}, {"content_type": None}, f"part-0 contains {RECORDIO}"),
+        ({"train": ROW}, {"content_type": "text/csv;label_size=0"}, "The train channel has the ContentType text/csv"),
         ({"train": "label,depth\n1,2\n"}, {}, "part-0 must be CSV with only numbers and no header line: could not"),
         ({"train": "1,2\n3,\n"}, {}, "part-0 must be CSV with only numbers and no header line: could not convert"),
         ({"train": "1,2\n3,4,5\n"}, {}, "part-0 must be CSV with only numbers and no header line: the number of"),
@@ -241,7 +241,7 @@ ROW = "1,2,3\n"
         (None, {"normalize_label": "false", "learning_rate": 1e300}, "training diverged in epoch 0: lower learning_"),
     ],
 )
-def test_data_that_cannot_be_used_is_named(
+def test_unusable_data_is_reported(
     train: Train, files: dict[str, str | bytes] | None, settings: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(CustomerError, match=f"^{re.escape(reason)}"):

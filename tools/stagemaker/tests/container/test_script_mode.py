@@ -49,12 +49,12 @@ def test_the_path_of_the_environment_may_need_quotes_in_a_shell(job, tmp_path: P
     assert (result.code, result.stdout.splitlines()[-1]) == (0, str(job.python)), result.stderr
 
 
-def test_modules_beside_the_script_may_share_names_with_the_containers_own_files(job) -> None:
+def test_modules_next_to_the_script_may_share_names_with_the_containers_own_files(job) -> None:
     job.script("", sagemaker_program="train.py")
     files = {"train.py": "import training, serving\nprint(training.X + serving.X)"}
     files |= {"training.py": "X = 'a'", "serving.py": "X = 'b'"}
-    for name, text in files.items():
-        (job.base.parent / "source" / name).write_text(text)
+    for name, content in files.items():
+        (job.base.parent / "source" / name).write_text(content)
     result = job.run()
     assert (result.code, result.stdout) == (0, "ab\n"), result.stderr
 
@@ -82,8 +82,8 @@ ENDINGS = {
 
 @pytest.mark.parametrize("name", ENDINGS)
 def test_failing_scripts_are_reported_with_exit_code_and_reason(job, name: str) -> None:
-    text, code, failure = ENDINGS[name]
-    job.script(text)
+    content, code, failure = ENDINGS[name]
+    job.script(content)
     result = job.run()
     assert result.code == code
     assert failure == result.failure or (name == "syntax error" and failure in result.failure)

@@ -1,4 +1,4 @@
-"""The server around the hooks: loading, paths, limits, workers, shutdown, and what it reports if a hook fails."""
+"""The server around the hooks: loading, paths, limits, workers, shutdown, and errors of hooks."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def server(serve):
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_requests_above_the_limit_are_refused(server, chunked: bool) -> None:
+def test_requests_above_the_limit_are_rejected(server, chunked: bool) -> None:
     def post_status(size: int) -> int:
         body = b"1" * size
         return server.post(iter([body]) if chunked else body).status
@@ -44,7 +44,7 @@ def test_large_requests_are_accepted_by_default_and_hook_output_appears_in_the_l
     assert "a word\n" in server.log.read_text()
 
 
-def test_a_request_that_ends_early_is_refused(server) -> None:
+def test_a_request_that_ends_early_is_rejected(server) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         client.connect(str(server.address))
@@ -69,13 +69,13 @@ UNLOADABLE = {
     "code in a top folder": (
         MODEL,
         "the model's archive has my/code/inference.py instead of code/inference.py: "
-        "pack its files without a folder around them: tar -C my -czf model.tar.gz .",
+        "pack its files without the folder my (tar -C my -czf model.tar.gz .)",
         "model/my/code",
     ),
     "model in a top folder": (
         "def model_fn(model_dir): return open(model_dir + '/model.pkl')",
         "the model's archive has my/model.pkl instead of model.pkl: "
-        "pack its files without a folder around them: tar -C my -czf model.tar.gz .",
+        "pack its files without the folder my (tar -C my -czf model.tar.gz .)",
         "code",
     ),
     "no module, although the model has a folder": ("", "no module 'inference' in ", "code"),
@@ -182,13 +182,13 @@ def test_a_traceback_is_written_in_a_single_write(serve, module: str) -> None:
     with reading, writing:
         reading.settimeout(10)
         serve(module, stderr=writing).post("1")
-        text = next(text for text in iter(lambda: reading.recv(1 << 16).decode(), "") if "ValueError" in text)
-    assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', text), text
+        log = next(log for log in iter(lambda: reading.recv(1 << 16).decode(), "") if "ValueError" in log)
+    assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', log), log
 
 
 # The program and the module that it imports share their names with files in stagemaker/container.
-@pytest.mark.parametrize("place", ["model/code", "code", "variables"])
-def test_the_program_imports_modules_beside_it(serve, tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("code_folder", ["model/code", "code", "variables"])
+def test_the_program_imports_modules_next_to_it(serve, tmp_path: Path, code_folder: str) -> None:
     files = {
         "serving.py": "import training\nfrom helpers_of_mine import model_fn\n"
         "def transform_fn(model, *_): return training.X + model",
@@ -197,21 +197,21 @@ def test_the_program_imports_modules_beside_it(serve, tmp_path: Path, place: str
         "def model_fn(model_dir): return ROCK + model_dir",
         "rock.txt": "too in ",
     }
-    if place == "variables":
-        for name, text in files.items():
-            (tmp_path / name).write_text(text)
+    if code_folder == "variables":
+        for name, content in files.items():
+            (tmp_path / name).write_text(content)
         settings = {"SAGEMAKER_SUBMIT_DIRECTORY": str(tmp_path), "SAGEMAKER_PROGRAM": "serving", "SM_MODEL_DIR": "/tmp"}
         server, model = serve(**settings), "/tmp"
     else:
-        server = serve(files=files, code=place, SAGEMAKER_PROGRAM="serving.py")
+        server = serve(files=files, code=code_folder, SAGEMAKER_PROGRAM="serving.py")
         model = str(server.base / "model")
     assert server.post("1").text == f"mine too in {model}"
     assert "Warning" not in server.log.read_text()
 
 
-def test_a_script_that_aws_does_not_serve_is_named(server) -> None:
+def test_a_script_that_aws_does_not_serve_is_reported(server) -> None:
     log = server.log.read_text()
-    assert "AWS's image fails without it: add SAGEMAKER_PROGRAM=inference.py to the model's Env" in log
+    assert "AWS's image would fail: add SAGEMAKER_PROGRAM=inference.py to the model's Env" in log
 
 
 def test_two_workers_respond_concurrently(serve) -> None:
@@ -279,12 +279,10 @@ def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "setting", ["SAGEMAKER_MODEL_SERVER_WORKERS=many", "SAGEMAKER_MODEL_SERVER_TIMEOUT=0", "MAX_CONTENT_LENGTH=-1"]
 )
-def test_settings_that_are_not_positive_whole_numbers_are_refused(
-    monkeypatch: pytest.MonkeyPatch, setting: str
-) -> None:
+def test_settings_that_are_not_positive_integers_are_rejected(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
     variable, value = setting.split("=")
     monkeypatch.setenv(variable, value)
-    with pytest.raises(SystemExit, match=f"{variable} is '{value}': it must be a whole number of at least 1"):
+    with pytest.raises(SystemExit, match=f"{variable} is '{value}': it must be a positive integer"):
         ModelServer("127.0.0.1:0")
 
 
@@ -338,7 +336,7 @@ def fragile(serve):
         ("1,2", "text/csv", "image/png", "image/png is not supported"),
     ],
 )
-def test_the_default_hooks_report_why_they_refuse_a_request(
+def test_the_default_hooks_report_why_they_reject_a_request(
     defaults, body: str, content_type: str, accept: str, reason: str
 ) -> None:
     response = defaults.post(body, content_type, Accept=accept)
@@ -352,8 +350,8 @@ def test_the_default_hooks_report_why_they_refuse_a_request(
     [
         ("raise", "no copper in it"),
         ("exit", "SystemExit: the hook called exit"),
-        ("none", "returned an object of type NoneType instead of text or bytes"),
-        ("number", "returned an object of type float instead of text or bytes"),
+        ("none", "returned an object of type NoneType instead of a string or bytes"),
+        ("number", "returned an object of type float instead of a string or bytes"),
     ],
 )
 def test_a_failing_hook_does_not_affect_later_requests(fragile, body: str, reason: str) -> None:

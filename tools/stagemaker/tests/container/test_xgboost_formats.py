@@ -24,7 +24,7 @@ from stagemaker.container.xgboost_library.sagemaker_xgboost_container.exceptions
         (b"3.5e38", "file: column 1 of row 1 is infinite, or too large for a 32-bit number"),
     ],
 )
-def test_csv_that_is_not_a_table_of_numbers_is_refused(content: bytes, reason: str) -> None:
+def test_csv_that_is_not_a_table_of_numbers_is_rejected(content: bytes, reason: str) -> None:
     with pytest.raises(UserError, match=reason):
         parse_csv(content, "file")
 
@@ -44,10 +44,10 @@ def test_variants_of_both_formats_are_read(tmp_path: Path) -> None:
     assert parse_csv(b"1\t2\t").shape == (1, 3)
     parsed = parse_libsvm("1:0.5 qid:7 0:1\n\n0:2 qid:8 4:3 # a comment\n\n", has_labels=True)
     assert (parsed.labels, parsed.weights, parsed.queries, parsed.features.shape) == ([1, 0], [0.5, 2], [7, 8], (2, 5))
-    requests = [decode(text, "text/libsvm; charset=utf-8") for text in ("7 0:1 2:5\n", "0:1 2:5\n", b"0:1 2:5")]
+    requests = [decode(content, "text/libsvm; charset=utf-8") for content in ("7 0:1 2:5\n", "0:1 2:5\n", b"0:1 2:5")]
     assert {request.num_col() for request in requests} == {3}
-    for name, text in (("one", "1 0:1\n"), ("two", "2 3:1\n"), ("three", ""), (".hidden", "no data")):
-        (tmp_path / name).write_text(text)
+    for name, content in (("one", "1 0:1\n"), ("two", "2 3:1\n"), ("three", ""), (".hidden", "no data")):
+        (tmp_path / name).write_text(content)
     assert read_dmatrix(data_files(tmp_path), "libsvm").num_col() == 4
     with pytest.raises(UserError, match="application/x-recordio-protobuf is not simulated"):
         decode(b"", "application/x-recordio-protobuf")
@@ -77,9 +77,9 @@ def test_csv_may_have_long_lines() -> None:
         (["nan 0:1\n"], "XGBoost cannot use this data: .*Label contains NaN"),
     ],
 )
-def test_inconsistent_libsvm_files_are_refused(tmp_path: Path, files: list[str], reason: str) -> None:
-    for number, text in enumerate(files):
-        (tmp_path / f"part-{number}").write_text(text)
+def test_inconsistent_libsvm_files_are_rejected(tmp_path: Path, files: list[str], reason: str) -> None:
+    for number, content in enumerate(files):
+        (tmp_path / f"part-{number}").write_text(content)
     with pytest.raises(UserError, match=reason):
         read_dmatrix(data_files(tmp_path), "libsvm")
 

@@ -20,8 +20,8 @@ def test_hyperparameters_have_alternative_names(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("num_round", "0", "num_round is 0: it must be a whole number in [1, inf)"),
-        ("max_depth", "3.5", "max_depth is '3.5': it must be a whole number"),
+        ("num_round", "0", "num_round is 0: it must be an integer in [1, inf)"),
+        ("max_depth", "3.5", "max_depth is '3.5': it must be an integer"),
         ("max_depth", "9" * 5000, "max_depth is '999"),
         ("eta", "1.5", "eta is 1.5: it must be a number in [0, 1]"),
         ("eta", "nan", "eta is nan: it must be a number in [0, 1]"),
@@ -79,7 +79,7 @@ def test_an_invalid_hyperparameter_is_named_in_the_error(name: str, value: str, 
         ({"process_type": "update", "updater": "grow_colmaker"}, "updater grow_colmaker cannot be used with this bo"),
     ],
 )
-def test_incompatible_hyperparameters_are_refused(settings: dict[str, str], reason: str) -> None:
+def test_incompatible_hyperparameters_are_rejected(settings: dict[str, str], reason: str) -> None:
     with pytest.raises(UserError, match=f"^{re.escape(reason)}"):
         validate({"num_round": "10"} | settings)
 

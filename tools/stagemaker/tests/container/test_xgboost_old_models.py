@@ -1,4 +1,4 @@
-"""Models of the versions of XGBoost in AWS's older images, made by old_models/write.py, predict as they did there."""
+"""Models of XGBoost's versions in AWS's older images, written by old_models/write.py, predict as they did there."""
 
 import base64
 import contextlib
@@ -47,7 +47,7 @@ def test_models_of_older_versions_predict_the_same(tmp_path: Path, version: str)
     for name, model in models.items():
         for form in {"file", "pickle"} & model.keys():
             if (name, form) == ("forest", "file") and version < "1.5":
-                continue  # the file does not say how many trees each round has
+                continue  # the file does not contain the number of trees per round
             path.write_bytes(model[form])
             predictions = predict(load_booster(path), matrix, "csv")
             np.testing.assert_allclose(predictions, model["predictions"], 2e-6, 2e-6, err_msg=f"{name}, {form}")
@@ -69,8 +69,8 @@ def test_current_formats_are_read(tmp_path: Path) -> None:
     path = tmp_path / "model"
     path.write_bytes(models["linear"]["file"])
     booster = load_booster(path)
-    text = json.dumps(json.loads(booster.save_raw("json")), indent=1)
-    for content in (text.encode(), booster.save_raw("json"), booster.save_raw("ubj")):
+    document = json.dumps(json.loads(booster.save_raw("json")), indent=1)
+    for content in (document.encode(), booster.save_raw("json"), booster.save_raw("ubj")):
         path.write_bytes(content)
         np.testing.assert_array_equal(xgb.Booster(model_file=path).predict(matrix), booster.predict(matrix))
 
@@ -109,7 +109,7 @@ def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
         ("1.2", "XGBoost 1.2, which wrote it, as in image 1.2-1 (pip install 'xgboost==1.2.*')"),
     ],
 )
-def test_a_damaged_model_is_refused(version: str, writer: str) -> None:
+def test_a_damaged_model_is_rejected(version: str, writer: str) -> None:
     content = read(version)[1]["logistic"]["file"]
     cut_off = [content[:size] for size in range(1, len(content), 7)]
     for damaged in (*cut_off, content + b"0", content.replace(b"gb", b"GB")):
@@ -122,20 +122,20 @@ def test_a_damaged_model_is_refused(version: str, writer: str) -> None:
 @pytest.mark.parametrize(
     "content", [b'{"Model":' * 100_000, b'{"Model":{"version":[1,3,3],"learner":[]}}'], ids=["nested", "no learner"]
 )
-def test_damaged_json_is_refused(content: bytes) -> None:
+def test_damaged_json_is_rejected(content: bytes) -> None:
     writer = "XGBoost 1.3, which wrote it" if b"version" in content else "the version of XGBoost that wrote it"
     with pytest.raises(ValueError, match=f"load it with {writer}"):
         to_json(content)
 
 
-def test_an_impossible_base_score_is_refused() -> None:
+def test_an_impossible_base_score_is_rejected() -> None:
     content = read("1.2")[1]["logitraw"]["file"]
     with pytest.raises(ValueError, match="division by zero"):
         to_json(content.replace(np.float32(0.4).tobytes(), np.float32(1).tobytes(), 1))
 
 
 @pytest.mark.parametrize("links", [(-1, 10**6, 2), (-1, -5, 2), (-1, 0, 2), (-1, 2, 2), (-1, 1, 2**31 - 1), (1, 1, 2)])
-def test_a_link_that_leads_elsewhere_is_refused(links: tuple[int, int, int]) -> None:
+def test_a_link_that_leads_elsewhere_is_rejected(links: tuple[int, int, int]) -> None:
     """XGBoost would follow it and crash. links: the root's parent and children."""
     content = read("0.90")[1]["logistic"]["file"]
     root = struct.pack("<3i", -1, 1, 2)
@@ -156,7 +156,7 @@ DELETED = struct.pack("<I", 2**32 - 1)
 
 @pytest.mark.parametrize("claimed", [0, 1])
 @pytest.mark.parametrize("child", [10**6, -1])
-def test_a_tree_that_leads_to_a_deleted_node_is_refused(claimed: int, child: int) -> None:
+def test_a_tree_that_leads_to_a_deleted_node_is_rejected(claimed: int, child: int) -> None:
     content = bytearray(read("0.90")[1]["logistic"]["file"])
     leaf = content.index(struct.pack("<3i", -1, 1, 2)) + 20
     content[leaf + 4 : leaf + 16] = struct.pack("<2i", child, child) + DELETED
@@ -169,7 +169,7 @@ def test_a_tree_that_leads_to_a_deleted_node_is_refused(claimed: int, child: int
 @pytest.mark.parametrize(
     ("key", "value"), [("left_children", 10**6), ("parents", 7), ("split_indices", 3), ("split_indices", 2**31 - 1)]
 )
-def test_a_link_in_json_that_leads_elsewhere_is_refused(key: str, value: int) -> None:
+def test_a_link_in_json_that_leads_elsewhere_is_rejected(key: str, value: int) -> None:
     model = json_of_a_pickle("1.5")
     assert to_json(json.dumps(model, separators=(",", ":")).encode())
     trees = model["Model"]["learner"]["gradient_booster"]["model"]["trees"]
@@ -190,7 +190,7 @@ for content in pickle.load(sys.stdin.buffer):
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("version", ["0.90", "1.5"])
-def test_mutated_trees_are_refused_or_predict(version: str) -> None:
+def test_mutated_trees_are_rejected_or_predict(version: str) -> None:
     random = generator(f"trees {version}")
     model = to_json(read("0.90")[1]["logistic"]["file"]) if version == "0.90" else b""
     handle = json.loads(model) if model else json_of_a_pickle(version)["Model"]

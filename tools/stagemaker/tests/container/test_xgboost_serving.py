@@ -73,9 +73,9 @@ def test_absent_features_are_missing_values(
     assert "The number of features in a request is 3, but the model was trained with 5: " in capsys.readouterr().out
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     assert len(respond(tmp_path, rows=VALIDATION[:, :5]).splitlines()) == len(VALIDATION)
-    refusal = request(tmp_path, "1,2,3")
-    assert refusal.status_code == 400
-    assert "the number of features is 3, but the model was trained with 5" in refusal.get_data(as_text=True)
+    error = request(tmp_path, "1,2,3")
+    assert error.status_code == 400
+    assert "the number of features is 3, but the model was trained with 5" in error.get_data(as_text=True)
 
 
 def test_an_ensemble_of_classifiers_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_several_models_form_an_ensemble(tmp_path: Path) -> None:
     assert "Stack trace" not in str(raised.value)
 
 
-def test_an_empty_model_is_refused(tmp_path: Path) -> None:
+def test_an_empty_model_is_rejected(tmp_path: Path) -> None:
     """Otherwise XGBoost would end the process."""
     (tmp_path / "xgboost-model").touch()
     with pytest.raises(ValueError, match="the model xgboost-model is empty"):
@@ -122,7 +122,7 @@ def test_an_empty_model_is_refused(tmp_path: Path) -> None:
     [("\n0:3\n\n0:-3\n7\n\n", "text/libsvm"), ("\n3\n\n-3\nnan\n\n", "text/csv")],
     ids=["libsvm", "CSV"],
 )
-def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, content_type: str) -> None:
+def test_rows_without_features_keep_their_position(tmp_path: Path, data: str, content_type: str) -> None:
     booster = save(tmp_path, xgb.train(SETTINGS, matrix(TRAIN), 5))
     response, nan = request(tmp_path, data, content_type), np.nan
     rows = [[cell, nan, nan, nan, nan] for cell in (3, nan, -3, nan)]
@@ -147,7 +147,7 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
         ("\r\n\n", "text/csv", "the request is empty"),
     ],
 )
-def test_invalid_requests_are_refused(tmp_path: Path, data: str, content_type: str, reason: str) -> None:
+def test_invalid_requests_are_rejected(tmp_path: Path, data: str, content_type: str, reason: str) -> None:
     save(tmp_path, xgb.train(SETTINGS, matrix(TRAIN), 1))
     response = request(tmp_path, data, content_type)
     assert response.status_code == 415

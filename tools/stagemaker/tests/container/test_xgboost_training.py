@@ -161,7 +161,7 @@ COMPLETE_FILE = make_parquet(label=[1, 2], depth=[3.5, 4.5])
     ],
     ids=["empty", "CSV", "cut off", "text", "lists", "too large", "one column", "no label", "no rows"],
 )
-def test_invalid_parquet_is_refused(fit: Train, content: bytes, reason: str) -> None:
+def test_invalid_parquet_is_rejected(fit: Train, content: bytes, reason: str) -> None:
     with pytest.raises(UserError, match=f"^{re.escape(reason)}"):
         fit(hyperparameters(num_round=5), {"train": content}, "parquet")
 
@@ -285,11 +285,11 @@ def test_ranking_without_queries_is_reported(fit: Train) -> None:
         (
             {"num_round": "2"},
             {"train": {"part-0": "1,2\n", ".DS_Store": ""}},
-            "the train channel has a hidden file, .DS_Store, which SageMaker refuses",
+            "the train channel has a hidden file, .DS_Store, which SageMaker rejects",
         ),
     ],
 )
-def test_invalid_training_inputs_are_refused(fit: Train, settings: dict, channels: dict, reason: str) -> None:
+def test_invalid_training_inputs_are_rejected(fit: Train, settings: dict, channels: dict, reason: str) -> None:
     with pytest.raises(UserError, match=re.escape(reason)):
         fit(settings, channels)
 
@@ -302,7 +302,7 @@ def test_an_error_becomes_the_jobs_failure_reason(train: Train) -> None:
     assert not (job.base / "model/xgboost-model").exists()
 
 
-def test_multi_instance_functions_are_refused_when_called() -> None:
+def test_multi_instance_functions_are_rejected_when_called() -> None:
     """The module must be importable: AWS's own script mode example imports it even for a single instance."""
     with pytest.raises(NotImplementedError, match=r"distributed\.wait_hostname_resolution is not simulated: a job has"):
         distributed.wait_hostname_resolution(["algo-1"])

@@ -168,7 +168,7 @@ def test_the_temporary_folder_may_have_any_name(
 def test_an_image_that_cannot_be_pulled_is_named(client: Client) -> None:
     job = client.process("", AppSpecification={"ImageUri": "127.0.0.1:1/none:1", "ContainerEntrypoint": ["true"]})
     assert job["ProcessingJobStatus"] == "Failed"
-    assert "The image '127.0.0.1:1/none:1' is not on this machine and could not be pulled" in job["FailureReason"]
+    assert "The image '127.0.0.1:1/none:1' does not exist locally and could not be pulled" in job["FailureReason"]
 
 
 def test_containers_that_disappear_do_not_prevent_a_simulator_from_starting(client: Client) -> None:

@@ -52,12 +52,12 @@ def test_the_first_job_says_that_its_environment_is_made_and_the_time_does_not_c
             messages |= {each["StatusMessage"] for each in job["SecondaryStatusTransitions"]}
             time.sleep(0.1)
         assert job["TrainingJobStatus"] == "Completed", job
-        assert f"making the environment of {OLD}, once on this machine" in messages
+        assert f"creating the environment of {OLD}, once for all simulators" in messages
         assert client.train(TRAIN, seconds=10)["TrainingJobStatus"] == "Completed"
     finally:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
-    assert errors.count("once on this machine") == 1
+    assert errors.count("once for all simulators") == 1
     assert [path.name for path in (cache / "stagemaker").glob(f"{OLD}-*/{READY}")] == [READY]
 
 

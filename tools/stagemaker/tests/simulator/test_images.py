@@ -59,7 +59,7 @@ def refusal_of(client: Client, image: str, **members: Any) -> str:
 AWS = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
 BUILT_IN = "{} is one of SageMaker's built-in algorithms, of which only XGBoost and Linear Learner are simulated. Only "
 SAGEMAKERS = "{} is a SageMaker image that is not simulated. Only images of the "
-SOMEBODYS = "families run as processes on this machine, not 'somebody/else:1.0'"
+SOMEBODYS = "families can run as processes, not 'somebody/else:1.0'"
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_an_image_that_needs_a_python_that_is_not_here_is_refused_with_the_remed
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     packages = replace(family.package_set("image"), pythons=("3.99", "3.98"))
     assert replace(family, package_sets={"": packages}).refusal("image") == (
-        f"{packages.name} needs Python 3.99 or 3.98 with venv, and this machine has none: `uv python install 3.99`, or "
-        "install python3.99 and python3.99-venv"
+        f"{packages.name} requires Python 3.99 or 3.98 with venv, which was not found: run `uv python install 3.99`, "
+        "or install python3.99 and python3.99-venv"
     )
 
 
@@ -134,7 +134,7 @@ def test_an_image_that_needs_a_python_that_is_not_here_is_refused_with_the_remed
 def test_the_tag_chooses_the_packages(image: str, version: str, is_named: bool) -> None:
     family = scikit_learn.FAMILY
     assert family.package_set(image).name == f"scikit-learn-{version}"
-    line = f"There are no packages of the image {image}: those of the nearest one, {version}, are used."
+    line = f"The image {image} is not simulated: the packages of the nearest one, {version}, are used."
     assert (line in family.remarks(image)) is is_named
 
 

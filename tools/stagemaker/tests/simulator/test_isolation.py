@@ -26,7 +26,7 @@ def run_script(client, script, **members):
 
 
 def test_a_reason_says_that_a_path_in_a_script_needs_a_sandbox(unsandboxed_client):
-    explanation = "install the package bubblewrap (`stagemaker doctor` says how)"
+    explanation = "install bubblewrap (`stagemaker doctor` says how)"
     job = unsandboxed_client.train("open('/opt/ml/input/data/training/rocks.csv')")
     assert "'/opt/ml/input/data/training/rocks.csv'" in job["FailureReason"]
     assert explanation in job["FailureReason"]

@@ -74,7 +74,7 @@ def test_jobs_and_servers_call_the_simulator_with_their_role(client: Client) -> 
 def test_no_image_is_pulled_for_a_job_that_could_choose_the_registry() -> None:
     with simulator_client("docker") as client:
         job = Client(client.simulator, image="127.0.0.1:1/chosen:1").process("")
-    assert "is not on this machine; `docker pull` it, because --network simulator does not" in job["FailureReason"]
+    assert "does not exist locally: run `docker pull 127.0.0.1:1/chosen:1`" in job["FailureReason"]
 
 
 def test_a_job_with_network_isolation_cannot_call_the_simulator(client: Client) -> None:

@@ -61,8 +61,8 @@ def test_only_a_complete_environment_is_used(tmp_path: Path, cache: Path) -> Non
 def test_a_python_that_is_not_here_is_named() -> None:
     assert find_python("3.99") is None
     missing = PackageSet("tiny", (Path(__file__),), ("3.99",))
-    assert missing.problem().startswith("tiny needs Python 3.99 with venv, and this machine has none: ")
-    with pytest.raises(NoEnvironmentError, match="tiny needs Python"):
+    assert missing.problem().startswith("tiny requires Python 3.99 with venv, which was not found: ")
+    with pytest.raises(NoEnvironmentError, match="tiny requires Python"):
         missing.make(print)
 
 
@@ -99,7 +99,7 @@ def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path, cache: Pa
     make_folder(tiny.folder)
     cache.chmod(0o777)
     assert tiny.find() is None
-    assert tiny.problem() == f"{cache}: other users can write to it, so no environment is used or made there"
+    assert tiny.problem() == f"{cache}: other users can write to this folder, so it cannot be used for environments"
 
 
 def test_programs_of_the_working_directory_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""axe-core, which finds barriers for people with disabilities on a page. npm installs it once on a machine."""
+"""axe-core, which finds barriers for people with disabilities on a page. npm installs it once per machine."""
 
 import shutil
 import subprocess

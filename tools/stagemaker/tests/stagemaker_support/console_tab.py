@@ -14,10 +14,10 @@ SLOW_MS = 90_000  # for a job to begin or to end
 
 @dataclass
 class ConsoleTab:
-    """A tab with the console. problems: what the browser reports. requests: the addresses that were asked.
+    """A tab with the console. problems: messages of the browser. requests: the requested URLs.
 
-    refused: the operations and paths that were refused. expected: those of them that a test expects; a job has no log
-    before its first line.
+    rejected: the operations and paths that were rejected. expected: the rejections that a test expects; a job has no
+    log before its first line.
     """
 
     page: Any
@@ -28,13 +28,13 @@ class ConsoleTab:
     expected: set[str] = field(default_factory=lambda: {"DescribeLogStreams"})
 
     def record(self) -> None:
-        """Record what the browser reports and asks for from now on."""
+        """Record the browser's messages and requests from now on."""
         self.page.on("console", lambda message: self.problems.append(message.text))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("response", self._add_refusal)
+        self.page.on("response", self._add_rejection)
 
-    def _add_refusal(self, response: Any) -> None:
+    def _add_rejection(self, response: Any) -> None:
         if response.status >= 400:
             target = response.request.headers.get("x-amz-target")
             self.refused.add(target.rpartition(".")[2] if target else urlsplit(response.url).path)
@@ -66,15 +66,15 @@ class ConsoleTab:
 
 @contextlib.contextmanager
 def open_console(browser: Any, endpoint: str, **settings: Any) -> Iterator[ConsoleTab]:
-    """Open the console in a browser session of its own. Afterwards the browser must have reported no problem."""
+    """Open the console in a separate browser session. Afterwards the browser must have reported no problem."""
     settings = {"viewport": {"width": 1200, "height": 900}} | settings
     with contextlib.closing(browser.new_context(**settings)) as context:
         tab = ConsoleTab(context.new_page(), endpoint + PATH)
         tab.record()
         yield tab
-    refused = tab.refused - tab.expected
-    assert not refused, refused
-    problems = [text for text in tab.problems if "the server responded with a status of 4" not in text]
+    unexpected = tab.refused - tab.expected
+    assert not unexpected, unexpected
+    problems = [problem for problem in tab.problems if "responded with a status of 4" not in problem]
     assert not problems, problems
-    own = (f"{endpoint}/", "blob:", "data:")
-    assert [url for url in tab.requests if not url.startswith(own)] == []
+    allowed = (f"{endpoint}/", "blob:", "data:")
+    assert [url for url in tab.requests if not url.startswith(allowed)] == []

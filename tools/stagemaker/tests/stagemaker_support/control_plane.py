@@ -29,19 +29,19 @@ def ask(
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
-        text = response.read()
+        content = response.read()
     finally:
         connection.close()
-    assert response.getheader("Content-Type") == "application/x-amz-json-1.1", text
+    assert response.getheader("Content-Type") == "application/x-amz-json-1.1", content
     assert response.getheader("x-amzn-RequestId")
-    document = json.loads(text, parse_constant=pytest.fail)
+    document = json.loads(content, parse_constant=pytest.fail)
     assert isinstance(document, dict)
     assert response.status == 200 or (document["__type"] and document["message"])
     return response.status, document
 
 
 def ask_operation(client: Client, operation: str, request: Any) -> tuple[int, Any]:
-    """Send a request to an operation. An error must be one of the operation's errors, or that of an invalid request."""
+    """Send a request to an operation. An error must be one of the operation's, or that of an invalid request."""
     status, response = ask(client, f"SageMaker.{operation}", json.dumps(request).encode())
     modelled_errors = {error.name for error in operation_model(operation).error_shapes}
     if status == 200:

@@ -1,4 +1,4 @@
-"""The Docker engine of this machine. Without one, the tests that need it are skipped with a reason."""
+"""The local Docker engine. Without one, the tests that need it are skipped with a reason."""
 
 import atexit
 import contextlib

@@ -1,4 +1,4 @@
-"""What every conftest.py takes: short names of tests, and a folder for sockets."""
+"""Hooks and fixtures of every conftest.py: short names of tests, and a folder for sockets."""
 
 import tempfile
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-LONGEST_ID = 100  # characters of a parameter in the name of its test
+MAX_ID_LENGTH = 100  # characters of a parameter in the name of its test
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Shorten a long parameter in the name of its test: xdist sends all names to and from each of its processes."""
-    if not isinstance(val, str | bytes) or len(val) <= LONGEST_ID:
+    if not isinstance(val, str | bytes) or len(val) <= MAX_ID_LENGTH:
         return None
-    begin = val[:LONGEST_ID]
+    begin = val[:MAX_ID_LENGTH]
     return f"{begin if isinstance(begin, str) else begin.decode('ascii', 'backslashreplace')}..."
 
 

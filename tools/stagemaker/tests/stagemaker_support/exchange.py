@@ -1,9 +1,9 @@
 """A job's program that sends one bit to another job by all means that the kernel offers, or tries to receive it.
 
-    ROLE=send TOKEN=... python exchange.py        prints "ready", and repeats what must be repeated until it is stopped
+    ROLE=send TOKEN=... python exchange.py        prints "ready", and repeats the repeatable means until it is stopped
     ROLE=receive TOKEN=... python exchange.py     prints a JSON list of the means by which the bit arrived
 
-TOKEN: 32 hexadecimal digits that both jobs know. OMITTED: a JSON list of means that are not tried.
+TOKEN: 32 hexadecimal digits that both jobs share. OMITTED: a JSON list of means that are not tried.
 """
 
 import contextlib
@@ -105,7 +105,7 @@ def watch_with_inotify() -> int:
     return file
 
 
-# What the sender repeats, and what is true in the receiver if it arrives
+# The sender's repeated action, and the receiver's condition that is true if the bit arrives
 MEANS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     **{
         name: (
@@ -139,7 +139,7 @@ MEANS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         SHARED["time of access"].read_bytes,
         lambda: changes("atime", SHARED["time of access"].stat().st_atime_ns),
     ),
-    # these change this machine's own files where they are not denied
+    # these change the host's files where they are not denied
     "mode in /proc": (lambda: os.chmod("/proc/version", 0o445), lambda: os.stat("/proc/version").st_mode & 1),
     "time in /dev": (lambda: os.utime("/dev/full"), lambda: changes("dev", os.stat("/dev/full").st_mtime_ns)),
 }

@@ -1,4 +1,4 @@
-"""How many examples tests generate: a small number that are always the same, or RECORE_FUZZ times as many at random.
+"""The number of generated examples: a few that are always the same, or RECORE_FUZZ times as many at random.
 
 The project's gate must give the same result every time, so its examples depend on the tests alone. `make test-fuzz`
 sets RECORE_FUZZ to search further. A failure is printed with the setting that reproduces it.

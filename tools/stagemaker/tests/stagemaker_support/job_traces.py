@@ -1,4 +1,4 @@
-"""Traces of jobs on this machine (processes and folders), and their logs."""
+"""Traces of jobs on the host (processes and folders), and their logs."""
 
 import time
 import uuid

@@ -1,7 +1,7 @@
 """The fenced commands of pages, run as printed.
 
 A block tagged `console` is a session: bash runs the lines after `$ ` (`> ` continues a command), and the other lines
-are their output, in which `...` stands for any text. There are more tags: `self`, the commands that run these tests;
+are their output, in which `...` matches any text. There are more tags: `self`, the commands that run these tests;
 `login` and `aws`, commands that need an account; `docker`, commands that need an engine; `sandbox`, commands that need
 bubblewrap. A block tagged `diff` is applied, one tagged `yaml` is not run.
 """
@@ -25,7 +25,7 @@ ENGINE = {"docker"}
 
 
 def blocks(page: Path) -> list[tuple[list[str], str]]:
-    return [(tags.split(), text) for tags, text in FENCE.findall(page.read_text())]
+    return [(tags.split(), block) for tags, block in FENCE.findall(page.read_text())]
 
 
 def assert_tagged(page: Path) -> None:
@@ -55,7 +55,7 @@ def needs_nothing(tags: set[str]) -> bool:
 def run_script(
     script: str, folder: Path, variables: dict[str, str], background: contextlib.ExitStack
 ) -> tuple[int, str, str]:
-    """Run a script in bash; return its exit status, stdout and stderr. background: ends what it leaves running."""
+    """Run a script in bash; return its exit status, stdout and stderr. background: ends remaining processes."""
     command = ["bash", "-e", "-o", "pipefail", "-c", script]
     # files and not pipes, which a program in the background would keep open
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
@@ -81,15 +81,15 @@ def run_blocks(
     is_selected: Callable[[set[str]], bool] = needs_nothing,
     checks_output: bool = True,
 ) -> None:
-    """Run, in order, the blocks of pages whose tags are selected, and check their output."""
-    with contextlib.ExitStack() as background:  # a later block may use what an earlier one has started
-        for page, (tags, text) in ((each, block) for each in pages for block in blocks(each)):
+    """Run the blocks of pages with selected tags in order, and check their output."""
+    with contextlib.ExitStack() as background:  # later blocks may use processes of earlier ones
+        for page, (tags, block) in ((each, block) for each in pages for block in blocks(each)):
             if not is_selected(set(tags)):
                 continue
-            lines = text.splitlines()
+            lines = block.splitlines()
             script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
             if tags == ["diff"]:
-                script = f"patch --strip=1 --no-backup-if-mismatch <<'END'\n{text}END\n"
+                script = f"patch --strip=1 --no-backup-if-mismatch <<'END'\n{block}END\n"
             status, output, errors = run_script(script, folder, variables, background)
             assert status == 0, output + errors
             output_lines = [line.rstrip() for line in output.splitlines()]

@@ -135,7 +135,7 @@ class Pipelines:
         return step(name, "Processing", arguments, *depends_on, **members)
 
     def gated(self, name: str, script: str = GATED_SCRIPT) -> tuple[Document, Callable[[str], object]]:
-        """Return a step with a gate, the file "go" beside its script, and a function that sets the gate's text.
+        """Return a step with a gate, the file "go" next to its script, and a function that sets the gate's content.
 
         script: by default, one that fails unless the gate contains "yes" when the job starts.
         """
@@ -144,7 +144,7 @@ class Pipelines:
         source["S3Uri"] = source["S3Uri"].rpartition("/")[0]
         key = f"{source['S3Uri'].removeprefix(f's3://{BUCKET}/')}/go"
         self.client.put(key, "no")
-        return gated_step, lambda text: self.client.put(key, text)
+        return gated_step, lambda content: self.client.put(key, content)
 
     def sleeping(self) -> tuple[str, str]:
         """Start an execution whose step "Sleeps" is running; return the execution's ARN and the job's name."""

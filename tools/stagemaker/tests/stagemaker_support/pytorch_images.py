@@ -1,4 +1,4 @@
-"""A mark for tests that need the environment of PyTorch images, which `make setup-pytorch` makes."""
+"""A mark for tests that need the environment of PyTorch images, which `make setup-pytorch` creates."""
 
 import pytest
 

@@ -144,8 +144,8 @@ def test_a_model_transforms_data_and_is_deleted(
         "TransformResources": {"InstanceType": INSTANCE, "InstanceCount": 1},
     }
     builder.create("TransformJob", request)
-    answer = services("s3").get_object(Bucket=BUCKET, Key="transformed/numbers.csv.out")["Body"].read()
-    assert answer.split() == [b"19.0", b"20.0", b"24.0"]
+    output = services("s3").get_object(Bucket=BUCKET, Key="transformed/numbers.csv.out")["Body"].read()
+    assert output.split() == [b"19.0", b"20.0", b"24.0"]
     builder.delete("Model", "adds")
     assert services("sagemaker").list_models(NameContains="adds")["Models"] == []
 

@@ -46,7 +46,7 @@ CLIENTS = {"sagemaker-train": "v3", "sagemaker": "v", "ml2p": "ml2p", "apache-ai
 
 
 def installed_client() -> str:
-    """Return which client this environment is for: v1, v2 or v3 of the SDK, ml2p, airflow, or none."""
+    """Return the client that this environment is for: v1, v2 or v3 of the SDK, ml2p, airflow, or none."""
     for package, client in CLIENTS.items():
         try:
             version = importlib.metadata.version(package)
@@ -111,7 +111,7 @@ def s3(variables: dict[str, str]) -> Any:
 
 
 def wait_for_execution(execution: Any, seconds: float = 400) -> dict[str, Any]:
-    """Wait for an execution's end, and return its description. The SDK's own wait does not know the status Stopped."""
+    """Wait for an execution's end, and return its description. The SDK's wait does not support the status Stopped."""
     deadline = time.monotonic() + seconds
     while (description := execution.describe())["PipelineExecutionStatus"] in ("Executing", "Stopping"):
         assert time.monotonic() < deadline, description
@@ -120,7 +120,7 @@ def wait_for_execution(execution: Any, seconds: float = 400) -> dict[str, Any]:
 
 
 def steps_of(execution: Any) -> dict[str, dict[str, Any]]:
-    """Return all steps of an execution by name; version 2 adds the kind to some. The SDK's own method returns ten."""
+    """Return all steps of an execution by name; version 2 adds the kind to some. The SDK's method returns only ten."""
     import boto3
 
     paginator = boto3.client("sagemaker").get_paginator("list_pipeline_execution_steps")

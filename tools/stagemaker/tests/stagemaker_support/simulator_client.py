@@ -90,10 +90,10 @@ class Client:
     def source(self, **files: str) -> str:
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-            for name, text in files.items():
+            for name, content in files.items():
                 member = tarfile.TarInfo(name if "." in name else f"{name}.py")
-                member.size = len(text.encode())
-                tar.addfile(member, io.BytesIO(text.encode()))
+                member.size = len(content.encode())
+                tar.addfile(member, io.BytesIO(content.encode()))
         return self.put(f"source/{next(numbers)}/source.tar.gz", archive.getvalue())
 
     def container(self, script: str, name: str = "inference", **members: Any) -> dict[str, Any]:

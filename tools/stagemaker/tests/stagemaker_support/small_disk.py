@@ -1,4 +1,4 @@
-"""Runs programs whose temporary folder is on a small disk, which bubblewrap provides."""
+"""Run programs whose temporary folder is on a small disk, which bubblewrap provides."""
 
 import subprocess
 import sys

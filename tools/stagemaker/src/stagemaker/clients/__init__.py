@@ -1,1 +1,1 @@
-"""A folder for PYTHONPATH: its sitecustomize.py lets clients that name an address of AWS call the simulator."""
+"""A folder for PYTHONPATH: its sitecustomize.py redirects clients with an explicit AWS address to the simulator."""

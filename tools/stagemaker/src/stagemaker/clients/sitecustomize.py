@@ -1,8 +1,8 @@
-"""Redirects STS clients from AWS's own STS address to AWS_ENDPOINT_URL.
+"""Redirect STS clients from AWS's own STS address to AWS_ENDPOINT_URL.
 
 `get_execution_role()` and `Session.account_id()` of the SageMaker SDK create an STS client with the explicit address
 https://sts.REGION.amazonaws.com, which takes precedence over the environment. Every Python process with this folder on
-its PYTHONPATH imports this file at startup, so it imports little, and executes the sitecustomize that it hides.
+its PYTHONPATH imports this file at startup, so it imports little, and also executes the sitecustomize that it shadows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MODULE = "botocore.session"  # patched only when a program imports it, because m
 
 
 class BotocoreFinder:
-    """Finds the module botocore.session as Python does, and patches the module after its import."""
+    """A finder of botocore.session that patches the module after its import."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name != MODULE:
@@ -62,6 +62,6 @@ def execute_next() -> None:
         spec.loader.exec_module(module)
 
 
-if __name__ == "sitecustomize":  # and not imported by a simulator, which redirects the clients of its own process
+if __name__ == "sitecustomize":  # not if imported by a simulator, which redirects the clients of its own process
     sys.meta_path.insert(0, BotocoreFinder())
     execute_next()

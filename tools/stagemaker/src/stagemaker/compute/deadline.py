@@ -4,7 +4,7 @@ import time
 
 
 class Deadline:
-    """A time limit that starts now. seconds: its length, stated in messages; infinite for none."""
+    """A time limit that starts now. seconds: its duration, for messages; infinite for no limit."""
 
     def __init__(self, seconds: float):
         self.seconds = seconds

@@ -14,22 +14,22 @@ def was_interrupted(job: Mapping[str, Any]) -> bool:
 
 
 class JobFailed(Exception):
-    """The job failed. The exception's message becomes the FailureReason, with unprintable characters replaced."""
+    """Raised if the job fails. The message becomes the FailureReason, with unprintable characters replaced."""
 
     def __init__(self, reason: str = ""):
         super().__init__(printable(reason))
 
 
 class JobStopped(Exception):
-    """The job was stopped by request or by its time limit."""
+    """Raised if the job was stopped by request or by its time limit."""
 
 
 class JobTimedOut(JobStopped):
-    """The job was stopped by its time limit. The message goes to the job's log."""
+    """Raised if the job was stopped by its time limit. The message goes to the job's log."""
 
 
 def last_message(lines: Sequence[str]) -> str:
-    """Return the last exception in a program's output, without indented lines, or else the last lines."""
+    """Return the last exception in a program's output, without indented lines, or the last lines."""
     traces = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
     message = [line for line in lines[traces[-1] + 1 :] if not line.startswith(" ")] if traces else []
     return "\n".join(message or lines[-5:])

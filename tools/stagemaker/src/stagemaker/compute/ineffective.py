@@ -4,7 +4,7 @@ from typing import Any
 
 from stagemaker.state.records import Record
 
-# by reason: the settings, each the kind of job and the path of the member
+# by reason: the settings, each a kind of job and the path of a member
 INEFFECTIVE = {
     "the job is never interrupted and costs nothing": "training.EnableManagedSpotTraining",
     "checkpoints are not copied to or from S3: the job starts from the beginning": "training.CheckpointConfig",
@@ -16,8 +16,8 @@ INEFFECTIVE = {
     "the volume is not encrypted": "training.ResourceConfig.VolumeKmsKeyId "
     "processing.ProcessingResources.ClusterConfig.VolumeKmsKeyId transform.TransformResources.VolumeKmsKeyId",
     "no instance is kept for the next job": "training.ResourceConfig.KeepAlivePeriodInSeconds",
-    "a job waits until a processor is free": "training.StoppingCondition.MaxPendingTimeInSeconds",
-    "a job that fails is not repeated": "training.RetryStrategy",
+    "a job waits until a CPU core is free": "training.StoppingCondition.MaxPendingTimeInSeconds",
+    "a job that fails is not retried": "training.RetryStrategy",
     "the debugger is not simulated": "training.DebugHookConfig training.DebugRuleConfigurations",
     "TensorBoard is not simulated": "training.TensorBoardOutputConfig",
     "the profiler is not simulated": "training.ProfilerConfig training.ProfilerRuleConfigurations",

@@ -1,4 +1,4 @@
-"""A running job: its folder, its processes, and when it must end."""
+"""A running job: its folder, processes and deadline."""
 
 import contextlib
 import math
@@ -18,10 +18,9 @@ from stagemaker.isolation.sandbox import Launch
 class Job:
     """A running job. instance: the limits of its commands. is_interrupted: whether the simulator ended it.
 
-    cores: its share of the machine's, by the number of jobs that computed or waited when it started.
-
-    path: of the job's folder, which `folder` creates. saving_seconds: the time that the job has to upload its outputs
-    once it was stopped. stopping: set when the job must stop. deadline: of the job or of its current part.
+    cores: its share of the CPU cores, by the number of jobs that computed or waited when it started. path: the job's
+    folder, which `folder` creates. saving_seconds: the time limit for uploading the outputs of a stopped job. stopping:
+    set when the job must stop. deadline: the deadline of the job or of its current part.
     """
 
     def __init__(self, path: Path, saving_seconds: float = 60.0):
@@ -35,7 +34,7 @@ class Job:
 
     @cached_property
     def folder(self) -> Path:
-        """The job's folder, made on first use, so that a failure is reported like the job's others. Raises OSError."""
+        """The job's folder, created on first use, so that a failure is reported as the job's. Raises OSError."""
         self.path.mkdir(0o700, exist_ok=True)
         return self.path
 
@@ -54,7 +53,7 @@ class Job:
     ) -> Ending:
         """Run a process until it ends, and log its output. Raises JobStopped if the job is already stopping.
 
-        seconds: the process's own time limit, within the job's deadline. instance: its limits, by default the job's.
+        seconds: the process's time limit, within the job's deadline. instance: its limits, by default the job's.
         """
         self.raise_if_stopping()
         seconds_left = min(self.deadline.seconds_left, seconds)
@@ -98,7 +97,7 @@ class Job:
         self._is_saving, self.deadline = True, Deadline(self.saving_seconds)
 
     def stop(self) -> None:
-        """Give the job's processes some time to end, and start no more."""
+        """Ask the job's processes to end within the grace period, and start no more."""
         for process in self._running():
             process.stop()
 

@@ -1,4 +1,4 @@
-"""What all kinds of jobs have in common: a job runs in a thread, updates its record, and ends."""
+"""The base class of all kinds of jobs: a job runs in a thread, updates its record, and ends."""
 
 import contextlib
 import logging
@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 
 
 class JobRun:
-    """The run of one job, until its end is recorded. Each subclass runs one kind of job, by the API's name.
+    """The run of one job, until its end is recorded. Each subclass runs one kind of job, named as in the API.
 
-    timeout_members: added to the record of a job that exceeded its time limit.
+    timeout_members: members that are added to the record of a job that exceeded its time limit.
     """
 
     kind: ClassVar[str]
@@ -57,7 +57,7 @@ class JobRun:
         if not self.record:
             return
         try:
-            # if the job was stopped before it was queued, only the record says so
+            # if the job was stopped before it was queued, only its record shows it
             if job.stopping.is_set() or self.record[f"{self.kind}Status"] == "Stopping":
                 raise JobStopped
             self.run()
@@ -75,7 +75,7 @@ class JobRun:
             self.end("Failed", FailureReason=reason_of(error, job.path)[:1024])
 
     def begin(self, *images: tuple[str, JobLog], announce: Callable[[str], None] = lambda line: None) -> None:
-        """Make the images, given with their logs, available, and record that the job's time begins.
+        """Make the images available, each with its log, and record the job's start time.
 
         Raises JobFailed or JobStopped.
         """
@@ -133,19 +133,19 @@ class JobRun:
         More threads than cores, of many jobs at once, would wait for each other.
         """
         cores = min(self.job.cores, instance.cpus) if instance else self.job.cores
-        return {name: str(cores) for name in THREAD_VARIABLES if name not in os.environ}  # those hold for all jobs
+        return {name: str(cores) for name in THREAD_VARIABLES if name not in os.environ}  # these hold for all jobs
 
     def put_utilization(self, ending: Ending, instance: Instance | None) -> None:
-        """Send what the job used, as in SageMaker in percent of the instance's memory and of one processor's time."""
+        """Send the job's utilization as SageMaker does, in percent of the instance's memory and of one CPU's time."""
         if instance:
-            memory, processors = ending.peak / instance.memory, ending.processor_seconds / max(ending.seconds, 1e-3)
-            values = {"MemoryUtilization": memory, "CPUUtilization": processors}
+            memory, cpu = ending.peak / instance.memory, ending.cpu_seconds / max(ending.seconds, 1e-3)
+            values = {"MemoryUtilization": memory, "CPUUtilization": cpu}
             common_members = {"Unit": "Percent", "Dimensions": [{"Name": "Host", "Value": f"{self.name}/algo-1"}]}
             data = [{"MetricName": name, "Value": 100 * value} | common_members for name, value in values.items()]
             put_metrics(self.platform.cloudwatch, self.log_group, data)
 
     def check_ending(self, ending: Ending, log: JobLog, failure: Path) -> None:
-        """Unless a command succeeded, raise JobStopped, JobTimedOut, or JobFailed with a reason like SageMaker's."""
+        """Raise JobStopped, JobTimedOut, or JobFailed with a reason like SageMaker's, unless a command succeeded."""
         job = self.job
         if ending.reason in ("stopped", "time"):
             job.raise_if_stopping()
@@ -155,8 +155,8 @@ class JobRun:
         if ending.code == 0:
             return
         code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
-        written, printed = read_text(failure), last_message(list(log.tail))
-        reason = with_container_paths(written, job.folder)[:900] or with_container_paths(printed, job.folder)[-900:]
-        if explanation := self.platform.isolation.explain(written or printed):
+        file_reason, printed = read_text(failure), last_message(list(log.tail))
+        reason = with_container_paths(file_reason, job.folder)[:900] or with_container_paths(printed, job.folder)[-900:]
+        if explanation := self.platform.isolation.explain(file_reason or printed):
             reason = f"{reason[:600]}\n{explanation}"
         raise JobFailed(f"AlgorithmError: {reason or 'The command printed nothing'}, exit code: {code}")

@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 
 class PeriodicDelivery(Generic[Item]):
-    """Collects items, and calls `deliver` with those of a second, in order and in one thread at a time.
+    """Collects items, and calls `deliver` with them once a second, in order and in one thread at a time.
 
     The first item starts its thread. After the jobs have ended, each item is delivered at once.
     """
@@ -31,7 +31,7 @@ class PeriodicDelivery(Generic[Item]):
         self._urgent = threading.Event()
 
     def add(self, *items: Item, urgent: bool = False) -> None:
-        """Add items to deliver, if urgent before the second is over."""
+        """Add items to deliver; urgent ones do not wait until the second is over."""
         self._waiting_items.extend(items)
         if urgent:
             self._urgent.set()

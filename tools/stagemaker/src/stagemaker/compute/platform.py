@@ -1,4 +1,4 @@
-"""What jobs and model servers share: records, the job queue, clients of the simulator, and the isolation method."""
+"""Objects that jobs and model servers share: records, the job queue, clients, and the isolation method."""
 
 import logging
 from collections.abc import Callable
@@ -25,11 +25,11 @@ def _lazy_client(service: str) -> "cached_property[Any]":
 
 
 class Platform:
-    """What all jobs of one simulator share. client: creates a boto3 client for one of its services.
+    """Objects that all jobs of one simulator share. client: creates a boto3 client for one of its services.
 
-    folder: of the simulator's files. sockets_folder: of the model servers' sockets, with a short path.
-    observed_metrics: by job, the names and values of metrics that a tuning job follows. network: what jobs need to call
-    the simulator; None if they may not.
+    folder: the simulator's folder. sockets_folder: the folder of the model servers' sockets, with a short path.
+    observed_metrics: by job, the names and values of metrics that a tuning job follows. network: the settings with
+    which jobs call the simulator; None if they may not.
     """
 
     network: Network | None = None
@@ -50,15 +50,15 @@ class Platform:
         self.sockets_folder, self._installer = sockets_folder, PackageInstaller(folder / "libraries", isolation)
 
     def prepare(self, job: Job, image: str, log: JobLog, announce: Callable[[str], None] = lambda line: None) -> None:
-        """Make an image available, before the job's own time begins. Raises JobFailed or JobStopped."""
+        """Make an image available, before the job's time limit begins. Raises JobFailed or JobStopped."""
 
         def report(line: str) -> None:
-            logger.warning("stagemaker: %s", line)  # seen in the terminal unless a program configures logging otherwise
+            logger.warning("stagemaker: %s", line)  # shown in the terminal by default
             log.line(line)
             log.deliver()
             announce(line)
 
-        for line in self.isolation.remarks(image):  # before what may take minutes
+        for line in self.isolation.remarks(image):  # first, because `prepare` may take minutes
             log.line(line)
         try:
             self.isolation.prepare(image, report, job.raise_if_stopping)
@@ -81,7 +81,7 @@ class Platform:
     ) -> Sandbox:
         """Return a sandbox for a job, after installing its requirements that are missing from the container.
 
-        folder: of the sandbox, by default the job's. shared: folders on this machine, by their paths in the job.
+        folder: the sandbox's folder, by default the job's. shared: the host's folders by their paths in the job.
         instance: the limits of the installation, by default the job's. has_network: whether EnableNetworkIsolation is
         not set.
         """

@@ -1,4 +1,4 @@
-"""Processing: downloads the inputs from S3, runs a command in the container, and uploads the outputs."""
+"""Run processing jobs: download the inputs from S3, run a command in the container, and upload the outputs."""
 
 import codecs
 import contextlib

@@ -1,4 +1,4 @@
-"""The job queue: each job runs in a separate thread, and jobs that compute wait for a free processor."""
+"""The job queue: each job runs in a separate thread, and jobs that compute wait for a free CPU core."""
 
 import logging
 import threading
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 class JobQueue:
     """A simulator's jobs. At most one job per core computes at a time; the others wait.
 
-    Work that only waits for other jobs starts at once: queued, it could wait forever.
+    Work that only waits for other jobs starts at once, because it could wait forever in the queue.
     """
 
     def __init__(self, folder: Path):
@@ -54,7 +54,7 @@ class JobQueue:
                 job.kill()
                 remove(job.path)
                 with self._lock:
-                    if self._jobs.get(arn) is job:  # and not a new job, which got the name when this one was deleted
+                    if self._jobs.get(arn) is job:  # not a new job with the name of this deleted one
                         del self._jobs[arn]
                     self._computing.discard(job)
                     self._threads.discard(threading.current_thread())
@@ -77,7 +77,7 @@ class JobQueue:
         return True
 
     def position(self, arn: str) -> int:
-        """Return a job's position in the queue, from 1; 0 if it does not wait."""
+        """Return a job's position in the queue, starting at 1; 0 if it is not queued."""
         with self._lock:
             return list(self._queued_work).index(arn) + 1 if arn in self._queued_work else 0
 

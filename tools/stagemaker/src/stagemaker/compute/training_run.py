@@ -1,4 +1,4 @@
-"""Training: downloads the inputs from S3, runs the image's `train` or an entrypoint, and uploads the model."""
+"""Run training jobs: download the inputs from S3, run the image's `train` or an entrypoint, and upload the model."""
 
 import contextlib
 from typing import ClassVar

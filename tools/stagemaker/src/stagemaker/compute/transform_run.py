@@ -1,4 +1,4 @@
-"""Batch Transform: starts the servers of a model's containers, sends them objects from S3, and stops them."""
+"""Run transform jobs: start the servers of a model's containers, send them objects from S3, and stop them."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -83,10 +83,10 @@ class TransformRun(JobRun):
 def distribute(
     job: Job, chains: Sequence[Chain], items: list[Item], work: Callable[[Chain, Iterator[Item]], None]
 ) -> None:
-    """Start the chains, and let each take the next item when it has finished one, until all have stopped.
+    """Start the chains, let each process the next item when it has finished one, and stop the chains.
 
-    work: called for each chain with an iterator over its items. If a chain fails, the job is killed, so that all others
-    end at once. Raises the first failure.
+    work: called for each chain with an iterator over its items. If a chain fails, the job is killed, so that the others
+    end immediately. Raises the first failure.
     """
     remaining_items = iter(items)  # shared by the threads of all chains
     failures: list[BaseException] = []

@@ -3,8 +3,8 @@
     python -P algorithm_training.py ALGORITHM
 
 It trains on the channels `train`, `validation` and, with linear_learner, `test`, and writes the model below
-SAGEMAKER_BASE_DIR (/opt/ml), or why it failed to output/failure. With xgboost, the hyperparameter `sagemaker_program`
-names a script, which script_mode.py runs instead, and which can import sagemaker_xgboost_container.
+SAGEMAKER_BASE_DIR (/opt/ml), or an error to output/failure. With xgboost, the hyperparameter `sagemaker_program`
+specifies a script, which script_mode.py runs instead, and which can import sagemaker_xgboost_container.
 """
 
 import json
@@ -19,14 +19,14 @@ HERE, BASE = Path(__file__).parent, Path(os.environ.get("SAGEMAKER_BASE_DIR") or
 REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
 
 
-def train(algorithm: Callable[[Path], None], invalid: type[Exception]) -> int:
-    """Train and return the exit code. invalid: the error for invalid data or settings, whose message is the reason."""
+def train(algorithm: Callable[[Path], None], error_class: type[Exception]) -> int:
+    """Train and return the exit code. error_class: raised for invalid data or settings; its message is the reason."""
     for folder in ("model", "output"):
         (BASE / folder).mkdir(exist_ok=True)
     try:
         algorithm(BASE)
         return 0
-    except invalid as error:
+    except error_class as error:
         reason = str(error)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"

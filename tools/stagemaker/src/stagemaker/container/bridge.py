@@ -1,9 +1,9 @@
-"""Connects a port in a container without a network to a Unix socket in a shared folder.
+"""Connect a port in a container without a network to a Unix socket in a shared folder.
 
     python bridge.py FROM TO COMMAND...
 
 FROM and TO are a port of 127.0.0.1 and a socket's path, in either order. A separate process forwards each connection,
-and this process becomes the command. Only the standard library is needed.
+and this process becomes the command. Uses only the standard library.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ async def forward(listener: socket.socket, address: str) -> None:
 
 
 def start(listener: socket.socket, address: str) -> None:
-    """Forward in a process that is no child of this one: the command must have only its own."""
+    """Forward in a process that is not a child of this one, so that the command has no child that it did not start."""
     child = os.fork()
     if child:
         listener.close()

@@ -1,4 +1,4 @@
-"""The default hooks of PyTorch images. serving.py uses them if a script does not define its own."""
+"""The default hooks of PyTorch images, which serving.py uses if a script does not define its own."""
 
 import http.client
 import json
@@ -57,7 +57,7 @@ class HookContext:
 
 
 class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """The default hooks. They load TorchScript, and read and write JSON, CSV and NPY."""
+    """The default hooks, which load TorchScript, and read and write JSON, CSV and NPY."""
 
     needs_module = False
     runs_script = True

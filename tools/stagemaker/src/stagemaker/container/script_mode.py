@@ -108,9 +108,9 @@ class StderrTap:
                 pass  # stderr is no longer read, but the script must not fail because of that
 
 
-def last_error(text: str) -> str:
+def last_error(stderr: str) -> str:
     """Return the type and message of the last exception in a program's stderr, or its last lines."""
-    lines = text.rstrip().splitlines()
+    lines = stderr.rstrip().splitlines()
     headers = [number for number, line in enumerate(lines) if line.startswith(TRACEBACK_HEADER)]
     if headers:
         message = "\n".join(itertools.dropwhile(lambda line: line.startswith(" "), lines[headers[-1] + 1 :]))
@@ -118,8 +118,8 @@ def last_error(text: str) -> str:
             message = f"{message[: REASON_SIZE // 2 - 5]}\n...\n{message[-REASON_SIZE // 2 :]}"
         if message:
             return message
-    text = "\n".join(lines)
-    return text if len(text) <= REASON_SIZE else text[-REASON_SIZE:].partition("\n")[2] or text[-REASON_SIZE:]
+    tail = "\n".join(lines)
+    return tail if len(tail) <= REASON_SIZE else tail[-REASON_SIZE:].partition("\n")[2] or tail[-REASON_SIZE:]
 
 
 def failure_reason(stderr: str) -> str:
@@ -133,10 +133,10 @@ def failure_reason(stderr: str) -> str:
     return error or f"the script ended with exit code {code} and wrote no error"
 
 
-def write_failure(text: str) -> None:
+def write_failure(reason: str) -> None:
     path = Path(environment.output_dir, "failure")
     temporary_path = path.with_name("failure.part")
-    temporary_path.write_text(text, encoding="utf-8")
+    temporary_path.write_text(reason, encoding="utf-8")
     temporary_path.replace(path)
 
 
@@ -150,7 +150,7 @@ def find_source(job: environment.Environment) -> str:
 
 
 def train() -> None:
-    """Fetch the source, install its requirements and run it, for the toolkit."""
+    """Fetch the source, install its requirements and run it. The toolkit calls this function."""
     job = environment.Environment()
     program = job.user_entry_point
     if not program:
@@ -162,9 +162,9 @@ def train() -> None:
     try:
         entry_point.run(find_source(job), program, job.to_cmd_args(), job.to_env_vars(), runner_type=script)
     except errors.ClientError:
-        text = failure_reason(stderr.stop())
+        reason = failure_reason(stderr.stop())
         if not Path(environment.output_dir, "failure").exists():
-            write_failure(text)
+            write_failure(reason)
         raise
     finally:
         stderr.stop()
@@ -190,9 +190,9 @@ def main() -> int:
     except SystemExit as exit_request:  # the toolkit always ends this way
         code = exit_request.code if isinstance(exit_request.code, int) else 1
     failure = Path(environment.output_dir, "failure")
-    text = failure.read_text(errors="replace") if failure.is_file() else ""
-    if code and text.startswith("Framework Error:"):
-        write_failure(last_error(text.rpartition("\n\n")[0]))  # the last paragraph repeats the message
+    reason = failure.read_text(errors="replace") if failure.is_file() else ""
+    if code and reason.startswith("Framework Error:"):
+        write_failure(last_error(reason.rpartition("\n\n")[0]))  # the last paragraph repeats the message
     return exit_code() or code
 
 

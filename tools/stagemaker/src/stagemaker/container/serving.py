@@ -1,8 +1,8 @@
-"""The program of a model's container. It serves the user's hooks as AWS's scikit-learn image does.
+"""The program of a model's container, which serves the user's hooks as AWS's scikit-learn image does.
 
     python -P serving.py [--hooks FILE] [--bind 127.0.0.1:8080 | --bind unix:/run/model.sock]
 
-GET /ping: 200 once the model is loaded, or 503 and why it did not load. POST /invocations: the response of the hooks,
+GET /ping: 200 once the model is loaded, or 503 and the error. POST /invocations: the response of the hooks,
 or 500 and the reason if one fails. GET /execution-parameters: the result of the module's execution_parameters_fn, which
 tells Batch Transform how to send its requests, or 404 without such a function.
 
@@ -57,12 +57,12 @@ Response = tuple[str, list[Header], bytes]  # status, headers, body
 
 
 class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """AWS's scikit-learn image's defaults for hooks that a module may omit; the toolkit provides the others.
+    """The defaults of AWS's scikit-learn image for hooks that a module may omit; the toolkit provides the others.
 
-    needs_module, runs_script: whether there must, and can, be a user's module. transform, execution_parameters: used
-    without a module, like its transform_fn and execution_parameters_fn. content_type: of a request, by default.
-    context: what a hook may take as its last parameter; classes with a context have a method `respond`, which runs the
-    hooks on a request.
+    needs_module, runs_script: whether a user's module is required, and allowed. transform, execution_parameters: used
+    without a module instead of its transform_fn and execution_parameters_fn. content_type: the default of requests.
+    context: an optional last argument of hooks; classes with a context have a method `respond`, which runs the hooks on
+    a request.
     """
 
     needs_module = True
@@ -75,7 +75,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
         """Decode a request into an array; text becomes float32, and a single CSV row or column 1-D.
 
-        Where a multi-model endpoint serves the model, a 1-D array is a row.
+        On a multi-model endpoint, a 1-D array is a row.
         """
         array = self._decode(input_data, content_type)
         is_row = array.ndim == 1 and os.environ.get("SAGEMAKER_MULTI_MODEL") == "true"
@@ -95,9 +95,9 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     def default_output_fn(self, prediction: Any, accept: str) -> Any:
         """Encode a prediction as the accepted type. CSV has one line per row, quoted where necessary."""
         if accept == content_types.CSV:
-            array, text = np.array(prediction), io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows(array.reshape(-1, 1) if array.ndim == 1 else array)
-            return text.getvalue(), accept
+            array, output = np.array(prediction), io.StringIO()
+            csv.writer(output, lineterminator="\n").writerows(array.reshape(-1, 1) if array.ndim == 1 else array)
+            return output.getvalue(), accept
         return encoder.encode(prediction, accept), accept
 
 
@@ -114,7 +114,7 @@ def make_response(result: Any) -> Response:
     elif isinstance(result, Iterator):
         result = b"".join(part.encode() if isinstance(part, str) else part for part in result)
     if not isinstance(result, str | bytes):
-        raise TypeError(f"the hooks returned an object of type {type(result).__name__} instead of text or bytes")
+        raise TypeError(f"the hooks returned an object of type {type(result).__name__} instead of a string or bytes")
     return "200 OK", [("Content-Type", content_type)], result.encode() if isinstance(result, str) else result
 
 
@@ -142,19 +142,19 @@ class LoadedModel:
             self._load()
         except (Exception, SystemExit) as error:  # a script without a main guard may exit on import
             self.reason = f"the model did not load: {type(error).__name__}: {error}"
-            hint = describe_top_folder(*list_missing_files(error))
+            hint = top_folder_hint(*list_missing_files(error))
             if hint:
                 self.reason += f"; {hint}"
                 error.add_note(hint)  # it is shown below the traceback
             trace = traceback.format_exc()
             write_error(trace)
-            # before the text is shortened, because a truncated path would not be replaced
+            # before truncation, because a truncated path would not be replaced
             reason, trace = with_container_paths(self.reason), with_container_paths(trace)
-            if not self._has_script:  # the traceback has no line of the user's
+            if not self._has_script:  # the traceback has no line of the user's code
                 write_failure(reason)
                 return
             tail = trace[401 - REASON_SIZE :]
-            if len(tail) < len(trace):  # begin with a whole line, unless the text is one long line
+            if len(tail) < len(trace):  # begin with a complete line, unless there is only one
                 tail = tail.partition("\n")[2] or tail
             write_failure(f"{reason[:400]}\n{tail}")
 
@@ -167,7 +167,7 @@ class LoadedModel:
         self._has_script = not is_missing
         if is_missing and (self._hooks.needs_module or os.environ.get("SAGEMAKER_PROGRAM")):
             # the toolkit would continue without the module and fail later
-            remedy = describe_top_folder(f"code/{module}.py") or "set SAGEMAKER_PROGRAM to the script's name"
+            remedy = top_folder_hint(f"code/{module}.py") or "set SAGEMAKER_PROGRAM to the script's name"
             raise ModuleNotFoundError(f"there is no module {module!r} in {folder}: {remedy}")
         if not is_missing:
             __import__(module)  # like an import statement, because -X importtime does not report imports by importlib
@@ -186,13 +186,13 @@ class LoadedModel:
         accept = request.get("HTTP_ACCEPT", "")
         data = body.decode(errors="replace") if content_type in content_types.UTF8_TYPES else body
         accept = self._accept if accept in ("", content_types.ANY) else accept
-        # the toolkit's own transform() rejects text that is not UTF-8, and responds to its own errors with 4xx
+        # the toolkit's transform() rejects bodies that are not UTF-8, and responds to its own errors with 4xx
         model, transform = self._transformer._model, self._transformer._transform_fn
         return call_hook(lambda: transform(model, data, content_type, accept))
 
 
 def list_missing_files(error: BaseException) -> list[str]:
-    """Return the files, relative to the model's folder, any of which would have prevented the error."""
+    """Return files, relative to the model's folder, any of which would have prevented the error."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         module = error.name.replace(".", "/")
         return [f"code/{module}.py", f"code/{module}/__init__.py"]
@@ -202,8 +202,8 @@ def list_missing_files(error: BaseException) -> list[str]:
     return []
 
 
-def describe_top_folder(*files: str) -> str:
-    """Return the end of a message if a folder around all of the model's files has one of these, else ''."""
+def top_folder_hint(*files: str) -> str:
+    """Return a hint if a folder around all of the model's files contains one of these files, otherwise ''."""
     model = Path(os.environ["SM_MODEL_DIR"])
     entries = [path for path in sorted(model.glob("*")) if not path.name.startswith(".")]  # macOS adds hidden files
     if len(entries) != 1 or entries[0].name == "code":
@@ -214,16 +214,16 @@ def describe_top_folder(*files: str) -> str:
         return ""
     return (
         f"the model's archive has {top}/{misplaced} instead of {misplaced}: "
-        f"pack its files without a folder around them: tar -C {top} -czf model.tar.gz ."
+        f"pack its files without the folder {top} (tar -C {top} -czf model.tar.gz .)"
     )
 
 
 def warn_without_program() -> None:
-    """Write a line to the log if a script is served that AWS does not serve without its name."""
+    """Log a warning if a script is served that AWS would not serve, because its name is not set."""
     script = Path(os.environ["SAGEMAKER_SUBMIT_DIRECTORY"], DEFAULT_SCRIPT)
     if not os.environ.get("SAGEMAKER_PROGRAM") and script.is_file():
         write_error(
-            f"Warning: SAGEMAKER_PROGRAM is not set. {DEFAULT_SCRIPT} is served, but AWS's image fails without it: "
+            f"Warning: SAGEMAKER_PROGRAM is not set. {DEFAULT_SCRIPT} is served, but AWS's image would fail: "
             f"add SAGEMAKER_PROGRAM={DEFAULT_SCRIPT} to the model's Environment.\n"
         )
 
@@ -238,9 +238,9 @@ def call_hook(function: Callable[[], Any]) -> Response:
         return make_text_response(500, reason)
 
 
-def make_text_response(status: int, text: str, *headers: Header) -> Response:
+def make_text_response(status: int, message: str, *headers: Header) -> Response:
     phrase = http.HTTPStatus(status).phrase
-    return f"{status} {phrase}", [("Content-Type", TEXT), *headers], text.encode(errors="backslashreplace")
+    return f"{status} {phrase}", [("Content-Type", TEXT), *headers], message.encode(errors="backslashreplace")
 
 
 class HookApplication:
@@ -320,17 +320,17 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         raise TimeoutError(f"the hooks did not respond within {self._timeout} s")
 
     def _record_loaded(self, worker: Any) -> None:
-        """A worker can serve: it has loaded the model, or knows why it did not load."""
+        """Record that a worker can respond: the model is loaded, or the reason why it failed is known."""
         self._loaded_flag[0] = 1
 
     def _halt_unless_loaded(self, arbiter: Any, worker: Any) -> None:
-        """Halt if a worker ends before any has loaded the model: the next one would also fail."""
+        """Halt if a worker ends before any has loaded the model, because the next one would also fail."""
         if arbiter.LISTENERS and not self._loaded_flag[0]:  # a server that is being stopped has no listeners
             write_failure(ABRUPT_END)
             raise HaltServer(ABRUPT_END, arbiter.WORKER_BOOT_ERROR)
 
     def run_and_explain(self) -> None:
-        """Serve until a signal ends it. gunicorn also ends after a worker's exit code 3 or 4."""
+        """Serve until a signal arrives. gunicorn also ends after a worker's exit code 3 or 4."""
         try:
             self.run()
         except (SystemExit, HaltServer) as error:
@@ -340,21 +340,21 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
             sys.exit(code)
 
 
-def write_error(text: str) -> None:
+def write_error(message: str) -> None:
     """Write to stderr in one call, because the workers share it."""
-    sys.stderr.write(text)
+    sys.stderr.write(message)
     sys.stderr.flush()
 
 
-def write_failure(text: str) -> None:
+def write_failure(reason: str) -> None:
     """Write output/failure, unless the folder is missing or the file exists."""
     with contextlib.suppress(OSError), open(Path(base_dir(), "output", "failure"), "xb") as file:
-        file.write(text[:REASON_SIZE].encode(errors="backslashreplace"))
+        file.write(reason[:REASON_SIZE].encode(errors="backslashreplace"))
 
 
-def with_container_paths(text: str) -> str:
-    """Replace the folders of a server outside a container with their paths in one."""
-    return text.replace(base_dir(), "/opt/ml").replace(tempfile.gettempdir(), "/tmp")  # noqa: S108
+def with_container_paths(message: str) -> str:
+    """Replace the folders of a server outside a container with their paths in a container."""
+    return message.replace(base_dir(), "/opt/ml").replace(tempfile.gettempdir(), "/tmp")  # noqa: S108
 
 
 def base_dir() -> str:
@@ -362,10 +362,10 @@ def base_dir() -> str:
 
 
 def read_number(variable: str, default: int) -> int:
-    text = os.environ.get(variable) or str(default)
-    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
-        sys.exit(f"serving: {variable} is {text!r}: it must be a whole number of at least 1")
-    return int(text)
+    value = os.environ.get(variable) or str(default)
+    if not (value.isascii() and value.isdecimal()) or int(value) < 1:
+        sys.exit(f"serving: {variable} is {value!r}: it must be a positive integer")
+    return int(value)
 
 
 def main() -> None:
@@ -381,7 +381,7 @@ def main() -> None:
     folders = (f"{model}/code", f"{base_dir()}/code")
     if not os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY"):  # it is empty if the SDK creates a model without a script
         os.environ["SAGEMAKER_SUBMIT_DIRECTORY"] = next(filter(os.path.isdir, folders), folders[0])
-    if arguments.hooks is None:  # the other images have their own defaults, as on AWS
+    if arguments.hooks is None:  # images with default hooks need no script, as on AWS
         warn_without_program()
     ModelServer(arguments.bind, arguments.hooks).run_and_explain()
 

@@ -27,7 +27,7 @@ from sagemaker_xgboost_container.old_models import read_old_models
 read_old_models()
 
 ACCEPTED_TYPES = ("text/csv", "application/json")
-PICKLES = re.compile(rb"\x80[\x02-\x05]|ccopy_reg\n")  # how pickles begin; the second form is that of Python 2
+PICKLES = re.compile(rb"\x80[\x02-\x05]|ccopy_reg\n")  # the first bytes of pickles; the second form is Python 2's
 VOTING_OBJECTIVES = ("multi:softmax", "binary:hinge")  # objectives whose predictions are classes
 MAX_REQUEST_MEGABYTES = 6  # the largest request that AWS's container accepts by default
 
@@ -55,7 +55,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """The hooks of the built-in algorithm, which respond with CSV or JSON.
 
     Before version 1.2-2, a response is one line of CSV. For Batch Transform, each prediction has its own line. AWS's
-    multi-model server responds otherwise: with a list as JSON by default, or with one line of CSV.
+    multi-model server responds differently: with a JSON list by default, or with one line of CSV.
     """
 
     needs_module = False
@@ -63,7 +63,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     content_type = "text/libsvm"
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
-        """Load the models in a folder, several as an ensemble. Raises ValueError."""
+        """Load the models in a folder; several are an ensemble. Raises ValueError."""
         if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
             raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response contains only the predictions")
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
@@ -73,7 +73,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return [load_booster(path) for path in (files if is_ensemble else files[:1])]
 
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
-        """Respond with 415 for unreadable data, 400 for other data than the model's, 406 for another Accept."""
+        """Respond with 415 for unreadable data, 400 if it does not match the model, 406 for an unsupported Accept."""
         if not data:
             return Response(status=204)
         try:

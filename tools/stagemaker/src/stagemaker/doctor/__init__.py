@@ -1,4 +1,4 @@
-"""Checks whether a machine has what jobs need, and prints the results.
+"""Check whether a machine meets the requirements of jobs, and print the results.
 
 The package uses only the standard library and click, so that it works in an incomplete environment.
 """
@@ -14,10 +14,10 @@ from stagemaker.installation import DISTRIBUTIONS, pip_command
 
 
 def check_up(remedy: Remedy = pip_command, distributions: Iterable[str] = DISTRIBUTIONS) -> list[Check]:
-    """Carry out all checks, in the order in which they are shown.
+    """Run all checks, in the order of their output.
 
-    remedy: returns the command that installs packages, or those of an extra. distributions: whose requirements are
-    needed.
+    remedy: returns the command that installs packages, or the packages of an extra. distributions: distributions whose
+    requirements are checked.
     """
     compiler = check_compiler()
     return [

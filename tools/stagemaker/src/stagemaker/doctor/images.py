@@ -1,4 +1,4 @@
-"""A check of the environments of images: those that jobs need, and those that are left over."""
+"""A check of the environments of images, and of environments that are no longer needed."""
 
 from stagemaker.doctor.result import FAIL, NOTE, OK, Check
 from stagemaker.images.catalogue import package_sets
@@ -8,22 +8,22 @@ from stagemaker.text import format_size
 
 
 def check_images(compiler: Check) -> Check:
-    """Where the packages of each image are, and what each environment takes on the disk. compiler: its check.
+    """Report where the packages of each image are, and the size of each environment. compiler: its check.
 
     Without the packages of the newest scikit-learn image, jobs cannot run.
     """
     problems = {packages: _problem(packages, compiler) for packages in package_sets()}
-    results = [f"{packages.name}: {_describe(packages, problem)}" for packages, problem in problems.items()]
+    results = [f"{packages.name}: {_format_location(packages, problem)}" for packages, problem in problems.items()]
     needed = [packages.folder for packages in problems]
     for folder in environments():
         if folder not in needed or not (folder / READY).exists():
-            what = "incomplete" if folder in needed else "not needed"
-            results.append(f"{folder}: {what}, {format_size(size_of(folder))}")
+            state = "incomplete" if folder in needed else "not needed"
+            results.append(f"{folder}: {state}, {format_size(size_of(folder))}")
     reasons = "; ".join(filter(None, problems.values()))
     if not reasons:
         return Check("images", OK, "; ".join(results))
     level = FAIL if next(iter(problems.values())) else NOTE
-    return Check("images", level, "; ".join(results), "Jobs with the images that cannot be made fail.", reasons)
+    return Check("images", level, "; ".join(results), "Jobs with images that cannot be created fail.", reasons)
 
 
 def _problem(packages: PackageSet, compiler: Check) -> str:
@@ -32,10 +32,10 @@ def _problem(packages: PackageSet, compiler: Check) -> str:
     return packages.problem() or ("" if compiler.level == OK else compiler.fix)
 
 
-def _describe(packages: PackageSet, problem: str) -> str:
-    kept = f"{format_size(size_of(packages.folder))} in {packages.folder}" if packages.folder.exists() else ""
+def _format_location(packages: PackageSet, problem: str) -> str:
+    existing = f"{format_size(size_of(packages.folder))} in {packages.folder}" if packages.folder.exists() else ""
     if packages.is_here:
-        return "this environment" + (f", and {kept}" if kept else "")
+        return "this environment" + (f", and {existing}" if existing else "")
     if packages.find():
-        return kept
-    return "cannot be made" if problem else "made before its first job"
+        return existing
+    return "cannot be created" if problem else "created before its first job"

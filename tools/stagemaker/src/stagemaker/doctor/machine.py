@@ -1,4 +1,4 @@
-"""Checks of memory, processors, disks and the temporary folder."""
+"""Checks of memory, CPUs, disks and the temporary folder."""
 
 import os
 import shutil
@@ -9,14 +9,14 @@ from stagemaker.doctor.result import FAIL, NOTE, OK, Check
 from stagemaker.machine import count_cores, measure_memory
 
 MIB, GIB = 1 << 20, 1 << 30
-LITTLE_MEMORY = 2 * GIB
-LEAST_SPACE, LITTLE_SPACE = 100 * MIB, 2 * GIB  # a run fails below the first; a few runs fill the second
+LOW_MEMORY = 2 * GIB
+MIN_SPACE, LOW_SPACE = 100 * MIB, 2 * GIB  # a run fails below the first; a few runs fill the second
 
 
 def check_memory() -> Check:
     total = measure_memory()
     result = f"{total / GIB:.1f} GiB"
-    if total < LITTLE_MEMORY:
+    if total < LOW_MEMORY:
         cost = "Jobs may be killed for lack of memory."
         return Check("memory", NOTE, result, cost, "close other programs, or give the container more memory")
     return Check("memory", OK, result)
@@ -32,13 +32,13 @@ def check_cores() -> Check:
 def check_temporary_folder() -> Check:
     cost = "Jobs work in the temporary folder."
     fix = "free some space, or set TMPDIR to a folder that has more"
-    named = os.environ.get("TMPDIR")
+    tmpdir = os.environ.get("TMPDIR")
     try:
         folder = Path(tempfile.gettempdir())
     except OSError:  # none of the usual folders is writable
-        return Check("temporary", FAIL, f"no folder is writable; TMPDIR is {named or 'not set'}", cost, fix)
-    if named and folder.resolve() != Path(named).resolve():
-        return Check("temporary", NOTE, f"{folder} is used, because TMPDIR, {named}, is not writable", cost, fix)
+        return Check("temporary", FAIL, f"no folder is writable; TMPDIR is {tmpdir or 'not set'}", cost, fix)
+    if tmpdir and folder.resolve() != Path(tmpdir).resolve():
+        return Check("temporary", NOTE, f"{folder} is used, because TMPDIR, {tmpdir}, is not writable", cost, fix)
     return check_disk("temporary", folder, cost, fix)
 
 
@@ -51,9 +51,9 @@ def check_disk(name: str, folder: Path, cost: str, fix: str) -> Check:
     except OSError as error:
         return Check(name, FAIL, f"{folder}: {error.strerror}", cost, fix)
     result = f"{_size(free)} free in {folder}"
-    if free < LEAST_SPACE:
+    if free < MIN_SPACE:
         return Check(name, FAIL, result, cost, fix)
-    if free < LITTLE_SPACE:
+    if free < LOW_SPACE:
         return Check(name, NOTE, result, f"{cost} A few runs fill it.", fix)
     return Check(name, OK, result)
 

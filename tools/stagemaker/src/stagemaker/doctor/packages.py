@@ -10,7 +10,7 @@ from stagemaker.installation import installed_version, missing_packages, require
 
 
 def check_python() -> Check:
-    """Which Python this is. Programs do not start in one that is not supported."""
+    """Report the Python. It is supported, as programs do not start in any other."""
     return Check("Python", OK, f"{platform.python_version()}, {sys.executable}")
 
 
@@ -28,9 +28,9 @@ def check_container_packages(remedy: Remedy) -> Check:
 def check_packages(remedy: Remedy, distributions: Iterable[str]) -> Check:
     required = required_packages(distributions)
     if not required:
-        cost = "It is not known which packages are needed."
-        return Check("packages", NOTE, "this program runs from its source and is not installed", cost, remedy())
+        cost = "The required packages are unknown."
+        return Check("packages", NOTE, "this program runs from source and is not installed", cost, remedy())
     if missing := missing_packages(required):
-        cost = "The commands that import these end with an error."
+        cost = "Commands that import them fail."
         return Check("packages", FAIL, f"not installed: {', '.join(missing)}", cost, remedy(*missing))
-    return Check("packages", OK, f"all {len(required)} that are needed")
+    return Check("packages", OK, f"all {len(required)} required packages")

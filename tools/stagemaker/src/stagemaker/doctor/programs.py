@@ -1,4 +1,4 @@
-"""Checks of programs other than Python. Each is run, as a program of the right name does not always work."""
+"""Checks of programs other than Python. Each program is run, because it may be installed but not work."""
 
 import http.client
 import json
@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 from stagemaker.doctor.result import NOTE, OK, Check, Remedy
 from stagemaker.isolation.bubblewrap import sandbox_works
 
-# A system's name in os-release (ID or ID_LIKE) and the command of its package manager
+# by a system's name in os-release (ID or ID_LIKE): the command of its package manager
 MANAGERS = (
     dict.fromkeys(("debian", "ubuntu"), "apt-get install")
     | dict.fromkeys(("fedora", "rhel", "amzn"), "dnf install")
     | {"arch": "pacman -S", "alpine": "apk add", "suse": "zypper install", "macos": "brew install"}
 )
-# The package of each tool. A system that is not listed has no package of it.
+# the package of each tool, for the systems that have one
 PACKAGES = {
     "compiler": dict.fromkeys(("debian", "ubuntu"), "gcc libc6-dev")
     | dict.fromkeys(("fedora", "rhel", "amzn", "suse"), "gcc")
@@ -43,7 +43,7 @@ ELSEWHERE = {
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
 ENGINE_TIMEOUT = 5  # seconds
 TIMEOUT = 20  # seconds
-# Settings of Linux that can forbid namespaces to ordinary users: the value that forbids, the value that allows
+# Linux settings that can deny namespaces to ordinary users, with the value that denies and the value that allows them
 NAMESPACES = (
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
     ("kernel.unprivileged_userns_clone", "0", "1"),
@@ -52,7 +52,7 @@ NAMESPACES = (
 
 
 def install_command(tool: str) -> str:
-    """The command that installs a tool on this system, or where to get it."""
+    """Return the command that installs a tool on this system, or where to get it."""
     for name in _system_names():
         if package := PACKAGES[tool].get(name):
             return f"{MANAGERS[name]} {package}"
@@ -81,7 +81,7 @@ class EngineConnection(http.client.HTTPConnection):
 
 
 def _read_engine_version(environ: Mapping[str, str]) -> str:
-    """The version of the engine at DOCKER_HOST, by default the local one. Raises OSError if none answers."""
+    """Return the version of the engine at DOCKER_HOST, by default the local one. Raises OSError if none responds."""
     address = environ.get("DOCKER_HOST") or DEFAULT_ENGINE
     url = urlsplit(address)
     connection: http.client.HTTPConnection
@@ -115,7 +115,7 @@ def check_compiler() -> Check:
 
 
 def check_sandbox() -> Check:
-    """What isolates jobs: whether bubblewrap starts a sandbox here."""
+    """Check whether bubblewrap can start a sandbox here."""
     cost = "Without it jobs see this user's files and the network, unless they run in Docker."
     if sandbox_works():
         return Check("sandbox", OK, "bubblewrap isolates jobs")
@@ -144,7 +144,7 @@ def check_docker(remedy: Remedy) -> Check:
 
 
 def check_program(names: tuple[str, ...], *arguments: str, text: str = "") -> tuple[str, str | None]:
-    """Run the first of these programs that exists. Returns its name and output.
+    """Run the first of these programs that exists, and return its name and output.
 
     The name is empty if none exists. The output is None if the program failed or took too long.
     """

@@ -16,7 +16,7 @@ COLOURS = {"ok": "green", "note": "yellow", "fail": "red"}
 
 @dataclass(frozen=True)
 class Check:
-    """The result of a check. cost: what fails or works worse without it. fix: how to install it on this system."""
+    """The result of a check. cost: the effect of a missing component. fix: how to install it on this system."""
 
     name: str
     level: str
@@ -30,7 +30,7 @@ class Remedy(Protocol):
 
 
 def show_checks(checks: Sequence[Check], command: str, as_json: bool) -> int:
-    """Print checks, and whether a command can work here. Returns the exit status: 0 if it can, 1 if it cannot."""
+    """Print checks, and whether a command can work here; return the exit status: 0 if it can, 1 if it cannot."""
     import click  # not at the top: the set-up uses other parts of this package before click is installed
 
     failed = [check.name for check in checks if check.level == FAIL]
@@ -42,12 +42,12 @@ def show_checks(checks: Sequence[Check], command: str, as_json: bool) -> int:
     if failed:
         click.echo(f"doctor: `{command}` cannot work here: {', '.join(failed)}")
     else:
-        click.echo(f"doctor: everything that `{command}` needs is here")
+        click.echo(f"doctor: all requirements of `{command}` are met")
     return 1 if failed else 0
 
 
 def _format(check: Check, level: str) -> str:
-    texts = [check.result, check.cost, f"Fix: {check.fix}" if check.fix else ""]
+    paragraphs = [check.result, check.cost, f"Fix: {check.fix}" if check.fix else ""]
     wrapper = textwrap.TextWrapper(WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)
-    lines = [line for text in texts for line in wrapper.wrap(text)]
+    lines = [line for paragraph in paragraphs for line in wrapper.wrap(paragraph)]
     return f"{level}  {check.name:10}  " + f"\n{' ' * INDENT}".join(lines)

@@ -28,7 +28,7 @@ FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, linear_learner.FAMILY, pytorch.
 
 
 def package_sets() -> list[PackageSet]:
-    """Return the packages of all images, those of the images for which no other family is chosen first."""
+    """Return the packages of all images, the default family's first."""
     return list(dict.fromkeys(packages for family in FAMILIES for packages in family.package_sets.values()))
 
 
@@ -51,15 +51,15 @@ def serves_offline(image: str, variables: Mapping[str, str]) -> bool:
 
 
 def refusal(image: str) -> str | None:
-    """Return why jobs that name this image cannot run as processes on this machine, or None if they can."""
+    """Return why jobs with this image cannot run as processes here, or None if they can."""
     if family := find_family(image):
         return family.refusal(image)
     name, names = image_name(image), [family.name for family in FAMILIES]
-    families = f"Only images of the {', '.join(names[:-1])} and {names[-1]} families run as processes on this machine"
+    families = f"Only images of the {', '.join(names[:-1])} and {names[-1]} families can run as processes"
     if name in ALGORITHMS:
-        known = "is one of SageMaker's built-in algorithms, of which only XGBoost and Linear Learner are simulated"
+        reason = "is one of SageMaker's built-in algorithms, of which only XGBoost and Linear Learner are simulated"
     elif name.startswith(FRAMEWORKS):
-        known = "is a SageMaker image that is not simulated"
+        reason = "is a SageMaker image that is not simulated"
     else:
         return f"{families}, not '{image}'"
-    return f"{name} {known}. {families}"
+    return f"{name} {reason}. {families}"

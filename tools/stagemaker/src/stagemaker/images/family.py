@@ -18,13 +18,13 @@ TAG_NUMBERS = re.compile(r"\d+\.\d+([.-]\d+)?")
 class ImageFamily:
     """The images of one framework.
 
-    repositories, tags: patterns for image names, without registry and tag, and for tags (None: any). distribution: the
-    framework's package. package_sets: the packages by the version in an image's tag, the newest first; a family with
-    one set has no version for it. old_versions: the versions of tags without a number. version_variable: contains the
-    image's tag or old version in a job. algorithm: the built-in one, for algorithm_training.py. hooks: a file with
+    repositories, tags: patterns for image names without registry and tag, and for tags (None: any). distribution: the
+    framework's package. package_sets: the packages by the version in an image's tag, the newest first; the version of a
+    single set is empty. old_versions: the versions of tags without a number. version_variable: a job's variable with
+    the image's tag or old version. algorithm: the built-in algorithm, for algorithm_training.py. hooks: a file with
     default hooks for `serve`. metrics: by name, the regular expressions with which SageMaker searches every log.
     builds_to_serve: a pattern for images whose `serve` builds a package from the script, for which pip needs a network.
-    runs_scripts: whether jobs can have a script. versioned_names: a pattern for images whose tags choose the packages.
+    runs_scripts: whether jobs can have a script. versioned_names: a pattern for images whose tags select the packages.
     """
 
     name: str
@@ -52,19 +52,19 @@ class ImageFamily:
         return self.package_sets[self._nearest(image)]
 
     def _nearest(self, image: str) -> str:
-        """Return the version in an image's tag, or else one that begins alike, a newer one, or the newest."""
-        wanted, oldest_first = self._wanted_version(image), list(self.package_sets)[::-1]
-        alike = [version for version in oldest_first if wanted and _numbers(version)[:2] == wanted[:2]]
-        newer = [version for version in oldest_first if wanted and _numbers(version) >= wanted]
+        """Return the version in an image's tag, otherwise one with the same beginning, a newer one, or the newest."""
+        requested, oldest_first = self._requested_version(image), list(self.package_sets)[::-1]
+        alike = [version for version in oldest_first if requested and _numbers(version)[:2] == requested[:2]]
+        newer = [version for version in oldest_first if requested and _numbers(version) >= requested]
         return (alike or newer or oldest_first[-1:])[0]
 
-    def _wanted_version(self, image: str) -> tuple[int, ...]:
-        """Return the numbers in an image's tag; none if it does not choose the packages."""
+    def _requested_version(self, image: str) -> tuple[int, ...]:
+        """Return the numbers in an image's tag; empty if the tag does not determine the packages."""
         is_versioned = self.versioned_names and self.versioned_names.fullmatch(image_name(image))
         return _numbers(image_tag(image)) if is_versioned else ()
 
     def python(self, image: str) -> PythonEnvironment:
-        """Return the environment of jobs with an image, without packages if it must be made first."""
+        """Return the environment of jobs with an image, without packages if it does not exist yet."""
         return self.package_set(image).environment()
 
     def version(self, image: str) -> str:
@@ -76,17 +76,17 @@ class ImageFamily:
         return {self.version_variable: version} if self.version_variable and version else {}
 
     def own_metrics(self, image: str) -> list[dict[str, str]]:
-        """Return SageMaker's metric definitions for an image; none if its tag is not the family's."""
+        """Return SageMaker's metric definitions for an image; empty if its tag is not the family's."""
         if not self._has_family_tag(image):
             return []
         return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]
 
     def remarks(self, image: str) -> list[str]:
-        """Return lines for a job's log that describe differences from the image."""
-        lines, wanted, nearest = [], self._wanted_version(image), self._nearest(image)
+        """Return lines for a job's log about differences from the image."""
+        lines, requested, nearest = [], self._requested_version(image), self._nearest(image)
         number, installed_version = VERSION_NUMBER.match(self._tag_version(image)), self.version(image)
-        if wanted and wanted != _numbers(nearest):
-            lines.append(f"There are no packages of the image {image}: those of the nearest one, {nearest}, are used.")
+        if requested and requested != _numbers(nearest):
+            lines.append(f"The image {image} is not simulated: the packages of the nearest one, {nearest}, are used.")
         elif number and not installed_version.startswith(f"{number[0]}."):
             lines.append(f"The image {image} has {self.name} {number[0]}, but this job runs with {installed_version}.")
         if "gpu" in image_tag(image).split("-"):
@@ -119,7 +119,7 @@ class ImageFamily:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """Return the numbers at the beginning of a tag: (1, 2, 1) of 1.2-1-cpu-py3."""
+    """Return the numbers at the beginning of a tag: (1, 2, 1) for 1.2-1-cpu-py3."""
     match = TAG_NUMBERS.match(version)
     return tuple(map(int, re.findall(r"\d+", match[0]))) if match else ()
 

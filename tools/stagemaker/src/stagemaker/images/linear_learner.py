@@ -1,7 +1,7 @@
 """linear-learner images: SageMaker's built-in algorithm Linear Learner, imitated with scikit-learn.
 
-The metrics are those that AWS adds to a job's description (seen in a published DescribeHyperParameterTuningJob of 2020)
-and those that the page "Tune a linear learner model" of SageMaker's Developer Guide lists.
+The metrics are taken from AWS's description of a job (a published response of DescribeHyperParameterTuningJob of 2020)
+and from the page "Tune a linear learner model" of SageMaker's Developer Guide.
 """
 
 import re

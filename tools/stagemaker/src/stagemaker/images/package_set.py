@@ -1,4 +1,4 @@
-"""The packages of an image, and the environment that holds them: this one, or one that is made once on a machine."""
+"""The packages of an image, and their environment: the current one, or one that is created once per machine."""
 
 import contextlib
 import fcntl
@@ -22,29 +22,29 @@ from stagemaker.images.python_environment import PythonEnvironment, environment_
 from stagemaker.installation import installed_version, pinned_versions
 from stagemaker.locked import held
 
-READY = "ready"  # a file in an environment that is complete, which whoever uses the environment keeps locked
-LOOK_SECONDS = 0.2  # between two looks at an environment that is being made
-TELL_SECONDS = 15.0  # between two lines about one
-PYTHON_SECONDS = 10  # that a Python may take to say which version it is
-REASON_LINES = 6  # of the output of a set-up that failed
-_making: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)  # held while this process makes an environment
+READY = "ready"  # a file in a complete environment, which every user of the environment keeps locked
+POLL_SECONDS = 0.2  # between two checks of an environment that is being created
+REPORT_SECONDS = 15.0  # between two messages about it
+PYTHON_SECONDS = 10  # for a Python to print its version
+REASON_LINES = 6  # last lines of a failed set-up's output
+_creation_locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)  # held while an environment is created
 # the environments that this process uses, with the descriptors of their locked files READY
 _used: dict[Path, tuple[int, PythonEnvironment]] = {}
-_using = threading.Lock()  # guards `_used`
+_used_lock = threading.Lock()  # guards `_used`
 _pythons: dict[str, str] = {}  # programs that were found, by version
 
 
 class NoEnvironmentError(OSError):
-    """An environment is not there and could not be made; the message says why, and what to do."""
+    """Raised if an environment is missing and could not be created; the message contains the reason and remedy."""
 
 
 @dataclass(frozen=True)
 class PackageSet:
     """The packages of an image family, at the versions of one of its images.
 
-    name: what messages and the command line call it. requirements: files that list the packages. pythons: the versions
-    of Python that they are for, the preferred one first. imports: modules whose bytecode, and that of what they import,
-    is written; by default that of all that jobs import.
+    name: its name in messages and on the command line. requirements: files that list the packages. pythons: the Python
+    versions that they support, the preferred one first. imports: modules to compile with their imports; by default all
+    that jobs import.
     """
 
     name: str
@@ -59,7 +59,7 @@ class PackageSet:
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """The version of each package, by its name as PyPI spells it."""
+        """The version of each package, by its name on PyPI."""
         pins = [pin for path in self.requirements for pin in pinned_versions(path.read_text("utf-8"))]
         return {name: version for name, version in pins if version}
 
@@ -74,12 +74,12 @@ class PackageSet:
         return all(installed_version(name) == version for name, version in self.versions.items())
 
     def find(self) -> PythonEnvironment | None:
-        """Return the environment that holds the packages; None if it must be made, or its Python is gone."""
+        """Return the environment with the packages, or None if it is incomplete or its Python was removed."""
         if self.is_here:
             return this_python()
         folder = self.folder
         if (folder / "bin/python").exists() and _is_private(folder.parent):
-            return _keep(folder)
+            return _lock(folder)
         return None
 
     def environment(self) -> PythonEnvironment:
@@ -89,34 +89,34 @@ class PackageSet:
         if self.find():
             return None
         if not _is_private(self.folder.parent):
-            return f"{self.folder.parent}: other users can write to it, so no environment is used or made there"
+            return f"{self.folder.parent}: other users can write to this folder, so it cannot be used for environments"
         if any(map(find_python, self.pythons)):
             return None
         first = self.pythons[0]
         return (
-            f"{self.name} needs Python {' or '.join(self.pythons)} with venv, and this machine has none: "
-            f"`uv python install {first}`, or install python{first} and python{first}-venv"
+            f"{self.name} requires Python {' or '.join(self.pythons)} with venv, which was not found: "
+            f"run `uv python install {first}`, or install python{first} and python{first}-venv"
         )
 
     def make(self, say: Callable[[str], None], check: Callable[[], None] = lambda: None) -> None:
-        """Make the environment if necessary, for all simulators of this user.
+        """Create the environment if necessary, for all simulators of this user.
 
-        say: called with a line before the work begins, and about its progress. Raises NoEnvironmentError.
+        say: called with a message before the work begins, and with its progress. Raises NoEnvironmentError.
         """
         if self.find():
             return
-        with held(_making[self.folder], lambda: say(f"waiting for the environment of {self.name}"), check):
+        with held(_creation_locks[self.folder], lambda: say(f"waiting for the environment of {self.name}"), check):
             if self.find():
                 return
             if problem := self.problem():
                 raise NoEnvironmentError(problem)
-            say(f"making the environment of {self.name}, once on this machine")
+            say(f"creating the environment of {self.name}, once for all simulators")
             reasons = []
             for program in filter(None, map(find_python, self.pythons)):
                 reasons.append(self._install(program, say, check))
                 if self.find():
                     return
-            raise NoEnvironmentError(f"the environment of {self.name} could not be made: {reasons[0]}")
+            raise NoEnvironmentError(f"the environment of {self.name} could not be created: {reasons[0]}")
 
     def _install(self, program: str, say: Callable[[str], None], check: Callable[[], None]) -> str:
         self.folder.parent.mkdir(0o700, parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ class PackageSet:
         command += ["--python", program, "--imports", self.imports, str(self.folder), *map(str, self.requirements)]
         began, lines = time.monotonic(), 1
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
-            # in a folder of nobody's, as a venv.py in the working directory would be run
+            # not in the working directory, whose venv.py would be run
             process = subprocess.Popen(
                 command,
                 cwd="/",
@@ -137,9 +137,9 @@ class PackageSet:
             try:
                 while process.poll() is None:
                     check()
-                    time.sleep(LOOK_SECONDS)
-                    if time.monotonic() - began > lines * TELL_SECONDS:
-                        say(f"making the environment of {self.name}: {lines * TELL_SECONDS:.0f} s so far")
+                    time.sleep(POLL_SECONDS)
+                    if time.monotonic() - began > lines * REPORT_SECONDS:
+                        say(f"creating the environment of {self.name}: {lines * REPORT_SECONDS:.0f} s so far")
                         lines += 1
             finally:
                 if process.poll() is None:
@@ -148,32 +148,33 @@ class PackageSet:
                     process.wait()
             output.seek(0)
             printed = [line.strip().removeprefix("set-up: ") for line in output]
-        told = [line for line in printed if line and not line.startswith(("making ", "installing "))]
-        return " ".join(told[-REASON_LINES:])[-800:] or f"exit status {process.returncode}"
+        reason = [line for line in printed if line and not line.startswith(("creating ", "installing "))]
+        return " ".join(reason[-REASON_LINES:])[-800:] or f"exit status {process.returncode}"
 
 
 def cache_folder() -> Path:
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(named if os.path.isabs(named) else os.path.expanduser("~/.cache"), "stagemaker")
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(cache if os.path.isabs(cache) else os.path.expanduser("~/.cache"), "stagemaker")
 
 
 def lock_file(folder: Path) -> Path:
-    """Return the file that is locked while an environment is made or removed, for all processes."""
+    """Return the file that a process locks while it creates or removes an environment."""
     return folder.with_name(f".{folder.name}.lock")
 
 
 def find_python(version: str) -> str | None:
-    """Return a Python of this version that can make environments: on the PATH, or where uv and pyenv keep theirs."""
+    """Return a Python of this version that can create environments: on the PATH, or from uv or pyenv."""
     if version not in _pythons:
-        kept = [
+        folders = [
             Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions"),
             Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share", "uv/python"),
             Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or "/nowhere"),
         ]
-        found = [sys.executable] if version == _version_of_this_python() else []
-        found += filter(None, [shutil.which(f"python{version}"), shutil.which("python3")])
-        found += [str(path) for folder in kept for path in sorted(folder.glob(f"*{version}.*/bin/python{version}"))]
-        if program := next(filter(None, (_interpreter(each, version) for each in found)), None):
+        programs = [sys.executable] if version == _version_of_this_python() else []
+        programs += filter(None, [shutil.which(f"python{version}"), shutil.which("python3")])
+        pattern = f"*{version}.*/bin/python{version}"
+        programs += [str(path) for folder in folders for path in sorted(folder.glob(pattern))]
+        if program := next(filter(None, (_interpreter(each, version) for each in programs)), None):
             _pythons[version] = program
     return _pythons.get(version)
 
@@ -183,7 +184,7 @@ def _version_of_this_python() -> str:
 
 
 def _interpreter(program: str, version: str) -> str | None:
-    """Return the interpreter behind a program such as pyenv's, or None if it has another version or cannot be used."""
+    """Return a program's interpreter, without shims such as pyenv's; None if its version is wrong or it fails."""
     code = (
         "import ensurepip, os, sys, venv; print('%d.%d' % sys.version_info[:2], os.path.realpath(sys._base_executable))"
     )
@@ -191,8 +192,8 @@ def _interpreter(program: str, version: str) -> str | None:
         result = subprocess.run([program, "-I", "-c", code], capture_output=True, text=True, timeout=PYTHON_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found, _, path = result.stdout.strip().partition(" ")
-    return path if result.returncode == 0 and found == version else None
+    found_version, _, path = result.stdout.strip().partition(" ")
+    return path if result.returncode == 0 and found_version == version else None
 
 
 def _is_private(folder: Path) -> bool:
@@ -203,9 +204,9 @@ def _is_private(folder: Path) -> bool:
     return info.st_uid == os.geteuid() and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _keep(folder: Path) -> PythonEnvironment | None:
-    """Keep `stagemaker clean` from removing an environment while this process runs. Returns it if it is complete."""
-    with _using:
+def _lock(folder: Path) -> PythonEnvironment | None:
+    """Prevent `stagemaker clean` from removing an environment while this process runs; return it if complete."""
+    with _used_lock:
         try:
             if folder in _used:
                 if os.fstat(_used[folder][0]).st_ino == (folder / READY).stat().st_ino:

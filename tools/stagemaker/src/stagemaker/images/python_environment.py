@@ -1,4 +1,4 @@
-"""A Python environment on this machine for running jobs: its program, packages and folders."""
+"""A local Python environment for running jobs: its program, packages and folders."""
 
 import sys
 import sysconfig
@@ -30,8 +30,8 @@ class PythonEnvironment:
         return ":".join([str(self.prefix / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
 
     def version_of(self, name: str) -> str | None:
-        found = Distribution.discover(name=name, path=list(self.packages))
-        return next((distribution.version for distribution in found), None)
+        distributions = Distribution.discover(name=name, path=list(self.packages))
+        return next((distribution.version for distribution in distributions), None)
 
 
 def this_python() -> PythonEnvironment:

@@ -1,4 +1,4 @@
-"""PyTorch images. Their packages are not those of the others, because a CPU build of torch is not for every Python."""
+"""PyTorch images. They have separate packages, because CPU builds of torch do not support every Python."""
 
 import re
 from pathlib import Path

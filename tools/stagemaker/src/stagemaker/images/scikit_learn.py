@@ -24,5 +24,5 @@ FAMILY = ImageFamily(
 
 
 def container_packages() -> dict[str, str]:
-    """The version of each package of AWS's newest scikit-learn image, by its name as PyPI spells it."""
+    """Return the version of each package in AWS's newest scikit-learn image, by its name on PyPI."""
     return dict(NEWEST.versions)

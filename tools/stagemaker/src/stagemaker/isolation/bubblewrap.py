@@ -1,7 +1,7 @@
-"""Runs jobs as processes in a bubblewrap sandbox: the kernel's namespaces restrict each job to its own files.
+"""Run jobs as processes in a bubblewrap sandbox: the kernel's namespaces restrict each job to its own files.
 
-A job sees its files below /opt/ml and, read-only, this machine's programs, but no network and no other processes. What
-it writes elsewhere goes to a private layer that is removed with the job.
+A job sees its files below /opt/ml and, read-only, the host's programs, but no network and no other processes. Files
+that it writes elsewhere go to a private layer, which is removed with the job.
 """
 
 import os
@@ -22,7 +22,7 @@ BRIDGE = str(CONTAINER / "bridge.py")
 
 
 class NoSandboxError(OSError):
-    """Isolation is required, but bubblewrap does not work here. A command adds what else its users can choose."""
+    """Raised if isolation is required, but bubblewrap does not work here. Commands add the alternatives they offer."""
 
     def __str__(self) -> str:
         return (
@@ -56,7 +56,7 @@ class Bubblewrap(Isolation):
 
 @cache
 def find_bubblewrap() -> Bubblewrap | None:
-    """Return bubblewrap if it is installed and can run a job here, otherwise None. This is tested only once."""
+    """Return bubblewrap if it is installed and can run a job here, otherwise None. Tested only once."""
     path = shutil.which("bwrap")
     if path is None:
         return None
@@ -80,7 +80,7 @@ def sandbox_works() -> bool:
 
 
 def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
-    """Return the arguments that all jobs share. root: an empty folder for what the job writes outside its own."""
+    """Return the arguments that all jobs share. root: an empty folder for files that the job writes outside its own."""
     for name in ("tmp", "run", "etc", "opt"):
         (root / name).mkdir(mode=0o777)
     (root / "etc/hosts").write_text("127.0.0.1 localhost algo-1\n")
@@ -89,7 +89,7 @@ def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
     arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "algo-1"]
     arguments += ["--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev"]
     arguments += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
-    arguments += ["--remount-ro", "/proc"]  # otherwise root could change settings, and the modes of files for all jobs
+    arguments += ["--remount-ro", "/proc"]  # otherwise root could change settings and file modes for all jobs
     arguments += ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/") / name

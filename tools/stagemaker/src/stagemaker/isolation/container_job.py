@@ -1,4 +1,4 @@
-"""A job that runs as a container, for the supervisor that watches it."""
+"""A job that runs in a container, for its supervisor."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ class ContainerJob:
         log_config = LogConfig(type=LogConfig.types.NONE)  # the output is copied, so Docker need not store it
         self._container = self._engine.containers.create(**specification["container"], **limits, log_config=log_config)
         self._status: int | None = None
-        self._peak, self._processor_seconds = 0, 0.0
+        self._peak, self._cpu_seconds = 0, 0.0
         self.end_descriptors: list[int] = []
         try:
             output = self._container.attach(stream=True, logs=False)
@@ -42,7 +42,7 @@ class ContainerJob:
         return self._status is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        """Return the peak memory, which Docker measures every second, and no PIDs: Docker limits the processes."""
+        """Return the peak memory, which Docker measures every second, and no PIDs, as Docker limits the processes."""
         return self._peak, []
 
     def terminate(self) -> bool:
@@ -59,7 +59,7 @@ class ContainerJob:
         self._copy_thread.join(10)
         self._container.reload()
         kill_reason = {"reason": "memory"} if self._container.attrs["State"]["OOMKilled"] else {}
-        return {"code": self._status, "signal": None} | {"processor_seconds": self._processor_seconds} | kill_reason
+        return {"code": self._status, "signal": None} | {"cpu_seconds": self._cpu_seconds} | kill_reason
 
     def close(self) -> None:
         with contextlib.suppress(NotFound, APIError):
@@ -69,7 +69,7 @@ class ContainerJob:
         try:
             self._status = int(self._container.wait()["StatusCode"])
         except Exception as error:  # the engine stopped, or the container was removed
-            os.write(2, f"the container can no longer be watched: {error}\n".encode())
+            os.write(2, f"the container can no longer be monitored: {error}\n".encode())
             self._status = 125
 
     def _copy(self, output: Any) -> None:
@@ -83,5 +83,5 @@ class ContainerJob:
                 memory = stats.get("memory_stats", {})
                 usage = memory.get("usage", 0) - memory.get("stats", {}).get("inactive_file", 0)
                 self._peak = max(self._peak, usage)
-                processors = stats.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)
-                self._processor_seconds = max(self._processor_seconds, processors / 1e9)
+                cpu_nanoseconds = stats.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)
+                self._cpu_seconds = max(self._cpu_seconds, cpu_nanoseconds / 1e9)

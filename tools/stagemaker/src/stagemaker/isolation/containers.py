@@ -1,6 +1,6 @@
-"""Runs jobs in Docker containers, with SageMaker's mounts and environment variables, resource limits and no network.
+"""Run jobs in Docker containers, with SageMaker's mounts and environment variables, resource limits and no network.
 
-A label names the simulator that started a container; the next one removes the containers of simulators that have ended.
+Each container has a label of its simulator; the next simulator removes the containers of those that have ended.
 """
 
 import contextlib
@@ -23,12 +23,12 @@ LABEL = "stagemaker"  # a container's label for the simulator that started it
 INPUTS = "stagemaker.inputs"  # an image's label for the digest of the files from which it was built
 BRIDGE = "/run/bridge.py"
 NOBODY = 65534
-Mounts = dict[Path, tuple[str, str]]  # by path on this machine: the path in the container, and "rw" or "ro"
+Mounts = dict[Path, tuple[str, str]]  # by local path: the path in the container, and "rw" or "ro"
 REMEDY = "start Docker, or add yourself to the docker group and log in again; `docker info` shows whether it works"
 
 
 class Docker(Isolation):
-    """Runs jobs in a Docker engine's containers. pulls: whether images that are not on this machine are pulled."""
+    """Runs jobs in containers of a Docker engine. pulls: whether to pull images that do not exist locally."""
 
     name = "Docker"
     uses_local_python = False
@@ -47,9 +47,9 @@ class Docker(Isolation):
                 pull(self._engine, image, report, check)
                 return
         except (DockerException, OSError) as error:
-            raise OSError(f"The image '{image}' is not on this machine and could not be pulled: {error}") from None
-        remedy = "`docker pull` it, because --network simulator does not"
-        raise OSError(f"The image '{image}' is not on this machine; {remedy}")
+            raise OSError(f"The image '{image}' does not exist locally and could not be pulled: {error}") from None
+        remedy = f"run `docker pull {image}`, because --network simulator does not pull images"
+        raise OSError(f"The image '{image}' does not exist locally: {remedy}")
 
     def remarks(self, image: str) -> list[str]:
         return []
@@ -72,7 +72,7 @@ class Docker(Isolation):
         mounts |= {host_path: (job_path, "rw") for job_path, host_path in sandbox.shared_folders.items()}
         if sandbox.libraries:
             mounts[sandbox.libraries] = (LIBRARIES, "ro")
-        if command[:1] == ["train"]:  # the image's own program
+        if command[:1] == ["train"]:  # the image's program
             command = [*self.entrypoint(sandbox.image), *command]
         if sandbox.network:
             mounts[sandbox.network.folder] = (network.FOLDER, "ro")
@@ -154,7 +154,7 @@ def image_exists(engine: docker.DockerClient, image: str) -> bool:
 def pull(
     engine: docker.DockerClient, image: str, report: Callable[[str], None], check: Callable[[], None] = lambda: None
 ) -> None:
-    """Pull an image, and report the progress. Raises DockerException, and what `check` raises."""
+    """Pull an image, and report the progress. Raises DockerException and the errors of `check`."""
     report(f"pulling {image}")
     repository, tag = docker.utils.parse_repository_tag(image)
     for event in engine.api.pull(repository, tag or "latest", stream=True, decode=True):
@@ -196,9 +196,9 @@ def _digest(folder: Path) -> str:
 
 
 def assign_owner(*folders: Path) -> str:
-    """Make a container's user the owner of folders, and return that user.
+    """Give folders to a container's user, and return that user.
 
-    It is the caller, who thus owns the output, or nobody if the caller is root.
+    The user is the caller, who then owns the output, or nobody if the caller is root.
     """
     if os.getuid():
         return f"{os.getuid()}:{os.getgid()}"

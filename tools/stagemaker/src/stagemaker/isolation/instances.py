@@ -12,7 +12,7 @@ GIB_BY_TYPE = {"ml.t2.medium": 4, "ml.t3.medium": 4, "ml.t4g.medium": 4}  # exce
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance: its memory in bytes, its CPUs, and the size of its volume in bytes (None: not limited).
+    """An instance: its memory in bytes, its CPUs, and the size of its volume in bytes (None: unlimited).
 
     folders: the folders on the volume, the only ones that commands can write to; none contains another. memory_use: a
     file in which commands that share the memory record how much each uses.
@@ -26,7 +26,7 @@ class Instance:
 
 
 def serverless_instance(megabytes: int) -> Instance:
-    """Return what a serverless endpoint has: its memory, a CPU for each GB of it, and a volume of 5 GB."""
+    """Return the instance of a serverless endpoint: its memory, a CPU for each GB of it, and a volume of 5 GB."""
     return Instance(megabytes << 20, math.ceil(megabytes / 1024), 5 << 30)
 
 

@@ -1,4 +1,4 @@
-"""Lets jobs without a network reach the simulator: a port inside each job is connected to a Unix socket."""
+"""Let jobs without a network reach the simulator: a port inside each job is connected to a Unix socket."""
 
 import os
 import socket
@@ -13,10 +13,10 @@ PORT = 4566  # on a job's own loopback interface
 
 @dataclass(frozen=True)
 class Network:
-    """What jobs need to call the simulator.
+    """The settings with which jobs call the simulator.
 
-    folder: of the simulator's socket. endpoint: its address outside jobs. variables: those that boto3 needs in a job,
-    except for the address.
+    folder: the folder of the simulator's socket. endpoint: its address outside jobs. variables: the variables that
+    boto3 needs in a job, except for the address.
     """
 
     folder: Path
@@ -24,7 +24,7 @@ class Network:
     variables: Mapping[str, str]
 
     def environment(self, has_own_loopback: bool) -> dict[str, str]:
-        """Return a job's variables. has_own_loopback: whether it has its own interface and a bridge."""
+        """Return a job's variables. has_own_loopback: whether the job has its own loopback interface and a bridge."""
         return {**self.variables, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}" if has_own_loopback else self.endpoint}
 
 

@@ -1,4 +1,4 @@
-"""What a job sees of this machine, and the base class of the isolation methods.
+"""A job's view of the host, and the base class of the isolation methods.
 
 bubblewrap.py and containers.py enforce the isolation; unsandboxed.py does not.
 """
@@ -17,16 +17,16 @@ from stagemaker.isolation.translation import translate_paths
 from stagemaker.machine import THREAD_VARIABLES
 from stagemaker.protocol.account import REGION
 
-LIBRARY = str(CONTAINER / "library")  # packages of AWS's container that a job's Python does not have
+LIBRARY = str(CONTAINER / "library")  # packages of AWS's container that a job's Python lacks
 ML = "/opt/ml"
 LIBRARIES = "/opt/libraries"
-SOCKET = f"/run/server/{socket_folder.NAME}"  # a model server's socket, in a folder that is shared only with its job
+SOCKET = f"/run/server/{socket_folder.NAME}"  # a model server's socket, in a folder shared only with its job
 SHM_BYTES = 256 << 20  # size of /dev/shm; its memory is not attributed to any process
 
 
 @dataclass(frozen=True)
 class Launch:
-    """A command to be started on this machine, with its environment and working folder.
+    """A command to start, with its environment and working folder.
 
     container: Docker's settings, if it runs in a container. bubblewrap: the command line of bubblewrap, if it runs in
     that sandbox; bubblewrap then sets the environment, and `environment` is empty.
@@ -41,10 +41,10 @@ class Launch:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What one job sees of this machine.
+    """A job's view of the host.
 
-    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. image: the one that the job names. libraries: a
-    read-only folder of packages. shared_folders: folders on this machine by their paths in the job. network: None if
+    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. image: the job's image. libraries: a
+    read-only folder of packages. shared_folders: the host's folders by their paths in the job. network: None if
     the job may not call the simulator.
     """
 
@@ -60,7 +60,7 @@ class Sandbox:
         return self.folder / "ml"
 
     def make_launch(self, command: list[str], environment: dict[str, str], folder: str = "/") -> Launch:
-        """Return how to start a command whose arguments use paths below /opt/ml."""
+        """Return the launch of a command whose arguments use paths below /opt/ml."""
         base_environment = {"HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # noqa: S108
         base_environment |= {
             "AWS_REGION": REGION,
@@ -71,7 +71,7 @@ class Sandbox:
         }
         # All packages are already installed. If a job's toolkit calls pip, pip only reports what is missing.
         base_environment |= {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1", "PIP_NO_BUILD_ISOLATION": "0"}
-        # The threads of many jobs at once wait for each other, so what the simulator was started with holds for them.
+        # Threads of many simultaneous jobs wait for each other, so they use the simulator's own limits, if any.
         base_environment |= {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ}
         if self.network:
             base_environment |= self.network.environment(self.isolation.enforced)
@@ -92,7 +92,7 @@ class Isolation:
     """A method of isolating jobs.
 
     enforced: whether jobs cannot leave their sandbox. keeps_paths: whether jobs see /opt/ml at that path; otherwise,
-    paths are translated. uses_local_python: whether jobs run with this machine's Python instead of the image's own.
+    paths are translated. uses_local_python: whether jobs run with a local Python instead of the image's.
     """
 
     name: str
@@ -104,13 +104,13 @@ class Isolation:
         return catalogue.refusal(image)
 
     def remarks(self, image: str) -> list[str]:
-        """Return lines that say in what jobs with this image differ from those on AWS."""
+        """Return lines that list how jobs with this image differ from jobs on AWS."""
         return catalogue.family_of(image).remarks(image)
 
     def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:
-        """Make the image available. This may take minutes, and must not count as a job's own time.
+        """Make the image available. This may take minutes, which must not count towards a job's time.
 
-        report: called with lines about the progress. Raises OSError if this is impossible.
+        report: called with progress messages. Raises OSError if this is impossible.
         """
         if problem := self.refusal(image):
             raise OSError(problem)
@@ -131,14 +131,14 @@ class Isolation:
         return {"PATH": family.python(sandbox.image).search_path, **family.environment_variables(sandbox.image)}
 
     def explain(self, message: str) -> str:
-        """Return why this method made a job with this error message fail, or an empty string."""
+        """Explain how this method caused a job's error message, or return an empty string."""
         return ""
 
     def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         raise NotImplementedError
 
     def make_launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
-        """Return how to run the job's Python with arguments, outside its sandbox and with a network."""
+        """Return the launch of the job's Python with arguments, outside its sandbox and with a network."""
         paths, python = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python(sandbox.image).program)
         environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}
         return Launch([python, "-P", *(translate_paths(word, paths) for word in command)], environment, str(sandbox.ml))

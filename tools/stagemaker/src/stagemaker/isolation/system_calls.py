@@ -1,4 +1,4 @@
-"""The system calls that jobs in a sandbox cannot use, as a filter for the kernel (seccomp).
+"""A kernel filter (seccomp) of the system calls that jobs in a sandbox cannot use.
 
 With them, jobs could exchange data by means that no namespace covers: keyrings, the kernel's log, rare sockets, events
 and leases of files. New namespaces are denied, because a process has all capabilities in its own user namespace, and
@@ -26,7 +26,7 @@ def _deny(error: int = errno.ENOSYS) -> Instruction:
     return (RETURN, 0, 0, 0x00050000 | error)
 
 
-# By name: the call's number on x86-64 and on arm64 (None: it does not exist), and the instructions that decide about it
+# By name: the call's number on x86-64 and on arm64 (None: it does not exist), and the instructions that decide on it
 CALLS: dict[str, tuple[int | None, int | None, list[Instruction]]] = {
     "add_key": (248, 217, [_deny()]),
     "request_key": (249, 218, [_deny()]),
@@ -80,10 +80,10 @@ def number(name: str, machine: str | None = None) -> int | None:
 
 
 def build_filter(machine: str) -> bytes:
-    """Return the filter for a machine, such as x86_64. Raises OSError if the machine is none of ARCHITECTURES."""
+    """Return the filter for a machine, such as x86_64. Raises OSError if it is not in ARCHITECTURES."""
     if machine not in ARCHITECTURES:
-        raise OSError(errno.ENOSYS, f"there is no filter of system calls for {machine}")
-    # a process can also make the calls of another architecture, such as those of 32-bit programs, with other numbers
+        raise OSError(errno.ENOSYS, f"system calls cannot be filtered on {machine}")
+    # a process can also make the calls of another architecture, such as 32-bit programs do, with other numbers
     instructions = [(LOAD, 0, 0, ARCHITECTURE), (IF_EQUAL, 1, 0, ARCHITECTURES[machine]), _deny()]
     instructions += [(LOAD, 0, 0, NUMBER), (IF_AT_LEAST, 0, 1, X32), _deny()]
     for name, (_, _, decision) in CALLS.items():
@@ -93,7 +93,7 @@ def build_filter(machine: str) -> bytes:
 
 
 def open_filter() -> int:
-    """Return the descriptor of a file with this machine's filter, for bubblewrap's option --seccomp."""
+    """Return the descriptor of a file with the local architecture's filter, for bubblewrap's option --seccomp."""
     return memory_file(build_filter(platform.machine()))
 
 

@@ -1,4 +1,4 @@
-"""Translates a job's paths in strings to paths on this machine, for jobs without a sandbox."""
+"""Translate a job's paths in strings to the host's paths, for jobs without a sandbox."""
 
 import contextlib
 import json
@@ -10,31 +10,31 @@ from typing import Any
 from urllib.parse import quote
 
 
-def translate_paths(text: str, paths: dict[str, Path]) -> str:
-    """Replace a job's paths in a string with this machine's, quoted in URLs and escaped in JSON.
+def translate_paths(string: str, paths: dict[str, Path]) -> str:
+    """Replace a job's paths in a string with the host's, quoted in URLs and escaped in JSON.
 
     A path that is only part of another path is not replaced.
     """
-    if text.startswith(("{", "[", '"')) and any(job_path in text for job_path in paths):
-        with contextlib.suppress(ValueError, RecursionError):  # the text is not JSON, or is nested too deeply
-            return json.dumps(_translate_strings(json.loads(text), paths))
+    if string.startswith(("{", "[", '"')) and any(job_path in string for job_path in paths):
+        with contextlib.suppress(ValueError, RecursionError):  # it is not JSON, or is nested too deeply
+            return json.dumps(_translate_strings(json.loads(string), paths))
     for job_path, host_path in paths.items():
         path = rf"{re.escape(job_path)}(?![\w.-])"
-        text = re.sub(rf"(?<=file://){path}", quote(os.fsencode(host_path)), text)
-        text = re.sub(rf"(?<![\w./-]){path}", str(host_path).replace("\\", r"\\"), text)
-    return text
+        string = re.sub(rf"(?<=file://){path}", quote(os.fsencode(host_path)), string)
+        string = re.sub(rf"(?<![\w./-]){path}", str(host_path).replace("\\", r"\\"), string)
+    return string
 
 
 def translate_paths_in_shell(script: str, paths: dict[str, Path]) -> str:
-    """Replace a job's paths in a shell script with this machine's, quoted as each context requires."""
+    """Replace a job's paths in a shell script with the host's, quoted as each context requires."""
     for job_path, host_path in paths.items():
         first_part, *parts = re.split(rf"(?<![\w.]){re.escape(job_path)}(?![\w.-])", script)
         in_double_quotes, outside_quotes = re.sub(r'(["$`\\])', r"\\\1", str(host_path)), shlex.quote(str(host_path))
-        text_before = script = first_part
+        script_before = script = first_part
         for part in parts:
-            line = text_before.rpartition("\n")[2]
+            line = script_before.rpartition("\n")[2]
             script += (in_double_quotes if line.count('"') % 2 else outside_quotes) + part
-            text_before += part
+            script_before += part
     return script
 
 

@@ -1,4 +1,4 @@
-"""Runs jobs as processes in separate folders, without enforcing isolation. Their paths are translated."""
+"""Run jobs as processes in separate folders, without enforcing isolation. Their paths are translated."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,8 @@ SHELLS = ("sh", "bash", "dash")
 REAL_ML = re.compile(rf"(?<![\w./-]){ML}(?![\w.-])")
 NOT_FOUND = re.compile("No such file or directory|Permission denied|Read-only file system|FileNotFoundError")
 NO_SANDBOX = (
-    f"Jobs run without a sandbox here, so their files are not at {ML}: install the package bubblewrap (`stagemaker "
-    "doctor` says how), or let the script take its folders from arguments or environment variables"
+    f"Jobs run without a sandbox here, so their files are not at {ML}: install bubblewrap (`stagemaker "
+    "doctor` says how), or read the folders from the script's arguments or environment variables"
 )
 
 

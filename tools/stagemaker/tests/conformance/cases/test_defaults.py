@@ -64,13 +64,13 @@ def test_input_formats_are_read(
         ("application/x-recordio-protobuf", b""),
     ],
 )
-def test_invalid_input_is_refused(server: Server, content_type: str, body: str | bytes) -> None:
+def test_invalid_input_is_rejected(server: Server, content_type: str, body: str | bytes) -> None:
     """The status is always 500, even for an unsupported type: the toolkit returns 415 only from its own input_fn."""
     assert server.post(body, content_type).status == 500
     assert server.post("1,2").status == 200
 
 
-def test_sparse_input_is_refused(server: Server) -> None:
+def test_sparse_input_is_rejected(server: Server) -> None:
     sparse = pytest.importorskip("scipy.sparse")
     buffer = io.BytesIO()
     sparse.save_npz(buffer, sparse.csr_matrix([[1.0, 0.0]]))
@@ -130,7 +130,7 @@ def test_predictions_are_written_as_npy(server: Server) -> None:
 @pytest.mark.parametrize(
     "accept", ["image/png", "text/csv; charset=utf-8", "application/x-npz", "text/csv, */*", "image/png, text/csv"]
 )
-def test_an_unsupported_accept_header_is_refused(server: Server, accept: str) -> None:
+def test_an_unsupported_accept_header_is_rejected(server: Server, accept: str) -> None:
     """The status is 500 here too. A list of types counts as one unsupported type."""
     assert server.post("1,2", Accept=accept).status == 500
 

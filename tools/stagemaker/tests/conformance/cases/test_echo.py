@@ -34,7 +34,7 @@ def test_hooks_receive_data_content_type_accept_and_model(server: Server) -> Non
         ("application/x-www-form-urlencoded", "bytes"),
     ],
 )
-def test_only_two_exact_types_are_decoded_as_text(server: Server, content_type: str, kind: str) -> None:
+def test_only_two_exact_types_are_decoded_as_strings(server: Server, content_type: str, kind: str) -> None:
     received = hook_arguments(server.post("rock=é".encode(), content_type))
     assert (received["kind"], received["content_type"]) == (kind, content_type)
     assert received["data"] == ("rock=é" if kind == "str" else "rock=Ã©")
@@ -60,7 +60,7 @@ def test_the_contenttype_header_takes_precedence(server: Server) -> None:
     ],
     ids=["invalid UTF-8", "byte order mark", "chunks", "as much as a batch transform sends"],
 )
-def test_the_text_of_a_body_is_complete(server: Server, body: object, data: str) -> None:
+def test_a_decoded_body_is_complete(server: Server, body: object, data: str) -> None:
     """Invalid UTF-8 is decoded with replacement characters, and a byte order mark is kept."""
     assert hook_arguments(server.post(body))["data"] == data
 

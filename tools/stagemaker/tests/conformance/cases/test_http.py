@@ -24,7 +24,7 @@ def test_ping_succeeds(server: Server, method: str) -> None:
         ("PUT", "/invocations"),
     ],
 )
-def test_unsupported_methods_are_refused(server: Server, method: str, path: str) -> None:
+def test_unsupported_methods_are_rejected(server: Server, method: str, path: str) -> None:
     assert server.request(method, path).status == 405
 
 

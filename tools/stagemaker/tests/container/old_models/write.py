@@ -1,4 +1,4 @@
-"""Writes models of an old version of XGBoost, with its predictions, as the JSON file that the tests read.
+"""Write models of an old version of XGBoost, with its predictions, as the JSON file that the tests read.
 
     python3.6 -m venv old
     old/bin/pip install xgboost==0.90 'numpy<1.20' 'scipy<1.6'
@@ -36,7 +36,7 @@ def encode(content):
 
 
 def save(booster):
-    """Return the file that the images of this version contain or, from 2.1 on, what they can also write."""
+    """Return the file that the images of this version write or, from 2.1 on, can also write."""
     path = os.path.join(tempfile.mkdtemp(), "model.deprecated")
     booster.save_model(path)
     with open(path, "rb") as file:

@@ -1,7 +1,7 @@
-"""A transform job's DataProcessing: selects the model's input, and joins the model's response with the record.
+"""A transform job's DataProcessing: select the model's input, and join the model's response with the record.
 
 A record is a CSV row or a JSON document. With SplitType Line or JSON Lines, each line is a document. Otherwise, the
-whole object is a document.
+entire object is a document.
 """
 
 import csv
@@ -24,7 +24,7 @@ MAX_PARTS = 2 << 20  # maximum columns in a row, or arrays and objects in a docu
 CHECK_INTERVAL = 1000  # small steps of work between two checks
 NEEDS_QUOTES = re.compile('[",\r\n]')
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"  # keys of a joined JSON document
-MISSING = object()  # stands for each record that is missing from the shorter body
+MISSING = object()  # replaces each record that is missing from the shorter body
 encode_json = json.JSONEncoder(separators=(",", ":")).encode
 csv.field_size_limit(1 << 27)  # a field may be as long as the largest request
 
@@ -64,7 +64,7 @@ def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
 
 
 def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
-    """Yield the values of JSON documents: one per line, or the whole body. Raises ValueError or RecursionError."""
+    """Yield the values of JSON documents: one per line, or the entire body. Raises ValueError or RecursionError."""
     for document in io.BytesIO(body) if by_line else [body]:
         tick()
         if document.strip():
@@ -74,10 +74,10 @@ def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
             yield json.loads(document, parse_float=_parse_number, parse_constant=refuse_constant)
 
 
-def row_text(cells: Iterable[str]) -> Iterator[str]:
+def format_row(cells: Iterable[str]) -> Iterator[str]:
     """Yield a row as a line of CSV, in parts.
 
-    csv.writer would not quote a carriage return, at which readers would end the row. An empty only cell is quoted: an
+    csv.writer would not quote a carriage return, at which readers would end the row. A single empty cell is quoted: an
     empty line would be a row without columns.
     """
     is_empty = False
@@ -89,26 +89,26 @@ def row_text(cells: Iterable[str]) -> Iterator[str]:
     yield '""\n' if is_empty else "\n"
 
 
-def array_text(values: Iterable[Any]) -> Iterator[str]:
+def format_array(values: Iterable[Any]) -> Iterator[str]:
     yield "["
     for number, value in enumerate(values):
         yield ("," if number else "") + encode_json(value)
     yield "]"
 
 
-def _parse_number(text: str) -> float:
-    value = float(text)
+def _parse_number(number: str) -> float:
+    value = float(number)
     if math.isinf(value):  # it would be written as Infinity, which is not JSON
-        raise ValueError(f"the number {text[:40]} is too large")
+        raise ValueError(f"the number {number[:40]} is too large")
     return value
 
 
 @dataclass(frozen=True)
 class DataProcessing:
-    """A transform job's filters and join; by default there are none. Methods raise JobFailed.
+    """A transform job's filters and join; by default none. Methods raise JobFailed.
 
-    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. `check` is called during the work, of
-    which there can be far more than a body's size suggests.
+    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. `check` is called during the work,
+    which can take much longer than a body's size suggests.
     """
 
     input_filter: JsonPath = field(default_factory=lambda: JsonPath("$"))
@@ -141,21 +141,21 @@ class DataProcessing:
         return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
 
     def request_body(self, body: bytes, max_bytes: int, check: Check = ignore) -> bytes:
-        """Return the model's request body, of at most max_bytes, for an input body."""
+        """Return the model's request body, at most max_bytes, for an input body."""
         if self.input_filter.is_root:
             return body
         tick = Ticker(check)
-        return self._text(self._records(body, "the input", tick), self.input_filter, "InputFilter", max_bytes, tick)
+        return self._format(self._records(body, "the input", tick), self.input_filter, "InputFilter", max_bytes, tick)
 
     def result(self, body: bytes, response: bytes, max_bytes: int, check: Check = ignore) -> bytes:
-        """Return the output, of at most max_bytes, for an input body and the model's response."""
+        """Return the output, at most max_bytes, for an input body and the model's response."""
         if not self.join and self.output_filter.is_root:
             return response
         tick = Ticker(check)
         results = self._records(response, "the response", tick)
         if self.join:
             results = self._join_records(self._records(body, "the input", tick), results)
-        return self._text(results, self.output_filter, "OutputFilter", max_bytes, tick)
+        return self._format(results, self.output_filter, "OutputFilter", max_bytes, tick)
 
     def _records(self, body: bytes, subject: str, tick: Ticker) -> Iterator[Any]:
         try:
@@ -178,16 +178,16 @@ class DataProcessing:
                 document = record if isinstance(record, dict) else {INPUT: record}
                 yield document | {OUTPUT: result}
 
-    def _text(self, records: Iterable[Any], path: JsonPath, member: str, max_bytes: int, tick: Ticker) -> bytes:
-        text = bytearray()
+    def _format(self, records: Iterable[Any], path: JsonPath, member: str, max_bytes: int, tick: Ticker) -> bytes:
+        output = bytearray()
         too_large_error = JobFailed(
             f"ClientError: DataProcessing: {member} '{path.text}' selects more than {max_bytes >> 20} MB"
         )
         try:
             for record in records:
                 for part in self._parts(record, path, max_bytes, tick):
-                    text += part.encode("utf-8", "surrogateescape")
-                    if len(text) > max_bytes:
+                    output += part.encode("utf-8", "surrogateescape")
+                    if len(output) > max_bytes:
                         raise too_large_error
         except SelectionTooLarge:
             raise too_large_error from None
@@ -195,21 +195,21 @@ class DataProcessing:
             raise JobFailed(f"ClientError: DataProcessing: {member} '{path.text}': {error}") from None
         except RecursionError:
             raise JobFailed("ClientError: DataProcessing: a JSON document is nested too deeply") from None
-        return bytes(text)
+        return bytes(output)
 
     def _parts(self, record: Any, path: JsonPath, max_bytes: int, tick: Ticker) -> Iterator[str]:
         # each value takes at least one byte, for its separator, and in JSON at least two
         values = path.values(record, max_bytes if self.kind == CSV else max_bytes // 2, tick)
         if self.kind == CSV:
-            yield from row_text(record if path.is_root else values)
+            yield from format_row(record if path.is_root else values)
             return
-        yield from [encode_json(next(values))] if path.selects_one else array_text(values)
+        yield from [encode_json(next(values))] if path.selects_one else format_array(values)
         if self.by_line:
             yield "\n"
 
 
 def _kind(content_type: str, accept: str) -> str:
-    kinds = [text.partition(";")[0].strip().lower() for text in (content_type, accept)]
+    kinds = [value.partition(";")[0].strip().lower() for value in (content_type, accept)]
     for member, kind in zip(("TransformInput: ContentType", "TransformOutput: Accept"), kinds, strict=True):
         if kind not in (CSV, JSON, JSON_LINES):
             raise ValueError(f"{member} must be {CSV}, {JSON} or {JSON_LINES} with DataProcessing, not '{kind}'")

@@ -1,4 +1,4 @@
-"""Sends each of a transform job's objects to a model's servers in requests, and joins the responses into one object."""
+"""Send each object of a transform job to a model's servers in requests, and join the responses into one object."""
 
 import gzip
 import time
@@ -24,10 +24,10 @@ MAX_MEGABYTES = 100  # total size of all concurrent requests, and of all respons
 
 @dataclass(frozen=True)
 class Feeder:
-    """Splits objects into requests and assembles the responses, as the job's request says. Defaults: SageMaker's.
+    """Splits objects into requests and assembles the responses, as the job specifies. The defaults are SageMaker's.
 
-    seconds: the limit of an invocation. retries: attempts after the first. processing: which parts of a record the
-    model receives, and which are stored with its response.
+    seconds: the time limit of an invocation. retries: attempts after the first. processing: selects the parts of a
+    record that the model receives, and that are stored with its response.
     """
 
     split: str = "None"
@@ -93,7 +93,7 @@ class Feeder:
 
     def _invoke(self, chain: Chain, body: bytes, check: Check) -> bytes:
         members = {"Content-Type": self.content_type, "Accept": self.accept}
-        headers = {name: value for name, value in members.items() if value}  # without one, the container's default
+        headers = {name: value for name, value in members.items() if value}  # otherwise the container's defaults apply
         failure = ""
         for attempt in range(self.retries + 1):
             check()

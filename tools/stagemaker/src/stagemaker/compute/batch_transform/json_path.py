@@ -24,16 +24,16 @@ STEP = re.compile(
 
 
 class NoSelection(Exception):
-    """A value does not contain what an expression selects. The message says what is missing."""
+    """Raised if a value lacks a part that an expression selects; the message says which."""
 
 
 class SelectionTooLarge(Exception):
-    """An expression selects more values than allowed. The message contains the limit."""
+    """Raised if an expression selects more values than allowed; the message contains the limit."""
 
 
 @dataclass(frozen=True)
 class PathStep:
-    """One step of an expression. select: yields what it selects from a value. selects_one: always exactly one.
+    """One step of an expression. select: yields the selected parts of a value. selects_one: whether always one.
 
     applies_to_rows: whether it can be applied to a CSV row, which has no names.
     """
@@ -46,9 +46,9 @@ class PathStep:
 class JsonPath:
     """A JSONPath expression. steps: the steps after `$`."""
 
-    def __init__(self, text: str):
+    def __init__(self, expression: str):
         """Parse an expression. Raises ValueError if SageMaker does not support it."""
-        self.text, self.steps = text, tuple(_parse_steps(text))
+        self.text, self.steps = expression, tuple(_parse_steps(expression))
 
     @property
     def is_root(self) -> bool:
@@ -68,9 +68,9 @@ class JsonPath:
         return next(values) if self.selects_one else list(values)
 
     def values(self, value: Any, limit: int, tick: Callable[[], None] = lambda: None) -> Iterator[Any]:
-        """Return an iterator over the selected values, of which steps such as `[:,:]` can make many.
+        """Return an iterator over the selected values, which steps such as `[:,:]` can multiply.
 
-        limit: of values that a step may select. tick: called for each. Raises NoSelection or SelectionTooLarge.
+        limit: the maximum that a step may select. tick: called for each value. Raises NoSelection or SelectionTooLarge.
         """
         values = iter([value])
         for step in self.steps:
@@ -86,14 +86,15 @@ def _apply_step(step: PathStep, values: Iterator[Any], limit: int, tick: Callabl
         yield child
 
 
-def _parse_steps(text: str) -> Iterator[PathStep]:
-    if not text.startswith("$"):
-        raise ValueError(f"the expression '{text}' does not begin with $")
+def _parse_steps(expression: str) -> Iterator[PathStep]:
+    if not expression.startswith("$"):
+        raise ValueError(f"the expression '{expression}' does not begin with $")
     position = 1
-    while position < len(text):
-        match = STEP.match(text, position)
+    while position < len(expression):
+        match = STEP.match(expression, position)
         if match is None:
-            raise ValueError(f"the expression '{text}' is not supported: the problem begins at '{text[position:]}'")
+            rest = expression[position:]
+            raise ValueError(f"the expression '{expression}' is not supported: the problem begins at '{rest}'")
         position = match.end()
         if match["all"]:
             yield PathStep(_select_all, False, True)
@@ -102,7 +103,7 @@ def _parse_steps(text: str) -> Iterator[PathStep]:
             yield PathStep(partial(_select_items, match[0], ranges), match["indexes"].lstrip("-").isdecimal(), True)
         else:
             names = [match["dotted"]] if match["dotted"] else [name[1:-1] for name in re.findall(NAME, match["names"])]
-            is_object = len(names) > 1 and position == len(text)
+            is_object = len(names) > 1 and position == len(expression)
             yield PathStep(
                 partial(_select_object if is_object else _select_children, names), is_object or len(names) == 1, False
             )
@@ -121,13 +122,13 @@ def _select_all(value: Any) -> Iterator[Any]:
     yield from value.values() if isinstance(value, dict) else value
 
 
-def _select_items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
+def _select_items(step: str, ranges: list[slice], value: Any) -> Iterator[Any]:
     if not isinstance(value, list):
-        raise NoSelection(f"{text} requires an array")
+        raise NoSelection(f"{step} requires an array")
     for part in ranges:
         positions = range(len(value))[part]
         if not positions or any(abs(bound or 0) > len(value) for bound in (part.start, part.stop)):
-            raise NoSelection(f"{text} selects nothing from an array of length {len(value)}")
+            raise NoSelection(f"{step} selects nothing from an array of length {len(value)}")
         yield from map(value.__getitem__, positions)  # without a copy, because the array may be large
 
 

@@ -1,4 +1,4 @@
-"""Finds a data source's S3 objects, which have a common key prefix or are listed in a manifest."""
+"""Find a data source's S3 objects, which have a common key prefix or are listed in a manifest."""
 
 import json
 from collections import Counter
@@ -47,10 +47,10 @@ def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
     if not names or not all(isinstance(name, str) and name for name in names):
         raise JobFailed(f"ClientError: The manifest '{uri}' must list the names of objects after its prefix")
     if outside_names := [name for name in names if ".." in name.split("/")]:
-        raise JobFailed(f"ClientError: The manifest '{uri}' names '{outside_names[0]}': '..' cannot be part of a name")
+        raise JobFailed(f"ClientError: The manifest '{uri}' lists '{outside_names[0]}': '..' cannot be part of a name")
     # two objects with the same name would have the same output
     if repeated_names := [name for name, occurrences in Counter(names).items() if occurrences > 1]:
-        raise JobFailed(f"ClientError: The manifest '{uri}' names '{repeated_names[0]}' more than once")
+        raise JobFailed(f"ClientError: The manifest '{uri}' lists '{repeated_names[0]}' more than once")
     objects = []
     for name in names:
         check()
@@ -59,7 +59,7 @@ def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
             s3.head_object(Bucket=bucket, Key=key)
         except (ClientError, BotoCoreError, UnicodeError) as error:
             raise JobFailed(
-                f"ClientError: '{prefix}{name}', named in the manifest '{uri}', could not be read: {error}"
+                f"ClientError: '{prefix}{name}', listed in the manifest '{uri}', could not be read: {error}"
             ) from None
         objects.append(SourceObject(bucket, key, name))
     return objects

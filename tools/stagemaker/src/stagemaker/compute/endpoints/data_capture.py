@@ -1,4 +1,4 @@
-"""Data capture: writes invocations to S3 as lines of JSON, in a folder for endpoint, variant and hour."""
+"""Data capture: write invocations to S3 as lines of JSON, in a folder for endpoint, variant and hour."""
 
 import base64
 import contextlib
@@ -27,7 +27,7 @@ FULL_FILE_BYTES = 16 << 20  # size at which a file is full, and waiting invocati
 
 @dataclass(frozen=True)
 class CapturedInvocation:
-    """An invocation to be written below `folder`. request: as received. time: when it ended."""
+    """An invocation to be written below `folder`. request: the request as received. time: when it ended."""
 
     folder: str
     config: Record
@@ -64,7 +64,7 @@ class CapturedInvocation:
 class DataCapture:
     """Captures invocations and writes them every second.
 
-    max_waiting_bytes: may be waiting before new invocations have to wait, at most max_wait_seconds.
+    max_waiting_bytes: bytes of unwritten invocations above which new ones wait, for at most max_wait_seconds.
     """
 
     def __init__(self, platform: Platform, max_waiting_bytes: int = 64 << 20, max_wait_seconds: float = 10):
@@ -76,7 +76,7 @@ class DataCapture:
         self._random = Random()
 
     def capture(self, request: Record, fleet: Fleet, response: Response) -> None:
-        """Capture an invocation, if its fleet does so and it is in the sample."""
+        """Capture an invocation if its fleet has data capture enabled and it is in the sample."""
         config = fleet.data_capture
         if not config or not config.get("EnableCapture", True):
             return

@@ -29,17 +29,17 @@ Server = Chain | MultiModelServer
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
-LOG_PERIOD_SECONDS = 3600.0  # for each period of this length, as much output is kept as for a whole job
+LOG_PERIOD_SECONDS = 3600.0  # for each period of this length, as much output is kept as for an entire job
 STARTUP_SECONDS = 480  # seconds within which /ping must return 200
 DOWNLOAD_SECONDS = 3600  # seconds within which the model must be downloaded and its requirements installed
 CHECK_SECONDS = 0.1  # seconds between checks that the servers are still running
 STABLE_SECONDS = 60.0  # servers that ran for longer are restarted at once
 MAX_PAUSE_SECONDS = 30.0  # maximum seconds before a restart
-MAX_ATTEMPTS = 2  # if connections break; not more, because the invocation itself may be what ends the servers
+MAX_ATTEMPTS = 2  # if connections break; not more, because the invocation itself may end the servers
 
 
 class EndpointInstance:
-    """An instance that starts its servers in a thread of its own, and serves until `stop`.
+    """An instance that starts its servers in a separate thread, and serves until `stop`.
 
     state_changed: notified whenever `server`, `failure` or `has_ended` changes. server: the chain to invoke; None while
     it is not ready. in_service: set by the fleet when it may receive traffic; from then on, servers that end are
@@ -66,7 +66,7 @@ class EndpointInstance:
                 self._end()
 
     def suspend(self, server: Server) -> None:
-        """Take a server out of service until it responds to /ping again: an invocation lost its connection."""
+        """Take a server out of service until it responds to /ping again, because an invocation lost its connection."""
         with self._state_changed:
             if self.server is server:
                 self.server = None
@@ -158,7 +158,7 @@ class EndpointInstance:
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[None]:
-        """Change attributes within the context. Whoever waits for a change is notified when it ends."""
+        """Change attributes within the context. Threads that wait for a change are notified when it ends."""
         with self._state_changed:
             try:
                 yield
@@ -171,7 +171,7 @@ def _holds(server: Server, target_model: str | None) -> bool:
 
 
 def _default_variables(variant: Record) -> dict[str, str]:
-    """Return variables of the containers: a serverless variant has few processors, whatever this machine has."""
+    """Return default variables of the containers. A serverless variant has few CPUs, whatever the host has."""
     if "ServerlessConfig" not in variant:
         return {}
     return {"SAGEMAKER_MODEL_SERVER_WORKERS": str(min(_instance_of(variant).cpus, count_cores()))}
@@ -185,7 +185,7 @@ def _instance_of(variant: Record) -> Instance:
 
 
 class FleetEnded(Exception):
-    """The fleet accepts no more invocations."""
+    """Raised if the fleet accepts no more invocations."""
 
 
 @dataclass(frozen=True)
@@ -193,8 +193,8 @@ class Reply:
     """The outcome of an invocation.
 
     response: the response, whatever its status, or None if there is a reason instead. container: the name of the
-    container that replied or failed; empty if it is unknown. instance: the one that was invoked last, or None. seconds:
-    how long the model took.
+    container that responded or failed; empty if it is unknown. instance: the instance that was invoked last, or None.
+    seconds: the duration of the model's response.
     """
 
     response: Response | None = None
@@ -249,7 +249,7 @@ class Fleet:
                 instance.in_service = True
 
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> Reply:
-        """Invoke the next ready instance, again once if the connection breaks. Raises FleetEnded.
+        """Invoke the next ready instance; retry once if the connection breaks. Raises FleetEnded.
 
         Raises ServiceError (ThrottlingException) beyond a serverless variant's MaxConcurrency.
         """
@@ -283,7 +283,7 @@ class Fleet:
         self._end(instances)
 
     def _take_turn(self, deadline: Deadline, target_model: str | None) -> tuple[EndpointInstance, Server] | None:
-        """Return the next instance that is ready, and its server. For a model, it is one that holds it, if any does."""
+        """Return the next ready instance and its server, preferably one that holds the target model."""
         with self._state_changed:
             while True:
                 if self._has_ended:

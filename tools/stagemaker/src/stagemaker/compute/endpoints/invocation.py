@@ -1,4 +1,4 @@
-"""Invocations: sends a runtime API request to a model's server, returns the response or an error, and counts both."""
+"""Send a runtime API request to a model's server, return the response or an error, and count both."""
 
 import datetime
 import time
@@ -22,7 +22,7 @@ from stagemaker.state.records import Record
 NAMESPACE = "AWS/SageMaker"
 MetricKey = tuple[str, str, str]  # endpoint, variant, metric
 STATISTICS: dict[str, Callable[[list[float]], float]] = {"SampleCount": len, "Sum": sum, "Minimum": min, "Maximum": max}
-PRIMARY = "primary"  # what SageMaker's messages call a model's only container
+PRIMARY = "primary"  # the name of a model's only container in SageMaker's messages
 RESPONSE_SECONDS = 60.0  # seconds within which a model must respond
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 # headers of the request to the model's server, by the member of the invocation that contains the value
@@ -34,7 +34,7 @@ HEADERS = {
 }
 SIMULATED_MEMBERS = {"EndpointName", "Body", "TargetVariant", "InferenceId", *HEADERS}
 MAX_MESSAGE_LENGTH = 2048  # characters of an error message
-MAX_ORIGINAL_MESSAGE_LENGTH = 8192  # characters of the model's own message
+MAX_ORIGINAL_MESSAGE_LENGTH = 8192  # characters of the model's message
 
 
 class InvocationMetrics:
@@ -74,7 +74,7 @@ class InvocationMetrics:
 
 
 class Invoker:
-    """Carries out invocations, with each endpoint's traffic by name."""
+    """Invokes endpoints. traffic: each endpoint's traffic by name."""
 
     def __init__(self, traffic: Mapping[str, Traffic], platform: Platform):
         self._traffic = traffic

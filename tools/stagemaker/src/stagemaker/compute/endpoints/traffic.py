@@ -1,4 +1,4 @@
-"""How an endpoint's invocations are divided among fleets, and how they are shifted from old fleets to new ones."""
+"""Divide an endpoint's invocations among fleets, and shift them from old fleets to new ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Traffic:
         return Traffic(shares) if shares else None
 
     def choose(self, random: Random) -> Fleet:
-        """Return the fleet for one invocation, drawn at random by weight. One must be above 0."""
+        """Return the fleet for one invocation, drawn at random by weight. At least one weight must be positive."""
         return random.choices(self._fleets, cum_weights=self._bounds)[0]
 
 

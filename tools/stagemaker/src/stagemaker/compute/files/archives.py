@@ -1,4 +1,4 @@
-"""Packs jobs' output files into tar.gz archives, and unpacks archives without writing outside a folder."""
+"""Pack jobs' output files into tar.gz archives, and unpack archives without writing outside a folder."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ def pack(
 ) -> None:
     """Pack a folder's content into a tar.gz archive, as SageMaker packs a model, without absolute symbolic links.
 
-    Raises JobFailed if it cannot be read or is larger than the volume, and OSError if this machine's disk is full.
+    Raises JobFailed if it cannot be read or is larger than the volume, and OSError if the local disk is full.
     """
     if not folder.exists() or not folder.path.is_dir():
         raise JobFailed(f"AlgorithmError: the folder {folder.name} was removed or replaced")
@@ -37,9 +37,9 @@ def pack(
 
 
 def unpack(archive: Path, folder: Path, volume: Volume, check: Check = ignore) -> None:
-    """Unpack a tar archive, also a gzipped one, into a folder, and write nothing outside.
+    """Unpack a tar archive, plain or gzipped, into a folder, and write nothing outside.
 
-    Raises JobFailed if it is invalid, hostile or too large for the volume, and OSError if this machine's disk is full.
+    Raises JobFailed if it is invalid, hostile or too large for the volume, and OSError if the local disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = ""
@@ -68,15 +68,15 @@ def _reason(error: Exception, name: str) -> str:
 
 
 def _filter_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
-    """Apply tarfile's filter, and reject paths through earlier symbolic links, as some Python 3.12 do not.
+    """Apply tarfile's filter, and reject paths through earlier symbolic links, which some Python 3.12 accept.
 
-    Nothing outside the folder is checked, because messages would reveal what is there.
+    Nothing outside the folder is checked, because messages would reveal which files exist there.
     """
     filtered_member = tarfile.data_filter(member, folder)
     link_folder = os.path.dirname(filtered_member.name) if member.issym() else ""
     names = [filtered_member.name, *([os.path.join(link_folder, member.linkname)] if member.linkname else [])]
     for name in names:
-        if any(Path(folder, place).is_symlink() for place in (Path(name), *Path(name).parents)):
+        if any(Path(folder, path).is_symlink() for path in (Path(name), *Path(name).parents)):
             raise tarfile.ReadError(f"{member.name[:200]!r} leads through a symbolic link earlier in the archive")
     if member.islnk() and not os.path.exists(os.path.join(folder, member.linkname)):
         # tarfile would search all following members for the file

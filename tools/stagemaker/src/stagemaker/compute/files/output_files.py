@@ -1,4 +1,4 @@
-"""Reads the files that a job left in a folder, without following symbolic links out of it or blocking on pipes."""
+"""Read the files in a job's output folder, without following symbolic links out of it or blocking on pipes."""
 
 import errno
 import os
@@ -56,9 +56,9 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """A job's output folder. Raises JobFailed if it cannot be read, without this machine's paths.
+    """A job's output folder. Raises JobFailed, without the host's paths, if it cannot be read.
 
-    ml: what the job sees as /opt/ml, without symbolic links. name: the folder's path there.
+    ml: the folder that the job sees as /opt/ml, without symbolic links. name: the output folder's path in the job.
     """
 
     ml: Path
@@ -82,7 +82,7 @@ class OutputFolder:
     def files(self, check: Check) -> Iterator[OutputFile]:
         """Yield the files below the folder, each folder before its contents.
 
-        A file at its path is yielded alone, with an empty name. Pipes, sockets and links out of the folder are skipped.
+        If it is a file itself, only it is yielded, with an empty name. Pipes, sockets and links out of it are skipped.
         """
         folders = [""]
         try:
@@ -120,9 +120,9 @@ class OutputFolder:
             raise self._make_failure(error) from None
 
     def check_volume(self, volume: Volume, check: Check, packed: bool) -> int:
-        """Return the content's bytes. Raises JobFailed if it does not fit on the volume.
+        """Return the content's size in bytes. Raises JobFailed if it does not fit on the volume.
 
-        packed: whether a file with several names counts once, as in an archive; else each name becomes an object.
+        packed: whether a file with several names counts once, as in an archive; otherwise each name becomes an object.
         """
         count = total = 0
         seen_files: set[tuple[int, int]] = set()
@@ -169,6 +169,6 @@ class OutputFolder:
 def _with_permission(path: str, mode: int, read: Callable[[str], T]) -> T:
     try:
         return read(path)
-    except PermissionError:  # SageMaker's own process may read everything
+    except PermissionError:  # SageMaker's process may read all files
         os.chmod(path, mode)
         return read(path)

@@ -1,4 +1,4 @@
-"""Removes jobs' folders, in whatever state the jobs left them."""
+"""Remove jobs' folders, whatever their state."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
     """Remove a folder, even if it is nested very deeply, or if a job has removed permissions from it.
 
-    All jobs share this process's limit on open files, and external programs keep few open at any depth.
+    External programs do it with few open files at any depth; all jobs share this process's limit.
     """
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
         if not os.path.lexists(folder):

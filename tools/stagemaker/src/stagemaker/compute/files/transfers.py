@@ -1,4 +1,4 @@
-"""Transfers a job's files to and from S3. `check` is called before each chunk, and raises if the job must end."""
+"""Transfer a job's files to and from S3. `check` is called before each chunk, and raises if the job must end."""
 
 import io
 import re
@@ -25,13 +25,13 @@ WEB_ADDRESS = re.compile(
 NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def is_address(text: str) -> bool:
-    """Return whether a text is the address of objects: s3://bucket/key, or https://s3.amazonaws.com/bucket/key."""
-    return text.startswith("s3://") or (WEB_ADDRESS.fullmatch(text) is not None and parse(text)[0] != "")
+def is_address(string: str) -> bool:
+    """Return whether a string is the URI of objects: s3://bucket/key, or https://s3.amazonaws.com/bucket/key."""
+    return string.startswith("s3://") or (WEB_ADDRESS.fullmatch(string) is not None and parse(string)[0] != "")
 
 
 def parse(uri: str) -> tuple[str, str]:
-    """Return the bucket and the key in s3://bucket/key, or in an object's address on the web."""
+    """Return the bucket and the key in s3://bucket/key, or in an object's https URL."""
     match = WEB_ADDRESS.fullmatch(uri)
     path = "/".join(filter(None, match.groups())) if match else uri.removeprefix("s3://")
     bucket, _, key = path.partition("/")
@@ -43,8 +43,8 @@ def download(
 ) -> None:
     """Download the objects under a prefix to a folder, named relative to it; a single object keeps its name.
 
-    volume: the one that must hold them. is_object: whether the URI names one object. Raises JobFailed if they do not
-    fit, or a key is no path within the folder, and OSError if this machine's disk is full.
+    volume: the volume that must hold them. is_object: whether the URI is of a single object. Raises JobFailed if they
+    do not fit, or a key is not a path within the folder, and OSError if the local disk is full.
     """
     bucket, prefix = parse(uri)
     objects = [(key, size) for key, size in objects_below(s3, uri) if not is_object or key == prefix]
@@ -91,10 +91,10 @@ def upload_file(s3: Any, path: Path, uri: str, check: Check = ignore) -> None:
 def upload_folder(
     s3: Any, folder: OutputFolder, uri: str, volume: Volume, check: Check = ignore, announce: Announce = ignore
 ) -> None:
-    """Upload a folder's files to keys below the URI's key. A file at its path is uploaded to the key itself.
+    """Upload a folder's files to keys below the URI's key. If it is a file itself, it is uploaded to that key.
 
     Raises JobFailed if it cannot be read or, before any upload, is larger than the volume; for names that cannot be
-    keys, after all others were uploaded.
+    keys, after all other files were uploaded.
     """
     if not folder.exists():
         return
@@ -125,7 +125,7 @@ def only_file(folder: Path, uri: str) -> Path:
     if namesake in files:
         return namesake
     if len(files) > 1:
-        raise JobFailed(f"ClientError: '{uri}' must name a single archive, but it is a prefix of {len(files)} objects")
+        raise JobFailed(f"ClientError: '{uri}' must be a single archive, but it is a prefix of {len(files)} objects")
     return files[0]
 
 
@@ -169,14 +169,14 @@ def _reason(error: ClientError | BotoCoreError) -> str:
 def has_objects(s3: Any, uri: str, is_prefix: bool) -> bool:
     """Return whether there is an object at a URI or, with `is_prefix`, one whose key begins with the URI's.
 
-    Keys that end with "/", the folders that S3's console creates, are no data. Raises OSError if S3 fails.
+    Keys that end with "/" do not count: they are folders created in S3's console. Raises OSError if S3 fails.
     """
     bucket, key = parse(uri)
     size = {"PageSize": 100 if is_prefix else 1}
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, PaginationConfig=size)
     keys = (item["Key"] for page in pages for item in page.get("Contents", []))
     try:
-        return any(not each.endswith("/") for each in keys) if is_prefix else next(keys, None) == key
+        return any(not name.endswith("/") for name in keys) if is_prefix else next(keys, None) == key
     except (s3.exceptions.NoSuchBucket, BotoCoreError):
         return False
     except ClientError as error:

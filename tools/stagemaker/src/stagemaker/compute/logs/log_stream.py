@@ -1,4 +1,4 @@
-"""Sends a job's output to CloudWatch Logs, line by line, while it runs."""
+"""Send a job's output to CloudWatch Logs, line by line, while it runs."""
 
 import contextlib
 import logging
@@ -18,14 +18,14 @@ from stagemaker.compute.processes.process import read_parts
 logger = logging.getLogger(__name__)
 
 MAX_OUTPUT_BYTES = 16 << 20  # bytes of a job's output that are kept: half of them from its start, half from its end
-LINE_OVERHEAD = 100  # bytes that a line takes in addition to its text
+LINE_OVERHEAD = 100  # bytes that a line takes in addition to its characters
 MAX_EVENT_BYTES = 1 << 16  # size of an event; a longer line is split into several events
 MAX_BATCH_BYTES = 1 << 19  # size of the events in one call; the API allows 1 MiB
 DELIVERY_SECONDS = 0.5  # time between deliveries
 
 
 def stream_name(container: str) -> str:
-    """Return the last part of the name of a container's stream, which cannot contain all that a model's name can."""
+    """Return the last part of the name of a container's stream, without characters that only model names allow."""
     return container.replace(":", "_").replace("*", "_")
 
 
@@ -33,8 +33,8 @@ class JobLog:
     """The output of one job, delivered to a CloudWatch log stream. Call `create` before the first line.
 
     metrics: collects metrics from the output. tail: its last lines. period: seconds after which another
-    MAX_OUTPUT_BYTES are kept, finite only for servers, which run forever. The last part of a long output is delivered
-    when it, or the period, ends.
+    MAX_OUTPUT_BYTES are kept; finite only for servers, which run forever. The last part of a long output is delivered
+    at its end, or at the end of the period.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class JobLog:
         return self
 
     def for_container(self, name: str) -> "JobLog":
-        """Return the log of one container of an inference pipeline, or of one of many models, to be created."""
+        """Return the log of one of several containers or models. Its stream must still be created."""
         return JobLog(self._client, self._group, f"{self._stream}/{stream_name(name)}", period=self._period)
 
     def read(self, pipe: IO[bytes], poll: Callable[[], int | None] = lambda: None) -> None:
@@ -90,16 +90,16 @@ class JobLog:
         finally:
             del self._replacements[str(path)]
 
-    def line(self, text: str, milliseconds: int | None = None) -> None:
-        """Add a line, printed at a time in milliseconds of Unix time, by default now."""
-        text = text.rstrip("\r\n")
+    def line(self, message: str, milliseconds: int | None = None) -> None:
+        """Add a line. milliseconds: the Unix time at which it was printed, by default now."""
+        message = message.rstrip("\r\n")
         for path, name in self._replacements.items():
-            text = text.replace(path, name)
-        self.tail.append(text[:1000])
-        self._keep(text, milliseconds)
+            message = message.replace(path, name)
+        self.tail.append(message[:1000])
+        self._add_event(message, milliseconds)
 
     def deliver(self) -> None:
-        """Send the waiting lines, in requests that the API accepts; lost if the group was deleted."""
+        """Send the waiting lines in requests that the API accepts; they are lost if the group was deleted."""
         if self._metrics is not None:
             self._metrics.deliver()
         with self._lock:
@@ -124,8 +124,8 @@ class JobLog:
 
     def _add_last(self, last: "LastOutput", rest: bytes) -> bytes:
         if last.left_out:
-            left_out, kept = f"{last.left_out / (1 << 20):,.1f} MiB", f"{MAX_OUTPUT_BYTES / (2 << 20):g} MiB"
-            note = f"[{left_out} of output left out here; the first and the last {kept} are kept]\n"
+            left_out, limit = f"{last.left_out / (1 << 20):,.1f} MiB", f"{MAX_OUTPUT_BYTES / (2 << 20):g} MiB"
+            note = f"[{left_out} of output left out here; the first and the last {limit} are kept]\n"
             rest = self._add((rest + b"\n" if rest else b"") + note.encode(), last.parts[0][0])
         for milliseconds, part in last.parts:
             rest = self._add(rest + part, milliseconds)
@@ -142,18 +142,18 @@ class JobLog:
 
     def _log_warnings(self) -> None:
         while self._metrics is not None and self._metrics.warnings:
-            self._keep(self._metrics.warnings.pop(0))
+            self._add_event(self._metrics.warnings.pop(0))
 
-    def _keep(self, text: str, milliseconds: int | None = None) -> None:
+    def _add_event(self, message: str, milliseconds: int | None = None) -> None:
         with self._lock:
-            self._kept_bytes += len(text) + LINE_OVERHEAD
-            self._waiting_bytes += len(text) + LINE_OVERHEAD
+            self._kept_bytes += len(message) + LINE_OVERHEAD
+            self._waiting_bytes += len(message) + LINE_OVERHEAD
             timestamp = _milliseconds() if milliseconds is None else milliseconds
-            self._waiting_events.append({"timestamp": timestamp, "message": text or " "})
+            self._waiting_events.append({"timestamp": timestamp, "message": message or " "})
 
 
 class LastOutput:
-    """The last MAX_OUTPUT_BYTES // 2 of an output, in parts with their times in ms. left_out: the bytes before."""
+    """The last MAX_OUTPUT_BYTES // 2 of an output, in parts with their times in ms. left_out: bytes before them."""
 
     def __init__(self) -> None:
         self.parts: deque[tuple[int, bytes]] = deque()

@@ -1,4 +1,4 @@
-"""Sends job metrics to CloudWatch, in the namespaces and with the dimensions that SageMaker uses."""
+"""Send job metrics to CloudWatch, in the namespaces and with the dimensions that SageMaker uses."""
 
 import datetime
 import logging
@@ -14,18 +14,18 @@ from stagemaker.text import parse_number
 
 logger = logging.getLogger(__name__)
 
-SEARCH_SECONDS = 0.1  # processor seconds that a regular expression may take on one line
-SLOW_SEARCH_SECONDS = 0.01  # a search that takes more processor time counts towards MAX_SLOW_SECONDS
-MAX_SLOW_SECONDS = 5.0  # processor seconds in slow searches, after which a regular expression is no longer used
+SEARCH_SECONDS = 0.1  # CPU seconds that a regular expression may take on one line
+SLOW_SEARCH_SECONDS = 0.01  # a search that takes more CPU time counts towards MAX_SLOW_SECONDS
+MAX_SLOW_SECONDS = 5.0  # CPU seconds in slow searches, after which a regular expression is no longer used
 MAX_SEARCHED_LENGTH = 4096  # characters of a line that are searched
 BATCH_SIZE = 500  # values in one call; the API allows 1,000
-MAX_VALUES = 20_000  # values of one job that are kept: a job could print them forever
+MAX_VALUES = 20_000  # values of one job that are kept, because a job could print them forever
 
 Values = list[tuple[str, float]]  # the name of a metric, and a value
 
 
 def with_value(statistics: dict[str, Any], value: float, time: datetime.datetime) -> dict[str, Any]:
-    """Return the statistics of a metric with one more value; they are empty before the first.
+    """Return the statistics of a metric, initially empty, with one more value.
 
     Moments are the count, the mean, and the sum of squared differences from it. Source: B. P. Welford, Technometrics 4
     (1962), 419.
@@ -39,7 +39,7 @@ def with_value(statistics: dict[str, Any], value: float, time: datetime.datetime
 
 
 class TrainingMetrics:
-    """Finds the metric values in a training job's output. definitions: regular expressions by metric name.
+    """The metric values in a training job's output. definitions: regular expressions by metric name.
 
     observed: receives each name and value, if a tuning job follows the job. warnings: lines for the job's log.
     """
@@ -91,7 +91,7 @@ class TrainingMetrics:
 
     def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
         start_time = time.thread_time()
-        # not concurrent: the timeout is the whole process's processor time, so other threads would use it up
+        # not concurrent: the timeout is CPU time of the entire process, so other threads would use it up
         match = pattern.search(line, timeout=SEARCH_SECONDS, concurrent=False)
         if (elapsed := time.thread_time() - start_time) > SLOW_SEARCH_SECONDS:
             self._slow_seconds[name] = self._slow_seconds.get(name, 0) + elapsed

@@ -1,4 +1,4 @@
-"""Measures in the background how much disk space a running job occupies."""
+"""Measure in the background how much disk space a running job occupies."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from stagemaker.compute.processes.volume import Volume
 
 MIN_INTERVAL = 1.0  # minimum seconds between counts
-MAX_INTERVAL = 10.0  # seconds between quick counts of a job that has run for long
+MAX_INTERVAL = 10.0  # seconds between quick counts of a job that has run for a long time
 AGE_FACTOR = 0.2  # until then, the interval is this share of the time that the job has run
 # the next count starts after this many times the duration of the last one, or earlier if the disk is filling up
 PAUSE_FACTOR = 20
@@ -22,8 +22,8 @@ COUNT_SCRIPT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --i
 class DiskUse:
     """Checks whether the files in some folders, none of which contains another, exceed the size of a volume.
 
-    A count starts when the free space on the disks has decreased by what was left on the volume, and also after some
-    time, as other programs may have freed as much.
+    A count starts when the free space on the disks has decreased by the space that was left on the volume, and also
+    after some time, as other programs may have freed as much.
     """
 
     def __init__(self, folders: Sequence[str], volume: int):
@@ -37,7 +37,7 @@ class DiskUse:
     def exceeds_volume(self, pids: Iterable[int]) -> bool:
         """Return whether a count of the processes' files has just ended and exceeds the volume.
 
-        Starts one that is due.
+        Starts a count that is due.
         """
         with contextlib.suppress(OSError):  # no process can be started at the moment
             return self._check(pids)

@@ -1,4 +1,4 @@
-"""Measures the memory of commands that share an instance. Every supervisor imports this, so it must load quickly."""
+"""Measure the memory of commands that share an instance. Every supervisor imports this, so it must load quickly."""
 
 import fcntl
 import os
@@ -10,8 +10,8 @@ SHARE_FORMAT = struct.Struct("q")  # an entry in the shared file: the number of 
 class MemoryUse:
     """The memory that one command and the other commands on its instance use, in bytes.
 
-    path: a file shared with the other commands' supervisors; None if there are none. limit: for all commands together;
-    None for no limit. peak: of all commands together.
+    path: a file shared with the other commands' supervisors; None if there are none. limit: the limit of all commands
+    together, if any. peak: the peak of all commands together.
     """
 
     def __init__(self, path: str | None, limit: int | None):
@@ -20,7 +20,7 @@ class MemoryUse:
         self._file = None if path is None else _add_share(path)
 
     def bytes_left(self) -> int | None:
-        """Return how many bytes the other commands leave for this one, or None if there is no limit."""
+        """Return how many bytes are left for this command, or None if there is no limit."""
         if self._file:
             descriptor, offset = self._file
             content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
@@ -37,7 +37,7 @@ class MemoryUse:
         self._consecutive_excesses = self._consecutive_excesses + 1 if self._limit and total > self._limit else 0
 
     def must_end(self) -> bool:
-        """Return whether this command must end: all exceed the limit together, and none uses more than it.
+        """Return whether this command must end: all together exceed the limit, and no other uses more.
 
         Among several, the limit must be exceeded twice in a row, as only then have all measured shared memory exactly.
         They decide one at a time, and the one that must end removes its share at once, so that not two end.
@@ -65,7 +65,7 @@ class MemoryUse:
 
 
 def read_shares(path: str | os.PathLike[str]) -> list[int]:
-    """Return the bytes that each command uses that shares this file; 0 for those that have ended."""
+    """Return the bytes that each command sharing this file uses; 0 for commands that have ended."""
     try:
         with open(path, "rb") as file:
             content = file.read()
@@ -75,7 +75,7 @@ def read_shares(path: str | os.PathLike[str]) -> list[int]:
 
 
 def _add_share(path: str) -> tuple[int, int]:
-    """Add a share for this command. Returns the file's descriptor and the share's offset."""
+    """Add a share for this command; return the file's descriptor and the share's offset."""
     append_descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.write(append_descriptor, SHARE_FORMAT.pack(0))

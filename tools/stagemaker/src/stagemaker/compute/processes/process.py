@@ -1,4 +1,4 @@
-"""Starts and stops a job's commands, each under a supervisor."""
+"""Start and stop a job's commands, each under a supervisor."""
 
 import contextlib
 import json
@@ -30,10 +30,10 @@ OVERDUE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Ending:
-    """How a command ended. code: its exit status, or None if a signal ended it. seconds: its duration.
+    """The end of a command. code: its exit status, or None if a signal ended it. seconds: its duration.
 
     reason: "time", "memory", "disk", "processes", "stopped", or None if the supervisor did not end it. peak: the peak
-    memory, in bytes, of this command and those on its instance. processor_seconds: of all its processes.
+    memory, in bytes, of all commands on its instance. cpu_seconds: the CPU time of all its processes.
     """
 
     code: int | None
@@ -41,7 +41,7 @@ class Ending:
     reason: str | None
     seconds: float
     peak: int
-    processor_seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
     @property
     def hit_instance_limit(self) -> bool:

@@ -1,4 +1,4 @@
-"""Finds the reason why a job failed: in the job's files and output, or because this machine's disk is full."""
+"""Find the reason why a job failed, in its files and output or in a full local disk."""
 
 import os
 import stat
@@ -21,14 +21,14 @@ MIN_FREE_BYTES_AFTER_ERROR = 1 << 30  # the same, if the job has reported a full
 
 
 def reason_of(error: Exception, folder: Path) -> str:
-    """Return why a job failed: the exception's message, after one about the disk if the disk is full.
+    """Return why a job failed: the exception's message, preceded by a message about the disk if it is full.
 
-    folder: the job's, whose files must still exist, because removing them frees space.
+    folder: the job's folder, whose files must still exist, because removing them frees space.
     """
     if machine.is_disk_full(error):
         return FULL_DISK
     reason = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
-    reported_full = any(text in reason for text in FULL_MESSAGES) and "VolumeSizeInGB" not in reason
+    reported_full = any(message in reason for message in FULL_MESSAGES) and "VolumeSizeInGB" not in reason
     if _free_bytes(folder) < (MIN_FREE_BYTES_AFTER_ERROR if reported_full else MIN_FREE_BYTES):
         return f"{FULL_DISK}. The job's own reason: {reason}"
     return reason
@@ -42,7 +42,7 @@ def _free_bytes(folder: Path) -> int:
 
 
 def failure_file(job: Job, log: JobLog) -> Path:
-    """Return the file with a job's failure reason: the job's own or a new one.
+    """Return the file with a job's failure reason: the job's failure file or a new one.
 
     The failure file of the SDK's driver scripts says only that the user's script failed.
     """
@@ -61,9 +61,9 @@ def failure_file(job: Job, log: JobLog) -> Path:
     return explanation
 
 
-def with_container_paths(text: str, folder: Path) -> str:
-    """Replace this machine's paths in text from a job without a sandbox."""
-    return text.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
+def with_container_paths(message: str, folder: Path) -> str:
+    """Replace the host's paths in a message from a job without a sandbox."""
+    return message.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
 
 
 def exceeded_limit(
@@ -80,7 +80,7 @@ def exceeded_limit(
 
 
 def read_start(path: Path, size: int) -> bytes:
-    """Return the first bytes of a job's file; none if it is irregular, or behind a symbolic link."""
+    """Return the first bytes of a job's file; empty if it is not a regular file, or behind a symbolic link."""
     if os.path.realpath(path.parent) != str(path.parent):
         return b""
     try:

@@ -1,4 +1,4 @@
-"""A separate program that runs one command of a job, enforces its limits, and obeys orders to stop it.
+"""A separate program that runs one command of a job, enforces its limits, and stops it upon orders.
 
     python supervisor.py SPECIFICATION EVENTS
 
@@ -6,7 +6,7 @@ SPECIFICATION is a file, removed when read, with the JSON that process.py writes
 the file descriptor to which a line of JSON, the members of `Ending`, is written at the end. Orders arrive on standard
 input: "stop", or "kill" for no grace period.
 
-As a subreaper, it becomes the parent of processes that outlive their own parent, and so finds all of the job's. If the
+As a subreaper, it becomes the parent of processes that outlive their parents, and so finds all of the job's. If the
 process that started it disappears, it ends the job.
 """
 
@@ -34,7 +34,7 @@ CHECK_SECONDS = 0.1  # seconds between checks
 CLEANUP_SECONDS = 10.0  # maximum wait for the processes that the command left running; the kernel may keep one longer
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 KERNEL_LISTS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty")  # that bubblewrap puts into a sandbox
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")  # which bubblewrap creates in a sandbox
 CLONE_NEWNS = 0x20000
 MS_RDONLY, MS_NOSUID, MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 1, 2, 32, 4096, 16384, 1 << 19
 
@@ -68,7 +68,7 @@ def main() -> None:
             stack.callback(job.close)
             outcome = watch(job, specification, start_time, parent, disk, memory)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)  # all of them have ended
-    outcome.setdefault("processor_seconds", children.ru_utime + children.ru_stime)
+    outcome.setdefault("cpu_seconds", children.ru_utime + children.ru_stime)
     outcome["seconds"] = time.monotonic() - start_time
     os.write(events, json.dumps(outcome).encode() + b"\n")
 
@@ -84,7 +84,7 @@ def start(specification: dict[str, Any]) -> Any:
 
 @contextlib.contextmanager
 def preferred_by_oom_killer() -> Any:
-    """Let the machine, when it runs out of memory, first kill processes started within the block."""
+    """Make the kernel, when memory runs out, kill processes started within the block first."""
     score = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError):
         before = score.read_text()
@@ -142,10 +142,10 @@ def descendants() -> list[int]:
         import psutil
 
         return [process.pid for process in psutil.Process().children(recursive=True)]
-    found = _children(os.getpid())
-    for pid in found:  # the list grows
-        found += _children(pid)
-    return found
+    pids = _children(os.getpid())
+    for pid in pids:  # the list grows
+        pids += _children(pid)
+    return pids
 
 
 def _children(pid: int) -> list[int]:
@@ -223,7 +223,7 @@ class Processes:
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
         """Return the bytes of memory of the job's processes, and their IDs.
 
-        Shared memory counts once for each process; only if this total exceeds the limit is it measured exactly.
+        Shared memory counts once for each process, and is measured exactly only if this total exceeds the limit.
         """
         pids = descendants()
         total = sum(memory_of(pid, False) for pid in pids)
@@ -232,7 +232,7 @@ class Processes:
         return total, pids
 
     def terminate(self) -> bool:
-        """Send SIGTERM to the job's first process, as Docker does. Returns False if it does not exist yet.
+        """Send SIGTERM to the job's first process, as Docker does; return False if it does not exist yet.
 
         It is the first child of bubblewrap's child; SIGTERM for bubblewrap itself would end both.
         """
@@ -270,13 +270,13 @@ class Processes:
         while self.kill() and time.monotonic() < deadline:
             time.sleep(0.01)
             reap()
-        reap()  # also processes that ended by themselves: otherwise, their processor time would not count
+        reap()  # also processes that ended by themselves, so that their CPU time counts
 
 
 def arguments_file(arguments: list[str]) -> int:
     """Return the descriptor of a file with bubblewrap's arguments. Raises ValueError for a null byte.
 
-    Null bytes separate arguments: what follows one in a variable would become another argument.
+    Null bytes separate arguments: characters after one in a variable would become another argument.
     """
     if any("\0" in argument for argument in arguments):
         raise ValueError("embedded null byte")

@@ -1,4 +1,4 @@
-"""A job's disk, and what fits on it. To load quickly in supervisors, it has no dataclasses."""
+"""A job's disk and its free space. Without dataclasses, so that supervisors load it quickly."""
 
 import threading
 
@@ -7,7 +7,7 @@ BYTES_PER_FILE = 16 << 10  # a disk can hold one file per this many bytes of its
 
 
 class Volume:
-    """A disk of `size` bytes. bytes_left, files_left: how many bytes and files can still be added. Thread-safe."""
+    """A disk of `size` bytes. bytes_left, files_left: the bytes and files that can still be added. Thread-safe."""
 
     def __init__(self, size: int):
         self.size = self.bytes_left = size
@@ -18,7 +18,7 @@ class Volume:
         return size <= self.size and files <= self.size // BYTES_PER_FILE
 
     def take(self, size: int, files: int = 0) -> bool:
-        """Add bytes and files of inputs. Returns whether all so far fit on the disk."""
+        """Add bytes and files of inputs; return whether all inputs so far fit on the disk."""
         with self._lock:
             self.bytes_left -= size
             self.files_left -= files

@@ -1,4 +1,4 @@
-"""Puts a job's script, hyperparameters and configuration into /opt/ml, where script mode reads them.
+"""Put a job's script, hyperparameters and configuration into /opt/ml, where script mode reads them.
 
 The script is in an archive on S3, or in a channel from which the SDK's driver scripts start it.
 """
@@ -28,7 +28,7 @@ REPACK_SCRIPT = "_repack_script_launcher.sh"  # a script of SDK version 2; anoth
 
 
 def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool) -> RequirementsFile | None:
-    """Fill /opt/ml with the channels, the configuration and the script. Returns the requirements, if any."""
+    """Fill /opt/ml with the channels, the configuration and the script; return the requirements, if any."""
     ml = job.folder / "ml"
     for folder in ("input/config", "input/data", "model", "output/data", "code"):
         (ml / folder).mkdir(parents=True)
@@ -50,10 +50,10 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool
     elif submit_directory.startswith("/opt/ml/"):
         source = folder_below(ml, submit_directory, "sagemaker_submit_directory")
     for file, content in _configuration(record, settings, "algo-1" if keeps_paths else "localhost").items():
-        text = json.dumps(content)
+        document = json.dumps(content)
         if not keeps_paths:
-            text = translate_paths(text, {ML: ml})
-        (ml / f"input/config/{file}.json").write_text(text)
+            document = translate_paths(document, {ML: ml})
+        (ml / f"input/config/{file}.json").write_text(document)
     drivers, program = ml / "input/data/sm_drivers", _decode_value(settings.get("sagemaker_program", ""))
     requirements = None
     if not program.endswith(".sh"):  # the toolkit installs nothing for a shell script
@@ -90,7 +90,7 @@ def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[
 
 
 def _decode_value(value: str) -> str:
-    """Return a value, decoded if it is a JSON string: only some clients encode values."""
+    """Return a value, decoded if it is a JSON string, because only some clients encode values."""
     try:
         decoded = json.loads(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Finds a job's requirements.txt, and installs what the container lacks of it before the job starts."""
+"""Find a job's requirements.txt, and install the packages that the container lacks before the job starts."""
 
 import hashlib
 import json
@@ -48,7 +48,7 @@ class RequirementsFile:
 def find_requirements(source: Path, description: Path | None = None) -> RequirementsFile | None:
     """Return the requirements file in a script's source folder, if it has one.
 
-    description: the SDK's, which may name another file, or none. Raises JobFailed.
+    description: the SDK's description of the source, which may specify another file or none. Raises JobFailed.
     """
     name = "requirements.txt"
     if description and description.is_file():
@@ -57,7 +57,7 @@ def find_requirements(source: Path, description: Path | None = None) -> Requirem
         except (ValueError, AttributeError, RecursionError):
             name = ""
     if not isinstance(name, str):
-        raise JobFailed("ClientError: sourcecode.json: the value of 'requirements' is not a file name")
+        raise JobFailed("ClientError: the value of 'requirements' in sourcecode.json is not a file name")
     try:
         folder, path = source.resolve(), (source / name).resolve()
         if path.is_relative_to(folder):
@@ -83,28 +83,28 @@ class PackageInstaller:
         folder: Path,
         announce: Callable[[str], None],
     ) -> Path | None:
-        """Install the packages that are missing from the container into a folder of their own, and return it.
+        """Install the packages that are missing from the container into a separate folder, and return it.
 
-        The same requirements are installed once. Returns None if this machine's Python for the image has all of them.
-        Packages from the index must be wheels, so that none of their code runs in this step, which has a network; those
-        in the source are built in a sandbox without one. instance, folder: pip's limits and its folder. Raises
-        JobFailed or JobStopped.
+        The same requirements are installed once. Returns None if the local Python for the image has all of them.
+        Packages from the index must be wheels, so that none of their code runs in this step, which has a network;
+        packages in the source are built in a sandbox without one. instance, folder: pip's limits and its folder.
+        Raises JobFailed or JobStopped.
         """
-        text = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
-        if len(text) > MAX_REQUIREMENTS_BYTES:
+        content = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
+        if len(content) > MAX_REQUIREMENTS_BYTES:
             raise _make_failure(f"the file is larger than {MAX_REQUIREMENTS_BYTES >> 10} KiB")
-        index_lines, local_paths = _divide(read_requirements(text))
+        index_lines, local_paths = _divide(read_requirements(content))
         missing = [line.requirement for line in index_lines if line.requirement]
         if self._isolation.uses_local_python:
             python = family_of(image).python(image)
-            missing = [each for each in missing if not _is_satisfied(each, python)]
+            missing = [requirement for requirement in missing if not _is_satisfied(requirement, python)]
             if not missing and not local_paths:
                 return None
         source = OutputFolder(requirements.source, ML)
-        digest = digest_of(image, text, source if local_paths else None, job.raise_if_stopping)
+        digest = digest_of(image, content, source if local_paths else None, job.raise_if_stopping)
         target = self._folder / digest
         if not target.is_dir():
-            names = [*(each.name for each in missing), *local_paths]
+            names = [*(requirement.name for requirement in missing), *local_paths]
             others = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
             announce(f"Installing requirements.txt: {', '.join(names[:MAX_NAMES])}{others}")
         with held(self._install_locks.setdefault(digest, threading.Lock()), lambda: None, job.raise_if_stopping):
@@ -179,15 +179,15 @@ def _is_satisfied(requirement: Requirement, python: PythonEnvironment) -> bool:
     return version is not None and not requirement.extras and requirement.specifier.contains(version, prereleases=True)
 
 
-def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check) -> str:
-    """Return a digest of an image's name, the requirements' text, and all files in the source, if any."""
+def digest_of(image: str, requirements: bytes, source: OutputFolder | None, check: Check) -> str:
+    """Return a digest of an image's name, a requirements file's content, and all files in the source, if any."""
     digest = hashlib.sha256()
 
     def add(*values: bytes) -> None:
         for value in values:
             digest.update(b"%d:%b" % (len(value), value))
 
-    add(image.encode(), text)
+    add(image.encode(), requirements)
     if source is None:
         return digest.hexdigest()[:24]
     for file in source.files(check):
@@ -221,7 +221,7 @@ def _make_failure(reason: str) -> JobFailed:
 
 
 def _pip_failure_reason(lines: list[str]) -> str:
-    """Return why pip failed. If a build did, its quoted output ends with the reason."""
+    """Return why pip failed. If a build failed, its quoted output ends with the reason."""
     quoted_reasons = [last_line.strip() for last_line, line in pairwise(lines) if line.strip() == "[end of output]"]
     reasons = [line for line in lines if line.startswith("ERROR: ")] or quoted_reasons or lines
     return reasons[-1] if reasons else "pip printed nothing"

@@ -23,12 +23,12 @@ PING_SECONDS = 600.0  # seconds within which /ping must return 200
 
 
 class Chain:
-    """The servers of all of a model's containers on one instance. A context manager that starts and stops them.
+    """The servers of all of a model's containers on one instance; a context manager that starts and stops them.
 
     log: the log of a PrimaryContainer; each of several containers has its own stream below it. instance: all servers
     share its memory, also with other chains that have the same memory_use, and its volume. name: the path of the folder
     in the job's folder. environment, defaults: variables that override the containers' own, and variables that these
-    override. ending: how the processes ended, after `stop`; None if none was started.
+    override. ending: the end of the processes, after `stop`; None if none was started.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Chain:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Stop the servers. Replace a JobFailed with a stop, a limit, or a server's own reason, if known."""
+        """Stop the servers. Replace a JobFailed with the stop, limit, or server's reason that caused it, if known."""
         self.stop()
         if self.ending and self.ending.hit_instance_limit:
             error = error or JobFailed()
@@ -93,14 +93,14 @@ class Chain:
 
     @property
     def ending(self) -> Ending | None:
-        """How the first server that exceeded a limit, or else the first, ended, with the peak memory of all."""
+        """The ending of the first server that exceeded a limit, or of the first, with the peak memory of all."""
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None
         decisive = next((ending for ending in endings if ending.hit_instance_limit), endings[0])
         peak, seconds = (max(getattr(ending, name) for ending in endings) for name in ("peak", "seconds"))
-        processor_seconds = sum(ending.processor_seconds for ending in endings)
-        return Ending(decisive.code, decisive.signal, decisive.reason, seconds, peak, processor_seconds)
+        cpu_seconds = sum(ending.cpu_seconds for ending in endings)
+        return Ending(decisive.code, decisive.signal, decisive.reason, seconds, peak, cpu_seconds)
 
     def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
         """Ping until each server has returned 200. Raises JobFailed if one ends or is too slow, or JobStopped.
@@ -121,17 +121,17 @@ class Chain:
             time.sleep(0.05)
 
     def failure(self) -> str | None:
-        """Return a reason that names a server that has ended or failed, or None while all can serve."""
+        """Return a reason that mentions the server that has ended or failed, or None while all can serve."""
         failures = (server.failure() for server in self._servers)
         return next((f"AlgorithmError: {failure}" for failure in failures if failure), None)
 
     def invoke(
         self, body: bytes, headers: Mapping[str, str], deadline: Deadline, max_bytes: int = MAX_BODY_BYTES
     ) -> Response:
-        """Return the last container's response to a POST to /invocations, or the first that is not a success.
+        """Return the last container's response to a POST to /invocations, or the first unsuccessful response.
 
         Each container receives the headers with its own input's Content-Type, and only the last one Accept. Raises
-        NoResponse, in particular TimedOut, which names the container, like the response.
+        NoResponse, in particular TimedOut. The response and the exception contain the container's name.
         """
         *others, last = self._servers
         for server in others:
@@ -157,7 +157,7 @@ class Chain:
 def named_containers(model: Record) -> list[tuple[str, Record]]:
     """Return a model's containers in order, as pairs of name and container. A PrimaryContainer's name is empty.
 
-    model: its members, the internal ones included: Served contains the containers of its model packages.
+    model: its members, including the internal Served, which has the containers of its model packages.
     """
     model = model.get("Served", model)
     if "PrimaryContainer" in model:

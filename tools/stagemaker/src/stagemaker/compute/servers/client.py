@@ -37,9 +37,9 @@ class UnixClient:
         deadline: Deadline,
         max_bytes: int = MAX_BODY_BYTES,
     ) -> Response:
-        """Send a request and return the whole response, whatever its status.
+        """Send a request and return the complete response, whatever its status.
 
-        deadline: for the last byte of the response. Raises NoResponse, in particular TimedOut and Disconnected.
+        deadline: when the response must be complete. Raises NoResponse, in particular TimedOut and Disconnected.
         """
         head = _head(method, path, body, headers or {})
         try:
@@ -75,8 +75,8 @@ class UnixClient:
 class UnixConnection(socket.socket):
     """A connection on which each request must be complete by its deadline. Raises TimeoutError.
 
-    With a timeout for each byte, a server that sends one now and then would never exceed it. The kernel applies the
-    timeouts: Python's own take twice as many system calls, at each of which another thread may start to run.
+    With a timeout for each byte, a server that sends a byte now and then would never exceed it. The kernel applies the
+    timeouts, because Python's take twice as many system calls, at each of which another thread may start to run.
     """
 
     def __init__(self, path: Path, deadline: Deadline):
@@ -95,7 +95,7 @@ class UnixConnection(socket.socket):
             os.close(descriptor)
 
     def is_open(self) -> bool:
-        """Return whether the server has neither closed the connection nor sent anything more."""
+        """Return whether the server has neither closed the connection nor sent more data."""
         poll = select.poll()
         poll.register(self, select.POLLIN)
         return not poll.poll(0)
@@ -103,7 +103,7 @@ class UnixConnection(socket.socket):
     def exchange(self, head: bytes, body: bytes, deadline: Deadline, max_bytes: int) -> Response:
         """Send a request and read its response. Raises NoResponse or OSError.
 
-        A server may respond and close the connection before it has read the whole request.
+        A server may respond and close the connection before it has read the entire request.
         """
         self._deadline, self.is_reusable = deadline, False
         if len(body) < PART_SIZE:  # send both together, so that the server wakes up only once

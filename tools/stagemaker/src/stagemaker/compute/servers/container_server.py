@@ -1,4 +1,4 @@
-"""Starts, invokes and stops the server of one of a model's containers, in a separate folder."""
+"""Start, invoke and stop the server of one of a model's containers, in a separate folder."""
 
 import math
 import threading
@@ -41,10 +41,10 @@ OFFLINE_REASON = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    instance: all of the model's containers share it. volume: counts what the model and its source take. folder: the
-    container's folder, in the job's folder. sockets_folder: the processes and the simulator share it. name: the
-    container's name, which is empty for a model's only container. has_network: whether EnableNetworkIsolation is not
-    set. is_ready: whether a ping has succeeded.
+    instance: the instance of all of the model's containers. volume: counts the sizes of the model and its source.
+    folder: the container's folder, in the job's folder. sockets_folder: a folder that the processes share with the
+    simulator. name: the container's name, which is empty for a model's only container. has_network: whether
+    EnableNetworkIsolation is not set. is_ready: whether a ping has succeeded.
     """
 
     platform: Platform
@@ -114,7 +114,7 @@ class ContainerServer:
     ) -> Response:
         """Return the response to a POST to /invocations, whatever its status.
 
-        Raises NoResponse, also for a header that clients receive and that is not ASCII, which the API does not allow.
+        Raises NoResponse, also if a header that clients receive is not ASCII, which the API does not allow.
         """
         response = self.request("POST", "/invocations", deadline, body, headers, max_bytes)
         for name in FORWARDED_HEADERS:
@@ -131,15 +131,15 @@ class ContainerServer:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_SHORT_BODY_BYTES,
     ) -> Response:
-        """Return the response, of at most max_bytes, whatever its status. Raises NoResponse."""
+        """Return the response, at most max_bytes, whatever its status. Raises NoResponse."""
         try:
             response = self._client.request(method, path, body, headers, deadline=deadline, max_bytes=max_bytes)
         except NoResponse as error:
             error.container = self.name
             raise
         if response.status >= 400:  # failure reasons quote such a body
-            text = self._with_container_paths(response.body.decode("utf-8", "surrogateescape"))
-            response = replace(response, body=text.encode("utf-8", "surrogateescape"))
+            message = self._with_container_paths(response.body.decode("utf-8", "surrogateescape"))
+            response = replace(response, body=message.encode("utf-8", "surrogateescape"))
         return replace(response, container=self.name)
 
     def failure(self) -> str | None:
@@ -161,7 +161,7 @@ class ContainerServer:
             self._process.kill()
 
     def stop(self) -> None:
-        """End all processes of the server, and wait for that. Its log is complete afterwards."""
+        """End all processes of the server, and wait until they have ended and its log is complete."""
         self._client.close()
         with self._lock:
             self._was_stopped = True
@@ -182,8 +182,8 @@ class ContainerServer:
             reason = f"{reason[:600]}\n{explanation}"
         return f"{server_of(self.name)} {event}: {reason}"
 
-    def _with_container_paths(self, text: str) -> str:
-        return with_container_paths(text, self.folder).replace(str(self.sockets_folder), "/run/server")
+    def _with_container_paths(self, message: str) -> str:
+        return with_container_paths(message, self.folder).replace(str(self.sockets_folder), "/run/server")
 
     def _wait_for_end(self) -> None:
         if self._process and not self.ending:
@@ -210,15 +210,14 @@ class ContainerServer:
 
 
 def server_of(container: str) -> str:
-    """Return how messages refer to a container's server."""
+    """Return the subject of messages about a container's server."""
     return f"The server of container '{container}'" if container else "The model's server"
 
 
 def model_data(container: Record) -> tuple[str, bool]:
     """Return the URI of a container's model, empty if it has none, and whether it is packed.
 
-    If so, it names an archive of the content of /opt/ml/model, and otherwise the objects themselves. Raises ValueError
-    if the container is invalid.
+    A packed model is an archive of the content of /opt/ml/model. Raises ValueError if the container is invalid.
     """
     if "ModelDataSource" not in container:
         return container.get("ModelDataUrl", ""), True

@@ -53,16 +53,16 @@ class TargetModel:
 
     @property
     def has_ended(self) -> bool:
-        """Return whether the model's server was ready and has ended, for which only the model is to blame."""
+        """Whether the model's server was ready and has ended, which can only be the model's fault."""
         return self.is_loaded and self.chain.result().failure() is not None
 
 
 class MultiModelServer:
-    """The servers of the models below a prefix, which share an instance's memory. Used like a Chain, and thread-safe.
+    """The servers of the models below a prefix, which share an instance's memory. Used like a Chain; thread-safe.
 
-    Before a model is loaded, those that were not used for longest are unloaded until another one of the largest one's
-    size fits; if it needs more, so are all that are not in use. A model that does not load, or whose server ends,
-    affects no other, and is loaded again when it is next invoked.
+    Before a model is loaded, the least recently used models are unloaded until another of the largest one's size fits;
+    if it needs more, all models that are not in use are unloaded. A model that does not load, or whose server ends,
+    does not affect others, and is loaded again at its next invocation.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class MultiModelServer:
         self._is_ending = False
         self._count = 0
         self._lock = threading.Lock()
-        self._making_room = threading.Lock()
+        self._unload_lock = threading.Lock()
 
     def images(self) -> list[tuple[str, JobLog]]:
         return [(self._container["Image"], self._log)]
@@ -107,22 +107,22 @@ class MultiModelServer:
         """Do nothing: an instance without a loaded model is ready."""
 
     def failure(self) -> None:
-        """Return None: a model's failure is its own."""
+        """Return None, because the failure of a model does not affect others."""
 
     def holds(self, name: str) -> bool:
         """Return whether a model is loaded, or is being loaded."""
         return name.lstrip("/") in self._models
 
     def memory_in_use(self) -> list[int]:
-        """Return the bytes of memory that each server uses or used; 0 for those that have ended."""
+        """Return the bytes of memory that each server uses; 0 for servers that have ended."""
         return read_shares(self._memory_use)
 
     def invoke(
         self, body: bytes, headers: Mapping[str, str], deadline: Deadline, max_bytes: int = MAX_BODY_BYTES
     ) -> Response:
-        """Return the response of the model that the header names. Raises NoResponse.
+        """Return the response of the model in the header TARGET_MODEL. Raises NoResponse.
 
-        Raises ServiceError if the model is missing, or still loading at the deadline; then it goes on loading.
+        Raises ServiceError if the model is missing, or still loading at the deadline; it then continues to load.
         """
         name = headers[TARGET_MODEL].lstrip("/")
         with self._in_use(name) as model:
@@ -181,7 +181,7 @@ class MultiModelServer:
         return model
 
     def _load(self, model: TargetModel, folder: str) -> None:
-        """Set a model's server once it is ready, or why it is not. Then the next invocation loads the model again."""
+        """Set a model's server once it is ready, or the exception, after which the next invocation loads it again."""
         start_time, failure = time.monotonic(), None
         try:
             chain = self._start(model.name, folder)
@@ -224,12 +224,12 @@ class MultiModelServer:
         return sum(shares) + max(shares, default=0) > self._instance.memory
 
     def _unload_idle(self, is_needed: Callable[[], bool]) -> bool:
-        """Unload models that are not in use, those first that were not used for longest. Return whether any was."""
+        """Unload models that are not in use, the least recently used first; return whether any was unloaded."""
         has_unloaded = False
-        with self._making_room:
+        with self._unload_lock:
             while is_needed():
                 with self._lock:
-                    model = next((each for each in self._models.values() if each.is_loaded and not each.uses), None)
+                    model = next((model for model in self._models.values() if model.is_loaded and not model.uses), None)
                     if model is None:
                         break
                     del self._models[model.name]

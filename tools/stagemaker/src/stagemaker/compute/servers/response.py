@@ -1,4 +1,4 @@
-"""Reads a model server's responses with h11, which rejects invalid HTTP."""
+"""Read a model server's responses with h11, which rejects invalid HTTP."""
 
 import re
 import socket
@@ -25,7 +25,7 @@ REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")]
 
 
 class NoResponse(Exception):
-    """The server sent no valid response; the message says why. container: its name, empty for a model's only one."""
+    """Raised if the server sent no valid response. container: its name, which is empty for a model's only one."""
 
     def __init__(self, message: str, container: str = ""):
         super().__init__(message)
@@ -33,11 +33,11 @@ class NoResponse(Exception):
 
 
 class TimedOut(NoResponse):
-    """The response was not complete in time."""
+    """Raised if the response was not complete in time."""
 
 
 class Disconnected(NoResponse):
-    """The connection could not be opened, or it broke before the response began."""
+    """Raised if the connection could not be opened, or broke before the response began."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def read_response(connection: socket.socket, max_bytes: int) -> tuple[Response, 
     incoming = IncomingData(connection)
     head, body = _head(incoming), bytearray()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-    size = int(headers.get("content-length", 0))  # the announced size, or what has been received so far
+    size = int(headers.get("content-length", 0))  # the announced size, or the size received so far
     while size <= max_bytes and isinstance(event := incoming.next_event(), h11.Data):
         body += event.data
         size = max(size, len(body))
@@ -90,7 +90,7 @@ class IncomingData:
 
     @property
     def connection_is_idle(self) -> bool:
-        """Whether the server waits for another request, and has sent nothing more."""
+        """Whether the server waits for another request, and has sent no more data."""
         states = {self._protocol.our_state, self._protocol.their_state}
         return states == {h11.DONE} and not self._protocol.trailing_data[0] and not self._has_ended
 

@@ -1,4 +1,4 @@
-"""Starts a model server with a framework's own application."""
+"""Start a model server with a framework's own application."""
 
 import subprocess
 

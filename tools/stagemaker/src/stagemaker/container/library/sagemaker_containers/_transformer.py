@@ -1,4 +1,4 @@
-"""Combines a script's hooks to turn the content of a request into a response."""
+"""Combine a script's hooks to convert the content of a request into a response."""
 
 import functools
 import json
@@ -36,7 +36,7 @@ class Transformer:
     """The hooks of a script; those that are None are replaced with this module's default functions.
 
     transform_fn: replaces input_fn, predict_fn and output_fn; ValueError is raised if it is combined with one.
-    error_class: of errors in the script's hooks.
+    error_class: the exception that replaces errors of the script's hooks.
     """
 
     def __init__(

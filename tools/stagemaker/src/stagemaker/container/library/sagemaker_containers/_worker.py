@@ -43,7 +43,7 @@ class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both d
 
     @property
     def content_type(self) -> str:  # type: ignore[override]
-        """By default JSON. Some AWS services send it in a ContentType header."""
+        """The content type, by default JSON. Some AWS services send it in a ContentType header."""
         return self.headers.get("ContentType") or self.headers.get("Content-Type") or content_types.JSON
 
     @property
@@ -53,7 +53,7 @@ class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both d
 
     @property
     def content(self) -> str | bytes:
-        """Text if it is CSV or JSON, otherwise bytes."""
+        """The body: a string if it is CSV or JSON, otherwise bytes."""
         return self.get_data(as_text=True) if self.content_type in content_types.UTF8_TYPES else self.get_data()
 
     def __getitem__(self, name: str) -> Any:

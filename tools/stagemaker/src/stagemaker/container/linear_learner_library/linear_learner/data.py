@@ -1,4 +1,4 @@
-"""Reads tables of numbers: CSV with labels in a channel, and CSV, JSON or JSON lines in a request."""
+"""Read tables of numbers: CSV with labels in a channel, and CSV, JSON or JSON lines in a request."""
 
 import io
 import json
@@ -15,7 +15,7 @@ CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 RECORDIO = "application/x-recordio-protobuf"
 log = logging.getLogger("linear-learner")
 RECORDIO_MAGIC, GZIP_MAGIC = (0xCED7230A).to_bytes(4, "little"), b"\x1f\x8b"
-LARGEST = np.finfo(np.float32).max  # AWS's data has 32 bits
+MAX_FLOAT32 = np.finfo(np.float32).max  # AWS's data has 32 bits
 
 
 def media_type(content_type: str) -> str:
@@ -23,7 +23,7 @@ def media_type(content_type: str) -> str:
 
 
 def label_size(content_type: str) -> int | None:
-    """Return the labels per row that a content type names, if any. Raises CustomerError."""
+    """Return the parameter label_size of a content type, or None without one. Raises CustomerError."""
     for parameter in content_type.lower().split(";")[1:]:
         name, _, value = parameter.strip().partition("=")
         if name == "label_size":
@@ -41,12 +41,12 @@ def read_channel(folder: Path, content_type: str | None) -> tuple[Any, Any]:
     elif media_type(content_type) == "csv":
         log.info(f"The {name} channel has the ContentType {content_type}: AWS documents only {CSV}.")
     elif media_type(content_type) != CSV:
-        raise CustomerError(f"The {name} channel: ContentType {content_type} is not simulated: use {CSV}")
+        raise CustomerError(f"The {name} channel has the ContentType {content_type}, which is not simulated: use {CSV}")
     if content_type and label_size(content_type) == 0:
-        raise CustomerError(f"The {name} channel: ContentType {content_type}: label_size must be 1")
+        raise CustomerError(f"The {name} channel has the ContentType {content_type}: label_size must be 1")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if hidden_files := [path.name for path in files if path.name.startswith(".")]:
-        raise CustomerError(f"The {name} channel has a hidden file, {hidden_files[0]}, which SageMaker refuses")
+        raise CustomerError(f"The {name} channel has a hidden file, {hidden_files[0]}, which SageMaker rejects")
     tables = [_read_csv(content, path.name) for path in files if (content := path.read_bytes())]
     if not tables:
         raise CustomerError(f"The {name} channel has no data")
@@ -61,7 +61,7 @@ def read_channel(folder: Path, content_type: str | None) -> tuple[Any, Any]:
 def read_request(body: bytes | str, content_type: str, size: int) -> Any:
     """Return the features (rows, features) of a request. Raises CustomerError if it is invalid.
 
-    size: of sparse records.
+    size: the number of features of sparse records.
     """
     kind = media_type(content_type)
     if kind == CSV:
@@ -87,7 +87,7 @@ def read_request(body: bytes | str, content_type: str, size: int) -> Any:
 
 
 def _read_record(record: Any, size: int) -> Any:
-    """Return a record's features: a list, or `values` with, if sparse, `keys`. Raises various errors."""
+    """Return a record's features: a list, or `values`, with `keys` if they are sparse. Raises various errors."""
     features = record["data"]["features"] if "data" in record else record["features"]
     if isinstance(features, list):
         return features
@@ -98,7 +98,7 @@ def _read_record(record: Any, size: int) -> Any:
     if shape not in (size, [size]):
         raise ValueError(f"the shape is {reprlib.repr(shape)}, but the model was trained with {size} features")
     if keys.size and (keys.dtype.kind != "i" or keys.min() < 0 or keys.max() >= size):
-        raise ValueError(f"keys must be whole numbers from 0 to {size - 1}")
+        raise ValueError(f"keys must be integers from 0 to {size - 1}")
     row = np.zeros(size)
     row[keys.astype(int)] = values
     return row
@@ -108,12 +108,12 @@ def _read_csv(content: bytes, name: str) -> Any:
     if not content:
         raise CustomerError(f"{name} is empty")
     if content.startswith(RECORDIO_MAGIC):
-        raise CustomerError(f"{name} contains RecordIO: {RECORDIO} is not simulated, use {CSV}")
+        raise CustomerError(f"{name} contains {RECORDIO}, which is not simulated: use {CSV}")
     if content.startswith(GZIP_MAGIC):
         raise CustomerError(f"{name} is gzipped: send it uncompressed")
-    text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", "replace")  # without a byte order mark
+    lines = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", "replace")  # without a byte order mark
     try:
-        table = np.loadtxt(text, delimiter=",", ndmin=2, comments=None, quotechar='"')
+        table = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None, quotechar='"')
     except ValueError as error:
         reason = str(error).partition(";")[0]
         raise CustomerError(f"{name} must be CSV with only numbers and no header line: {reason}") from None
@@ -123,7 +123,7 @@ def _read_csv(content: bytes, name: str) -> Any:
 
 
 def _finite(table: Any, name: str) -> Any:
-    if not (is_finite := np.abs(table) <= LARGEST).all():  # false for NaN
+    if not (is_finite := np.abs(table) <= MAX_FLOAT32).all():  # false for NaN
         row, column = np.argwhere(~is_finite)[0] + 1
         raise CustomerError(f"{name}: column {column} of row {row} is not a finite 32-bit number")
     return table

@@ -2,4 +2,4 @@
 
 
 class CustomerError(ValueError):
-    """The data, settings or model of a job are invalid. The message explains why."""
+    """Raised if the data, settings or model of a job are invalid; the message explains why."""

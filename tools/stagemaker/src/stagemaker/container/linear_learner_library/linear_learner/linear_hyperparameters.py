@@ -1,6 +1,6 @@
 """The hyperparameters of Linear Learner: their names, types, ranges and defaults.
 
-Source: "Linear learner hyperparameters" in SageMaker's Developer Guide, and what SageMaker's SDK accepts in addition.
+Source: "Linear learner hyperparameters" in SageMaker's Developer Guide, and values that SageMaker's SDK accepts.
 """
 
 from collections.abc import Mapping
@@ -73,37 +73,38 @@ SETTINGS: dict[str, tuple[type, Any, Any, tuple[str, ...]]] = {
     "use_lr_scheduler": (bool, None, True, ()),
     "wd": (float, "[0, inf)", "auto", ("auto",)),
 }
-# these say how AWS divides its work, which is not divided here
+# these control how AWS parallelises training, which is not simulated
 UNUSED = ("mini_batch_size", "num_calibration_samples", "num_models", "num_point_for_scaler")
-# scikit-learn has no counterpart of these, so they must have their defaults
+# scikit-learn has no counterparts of these, so they must have their defaults
 FIXED = (
     *("beta_1", "beta_2", "bias_lr_mult", "bias_wd_mult", "init_bias", "init_method", "init_scale", "init_sigma"),
     *("lr_scheduler_factor", "lr_scheduler_minimum_lr", "lr_scheduler_step", "margin", "momentum", "optimizer"),
     "use_lr_scheduler",
 )
-TUNING_OBJECTIVE = "_tuning_objective_metric"  # a tuning job adds it for the algorithm to read
+TUNING_OBJECTIVE = "_tuning_objective_metric"  # added by tuning jobs, for the algorithm
 
 
-def validate(texts: Mapping[str, str]) -> dict[str, Any]:
+def validate(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
     """Return all hyperparameters with their types and defaults, and without `auto` for the loss.
 
     num_classes is 2 for a binary classifier and None for a regressor. Raises CustomerError.
     """
-    for name in texts:
+    for name in hyperparameters:
         if name not in SETTINGS and name != TUNING_OBJECTIVE:
             advice = f"valid hyperparameters are {', '.join(sorted(SETTINGS))}"
             if name.startswith("sagemaker_"):
                 advice = "linear-learner images run no script"
             # the first part is AWS's message
             raise CustomerError(f"Additional hyperparameters are not allowed ('{name}' was unexpected): {advice}")
-    values = {name: _parse_value(name, str(text)) for name, text in texts.items() if name != TUNING_OBJECTIVE}
+    strings = {name: str(string) for name, string in hyperparameters.items() if name != TUNING_OBJECTIVE}
+    values = {name: _parse_value(name, string) for name, string in strings.items()}
     for name in ("predictor_type", *(["num_classes"] if values.get("predictor_type") == MULTICLASS else [])):
         if name not in values:
             raise CustomerError(f"No value(s) were specified for '{name}' which are required hyperparameter(s)")
     defaults = {name: default for name, (_, _, default, _) in SETTINGS.items() if default is not None}
     for name in FIXED:
         if values.get(name, defaults[name]) != defaults[name]:
-            raise CustomerError(f"{name} {texts[name]} is not simulated: remove it (its default is {defaults[name]})")
+            raise CustomerError(f"{name} {strings[name]} is not simulated: remove it (its default is {defaults[name]})")
     values = defaults | values
     if values["predictor_type"] != MULTICLASS:  # AWS ignores it, too
         values["num_classes"] = 2 if values["predictor_type"] == BINARY else None
@@ -120,25 +121,25 @@ def validate(texts: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _parse_value(name: str, text: str) -> Any:
+def _parse_value(name: str, string: str) -> Any:
     kind, allowed, _, others = SETTINGS[name]
-    if text in others:
-        return text
+    if string in others:
+        return string
     if kind in (str, bool):
         choices = allowed or ("true", "false", *others)
-        value = text if kind is str else text.lower()  # Python programs write True and False
+        value = string if kind is str else string.lower()  # Python programs write True and False
         if value not in choices:
-            raise CustomerError(f"{name} is '{text[:200]}': it must be one of {', '.join(choices)}")
+            raise CustomerError(f"{name} is '{string[:200]}': it must be one of {', '.join(choices)}")
         return value if kind is str else value == "true"
     try:
-        number = kind(text)
+        number = kind(string)
         is_valid = _is_in(number, allowed)
     except ValueError:
         is_valid = False
     if not is_valid:
-        noun = "a whole number" if kind is int else "a number"
+        noun = "an integer" if kind is int else "a number"
         alternatives = "".join(f" or {other}" for other in others)
-        raise CustomerError(f"{name} is '{text[:200]}': it must be {noun} in {allowed}{alternatives}")
+        raise CustomerError(f"{name} is '{string[:200]}': it must be {noun} in {allowed}{alternatives}")
     return number
 
 

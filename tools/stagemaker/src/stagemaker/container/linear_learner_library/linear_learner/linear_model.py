@@ -12,15 +12,15 @@ from .errors import CustomerError
 from .linear_hyperparameters import BINARY, MULTICLASS, REGRESSOR
 
 FILE = "linear-learner.json"
-AWS_FILE = "model_algo-1"  # what AWS's image saves: a zip archive of an MXNet model
+AWS_FILE = "model_algo-1"  # saved by AWS's image: a zip archive of an MXNet model
 
 
 @dataclass(frozen=True)
 class LinearModel:
-    """A linear model of features as they are in the data.
+    """A linear model of unscaled features.
 
-    weights (outputs, features), bias (outputs): one output per class if there are several, otherwise one. threshold: a
-    binary classifier's scores above it are label 1.
+    weights (outputs, features), bias (outputs): one output per class of a multiclass classifier, otherwise one.
+    threshold: the score above which a binary classifier predicts label 1.
     """
 
     predictor_type: str
@@ -31,17 +31,15 @@ class LinearModel:
 
     def outputs(self, features: Any) -> Any:
         """Return the linear outputs (rows, outputs). Raises CustomerError for another number of features."""
-        trained = self.weights.shape[1]
-        if features.shape[1] != trained:
-            raise CustomerError(
-                f"the number of features is {features.shape[1]}, but the model was trained with {trained}"
-            )
+        size = self.weights.shape[1]
+        if features.shape[1] != size:
+            raise CustomerError(f"the number of features is {features.shape[1]}, but the model was trained with {size}")
         return features @ self.weights.T + self.bias
 
     def scores(self, features: Any) -> Any:
-        """Return the scores (rows), or (rows, classes) if there are several classes.
+        """Return the scores (rows), or (rows, classes) of a multiclass classifier.
 
-        Predictions of a regressor, and otherwise probabilities, except with hinge_loss.
+        They are predictions of a regressor, and probabilities of a classifier, except with hinge_loss.
         """
         outputs = self.outputs(features)
         if self.predictor_type == MULTICLASS:  # one classifier per class against all others
@@ -75,7 +73,7 @@ def load_model(folder: Path) -> LinearModel:
     if not (folder / FILE).is_file():
         if (folder / AWS_FILE).exists():
             raise CustomerError(
-                f"{AWS_FILE} is an MXNet model from AWS, which cannot be loaded: train the model again here"
+                f"{AWS_FILE} is an MXNet model from AWS, which cannot be loaded: retrain the model here"
             )
         raise CustomerError(f"the model's archive has no {FILE} at its top level")
     try:

@@ -1,4 +1,4 @@
-"""The losses and scores that Linear Learner reports, under the names that are in AWS's logs."""
+"""The losses and scores that Linear Learner reports, with their names in AWS's logs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -69,7 +69,7 @@ def evaluate(
         if len(np.unique(labels)) == 2:  # otherwise it is undefined
             values["roc_auc_score"] = metrics.roc_auc_score(labels, scores)
     else:
-        # 0 for the label that is predicted first
+        # 0 for the label with the highest score
         ranks = (scores > scores[np.arange(len(labels)), labels.astype(int)][:, None]).sum(axis=1)
         top_k = settings["accuracy_top_k"]
         values = {"multiclass_accuracy": accuracy, f"multiclass_top_k_accuracy_{top_k}": np.mean(ranks < top_k)}

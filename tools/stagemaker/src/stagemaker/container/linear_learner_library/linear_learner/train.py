@@ -1,4 +1,4 @@
-"""Trains with Linear Learner: reads channels and hyperparameters, and saves the model."""
+"""Train with Linear Learner: read channels and hyperparameters, and save the model."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ from .linear_hyperparameters import BINARY, MULTICLASS, REGRESSOR
 from .linear_model import LinearModel
 from .metrics import evaluate, objective, objective_name
 
-LOSS_CRITERIA = ("loss_function", "cross_entropy_loss")  # they depend on the scores alone
+LOSS_CRITERIA = ("loss_function", "cross_entropy_loss")  # these do not depend on a threshold
 CHANNELS = ("train", "validation", "test")
 LEARNING_RATES = {REGRESSOR: 0.3, BINARY: 1.0, MULTICLASS: 1.0}  # the values of `auto`
 log = logging.getLogger("linear-learner")
@@ -30,7 +30,7 @@ Data = dict[str, tuple[Any, Any]]  # by channel: features (rows, features) and l
 def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[str, Any]) -> float:
     """Return the best threshold for scores (rows) and labels (rows) of 0 and 1.
 
-    Midpoints between neighbouring scores are tried. `default` wins if it is among the best, or none is needed.
+    Candidates are `default`, which wins ties and is used if none is needed, and midpoints of neighbouring scores.
     """
     criterion = settings["binary_classifier_model_selection_criteria"]
     if criterion in LOSS_CRITERIA:
@@ -57,18 +57,18 @@ def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[s
     return float(default if value[-1] == best else thresholds[np.argmax(value)])
 
 
-def _at_least(held: Any, target: float, maximized: Any) -> Any:
-    """Return what to maximise where `held` reaches the target, and elsewhere the distance to it."""
-    return np.where(held >= target, maximized, held - target)
+def _at_least(constrained: Any, target: float, maximized: Any) -> Any:
+    """Return `maximized` where `constrained` reaches the target, elsewhere the negative distance to the target."""
+    return np.where(constrained >= target, maximized, constrained - target)
 
 
 def train(base: Path) -> None:
     """Train on the channels below `base` (such as /opt/ml) and save the model. Raises CustomerError."""
     config = base / "input/config"
-    texts = json.loads((config / "hyperparameters.json").read_text())
-    settings = linear_hyperparameters.validate(texts)
+    hyperparameters = json.loads((config / "hyperparameters.json").read_text())
+    settings = linear_hyperparameters.validate(hyperparameters)
     log.info("Linear Learner is imitated with scikit-learn: its numbers differ from AWS's.")
-    if unused := sorted(texts.keys() & {*linear_hyperparameters.UNUSED}):
+    if unused := sorted(hyperparameters.keys() & {*linear_hyperparameters.UNUSED}):
         log.info("Hyperparameters without effect here: %s.", ", ".join(unused))
     data = _read_data(base / "input/data", json.loads((config / "inputdataconfig.json").read_text()), settings)
     model = fit(data, settings)
@@ -102,7 +102,7 @@ def _read_data(folder: Path, channels: Mapping[str, Any], settings: Mapping[str,
             )
         if classes and (invalid := np.flatnonzero(~np.isin(labels, np.arange(classes)))).size:
             raise CustomerError(
-                f"the labels of a {settings['predictor_type']} must be whole numbers from 0 to {classes - 1}, "
+                f"the labels of a {settings['predictor_type']} must be integers from 0 to {classes - 1}, "
                 f"but row {invalid[0] + 1} of the {name} channel has {labels[invalid[0]]:g}"
             )
     return data
@@ -145,8 +145,8 @@ def fit(data: Data, settings: Mapping[str, Any]) -> LinearModel:
     speed = len(labels) * (epoch + 1) / max(time.monotonic() - start, 1e-9)
     log.info("#throughput_metric: host=algo-1, train throughput=%r records/second", speed)
     if best_model is None:
-        off = [name for name in ("normalize_data", "normalize_label") if settings[name] is False]
-        remedy = f", or set {' and '.join(off)} to true" if off else ""
+        disabled = [name for name in ("normalize_data", "normalize_label") if settings[name] is False]
+        remedy = f", or set {' and '.join(disabled)} to true" if disabled else ""
         raise CustomerError(f"training diverged in epoch 0: lower learning_rate{remedy} ({reason})")
     return best_model
 
@@ -164,12 +164,12 @@ def _make_estimator(features: Any, label_scaler: Any, settings: Mapping[str, Any
     l1, wd = (0.0 if settings[name] == "auto" else settings[name] for name in ("l1", "wd"))
     rate = settings["learning_rate"]
     rate = LEARNING_RATES[settings["predictor_type"]] if rate == "auto" else rate
-    # a step follows the gradient of one row: relative to the rows' lengths, learning rates up to 1 do not diverge
+    # a step follows the gradient of one row; relative to the rows' norms, learning rates up to 1 do not diverge
     step = rate / (1 + np.mean(np.sum(features**2, axis=1)))
     penalty, epsilon = l1 + wd, 0.0
     if settings["loss"] == "huber_loss":
         epsilon = settings["huber_delta"] / _label_scale(label_scaler)
-        # the loss is divided by its largest slope: labels of any size are learned in the same number of epochs
+        # the loss is divided by its maximum slope, so that labels of any size need the same number of epochs
         slope = min(1, epsilon)
         step, penalty = step / slope, penalty * slope
     elif settings["loss"].startswith("eps_"):
@@ -194,7 +194,7 @@ def _label_scale(scaler: Any) -> float:
 
 
 def _row_weights(labels: Any, settings: Mapping[str, Any]) -> Any:
-    """Return the weight of each row, or None if all are equal. Balanced classes weigh the same in total."""
+    """Return the weight of each row, or None if all are equal. Balanced classes have equal total weights."""
     multiplier, is_multiclass = settings["positive_example_weight_mult"], settings["predictor_type"] == MULTICLASS
     if settings["predictor_type"] == REGRESSOR or (is_multiclass and not settings["balance_multiclass_weights"]):
         return None

@@ -1,4 +1,4 @@
-"""Reads the files of a channel into a DMatrix: libsvm, or CSV or Parquet with the label in the first column."""
+"""Read the files of a channel into a DMatrix: libsvm, or CSV or Parquet with the label in the first column."""
 
 import itertools
 from pathlib import Path
@@ -46,7 +46,7 @@ def get_dmatrix(
 
 
 def data_files(path: Path) -> list[Path]:
-    """Return the file, or those below a folder, except ones whose names begin with `.` or `_`."""
+    """Return the file, or all files below a folder, except files whose names begin with `.` or `_`."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return [file for file in files if not file.name.startswith((".", "_"))]
 

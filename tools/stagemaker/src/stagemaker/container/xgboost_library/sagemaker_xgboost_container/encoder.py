@@ -1,4 +1,4 @@
-"""Decodes CSV and libsvm into XGBoost's matrices, and defines the content types of the formats."""
+"""Decode CSV and libsvm into XGBoost's matrices, and define the content types of the formats."""
 
 import io
 import re
@@ -26,7 +26,7 @@ BLOCK_SIZE = 8 << 20  # bytes of CSV that are parsed at a time
 
 @dataclass(frozen=True)
 class LibsvmTable:
-    """A sparse matrix of features, and its rows' labels, weights and queries, each None if there are none."""
+    """A sparse matrix of features, and its rows' labels, weights and queries (None if absent)."""
 
     features: Any
     labels: list[float] | None
@@ -50,12 +50,12 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
     delimiter = next((mark for mark in DELIMITERS if mark in first_line), ",")
     if not skip_empty_lines and delimiter in first_line and re.search(rb"\n\r?\n", content):
         raise UserError(f"{name} has an empty line, but the other lines have several columns")
-    longest_line = max(map(len, io.BytesIO(content)))
+    max_length = max(map(len, io.BytesIO(content)))
     types = {f"f{number}": pa.float32() for number in range(first_line.count(delimiter) + 1)}
     try:
         table = pa_csv.read_csv(
             pa.BufferReader(content),
-            read_options=pa_csv.ReadOptions(autogenerate_column_names=True, block_size=max(BLOCK_SIZE, longest_line)),
+            read_options=pa_csv.ReadOptions(autogenerate_column_names=True, block_size=max(BLOCK_SIZE, max_length)),
             parse_options=pa_csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=skip_empty_lines),
             convert_options=pa_csv.ConvertOptions(column_types=types, null_values=EMPTY_CELLS),
         )
@@ -77,7 +77,7 @@ def make_matrix(features: Any, **members: Any) -> xgb.DMatrix:
 
 
 def check_finite(values: Any, name: str) -> None:
-    """Raise UserError with the place of an infinite number. NaN is allowed."""
+    """Raise UserError with the position of an infinite number. NaN is allowed."""
     if np.isinf(values).any():
         row, column = np.argwhere(np.isinf(values))[0] + 1
         raise UserError(f"{name}: column {column} of row {row} is infinite, or too large for a 32-bit number")

@@ -2,7 +2,7 @@
 
 
 class UserError(ValueError):
-    """The data or settings of a job are invalid. The message explains why."""
+    """Raised if the data or settings of a job are invalid; the message explains why."""
 
 
 def message_of(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The version in an XGBoost image's tag, on which the behaviour of the image's own programs depends."""
+"""The version in an XGBoost image's tag, on which the behaviour of the image's programs depends."""
 
 import os
 import re

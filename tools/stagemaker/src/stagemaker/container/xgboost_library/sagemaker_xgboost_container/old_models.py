@@ -1,6 +1,6 @@
 """Models in the binary format that XGBoost wrote before version 3.1, and Boosters pickled before version 1.6.
 
-The installed XGBoost reads neither. The binary format is final: little-endian numbers, and texts and lists that begin
+The installed XGBoost reads neither. The binary format is final: little-endian numbers, and strings and lists that begin
 with their length in 64 bits. It has the learner's parameters, the names of objective and booster, the booster (trees or
 linear weights), and attributes. It is converted to XGBoost's JSON.
 """
@@ -21,9 +21,9 @@ import xgboost as xgb
 SIGNATURE = b"binf"  # some versions write it before the model
 CONFIG_HEADER = b"CONFIG-offset:"  # before the model in Boosters pickled by versions 1.0 to 1.2; then 8 bytes
 OLD_JSON = b'{"'  # Boosters pickled by versions 1.3 to 1.5 are JSON; later ones are UBJSON
-# How JSON and UBJSON begin. The binary format begins with any four bytes, the base score, if it has no signature.
+# The beginning of JSON and UBJSON. Without a signature, the binary format begins with any four bytes, the base score.
 CURRENT_FORMATS = re.compile(rb'\{["\sL]')
-JSON_VERSION = [1, 7, 6]  # a version of XGBoost that writes the JSON that is made here
+JSON_VERSION = [1, 7, 6]  # a version of XGBoost that writes the same JSON
 LOW_BITS = (1 << 31) - 1  # of a parent and of a split; the highest bit has another meaning. The root's parent is this
 DELETED = (1 << 32) - 1  # the split of a node that was pruned
 MAX_OUTPUTS = 100_000
@@ -55,7 +55,7 @@ def read_old_models() -> None:
         if content.startswith(OLD_JSON) or (content and not CURRENT_FORMATS.match(content)):
             booster = xgb.Booster()
             load_model(booster, bytearray(to_json(content, state)))
-            if names and names != [f"f{number}" for number in range(len(names))]:  # once the names of unnamed features
+            if names and names != [f"f{number}" for number in range(len(names))]:  # old names of unnamed features
                 booster.feature_names = names
             state = booster.__getstate__()
         set_state(self, state)
@@ -65,7 +65,7 @@ def read_old_models() -> None:
 
 
 def to_json(content: bytes | bytearray, state: Mapping[str, Any] | None = None) -> bytes:
-    """Return an old model in XGBoost's JSON. Raises ValueError if it is damaged or something else.
+    """Return an old model in XGBoost's JSON. Raises ValueError if it is damaged or not a model.
 
     content: a saved model, or a pickled Booster's handle. state: the pickle's other members.
     """
@@ -78,7 +78,7 @@ def to_json(content: bytes | bytearray, state: Mapping[str, Any] | None = None) 
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(
             f"it is damaged or not in a known format of XGBoost ({error}): load it with "
-            f'{describe_version(read_version(content))}, and save it with save_model("xgboost-model.json")'
+            f'{version_advice(read_version(content))}, and save it with save_model("xgboost-model.json")'
         ) from None
     return json.dumps(model).encode()
 
@@ -95,8 +95,8 @@ def read_version(content: bytes | bytearray) -> tuple[int, int] | None:
     return major, minor
 
 
-def describe_version(version: tuple[int, int] | None) -> str:
-    """Return which version of XGBoost a user should install to save such a model anew."""
+def version_advice(version: tuple[int, int] | None) -> str:
+    """Return which version of XGBoost to install to save the model again."""
     if version is None:
         return "the version of XGBoost that wrote it"
     if version == (0, 0):  # these versions themselves do not save JSON
@@ -106,10 +106,10 @@ def describe_version(version: tuple[int, int] | None) -> str:
 
 
 class Reader:
-    """Reads a binary model from its beginning to its end. Raises ValueError if it ends too early or too late."""
+    """A reader of a binary model, from beginning to end. Raises ValueError if it ends too early or too late."""
 
     def __init__(self, content: bytes | bytearray) -> None:
-        self._is_followed = content.startswith(CONFIG_HEADER)  # something else may follow the model
+        self._is_followed = content.startswith(CONFIG_HEADER)  # other data may follow the model
         self._content, self._position = content, len(CONFIG_HEADER) + 8 if self._is_followed else 0
         if content.startswith(SIGNATURE, self._position):
             self._position += len(SIGNATURE)
@@ -134,15 +134,15 @@ class Reader:
     def floats(self) -> list[float]:
         return list(map(float, self.array("<f4", self.numbers("Q")[0])))
 
-    def text(self) -> str:
+    def string(self) -> str:
         return self.bytes(self.numbers("Q")[0]).decode()
 
 
 def add_rounds(learner: dict[str, Any], state: Mapping[str, Any], version: tuple[int, int] | None) -> None:
-    """Add how rounds are counted, unsaved before 1.6. Warns if that is unknown and could matter."""
+    """Add the number of trees per round, not saved before 1.6; warn if it is unknown and could matter."""
     booster = learner["gradient_booster"]
     if booster["name"] == "gblinear":
-        booster["model"].setdefault("boosted_rounds", 1)  # with 0, the installed version predicts something else
+        booster["model"].setdefault("boosted_rounds", 1)  # with 0, the installed version predicts other values
         return
     known = {**learner["attributes"], **state}
     rounds, trees = int(known.get("best_iteration", -1)) + 1, int(known.get("best_ntree_limit", 0))
@@ -163,7 +163,7 @@ def read_header(reader: Reader) -> tuple[tuple[Any, ...], str, str]:
     """Return the learner's parameters, and the names of the objective and the booster."""
     parameters = reader.numbers("fI3i2II")
     reader.bytes(26 * 4)
-    objective, booster = reader.text(), reader.text()
+    objective, booster = reader.string(), reader.string()
     if booster not in ("gbtree", "dart", "gblinear"):
         raise ValueError(f"its booster is {booster!r:.40}")
     return parameters, objective, booster
@@ -177,12 +177,12 @@ def read_model(reader: Reader) -> dict[str, Any]:
         raise ValueError(f"it has {features} features, {outputs} outputs and the base score {base_score}")
     read = read_linear if booster == "gblinear" else read_trees
     model = read(reader, booster, features, outputs)
-    attributes = {reader.text(): reader.text() for _ in range(reader.numbers("Q")[0])} if has_attributes else {}
+    attributes = {reader.string(): reader.string() for _ in range(reader.numbers("Q")[0])} if has_attributes else {}
     if objective == "count:poisson" and major == 0:
-        reader.text()  # max_delta_step
+        reader.string()  # max_delta_step
     if has_metrics and major == 0:  # later versions save the metrics as an attribute
         for _ in range(reader.numbers("Q")[0]):
-            reader.text()
+            reader.string()
     reader.end()
     saved_objective = attributes.pop("objective", None)
     attributes.pop("metrics", None)
@@ -203,12 +203,12 @@ def read_model(reader: Reader) -> dict[str, Any]:
                 "num_feature": str(features),
                 "num_target": str(max(targets, 1)),
             },
-            "objective": json.loads(saved_objective) if saved_objective else describe_objective(objective, classes),
+            "objective": json.loads(saved_objective) if saved_objective else make_objective(objective, classes),
         },
     }
 
 
-def describe_objective(name: str, classes: int) -> dict[str, Any]:
+def make_objective(name: str, classes: int) -> dict[str, Any]:
     """Return the JSON of an objective saved before 1.0. Predictions need no other parameters."""
     name = name.removeprefix("gpu:")
     return {
@@ -276,7 +276,7 @@ def read_tree(reader: Reader, number: int, features: int) -> dict[str, Any]:
 
 
 def check_trees(learner: dict[str, Any]) -> None:
-    """Raise ValueError, LookupError or TypeError if a tree of a model in JSON is not one."""
+    """Raise ValueError, LookupError or TypeError if a tree of a JSON model is invalid."""
     booster = learner["gradient_booster"]
     if booster["name"] == "gblinear":
         return
@@ -293,7 +293,7 @@ def check_trees(learner: dict[str, Any]) -> None:
 
 
 def check_tree(nodes: Any, number: int, features: int, deleted: int) -> None:
-    """Raise ValueError unless all links lead where they must: XGBoost follows them without a check."""
+    """Raise ValueError unless the nodes form a tree, because XGBoost follows their links without checks."""
     parents, numbers = nodes["parent"] & LOW_BITS, np.arange(len(nodes))
     is_deleted = nodes["split"] == DELETED
     is_inner = (nodes["left"] != -1) & ~is_deleted

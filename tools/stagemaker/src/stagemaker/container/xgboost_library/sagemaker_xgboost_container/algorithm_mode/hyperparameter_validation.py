@@ -73,10 +73,10 @@ UNUSED_HYPERPARAMETERS = (  # hyperparameters that the installed version of XGBo
 ).split()
 
 
-def validate(texts: Mapping[str, str]) -> dict[str, Any]:
+def validate(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
     """Convert hyperparameters to their types. Raises UserError for the first invalid one."""
-    texts = {ALIASES.get(name, name): text for name, text in texts.items()}
-    for name in texts:
+    hyperparameters = {ALIASES.get(name, name): string for name, string in hyperparameters.items()}
+    for name in hyperparameters:
         if name in ("_kfold", "_num_cv_round"):
             raise UserError(f"the hyperparameter {name} is not simulated: train once, with a channel named validation")
         if name == "silent" and not is_before(1, 2):
@@ -85,9 +85,9 @@ def validate(texts: Mapping[str, str]) -> dict[str, Any]:
             raise UserError(
                 f"unknown hyperparameter {name}: valid hyperparameters are {', '.join(sorted(HYPERPARAMETERS))}"
             )
-    if "num_round" not in texts:
+    if "num_round" not in hyperparameters:
         raise UserError("the hyperparameter num_round is required")
-    values = {name: _parse_value(name, str(text)) for name, text in texts.items()}
+    values = {name: _parse_value(name, str(string)) for name, string in hyperparameters.items()}
     is_multiclass = str(values.get("objective", "")).startswith("multi:")
     if is_multiclass != ("num_class" in values):
         raise UserError(
@@ -125,35 +125,35 @@ def _check_updaters(values: Mapping[str, Any]) -> None:
             raise UserError(f"the booster gblinear can have only one updater: {' or '.join(LINEAR_UPDATERS)}")
         return
     choices = UPDATING_UPDATERS if values.get("process_type") == "update" else TREE_UPDATERS
-    if refused_updaters := [name for name in updaters if name not in choices]:
+    if invalid_updaters := [name for name in updaters if name not in choices]:
         raise UserError(
-            f"updater {refused_updaters[0]} cannot be used with this booster and process_type: use {', '.join(choices)}"
+            f"updater {invalid_updaters[0]} cannot be used with this booster and process_type: use {', '.join(choices)}"
         )
     if len([name for name in updaters if name in GROWING_UPDATERS]) > 1:
         raise UserError(f"at most one of the updaters {', '.join(GROWING_UPDATERS)} can be used")
 
 
-def _parse_value(name: str, text: str) -> Any:
-    if GPU_SETTINGS.get(name) == text:
-        raise UserError(f"{name} {text} is not simulated: it needs a GPU")
+def _parse_value(name: str, string: str) -> Any:
+    if GPU_SETTINGS.get(name) == string:
+        raise UserError(f"{name} {string} is not simulated: it needs a GPU")
     if name in CHOICES:
-        if text not in CHOICES[name].split():
-            raise UserError(f"{name} is '{text}': it must be one of {', '.join(CHOICES[name].split())}")
-        return text
+        if string not in CHOICES[name].split():
+            raise UserError(f"{name} is '{string}': it must be one of {', '.join(CHOICES[name].split())}")
+        return string
     if name == "eval_metric":
-        return _split_metrics(text)
+        return _split_metrics(string)
     if name == "updater":
-        return text
+        return string
     if name in CONSTRAINTS:
-        return _parse_constraints(name, text)
+        return _parse_constraints(name, string)
     interval = INTEGERS.get(name) or NUMBERS[name]
-    kind, noun = (int, "a whole number") if name in INTEGERS else (float, "a number")
+    kind, noun = (int, "an integer") if name in INTEGERS else (float, "a number")
     try:
-        value = kind(text)
+        value = kind(string)
     except ValueError:
-        raise UserError(f"{name} is '{text[:200]}': it must be {noun} in {interval}") from None
+        raise UserError(f"{name} is '{string[:200]}': it must be {noun} in {interval}") from None
     if not _is_in(value, interval):
-        raise UserError(f"{name} is {text}: it must be {noun} in {interval}")
+        raise UserError(f"{name} is {string}: it must be {noun} in {interval}")
     return value
 
 
@@ -163,8 +163,8 @@ def _is_in(value: float, interval: str) -> bool:
     return is_above_minimum and (value <= maximum if interval[-1] == "]" else value < maximum)
 
 
-def _split_metrics(text: str) -> list[str]:
-    names = text.split(",")
+def _split_metrics(string: str) -> list[str]:
+    names = string.split(",")
     for name in names:
         if "@" in name and not THRESHOLD_METRIC.fullmatch(name):
             raise UserError(f"eval_metric {name}: only error, map and ndcg accept a threshold, which must be a number")
@@ -174,9 +174,9 @@ def _split_metrics(text: str) -> list[str]:
     return names
 
 
-def _parse_constraints(name: str, text: str) -> str:
+def _parse_constraints(name: str, string: str) -> str:
     try:
-        value = ast.literal_eval(text)
+        value = ast.literal_eval(string)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         value = None
     if name == "monotone_constraints":
@@ -187,5 +187,5 @@ def _parse_constraints(name: str, text: str) -> str:
         is_valid = isinstance(value, list) and all(isinstance(group, list) for group in value)
         is_valid = is_valid and all(type(feature) is int and feature >= 1 for group in value for feature in group)
     if not is_valid:
-        raise UserError(f"{name} is '{text[:200]}': it must be {form}")
+        raise UserError(f"{name} is '{string[:200]}': it must be {form}")
     return str(value)

@@ -1,4 +1,4 @@
-"""The metrics of the built-in algorithm: XGBoost's own, and those that the algorithm computes with scikit-learn."""
+"""The metrics of the built-in algorithm: XGBoost's own, and others computed with scikit-learn."""
 
 from functools import partial
 from typing import Any
@@ -35,7 +35,7 @@ def earlier_metric(objective: str) -> str | None:
 
 
 def is_maximized(name: str) -> bool:
-    """Return whether the image maximises this metric: none with a threshold, such as ndcg@5."""
+    """Return whether the image maximises this metric. It minimises all with a threshold, such as ndcg@5."""
     return name in MAXIMIZED_METRICS or name == "r2" or name in CLASSIFICATION_METRICS
 
 

@@ -1,4 +1,4 @@
-"""Trains with the built-in algorithm: reads channels and hyperparameters, and writes the file xgboost-model."""
+"""Train with the built-in algorithm: read channels and hyperparameters, and write the file xgboost-model."""
 
 import json
 import pickle
@@ -18,11 +18,11 @@ CHANNELS = ("train", "validation")
 # hyperparameters that are not XGBoost's own, or are set separately
 ALGORITHM_SETTINGS = {"num_round", "csv_weights", "early_stopping_rounds", "save_model_on_termination"}
 ALGORITHM_SETTINGS |= {"eval_metric", "_tuning_objective_metric", *hyperparameter_validation.UNUSED_HYPERPARAMETERS}
-ADDED_METRICS = {*metrics.REGRESSION_METRICS, *metrics.CLASSIFICATION_METRICS}  # that XGBoost itself does not have
+ADDED_METRICS = {*metrics.REGRESSION_METRICS, *metrics.CLASSIFICATION_METRICS}  # metrics that XGBoost does not have
 
 
 class StopOnTermination(xgb.callback.TrainingCallback):
-    """Ends training after the current round upon SIGTERM, so that the model is saved."""
+    """A callback that ends training after the current round upon SIGTERM, so that the model is saved."""
 
     def __init__(self) -> None:
         self._stopping = False
@@ -64,7 +64,7 @@ def train(base: Path) -> None:
 def _read(folder: Path, content_type: str | None, csv_weights: int) -> xgb.DMatrix:
     files = data_files(folder)
     if hidden_files := [path for path in folder.rglob(".*") if path.is_file()]:
-        raise UserError(f"the {folder.name} channel has a hidden file, {hidden_files[0].name}, which SageMaker refuses")
+        raise UserError(f"the {folder.name} channel has a hidden file, {hidden_files[0].name}, which SageMaker rejects")
     if not files:
         raise UserError(f"the {folder.name} channel has no data")
     kind = get_content_type(content_type)
