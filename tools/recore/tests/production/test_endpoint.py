@@ -119,7 +119,7 @@ def test_two_variants_share_the_requests_while_they_are_updated(
         (["--variant", "A=9"], "trained has no version 9; its versions: 1, 2, 3"),
         (
             ["--variant", "A=3"],
-            "version 3 of trained is not approved: `python -m recore production approve 3` approves it",
+            "version 3 of trained is not approved: approve it with `python -m recore production approve 3`",
         ),
         (["--variant", "A"], "--variant A: NAME=VERSION or NAME=VERSION:WEIGHT is needed, such as A=3:9"),
         (["--variant", "A=1:0"], "every variant has the weight 0: no request would be answered"),

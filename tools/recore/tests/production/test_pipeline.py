@@ -25,7 +25,7 @@ def test_only_what_depends_on_a_change_is_computed_again(commands: ProductionCom
 
     second = commands.run("train", ROOT, "--public", public)
     assert (second.returncode, second.stderr) == (0, "")  # nothing about instances, because none are started
-    assert second.stdout.startswith(f"version 1 of {commands.name} was already made from this submission")
+    assert second.stdout.startswith(f"version 1 of {commands.name} already has this submission")
 
     third = commands.succeed("train", ROOT, "--public", public, "--again")
     assert (third["changed"], sorted(third["cached"])) == (True, sorted(COMPUTED))

@@ -89,4 +89,4 @@ def test_a_version_that_cannot_be_used_is_refused(
     trained: ProductionCommands, commands: ProductionCommands, few_rows: Path
 ) -> None:
     assert "version 3 of trained is not approved" in trained.refuse("predict", few_rows, "--version", 3)
-    assert "has no version: `train` or `register` makes the first" in commands.refuse("predict", few_rows)
+    assert "has no version: create one with `train` or `register`" in commands.refuse("predict", few_rows)

@@ -56,4 +56,4 @@ def test_a_hand_over_is_registered_without_the_hosts_data(
     assert commands.succeed("register", finished_run)["changed"] is False
     (handed / "model.tar.gz").write_bytes((handed / "request.csv").read_bytes())
     line = commands.refuse("register", handed)
-    assert "it is not the file that was handed over (SHA256SUMS has another hash): copy the hand-over again" in line
+    assert "is not the file that was handed over: SHA256SUMS lists another hash; copy the hand-over again" in line

@@ -51,8 +51,8 @@ def test_a_new_version_replaces_the_one_in_use(
     worse = (*arguments, "--set", "share=0.4", "--approve", "--update")
     line = commands.refuse(*worse, status=1)
     assert line == (
-        "recore: version 3 is registered, but not put to use, because its score is lower; held-out scores: 0.6464 for "
-        "version 3, 0.7575 for version 1 (other data, so only roughly comparable); to use it anyway: "
+        "recore: version 3 is registered but not used, because its score is lower; held-out scores: 0.6464 for "
+        "version 3, 0.7575 for version 1 (other data, so only roughly comparable); to use it anyway, run "
         "`python -m recore production approve 3`"
     )
     assert "is lower by more than 0.1; " in commands.refuse(*worse, "--tolerance", 0.1, status=1)
@@ -88,14 +88,14 @@ def test_hyperparameters_that_fit_has_lost_are_left_out(
     commands.succeed("train", submission, "--public", public, *settings)
     commands.succeed("approve", 1, "--reject")
     line = commands.refuse("retrain", submission, "--public", public, *settings, "--approve")
-    assert line == "recore: version 1 was rejected: `python -m recore production approve 1` approves it"
+    assert line == "recore: version 1 was rejected: approve it with `python -m recore production approve 1`"
     commands.succeed("approve", 1)
     tunable(submission, {"train.py": TRAIN.replace("share=0.5, rounds", "portion=1, rounds")})
     result = commands.run("retrain", submission, "--public", public)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[:2] == [
         "hyperparameters of version 1: kind=1",
-        "hyperparameters of version 1 that fit() does not accept any more: share",
+        "hyperparameters of version 1 that fit() no longer accepts: share",
     ]
     [latest, _] = commands.succeed("list")["versions"]
     job = commands.client.describe("TrainingJob", latest["archives"][1].split("/")[-3])

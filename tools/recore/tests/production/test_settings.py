@@ -69,7 +69,7 @@ def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
     ("words", "url", "reason"),
     [
         ([], None, "prints it), or choose AWS with --engine aws"),
-        (["--engine", "aws"], "http://127.0.0.1:1", "unset it, or leave out --engine aws"),
+        (["--engine", "aws"], "http://127.0.0.1:1", "unset it, or omit --engine aws"),
         ([], "https://api.sagemaker.us-east-1.amazonaws.com", "AWS_ENDPOINT_URL leads to AWS: unset it, and"),
         (["--engine", "aws"], None, "AWS needs ROLE_ARN and DEFAULT_BUCKET in config.json"),
     ],
