@@ -155,7 +155,7 @@ def test_few_rows_of_many_holes_are_kept() -> None:
 @pytest.mark.parametrize(
     ("spectra", "message"),
     [
-        (SPECTRA[:9], "at least 10 rows with a spectrum are needed, and there are 9"),
+        (SPECTRA[:9], "at least 10 rows with a spectrum are needed, but there are 9"),
         (np.full((20, 60), np.nan), "there are 0"),
         (np.tile(SPECTRA[0], (20, 1)), "all spectra are equal"),
         (np.ones((20, 60)), "there are 0"),

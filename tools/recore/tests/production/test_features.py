@@ -162,10 +162,10 @@ def replaced(row: list[str], place: int, cell: str) -> list[str]:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("", "the request: it is empty"),
-        ("\n\n", "the request: it is empty"),
+        ("", "the request is empty"),
+        ("\n\n", "the request is empty"),
         (b"\xff\xfe", "not encoded in UTF-8"),
-        (as_csv(ROWS[0][:10]), "its first line has 10 cells; a line without header has 18, or 20 with the assays"),
+        (as_csv(ROWS[0][:10]), "the first line is not a header and has 10 cells; expected 18, or 20 with the assays"),
         (as_csv(ROWS[0], ROWS[1][:7]), "row 2 has 7 cells instead of 20; is the line truncated?"),
         (as_csv(HEADER, ROWS[0], ROWS[1][:-3]), "row 2 has 17 cells instead of 20"),
         (as_csv(HEADER, ROWS[0], HEADER, ROWS[1]), "row 2 repeats the header; remove it"),
@@ -177,12 +177,12 @@ def replaced(row: list[str], place: int, cell: str) -> list[str]:
         (as_csv([*ROWS[0][:4], *["0"] * 14]), "index 7: no value above zero to normalise by"),
         (
             as_csv(HEADER[:-5], ROWS[0][:-5]),
-            f"not the columns of the training data: 3 missing, such as '{CHANNELS[11]}'",
+            f"the columns differ from the training data's: 3 missing, such as '{CHANNELS[11]}'",
         ),
         (as_csv([*HEADER, "600.5"], [*ROWS[0], "1"]), "1 unknown, such as '600.5'"),
         (as_csv([*HEADER[:-1], "Fe"], ROWS[0]), "1 unknown, such as 'Fe'"),
         (as_csv([*HEADER[:-1], "4000.50"], ROWS[0]), "the column '4000.5' appears more than once"),
-        (as_csv(HEADER[1:], ROWS[0][1:]), "the first column must be the index; it is 'DepthTo'"),
+        (as_csv(HEADER[1:], ROWS[0][1:]), "the first column must be the index, but it is 'DepthTo'"),
     ],
 )
 def test_invalid_csv_is_refused_in_one_line(body: str | bytes, message: str) -> None:
@@ -205,16 +205,16 @@ def changed(**members: Any) -> str:
         (f'{{"instances": [{changed()}, 5]}}', "instance 2: a spectrum is an object"),
         (changed(absorbances=[0.5] * 13), "14 wavenumbers, but 13 absorbances"),
         (changed(absorbances=None), "'absorbances' must be a non-empty list of numbers"),
-        (changed(absorbances=[0.5] * 13 + ["0.5x"]), "'absorbances': value 14 is '0.5x', not a finite number"),
-        (changed(absorbances=[True] * 14), "'absorbances': value 1 is 'True', not a finite number"),
+        (changed(absorbances=[0.5] * 13 + ["0.5x"]), "value 14 of 'absorbances' is '0.5x', not a finite number"),
+        (changed(absorbances=[True] * 14), "value 1 of 'absorbances' is 'True', not a finite number"),
         (changed(absorbances=[float("inf")] * 14), "Infinity is not a finite number"),
-        (changed().replace("0.5]", "1e999]"), "value 14 is '1e999', not a finite number"),
+        (changed().replace("0.5]", "1e999]"), "value 14 of 'absorbances' is '1e999', not a finite number"),
         (changed(wavenumbers=[4000.5] * 14), "a wavenumber appears more than once"),
         (changed(wavenumbers=list(range(14))), f"14 missing, such as '{CHANNELS[0]}'; 14 unknown, such as '0.0'"),
-        (changed(depth=3), "the key 'depth' is unknown; known are wavenumbers, absorbances, index"),
-        (changed(index=[1]), "'index' must be a text or a number"),
-        (changed(index="\ud800"), "'index' has half of a surrogate pair"),
-        (changed(SiteID="a\udfff"), "'SiteID' has half of a surrogate pair"),
+        (changed(depth=3), "unknown key 'depth'; the keys are wavenumbers, absorbances, index"),
+        (changed(index=[1]), "'index' must be a string or a number"),
+        (changed(index="\ud800"), "'index' contains half of a surrogate pair"),
+        (changed(SiteID="a\udfff"), "'SiteID' contains half of a surrogate pair"),
     ],
 )
 def test_invalid_json_is_refused_in_one_line(body: str, message: str) -> None:
@@ -224,7 +224,7 @@ def test_invalid_json_is_refused_in_one_line(body: str, message: str) -> None:
 def test_instances_must_have_the_same_wavenumbers() -> None:
     other = changed(wavenumbers=[3999.5, *map(float, CHANNELS[1:])])
     message = reason(f'{{"instances": [{changed()}, {other}]}}', "application/json")
-    assert message == "the request: instance 2: its wavenumbers are not those of instance 1"
+    assert message == "the request: instance 2: the wavenumbers differ from those of instance 1"
 
 
 @pytest.mark.parametrize("content_type", ["application/x-npy", "", "text/plain"])
@@ -236,7 +236,7 @@ def test_other_types_are_refused(content_type: str) -> None:
     ("returned", "message"),
     [
         (pd.DataFrame({"bin": [0.0]}), "preprocess() must return a pair of DataFrames, inputs and targets"),
-        ((pd.DataFrame({"bin": [0.0]}), None), "preprocess() returned 1 rows for the 3 of the request"),
+        ((pd.DataFrame({"bin": [0.0]}), None), "preprocess() returned 1 rows for the 3 rows of the request"),
         (KeyError("4000.5"), "preprocess(): KeyError: '4000.5'"),
         (ValueError("two\nlines"), "two lines"),
     ],

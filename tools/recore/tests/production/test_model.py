@@ -60,7 +60,7 @@ def test_csv_is_what_the_submissions_hooks_answer(served: Any, trained_model: Tr
 
 
 def test_other_types_are_refused(served: Any) -> None:
-    with pytest.raises(ValueError, match="the request is 'application/json': send text/csv"):
+    with pytest.raises(ValueError, match="unsupported content type 'application/json': send text/csv"):
         program.transform_fn(served, "{}", "application/json", "text/csv")
 
 
@@ -193,10 +193,10 @@ def test_a_request_without_rows_is_not_passed_on(load: Callable[..., Any]) -> No
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ("1,2\n", "train.py answered with 2 values in line 1 instead of 49"),
-        (",".join(["x"] * 49) + "\n", "something else than numbers: could not convert string to float: 'x'"),
-        ((",".join(ANSWER) + "\n") * 4, "train.py answered with 4 rows to a request of 3 lines"),
-        ("", "train.py answered with 0 rows to a request of 3 lines"),
+        ("1,2\n", "train.py returned 2 values in line 1 instead of 49"),
+        (",".join(["x"] * 49) + "\n", "a value that is not a number: could not convert string to float: 'x'"),
+        ((",".join(ANSWER) + "\n") * 4, "train.py returned 4 rows for a request of 3 lines"),
+        ("", "train.py returned 0 rows for a request of 3 lines"),
     ],
 )
 def test_an_answer_that_is_not_a_table_of_predictions_is_refused(
@@ -277,7 +277,7 @@ def test_train_py_runs_as_if_it_were_the_entry_point(tmp_path: Path) -> None:
         "path": [submission] * 3,
         "model": str(model),
     }
-    assert note == "model: answers will have no expected errors: train.py wrote no held_out.csv"
+    assert note == "model: responses will contain no expected errors: train.py wrote no held_out.csv"
     files = {path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()}
     assert files == {
         *(f"code/submission/{name}" for name in ("train.py", "helper.py", "data/helper.txt")),
@@ -290,7 +290,7 @@ def test_invalid_held_out_predictions_are_reported_in_one_line(tmp_path: Path) -
     process, model = run_program(tmp_path, {"submission/train.py": script})
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (0, "")
-    assert stdout.startswith("model: answers will have no expected errors: held_out.csv: ")
+    assert stdout.startswith("model: responses will contain no expected errors: held_out.csv: ")
     assert len(stdout.splitlines()) == 1
     assert not (model / "expected_error.json").exists()
 

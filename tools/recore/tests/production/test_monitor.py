@@ -267,7 +267,7 @@ def test_requests_of_all_forms_count_and_others_are_named(monitored: Monitored, 
     assert reasons["a spectrum that is flat or has a gap"] == 1
     assert reasons["the input was not captured"] == 1
     assert reasons["the line is not an event of data capture, or is truncated"] == 2
-    assert any("its first line has 2 cells" in reason for reason in reasons)
+    assert any("the first line is not a header and has 2 cells" in reason for reason in reasons)
     assert any("is not encoded in UTF-8" in reason for reason in reasons)
     assert [hole["samples"] for hole in found["holes"] if hole["hole"] == "J"] == [1]
     assert "\x1b" not in monitored.commands.run("monitor", "--out", "forms.html").stdout
@@ -279,7 +279,7 @@ def test_nothing_to_test_is_one_clear_line(monitored: Monitored, samples: pd.Dat
     assert "monitored captured no spectra since" in error
     monitored.put(monitored.event("1,2\n"))
     error = monitored.commands.refuse("monitor")
-    assert "left out 1: the request: its first line has 2 cells" in error
+    assert "left out 1: the request: the first line is not a header and has 2 cells" in error
     monitored.capture(samples[:5])
     assert "no endpoint nowhere" in monitored.commands.refuse("monitor", "nowhere")
     assert "has no version 9" in monitored.commands.refuse("monitor", "--version", 9)

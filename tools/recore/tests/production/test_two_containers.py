@@ -122,7 +122,7 @@ def test_an_invalid_request_is_refused_with_one_line(invoke: Invoke, trained_mod
     cells = line.split(",")
     cells[len(cells) // 2] = "O.5"
     bad_cell = "\n".join([header, ",".join(cells)])
-    for body, message in (("1,2\n", "the request: its first line has 2 cells"), (bad_cell, "O.5")):
+    for body, message in (("1,2\n", "the request: the first line is not a header and has 2 cells"), (bad_cell, "O.5")):
         with pytest.raises(ClientError, match=message) as refused:
             invoke(body, "text/csv", "text/csv")
         assert refused.value.response["OriginalStatusCode"] == 400
