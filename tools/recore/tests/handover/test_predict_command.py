@@ -121,7 +121,7 @@ def test_what_cannot_be_predicted_is_refused_in_one_line(
     (tmp_path / "other/run.json").write_text("{")
     assert "not a valid run record" in refused("other", spectra, *options, cwd=tmp_path)
     line = refused(handed, spectra, "--out", spectra, "--force", cwd=tmp_path)
-    assert "the table would replace what it is made of" in line
+    assert "the table would overwrite its own input" in line
     line = refused(handed, spectra, *options, "--column", "CuPPM=Cu", cwd=tmp_path)
     assert "only sample and the IDs, SiteID, DepthFrom, DepthTo, are read here" in line
     twice = write_csv(tmp_path / "twice.csv.gz", pd.concat([private, private]))

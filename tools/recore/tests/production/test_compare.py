@@ -290,24 +290,24 @@ def test_an_endpoint_that_is_being_changed_is_refused(status: str, client: Clien
 HEADER = "SiteID,DepthFrom,DepthTo,CuPPM"
 TABLES = {
     "missing": (None, "there is no such file"),
-    "empty": ("", "there are no samples"),
+    "empty": ("", "contains no samples"),
     "no targets": ("SiteID,DepthFrom,DepthTo\nH,0,1\n", "no column is a target"),
     "no keys": ("index,SiteID,CuPPM\n0,H,1\n", "InferenceId, or SiteID, DepthFrom and DepthTo"),
-    "no rows": (f"{HEADER}\n", "there are no samples"),
+    "no rows": (f"{HEADER}\n", "contains no samples"),
     "a missing cell": (f"{HEADER}\nH,0,1\n", "line 2: 3 cells, but the header has 4"),
     "no hole": (f"{HEADER}\n,0,1,5\n", "line 2: SiteID and two depths that are numbers are needed"),
     "no depth": (f"{HEADER}\nH,top,1,5\n", "line 2: SiteID and two depths that are numbers are needed"),
     "no id": ("InferenceId,CuPPM\n,5\n", "line 2: an InferenceId is needed"),
     "below detection": (f"{HEADER}\nH,0,1,<0.5\n", "line 2, CuPPM: '<0.5' is not a number"),
     "huge": (f"{HEADER}\nH,0,1,1e200\n", "line 2, CuPPM: '1e200' is not a number"),
-    "no assay": (f"{HEADER}\nH,0,1,\n", "every cell of the targets is empty"),
+    "no assay": (f"{HEADER}\nH,0,1,\n", "all cells of the targets are empty"),
     "infinite": (f"{HEADER}\nH,0,1,inf\n", "line 2, CuPPM: 'inf' is not a number"),
     "contradicting": (f"{HEADER}\nH,0,1,5\nH,0.0,1,6\n", "line 3: hole H from 0 to 1 m is listed twice"),
     "repeated column": (f"{HEADER},CuPPM\nH,0,1,5,5\n", "the column CuPPM appears more than once"),
     "not text": (b"\xff\xfe\x00\x00", "could not be read as CSV or csv.gz"),
     "underscore": (f"{HEADER}\nH,0,1,1_0\n", "line 2, CuPPM: '1_0' is not a number"),
     "other script": (f"{HEADER}\nH,0,1,\u0661\n", "line 2, CuPPM: '\u0661' is not a number"),
-    "bomb": (gzip.compress(bytes(130 << 20), 1), "more than 128 MB of text are not read"),
+    "bomb": (gzip.compress(bytes(130 << 20), 1), "is larger than 128 MB (uncompressed)"),
     "truncated": (gzip.compress(HEADER.encode() * 100)[:-20], "could not be read as CSV or csv.gz"),
 }
 

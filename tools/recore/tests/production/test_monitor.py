@@ -266,7 +266,7 @@ def test_requests_of_all_forms_count_and_others_are_named(monitored: Monitored, 
     assert sum(reasons.values()) == 8
     assert reasons["a spectrum that is flat or has a gap"] == 1
     assert reasons["the input was not captured"] == 1
-    assert reasons["the line is not an event of data capture, or is truncated"] == 2
+    assert reasons["the line is truncated, or not a data capture event"] == 2
     assert any("the first line is not a header and has 2 cells" in reason for reason in reasons)
     assert any("is not encoded in UTF-8" in reason for reason in reasons)
     assert [hole["samples"] for hole in found["holes"] if hole["hole"] == "J"] == [1]
