@@ -98,7 +98,7 @@ def test_variants_are_compared_on_the_same_samples(
     samples = [*SAMPLES, ("elsewhere", 0.0, 1.0)]
     assays = write_sample_assays(tmp_path / "assays.csv", samples)
     refused = refusal(variables, endpoint.name, assays, "--no-requests")
-    assert "two variants predicted none of the assayed samples in common: leave out --no-requests" in refused
+    assert "no two variants predicted the same assayed samples: omit --no-requests" in refused
 
     completed = compare(variables, endpoint.name, assays, "--out", "table.csv")
     assert completed.returncode == 0, completed.stderr
@@ -140,7 +140,7 @@ def test_variants_are_compared_on_the_same_samples(
 def test_assays_of_other_samples(endpoint: ABTestEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
     assays = write_sample_assays(tmp_path / "others.csv", [("X7", 1.0, 2.5)])
     line = refusal(variables, endpoint.name, assays)
-    assert "others.csv: assays of other samples" in line
+    assert "others.csv: none of these samples was predicted since" in line
     assert "hole X7 from 1 to 2.5 m" in line
     assert "hole H0 from " in line
     assays = write_assays(tmp_path / "ids.csv", [("unknown", true_assays(SAMPLES[0]))], "InferenceId")
@@ -271,7 +271,7 @@ def test_an_endpoint_that_cannot_be_compared(
     uncaptured = endpoints.create(endpoints.config(variant(model, "one"), variant(model, "two")), wait=False)
     for name in (single, uncaptured):
         endpoints.settle(name)
-    assert f"{single} has 1 variant: a comparison needs at least two" in refusal(variables, single, assays)
+    assert f"{single} has 1 variant, but a comparison needs at least two" in refusal(variables, single, assays)
     assert f"{uncaptured} has no data capture" in refusal(variables, uncaptured, assays)
     failed = endpoints.create(endpoints.config(variant(endpoints.model("raise ValueError"), "A")), wait=False)
     endpoints.settle(failed)
@@ -291,10 +291,10 @@ HEADER = "SiteID,DepthFrom,DepthTo,CuPPM"
 TABLES = {
     "missing": (None, "there is no such file"),
     "empty": ("", "contains no samples"),
-    "no targets": ("SiteID,DepthFrom,DepthTo\nH,0,1\n", "no column is a target"),
+    "no targets": ("SiteID,DepthFrom,DepthTo\nH,0,1\n", "has no column of a target"),
     "no keys": ("index,SiteID,CuPPM\n0,H,1\n", "InferenceId, or SiteID, DepthFrom and DepthTo"),
     "no rows": (f"{HEADER}\n", "contains no samples"),
-    "a missing cell": (f"{HEADER}\nH,0,1\n", "line 2: 3 cells, but the header has 4"),
+    "a missing cell": (f"{HEADER}\nH,0,1\n", "line 2 has 3 cells, but the header has 4"),
     "no hole": (f"{HEADER}\n,0,1,5\n", "line 2: SiteID and two depths that are numbers are needed"),
     "no depth": (f"{HEADER}\nH,top,1,5\n", "line 2: SiteID and two depths that are numbers are needed"),
     "no id": ("InferenceId,CuPPM\n,5\n", "line 2: an InferenceId is needed"),

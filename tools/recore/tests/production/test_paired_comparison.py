@@ -173,7 +173,7 @@ def test_a_variant_without_errors_is_better_as_first_or_second() -> None:
     for order in ("AB", "BA"):
         (comparison,) = compare_variants(assays, {name: perfect[name] for name in order}, hole, WEIGHTS)
         assert set(comparison.better) == {"A"}
-        assert "A is better on CuPPM: RMSE 100 % lower, 95 % interval 100 to 100 %" in describe_comparison(
+        assert "A is better on CuPPM: RMSE 100% lower, 95% interval 100 to 100%" in describe_comparison(
             comparison, WEIGHTS
         )
 
@@ -218,7 +218,7 @@ def test_the_verdicts_are_plain_sentences() -> None:
     text = "\n".join(lines)
     assert lines[0].startswith("B compared with A on 60 drill holes")
     assert (
-        f"B is better on {TARGETS[COPPER]}: RMSE {-100 * comparison.change[COPPER]:.0f} % lower, 95 % interval" in text
+        f"B is better on {TARGETS[COPPER]}: RMSE {-100 * comparison.change[COPPER]:.0f}% lower, 95% interval" in text
     )
     assert "B is better on 44 more targets: " in text
     assert "B is better on the weighted score" in text
@@ -235,11 +235,11 @@ def test_the_verdicts_are_plain_sentences() -> None:
 def test_undecided_targets_say_what_they_need() -> None:
     line = describe_comparison(compare(2, holes=8, ratio=0.95), WEIGHTS)[-1]
     assert line.startswith("undecided on 49 targets; CuPPM needs about ")
-    assert "more drill holes to be decided if the RMSE differs by 10 %" in line
+    assert "more drill holes to be decided if the RMSE differs by 10%" in line
     text = "\n".join(describe_comparison(compare(2, knows_holes=False, holes=8), WEIGHTS))
-    assert "the drill holes are unknown" in text
+    assert "unknown drill holes: samples are assumed" in text
     assert "more drill hole" not in text
     assert (
-        "there are enough samples to find a difference of 10 %, but there is none"
+        "the samples suffice to find a difference of 10%, but there is none"
         in describe_comparison(compare(2, holes=300), WEIGHTS)[-1]
     )
