@@ -95,7 +95,7 @@ def test_an_archive_without_columns_is_named_by_its_version(content: bytes, reas
 @pytest.mark.parametrize(
     ("reference", "reason"),
     [
-        (None, "version 3 does not say what it was trained on"),
+        (None, "version 3 has no reference of its training spectra"),
         ("{}", "version 3, s3://models/model.tar.gz: the reference of its spectra is invalid: `channels` is missing"),
         ("[]", "version 3, s3://models/model.tar.gz: the reference of its spectra is invalid: an object is needed"),
     ],

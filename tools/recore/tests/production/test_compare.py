@@ -106,7 +106,7 @@ def test_variants_are_compared_on_the_same_samples(
     lines = completed.stdout.splitlines()
     assert f"{endpoint.name}: joined 36 of 37 assayed samples by SiteID and depths" in lines[0]
     assert lines[1].endswith("predicted for clients: A 21, B 15")
-    assert lines[2] == "captured requests sent again, by variant: A 10, B 18"
+    assert lines[2] == "captured requests resent, by variant: A 10, B 18"
     assert lines[3].startswith("B compared with A on 12 drill holes")
     assert any(line.startswith("B is better on CuPPM: RMSE ") for line in lines)
     assert any(line.startswith("B is better on the weighted score") for line in lines)

@@ -149,7 +149,7 @@ def test_spectra_like_those_of_the_training_are_no_drift(monitored: Monitored, s
     rate = "false alarms: at most 5.0%, however often you look"
     text = f"no drift in 13 drill holes: strongest evidence .* would be drift; {rate}$"
     assert re.match(text, lines[2])
-    assert re.match(f"not tested: {found['beyond']} samples, because [0-9]+ of a drill hole are enough$", lines[3])
+    assert re.match(f"not tested: {found['beyond']} samples, because [0-9]+ per drill hole are enough$", lines[3])
 
 
 def test_samples_without_holes_count_as_one_hole_a_day(monitored: Monitored, samples: pd.DataFrame) -> None:
@@ -160,7 +160,7 @@ def test_samples_without_holes_count_as_one_hole_a_day(monitored: Monitored, sam
     lines = monitored.commands.run("monitor", "--complete", "--out", "days.html").stdout.splitlines()
     assert lines[0].startswith(f"monitored: {len(samples)} samples of unknown drill holes since ")
     assert f"no drift in {found['units']} days: " in lines[2]
-    assert lines[2].endswith("provided that samples without SiteID are of different drill holes each day")
+    assert lines[2].endswith("provided that samples without SiteID are from different drill holes each day")
 
 
 def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
