@@ -283,7 +283,7 @@ def test_an_endpoint_that_cannot_be_compared(
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"])
 def test_an_endpoint_that_is_being_changed_is_refused(status: str, client: Client) -> None:
     project = ProductionProject(client.simulator, Settings(), "bucket", "role")
-    with pytest.raises(ProductionError, match=rf"core-assays is being changed \({status}\): wait for its end"):
+    with pytest.raises(ProductionError, match=rf"core-assays is being changed \({status}\): wait for that to finish"):
         require_in_service(project, {"EndpointStatus": status})
 
 

@@ -34,9 +34,7 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
     deployed = serving.succeed("deploy", "--variant", "A=1")
     assert (deployed["changed"], deployed["status"]) == (True, "InService")
     assert serving.succeed("deploy", "--variant", "A=1")["changed"] is False
-    assert "already serves A=1:1, on its instances: `update` changes that" in serving.refuse(
-        "deploy", "--variant", "A=2"
-    )
+    assert "already serves A=1:1: use `update` to change that" in serving.refuse("deploy", "--variant", "A=2")
 
     first = answers(serving, few_rows)
     assert [answer["index"] for answer in first] == [row[0] for row in read_rows(few_rows)[1:]]
@@ -65,7 +63,7 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
     assert read_state(serving).left == {2}
     assert serving.succeed("describe", 2)["next"] is None
     assert answers(serving, few_rows) == first
-    assert serving.refuse("rollback").endswith("the endpoint has served A=1:1 from the beginning")
+    assert serving.refuse("rollback").endswith("the endpoint has served A=1:1 since its creation")
 
     sagemaker, name = serving.client.sagemaker, serving.config["ENDPOINT_NAME"]
     assert len(sagemaker.list_endpoint_configs(NameContains=name)["EndpointConfigs"]) == 2
@@ -121,9 +119,9 @@ def test_two_variants_share_the_requests_while_they_are_updated(
             ["--variant", "A=3"],
             "version 3 of trained is not approved: approve it with `python -m recore production approve 3`",
         ),
-        (["--variant", "A"], "--variant A: NAME=VERSION or NAME=VERSION:WEIGHT is needed, such as A=3:9"),
-        (["--variant", "A=1:0"], "every variant has the weight 0: no request would be answered"),
-        (["--variant", "A=1", "--variant", "A=2"], "the variant A is given twice: each needs a name of its own"),
+        (["--variant", "A"], "--variant A: expected NAME=VERSION or NAME=VERSION:WEIGHT, such as A=3:9"),
+        (["--variant", "A=1:0"], "all variants have the weight 0: at least one needs a positive weight"),
+        (["--variant", "A=1", "--variant", "A=2"], "two variants are named A: give each a different name"),
     ],
 )
 def test_variants_that_cannot_be_served_are_refused(
@@ -155,7 +153,7 @@ def test_an_interrupted_update_is_finished_by_the_same_command(serving: Producti
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "the update goes on: the same command waits for it" in errors
-    assert "serves version 2: `update` it first" in serving.refuse("delete", "--version", 2)
+    assert "serves version 2: run `update` first" in serving.refuse("delete", "--version", 2)
     assert "is being changed (Updating)" in serving.refuse("deploy", "--variant", "A=1")
     updated = serving.succeed("update", 2)
     assert [variant["version"] for variant in updated["variants"]] == [2]

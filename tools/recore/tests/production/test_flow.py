@@ -21,7 +21,7 @@ def test_a_version_is_trained_used_and_deleted(
     result = commands.run("train", mine, "--public", small_sample / "public/public.csv.gz", "--set", "share=0.6")
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == "next: python -m recore production approve 1"
-    assert "in all at most 3 instance-hours" in result.stderr
+    assert "at most 3 instance-hours in total" in result.stderr
     assert "Train: completed" in result.stderr
     commands.succeed("approve", 1)
     assert commands.succeed("predict", few_rows, "--out", tmp_path / "assays.csv")["rows"] == 5

@@ -217,9 +217,7 @@ def test_the_verdicts_are_plain_sentences() -> None:
     lines = describe_comparison(comparison, WEIGHTS)
     text = "\n".join(lines)
     assert lines[0].startswith("B compared with A on 60 drill holes")
-    assert (
-        f"B is better on {TARGETS[COPPER]}: RMSE {-100 * comparison.change[COPPER]:.0f}% lower, 95% interval" in text
-    )
+    assert f"B is better on {TARGETS[COPPER]}: RMSE {-100 * comparison.change[COPPER]:.0f}% lower, 95% interval" in text
     assert "B is better on 44 more targets: " in text
     assert "B is better on the weighted score" in text
     # the same with the roles exchanged: the better variant is the first one

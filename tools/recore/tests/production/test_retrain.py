@@ -39,7 +39,7 @@ def test_a_new_version_replaces_the_one_in_use(
     # its hyperparameters are those of the version in use
     result = commands.run(*arguments, "--tolerance", 1e-6)
     assert result.returncode == 0, result.stderr
-    assert "retrain: in all at most 3 instance-hours\n" in result.stderr
+    assert "retrain: at most 3 instance-hours in total\n" in result.stderr
     assert result.stdout.splitlines() == [
         "hyperparameters of version 1: share=0.5, rounds=7",
         f"version 2 of {commands.name} is registered, PendingManualApproval, held-out score 0.7575",

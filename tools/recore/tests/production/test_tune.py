@@ -44,7 +44,7 @@ def test_the_best_hyperparameters_become_a_version(commands: ProductionCommands,
     result = commands.run("tune", submission, "--public", public)
     assert result.returncode == 0, result.stderr
     assert "tune: 2 training jobs, 2 at a time: 1 x ml.m5.xlarge each, at most 1 h each\n" in result.stderr
-    assert "tune: in all at most 5 instance-hours\n" in result.stderr
+    assert "tune: at most 5 instance-hours in total\n" in result.stderr
     [job] = tuning_jobs(commands)
     best = job["BestTrainingJob"]["TunedHyperParameters"]["share"]
     lines = result.stdout.splitlines()
@@ -79,7 +79,7 @@ def test_values_of_every_type_arrive_as_those_of_fit(
 ) -> None:
     ranges = ("--range", "rounds=4..5", "--range", "kind=a b,true", "--range", "scaled=false,False and more")
     submission = tunable(tmp_path / "theirs")
-    assert "'False and more': true or false is needed" in commands.refuse("tune", submission, *ranges)
+    assert "'False and more' is not true or false" in commands.refuse("tune", submission, *ranges)
     ranges = ("--range", "rounds=4..5", "--range", "kind=a b,true", "--range", "scaled=true,false")
     outcome = commands.succeed("tune", submission, "--public", public, *ranges, "--jobs", 2)
     values = outcome["hyperparameters"]
@@ -129,7 +129,7 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
     name = job["HyperParameterTuningJobName"]
     assert (
         commands.refuse("delete", "--all", "--yes")
-        == f"recore: the tuning job {name} is running, and nothing is deleted: wait for its end"
+        == f"recore: the tuning job {name} is running, so nothing is deleted: wait for its end"
     )
     with commands.start(*arguments, "--again") as process:
         assert process.stderr
@@ -138,7 +138,7 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
         commands.client.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert errors.endswith(f"recore: the tuning job {name} was stopped: the same command starts it again\n")
+    assert errors.endswith(f"recore: the tuning job {name} was stopped: run the same command to start it again\n")
     [same] = tuning_jobs(commands)
     assert same["CreationTime"] == job["CreationTime"]
 

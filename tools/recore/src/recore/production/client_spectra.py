@@ -88,8 +88,8 @@ def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
     header, content = files.get(CHANNELS), files.get(REFERENCE)
     if not header or not content:
         raise ProductionError(
-            f"version {version.number} has no reference of its training spectra, because it is older than `monitor`, or "
-            f"its data had too few spectra: train another version with `{PROGRAM} production train --again`"
+            f"version {version.number} has no reference of its training spectra: it is older than `monitor`, or its "
+            f"data had too few spectra; train another version with `{PROGRAM} production train --again`"
         )
     try:
         return make_trained_on(parse_columns(header, CHANNELS), check_reference(parse_object(content)))

@@ -85,8 +85,7 @@ def first_means(groups: Sequence[Floats], size: int) -> Floats:
 
 
 def detect_drift(reference: ReferenceUnits, values: Floats, units: Sequence[Unit], false_alarms: float) -> Drift:
-    """Test units in order. values: (samples, statistics). false_alarms: the probability of ever raising a false alarm.
-    """
+    """Test units in order. values: (samples, statistics). false_alarms: the probability of any, ever."""
     statistics = values.shape[1]
     threshold = statistics / false_alarms
     evidence = follow_evidence(rank_units(reference, values, units))

@@ -32,8 +32,7 @@ from recore.text import plain
 
 @dataclass(frozen=True)
 class ComparedEndpoint:
-    """An endpoint with several variants. versions: by variant, in descending order of weight. since: its last change.
-    """
+    """An endpoint with several variants. versions: in descending order of weight. since: its last change."""
 
     name: str
     versions: dict[str, int]

@@ -239,79 +239,79 @@ def _choose_version(
     return find_version(project, number)
 
 
-def describe_monitoring(monitoring: Monitoring, state: ProjectState) -> Outcome:
+def describe_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
     """Format the result of monitoring, for people and programs."""
-    traffic, drift = monitoring.traffic, monitoring.drift
+    traffic, drift = result.traffic, result.drift
     samples, outside = len(traffic.samples), int(traffic.outside.sum())
-    holes = monitoring.holes
+    holes = result.holes
     named = holes[holes["hole"] != ""]
     sizes = f"{count(samples, 'sample')} of {count(len(named), 'drill hole') if len(named) else 'unknown drill holes'}"
-    compared = f"compared with {monitoring.reference.name} in the training data of version {monitoring.version}"
+    compared = f"compared with {result.reference.name} in the training data of version {result.version}"
     lines = [
-        f"{monitoring.endpoint}: {sizes} since {_minute(monitoring.since)}, {compared}",
-        f"outside the domain: {outside:,} of {count(samples, 'sample')} ({outside / samples:.1%}); {monitoring.usual_text}",
-        *_format_drift(monitoring),
+        f"{result.endpoint}: {sizes} since {_minute(result.since)}, {compared}",
+        f"outside the domain: {outside:,} of {count(samples, 'sample')} ({outside / samples:.1%}); {result.usual_text}",
+        *_format_drift(result),
     ]
-    if monitoring.waiting:
-        lines.append(f"not tested yet: {count(monitoring.waiting, 'sample')} from incomplete drill holes")
-    if monitoring.beyond:
+    if result.waiting:
+        lines.append(f"not tested yet: {count(result.waiting, 'sample')} from incomplete drill holes")
+    if result.beyond:
         lines.append(
-            f"not tested: {count(monitoring.beyond, 'sample')}, because {monitoring.reference.size} per drill hole are enough"
+            f"not tested: {count(result.beyond, 'sample')}, because {result.reference.size} per drill hole are enough"
         )
     if traffic.repeated:
         lines.append(f"{count(traffic.repeated, 'sample')} sent more than once; each spectrum counts once")
     lines += [f"left out {number:,}: {plain(reason, 200)}" for reason, number in traffic.left_out.most_common(LISTED)]
     details = {
-        "endpoint": monitoring.endpoint,
-        "version": monitoring.version,
+        "endpoint": result.endpoint,
+        "version": result.version,
         "drift": drift.alarm is not None,
-        "since": monitoring.began,
-        "statistic": monitoring.statistics[drift.statistic] if monitoring.units else None,
+        "since": result.began,
+        "statistic": result.statistics[drift.statistic] if result.units else None,
         "evidence": drift.most,
         "threshold": drift.threshold,
-        "false_alarms": monitoring.false_alarms,
-        "units": len(monitoring.units),
-        "compared_with": monitoring.reference.name,
+        "false_alarms": result.false_alarms,
+        "units": len(result.units),
+        "compared_with": result.reference.name,
         "samples": samples,
         "outside": outside,
-        "usual_outside": monitoring.trained_on.usual_outside,
-        "waiting": monitoring.waiting,
-        "beyond": monitoring.beyond,
+        "usual_outside": result.trained_on.usual_outside,
+        "waiting": result.waiting,
+        "beyond": result.beyond,
         "repeated": traffic.repeated,
         "left_out": traffic.left_out,
-        "bands": monitoring.bands,
+        "bands": result.bands,
         "holes": holes.to_dict("records"),
     }
-    return Outcome(lines, details, after_monitoring(state, monitoring.version, drift.alarm is not None), changed=False)
+    return Outcome(lines, details, after_monitoring(state, result.version, drift.alarm is not None), changed=False)
 
 
-def send_alarm(project: ProductionProject, monitoring: Monitoring, state: ProjectState, outcome: Outcome) -> Outcome:
+def send_alarm(project: ProductionProject, result: Monitoring, state: ProjectState, outcome: Outcome) -> Outcome:
     """Send the result to CloudWatch, and create the alarm."""
-    outside = float(monitoring.traffic.outside.mean())
-    name = send_metrics(project, monitoring.endpoint, monitoring.version, monitoring.level, outside)
+    outside = float(result.traffic.outside.mean())
+    name = send_metrics(project, result.endpoint, result.version, result.level, outside)
     line = f"sent to CloudWatch, alarm {name}"
-    following = after_monitoring(state, monitoring.version, monitoring.drift.alarm is not None, name)
+    following = after_monitoring(state, result.version, result.drift.alarm is not None, name)
     return Outcome([*outcome.lines, line], outcome.details | {"alarm": name}, following)
 
 
-def _format_drift(monitoring: Monitoring) -> list[str]:
-    drift = monitoring.drift
-    if not monitoring.units:
+def _format_drift(result: Monitoring) -> list[str]:
+    drift = result.drift
+    if not result.units:
         return ["nothing has been tested yet: no drill hole is complete"]
-    rate = f"false alarms: {monitoring.rate_text}"
+    rate = f"false alarms: {result.rate_text}"
     if drift.alarm is None:
-        return [f"no drift in {monitoring.units_text}: {monitoring.evidence_text}; {rate}"]
-    changed = monitoring.changed
+        return [f"no drift in {result.units_text}: {result.evidence_text}; {rate}"]
+    changed = result.changed
     bands = [
         f"{band['from']:.0f} to {band['to']:.0f} cm-1{' (' + band['name'] + ')' if band['name'] else ''} "
         f"{band['deviation']:+.2g}"
-        for band in monitoring.bands
+        for band in result.bands
     ]
-    outside = monitoring.holes
+    outside = result.holes
     outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
     shown = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
     return [
-        f"drift since about {_minute(monitoring.began)} ({count(len(changed), 'sample')}): {monitoring.evidence_text}; {rate}",
+        f"drift since about {_minute(result.began)} ({count(len(changed), 'sample')}): {result.evidence_text}; {rate}",
         f"bands that differ most, with their mean deviation divided by the limit for one spectrum: {', '.join(bands)}",
         *([f"drill holes with most samples outside the domain: {', '.join(shown)}"] if shown else []),
         ADVICE,

@@ -64,8 +64,7 @@ class Settings:
 
 
 def read_settings(path: Path | None) -> Settings:
-    """Read a config.json, by default the one in the working directory, if any. Raises ValueError or FileNotFoundError.
-    """
+    """Read a config.json, by default in the working directory, if any. Raises ValueError or FileNotFoundError."""
     file = path or Path("config.json")
     if path is None and not file.exists():
         return Settings()
@@ -80,9 +79,7 @@ def _read_setting(file: Path, key: str, value: Any) -> tuple[str, Any]:
     kinds: dict[str, Any] = {field.name.upper(): field.type for field in fields(Settings)}
     if key not in kinds:
         similar = difflib.get_close_matches(key.upper(), kinds, 1, 0.5)
-        raise ValueError(
-            f"{file}: unknown setting {key[:60]!r}" + (f"; did you mean {similar[0]}?" if similar else "")
-        )
+        raise ValueError(f"{file}: unknown setting {key[:60]!r}" + (f"; did you mean {similar[0]}?" if similar else ""))
     name, kind = key.lower(), kinds[key]
     allowed = (int, float) if kind is float else kind
     if isinstance(value, bool) or not isinstance(value, allowed):
