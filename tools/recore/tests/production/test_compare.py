@@ -55,14 +55,14 @@ def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
 
 @pytest.fixture
 def make_endpoint(endpoints: Endpoints) -> Iterator[MakeEndpoint]:
-    made: list[ABTestEndpoint] = []
+    created: list[ABTestEndpoint] = []
 
     def make(folder: str, **settings: Any) -> ABTestEndpoint:
-        made.append(ABTestEndpoint(endpoints, folder, **settings))
-        return made[-1]
+        created.append(ABTestEndpoint(endpoints, folder, **settings))
+        return created[-1]
 
     yield make
-    endpoints.delete(*(endpoint.name for endpoint in made))
+    endpoints.delete(*(endpoint.name for endpoint in created))
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def result(*arguments: Any) -> dict[str, Any]:
     return json.loads(completed.stdout)
 
 
-def refusal(*arguments: Any, status: int = 2) -> str:
+def fail(*arguments: Any, status: int = 2) -> str:
     completed = compare(*arguments)
     assert (completed.returncode, completed.stdout) == (status, ""), completed
     lines = completed.stderr.splitlines()
@@ -97,8 +97,8 @@ def test_variants_are_compared_on_the_same_samples(
 ) -> None:
     samples = [*SAMPLES, ("elsewhere", 0.0, 1.0)]
     assays = write_sample_assays(tmp_path / "assays.csv", samples)
-    refused = refusal(variables, endpoint.name, assays, "--no-requests")
-    assert "no two variants predicted the same assayed samples: omit --no-requests" in refused
+    error = fail(variables, endpoint.name, assays, "--no-requests")
+    assert "no two variants predicted the same assayed samples: omit --no-requests" in error
 
     completed = compare(variables, endpoint.name, assays, "--out", "table.csv")
     assert completed.returncode == 0, completed.stderr
@@ -120,7 +120,7 @@ def test_variants_are_compared_on_the_same_samples(
 
     endpoint.captured(28 + 28)
     again = result(variables, endpoint.name, assays)
-    assert again["client_samples"] == {"A": 21, "B": 15}, "what a comparison sends is not traffic"
+    assert again["client_samples"] == {"A": 21, "B": 15}, "requests of a comparison are not client traffic"
     assert again["requests"] == {"A": 0, "B": 0}
     assert not again["changed"]
     assert again["better"] == "B"
@@ -131,36 +131,36 @@ def test_variants_are_compared_on_the_same_samples(
         ((f"{ID_PREFIX}-{number:03}", true_assays(sample)) for number, sample in enumerate(SAMPLES[:26])),
         "InferenceId",
     )
-    found = result(variables, endpoint.name, by_id, "--no-requests")
-    assert (found["joined_by"], found["samples"]) == ("InferenceId", 26)
-    assert found["requests"] == {"A": 0, "B": 0}
-    assert found["targets"][0]["units"] == 9, "holes are known from the captured inputs"
+    comparison = result(variables, endpoint.name, by_id, "--no-requests")
+    assert (comparison["joined_by"], comparison["samples"]) == ("InferenceId", 26)
+    assert comparison["requests"] == {"A": 0, "B": 0}
+    assert comparison["targets"][0]["units"] == 9, "holes are known from the captured inputs"
 
 
 def test_assays_of_other_samples(endpoint: ABTestEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
     assays = write_sample_assays(tmp_path / "others.csv", [("X7", 1.0, 2.5)])
-    line = refusal(variables, endpoint.name, assays)
+    line = fail(variables, endpoint.name, assays)
     assert "others.csv: none of these samples was predicted since" in line
     assert "hole X7 from 1 to 2.5 m" in line
     assert "hole H0 from " in line
     assays = write_assays(tmp_path / "ids.csv", [("unknown", true_assays(SAMPLES[0]))], "InferenceId")
-    line = refusal(variables, endpoint.name, assays)
+    line = fail(variables, endpoint.name, assays)
     assert "InferenceId unknown" in line
     assert f"InferenceId {ID_PREFIX}" in line
 
 
-def test_a_variant_that_fails_is_named_and_not_suggested(
+def test_a_variant_that_fails_is_reported_and_not_suggested(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
     endpoint = make_endpoint("failing")
     assays = write_sample_assays(tmp_path / "assays.csv", SAMPLES)
-    line = refusal(variables, endpoint.name, assays)
+    line = fail(variables, endpoint.name, assays)
     assert f"{endpoint.name} captured no predictions with SiteID and depths since 20" in line
 
     for sample in SAMPLES[:3]:
         endpoint.send(as_csv(sample).replace("0.1", "refuse 0.5"), "A")  # SCALE of B
     endpoint.captured(3)
-    line = refusal(variables, endpoint.name, assays, status=1)
+    line = fail(variables, endpoint.name, assays, status=1)
     assert "B failed 3 captured requests, for example: " in line
     assert "this input is refused" in line
 
@@ -178,24 +178,26 @@ def test_a_variant_that_fails_is_named_and_not_suggested(
 def test_an_inference_id_of_different_samples_is_left_out(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
-    """As after two files whose rows have the same indices."""
+    """This happens with two files whose rows have the same indices."""
     endpoint = make_endpoint("ambiguous")
     for variant_name, samples in (("A", SAMPLES), ("B", [SAMPLES[0], *reversed(SAMPLES[1:])])):
         for number, sample in enumerate(samples):
             endpoint.send(as_csv(sample), variant_name, InferenceId=str(number))
     endpoint.captured(2 * len(SAMPLES))
     rows = [(str(number), true_assays(sample)) for number, sample in enumerate(SAMPLES)]
-    found = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests")
+    comparison = result(
+        variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests"
+    )
     same = [number for number, sample in enumerate(SAMPLES) if sample == [SAMPLES[0], *reversed(SAMPLES[1:])][number]]
-    assert found["samples"] == len(same) < 3
-    assert found["left_out"] == {"an InferenceId of different samples": len(SAMPLES) - len(same)}
+    assert comparison["samples"] == len(same) < 3
+    assert comparison["left_out"] == {"an InferenceId of different samples": len(SAMPLES) - len(same)}
 
     others = [
         (f"{number},{hole},{start},{end}", true_assays((hole, start, end)))
         for number, (hole, start, end) in enumerate(reversed(SAMPLES))
     ]
     file = write_assays(tmp_path / "others.csv", others, "InferenceId,SiteID,DepthFrom,DepthTo")
-    assert "an InferenceId of different samples" in refusal(variables, endpoint.name, file)
+    assert "an InferenceId of different samples" in fail(variables, endpoint.name, file)
 
 
 @pytest.mark.slow
@@ -208,12 +210,12 @@ def test_samples_of_unknown_holes_count_as_one_hole(
         endpoint.send(body, "A", InferenceId=str(number))
     endpoint.captured(len(SAMPLES))
     rows = [(str(number), true_assays(sample)) for number, sample in enumerate(SAMPLES)]
-    found = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"))
-    assert found["by_hole"] is True
-    assert {target["units"] for target in found["targets"]} == {13}
+    comparison = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"))
+    assert comparison["by_hole"] is True
+    assert {target["units"] for target in comparison["targets"]} == {13}
 
 
-def test_strange_captured_events_are_sent_again(
+def test_unusual_captured_events_are_resent(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
     endpoint = make_endpoint("strange")
@@ -222,16 +224,16 @@ def test_strange_captured_events_are_sent_again(
     s3 = endpoint.endpoints.client.s3
     [item] = s3.list_objects_v2(Bucket=BUCKET, Prefix="strange/")["Contents"]
     line = json.loads(s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read())
-    for number, text in enumerate(["a\r\nX-Evil: 1", "\u00e9", "text/csv\r\nX-Evil: 1"]):
+    for number, value in enumerate(["a\r\nX-Evil: 1", "\u00e9", "text/csv\r\nX-Evil: 1"]):
         event = copy.deepcopy(line)
-        event["eventMetadata"] |= {"eventId": str(number), "inferenceId": text}
+        event["eventMetadata"] |= {"eventId": str(number), "inferenceId": value}
         event["captureData"]["endpointInput"] |= {"data": as_csv(SAMPLES[number + 1]), "encoding": "CSV"}
         if number == 2:
-            event["captureData"]["endpointInput"]["observedContentType"] = text
+            event["captureData"]["endpointInput"]["observedContentType"] = value
         s3.put_object(Bucket=BUCKET, Key=f"{item['Key']}-{number}", Body=json.dumps(event).encode())
-    found = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
-    assert (found["samples"], found["requests"]) == (4, {"A": 0, "B": 4})
-    assert found["failed"] == {"B": 1}, "the model does not understand a request without a content type"
+    comparison = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    assert (comparison["samples"], comparison["requests"]) == (4, {"A": 0, "B": 4})
+    assert comparison["failed"] == {"B": 1}, "the model does not understand a request without a content type"
 
 
 @pytest.mark.slow
@@ -252,36 +254,36 @@ def test_captures_of_an_earlier_state_do_not_count(
     for config in (second, first):
         for sample in SAMPLES[:2]:
             endpoint.send(as_csv(sample), "A")
-        time.sleep(1.1)  # captured times are whole seconds
+        time.sleep(1.1)  # captured times have no fractions of seconds
         sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=config)
         endpoints.settle(endpoint.name)
     endpoint.send(as_csv(SAMPLES[5]), "A")
     endpoint.captured(5)
-    found = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
-    assert (found["samples"], found["client_samples"]) == (1, {"A": 1, "B": 0})
+    comparison = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    assert (comparison["samples"], comparison["client_samples"]) == (1, {"A": 1, "B": 0})
 
 
 def test_an_endpoint_that_cannot_be_compared(
     endpoints: Endpoints, variables: dict[str, str], tmp_path: Path, endpoint: ABTestEndpoint
 ) -> None:
     assays = write_sample_assays(tmp_path / "assays.csv", SAMPLES)
-    assert "there is no endpoint nowhere" in refusal(variables, "nowhere", assays)
+    assert "there is no endpoint nowhere" in fail(variables, "nowhere", assays)
     model = endpoints.named("any")
     single = endpoints.create(endpoints.config(variant(model)), wait=False)
     uncaptured = endpoints.create(endpoints.config(variant(model, "one"), variant(model, "two")), wait=False)
     for name in (single, uncaptured):
         endpoints.settle(name)
-    assert f"{single} has 1 variant, but a comparison needs at least two" in refusal(variables, single, assays)
-    assert f"{uncaptured} has no data capture" in refusal(variables, uncaptured, assays)
+    assert f"{single} has 1 variant, but a comparison needs at least two" in fail(variables, single, assays)
+    assert f"{uncaptured} has no data capture" in fail(variables, uncaptured, assays)
     failed = endpoints.create(endpoints.config(variant(endpoints.model("raise ValueError"), "A")), wait=False)
     endpoints.settle(failed)
-    assert f"{failed} has failed (Failed)" in refusal(variables, failed, assays)
-    line = refusal(variables, endpoint.name, assays, "--out", "assays.csv")
+    assert f"{failed} has failed (Failed)" in fail(variables, failed, assays)
+    line = fail(variables, endpoint.name, assays, "--out", "assays.csv")
     assert "assays.csv: the table would replace the assays" in line
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"])
-def test_an_endpoint_that_is_being_changed_is_refused(status: str, client: Client) -> None:
+def test_an_endpoint_that_is_being_changed_is_rejected(status: str, client: Client) -> None:
     project = ProductionProject(client.simulator, Settings(), "bucket", "role")
     with pytest.raises(ProductionError, match=rf"core-assays is being changed \({status}\): wait for that to finish"):
         require_in_service(project, {"EndpointStatus": status})
@@ -318,9 +320,9 @@ def test_an_invalid_table_is_one_clear_line(name: str, tmp_path: Path) -> None:
     file = tmp_path / "assays.csv"
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises((ProductionError, FileNotFoundError)) as refused:
+    with pytest.raises((ProductionError, FileNotFoundError)) as raised:
         read_assays(file)
-    [line] = str(refused.value).splitlines()
+    [line] = str(raised.value).splitlines()
     assert line.startswith(str(file))
     assert reason in line
 

@@ -1,4 +1,4 @@
-"""Hyperparameters of fit(), read from train.py without importing it, and the ranges that are tuned."""
+"""Hyperparameters of fit(), read from train.py without importing it, and the ranges to tune."""
 
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def test_train_py_is_not_executed(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_the_names_are_those_that_a_validation_finds_by_inspection() -> None:
+def test_the_names_equal_those_found_by_inspection() -> None:
     scope: dict[str, Any] = {}
     for words in ("a, b, c, d=1, /, e=2", "a, /, b, c, d=1, *rest, e=-2, **others", "a, b, c, *, d='x', e=len('ab')"):
         train = f"def fit({words}): ..."
@@ -59,7 +59,7 @@ def test_the_names_are_those_that_a_validation_finds_by_inspection() -> None:
             assert "cannot be passed by name: move it behind the /" in reason(read_hyperparameters, files_with(train))
             continue
         known, expected = read_hyperparameters(files_with(train)), hyperparameters(scope["fit"])
-        assert known == expected | ({"e": None} if "len" in words else {})  # a value that is not written out
+        assert known == expected | ({"e": None} if "len" in words else {})  # a default that is not a literal
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,14 @@ def test_the_names_are_those_that_a_validation_finds_by_inspection() -> None:
         ("def fit(inputs, *, targets, holes): ...", "these must be its first three parameters"),
         ("def fit(a, b, c, d): ...", "the hyperparameter d must have a default"),
         ("def fit(a, b, c, *, d): ...", "the hyperparameter d must have a default"),
-        ("def fit(a, b, c, d=1, /): ...", "the hyperparameter d is before the /"),
+        ("def fit(a, b, c, d=1, /): ...", "the hyperparameter d cannot be passed by name"),
         ("def fit(a, b", "theirs: train.py is not valid Python: "),
         (b"\xff\xfe", "is not valid Python: "),
         ("x = " + "-" * 100_000 + "1", "is not valid Python: "),
         ("#" * (1 << 20) + "\n", "theirs: train.py is larger than 1 MB"),
     ],
 )
-def test_a_fit_that_cannot_be_read_is_refused(train: str | bytes, expected: str) -> None:
+def test_a_fit_that_cannot_be_read_is_rejected(train: str | bytes, expected: str) -> None:
     assert expected in reason(read_hyperparameters, files_with(train))
 
 
@@ -103,8 +103,7 @@ def test_a_fit_that_can_be_read(train: str | bytes) -> None:
 
 
 def test_values_have_the_types_of_the_defaults() -> None:
-    texts = ["alphas=3", "alpha_max=7", "kind=b=c", "scaled=FALSE"]
-    values = choose_values(KNOWN, texts)
+    values = choose_values(KNOWN, ["alphas=3", "alpha_max=7", "kind=b=c", "scaled=FALSE"])
     assert values == {"alphas": 3, "alpha_max": 7.0, "kind": "b=c", "scaled": False}
     assert [type(value) for value in values.values()] == [int, float, str, bool]
     assert choose_values(KNOWN, ["alphas=1e2"]) == {"alphas": 100}
@@ -112,13 +111,13 @@ def test_values_have_the_types_of_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "expected"),
+    ("options", "expected"),
     [
-        (["alphas"], "--set alphas: NAME=VALUE is needed"),
-        (["=3"], "--set =3: NAME=VALUE is needed"),
+        (["alphas"], "--set alphas: expected NAME=VALUE"),
+        (["=3"], "--set =3: expected NAME=VALUE"),
         (["aplhas=3"], "--set aplhas: fit() has no such hyperparameter; did you mean alphas?"),
         (["zzz=3"], "--set zzz: fit() has no such hyperparameter; it has alphas, alpha_max, kind,"),
-        (["alphas=3", "alphas=4"], "--set alphas is given twice"),
+        (["alphas=3", "alphas=4"], "--set alphas appears twice"),
         (["alphas=2.5"], "--set alphas: '2.5' is not an integer"),
         (["alphas=many"], "--set alphas: 'many' is not an integer"),
         (["alpha_max=nan"], "--set alpha_max: 'nan' is not a number"),
@@ -129,14 +128,14 @@ def test_values_have_the_types_of_the_defaults() -> None:
         (["x=3"], "--set x: SageMaker passes a one-letter name as -x, which train.py ignores: rename it"),
     ],
 )
-def test_an_invalid_value_is_refused(texts: list[str], expected: str) -> None:
-    assert expected in reason(choose_values, KNOWN, texts)
+def test_an_invalid_value_is_rejected(options: list[str], expected: str) -> None:
+    assert expected in reason(choose_values, KNOWN, options)
 
 
 @given(st.sampled_from(["alphas", "alpha_max", "scaled", "kind"]), st.text())
-def test_any_text_is_a_value_or_refused_in_one_line(name: str, text: str) -> None:
+def test_any_string_is_a_value_or_rejected_in_one_line(name: str, string: str) -> None:
     try:
-        [value] = choose_values(KNOWN, [f"{name}={text}"]).values()
+        [value] = choose_values(KNOWN, [f"{name}={string}"]).values()
     except ValueError as error:
         message = str(error)
         assert len(message.splitlines()) == 1
@@ -166,7 +165,7 @@ REQUEST = {
 }
 
 
-def test_a_table_and_options_say_the_same(tmp_path: Path) -> None:
+def test_a_table_and_equal_options_give_the_same_plan(tmp_path: Path) -> None:
     by_table = read_plan(submission(tmp_path / "table", TABLE), [], None, None)
     options = ["alpha_max=1e3..1e6:log", "alphas=3..8", "kind=a,b", "scaled=true,false"]
     by_options = read_plan(submission(tmp_path / "options"), options, 12, 3)
@@ -178,7 +177,7 @@ def test_a_table_and_options_say_the_same(tmp_path: Path) -> None:
     )
 
 
-def test_options_replace_what_the_table_says(tmp_path: Path) -> None:
+def test_options_replace_the_ranges_of_the_table(tmp_path: Path) -> None:
     table = TABLE.replace("from = 3, to = 8", "from = 8, to = 3")
     plan = read_plan(submission(tmp_path, table), ["alphas=2,4", "alpha_max=1..2"], 2, None)
     assert plan.request["CategoricalParameterRanges"][0] == {"Name": "alphas", "Values": ["2", "4"]}
@@ -229,7 +228,7 @@ def test_an_archive_has_no_table(tmp_path: Path) -> None:
         ("alphas = " + "9" * 5000, "{file} is not valid TOML: "),
     ],
 )
-def test_an_invalid_table_is_refused(line: str, expected: str, tmp_path: Path) -> None:
+def test_an_invalid_table_is_rejected(line: str, expected: str, tmp_path: Path) -> None:
     files = submission(tmp_path, f"[tool.recore.tune.ranges]\n{line}\n")
     file = tmp_path / "pyproject.toml"
     location = f"{file}: [tool.recore.tune.ranges]"
@@ -248,7 +247,7 @@ def test_an_invalid_table_is_refused(line: str, expected: str, tmp_path: Path) -
         ("#" * (1 << 20), "is larger than 1 MB"),
     ],
 )
-def test_an_invalid_file_is_refused(table: str, expected: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_rejected(table: str, expected: str, tmp_path: Path) -> None:
     message = reason(read_plan, submission(tmp_path, table + "\n"), ["alphas=1..2"], None, None)
     assert message.startswith(str(tmp_path / "pyproject.toml"))
     assert expected in message
@@ -263,7 +262,7 @@ def test_an_invalid_file_is_refused(table: str, expected: str, tmp_path: Path) -
         ("alpha_max=1..2:", "--range alpha_max: the scale '' is neither linear nor log"),
     ],
 )
-def test_an_invalid_option_is_refused(option: str, expected: str, tmp_path: Path) -> None:
+def test_an_invalid_option_is_rejected(option: str, expected: str, tmp_path: Path) -> None:
     assert expected in reason(read_plan, submission(tmp_path), [option], None, None)
 
 
@@ -275,7 +274,7 @@ def test_a_fit_without_hyperparameters_has_nothing_to_tune() -> None:
 
 
 @given(st.text(alphabet="alphs_=.,:0123456789e-lognif", max_size=30))
-def test_any_option_is_a_range_or_refused_in_one_line(option: str) -> None:
+def test_any_option_is_a_range_or_rejected_in_one_line(option: str) -> None:
     try:
         plan = read_plan(files_with(FIT), [f"alphas={option}"], None, None)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""config.json, and where the commands go."""
+"""config.json, and the backend of the commands."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_every_setting_has_a_default_that_is_valid(tmp_path: Path) -> None:
     assert read_settings(write(tmp_path, content)) == defaults
 
 
-def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
+def test_a_file_changes_only_the_settings_it_contains(tmp_path: Path) -> None:
     settings = read_settings(write(tmp_path, {"PREFIX": "a/b", "MINIMUM_SCORE": 1}))
     assert settings == Settings(prefix="a/b", minimum_score=1.0)
 
@@ -52,7 +52,7 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
         ("", "this is not valid JSON"),
     ],
 )
-def test_an_invalid_file_is_refused_in_one_line(content: object, reason: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_rejected_in_one_line(content: object, reason: str, tmp_path: Path) -> None:
     result = recore("production", "list", cwd=write(tmp_path, content).parent, AWS_ENDPOINT_URL="http://127.0.0.1:1")
     assert result.returncode == 2
     assert result.stderr.startswith("recore: config.json: ")
@@ -60,7 +60,7 @@ def test_an_invalid_file_is_refused_in_one_line(content: object, reason: str, tm
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
+def test_a_specified_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no such file"):
         read_settings(tmp_path / "other.json")
 
@@ -75,7 +75,7 @@ def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
     ],
     ids=["nowhere", "AWS and a simulator", "AWS by its address", "AWS without a role"],
 )
-def test_where_the_commands_go_must_be_clear(words: list[str], url: str | None, reason: str, tmp_path: Path) -> None:
+def test_the_backend_must_be_unambiguous(words: list[str], url: str | None, reason: str, tmp_path: Path) -> None:
     result = recore("production", *words, "list", cwd=tmp_path, AWS_ENDPOINT_URL=url)
     assert result.returncode == 2
     [line] = result.stderr.splitlines()
