@@ -131,10 +131,10 @@ def test_variants_are_compared_on_the_same_samples(
         ((f"{ID_PREFIX}-{number:03}", true_assays(sample)) for number, sample in enumerate(SAMPLES[:26])),
         "InferenceId",
     )
-    comparison = result(variables, endpoint.name, by_id, "--no-requests")
-    assert (comparison["joined_by"], comparison["samples"]) == ("InferenceId", 26)
-    assert comparison["requests"] == {"A": 0, "B": 0}
-    assert comparison["targets"][0]["units"] == 9, "holes are known from the captured inputs"
+    output = result(variables, endpoint.name, by_id, "--no-requests")
+    assert (output["joined_by"], output["samples"]) == ("InferenceId", 26)
+    assert output["requests"] == {"A": 0, "B": 0}
+    assert output["targets"][0]["units"] == 9, "holes are known from the captured inputs"
 
 
 def test_assays_of_other_samples(endpoint: ABTestEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
@@ -185,12 +185,10 @@ def test_an_inference_id_of_different_samples_is_left_out(
             endpoint.send(as_csv(sample), variant_name, InferenceId=str(number))
     endpoint.captured(2 * len(SAMPLES))
     rows = [(str(number), true_assays(sample)) for number, sample in enumerate(SAMPLES)]
-    comparison = result(
-        variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests"
-    )
+    output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests")
     same = [number for number, sample in enumerate(SAMPLES) if sample == [SAMPLES[0], *reversed(SAMPLES[1:])][number]]
-    assert comparison["samples"] == len(same) < 3
-    assert comparison["left_out"] == {"an InferenceId of different samples": len(SAMPLES) - len(same)}
+    assert output["samples"] == len(same) < 3
+    assert output["left_out"] == {"an InferenceId of different samples": len(SAMPLES) - len(same)}
 
     others = [
         (f"{number},{hole},{start},{end}", true_assays((hole, start, end)))
@@ -210,9 +208,9 @@ def test_samples_of_unknown_holes_count_as_one_hole(
         endpoint.send(body, "A", InferenceId=str(number))
     endpoint.captured(len(SAMPLES))
     rows = [(str(number), true_assays(sample)) for number, sample in enumerate(SAMPLES)]
-    comparison = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"))
-    assert comparison["by_hole"] is True
-    assert {target["units"] for target in comparison["targets"]} == {13}
+    output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"))
+    assert output["by_hole"] is True
+    assert {target["units"] for target in output["targets"]} == {13}
 
 
 def test_unusual_captured_events_are_resent(
@@ -231,9 +229,9 @@ def test_unusual_captured_events_are_resent(
         if number == 2:
             event["captureData"]["endpointInput"]["observedContentType"] = value
         s3.put_object(Bucket=BUCKET, Key=f"{item['Key']}-{number}", Body=json.dumps(event).encode())
-    comparison = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
-    assert (comparison["samples"], comparison["requests"]) == (4, {"A": 0, "B": 4})
-    assert comparison["failed"] == {"B": 1}, "the model does not understand a request without a content type"
+    output = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    assert (output["samples"], output["requests"]) == (4, {"A": 0, "B": 4})
+    assert output["failed"] == {"B": 1}, "the model does not understand a request without a content type"
 
 
 @pytest.mark.slow
@@ -259,8 +257,8 @@ def test_captures_of_an_earlier_state_do_not_count(
         endpoints.settle(endpoint.name)
     endpoint.send(as_csv(SAMPLES[5]), "A")
     endpoint.captured(5)
-    comparison = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
-    assert (comparison["samples"], comparison["client_samples"]) == (1, {"A": 1, "B": 0})
+    output = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    assert (output["samples"], output["client_samples"]) == (1, {"A": 1, "B": 0})
 
 
 def test_an_endpoint_that_cannot_be_compared(

@@ -115,7 +115,7 @@ def test_bets_are_fair(ranks: list[float]) -> None:
     path = np.repeat(before, 2 * len(steps), axis=1)
     following = follow_evidence(np.vstack([path, np.concatenate([low, 1 - low])]))[-1]
     mean = (following * weights).sum() / len(steps)
-    assert 0.97 * now < mean < 1.001 * now  # ranks below SMALLEST_RANK win less than they could
+    assert 0.97 * now < mean < 1.001 * now  # ranks below MIN_RANK win less than they could
     assert np.isfinite(following).all()
 
 

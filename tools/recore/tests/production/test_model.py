@@ -94,10 +94,7 @@ def load(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Return a function that loads a submission's model from the source of train.py, and more files by name."""
 
     def load_files(script: str, calibration: dict[str, Any] | None = None, **files: str) -> Any:
-        write(
-            tmp_path / "code/submission",
-            {"train.py": script} | {f"{name}.py": source for name, source in files.items()},
-        )
+        write(tmp_path / "code/submission", {"train.py": script} | {f"{name}.py": code for name, code in files.items()})
         if calibration:
             (tmp_path / "expected_error.json").write_text(json.dumps(calibration))
         return program.model_fn(str(tmp_path))

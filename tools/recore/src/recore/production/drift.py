@@ -23,7 +23,7 @@ from recore.spectral_data import Floats
 POWERS = (0.2, 0.5)  # of ranks near 0 and near 1, for bets
 SLOPES = (-1.6, 1.6)
 JUMP = 0.02  # the share of the capital that is redistributed to all bets after each unit
-SMALLEST_RANK = 1e-9
+MIN_RANK = 1e-9
 IDLE_HOURS = 24  # without a sample, after which a drill hole is complete
 
 
@@ -146,7 +146,7 @@ def follow_evidence(ranks: Floats) -> Floats:
 
 def _bet(ranks: Floats) -> Floats:
     """Return the factor of each bet's capital: functions of the rank with mean 1."""
-    low, high = np.maximum(ranks, SMALLEST_RANK), np.maximum(1 - ranks, SMALLEST_RANK)
+    low, high = np.maximum(ranks, MIN_RANK), np.maximum(1 - ranks, MIN_RANK)
     powers = [power * side ** (power - 1) for power in POWERS for side in (low, high)]
     slopes = [1 + slope * (ranks - 0.5) for slope in SLOPES]
     return np.stack([np.ones_like(ranks), *powers, *slopes])
@@ -157,9 +157,8 @@ def group_units(
 ) -> tuple[list[Unit], int]:
     """Return the units of samples, in order of completion, and the number of samples in incomplete units.
 
-    times: ascending. holes: "" if unknown; such samples of a day (UTC) are one unit. size: number of samples that
-    complete a unit; it is also complete after IDLE_HOURS without a sample. are_complete: whether all units are complete
-    at the time `now`. Samples after the completion of their unit are ignored.
+    times: ascending. holes: "" if unknown; such samples of a day (UTC) are one unit. size: of a complete unit, which is
+    also complete after IDLE_HOURS. are_complete: whether all are at the time `now`. Later samples are ignored.
     """
     units: list[Unit] = []
     open_units: dict[str | date, list[int]] = {}  # in order of their latest samples

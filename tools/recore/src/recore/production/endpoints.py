@@ -137,8 +137,7 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
     """Replace the endpoint's variants, and wait for the end of the update, even if it is already in progress.
 
-    Raises ProductionError if there is no endpoint or it is being changed otherwise, WorkFailedError if the update was
-    rolled back.
+    Raises ProductionError without an endpoint or during another change, WorkFailedError if the update was rolled back.
     """
     endpoint = find_existing(project)
     current, pending = endpoint["EndpointConfigName"], find_pending(endpoint)

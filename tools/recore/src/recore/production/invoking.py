@@ -84,10 +84,8 @@ def _read_samples(file: Path, rows: int | None) -> Iterator[tuple[str, str]]:
     with open_data(file) as data:
         table = data.rows()
         header = next(table)
-        columns = [column for column, name in enumerate(header) if not column or name not in challenge().targets]
+        columns = [i for i, name in enumerate(header) if not i or name not in challenge().targets]
         for row in itertools.islice(table, rows):
             body = io.StringIO()
-            csv.writer(body, lineterminator="\n").writerows(
-                [each[column] for column in columns] for each in (header, row)
-            )
+            csv.writer(body, lineterminator="\n").writerows([each[i] for i in columns] for each in (header, row))
             yield row[0], body.getvalue()

@@ -42,10 +42,7 @@ class ComparedEndpoint:
 
 @dataclass(frozen=True)
 class CollectedPredictions:
-    """The joined samples, and the numbers of requests that each variant had not received, and that failed.
-
-    reasons: one reason for failure by variant.
-    """
+    """The joined samples, and by variant the numbers of missing and failed requests, and a reason for failure."""
 
     joined: JoinedSamples
     requests: dict[str, int]

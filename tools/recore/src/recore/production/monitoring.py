@@ -37,11 +37,9 @@ EARLIER_VERSIONS = 5  # to compare with, for the drill holes that have been adde
 
 @dataclass(frozen=True)
 class MonitorSettings:
-    """The options of monitoring.
+    """version: to compare with, by default the version of the variant with the largest weight.
 
-    version: to compare with; by default the version of the variant with the largest weight. since: by default the
-    creation of the endpoint's current configuration. false_alarms: the probability of ever raising a false alarm.
-    are_complete: whether no more samples of the drill holes will arrive.
+    since: by default the creation of the endpoint's configuration. false_alarms: the probability of any, ever.
     """
 
     version: int | None = None

@@ -39,9 +39,8 @@ class Comparison:
     """Comparison of the variant `second` with `first`. Arrays have an element for each target.
 
     by_hole: whether units are drill holes or samples. rmse: (2, targets). change, low, high: relative change of the
-    RMSE from first to second, and its interval. more_samples, more_units: numbers needed to find `difference`; 0 if
-    decided or sufficient, NaN for fewer units than fewest_units. score_low, score_high: the interval of the difference
-    of scores.
+    RMSE from first to second, and its interval. more_samples, more_units: needed to find `difference`; 0 if decided or
+    sufficient, NaN for fewer units than fewest_units. score_low, score_high: interval of the difference of scores.
     """
 
     first: str
@@ -95,8 +94,7 @@ class Comparison:
 class _Errors:
     """Squared errors of both variants, summed by unit. The last column is the loss of score through the errors.
 
-    sums: (2, units, targets + 1). counts: (units, targets + 1), numbers of samples. best_score: the score without
-    errors.
+    sums: (2, units, targets + 1). counts: (units, targets + 1), samples. best_score: the score without errors.
     """
 
     sums: Floats

@@ -36,7 +36,7 @@ RECORD_NAME = "spectra.csv"
 CONTENT_TYPE = f"text/csv; {BAD_ROWS_EMPTY}"
 ACCEPT = "text/csv; details=yes"  # a type of the model container
 PAYLOAD_MB = 6  # of one request
-HANDED_MODEL = "recore-predict"  # the name of a model that is not a version
+HANDOVER_MODEL = "recore-predict"  # the name of a model that is not a version
 
 if TYPE_CHECKING:
     from recore.production.archives import TrainedModel
@@ -180,7 +180,7 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
 def predict_samples(
     place: OpenPlace, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool
 ) -> PredictedSamples:
-    """Predict a data file with the model of a run or a hand-over, in one job on the embedded simulator (place).
+    """Predict a data file with the model of a run or a hand-over, in one job on the embedded simulator.
 
     Raises ValueError or OSError if the archive cannot be read, WorkFailedError if the job fails.
     """
@@ -191,9 +191,9 @@ def predict_samples(
             for archive in trained.write_archives(Path(folder))
         )
     project.sagemaker.create_model(
-        ModelName=HANDED_MODEL,
+        ModelName=HANDOVER_MODEL,
         ExecutionRoleArn=project.role,
         Containers=containers(project, features, model),
         EnableNetworkIsolation=True,
     )
-    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, intervals=intervals)[0]
+    return run_batch(project, HANDOVER_MODEL, trained.columns, file, out, watch, intervals=intervals)[0]

@@ -40,8 +40,7 @@ class WorkFailedError(Exception):
 class Outcome:
     """The result of a command: lines to print, and details for programs.
 
-    next_command: a suggestion, without PROGRAM. changed: False if there was nothing to do. costs: lines about instances
-    that keep running.
+    next_command: a suggestion, without PROGRAM. changed: False if there was nothing to do. costs: of running instances.
     """
 
     lines: list[str]

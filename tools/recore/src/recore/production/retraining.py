@@ -88,9 +88,8 @@ def put_to_use(
 ) -> Outcome:
     """Approve the version that `retrain` registered, and with a strategy update the endpoint to it.
 
-    tolerance: the largest decrease of the score that is accepted. Raises WorkFailedError if the score decreased more or
-    is unknown, or the update is rolled back; ProductionError if the version was rejected, or the endpoint cannot be
-    updated.
+    tolerance: the largest accepted decrease of the score. Raises WorkFailedError if it decreased more or is unknown, or
+    the update is rolled back; ProductionError if the version was rejected, or the endpoint cannot be updated.
     """
     new = find_version(project, trained.details["version"]["number"])
     if new.approval == REJECTED:

@@ -63,10 +63,7 @@ def list_approvals(project: ProductionProject) -> dict[int, str]:
 
 
 def find_version(project: ProductionProject, number: int | None, usable: bool = False) -> Version:
-    """Return a version, by default the latest approved one. Raises ProductionError.
-
-    usable: whether the version must be approved.
-    """
+    """Return a version (usable: an approved one), by default the latest approved one. Raises ProductionError."""
     packages = _list_packages(project)
     group = project.settings.model_package_group_name
     if not packages:
