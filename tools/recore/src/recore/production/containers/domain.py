@@ -19,7 +19,7 @@ Reference = dict[str, Any]  # the parameters of a Domain, as JSON
 Description = dict[str, Any]  # of a spectrum: inside, distance, t2, q and bands
 
 MAX_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
-MAX_GAPS = 0.1  # a channel is used if at most this share of rows lacks a value
+MOST_GAPS = 0.1  # a channel is used if at most this share of rows lacks a value
 EDGE = 100  # channels to ignore at either end, where a detector may be noisy; at most 5% of them
 FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
 MAX_COMPONENTS = 10
@@ -202,7 +202,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
     exclude every fifth good row of a new hole. Raises DomainError if there are too few rows, or all are equal.
     """
     order = np.argsort(-wavenumbers)
-    usable = order[np.isnan(spectra[:, order]).mean(axis=0) <= MAX_GAPS]
+    usable = order[np.isnan(spectra[:, order]).mean(axis=0) <= MOST_GAPS]
     edge = min(EDGE, len(usable) // 20)
     usable = usable[edge : len(usable) - edge]
     spectra = spectra[:, usable]
