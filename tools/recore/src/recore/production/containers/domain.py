@@ -22,7 +22,7 @@ MAX_BINS = 250  # neighbouring channels of a spectrum contain almost the same in
 MOST_GAPS = 0.1  # a channel is used if at most this share of rows lacks a value
 EDGE = 100  # channels to ignore at either end, where a detector may be noisy; at most 5% of them
 FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
-MAX_COMPONENTS = 10
+MOST_COMPONENTS = 10
 EXPLAINED_VARIANCE = 0.99  # components are added until they explain this share
 CONFIDENCE = 0.99  # of all limits
 MIN_Q_LIMIT = 1e-9  # larger than rounding errors if the components explain everything
@@ -50,13 +50,13 @@ class PrincipalComponents:
     def fit(cls, shapes: np.ndarray, number: int | None = None) -> "PrincipalComponents":
         """Fit this number of components, by default the fewest that explain EXPLAINED_VARIANCE, at least 2.
 
-        There are at most MAX_COMPONENTS, and fewer if there are few rows.
+        There are at most MOST_COMPONENTS, and fewer if there are few rows.
         """
         variances, vectors = np.linalg.eigh(np.cov(shapes.T))
         variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
         meaningful = int(np.sum(variances > 1e-12 * variances[0]))
         needed = number or int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED_VARIANCE)) + 1
-        count = min(max(needed, 2), max(1, min(MAX_COMPONENTS, (len(shapes) - 1) // 2, meaningful)))
+        count = min(max(needed, 2), max(1, min(MOST_COMPONENTS, (len(shapes) - 1) // 2, meaningful)))
         return cls(shapes.mean(axis=0), vectors[:, :count].T, variances[:count])
 
     def scores(self, shapes: np.ndarray) -> np.ndarray:
