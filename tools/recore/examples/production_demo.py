@@ -1,10 +1,9 @@
-"""The life of a model in production, from sample data to the last deletion, on a simulator of its own.
+"""The life cycle of a model in production, from sample data to deletion, on a dedicated simulator.
 
     python tools/recore/examples/production_demo.py [FOLDER]
 
-FOLDER, a new one, gets the data and the predictions; its default name has the time. Each step is a command, printed
-before it runs; tools/recore/docs/production.md explains them. Nothing is left on the simulator, which ends with the
-demo.
+FOLDER, a new folder for the data and the predictions, is by default named after the time. Each step prints a command
+and runs it; tools/recore/docs/production.md explains the commands. The simulator ends with the demo.
 """
 
 import gzip
@@ -33,13 +32,13 @@ SAMPLE = ("--rows", "600", "--holes", "60", "--channels", "424")
 
 
 class Demo:
-    """Runs the steps and keeps their times."""
+    """Run the steps and record their times."""
 
     def __init__(self, folder: Path):
         self.folder, self.seconds, self.variables = folder, dict[str, float](), dict[str, str]()
 
     def step(self, title: str, *arguments: object, output: Path | None = None) -> None:
-        """Print and run one command. output: a file for its output. Ends the demo if it fails."""
+        """Print and run one command; exit if it fails. output: file to write its output to."""
         words = [str(argument) for argument in arguments]
         redirection = f" > {shlex.quote(str(output))}" if output else ""
         print(f"\n== {title}\n$ recore {shlex.join(words)}{redirection}", flush=True)
@@ -53,7 +52,7 @@ class Demo:
 
     @contextmanager
     def simulator(self) -> Iterator[None]:
-        """A simulator for the steps within the context."""
+        """Run a simulator for the steps within the context."""
         command = [sys.executable, "-m", "stagemaker", "start", "--json"]
         with subprocess.Popen(  # noqa: S603
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -66,10 +65,10 @@ class Demo:
 
 
 class Load:
-    """Clients that ask the endpoint without a pause, and count the answers and what was lost."""
+    """Clients that send requests continuously, and count the responses by variant and the lost requests."""
 
     def __init__(self, variables: dict[str, str], bodies: list[bytes], clients: int = 2):
-        self.answers, self.lost, self._ended = Counter[str](), list[str](), threading.Event()
+        self.responses, self.lost, self._ended = Counter[str](), list[str](), threading.Event()
         session = boto3.Session("x", "x", region_name=variables["AWS_DEFAULT_REGION"])
         self._runtime = session.client("sagemaker-runtime", endpoint_url=variables["AWS_ENDPOINT_URL"])
         self._bodies = itertools.cycle(bodies)
@@ -88,32 +87,32 @@ class Load:
     def _send(self) -> None:
         while not self._ended.is_set():
             try:
-                answer = self._runtime.invoke_endpoint(
+                response = self._runtime.invoke_endpoint(
                     EndpointName=ENDPOINT, ContentType="text/csv", Accept="text/csv", Body=next(self._bodies)
                 )
-                answer["Body"].read()
-                self.answers[answer["InvokedProductionVariant"]] += 1
+                response["Body"].read()
+                self.responses[response["InvokedProductionVariant"]] += 1
             except (ClientError, BotoCoreError) as error:
                 self.lost.append(str(error))
             self._ended.wait(0.1)
 
 
 def read_bodies(file: Path) -> list[bytes]:
-    """One request for each row of a data file: the header and the row."""
+    """Return a request for each row of a data file: the header and the row."""
     with gzip.open(file, "rb") as lines:
         header = lines.readline()
         return [header + line for line in lines]
 
 
 def write_assays(folder: Path) -> Path:
-    """Write the private assays as they would arrive: by the inference ids of the requests, which are the indices."""
+    """Write the private assays as they would arrive, with the requests' inference IDs, which are the indices."""
     target = folder / "arrived.csv"
     pd.read_csv(folder / "private/actual.csv.gz", index_col=0, dtype=str).to_csv(target, index_label="InferenceId")
     return target
 
 
 def join_assays(folder: Path) -> Path:
-    """Write a data file of the public rows, and of the private ones with the assays that have arrived."""
+    """Write a data file of the public rows, and of the private rows with their assays."""
     public, private, actual = (
         pd.read_csv(folder / f"{name}.csv.gz", index_col=0, dtype=str)
         for name in ("public/public", "private/private", "private/actual")
@@ -127,7 +126,7 @@ def join_assays(folder: Path) -> Path:
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else time.strftime("runs/production-demo-%Y%m%d-%H%M%S")).absolute()
     if folder.exists():
-        sys.exit(f"demo: {folder} already exists: choose another FOLDER")
+        sys.exit(f"demo: {folder} already exists; choose another FOLDER")
     demo, began = Demo(folder), time.monotonic()
     public, private = folder / "public/public.csv.gz", folder / "private/private.csv.gz"
     demo.step("Sample data", "sample", "--out", folder, *SAMPLE)
@@ -143,28 +142,28 @@ def main() -> None:
         variants = ("--variant", "A=1:1", "--variant", "B=2:1")
         demo.step("Deploy both as variants", "production", "deploy", *variants)
         with Load(demo.variables, read_bodies(private)) as load:
-            demo.step("Ask the endpoint", "production", "invoke", private, "--json", output=folder / "answers.jsonl")
+            demo.step("Invoke the endpoint", "production", "invoke", private, "--json", output=folder / "answers.jsonl")
             arrived = write_assays(folder)
-            demo.step("Compare the variants by assays that arrived", "production", "compare", "--assays", arrived)
+            demo.step("Compare the variants by measured assays", "production", "compare", "--assays", arrived)
             monitor = ("monitor", "--complete", "--out", folder / "monitor.html")
-            demo.step("Test whether the spectra are like those of the training", "production", *monitor)
+            demo.step("Test whether the spectra are similar to the training spectra", "production", *monitor)
             update = ("update", 1, "--strategy", "linear", "--step", 50, "--seconds", 0)
             demo.step("Update under load", "production", *update)
             demo.step("Roll back under load", "production", "rollback", "--seconds", 0)
         retrain = ("retrain", ROOT, "--public", join_assays(folder), "--approve")
-        demo.step("Retrain with the assays that arrived", "production", *retrain)
-        demo.step("List what there is", "production", "list")
+        demo.step("Retrain with the new assays", "production", *retrain)
+        demo.step("List versions and endpoint", "production", "list")
         demo.step("Delete everything", "production", "delete", "--all", "--yes")
     print("\n== Summary")
     for title, seconds in demo.seconds.items():
         print(f"{seconds:7.1f} s  {title}")
-    shares = ", ".join(f"{variant} {count}" for variant, count in sorted(load.answers.items()))
-    print(f"{time.monotonic() - began:7.1f} s  in all")
-    print(f"requests under load: {load.answers.total()} answered ({shares}), {len(load.lost)} lost")
-    left = "the data, the challenger, assays.csv, answers.jsonl and monitor.html"
-    print(f"left: {folder} with {left}, and nothing on the simulator")
+    shares = ", ".join(f"{variant} {count}" for variant, count in sorted(load.responses.items()))
+    print(f"{time.monotonic() - began:7.1f} s  in total")
+    print(f"requests under load: {load.responses.total()} succeeded ({shares}), {len(load.lost)} lost")
+    contents = "the data, the challenger, assays.csv, answers.jsonl and monitor.html"
+    print(f"results: {folder} with {contents}; nothing remains on the simulator")
     if load.lost:
-        sys.exit(f"demo: requests were lost, the first: {load.lost[0]}")
+        sys.exit(f"demo: {len(load.lost)} requests were lost; the first: {load.lost[0]}")
 
 
 if __name__ == "__main__":

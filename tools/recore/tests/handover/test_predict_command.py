@@ -112,7 +112,7 @@ def test_what_cannot_be_predicted_is_refused_in_one_line(
     assert "there is no such file" in refused(handed, "missing.csv", *options, cwd=tmp_path)
     assert "missing: there is no such folder" in refused("missing", spectra, *options, cwd=tmp_path)
     line = refused("empty", spectra, *options, cwd=tmp_path)
-    assert "neither a run, which has a run.json, nor a hand-over, with a handover.json" in line
+    assert "neither a run (with a run.json) nor a hand-over (with a handover.json)" in line
     line = refused(template_run, spectra, *options, "--public", spectra, cwd=tmp_path)
     assert "this is not the file that the run was trained on" in line
     (tmp_path / "other").mkdir()
@@ -121,7 +121,7 @@ def test_what_cannot_be_predicted_is_refused_in_one_line(
     (tmp_path / "other/run.json").write_text("{")
     assert "not a valid run record" in refused("other", spectra, *options, cwd=tmp_path)
     line = refused(handed, spectra, "--out", spectra, "--force", cwd=tmp_path)
-    assert "the table would replace what it is made of" in line
+    assert "the table would overwrite its own input" in line
     line = refused(handed, spectra, *options, "--column", "CuPPM=Cu", cwd=tmp_path)
     assert "only sample and the IDs, SiteID, DepthFrom, DepthTo, are read here" in line
     twice = write_csv(tmp_path / "twice.csv.gz", pd.concat([private, private]))
@@ -141,15 +141,18 @@ def list_again(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda folder: (folder / "model.tar.gz").open("ab").write(b"x"), "model.tar.gz: it is not the file that was"),
-        (lambda folder: os.truncate(folder / "model.tar.gz", 1 << 40), "model.tar.gz: more than 30720 MB are not read"),
-        (lambda folder: (folder / "domain.json").write_text("{}"), "domain.json: it is not the file that was handed"),
+        (lambda folder: (folder / "model.tar.gz").open("ab").write(b"x"), "model.tar.gz is not the file that was"),
+        (lambda folder: os.truncate(folder / "model.tar.gz", 1 << 40), "model.tar.gz is larger than 30720 MB"),
+        (lambda folder: (folder / "domain.json").write_text("{}"), "domain.json is not the file that was handed"),
         (lambda folder: (folder / "expected_error.json").unlink(), "expected_error.json: this file of the hand-over"),
         (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS: this file of the hand-over is missing"),
-        (lambda folder: unlist(folder, "channels.json"), "channels.json: SHA256SUMS does not list this file"),
-        (lambda folder: unlist(folder, "domain.json"), "domain.json: SHA256SUMS does not list this file"),
+        (
+            lambda folder: unlist(folder, "channels.json"),
+            "channels.json may be damaged: it is not listed",
+        ),
+        (lambda folder: unlist(folder, "domain.json"), "domain.json may be damaged: it is not listed"),
         (lambda folder: (folder / "SHA256SUMS").write_text("1"), "SHA256SUMS: line 1 is not a SHA-256, two spaces and"),
-        (lambda folder: list_again(folder, "model.tar.gz"), "names a file a second time"),
+        (lambda folder: list_again(folder, "model.tar.gz"), "lists a file for the second time"),
         (
             lambda folder: ((folder / "model.tar.gz").unlink(), (folder / "model.tar.gz").symlink_to("/dev/zero")),
             "model.tar.gz: this file of the hand-over is missing or not a regular file",

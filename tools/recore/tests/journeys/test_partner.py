@@ -63,12 +63,12 @@ def predict_with_mistakes(folder: Path) -> None:
     with open(folder / "damaged/model.tar.gz", "ab") as file:
         file.write(b"more")
     printed = run("recore predict damaged spectra --out other.csv", folder, status=2)
-    assert "it is not the file that was handed over" in printed
+    assert "is not the file that was handed over" in printed
 
 
 def serve_with_mistakes(folder: Path) -> None:
     assert "set AWS_ENDPOINT_URL" in run("recore production list", folder, status=2).replace("Set", "set")
-    assert "it is not the file that was handed over" in run(f"{WITH} recore production register damaged", folder, 2)
+    assert "is not the file that was handed over" in run(f"{WITH} recore production register damaged", folder, 2)
     assert "is version 1 of" in run(f"{WITH} recore production register handover", folder)
     assert "nothing changed" in run(f"{WITH} recore production register handover", folder)
     assert "no version of core-assays is approved" in run(f"{WITH} recore production deploy", folder, 2)

@@ -1,4 +1,4 @@
-"""Fixtures: a simulator, the commands of a project of its own, and a small sample."""
+"""Fixtures: a simulator, the commands of a separate project for each test, and a small sample."""
 
 import gzip
 import shutil
@@ -38,7 +38,7 @@ def endpoints(client: Client) -> Iterator[Endpoints]:
 
 @pytest.fixture(scope="session")
 def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return sample data whose model is trained in two seconds."""
+    """Return sample data on which a model is trained in two seconds."""
     plan = Plan(rows=150, holes=18, channels=120, seed=3, missing=0)
     return make_once(tmp_path_factory, "small sample", lambda folder: make_sample(folder, plan))
 
@@ -66,7 +66,7 @@ def name_of(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def trainings(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the state of a simulator after the trainings of `trained`, and the files of version 1."""
+    """Return a folder with a simulator's state after the trainings of `trained`, and the files of version 1."""
 
     def make(folder: Path) -> None:
         shutil.copytree(small_sample, folder / "data")
@@ -86,15 +86,15 @@ def trainings(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def trained_model(trainings: Path) -> support.Trained:
-    """Return the default model after its pipeline on a small sample. Do not write to its folder."""
+    """Return the default model, trained by the pipeline on a small sample. Do not write to its folder."""
     return support.Trained(trainings)
 
 
 @pytest.fixture(scope="session")
 def trained(trainings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProductionCommands]:
-    """Return the commands of a project with two approved versions of the template's model; do not change these.
+    """Return the commands of a project with two approved versions of the template's model; do not change them.
 
-    They differ in a hyperparameter. There is also a third one, equal to the second, which is not approved.
+    They differ in a hyperparameter. A third version is equal to the second, but not approved.
     """
     folder = tmp_path_factory.mktemp("trained")
     shutil.copytree(trainings / "state", folder / "state")
@@ -106,7 +106,7 @@ def trained(trainings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def serving(
     trained: ProductionCommands, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[ProductionCommands]:
-    """Return the commands of an endpoint of this test alone, for the versions of `trained`."""
+    """Return the commands of a separate endpoint for this test, with the versions of `trained`."""
     commands = ProductionCommands(trained.client, tmp_path, "trained")
     commands.configure(ENDPOINT_NAME=name_of(request))
     yield commands

@@ -26,33 +26,33 @@ def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
     return ABTestEndpoint(endpoints, "captured")
 
 
-def test_everything_that_clients_send_is_read(endpoint: ABTestEndpoint) -> None:
+def test_all_client_requests_are_read(endpoint: ABTestEndpoint) -> None:
     instances = {"instances": list(map(as_json, SAMPLES[2:]))}
     expected = [
         parse_csv(endpoint.send(as_csv(*SAMPLES), "A", InferenceId="several")),
         parse_csv(endpoint.send(as_json(SAMPLES[0]), "A")),
     ]
-    answers = [
+    responses = [
         endpoint.send(instances, "B", "application/json"),
         endpoint.send(f"0,{SAMPLES[0][0]},{SAMPLES[0][1]},0.1\n", "B", "text/csv", InferenceId="no header"),
     ]
-    predictions = json.loads(answers[0])["predictions"]
-    expected += [[[each["assays"][name]["value"] for name in TARGETS] for each in predictions], parse_csv(answers[1])]
+    predictions = json.loads(responses[0])["predictions"]
+    expected += [[[each["assays"][name]["value"] for name in TARGETS] for each in predictions], parse_csv(responses[1])]
     assert endpoint.captured(4) == {"A": 2, "B": 2}
     left_out = Counter[str]()
-    place = (endpoint.destination, endpoint.name, ["A", "B"], endpoint.began)
-    found = list(read_events(endpoint.endpoints.client.s3, *place, left_out))
+    selection = (endpoint.destination, endpoint.name, ["A", "B"], endpoint.began)
+    events = list(read_events(endpoint.endpoints.client.s3, *selection, left_out))
     assert not left_out
-    assert [each.variant for each in found] == ["A", "A", "B", "B"]
-    assert [each.inference_id for each in found] == ["several", "", "", "no header"]
-    assert [read_samples(each.input) for each in found] == [SAMPLES, SAMPLES[:1], SAMPLES[2:], []]
-    for event, values in zip(found, expected, strict=True):
+    assert [each.variant for each in events] == ["A", "A", "B", "B"]
+    assert [each.inference_id for each in events] == ["several", "", "", "no header"]
+    assert [read_samples(each.input) for each in events] == [SAMPLES, SAMPLES[:1], SAMPLES[2:], []]
+    for event, values in zip(events, expected, strict=True):
         assert endpoint.began.replace(microsecond=0) <= event.time <= datetime.now(UTC)
         np.testing.assert_array_equal(read_predictions(event.output), values)
 
 
 def make_event(**changes: Any) -> dict[str, Any]:
-    """Return an event with one sample. changes: members of its two parts, None to leave one out."""
+    """Return an event with one sample. changes: replacements for its two parts, None to omit one."""
     parts = {
         "endpointInput": {"mode": "INPUT", "data": as_csv(SAMPLES[0]), "encoding": "CSV"},
         "endpointOutput": {"mode": "OUTPUT", "data": ",".join(["1"] * 49) + "\n", "encoding": "CSV"},
@@ -66,8 +66,8 @@ def make_event(**changes: Any) -> dict[str, Any]:
 def read(client: Client, folder: str, *lines: bytes, hour: str = "2024/05/01/13") -> tuple[list[Any], Counter[str]]:
     client.put(f"{folder}/name/A/{hour}/00-00-000-x.jsonl", b"\n".join(lines))
     left_out = Counter[str]()
-    found = list(read_events(client.s3, f"s3://{BUCKET}/{folder}/", "name", ["A"], SINCE, left_out))
-    return found, left_out
+    events = list(read_events(client.s3, f"s3://{BUCKET}/{folder}/", "name", ["A"], SINCE, left_out))
+    return events, left_out
 
 
 def test_foreign_and_truncated_lines_are_counted(client: Client) -> None:
@@ -75,20 +75,20 @@ def test_foreign_and_truncated_lines_are_counted(client: Client) -> None:
     bad_base64 = make_event(endpointOutput={"data": "***", "encoding": "BASE64"})
     lines = [good, good[:200], b"[]", b"null", b"\xff\xfe", json.dumps(bad_base64).encode(), b'{"eventMetadata": 3}']
     without_output = json.dumps(make_event(endpointOutput=None)).encode()
-    found, left_out = read(client, "foreign", *lines, without_output)
-    assert len(found) == 1
+    events, left_out = read(client, "foreign", *lines, without_output)
+    assert len(events) == 1
     assert sorted(left_out.values()) == [1, 6]
     assert "the output was not captured" in left_out
 
 
-def test_only_captures_since_the_given_time_are_read(client: Client) -> None:
+def test_only_captures_since_a_time_are_read(client: Client) -> None:
     events = [make_event() for _ in range(3)]
     events[0]["eventMetadata"]["inferenceTime"] = "2024-05-01T13:29:59Z"
     events[2]["eventMetadata"]["inferenceTime"] = "2024-05-01T13:45:00"  # without a time zone
-    found, _ = read(client, "since", *(json.dumps(event).encode() for event in events))
-    assert [each.time - SINCE.replace(microsecond=0) for each in found] == [timedelta(0), timedelta(minutes=15)]
-    found, _ = read(client, "since", b"not read", hour="2024/05/01/12")
-    assert len(found) == 2
+    captured, _ = read(client, "since", *(json.dumps(event).encode() for event in events))
+    assert [each.time - SINCE.replace(microsecond=0) for each in captured] == [timedelta(0), timedelta(minutes=15)]
+    captured, _ = read(client, "since", b"not read", hour="2024/05/01/12")
+    assert len(captured) == 2
 
 
 def test_a_response_can_have_empty_predictions() -> None:
@@ -105,7 +105,7 @@ INVALID = [b"1,2\n", b'{"predictions": [{}]}', b'{"predictions": 3}', b"[" * 500
 
 
 @given(st.binary(max_size=60) | st.sampled_from(INVALID), st.sampled_from(["", "text/csv", "application/json"]))
-def test_foreign_bodies_are_refused(content: bytes, media_type: str) -> None:
+def test_foreign_bodies_are_rejected(content: bytes, media_type: str) -> None:
     body = Body(content, media_type)
     if media_type == "application/json" or content.strip():
         with pytest.raises(ValueError, match="not 49 numbers"):

@@ -34,7 +34,7 @@ def trained_on() -> TrainedOn:
 
 
 def read(trained_on: TrainedOn, *events: tuple[str, int, np.ndarray, str]) -> ClientSpectra:
-    """Return the samples of events: event id, minutes, spectrum and drill hole."""
+    """Return the samples of events, each with an ID, minutes, a spectrum and a drill hole."""
     reader = SpectraReader(trained_on, Counter())
     for event_id, minutes, spectrum, hole in events:
         ids = dict.fromkeys(IDS, "") | {"SiteID": hole}
@@ -50,7 +50,7 @@ def spectrum(seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
-def test_of_equal_spectra_the_first_one_counts_whatever_the_order_of_reading(
+def test_the_first_of_equal_spectra_counts_in_any_order_of_reading(
     trained_on: TrainedOn, order: tuple[int, ...]
 ) -> None:
     events = [
@@ -59,48 +59,48 @@ def test_of_equal_spectra_the_first_one_counts_whatever_the_order_of_reading(
         ("d", 9, spectrum(1), "D"),
         ("a", 7, spectrum(2), ""),
     ]
-    found = read(trained_on, *(events[place] for place in order))
-    assert list(zip(found.samples["index"], found.samples["hole"], strict=True)) == [("b", "B"), ("a", "")]
-    assert found.repeated == 2
+    spectra = read(trained_on, *(events[number] for number in order))
+    assert list(zip(spectra.samples["index"], spectra.samples["hole"], strict=True)) == [("b", "B"), ("a", "")]
+    assert spectra.repeated == 2
     alone = read(trained_on, events[3])
-    np.testing.assert_array_equal(found.statistics[1], alone.statistics[0])
-    np.testing.assert_array_equal(found.deviations[1], alone.deviations[0])
-    np.testing.assert_array_equal(found.scores[1], alone.scores[0])
+    np.testing.assert_array_equal(spectra.statistics[1], alone.statistics[0])
+    np.testing.assert_array_equal(spectra.deviations[1], alone.deviations[0])
+    np.testing.assert_array_equal(spectra.scores[1], alone.scores[0])
 
 
 def test_spectra_that_cannot_be_compared_are_left_out_and_counted(trained_on: TrainedOn) -> None:
     gap, huge = spectrum(3), 1e200 * spectrum(4)
     gap[7] = np.nan
-    found = read(trained_on, ("gap", 0, gap, ""), ("huge", 1, huge, ""), ("flat", 2, np.ones(40), ""))
-    assert not len(found.samples)
-    assert found.left_out == {"a spectrum that is flat or has a gap": 3}
+    spectra = read(trained_on, ("gap", 0, gap, ""), ("huge", 1, huge, ""), ("flat", 2, np.ones(40), ""))
+    assert not len(spectra.samples)
+    assert spectra.left_out == {"a spectrum that is flat or has a gap": 3}
 
 
 def test_samples_of_one_second_keep_the_order_of_reading(trained_on: TrainedOn) -> None:
-    """Captured times are whole seconds."""
+    """Captured times have no fractions of seconds."""
     names = [f"{(7 * number) % 40}" for number in range(40)]
-    found = read(trained_on, *((name, 0, spectrum(number), "H") for number, name in enumerate(names)))
-    assert found.samples["index"].tolist() == names
+    spectra = read(trained_on, *((name, 0, spectrum(number), "H") for number, name in enumerate(names)))
+    assert spectra.samples["index"].tolist() == names
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"damaged", "it could not be read: "), (bytes(1024), "there is no channels.json in it")]
+    ("content", "reason"), [(b"damaged", ": could not be read: "), (bytes(1024), " does not contain channels.json")]
 )
-def test_an_archive_without_columns_is_named_by_its_version(content: bytes, reason: str) -> None:
+def test_an_archive_without_columns_is_reported_with_its_version(content: bytes, reason: str) -> None:
     version = SimpleNamespace(number=3, archives=["s3://models/model.tar.gz"])
-    with pytest.raises(ProductionError, match=f"version 3, s3://models/model.tar.gz: {reason}"):
+    with pytest.raises(ProductionError, match=f"version 3, s3://models/model.tar.gz{reason}"):
         read_columns(SimpleNamespace(read=lambda uri: content), version)
 
 
 @pytest.mark.parametrize(
     ("reference", "reason"),
     [
-        (None, "version 3 does not say what it was trained on"),
+        (None, "version 3 has no reference of its training spectra"),
         ("{}", "version 3, s3://models/model.tar.gz: the reference of its spectra is invalid: `channels` is missing"),
         ("[]", "version 3, s3://models/model.tar.gz: the reference of its spectra is invalid: an object is required"),
     ],
 )
-def test_an_archive_without_a_usable_reference_is_named_by_its_version(reference: str | None, reason: str) -> None:
+def test_an_archive_without_a_usable_reference_is_reported_with_its_version(reference: str | None, reason: str) -> None:
     """Its data had too few spectra, it is older than the reference, or it was changed."""
     files = {"channels.json": json.dumps({"columns": NAMES})} | ({"reference.json": reference} if reference else {})
     version = SimpleNamespace(number=3, archives=["s3://models/model.tar.gz"])
@@ -116,10 +116,10 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
         "1,NA,3,H1,x,2.5,0.25",
         "0,5,2.5,H1,x,1.0,",
     ]
-    text = "\r\n".join(lines)
+    content = "\r\n".join(lines)
     plain_file, compressed = tmp_path / "assays.csv", tmp_path / "assays.csv.gz"
-    plain_file.write_text(text, newline="")
-    compressed.write_bytes(gzip.compress(text.encode()))
+    plain_file.write_text(content, newline="")
+    compressed.write_bytes(gzip.compress(content.encode()))
     for file in (plain_file, compressed):
         assays = read_assays(file)
         assert assays.joined_by == "SiteID and depths"

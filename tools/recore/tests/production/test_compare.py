@@ -55,14 +55,14 @@ def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
 
 @pytest.fixture
 def make_endpoint(endpoints: Endpoints) -> Iterator[MakeEndpoint]:
-    made: list[ABTestEndpoint] = []
+    created: list[ABTestEndpoint] = []
 
     def make(folder: str, **settings: Any) -> ABTestEndpoint:
-        made.append(ABTestEndpoint(endpoints, folder, **settings))
-        return made[-1]
+        created.append(ABTestEndpoint(endpoints, folder, **settings))
+        return created[-1]
 
     yield make
-    endpoints.delete(*(endpoint.name for endpoint in made))
+    endpoints.delete(*(endpoint.name for endpoint in created))
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def result(*arguments: Any) -> dict[str, Any]:
     return json.loads(completed.stdout)
 
 
-def refusal(*arguments: Any, status: int = 2) -> str:
+def fail(*arguments: Any, status: int = 2) -> str:
     completed = compare(*arguments)
     assert (completed.returncode, completed.stdout) == (status, ""), completed
     lines = completed.stderr.splitlines()
@@ -97,8 +97,8 @@ def test_variants_are_compared_on_the_same_samples(
 ) -> None:
     samples = [*SAMPLES, ("elsewhere", 0.0, 1.0)]
     assays = write_sample_assays(tmp_path / "assays.csv", samples)
-    refused = refusal(variables, endpoint.name, assays, "--no-requests")
-    assert "two variants predicted none of the assayed samples in common: leave out --no-requests" in refused
+    error = fail(variables, endpoint.name, assays, "--no-requests")
+    assert "no two variants predicted the same assayed samples: omit --no-requests" in error
 
     completed = compare(variables, endpoint.name, assays, "--out", "table.csv")
     assert completed.returncode == 0, completed.stderr
@@ -106,7 +106,7 @@ def test_variants_are_compared_on_the_same_samples(
     lines = completed.stdout.splitlines()
     assert f"{endpoint.name}: joined 36 of 37 assayed samples by SiteID and depths" in lines[0]
     assert lines[1].endswith("predicted for clients: A 21, B 15")
-    assert lines[2] == "captured requests sent again, by variant: A 10, B 18"
+    assert lines[2] == "captured requests resent, by variant: A 10, B 18"
     assert lines[3].startswith("B compared with A on 12 drill holes")
     assert any(line.startswith("B is better on CuPPM: RMSE ") for line in lines)
     assert any(line.startswith("B is better on the weighted score") for line in lines)
@@ -120,7 +120,7 @@ def test_variants_are_compared_on_the_same_samples(
 
     endpoint.captured(28 + 28)
     again = result(variables, endpoint.name, assays)
-    assert again["client_samples"] == {"A": 21, "B": 15}, "what a comparison sends is not traffic"
+    assert again["client_samples"] == {"A": 21, "B": 15}, "requests of a comparison are not client traffic"
     assert again["requests"] == {"A": 0, "B": 0}
     assert not again["changed"]
     assert again["better"] == "B"
@@ -131,36 +131,36 @@ def test_variants_are_compared_on_the_same_samples(
         ((f"{ID_PREFIX}-{number:03}", true_assays(sample)) for number, sample in enumerate(SAMPLES[:26])),
         "InferenceId",
     )
-    found = result(variables, endpoint.name, by_id, "--no-requests")
-    assert (found["joined_by"], found["samples"]) == ("InferenceId", 26)
-    assert found["requests"] == {"A": 0, "B": 0}
-    assert found["targets"][0]["units"] == 9, "holes are known from the captured inputs"
+    output = result(variables, endpoint.name, by_id, "--no-requests")
+    assert (output["joined_by"], output["samples"]) == ("InferenceId", 26)
+    assert output["requests"] == {"A": 0, "B": 0}
+    assert output["targets"][0]["units"] == 9, "holes are known from the captured inputs"
 
 
 def test_assays_of_other_samples(endpoint: ABTestEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
     assays = write_sample_assays(tmp_path / "others.csv", [("X7", 1.0, 2.5)])
-    line = refusal(variables, endpoint.name, assays)
-    assert "others.csv: assays of other samples" in line
+    line = fail(variables, endpoint.name, assays)
+    assert "others.csv: none of these samples was predicted since" in line
     assert "hole X7 from 1 to 2.5 m" in line
     assert "hole H0 from " in line
     assays = write_assays(tmp_path / "ids.csv", [("unknown", true_assays(SAMPLES[0]))], "InferenceId")
-    line = refusal(variables, endpoint.name, assays)
+    line = fail(variables, endpoint.name, assays)
     assert "InferenceId unknown" in line
     assert f"InferenceId {ID_PREFIX}" in line
 
 
-def test_a_variant_that_fails_is_named_and_not_suggested(
+def test_a_variant_that_fails_is_reported_and_not_suggested(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
     endpoint = make_endpoint("failing")
     assays = write_sample_assays(tmp_path / "assays.csv", SAMPLES)
-    line = refusal(variables, endpoint.name, assays)
+    line = fail(variables, endpoint.name, assays)
     assert f"{endpoint.name} captured no predictions with SiteID and depths since 20" in line
 
     for sample in SAMPLES[:3]:
         endpoint.send(as_csv(sample).replace("0.1", "refuse 0.5"), "A")  # SCALE of B
     endpoint.captured(3)
-    line = refusal(variables, endpoint.name, assays, status=1)
+    line = fail(variables, endpoint.name, assays, status=1)
     assert "B failed 3 captured requests, for example: " in line
     assert "this input is refused" in line
 
@@ -178,24 +178,24 @@ def test_a_variant_that_fails_is_named_and_not_suggested(
 def test_an_inference_id_of_different_samples_is_left_out(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
-    """As after two files whose rows have the same indices."""
+    """This happens with two files whose rows have the same indices."""
     endpoint = make_endpoint("ambiguous")
     for variant_name, samples in (("A", SAMPLES), ("B", [SAMPLES[0], *reversed(SAMPLES[1:])])):
         for number, sample in enumerate(samples):
             endpoint.send(as_csv(sample), variant_name, InferenceId=str(number))
     endpoint.captured(2 * len(SAMPLES))
     rows = [(str(number), true_assays(sample)) for number, sample in enumerate(SAMPLES)]
-    found = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests")
+    output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests")
     same = [number for number, sample in enumerate(SAMPLES) if sample == [SAMPLES[0], *reversed(SAMPLES[1:])][number]]
-    assert found["samples"] == len(same) < 3
-    assert found["left_out"] == {"an InferenceId of different samples": len(SAMPLES) - len(same)}
+    assert output["samples"] == len(same) < 3
+    assert output["left_out"] == {"an InferenceId of different samples": len(SAMPLES) - len(same)}
 
     others = [
         (f"{number},{hole},{start},{end}", true_assays((hole, start, end)))
         for number, (hole, start, end) in enumerate(reversed(SAMPLES))
     ]
     file = write_assays(tmp_path / "others.csv", others, "InferenceId,SiteID,DepthFrom,DepthTo")
-    assert "an InferenceId of different samples" in refusal(variables, endpoint.name, file)
+    assert "an InferenceId of different samples" in fail(variables, endpoint.name, file)
 
 
 @pytest.mark.slow
@@ -208,12 +208,12 @@ def test_samples_of_unknown_holes_count_as_one_hole(
         endpoint.send(body, "A", InferenceId=str(number))
     endpoint.captured(len(SAMPLES))
     rows = [(str(number), true_assays(sample)) for number, sample in enumerate(SAMPLES)]
-    found = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"))
-    assert found["by_hole"] is True
-    assert {target["units"] for target in found["targets"]} == {13}
+    output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"))
+    assert output["by_hole"] is True
+    assert {target["units"] for target in output["targets"]} == {13}
 
 
-def test_strange_captured_events_are_sent_again(
+def test_unusual_captured_events_are_resent(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
     endpoint = make_endpoint("strange")
@@ -222,16 +222,16 @@ def test_strange_captured_events_are_sent_again(
     s3 = endpoint.endpoints.client.s3
     [item] = s3.list_objects_v2(Bucket=BUCKET, Prefix="strange/")["Contents"]
     line = json.loads(s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read())
-    for number, text in enumerate(["a\r\nX-Evil: 1", "\u00e9", "text/csv\r\nX-Evil: 1"]):
+    for number, value in enumerate(["a\r\nX-Evil: 1", "\u00e9", "text/csv\r\nX-Evil: 1"]):
         event = copy.deepcopy(line)
-        event["eventMetadata"] |= {"eventId": str(number), "inferenceId": text}
+        event["eventMetadata"] |= {"eventId": str(number), "inferenceId": value}
         event["captureData"]["endpointInput"] |= {"data": as_csv(SAMPLES[number + 1]), "encoding": "CSV"}
         if number == 2:
-            event["captureData"]["endpointInput"]["observedContentType"] = text
+            event["captureData"]["endpointInput"]["observedContentType"] = value
         s3.put_object(Bucket=BUCKET, Key=f"{item['Key']}-{number}", Body=json.dumps(event).encode())
-    found = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
-    assert (found["samples"], found["requests"]) == (4, {"A": 0, "B": 4})
-    assert found["failed"] == {"B": 1}, "the model does not understand a request without a content type"
+    output = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    assert (output["samples"], output["requests"]) == (4, {"A": 0, "B": 4})
+    assert output["failed"] == {"B": 1}, "the model does not understand a request without a content type"
 
 
 @pytest.mark.slow
@@ -252,62 +252,62 @@ def test_captures_of_an_earlier_state_do_not_count(
     for config in (second, first):
         for sample in SAMPLES[:2]:
             endpoint.send(as_csv(sample), "A")
-        time.sleep(1.1)  # captured times are whole seconds
+        time.sleep(1.1)  # captured times have no fractions of seconds
         sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=config)
         endpoints.settle(endpoint.name)
     endpoint.send(as_csv(SAMPLES[5]), "A")
     endpoint.captured(5)
-    found = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
-    assert (found["samples"], found["client_samples"]) == (1, {"A": 1, "B": 0})
+    output = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    assert (output["samples"], output["client_samples"]) == (1, {"A": 1, "B": 0})
 
 
 def test_an_endpoint_that_cannot_be_compared(
     endpoints: Endpoints, variables: dict[str, str], tmp_path: Path, endpoint: ABTestEndpoint
 ) -> None:
     assays = write_sample_assays(tmp_path / "assays.csv", SAMPLES)
-    assert "there is no endpoint nowhere" in refusal(variables, "nowhere", assays)
+    assert "there is no endpoint nowhere" in fail(variables, "nowhere", assays)
     model = endpoints.named("any")
     single = endpoints.create(endpoints.config(variant(model)), wait=False)
     uncaptured = endpoints.create(endpoints.config(variant(model, "one"), variant(model, "two")), wait=False)
     for name in (single, uncaptured):
         endpoints.settle(name)
-    assert f"{single} has 1 variant: a comparison needs at least two" in refusal(variables, single, assays)
-    assert f"{uncaptured} has no data capture" in refusal(variables, uncaptured, assays)
+    assert f"{single} has 1 variant, but a comparison needs at least two" in fail(variables, single, assays)
+    assert f"{uncaptured} has no data capture" in fail(variables, uncaptured, assays)
     failed = endpoints.create(endpoints.config(variant(endpoints.model("raise ValueError"), "A")), wait=False)
     endpoints.settle(failed)
-    assert f"{failed} has failed (Failed)" in refusal(variables, failed, assays)
-    line = refusal(variables, endpoint.name, assays, "--out", "assays.csv")
+    assert f"{failed} has failed (Failed)" in fail(variables, failed, assays)
+    line = fail(variables, endpoint.name, assays, "--out", "assays.csv")
     assert "assays.csv: the table would replace the assays" in line
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"])
-def test_an_endpoint_that_is_being_changed_is_refused(status: str, client: Client) -> None:
+def test_an_endpoint_that_is_being_changed_is_rejected(status: str, client: Client) -> None:
     project = ProductionProject(client.simulator, Settings(), "bucket", "role")
-    with pytest.raises(ProductionError, match=rf"core-assays is being changed \({status}\): wait for its end"):
+    with pytest.raises(ProductionError, match=rf"core-assays is being changed \({status}\): wait for that to finish"):
         require_in_service(project, {"EndpointStatus": status})
 
 
 HEADER = "SiteID,DepthFrom,DepthTo,CuPPM"
 TABLES = {
     "missing": (None, "there is no such file"),
-    "empty": ("", "there are no samples"),
-    "no targets": ("SiteID,DepthFrom,DepthTo\nH,0,1\n", "no column is a target"),
+    "empty": ("", "contains no samples"),
+    "no targets": ("SiteID,DepthFrom,DepthTo\nH,0,1\n", "has no column of a target"),
     "no keys": ("index,SiteID,CuPPM\n0,H,1\n", "InferenceId, or SiteID, DepthFrom and DepthTo"),
-    "no rows": (f"{HEADER}\n", "there are no samples"),
-    "a missing cell": (f"{HEADER}\nH,0,1\n", "line 2: 3 cells, but the header has 4"),
+    "no rows": (f"{HEADER}\n", "contains no samples"),
+    "a missing cell": (f"{HEADER}\nH,0,1\n", "line 2 has 3 cells, but the header has 4"),
     "no hole": (f"{HEADER}\n,0,1,5\n", "line 2: SiteID and two depths that are numbers are needed"),
     "no depth": (f"{HEADER}\nH,top,1,5\n", "line 2: SiteID and two depths that are numbers are needed"),
     "no id": ("InferenceId,CuPPM\n,5\n", "line 2: an InferenceId is needed"),
     "below detection": (f"{HEADER}\nH,0,1,<0.5\n", "line 2, CuPPM: '<0.5' is not a number"),
     "huge": (f"{HEADER}\nH,0,1,1e200\n", "line 2, CuPPM: '1e200' is not a number"),
-    "no assay": (f"{HEADER}\nH,0,1,\n", "every cell of the targets is empty"),
+    "no assay": (f"{HEADER}\nH,0,1,\n", "all cells of the targets are empty"),
     "infinite": (f"{HEADER}\nH,0,1,inf\n", "line 2, CuPPM: 'inf' is not a number"),
     "contradicting": (f"{HEADER}\nH,0,1,5\nH,0.0,1,6\n", "line 3: hole H from 0 to 1 m is listed twice"),
     "repeated column": (f"{HEADER},CuPPM\nH,0,1,5,5\n", "the column CuPPM appears more than once"),
     "not text": (b"\xff\xfe\x00\x00", "could not be read as CSV or csv.gz"),
     "underscore": (f"{HEADER}\nH,0,1,1_0\n", "line 2, CuPPM: '1_0' is not a number"),
     "other script": (f"{HEADER}\nH,0,1,\u0661\n", "line 2, CuPPM: '\u0661' is not a number"),
-    "bomb": (gzip.compress(bytes(130 << 20), 1), "more than 128 MB of text are not read"),
+    "bomb": (gzip.compress(bytes(130 << 20), 1), "is larger than 128 MB (uncompressed)"),
     "truncated": (gzip.compress(HEADER.encode() * 100)[:-20], "could not be read as CSV or csv.gz"),
 }
 
@@ -318,9 +318,9 @@ def test_an_invalid_table_is_one_clear_line(name: str, tmp_path: Path) -> None:
     file = tmp_path / "assays.csv"
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises((ProductionError, FileNotFoundError)) as refused:
+    with pytest.raises((ProductionError, FileNotFoundError)) as raised:
         read_assays(file)
-    [line] = str(refused.value).splitlines()
+    [line] = str(raised.value).splitlines()
     assert line.startswith(str(file))
     assert reason in line
 

@@ -22,8 +22,8 @@ from recore.spectral_data import SpectralData, read_data
 def make_spectra(rows: int, channels: int = 60, seed: int = 0) -> np.ndarray:
     """Return mixtures of three smooth spectra (rows, channels) with some noise."""
     random = np.random.default_rng(seed)
-    places = np.linspace(0, 5, channels)
-    pure = np.array([np.exp(-((places - centre) ** 2)) for centre in (1, 2.5, 4)])
+    positions = np.linspace(0, 5, channels)
+    pure = np.array([np.exp(-((positions - centre) ** 2)) for centre in (1, 2.5, 4)])
     mixtures = random.dirichlet([2, 3, 4], rows) @ pure
     return 0.5 + mixtures + random.normal(0, 0.005, mixtures.shape)
 
@@ -40,31 +40,31 @@ def data(small_sample: Path) -> SpectralData:
     return read_data(small_sample / "public/public.csv.gz")
 
 
-def test_t2_and_q_are_those_of_scikit_learns_components(data: SpectralData) -> None:
+def test_t2_and_q_equal_those_from_scikit_learns_pca(data: SpectralData) -> None:
     reference = fit_file(data.path, HOLE)
     wavenumbers = data.wavenumbers.tolist()
     compared = Domain(reference, wavenumbers)
     t2, q, _ = compared.compare(compared.shapes(data.spectra))
     spectra = data.spectra[:, [wavenumbers.index(channel) for channel in reference["channels"]]]
     shapes = scale(spectra, axis=1)  # as many bins as channels
-    kept = len(reference["variances"])
-    pca = PCA(kept, svd_solver="full").fit(shapes)
+    components = len(reference["variances"])
+    pca = PCA(components, svd_solver="full").fit(shapes)
     scores = pca.transform(shapes)
     np.testing.assert_allclose(t2 * reference["t2_limit"], (scores**2 / pca.explained_variance_).sum(axis=1))
     residuals = shapes - pca.inverse_transform(scores)
     np.testing.assert_allclose(q * reference["q_limit"], (residuals**2).sum(axis=1))
     np.testing.assert_allclose(abs(compared.components.scores(shapes)), abs(scores), atol=1e-9)
     shares = pca.explained_variance_ratio_
-    assert kept in (2, 10) or shares[:-1].sum() < 0.99 <= shares.sum()
+    assert components in (2, 10) or shares[:-1].sum() < 0.99 <= shares.sum()
 
 
-def test_bins_are_means_of_equally_many_channels() -> None:
+def test_bins_are_means_of_equal_numbers_of_channels() -> None:
     spectra = make_spectra(3, 1003)
     expected = scale(spectra, axis=1)[:, :1000].reshape(3, 200, 5).mean(axis=2)
     np.testing.assert_allclose(domain.bin_shapes(spectra), expected)
 
 
-def test_rows_of_new_drill_holes_are_inside_and_those_of_a_tilted_baseline_are_not(tmp_path: Path) -> None:
+def test_rows_of_new_drill_holes_are_inside_and_tilted_baselines_are_not(tmp_path: Path) -> None:
     make_sample(tmp_path, Plan(rows=600, holes=60, channels=171, missing=0))
     data, private = (read_data(tmp_path / f"{side}/{side}.csv.gz") for side in ("public", "private"))
     domain = Domain(fit_file(data.path, HOLE), data.wavenumbers.tolist())
@@ -87,7 +87,7 @@ def test_about_one_row_in_a_hundred_exceeds_each_limit() -> None:
     assert np.mean([bool(description["bands"]) for description in descriptions]) < 0.05
 
 
-def test_a_band_that_no_training_spectrum_has_is_named() -> None:
+def test_a_band_that_no_training_spectrum_has_is_reported() -> None:
     spectra = make_spectra(5, seed=2)
     spectra[2] += 0.1 * np.exp(-(((WAVENUMBERS - 2350) / 80) ** 2))
     described = DOMAIN.describe(spectra)
@@ -129,33 +129,33 @@ def test_a_channel_that_is_mostly_empty_is_not_used() -> None:
         Domain(reference, WAVENUMBERS[3:].tolist())
 
 
-def test_statistics_of_a_row_are_those_of_components_fitted_without_its_hole() -> None:
+def test_a_rows_statistics_are_from_components_fitted_without_its_hole() -> None:
     values = np.array(REFERENCE["values"])
     new, fitted = (
         DOMAIN.statistics(spectra, DOMAIN.shapes(spectra)) for spectra in (make_spectra(200, seed=5), SPECTRA)
     )
-    place = REFERENCE["statistics"].index("Q")
-    assert values[:, place].mean() > fitted[:, place].mean()
-    assert abs(values.mean(axis=0) - new.mean(axis=0))[place] < 0.15
+    q = REFERENCE["statistics"].index("Q")
+    assert values[:, q].mean() > fitted[:, q].mean()
+    assert abs(values.mean(axis=0) - new.mean(axis=0))[q] < 0.15
     assert values.shape == (200, len(REFERENCE["statistics"]))
-    mean = REFERENCE["statistics"].index("mean absorbance")  # this does not depend on the components
+    mean = REFERENCE["statistics"].index("mean absorbance")  # independent of the components
     np.testing.assert_allclose(values[:, mean], fitted[:, mean], rtol=1e-4)
 
 
-def test_few_rows_of_many_holes_are_kept() -> None:
+def test_few_rows_of_many_holes_are_stored() -> None:
     codes = np.repeat(np.arange(300), 30)
-    kept = domain.choose_rows(codes)
-    assert len(kept) == domain.MOST_ROWS
-    counts = np.bincount(codes[kept])
+    stored = domain.choose_rows(codes)
+    assert len(stored) == domain.MOST_ROWS
+    counts = np.bincount(codes[stored])
     assert set(counts) == {0, domain.ROWS_OF_A_HOLE}
-    first = [kept[codes[kept] == code] - 30 * code for code in np.unique(codes[kept])]
+    first = [stored[codes[stored] == code] - 30 * code for code in np.unique(codes[stored])]
     assert all((rows == np.arange(domain.ROWS_OF_A_HOLE)).all() for rows in first)
 
 
 @pytest.mark.parametrize(
     ("spectra", "message"),
     [
-        (SPECTRA[:9], "at least 10 rows with a spectrum are needed, and there are 9"),
+        (SPECTRA[:9], "at least 10 rows with a spectrum are needed, but there are 9"),
         (np.full((20, 60), np.nan), "there are 0"),
         (np.tile(SPECTRA[0], (20, 1)), "all spectra are equal"),
         (np.ones((20, 60)), "there are 0"),
@@ -167,16 +167,16 @@ def test_too_few_spectra_have_no_reference(spectra: np.ndarray, message: str) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("content", "message"),
     [
         ("index,a,b\n1,2,3\n", "no column is a wavenumber"),
         ("index,4000.5\n1,x\n", "public.csv.gz: In CSV column"),
         ("", "public.csv.gz: Empty CSV file"),
     ],
 )
-def test_a_file_without_spectra_is_one_clear_line(text: str, message: str, tmp_path: Path) -> None:
+def test_a_file_without_spectra_is_one_clear_line(content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "public.csv.gz"
-    path.write_bytes(gzip.compress(text.encode()))
+    path.write_bytes(gzip.compress(content.encode()))
     with pytest.raises(DomainError, match=message) as caught:
         fit_file(path, HOLE)
     assert len(str(caught.value).splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The sequential test: its rate of false alarms, what it finds, and the units that it ranks."""
+"""The sequential test: its rate of false alarms, the changes that it detects, and the units that it ranks."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -25,23 +25,23 @@ def single_units(count: int) -> list[Unit]:
 
 
 def draw(units: int, seed: int, statistics: int = 6) -> np.ndarray:
-    """Return values (units, statistics) of a skewed distribution, in which statistics depend on each other."""
+    """Return values (units, statistics) from a skewed distribution with correlated statistics."""
     random = np.random.default_rng(seed)
     return np.exp(random.normal(size=(units, statistics)) + random.normal(size=(units, 1)))
 
 
 def test_false_alarms_are_not_more_frequent_than_stated() -> None:
-    """At most 5 % of the streams may ever raise an alarm."""
+    """At most 5% of the streams may ever raise an alarm."""
     alarms = 0
     for seed in range(300):
         values = draw(150, seed)
         reference = ReferenceUnits(values[:50], np.arange(50))
         alarms += detect_drift(reference, values[50:], single_units(100), 0.05).alarm is not None
-    assert alarms <= 15 + 9  # two standard deviations above 5 %
+    assert alarms <= 15 + 9  # two standard deviations above 5%
 
 
-def test_holes_of_unequal_size_are_compared_with_equally_many_samples() -> None:
-    """The scatter within a hole is large, so that the mean of one sample is often extreme among means of twenty."""
+def test_holes_of_unequal_size_are_compared_by_equal_numbers_of_samples() -> None:
+    """The scatter within a hole is large, so the mean of one sample is often extreme among means of twenty."""
     alarms = 0
     for seed in range(100):
         random = np.random.default_rng(seed)
@@ -75,7 +75,7 @@ def test_a_slow_change_is_found() -> None:
     assert drift.statistic == 0
 
 
-def test_a_change_is_dated_by_when_a_hole_began() -> None:
+def test_a_change_is_dated_by_the_start_of_a_hole() -> None:
     values = draw(180, 11)
     values[100:, 0] *= np.exp(6)
     units = single_units(120)
@@ -88,7 +88,7 @@ def test_a_change_is_dated_by_when_a_hole_began() -> None:
 
 @examples(20)
 @given(seed=st.integers(0, 10**6), looks=st.lists(st.integers(0, 60), min_size=1, max_size=3))
-def test_a_later_look_does_not_change_what_an_earlier_one_found(seed: int, looks: list[int]) -> None:
+def test_a_later_look_does_not_change_earlier_evidence(seed: int, looks: list[int]) -> None:
     values = draw(100, seed)
     reference = ReferenceUnits(values[:40], np.arange(40))
     final = detect_drift(reference, values[40:], single_units(60), 0.05).evidence
@@ -107,7 +107,7 @@ def test_ranks_are_uniform_whatever_the_distribution() -> None:
 @examples(30)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_bets_are_fair(ranks: list[float]) -> None:
-    """The mean of the next evidence over all ranks is the evidence now, or slightly less."""
+    """The mean of the next evidence over all ranks is the current evidence, or slightly less."""
     steps = (np.arange(2000) + 0.5) / 2000
     low, weights = steps**8 / 2, np.tile(steps**7 * 8 / 2, 2)  # more ranks at the ends, where bets are steep
     before = np.array(ranks)[:, None]
@@ -115,12 +115,12 @@ def test_bets_are_fair(ranks: list[float]) -> None:
     path = np.repeat(before, 2 * len(steps), axis=1)
     following = follow_evidence(np.vstack([path, np.concatenate([low, 1 - low])]))[-1]
     mean = (following * weights).sum() / len(steps)
-    assert 0.97 * now < mean < 1.001 * now  # ranks below SMALLEST_RANK win less than they could
+    assert 0.97 * now < mean < 1.001 * now  # ranks below MIN_RANK win less than they could
     assert np.isfinite(following).all()
 
 
 def test_a_drill_hole_is_one_unit_however_many_samples_it_has() -> None:
-    """Holes differ. If their samples counted as independent, nearly every new hole would raise an alarm."""
+    """Holes differ. If samples were treated as independent, nearly every new hole would raise an alarm."""
     random = np.random.default_rng(3)
     codes = np.repeat(np.arange(100), 10)
     values = random.normal(size=(100, 2))[codes] + 0.1 * random.normal(size=(1000, 2))

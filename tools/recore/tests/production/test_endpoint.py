@@ -23,30 +23,28 @@ from stagemaker import BUCKET, ROLE_ARN
 pytestmark = pytest.mark.slow
 
 
-def answers(commands: ProductionCommands, *arguments: object) -> list[dict]:
+def invoke(commands: ProductionCommands, *arguments: object) -> list[dict]:
     result = commands.run("invoke", *arguments, "--json")
     assert result.returncode == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) -> None:
-    assert serving.refuse("update", 2).endswith("`deploy` makes it")
+    assert serving.refuse("update", 2).endswith("create it with `deploy`")
     deployed = serving.succeed("deploy", "--variant", "A=1")
     assert (deployed["changed"], deployed["status"]) == (True, "InService")
     assert serving.succeed("deploy", "--variant", "A=1")["changed"] is False
-    assert "already serves A=1:1, on its instances: `update` changes that" in serving.refuse(
-        "deploy", "--variant", "A=2"
-    )
+    assert "already serves A=1:1: use `update` to change that" in serving.refuse("deploy", "--variant", "A=2")
 
-    first = answers(serving, few_rows)
-    assert [answer["index"] for answer in first] == [row[0] for row in read_rows(few_rows)[1:]]
-    assert all(list(answer["assays"]) == list(TARGETS) for answer in first)
+    first = invoke(serving, few_rows)
+    assert [prediction["index"] for prediction in first] == [row[0] for row in read_rows(few_rows)[1:]]
+    assert all(list(prediction["assays"]) == list(TARGETS) for prediction in first)
     copper = first[0]["assays"]["CuPPM"]
     assert copper["unit"] == "ppm"
     assert copper["interval"][0] <= copper["value"] <= copper["interval"][1]
     assert copper["expected_error"] > 0
     *lines, legend, last = serving.run("invoke", few_rows).stdout.splitlines()
-    outside = [not answer["domain"]["inside"] for answer in first]
+    outside = [not prediction["domain"]["inside"] for prediction in first]
     assert [", outside the domain: CuPPM " in line for line in lines] == outside
     assert f" +- {copper['expected_error']:.3g} ppm" in lines[0]
     assert legend.startswith("+- is the expected error")
@@ -56,7 +54,7 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
     assert [variant["version"] for variant in updated["variants"]] == [2]
     assert read_state(serving).served == (2,)
     assert serving.succeed("update", 2)["changed"] is False
-    second = answers(serving, few_rows)
+    second = invoke(serving, few_rows)
     assert second[0]["assays"]["CuPPM"]["value"] != copper["value"]
 
     returned = serving.succeed("rollback")
@@ -64,8 +62,8 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
     assert returned["next"] == "production invoke FILE"
     assert read_state(serving).left == {2}
     assert serving.succeed("describe", 2)["next"] is None
-    assert answers(serving, few_rows) == first
-    assert serving.refuse("rollback").endswith("the endpoint has served A=1:1 from the beginning")
+    assert invoke(serving, few_rows) == first
+    assert serving.refuse("rollback").endswith("the endpoint has served A=1:1 since its creation")
 
     sagemaker, name = serving.client.sagemaker, serving.config["ENDPOINT_NAME"]
     assert len(sagemaker.list_endpoint_configs(NameContains=name)["EndpointConfigs"]) == 2
@@ -86,9 +84,9 @@ def test_two_variants_share_the_requests_while_they_are_updated(
     serving: ProductionCommands, small_sample: Path, few_rows: Path
 ) -> None:
     serving.succeed("deploy", "--variant", "A=1:3", "--variant", "B=2:1")
-    counts = Counter(answer["variant"] for answer in answers(serving, small_sample / "private/private.csv.gz"))
+    counts = Counter(prediction["variant"] for prediction in invoke(serving, small_sample / "private/private.csv.gz"))
     assert counts["A"] > counts["B"] > 0
-    [only] = {answer["variant"] for answer in answers(serving, few_rows, "--variant", "B")}
+    [only] = {prediction["variant"] for prediction in invoke(serving, few_rows, "--variant", "B")}
     assert only == "B"
     assert "C" in serving.refuse("invoke", few_rows, "--variant", "C", status=1)
 
@@ -119,14 +117,14 @@ def test_two_variants_share_the_requests_while_they_are_updated(
         (["--variant", "A=9"], "trained has no version 9; its versions: 1, 2, 3"),
         (
             ["--variant", "A=3"],
-            "version 3 of trained is not approved: `python -m recore production approve 3` approves it",
+            "version 3 of trained is not approved: approve it with `python -m recore production approve 3`",
         ),
-        (["--variant", "A"], "--variant A: NAME=VERSION or NAME=VERSION:WEIGHT is needed, such as A=3:9"),
-        (["--variant", "A=1:0"], "every variant has the weight 0: no request would be answered"),
-        (["--variant", "A=1", "--variant", "A=2"], "the variant A is given twice: each needs a name of its own"),
+        (["--variant", "A"], "--variant A: expected NAME=VERSION or NAME=VERSION:WEIGHT, such as A=3:9"),
+        (["--variant", "A=1:0"], "all variants have the weight 0: at least one needs a positive weight"),
+        (["--variant", "A=1", "--variant", "A=2"], "two variants are named A: give each a different name"),
     ],
 )
-def test_variants_that_cannot_be_served_are_refused(
+def test_variants_that_cannot_be_served_are_rejected(
     trained: ProductionCommands, arguments: list[str], reason: str
 ) -> None:
     assert trained.refuse("deploy", *arguments) == f"recore: {reason}"
@@ -155,7 +153,7 @@ def test_an_interrupted_update_is_finished_by_the_same_command(serving: Producti
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "the update goes on: the same command waits for it" in errors
-    assert "serves version 2: `update` it first" in serving.refuse("delete", "--version", 2)
+    assert "serves version 2: run `update` first" in serving.refuse("delete", "--version", 2)
     assert "is being changed (Updating)" in serving.refuse("deploy", "--variant", "A=1")
     updated = serving.succeed("update", 2)
     assert [variant["version"] for variant in updated["variants"]] == [2]
@@ -166,7 +164,7 @@ def test_an_interrupted_update_is_finished_by_the_same_command(serving: Producti
 def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
     serving.succeed("deploy", "--variant", "A=1")
     serving.configure(ENDPOINT_INSTANCE_COUNT=2)
-    assert "`update` changes that" in serving.refuse("deploy", "--variant", "A=1")
+    assert "use `update` to change that" in serving.refuse("deploy", "--variant", "A=1")
     assert serving.succeed("update", 1, "--seconds", 0)["changed"] is True
     assert serving.succeed("update", 1)["changed"] is False
 
@@ -178,18 +176,18 @@ def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
         (["--strategy", "linear", "--seconds", 3600], "longer than SageMaker's limit of 8 h"),
     ],
 )
-def test_a_strategy_that_sagemaker_refuses_is_refused(
+def test_a_strategy_that_sagemaker_does_not_allow_is_rejected(
     trained: ProductionCommands, options: list[object], reason: str
 ) -> None:
     assert reason in trained.refuse("update", 1, *options)
 
 
-def test_a_file_that_does_not_fit_is_not_sent(serving: ProductionCommands, few_rows: Path, tmp_path: Path) -> None:
+def test_an_unsuitable_file_is_not_sent(serving: ProductionCommands, few_rows: Path, tmp_path: Path) -> None:
     rows = pd.read_csv(few_rows, index_col=0, dtype=str)
-    assert "`deploy` makes it" in serving.refuse("invoke", few_rows)
+    assert "create it with `deploy`" in serving.refuse("invoke", few_rows)
     serving.succeed("deploy", "--variant", "A=1")
     without = write_csv(tmp_path / "without.csv.gz", rows.iloc[:, :-1])
-    assert f"no column '{rows.columns[-1]}', which the version was trained on" in serving.refuse("invoke", without)
+    assert f"missing column '{rows.columns[-1]}', which the version was trained on" in serving.refuse("invoke", without)
     assert "a header but no rows" in serving.refuse("invoke", write_csv(tmp_path / "empty.csv.gz", rows.iloc[:0]))
     rows.iloc[0, -1] = "n.d."
     done = serving.run("invoke", write_csv(tmp_path / "text.csv.gz", rows), "--json")
@@ -198,6 +196,6 @@ def test_a_file_that_does_not_fit_is_not_sent(serving: ProductionCommands, few_r
     assert line.startswith(f"recore: row {rows.index[0]}: ")
     assert "Traceback" not in line
     assert "n.d." in line
-    assert [json.loads(answer)["index"] for answer in done.stdout.splitlines()] == [
+    assert [json.loads(prediction)["index"] for prediction in done.stdout.splitlines()] == [
         str(name) for name in rows.index[1:]
     ]

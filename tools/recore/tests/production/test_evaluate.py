@@ -1,4 +1,4 @@
-"""The program that scores held-out predictions: the score of a run, to the last digit, and what cannot be scored."""
+"""The program that scores held-out predictions: exactly the score of a run, and files that cannot be scored."""
 
 import json
 import re
@@ -79,7 +79,7 @@ def test_rows_without_a_prediction_do_not_count(data: pd.DataFrame, tmp_path: Pa
     assert sorted(path.name for path in (tmp_path / "evaluation").iterdir()) == ["evaluation.json"]
 
 
-NOT_WRITTEN = "there is no score: train.py did not write held_out.csv beside the model"
+NOT_WRITTEN = "there is no score: train.py did not write held_out.csv next to the model"
 
 
 @pytest.mark.parametrize(
@@ -94,16 +94,16 @@ NOT_WRITTEN = "there is no score: train.py did not write held_out.csv beside the
     ],
     ids=range(6),
 )
-def test_what_cannot_be_scored_is_refused_in_one_line(
+def test_unscorable_files_are_rejected_in_one_line(
     archive: bytes, reason: str, data: pd.DataFrame, tmp_path: Path
 ) -> None:
     (tmp_path / "model.tar.gz").write_bytes(archive)
-    with pytest.raises(evaluate.ScoreError, match=re.escape(reason)) as refused:
+    with pytest.raises(evaluate.ScoreError, match=re.escape(reason)) as raised:
         evaluate.evaluate(tmp_path / "model.tar.gz", write_csv(tmp_path / "public.csv.gz", data), SCORE)
-    assert len(str(refused.value).splitlines()) == 1
+    assert len(str(raised.value).splitlines()) == 1
 
 
-def test_a_refusal_is_one_line_and_no_file(data: pd.DataFrame, tmp_path: Path) -> None:
+def test_an_error_is_one_line_and_no_file_is_written(data: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_bytes(b"no archive")
     result = run(tmp_path, tmp_path / "model.tar.gz", write_csv(tmp_path / "public.csv.gz", data))
     assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)

@@ -1,4 +1,4 @@
-"""The expected errors and intervals: their definition on small data, and their coverage on drill holes left out."""
+"""The expected errors and intervals: their definition on small data, and their coverage on held-out drill holes."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ from recore.production.containers.expected_error import (
 
 
 def coverage(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, calibrated: np.ndarray) -> float:
-    """Calibrate on some holes; return the covered share of the assays of the others, a mean over targets."""
+    """Calibrate on some holes, and return the covered share of the other holes' assays, averaged over targets."""
     rows = np.isin(holes, calibrated)
     calibration = json.loads(json.dumps(calibrate(held_out[rows], assays[rows], holes[rows], TARGETS)))
     shares = []
@@ -57,7 +57,7 @@ def test_intervals_cover_ninety_per_cent_of_the_assays_of_other_holes(plan: Plan
 
 
 def make_errors(holes: int, rows: int, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return predictions, assays and holes of one target. share: of the errors' variance, what a hole has in common."""
+    """Return predictions, assays and holes of one target. share: the share of the errors' variance between holes."""
     random = np.random.default_rng(0)
     names = np.repeat(np.arange(holes).astype(str), rows)
     errors = np.repeat(random.normal(0, np.sqrt(share), holes), rows)
@@ -71,7 +71,7 @@ def test_errors_that_a_hole_has_in_common_make_intervals_wider() -> None:
     assert alike < 0.035 < independent <= TAILS[0]
 
 
-def test_the_expected_error_is_that_of_similar_predictions() -> None:
+def test_the_expected_error_is_the_error_of_similar_predictions() -> None:
     random = np.random.default_rng(1)
     predicted = random.uniform(10, 100, 2000)
     measured = predicted + random.normal(0, predicted / 10)
@@ -103,13 +103,13 @@ def test_an_interval_has_no_negative_assays() -> None:
 )
 def test_a_prediction_is_never_outside_of_its_interval(errors: list[float], scale: float, new: list[float]) -> None:
     predicted = np.linspace(0, scale, len(errors))
-    holes = np.array([str(place % 3) for place in range(len(errors))])
+    holes = np.array([str(row % 3) for row in range(len(errors))])
     calibration = calibrate(predicted[:, None], (predicted + errors)[:, None], holes, ["SePPM"])
     values = np.array(new)
     _, low, high = expected_error(calibration, "SePPM", values)
     assert (low <= values).all()
     assert (values <= high).all()
-    assert (high >= 0).all() or (predicted + errors).min() < 0  # no assay below those of the training is expected
+    assert (high >= 0).all() or (predicted + errors).min() < 0  # only then may an interval be negative
 
 
 def test_equal_predictions_share_one_bin() -> None:
@@ -145,7 +145,7 @@ def test_quantiles_are_corrected_for_the_number_of_errors() -> None:
     assert quantiles.tolist() == [[0, 18], [1, 17], [1, 17], [0, 18]]
 
 
-def test_without_another_hole_the_share_is_that_of_independent_rows() -> None:
+def test_with_a_single_hole_rows_are_treated_as_independent() -> None:
     predicted, measured, _ = make_errors(4, 20, 0.9)
     assert choose_tail([(predicted, measured, np.full(80, "DD1"))]) == TAILS[0]
     assert choose_tail([]) == TAILS[0]
@@ -161,9 +161,9 @@ def test_files_are_read_by_the_names_of_their_columns(tmp_path: Path) -> None:
     assert read_assays(write_gz(data, ",B\n1,2\n"), ["B"], HOLE)[1].tolist() == [""]
 
 
-@pytest.mark.parametrize("text", ["", "index,A\n1,2\n", "index,A,B\n1,2,x\n", "index,A,B\n1,2\n"])
-def test_a_held_out_file_that_cannot_be_read_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
-    (tmp_path / "held_out.csv").write_text(text)
+@pytest.mark.parametrize("content", ["", "index,A\n1,2\n", "index,A,B\n1,2,x\n", "index,A,B\n1,2\n"])
+def test_an_unreadable_held_out_file_is_rejected_in_one_line(content: str, tmp_path: Path) -> None:
+    (tmp_path / "held_out.csv").write_text(content)
     with pytest.raises(CalibrationError, match=r"\Aheld_out\.csv: .+\Z"):
         read_held_out(tmp_path / "held_out.csv", ["A", "B"])
 

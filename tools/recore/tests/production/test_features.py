@@ -29,29 +29,29 @@ from recore.production.containers import features, row_notes
 from recore.production.containers.domain import fit_file
 from recore.production.containers.features import Columns, Features, SpectraError, read_csv, read_request, write_inputs
 
-pytestmark = template_only  # the numbers and messages are those of its preprocess.py
+pytestmark = template_only  # the numbers and messages are from its preprocess.py
 
 CHANNELS = [f"{4000 - 8 * number}.5" for number in range(14)]
 HEADER = ["", "DepthTo", "SiteID", "DepthFrom", *CHANNELS, "CuPPM", "FePCT"]
-TEXT = [["007", "2.0", "DD1", "1.0"], ["8", "3", 'DD"2', "2"], ["a,b", "", "", ""]]
-SPECTRA = [[f"0.{number + 1}{place:02}000000000000001" for place in range(14)] for number in range(3)]
-ROWS = [[*ids, *spectrum, "12.5", ""] for ids, spectrum in zip(TEXT, SPECTRA, strict=True)]
+ID_CELLS = [["007", "2.0", "DD1", "1.0"], ["8", "3", 'DD"2', "2"], ["a,b", "", "", ""]]
+SPECTRA = [[f"0.{number + 1}{channel:02}000000000000001" for channel in range(14)] for number in range(3)]
+ROWS = [[*ids, *spectrum, "12.5", ""] for ids, spectrum in zip(ID_CELLS, SPECTRA, strict=True)]
 MODEL = Features(Columns(HEADER, IDS, TARGETS), preprocess)
 
 
 def as_csv(*rows: list[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n").writerows(rows)
+    return lines.getvalue()
 
 
-def answer(body: str | bytes, content_type: str = "text/csv", model: Features = MODEL) -> str:
+def respond(body: str | bytes, content_type: str = "text/csv", model: Features = MODEL) -> str:
     return write_inputs(model.compute(read_request(body, content_type, IDS)))
 
 
 def reason(body: str | bytes, content_type: str = "text/csv", model: Features = MODEL) -> str:
     with pytest.raises(SpectraError) as caught:
-        answer(body, content_type, model)
+        respond(body, content_type, model)
     message = str(caught.value)
     assert message
     assert len(message.splitlines()) == 1
@@ -59,7 +59,7 @@ def reason(body: str | bytes, content_type: str = "text/csv", model: Features = 
 
 
 def spectrum_of(row: list[str], order: list[int]) -> str:
-    numbers = ("[" + ", ".join(cells[place] for place in order) + "]" for cells in (CHANNELS, row[4:18]))
+    numbers = ("[" + ", ".join(cells[channel] for channel in order) + "]" for cells in (CHANNELS, row[4:18]))
     ids = {"index": row[0]} | {name: cell for name, cell in zip(HEADER[1:4], row[1:4], strict=True) if cell}
     lists = ", ".join(f'"{key}": {cells}' for key, cells in zip(features.NUMBER_LISTS, numbers, strict=True))
     return f"{json.dumps(ids)[:-1]}, {lists}}}"
@@ -67,10 +67,10 @@ def spectrum_of(row: list[str], order: list[int]) -> str:
 
 @functools.cache
 def expected() -> str:
-    return answer(as_csv(HEADER, *ROWS))
+    return respond(as_csv(HEADER, *ROWS))
 
 
-def test_the_answer_is_what_preprocess_returns_with_the_index_as_text(tmp_path: Path) -> None:
+def test_the_response_is_the_result_of_preprocess_with_a_string_index(tmp_path: Path) -> None:
     inputs, _ = preprocess(write_gz(tmp_path / "data.csv.gz", as_csv(HEADER, *ROWS)))
     table = pd.read_csv(io.StringIO(expected()), dtype={0: str}, float_precision="round_trip")
     assert table.iloc[:, 0].tolist() == ["007", "8", "a,b"]
@@ -81,25 +81,25 @@ def test_the_answer_is_what_preprocess_returns_with_the_index_as_text(tmp_path: 
 @examples(30)
 @given(order=st.permutations(range(len(HEADER))), has_assays=st.booleans(), kind=st.sampled_from(["str", "bytes"]))
 def test_with_a_header_columns_may_be_in_any_order(order: list[int], has_assays: bool, kind: str) -> None:
-    places = [place for place in order if has_assays or HEADER[place] not in TARGETS]
-    body = as_csv(*([row[place] for place in places] for row in [HEADER, *ROWS]))
-    assert answer(body if kind == "str" else body.encode(), "text/csv; charset=utf-8") == expected()
+    columns = [column for column in order if has_assays or HEADER[column] not in TARGETS]
+    body = as_csv(*([row[column] for column in columns] for row in [HEADER, *ROWS]))
+    assert respond(body if kind == "str" else body.encode(), "text/csv; charset=utf-8") == expected()
 
 
 @examples(30)
 @given(has_assays=st.booleans(), rows=st.permutations(range(3)), count=st.integers(1, 3))
 def test_lines_without_a_header_are_in_the_order_of_training(has_assays: bool, rows: list[int], count: int) -> None:
     chosen = [ROWS[number] for number in rows[:count]]
-    result = answer(as_csv(*(row if has_assays else row[:-2] for row in chosen)))
-    assert result == answer(as_csv(HEADER, *chosen))
+    result = respond(as_csv(*(row if has_assays else row[:-2] for row in chosen)))
+    assert result == respond(as_csv(HEADER, *chosen))
 
 
 @examples(30)
 @given(orders=st.lists(st.permutations(range(14)), min_size=3, max_size=3))
-def test_json_is_answered_as_csv_of_the_same_digits(orders: list[list[int]]) -> None:
+def test_json_and_csv_with_the_same_digits_have_the_same_response(orders: list[list[int]]) -> None:
     spectra = [spectrum_of(row, order) for row, order in zip(ROWS, orders, strict=True)]
-    assert answer(f'{{"instances": [{", ".join(spectra)}]}}', "application/json") == expected()
-    assert answer(spectra[1].encode(), "Application/JSON; charset=utf-8") == answer(as_csv(HEADER, ROWS[1]))
+    assert respond(f'{{"instances": [{", ".join(spectra)}]}}', "application/json") == expected()
+    assert respond(spectra[1].encode(), "Application/JSON; charset=utf-8") == respond(as_csv(HEADER, ROWS[1]))
 
 
 def test_the_digits_of_a_request_reach_preprocess_unchanged() -> None:
@@ -110,7 +110,7 @@ def test_the_digits_of_a_request_reach_preprocess_unchanged() -> None:
         return pd.DataFrame({"bin": [0.0] * len(read[-1])}), None
 
     for body, kind in ((as_csv(*ROWS), "text/csv"), (spectrum_of(ROWS[0], list(range(14))), "application/json")):
-        answer(body, kind, Features(Columns(HEADER, IDS, TARGETS), keep))
+        respond(body, kind, Features(Columns(HEADER, IDS, TARGETS), keep))
     assert read[0].to_numpy().tolist() == [row[:-2] for row in ROWS]
     assert read[1].to_numpy().tolist() == [ROWS[0][:-2]]
 
@@ -120,10 +120,10 @@ def test_the_digits_of_a_request_reach_preprocess_unchanged() -> None:
 def test_bad_rows_have_a_note_instead_of_inputs(bad: list[bool]) -> None:
     model = Features(Columns(HEADER, IDS, TARGETS), preprocess, notes=row_notes)
     rows = [replaced(row, 6, "n.d.") if is_bad else row for row, is_bad in zip(ROWS, bad, strict=True)]
-    text, notes = row_notes.take_notes(model.answer(read_csv(as_csv(*rows)), "text/csv; bad-rows=empty"))
+    inputs, notes = row_notes.take_notes(model.answer(read_csv(as_csv(*rows)), "text/csv; bad-rows=empty"))
     assert [bool(note) for note in notes] == bad
     assert all("n.d." in note for note in notes if note)
-    header, *lines = csv.reader(io.StringIO(text))
+    header, *lines = csv.reader(io.StringIO(inputs))
     assert [line[0] for line in lines] == [row[0] for row in ROWS]
     if not all(bad):
         for line, is_bad, right in zip(lines, bad, list(csv.reader(io.StringIO(expected())))[1:], strict=True):
@@ -132,40 +132,40 @@ def test_bad_rows_have_a_note_instead_of_inputs(bad: list[bool]) -> None:
 
 def test_optional_members_may_be_missing_and_rows_are_counted() -> None:
     lists = {"wavenumbers": [float(name) for name in CHANNELS], "absorbances": list(range(1, 15))}
-    result = answer(json.dumps({"instances": [lists, lists | {"index": 17, "DepthFrom": 2.5}]}), "application/json")
+    result = respond(json.dumps({"instances": [lists, lists | {"index": 17, "DepthFrom": 2.5}]}), "application/json")
     assert [line.partition(",")[0] for line in result.splitlines()[1:]] == ["0", "17"]
 
 
-def test_numbers_of_the_answer_keep_all_digits() -> None:
+def test_numbers_in_the_response_keep_all_digits() -> None:
     values = [0.1 + 0.2, 1 / 3, 5e-324, 1.7976931348623157e308]
     model = Features(Columns(HEADER, IDS, TARGETS), lambda data_file: (pd.DataFrame({"bin": values[:3]}), None))
-    lines = answer(as_csv(*ROWS), model=model).splitlines()
+    lines = respond(as_csv(*ROWS), model=model).splitlines()
     assert [float(line.rpartition(",")[2]) for line in lines[1:]] == values[:3]
 
 
-def test_a_header_alone_has_an_answer_without_rows() -> None:
-    assert answer(as_csv(HEADER)) == "index\n"
+def test_a_header_without_rows_has_a_response_without_rows() -> None:
+    assert respond(as_csv(HEADER)) == "index\n"
 
 
 def test_the_index_may_have_another_name_than_in_training() -> None:
-    assert answer(as_csv(["sample", *HEADER[1:]], *ROWS)) == expected()
+    assert respond(as_csv(["sample", *HEADER[1:]], *ROWS)) == expected()
 
 
 def test_empty_lines_and_a_byte_order_mark_are_ignored() -> None:
-    assert answer("\ufeff" + as_csv(HEADER, *ROWS).replace("\n", "\r\n\r\n")) == expected()
+    assert respond("\ufeff" + as_csv(HEADER, *ROWS).replace("\n", "\r\n\r\n")) == expected()
 
 
-def replaced(row: list[str], place: int, cell: str) -> list[str]:
-    return [*row[:place], cell, *row[place + 1 :]]
+def replaced(row: list[str], column: int, cell: str) -> list[str]:
+    return [*row[:column], cell, *row[column + 1 :]]
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("", "the request: it is empty"),
-        ("\n\n", "the request: it is empty"),
+        ("", "the request is empty"),
+        ("\n\n", "the request is empty"),
         (b"\xff\xfe", "not encoded in UTF-8"),
-        (as_csv(ROWS[0][:10]), "its first line has 10 cells; a line without header has 18, or 20 with the assays"),
+        (as_csv(ROWS[0][:10]), "the first line is not a header and has 10 cells; expected 18, or 20 with the assays"),
         (as_csv(ROWS[0], ROWS[1][:7]), "row 2 has 7 cells instead of 20; is the line truncated?"),
         (as_csv(HEADER, ROWS[0], ROWS[1][:-3]), "row 2 has 17 cells instead of 20"),
         (as_csv(HEADER, ROWS[0], HEADER, ROWS[1]), "row 2 repeats the header; remove it"),
@@ -177,15 +177,15 @@ def replaced(row: list[str], place: int, cell: str) -> list[str]:
         (as_csv([*ROWS[0][:4], *["0"] * 14]), "index 7: no value above zero to normalise by"),
         (
             as_csv(HEADER[:-5], ROWS[0][:-5]),
-            f"not the columns of the training data: 3 missing, such as '{CHANNELS[11]}'",
+            f"the columns differ from the training data's: 3 missing, such as '{CHANNELS[11]}'",
         ),
         (as_csv([*HEADER, "600.5"], [*ROWS[0], "1"]), "1 unknown, such as '600.5'"),
         (as_csv([*HEADER[:-1], "Fe"], ROWS[0]), "1 unknown, such as 'Fe'"),
         (as_csv([*HEADER[:-1], "4000.50"], ROWS[0]), "the column '4000.5' appears more than once"),
-        (as_csv(HEADER[1:], ROWS[0][1:]), "the first column must be the index; it is 'DepthTo'"),
+        (as_csv(HEADER[1:], ROWS[0][1:]), "the first column must be the index, but it is 'DepthTo'"),
     ],
 )
-def test_invalid_csv_is_refused_in_one_line(body: str | bytes, message: str) -> None:
+def test_invalid_csv_is_rejected_in_one_line(body: str | bytes, message: str) -> None:
     assert message in reason(body)
 
 
@@ -205,30 +205,30 @@ def changed(**members: Any) -> str:
         (f'{{"instances": [{changed()}, 5]}}', "instance 2: a spectrum is an object"),
         (changed(absorbances=[0.5] * 13), "14 wavenumbers, but 13 absorbances"),
         (changed(absorbances=None), "'absorbances' must be a non-empty list of numbers"),
-        (changed(absorbances=[0.5] * 13 + ["0.5x"]), "'absorbances': value 14 is '0.5x', not a finite number"),
-        (changed(absorbances=[True] * 14), "'absorbances': value 1 is 'True', not a finite number"),
+        (changed(absorbances=[0.5] * 13 + ["0.5x"]), "value 14 of 'absorbances' is '0.5x', not a finite number"),
+        (changed(absorbances=[True] * 14), "value 1 of 'absorbances' is 'True', not a finite number"),
         (changed(absorbances=[float("inf")] * 14), "Infinity is not a finite number"),
-        (changed().replace("0.5]", "1e999]"), "value 14 is '1e999', not a finite number"),
+        (changed().replace("0.5]", "1e999]"), "value 14 of 'absorbances' is '1e999', not a finite number"),
         (changed(wavenumbers=[4000.5] * 14), "a wavenumber appears more than once"),
         (changed(wavenumbers=list(range(14))), f"14 missing, such as '{CHANNELS[0]}'; 14 unknown, such as '0.0'"),
-        (changed(depth=3), "the key 'depth' is unknown; known are wavenumbers, absorbances, index"),
-        (changed(index=[1]), "'index' must be a text or a number"),
-        (changed(index="\ud800"), "'index' has half of a surrogate pair"),
-        (changed(SiteID="a\udfff"), "'SiteID' has half of a surrogate pair"),
+        (changed(depth=3), "unknown key 'depth'; the keys are wavenumbers, absorbances, index"),
+        (changed(index=[1]), "'index' must be a string or a number"),
+        (changed(index="\ud800"), "'index' contains half of a surrogate pair"),
+        (changed(SiteID="a\udfff"), "'SiteID' contains half of a surrogate pair"),
     ],
 )
-def test_invalid_json_is_refused_in_one_line(body: str, message: str) -> None:
+def test_invalid_json_is_rejected_in_one_line(body: str, message: str) -> None:
     assert message in reason(body, "application/json")
 
 
 def test_instances_must_have_the_same_wavenumbers() -> None:
     other = changed(wavenumbers=[3999.5, *map(float, CHANNELS[1:])])
     message = reason(f'{{"instances": [{changed()}, {other}]}}', "application/json")
-    assert message == "the request: instance 2: its wavenumbers are not those of instance 1"
+    assert message == "the request: instance 2: the wavenumbers differ from those of instance 1"
 
 
 @pytest.mark.parametrize("content_type", ["application/x-npy", "", "text/plain"])
-def test_other_types_are_refused(content_type: str) -> None:
+def test_other_content_types_are_rejected(content_type: str) -> None:
     assert reason("1", content_type).endswith("send text/csv or application/json")
 
 
@@ -236,7 +236,7 @@ def test_other_types_are_refused(content_type: str) -> None:
     ("returned", "message"),
     [
         (pd.DataFrame({"bin": [0.0]}), "preprocess() must return a pair of DataFrames, inputs and targets"),
-        ((pd.DataFrame({"bin": [0.0]}), None), "preprocess() returned 1 rows for the 3 of the request"),
+        ((pd.DataFrame({"bin": [0.0]}), None), "preprocess() returned 1 rows for the 3 rows of the request"),
         (KeyError("4000.5"), "preprocess(): KeyError: '4000.5'"),
         (ValueError("two\nlines"), "two lines"),
     ],
@@ -261,7 +261,7 @@ def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Traine
     packed, written = map(content, (trained_model.features, tmp_path / "features.tar.gz"))
     reference, expected = (json.loads(members.pop("reference.json")) for members in (packed, written))
     assert packed == written
-    # its linear algebra may round differently in another process
+    # linear algebra may round differently in another process
     assert reference.keys() == expected.keys()
     for name, values in expected.items():
         close = np.array(values).dtype.kind == "f"
@@ -277,7 +277,7 @@ def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Traine
         (None, None, "public.csv.gz: there is no such file"),
     ],
 )
-def test_the_job_refuses_what_would_not_work_in_one_line(
+def test_the_job_rejects_invalid_inputs_in_one_line(
     data: str | None, script: str | None, message: str, tmp_path: Path
 ) -> None:
     if data is not None:

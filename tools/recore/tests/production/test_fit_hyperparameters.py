@@ -1,4 +1,4 @@
-"""Hyperparameters of fit(), read from train.py without importing it, and the ranges that are tuned."""
+"""Hyperparameters of fit(), read from train.py without importing it, and the ranges to tune."""
 
 from pathlib import Path
 from typing import Any
@@ -50,40 +50,40 @@ def test_train_py_is_not_executed(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_the_names_are_those_that_a_validation_finds_by_inspection() -> None:
+def test_the_names_equal_those_found_by_inspection() -> None:
     scope: dict[str, Any] = {}
     for words in ("a, b, c, d=1, /, e=2", "a, /, b, c, d=1, *rest, e=-2, **others", "a, b, c, *, d='x', e=len('ab')"):
         train = f"def fit({words}): ..."
         exec(train, scope)
         if "d=1, /" in words:
-            assert "cannot be passed by its name" in reason(read_hyperparameters, files_with(train))
+            assert "cannot be passed by name: move it behind the /" in reason(read_hyperparameters, files_with(train))
             continue
         known, expected = read_hyperparameters(files_with(train)), hyperparameters(scope["fit"])
-        assert known == expected | ({"e": None} if "len" in words else {})  # a value that is not written out
+        assert known == expected | ({"e": None} if "len" in words else {})  # a default that is not a literal
 
 
 @pytest.mark.parametrize(
     ("train", "expected"),
     [
-        ("import x\n", "theirs: train.py has no function fit(), which has the hyperparameters as parameters"),
+        ("import x\n", "theirs: train.py has no function fit() with the hyperparameters as parameters"),
         ("class Model:\n    def fit(self, a, b, c=1): ...", "has no function fit()"),
         ("from models.ridge import fit", "theirs: train.py imports fit() from models.ridge: define it in train.py"),
         (FIT + "from models import fit", "imports fit() from models"),
         (FIT + "if True:\n    fit = wrap(fit)", "theirs: train.py, line 3: define fit() as a function"),
         ("fit = lambda a, b, c, d=1: ...", "define fit() as a function"),
         ("@cached\n" + FIT, "theirs: train.py, line 2: fit() has a decorator, which can change its parameters"),
-        ("def fit(inputs, targets, cv=3): ...", "its first three parameters are for these"),
-        ("def fit(inputs, *, targets, holes): ...", "its first three parameters are for these"),
+        ("def fit(inputs, targets, cv=3): ...", "these must be its first three parameters"),
+        ("def fit(inputs, *, targets, holes): ...", "these must be its first three parameters"),
         ("def fit(a, b, c, d): ...", "the hyperparameter d must have a default"),
         ("def fit(a, b, c, *, d): ...", "the hyperparameter d must have a default"),
-        ("def fit(a, b, c, d=1, /): ...", "the hyperparameter d is before the /"),
+        ("def fit(a, b, c, d=1, /): ...", "the hyperparameter d cannot be passed by name"),
         ("def fit(a, b", "theirs: train.py is not valid Python: "),
         (b"\xff\xfe", "is not valid Python: "),
         ("x = " + "-" * 100_000 + "1", "is not valid Python: "),
-        ("#" * (1 << 20) + "\n", "theirs: train.py: more than 1 MB are not read"),
+        ("#" * (1 << 20) + "\n", "theirs: train.py is larger than 1 MB"),
     ],
 )
-def test_a_fit_that_cannot_be_read_is_refused(train: str | bytes, expected: str) -> None:
+def test_a_fit_that_cannot_be_read_is_rejected(train: str | bytes, expected: str) -> None:
     assert expected in reason(read_hyperparameters, files_with(train))
 
 
@@ -103,8 +103,7 @@ def test_a_fit_that_can_be_read(train: str | bytes) -> None:
 
 
 def test_values_have_the_types_of_the_defaults() -> None:
-    texts = ["alphas=3", "alpha_max=7", "kind=b=c", "scaled=FALSE"]
-    values = choose_values(KNOWN, texts)
+    values = choose_values(KNOWN, ["alphas=3", "alpha_max=7", "kind=b=c", "scaled=FALSE"])
     assert values == {"alphas": 3, "alpha_max": 7.0, "kind": "b=c", "scaled": False}
     assert [type(value) for value in values.values()] == [int, float, str, bool]
     assert choose_values(KNOWN, ["alphas=1e2"]) == {"alphas": 100}
@@ -112,31 +111,31 @@ def test_values_have_the_types_of_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "expected"),
+    ("options", "expected"),
     [
-        (["alphas"], "--set alphas: NAME=VALUE is needed"),
-        (["=3"], "--set =3: NAME=VALUE is needed"),
-        (["aplhas=3"], "--set aplhas: fit() has no hyperparameter of this name: did you mean alphas?"),
-        (["zzz=3"], "--set zzz: fit() has no hyperparameter of this name: it has alphas, alpha_max, kind,"),
-        (["alphas=3", "alphas=4"], "--set alphas is given twice"),
-        (["alphas=2.5"], "--set alphas: '2.5': a whole number is needed"),
-        (["alphas=many"], "--set alphas: 'many': a whole number is needed"),
-        (["alpha_max=nan"], "--set alpha_max: 'nan': a number is needed"),
-        (["scaled=1"], "--set scaled: '1': true or false is needed"),
-        (["kind=a\nb"], "a text of at most 200 characters is needed"),
-        (["kind=" + "a" * 201], "a text of at most 200 characters is needed"),
-        (["early=3"], "--set early: the default of early in fit() determines its type: write it out as a number"),
-        (["x=3"], "--set x: SageMaker passes a name of one letter as -x, which train.py ignores: rename it"),
+        (["alphas"], "--set alphas: expected NAME=VALUE"),
+        (["=3"], "--set =3: expected NAME=VALUE"),
+        (["aplhas=3"], "--set aplhas: fit() has no such hyperparameter; did you mean alphas?"),
+        (["zzz=3"], "--set zzz: fit() has no such hyperparameter; it has alphas, alpha_max, kind,"),
+        (["alphas=3", "alphas=4"], "--set alphas appears twice"),
+        (["alphas=2.5"], "--set alphas: '2.5' is not an integer"),
+        (["alphas=many"], "--set alphas: 'many' is not an integer"),
+        (["alpha_max=nan"], "--set alpha_max: 'nan' is not a number"),
+        (["scaled=1"], "--set scaled: '1' is not true or false"),
+        (["kind=a\nb"], "is not a string of at most 200 characters"),
+        (["kind=" + "a" * 201], "is not a string of at most 200 characters"),
+        (["early=3"], "--set early: the default of early in fit() determines its type: make it a literal number"),
+        (["x=3"], "--set x: SageMaker passes a one-letter name as -x, which train.py ignores: rename it"),
     ],
 )
-def test_an_invalid_value_is_refused(texts: list[str], expected: str) -> None:
-    assert expected in reason(choose_values, KNOWN, texts)
+def test_an_invalid_value_is_rejected(options: list[str], expected: str) -> None:
+    assert expected in reason(choose_values, KNOWN, options)
 
 
 @given(st.sampled_from(["alphas", "alpha_max", "scaled", "kind"]), st.text())
-def test_any_text_is_a_value_or_refused_in_one_line(name: str, text: str) -> None:
+def test_any_string_is_a_value_or_rejected_in_one_line(name: str, string: str) -> None:
     try:
-        [value] = choose_values(KNOWN, [f"{name}={text}"]).values()
+        [value] = choose_values(KNOWN, [f"{name}={string}"]).values()
     except ValueError as error:
         message = str(error)
         assert len(message.splitlines()) == 1
@@ -166,7 +165,7 @@ REQUEST = {
 }
 
 
-def test_a_table_and_options_say_the_same(tmp_path: Path) -> None:
+def test_a_table_and_equal_options_give_the_same_plan(tmp_path: Path) -> None:
     by_table = read_plan(submission(tmp_path / "table", TABLE), [], None, None)
     options = ["alpha_max=1e3..1e6:log", "alphas=3..8", "kind=a,b", "scaled=true,false"]
     by_options = read_plan(submission(tmp_path / "options"), options, 12, 3)
@@ -178,7 +177,7 @@ def test_a_table_and_options_say_the_same(tmp_path: Path) -> None:
     )
 
 
-def test_options_replace_what_the_table_says(tmp_path: Path) -> None:
+def test_options_replace_the_ranges_of_the_table(tmp_path: Path) -> None:
     table = TABLE.replace("from = 3, to = 8", "from = 8, to = 3")
     plan = read_plan(submission(tmp_path, table), ["alphas=2,4", "alpha_max=1..2"], 2, None)
     assert plan.request["CategoricalParameterRanges"][0] == {"Name": "alphas", "Values": ["2", "4"]}
@@ -200,49 +199,55 @@ def test_an_archive_has_no_table(tmp_path: Path) -> None:
     ("line", "expected"),
     [
         ("", "no hyperparameter has a range: write [tool.recore.tune.ranges] in {file}, or pass --range"),
-        ("alhpas = [1, 2]", "{place} alhpas: fit() has no hyperparameter of this name: did you mean alphas?"),
-        ("alphas = 3", "{place} alphas: {{ from = LOW, to = HIGH }} or a list of values is needed"),
-        ("alphas = { from = 3 }", "{place} alphas: {{ from = LOW, to = HIGH }} or a list"),
-        ("alphas = { from = 3, to = 3 }", "{place} alphas: from 3 to 3: the first must be less than the second"),
-        ("alphas = { from = 3, to = 8.5 }", "{place} alphas: to: 8.5: a whole number is needed"),
-        ("alphas = { from = true, to = 8 }", "{place} alphas: from: True: a whole number is needed"),
-        ("alpha_max = { from = 0, to = inf }", "{place} alpha_max: to: inf: a number is needed"),
-        ("alpha_max = { from = 0, to = 9, scale = 'log' }", "{place} alpha_max: from 0: on a log scale it must be"),
-        ("alpha_max = { from = 1, to = 9, scale = 'ln' }", "{place} alpha_max: the scale 'ln' is neither linear nor"),
+        ("alhpas = [1, 2]", "{location} alhpas: fit() has no such hyperparameter; did you mean alphas?"),
+        ("alphas = 3", "{location} alphas: expected {{ from = LOW, to = HIGH }} or a list of values"),
+        ("alphas = { from = 3 }", "{location} alphas: expected {{ from = LOW, to = HIGH }} or a list"),
+        ("alphas = { from = 3, to = 3 }", "{location} alphas: the lower end, 3, is not less than the upper end, 3"),
+        ("alphas = { from = 3, to = 8.5 }", "{location} alphas: to: 8.5 is not an integer"),
+        ("alphas = { from = true, to = 8 }", "{location} alphas: from: True is not an integer"),
+        ("alpha_max = { from = 0, to = inf }", "{location} alpha_max: to: inf is not a number"),
+        (
+            "alpha_max = { from = 0, to = 9, scale = 'log' }",
+            "{location} alpha_max: the lower end, 0, must be positive",
+        ),
+        (
+            "alpha_max = { from = 1, to = 9, scale = 'ln' }",
+            "{location} alpha_max: the scale 'ln' is neither linear nor",
+        ),
         ("alpha_max = { from = 1, to = 9, scale = [] }", "the scale [] is neither linear nor log"),
-        ("alpha_max = { from = 1, to = 9, sclae = 'log' }", "{place} alpha_max: sclae: did you mean scale?"),
-        ("kind = { from = 1, to = 2 }", "{place} kind: kind is a text: a list of values is needed"),
-        ("scaled = { from = 1, to = 2 }", "{place} scaled: scaled is true or false: a list of values is needed"),
-        ("kind = ['a']", "{place} kind: 2 to 30 different values are needed"),
-        ("kind = ['a', 1]", "{place} kind: 1: a text of at most 200 characters is needed"),
-        ("alphas = [1.0, 1]", "{place} alphas: 2 to 30 different values are needed"),
-        ("scaled = [1, 2]", "{place} scaled: 1: true or false is needed"),
-        ("x = [1, 2]", "{place} x: SageMaker passes a name of one letter as -x"),
+        ("alpha_max = { from = 1, to = 9, sclae = 'log' }", "{location} alpha_max: sclae: did you mean scale?"),
+        ("kind = { from = 1, to = 2 }", "{location} kind: kind is a string, so a list of values is needed"),
+        ("scaled = { from = 1, to = 2 }", "{location} scaled: scaled is true or false, so a list of values is needed"),
+        ("kind = ['a']", "{location} kind: expected 2 to 30 different values"),
+        ("kind = ['a', 1]", "{location} kind: 1 is not a string of at most 200 characters"),
+        ("alphas = [1.0, 1]", "{location} alphas: expected 2 to 30 different values"),
+        ("scaled = [1, 2]", "{location} scaled: 1 is not true or false"),
+        ("x = [1, 2]", "{location} x: SageMaker passes a one-letter name as -x"),
         ("alphas = 3\nalphas = 4", "{file} is not valid TOML: "),
         ("alphas = " + "[" * 5000, "{file} is not valid TOML: "),
         ("alphas = " + "9" * 5000, "{file} is not valid TOML: "),
     ],
 )
-def test_an_invalid_table_is_refused(line: str, expected: str, tmp_path: Path) -> None:
+def test_an_invalid_table_is_rejected(line: str, expected: str, tmp_path: Path) -> None:
     files = submission(tmp_path, f"[tool.recore.tune.ranges]\n{line}\n")
     file = tmp_path / "pyproject.toml"
-    place = f"{file}: [tool.recore.tune.ranges]"
-    assert expected.format(file=file, place=place) in reason(read_plan, files, [], None, None)
+    location = f"{file}: [tool.recore.tune.ranges]"
+    assert expected.format(file=file, location=location) in reason(read_plan, files, [], None, None)
 
 
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        ("[tool.recore.tune]\njobs = 0", "[tool.recore.tune] jobs: a whole number from 1 to 750 is needed"),
+        ("[tool.recore.tune]\njobs = 0", "[tool.recore.tune] jobs is not an integer from 1 to 750"),
         ("[tool.recore.tune]\nparalel = 2", "[tool.recore.tune] paralel: did you mean parallel?"),
-        ("[tool.recore.tune]\nzzz = 2", "zzz: there is no such key: ranges, jobs, parallel are known"),
+        ("[tool.recore.tune]\nzzz = 2", "zzz: unknown key; the keys are ranges, jobs, parallel"),
         ("[tool.recore.tune]\nranges = 2", "[tool.recore.tune] and [tool.recore.tune.ranges] must be tables"),
         ("[tool]\nrecore = 2", "[tool.recore.tune] and [tool.recore.tune.ranges] must be tables"),
         ("tool = [1]", "[tool.recore.tune] and [tool.recore.tune.ranges] must be tables"),
-        ("#" * (1 << 20), "more than 1 MB are not read"),
+        ("#" * (1 << 20), "is larger than 1 MB"),
     ],
 )
-def test_an_invalid_file_is_refused(table: str, expected: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_rejected(table: str, expected: str, tmp_path: Path) -> None:
     message = reason(read_plan, submission(tmp_path, table + "\n"), ["alphas=1..2"], None, None)
     assert message.startswith(str(tmp_path / "pyproject.toml"))
     assert expected in message
@@ -251,25 +256,25 @@ def test_an_invalid_file_is_refused(table: str, expected: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("option", "expected"),
     [
-        ("alphas", "--range alphas: NAME=FROM..TO, NAME=FROM..TO:log or NAME=VALUE,VALUE is needed"),
-        ("alhpas=1..2", "--range alhpas: fit() has no hyperparameter of this name: did you mean alphas?"),
-        ("alphas=1..", "--range alphas: to: '': a whole number is needed"),
+        ("alphas", "--range alphas: expected NAME=FROM..TO, NAME=FROM..TO:log or NAME=VALUE,VALUE"),
+        ("alhpas=1..2", "--range alhpas: fit() has no such hyperparameter; did you mean alphas?"),
+        ("alphas=1..", "--range alphas: to: '' is not an integer"),
         ("alpha_max=1..2:", "--range alpha_max: the scale '' is neither linear nor log"),
     ],
 )
-def test_an_invalid_option_is_refused(option: str, expected: str, tmp_path: Path) -> None:
+def test_an_invalid_option_is_rejected(option: str, expected: str, tmp_path: Path) -> None:
     assert expected in reason(read_plan, submission(tmp_path), [option], None, None)
 
 
 def test_a_fit_without_hyperparameters_has_nothing_to_tune() -> None:
     files = files_with("def fit(inputs, targets, holes, early=None): ...")
     assert reason(read_plan, files, [], None, None) == (
-        "theirs: train.py: fit() has no hyperparameter to tune: give it a parameter with a default"
+        "theirs: fit() in train.py has no hyperparameter to tune: add a parameter with a default"
     )
 
 
 @given(st.text(alphabet="alphs_=.,:0123456789e-lognif", max_size=30))
-def test_any_option_is_a_range_or_refused_in_one_line(option: str) -> None:
+def test_any_option_is_a_range_or_rejected_in_one_line(option: str) -> None:
     try:
         plan = read_plan(files_with(FIT), [f"alphas={option}"], None, None)
     except ValueError as error:

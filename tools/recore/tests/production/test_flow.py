@@ -1,4 +1,4 @@
-"""The shortest way from a submission to answers and back to nothing, as a user types it, and `make production-demo`."""
+"""The shortest workflow from a submission to predictions and deletion, and `make production-demo`."""
 
 import csv
 import json
@@ -21,13 +21,13 @@ def test_a_version_is_trained_used_and_deleted(
     result = commands.run("train", mine, "--public", small_sample / "public/public.csv.gz", "--set", "share=0.6")
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == "next: python -m recore production approve 1"
-    assert "in all at most 3 instance-hours" in result.stderr
+    assert "at most 3 instance-hours in total" in result.stderr
     assert "Train: completed" in result.stderr
     commands.succeed("approve", 1)
     assert commands.succeed("predict", few_rows, "--out", tmp_path / "assays.csv")["rows"] == 5
     assert commands.succeed("deploy")["status"] == "InService"
-    answers = commands.run("invoke", few_rows, "--json").stdout.splitlines()
-    copper = [json.loads(answer)["assays"]["CuPPM"]["value"] for answer in answers]
+    predictions = commands.run("invoke", few_rows, "--json").stdout.splitlines()
+    copper = [json.loads(line)["assays"]["CuPPM"]["value"] for line in predictions]
     with open(tmp_path / "assays.csv", newline="") as file:
         assert copper == pytest.approx([float(row["CuPPM"]) for row in csv.DictReader(file)], rel=1e-9)
     line = commands.refuse("delete", "--all")  # nobody can answer
@@ -48,5 +48,5 @@ def test_the_demo_runs_to_its_end_and_loses_no_request(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
     assert ", 0 lost\n" in result.stdout
     assert "B is better on " in result.stdout or "A is better on " in result.stdout
-    left = {file.name for file in (tmp_path / "demo").iterdir()}
-    assert left >= {"assays.csv", "answers.jsonl", "arrived.csv", "monitor.html"}
+    files = {file.name for file in (tmp_path / "demo").iterdir()}
+    assert files >= {"assays.csv", "answers.jsonl", "arrived.csv", "monitor.html"}

@@ -1,4 +1,4 @@
-"""A command that only asks loads what it needs, because loading pandas, scipy and pyarrow takes more than a second."""
+"""Commands that only read load few packages, because pandas, scipy and pyarrow take more than a second."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ LARGE = {"numpy", "pandas", "pyarrow", "scipy", "sklearn", "rich", "moto"}
 
 
 @pytest.mark.parametrize("words", [["list"], ["approve", "1"]])
-def test_a_command_that_only_asks_imports_little(commands: ProductionCommands, words: list[str]) -> None:
+def test_a_command_that_only_reads_imports_little(commands: ProductionCommands, words: list[str]) -> None:
     sagemaker, group = commands.client.sagemaker, f"{commands.name}-{words[0]}"
     commands.configure(MODEL_PACKAGE_GROUP_NAME=group)
     sagemaker.create_model_package_group(ModelPackageGroupName=group)

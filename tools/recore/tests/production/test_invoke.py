@@ -1,4 +1,4 @@
-"""`invoke` with files that cannot be read; test_endpoint.py has the others."""
+"""`invoke` with unreadable files; test_endpoint.py has the other tests."""
 
 import gzip
 from pathlib import Path
@@ -16,7 +16,7 @@ from recore_support.command import recore
     ],
     ids=["truncated", "not text", "short row"],
 )
-def test_a_file_that_cannot_be_sent_is_refused_in_one_line(content: bytes, reason: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_sent_is_rejected_in_one_line(content: bytes, reason: str, tmp_path: Path) -> None:
     file = tmp_path / "spectra.csv.gz"
     file.write_bytes(content)
     result = recore("production", "invoke", file, cwd=tmp_path, AWS_ENDPOINT_URL="http://127.0.0.1:1")

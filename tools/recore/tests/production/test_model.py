@@ -47,51 +47,54 @@ def served(trained_model: Trained) -> Iterator[Any]:
         yield program.model_fn(str(trained_model.model))
 
 
-# ---- The answers -----------------------------------------------------------------------------------------
-def test_csv_is_what_the_submissions_hooks_answer(served: Any, trained_model: Trained, request_body: str) -> None:
-    text, kind = program.transform_fn(served, request_body, "text/csv; charset=utf-8", "text/csv")
+# ---- Responses -------------------------------------------------------------------------------------------
+def test_csv_is_the_output_of_the_submissions_hooks(served: Any, trained_model: Trained, request_body: str) -> None:
+    response, kind = program.transform_fn(served, request_body, "text/csv; charset=utf-8", "text/csv")
     assert kind == "text/csv"
     import train
 
     inputs = train.input_fn(request_body, "text/csv")
-    assert text == train.output_fn(train.predict_fn(inputs, train.model_fn(str(trained_model.model))), "text/csv")
-    np.testing.assert_allclose(read_csv(text), trained_model.predictions, rtol=1e-9)
-    assert program.transform_fn(served, request_body.encode(), "text/csv", "*/*; q=0.1") == (text, "text/csv")
+    assert response == train.output_fn(train.predict_fn(inputs, train.model_fn(str(trained_model.model))), "text/csv")
+    np.testing.assert_allclose(read_csv(response), trained_model.predictions, rtol=1e-9)
+    assert program.transform_fn(served, request_body.encode(), "text/csv", "*/*; q=0.1") == (
+        response,
+        "text/csv",
+    )
 
 
-def test_other_types_are_refused(served: Any) -> None:
-    with pytest.raises(ValueError, match="the request is 'application/json': send text/csv"):
+def test_other_content_types_are_rejected(served: Any) -> None:
+    with pytest.raises(ValueError, match="unsupported content type 'application/json': send text/csv"):
         program.transform_fn(served, "{}", "application/json", "text/csv")
 
 
 # ---- Other submissions -----------------------------------------------------------------------------------
-ANSWER = [*map(str, range(1, 20)), "", *map(str, range(21, 50))]  # TePPB is empty
+CELLS = [*map(str, range(1, 20)), "", *map(str, range(21, 50))]  # TePPB is empty
 HOOKS = f"""
-ANSWER = {",".join(ANSWER)!r} + "\\n"
+CELLS = {",".join(CELLS)!r} + "\\n"
 def model_fn(model_dir): return "model"
 def input_fn(body, content_type):
     assert isinstance(body, str) and content_type == "text/csv"
     return [line for line in body.splitlines() if not line.startswith("index")]
 """
-ANSWERS = {
-    "text": "def predict_fn(rows, model): return rows\ndef output_fn(rows, accept): return ANSWER * len(rows)",
-    "pair": "def predict_fn(rows, model): return rows\ndef output_fn(rows, accept): return ANSWER * len(rows), accept",
+HOOK_OUTPUTS = {
+    "string": "def predict_fn(rows, model): return rows\ndef output_fn(rows, accept): return CELLS * len(rows)",
+    "pair": "def predict_fn(rows, model): return rows\ndef output_fn(rows, accept): return CELLS * len(rows), accept",
     "bytes": "def predict_fn(rows, model): return rows\n"
-    "def output_fn(rows, accept): return (ANSWER * len(rows)).encode()",
+    "def output_fn(rows, accept): return (CELLS * len(rows)).encode()",
     "response": "import flask\ndef predict_fn(rows, model): return rows\n"
-    "def output_fn(rows, accept): return flask.Response(ANSWER * len(rows), mimetype=accept)",
+    "def output_fn(rows, accept): return flask.Response(CELLS * len(rows), mimetype=accept)",
     "transform_fn": "def transform_fn(model, body, content_type, accept):\n"
-    "    return ANSWER * len(input_fn(body, content_type)), accept",
+    "    return CELLS * len(input_fn(body, content_type)), accept",
 }
 BODY = "index,bin\n007,0.5\nb,0.25\n"
 
 
 @pytest.fixture
 def load(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Return a function that loads a submission's model: the text of train.py, and more files by name."""
+    """Return a function that loads a submission's model from the source of train.py, and more files by name."""
 
     def load_files(script: str, calibration: dict[str, Any] | None = None, **files: str) -> Any:
-        write(tmp_path / "code/submission", {"train.py": script} | {f"{name}.py": text for name, text in files.items()})
+        write(tmp_path / "code/submission", {"train.py": script} | {f"{name}.py": code for name, code in files.items()})
         if calibration:
             (tmp_path / "expected_error.json").write_text(json.dumps(calibration))
         return program.model_fn(str(tmp_path))
@@ -102,11 +105,11 @@ def load(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         yield load_files
 
 
-@pytest.mark.parametrize("kind", ANSWERS)
-def test_hooks_may_answer_in_any_form(kind: str, load: Callable[..., Any]) -> None:
-    model = load(HOOKS + ANSWERS[kind])
-    text, kind = program.transform_fn(model, BODY, "text/csv", "text/csv")
-    assert (text, kind) == ((",".join(ANSWER) + "\n") * 2, "text/csv")
+@pytest.mark.parametrize("kind", HOOK_OUTPUTS)
+def test_hooks_may_respond_in_any_form(kind: str, load: Callable[..., Any]) -> None:
+    model = load(HOOKS + HOOK_OUTPUTS[kind])
+    response, kind = program.transform_fn(model, BODY, "text/csv", "text/csv")
+    assert (response, kind) == ((",".join(CELLS) + "\n") * 2, "text/csv")
 
 
 def test_hooks_may_be_missing(load: Callable[..., Any]) -> None:
@@ -115,68 +118,68 @@ class Model:
     def predict(self, rows): return [[0.1] * 48 + [float("nan")] for row in rows]
 """
     model = load(HOOKS.replace('return "model"', "return Model()") + class_source)
-    text, _ = program.transform_fn(model, BODY, "text/csv", "text/csv")
-    assert [line.split(",")[:2] for line in text.splitlines()] == [["0.1", "0.1"]] * 2
-    answer, _ = program.transform_fn(model, BODY, "text/csv", "application/json")
-    assert json.loads(answer)["predictions"][0]["assays"]["YPPM"]["value"] is None
+    response, _ = program.transform_fn(model, BODY, "text/csv", "text/csv")
+    assert [line.split(",")[:2] for line in response.splitlines()] == [["0.1", "0.1"]] * 2
+    response, _ = program.transform_fn(model, BODY, "text/csv", "application/json")
+    assert json.loads(response)["predictions"][0]["assays"]["YPPM"]["value"] is None
 
 
 def test_the_domain_of_each_row_is_not_an_input(load: Callable[..., Any]) -> None:
     lines = BODY.splitlines()
     hook = "def predict_fn(rows, model):\n    assert rows == {rows}\n    return rows\n"
-    model = load(HOOKS + hook.format(rows=lines[1:]) + ANSWERS["text"].splitlines()[1])
+    model = load(HOOKS + hook.format(rows=lines[1:]) + HOOK_OUTPUTS["string"].splitlines()[1])
     bands = [{"from": 900, "to": 890, "deviation": -1.5}]
     expected = {"inside": False, "distance": 2, "t2": 0.5, "q": 2, "bands": bands}
     cells = (COLUMN, write_note(expected), write_note(None))
     body = "".join(f"{line},{cell}\n" for line, cell in zip(lines, cells, strict=True))
-    text, _ = program.transform_fn(model, body, "text/csv", "text/csv")
-    assert text == (",".join(ANSWER) + "\n") * 2
-    text, _ = program.transform_fn(model, body, "text/csv", "application/json")
-    assert [prediction["domain"] for prediction in json.loads(text)["predictions"]] == [expected, None]
+    response, _ = program.transform_fn(model, body, "text/csv", "text/csv")
+    assert response == (",".join(CELLS) + "\n") * 2
+    response, _ = program.transform_fn(model, body, "text/csv", "application/json")
+    assert [prediction["domain"] for prediction in json.loads(response)["predictions"]] == [expected, None]
 
 
-def test_a_row_that_cannot_be_predicted_costs_the_others_nothing(load: Callable[..., Any]) -> None:
+def test_a_row_that_cannot_be_predicted_does_not_affect_the_others(load: Callable[..., Any]) -> None:
     hook = (
         "def predict_fn(rows, model):\n    if any('nan' in row for row in rows): raise ValueError('there is a nan')\n"
     )
-    model = load(HOOKS + hook + "    return rows\n" + ANSWERS["text"].splitlines()[1])
+    model = load(HOOKS + hook + "    return rows\n" + HOOK_OUTPUTS["string"].splitlines()[1])
     notes = (COLUMN, write_note({"inside": True}), write_note(RowProblem("no, inputs")), write_note(None))
     lines = ("index,bin", "a,1", "b,", "c,nan")
     body = "".join(f"{line},{note}\n" for line, note in zip(lines, notes, strict=True))
-    text, kind = program.transform_fn(model, body, "text/csv", "text/csv; details=yes")
-    rows = list(csv.reader(text.splitlines()))
+    response, kind = program.transform_fn(model, body, "text/csv", "text/csv; details=yes")
+    rows = list(csv.reader(response.splitlines()))
     assert kind == "text/csv"
     assert [(row[0], row[-1]) for row in rows] == [("inside", ""), ("", "no, inputs"), ("", "there is a nan")]
-    assert [cell and float(cell) for cell in rows[0][1:50]] == [cell and float(cell) for cell in ANSWER]
+    assert [cell and float(cell) for cell in rows[0][1:50]] == [cell and float(cell) for cell in CELLS]
     assert all(set(row[1:-1]) == {""} and len(row) == 149 for row in rows[1:])
     with pytest.raises(ValueError, match="no, inputs"):
         program.transform_fn(model, body, "text/csv", "text/csv")
 
 
 @pytest.mark.parametrize("cell", ["inf", "", "nan"])
-def test_a_prediction_without_a_number_is_no_prediction(cell: str, load: Callable[..., Any]) -> None:
+def test_a_prediction_that_is_not_finite_is_a_problem_of_its_row(cell: str, load: Callable[..., Any]) -> None:
     script = f"def predict_fn(rows, model): return rows\ndef output_fn(rows, accept): return {f'{cell},' * 48 + cell!r}"
-    text, _ = program.transform_fn(load(HOOKS + script), "index,bin\na,1\n", "text/csv", "text/csv; details=yes")
-    assert text == "," * 148 + "train.py predicted no finite number\n"
+    response, _ = program.transform_fn(load(HOOKS + script), "index,bin\na,1\n", "text/csv", "text/csv; details=yes")
+    assert response == "," * 148 + "train.py predicted no finite number\n"
 
 
 def test_without_held_out_predictions_there_are_no_expected_errors(load: Callable[..., Any]) -> None:
-    model = load(HOOKS + ANSWERS["text"])
-    text, kind = program.transform_fn(model, BODY, "text/csv", "application/json; charset=utf-8")
+    model = load(HOOKS + HOOK_OUTPUTS["string"])
+    response, kind = program.transform_fn(model, BODY, "text/csv", "application/json; charset=utf-8")
     assert kind == "application/json"
-    predictions = json.loads(text)["predictions"]
+    predictions = json.loads(response)["predictions"]
     assert [prediction["index"] for prediction in predictions] == ["007", "b"]
-    nothing = {"expected_error": None, "interval": None}
-    assert predictions[1]["assays"]["CuPPM"] == {"value": 8.0, "unit": "ppm", "flags": []} | nothing
-    empty = {"value": None, "unit": "ppb", "flags": ["never measured in training"]} | nothing
+    unknown = {"expected_error": None, "interval": None}
+    assert predictions[1]["assays"]["CuPPM"] == {"value": 8.0, "unit": "ppm", "flags": []} | unknown
+    empty = {"value": None, "unit": "ppb", "flags": ["never measured in training"]} | unknown
     assert predictions[1]["assays"]["TePPB"] == empty
 
 
 def test_predictions_beyond_the_training_assays_are_flagged(load: Callable[..., Any]) -> None:
     targets = {name: {"range": [20, 40], "curves": None} for name in TARGETS}
-    model = load(HOOKS + ANSWERS["text"], {"targets": targets | {"YPPM": {"range": None, "curves": None}}})
-    text, _ = program.transform_fn(model, BODY, "text/csv", "application/json")
-    assays = json.loads(text)["predictions"][0]["assays"]
+    model = load(HOOKS + HOOK_OUTPUTS["string"], {"targets": targets | {"YPPM": {"range": None, "curves": None}}})
+    response, _ = program.transform_fn(model, BODY, "text/csv", "application/json")
+    assays = json.loads(response)["predictions"][0]["assays"]
     assert assays["CuPPM"]["flags"] == ["below the training assays"]
     assert assays["ThPPB"]["flags"] == []
     assert assays["NaPPM"]["value"] == 41
@@ -186,23 +189,23 @@ def test_predictions_beyond_the_training_assays_are_flagged(load: Callable[..., 
 
 def test_a_request_without_rows_is_not_passed_on(load: Callable[..., Any]) -> None:
     model = load(HOOKS + "def predict_fn(rows, model): raise LookupError")
-    for accept, answer in {"text/csv": "", "application/json": '{"predictions": []}'}.items():
-        assert program.transform_fn(model, "index\n", "text/csv", accept)[0] == answer
+    for accept, response in {"text/csv": "", "application/json": '{"predictions": []}'}.items():
+        assert program.transform_fn(model, "index\n", "text/csv", accept)[0] == response
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("response", "message"),
     [
-        ("1,2\n", "train.py answered with 2 values in line 1 instead of 49"),
-        (",".join(["x"] * 49) + "\n", "something else than numbers: could not convert string to float: 'x'"),
-        ((",".join(ANSWER) + "\n") * 4, "train.py answered with 4 rows to a request of 3 lines"),
-        ("", "train.py answered with 0 rows to a request of 3 lines"),
+        ("1,2\n", "train.py returned 2 values in line 1 instead of 49"),
+        (",".join(["x"] * 49) + "\n", "a value that is not a number: could not convert string to float: 'x'"),
+        ((",".join(CELLS) + "\n") * 4, "train.py returned 4 rows for a request of 3 lines"),
+        ("", "train.py returned 0 rows for a request of 3 lines"),
     ],
 )
-def test_an_answer_that_is_not_a_table_of_predictions_is_refused(
-    answer: str, message: str, load: Callable[..., Any]
+def test_a_response_that_is_not_a_table_of_predictions_is_rejected(
+    response: str, message: str, load: Callable[..., Any]
 ) -> None:
-    model = load(HOOKS + f"def transform_fn(model, *request): return {answer!r}")
+    model = load(HOOKS + f"def transform_fn(model, *request): return {response!r}")
     with pytest.raises(ValueError, match=message):
         program.transform_fn(model, BODY, "text/csv", "application/json")
 
@@ -212,10 +215,10 @@ def test_a_submission_may_have_modules_of_the_same_names(load: Callable[..., Any
     try:
         script = (
             "import expected_error\n"
-            "def model_fn(model_dir):\n    import model\n    return model.answer\n"
-            "def transform_fn(answer, *request): return answer(expected_error.VALUE)\n"
+            "def model_fn(model_dir):\n    import model\n    return model.respond\n"
+            "def transform_fn(respond, *request): return respond(expected_error.VALUE)\n"
         )
-        model = load(script, model="def answer(value): return value", expected_error="VALUE = 'its own'")
+        model = load(script, model="def respond(value): return value", expected_error="VALUE = 'its own'")
         assert program.transform_fn(model, BODY, "text/csv", "text/csv")[0] == "its own"
     finally:
         for name in ("model", "expected_error"):
@@ -223,7 +226,7 @@ def test_a_submission_may_have_modules_of_the_same_names(load: Callable[..., Any
 
 
 # ---- The training job ------------------------------------------------------------------------------------
-def test_the_model_holds_the_submission_and_the_programs(trained_model: Trained) -> None:
+def test_the_model_contains_the_submission_and_the_programs(trained_model: Trained) -> None:
     files = {
         path.relative_to(trained_model.model).as_posix() for path in trained_model.model.rglob("*") if path.is_file()
     }
@@ -238,7 +241,7 @@ def test_the_model_holds_the_submission_and_the_programs(trained_model: Trained)
 
 
 def run_program(folder: Path, source: dict[str, str], *arguments: str) -> tuple[subprocess.Popen[str], Path]:
-    """Start the program as the training toolkit does, with a submission; return the process and the model's folder."""
+    """Start the program as the training toolkit does, with a submission. Returns the process and the model's folder."""
     code, model = write(folder / "code", source), folder / "model"
     for name, content in sources.model_programs(None).items():
         (code / name).write_bytes(content)
@@ -277,7 +280,7 @@ def test_train_py_runs_as_if_it_were_the_entry_point(tmp_path: Path) -> None:
         "path": [submission] * 3,
         "model": str(model),
     }
-    assert note == "model: answers will have no expected errors: train.py wrote no held_out.csv"
+    assert note == "model: responses will contain no expected errors: train.py wrote no held_out.csv"
     files = {path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()}
     assert files == {
         *(f"code/submission/{name}" for name in ("train.py", "helper.py", "data/helper.txt")),
@@ -290,7 +293,7 @@ def test_invalid_held_out_predictions_are_reported_in_one_line(tmp_path: Path) -
     process, model = run_program(tmp_path, {"submission/train.py": script})
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (0, "")
-    assert stdout.startswith("model: answers will have no expected errors: held_out.csv: ")
+    assert stdout.startswith("model: responses will contain no expected errors: held_out.csv: ")
     assert len(stdout.splitlines()) == 1
     assert not (model / "expected_error.json").exists()
 

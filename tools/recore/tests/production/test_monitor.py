@@ -22,7 +22,7 @@ from stagemaker.server import BUCKET
 
 
 class Monitored:
-    """An endpoint, and a folder on S3 into which captured requests are written as SageMaker does."""
+    """An endpoint, and a folder on S3 to which captured requests are written in SageMaker's format."""
 
     def __init__(self, commands: ProductionCommands):
         self.commands, self.client = commands, commands.client
@@ -31,13 +31,13 @@ class Monitored:
         self.name, self.begin = described["EndpointName"], described["LastModifiedTime"].astimezone(UTC)
 
     def capture(self, samples: pd.DataFrame, hours: float = 0.0, every: float = 0.0, **metadata: str) -> None:
-        """Capture a request for each sample. hours: of the first one, since the endpoint changed. every: hours."""
+        """Capture a request for each sample. hours: from the endpoint's change to the first one. every: interval, h."""
         lines = []
         for number, (index, row) in enumerate(samples.iterrows()):
-            text = io.StringIO()
-            csv.writer(text).writerows([[samples.index.name or "", *samples.columns], [index, *row]])
+            body = io.StringIO()
+            csv.writer(body).writerows([[samples.index.name or "", *samples.columns], [index, *row]])
             time = self.begin + timedelta(hours=hours + number * every, seconds=1)
-            lines.append(self.event(text.getvalue(), time, eventId=f"{index}-{hours}", **metadata))
+            lines.append(self.event(body.getvalue(), time, eventId=f"{index}-{hours}", **metadata))
         self.put(*lines)
 
     def event(self, content: str | bytes, time: datetime | None = None, **metadata: str) -> dict[str, Any]:
@@ -54,16 +54,16 @@ class Monitored:
         }
 
     def put(self, *events: dict[str, Any] | str) -> None:
-        """Write events into the folders of their hours, and lines that are none into that of the first hour."""
+        """Write events to the folders of their hours, and invalid lines to the folder of the first hour."""
         lines: dict[str, list[str]] = {}
         for event in events:
             metadata = event.get("eventMetadata", {}) if isinstance(event, dict) else {}
             time = datetime.fromisoformat(metadata.get("inferenceTime", self.begin.isoformat()))
             lines.setdefault(f"{time:%Y/%m/%d/%H}", []).append(event if isinstance(event, str) else json.dumps(event))
         number = len(self.keys())
-        for hour, texts in lines.items():
+        for hour, events_of_hour in lines.items():
             key = f"{self.prefix}{hour}/{number:04}.jsonl"
-            self.client.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(texts).encode())
+            self.client.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(events_of_hour).encode())
 
     @property
     def prefix(self) -> str:
@@ -83,10 +83,10 @@ class Monitored:
         return client.describe_alarms(AlarmNamePrefix=f"{self.name}-")["MetricAlarms"]
 
     def monitor(self, *options: object, status: int = 0) -> dict[str, Any]:
-        """Run the command, and return what it prints as JSON."""
-        result = self.commands.run("monitor", "--json", *options)
-        assert result.returncode == status, (result.stdout, result.stderr)
-        return json.loads(result.stdout)
+        """Run the command, and return its JSON output."""
+        completed = self.commands.run("monitor", "--json", *options)
+        assert completed.returncode == status, (completed.stdout, completed.stderr)
+        return json.loads(completed.stdout)
 
 
 def channels_of(samples: pd.DataFrame) -> list[str]:
@@ -94,15 +94,15 @@ def channels_of(samples: pd.DataFrame) -> list[str]:
 
 
 def with_curve(samples: pd.DataFrame, share: float) -> pd.DataFrame:
-    """Return samples with a curved baseline. share: of the largest absorbance but those of the wild end."""
+    """Return samples with a curved baseline. share: its height relative to the 95% quantile of absorbances."""
     changed, names = samples.copy(), channels_of(samples)
-    places = np.linspace(0, 1, len(names))
-    changed[names] += share * np.quantile(samples[names], 0.95) * 4 * places * (1 - places)
+    positions = np.linspace(0, 1, len(names))
+    changed[names] += share * np.quantile(samples[names], 0.95) * 4 * positions * (1 - positions)
     return changed
 
 
 def in_new_holes(samples: pd.DataFrame, name: str = "new") -> pd.DataFrame:
-    """Return samples as two of each drill hole."""
+    """Return samples with two in each drill hole."""
     return samples.assign(SiteID=[f"{name}-{number // 2}" for number in range(len(samples))])
 
 
@@ -124,7 +124,7 @@ def monitored(endpoint: Monitored) -> Monitored:
 
 @pytest.fixture(scope="module")
 def samples(small_sample: Path) -> pd.DataFrame:
-    """Return spectra like those of the training: its own rows, with a little noise."""
+    """Return spectra similar to the training spectra: its rows with a little noise."""
     table = pd.read_csv(small_sample / "public/public.csv.gz", index_col=0, dtype={"SiteID": str})
     names = channels_of(table)
     table = table[[*IDS, *names]]
@@ -134,33 +134,35 @@ def samples(small_sample: Path) -> pd.DataFrame:
     return table.sample(frac=1, random_state=0)
 
 
-def test_spectra_like_those_of_the_training_are_no_drift(monitored: Monitored, samples: pd.DataFrame) -> None:
+def test_spectra_similar_to_the_training_spectra_are_no_drift(monitored: Monitored, samples: pd.DataFrame) -> None:
     monitored.capture(samples, every=0.1)
-    found = monitored.monitor("--complete", "--out", "same.html")
-    assert (found["drift"], found["since"], found["bands"], found["next"]) == (False, None, [], None)
-    assert (found["endpoint"], found["version"], found["false_alarms"]) == ("monitored", 1, 0.05)
-    assert (found["samples"], found["units"], found["waiting"]) == (len(samples), 13, 0)
-    assert 0 < found["evidence"] < found["threshold"] == 12 / 0.05
-    assert found["outside"] <= 0.1 * len(samples)
-    assert 0 < found["usual_outside"] < 0.6
-    assert {hole["hole"] for hole in found["holes"]} == set(samples["SiteID"])
+    result = monitored.monitor("--complete", "--out", "same.html")
+    assert (result["drift"], result["since"], result["bands"], result["next"]) == (False, None, [], None)
+    assert (result["endpoint"], result["version"], result["false_alarms"]) == ("monitored", 1, 0.05)
+    assert (result["samples"], result["units"], result["waiting"]) == (len(samples), 13, 0)
+    assert 0 < result["evidence"] < result["threshold"] == 12 / 0.05
+    assert result["outside"] <= 0.1 * len(samples)
+    assert 0 < result["usual_outside"] < 0.6
+    assert {hole["hole"] for hole in result["holes"]} == set(samples["SiteID"])
     lines = monitored.commands.run("monitor", "monitored", "--complete", "--out", "same.html").stdout.splitlines()
     assert lines[0].startswith(f"monitored: {len(samples)} samples of 13 drill holes since ")
     rate = "false alarms: at most 5.0%, however often you look"
-    text = f"no drift in 13 drill holes: strongest evidence .* would be drift; {rate}$"
-    assert re.match(text, lines[2])
-    assert re.match(f"not tested: {found['beyond']} samples, because [0-9]+ of a drill hole are enough$", lines[3])
+    pattern = f"no drift in 13 drill holes: strongest evidence .* would be drift; {rate}$"
+    assert re.match(pattern, lines[2])
+    assert re.match(f"not tested: {result['beyond']} samples, because [0-9]+ per drill hole are enough$", lines[3])
 
 
 def test_samples_without_holes_count_as_one_hole_a_day(monitored: Monitored, samples: pd.DataFrame) -> None:
     monitored.capture(samples.assign(SiteID=""), every=0.5)
-    found = monitored.monitor("--complete", "--out", "days.html")
-    assert found["drift"] is False
-    assert found["units"] == len({(monitored.begin + timedelta(hours=hour / 2)).date() for hour in range(len(samples))})
+    result = monitored.monitor("--complete", "--out", "days.html")
+    assert result["drift"] is False
+    assert result["units"] == len(
+        {(monitored.begin + timedelta(hours=hour / 2)).date() for hour in range(len(samples))}
+    )
     lines = monitored.commands.run("monitor", "--complete", "--out", "days.html").stdout.splitlines()
     assert lines[0].startswith(f"monitored: {len(samples)} samples of unknown drill holes since ")
-    assert f"no drift in {found['units']} days: " in lines[2]
-    assert lines[2].endswith("provided that samples without SiteID are of different drill holes each day")
+    assert f"no drift in {result['units']} days: " in lines[2]
+    assert lines[2].endswith("provided that samples without SiteID are from different drill holes each day")
 
 
 def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
@@ -169,18 +171,18 @@ def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
     monitored.capture(in_new_holes(samples[:42]), every=1)
     changed = with_curve(in_new_holes(samples[42:], "changed"), 0.15)
     monitored.capture(changed, hours=42, every=1)
-    found = monitored.monitor("--out", "changed.html", status=1)
-    assert found["drift"]
-    assert found["next"] == "production monitor --version 3"  # does the latest version know these spectra?
-    since = (datetime.fromisoformat(found["since"]) - monitored.begin) / timedelta(hours=1)
+    result = monitored.monitor("--out", "changed.html", status=1)
+    assert result["drift"]
+    assert result["next"] == "production monitor --version 3"  # its domain may include these spectra
+    since = (datetime.fromisoformat(result["since"]) - monitored.begin) / timedelta(hours=1)
     assert 32 <= since < 48  # the change came at 42, or up to five drill holes (two hours each) earlier by chance
-    assert found["outside"] > 20
-    assert found["bands"]
+    assert result["outside"] > 20
+    assert result["bands"]
     page = (monitored.commands.folder / "changed.html").read_text()
     assert "drift since about" in page
     numbers = pd.read_csv(monitored.commands.folder / "changed/samples.csv")
     assert len(numbers) == len(samples)
-    assert (numbers["distance"] > 1).sum() == found["outside"]
+    assert (numbers["distance"] > 1).sum() == result["outside"]
     lines = monitored.commands.run("monitor", "--out", "changed.html").stdout.splitlines()
     assert lines[2].startswith("drift since about ")
     assert "bands that differ" in lines[3]
@@ -192,14 +194,14 @@ def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
 
 
 def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFrame) -> None:
-    """The alarm of version 2 is about its own training, on the same spectra."""
+    """The alarm of version 2 refers to its training spectra, which are the same."""
     commands = monitored.commands
     monitored.capture(with_curve(in_new_holes(samples), 0.15), every=1)
-    found = monitored.monitor("--version", 2, "--alarm", status=1)
-    assert found["alarm"] == "monitored-2-drift"
+    result = monitored.monitor("--version", 2, "--alarm", status=1)
+    assert result["alarm"] == "monitored-2-drift"
     [alarm] = monitored.alarms()
     assert (alarm["AlarmName"], alarm["StateValue"]) == ("monitored-2-drift", "ALARM")
-    error = commands.refuse("update", 2, "--alarm", found["alarm"], "--strategy", "canary", "--seconds", 0, status=1)
+    error = commands.refuse("update", 2, "--alarm", result["alarm"], "--strategy", "canary", "--seconds", 0, status=1)
     assert "the update was rolled back" in error
     assert "monitored-2-drift" in error
     assert monitored.monitor("--version", 2, "--alarm", status=1)["samples"] == len(samples)  # as before
@@ -209,7 +211,7 @@ def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFra
 def test_retraining_with_changed_spectra_ends_the_drift(
     commands: ProductionCommands, small_sample: Path, samples: pd.DataFrame, tmp_path: Path
 ) -> None:
-    """All spectra that clients send are changed, and some of the new training are."""
+    """All spectra from clients are changed, and some of the new training spectra."""
     public = small_sample / "public/public.csv.gz"
     commands.succeed("train", ROOT, "--public", public)
     commands.succeed("approve", 1)
@@ -223,53 +225,53 @@ def test_retraining_with_changed_spectra_ends_the_drift(
     new = in_new_holes(with_curve(table.loc[changed.index], 0.15)[:40], "assayed")
     pd.concat([table, new]).to_csv(tmp_path / "grown.csv.gz")
     commands.succeed("retrain", ROOT, "--public", tmp_path / "grown.csv.gz", "--approve", "--tolerance", 9)
-    found = monitored.monitor("--version", 2, "--alarm", "--complete")
-    assert (found["drift"], found["version"]) == (False, 2)
-    assert found["compared_with"] == "the 20 drill holes new since version 1"
-    assert found["next"] == f"production update 2 --strategy canary --alarm {found['alarm']}"
-    commands.succeed("update", 2, "--strategy", "canary", "--seconds", 0, "--alarm", found["alarm"])
+    result = monitored.monitor("--version", 2, "--alarm", "--complete")
+    assert (result["drift"], result["version"]) == (False, 2)
+    assert result["compared_with"] == "the 20 drill holes new since version 1"
+    assert result["next"] == f"production update 2 --strategy canary --alarm {result['alarm']}"
+    commands.succeed("update", 2, "--strategy", "canary", "--seconds", 0, "--alarm", result["alarm"])
 
     monitored = Monitored(commands)
     monitored.clear()
     monitored.capture(in_new_holes(changed[40:]), every=0.1)
     assert monitored.monitor("--complete")["version"] == 2
     names = {alarm["AlarmName"] for alarm in monitored.alarms()}
-    assert names == {found["alarm"]}
-    theirs = f"{monitored.name}-7"
+    assert names == {result["alarm"]}
+    other_alarm = f"{monitored.name}-7"
     settings = {"Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0, "Statistic": "Maximum"}
     comparison = {"ComparisonOperator": "GreaterThanThreshold", "Namespace": "theirs", "MetricName": "theirs"}
     cloudwatch = monitored.client.simulator.client("cloudwatch")
-    cloudwatch.put_metric_alarm(AlarmName=theirs, **settings, **comparison)
+    cloudwatch.put_metric_alarm(AlarmName=other_alarm, **settings, **comparison)
     commands.succeed("delete", "--endpoint")
-    assert [alarm["AlarmName"] for alarm in monitored.alarms()] == [theirs]
-    cloudwatch.delete_alarms(AlarmNames=[theirs])
+    assert [alarm["AlarmName"] for alarm in monitored.alarms()] == [other_alarm]
+    cloudwatch.delete_alarms(AlarmNames=[other_alarm])
 
 
-def test_requests_of_all_forms_count_and_others_are_named(monitored: Monitored, samples: pd.DataFrame) -> None:
+def test_requests_of_all_forms_count_and_others_are_reported(monitored: Monitored, samples: pd.DataFrame) -> None:
     hostile = samples[:30].assign(SiteID="<img src=x onerror=alert(1)>\x1b[31m")
     monitored.capture(hostile)
-    monitored.capture(hostile[:10], hours=1)  # sent again
-    monitored.capture(with_curve(samples[:5], 0.5), hours=2, inferenceId="compare-1")  # by a comparison
+    monitored.capture(hostile[:10], hours=1)  # resent
+    monitored.capture(with_curve(samples[:5], 0.5), hours=2, inferenceId="compare-1")  # sent by a comparison
     names = channels_of(samples)
     row = samples.iloc[30]
     as_json = {"wavenumbers": [float(name) for name in names], "absorbances": row[names].tolist(), "SiteID": "J"}
     event = monitored.event(json.dumps(as_json))
     event["captureData"]["endpointInput"]["observedContentType"] = "application/json"
     flat = ",".join(["x", "", "H", "", *["0.5"] * len(names)]) + "\n"
-    nothing = monitored.event("")
-    del nothing["captureData"]["endpointInput"]
-    strange = [monitored.event(body) for body in (flat, "1,2\n", b"\xff", "\x00", "<script>,\n1,2")]
-    monitored.put(event, *strange, nothing, "{", '{"eventMetadata": {}}')
-    found = monitored.monitor("--out", "forms.html")
-    assert (found["samples"], found["repeated"]) == (31, 10)
-    reasons = found["left_out"]
+    without_input = monitored.event("")
+    del without_input["captureData"]["endpointInput"]
+    invalid = [monitored.event(body) for body in (flat, "1,2\n", b"\xff", "\x00", "<script>,\n1,2")]
+    monitored.put(event, *invalid, without_input, "{", '{"eventMetadata": {}}')
+    result = monitored.monitor("--out", "forms.html")
+    assert (result["samples"], result["repeated"]) == (31, 10)
+    reasons = result["left_out"]
     assert sum(reasons.values()) == 8
     assert reasons["a spectrum that is flat or has a gap"] == 1
     assert reasons["the input was not captured"] == 1
-    assert reasons["the line is not an event of data capture, or is truncated"] == 2
-    assert any("its first line has 2 cells" in reason for reason in reasons)
+    assert reasons["the line is truncated, or not a data capture event"] == 2
+    assert any("the first line is not a header and has 2 cells" in reason for reason in reasons)
     assert any("is not encoded in UTF-8" in reason for reason in reasons)
-    assert [hole["samples"] for hole in found["holes"] if hole["hole"] == "J"] == [1]
+    assert [hole["samples"] for hole in result["holes"] if hole["hole"] == "J"] == [1]
     assert "\x1b" not in monitored.commands.run("monitor", "--out", "forms.html").stdout
     assert "<img src=x" not in (monitored.commands.folder / "forms.html").read_text()
 
@@ -279,7 +281,7 @@ def test_nothing_to_test_is_one_clear_line(monitored: Monitored, samples: pd.Dat
     assert "monitored captured no spectra since" in error
     monitored.put(monitored.event("1,2\n"))
     error = monitored.commands.refuse("monitor")
-    assert "left out 1: the request: its first line has 2 cells" in error
+    assert "left out 1: the request: the first line is not a header and has 2 cells" in error
     monitored.capture(samples[:5])
     assert "no endpoint nowhere" in monitored.commands.refuse("monitor", "nowhere")
     assert "has no version 9" in monitored.commands.refuse("monitor", "--version", 9)
@@ -287,7 +289,7 @@ def test_nothing_to_test_is_one_clear_line(monitored: Monitored, samples: pd.Dat
     assert monitored.commands.run("monitor", "--false-alarms", "nan").returncode == 2
 
 
-def test_an_endpoint_of_another_model_is_not_compared_with_ours(monitored: Monitored, tmp_path: Path) -> None:
+def test_an_endpoint_of_another_model_is_not_compared(monitored: Monitored, tmp_path: Path) -> None:
     commands = ProductionCommands(monitored.client, tmp_path, "others")
     error = commands.refuse("monitor", "monitored")
     assert "the endpoint serves the model trained-1, which is not a version of others" in error
@@ -306,4 +308,4 @@ def test_a_version_trained_on_few_drill_holes_cannot_be_monitored(monitored: Mon
         error = monitored.commands.refuse("monitor")
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=archive)
-    assert "version 1 was trained on 9 drill holes: at least 10 are needed to know how much new ones may" in error
+    assert "version 1 was trained on 9 drill holes, but at least 10 are needed to know how much new ones may" in error

@@ -1,4 +1,4 @@
-"""The table of states from which the next command follows."""
+"""The table of states that determines the next command."""
 
 import pytest
 
@@ -15,34 +15,34 @@ from recore.production.next_command import (
     next_command,
 )
 
-YES, WAITS, NO = "Approved", "PendingManualApproval", "Rejected"
+YES, PENDING, NO = "Approved", "PendingManualApproval", "Rejected"
 NEWER, NOTHING = "a newer version waits for its approval", "nothing to decide"
 UNSERVED, OLDER = "an approved version, and no endpoint", "the endpoint serves an older version than an approved one"
 NOT_LATEST = "an approved version that is not the latest one, and no endpoint"
-REFUSED = "the endpoint serves a rejected version, and another one is approved"
+SERVES_REJECTED = "the endpoint serves a rejected version, and another one is approved"
 SEVERAL = "the endpoint serves several variants"
 CASES = [
     ("no version", ProjectState({}), "train"),
-    (NEWER, ProjectState({1: WAITS}), "approve 1"),
-    (NEWER, ProjectState({1: YES, 2: WAITS}), "approve 2"),
-    (NEWER, ProjectState({3: YES, 4: WAITS, 5: NO}, SERVING, (3,)), "approve 4"),
-    (NEWER, ProjectState({1: YES, 2: YES, 3: WAITS}, SERVING, (1,), frozenset({2})), "approve 3"),
+    (NEWER, ProjectState({1: PENDING}), "approve 1"),
+    (NEWER, ProjectState({1: YES, 2: PENDING}), "approve 2"),
+    (NEWER, ProjectState({3: YES, 4: PENDING, 5: NO}, SERVING, (3,)), "approve 4"),
+    (NEWER, ProjectState({1: YES, 2: YES, 3: PENDING}, SERVING, (1,), frozenset({2})), "approve 3"),
     (NOTHING, ProjectState({1: NO}), ""),
-    (NOTHING, ProjectState({1: WAITS, 2: NO}, subject=2), ""),
+    (NOTHING, ProjectState({1: PENDING, 2: NO}, subject=2), ""),
     (UNSERVED, ProjectState({1: YES}), "deploy"),
-    (UNSERVED, ProjectState({1: YES, 2: WAITS}, subject=1), "deploy"),
+    (UNSERVED, ProjectState({1: YES, 2: PENDING}, subject=1), "deploy"),
     (UNSERVED, ProjectState({1: YES}, FAILED, (1,)), "deploy"),
     (NOT_LATEST, ProjectState({1: YES, 2: YES}, subject=1), "deploy --variant A=1"),
-    ("the endpoint is being changed", ProjectState({1: YES, 2: WAITS}, CHANGING, (1,)), "describe"),
+    ("the endpoint is being changed", ProjectState({1: YES, 2: PENDING}, CHANGING, (1,)), "describe"),
     ("the endpoint must be deleted", ProjectState({1: YES}, BROKEN, (1,)), "delete --endpoint"),
-    (REFUSED, ProjectState({1: YES, 2: NO}, SERVING, (2,)), "update 1"),
+    (SERVES_REJECTED, ProjectState({1: YES, 2: NO}, SERVING, (2,)), "update 1"),
     (SEVERAL, ProjectState({1: YES, 2: YES}, SERVING, (1, 2)), "compare --assays FILE"),
     (SEVERAL, ProjectState({1: YES, 2: YES, 3: YES}, SERVING, (1, 2)), "compare --assays FILE"),
     (OLDER, ProjectState({1: YES, 2: YES}, SERVING, (1,)), "update 2"),
-    # the latest version is served, and older ones wait
-    (NOTHING, ProjectState({2: WAITS, 3: WAITS, 4: YES}, SERVING, (4,)), ""),
-    (NOTHING, ProjectState({3: WAITS, 4: YES}, SERVING, (4,), subject=3), ""),
-    # version 2 was served until a roll back
+    # the latest version is served, and older ones are pending
+    (NOTHING, ProjectState({2: PENDING, 3: PENDING, 4: YES}, SERVING, (4,)), ""),
+    (NOTHING, ProjectState({3: PENDING, 4: YES}, SERVING, (4,), subject=3), ""),
+    # version 2 was served until a rollback
     (NOTHING, ProjectState({1: YES, 2: YES}, SERVING, (1,), frozenset({2})), ""),
     (NOTHING, ProjectState({1: NO}, SERVING, (1,)), ""),
 ]
@@ -62,10 +62,10 @@ def test_every_row_of_the_table_has_a_case() -> None:
     [
         ({1: YES}, 1, True, "", ""),  # a person decides
         ({1: YES, 2: NO}, 1, True, "an-alarm", ""),
-        ({1: YES, 2: WAITS}, 1, True, "", "monitor --version 2"),  # does it know these spectra?
+        ({1: YES, 2: PENDING}, 1, True, "", "monitor --version 2"),  # its domain may include these spectra
         ({1: YES, 2: YES}, 2, True, "", ""),
         ({1: YES, 2: YES}, 1, False, "an-alarm", ""),
-        ({1: YES, 2: WAITS}, 2, False, "", "approve 2"),
+        ({1: YES, 2: PENDING}, 2, False, "", "approve 2"),
         ({1: YES, 2: YES}, 2, False, "", "update 2"),
         ({1: YES, 2: YES}, 2, False, "an-alarm", "update 2 --strategy canary --alarm an-alarm"),
     ],

@@ -11,7 +11,7 @@ FOLDER = ROOT / "examples/notebooks"
 
 
 @pytest.mark.parametrize("name", ["pytorch", "sklearn"])
-def test_the_configuration_of_a_notebook_holds_settings(name: str) -> None:
+def test_a_notebooks_configuration_contains_valid_settings(name: str) -> None:
     settings = read_settings(FOLDER / f"config-{name}.json")
     assert settings.model_approval_status == "Approved"
     assert ("pytorch-inference" in settings.model_image) == (name == "pytorch")

@@ -28,7 +28,7 @@ Fe,0.1,mg/kg
 EC,0.05,dS/m
 BD,0.05,none
 """
-# what the laboratory calls each, and by what its values are multiplied
+# the laboratory's name of each target, and the factor of its values
 HEADERS = {
     **{"SOC": ("SOC (%)", 0.1), "CLAY": ("clay [g/kg]", 10.0), "SAND": ("SAND", 1.0), "SILT": ("Silt %", 1.0)},
     **{"pH_H2O": ("pH (H2O)", 1.0), "CEC": ("CEC (mmol(+)/kg)", 10.0), "N.tot": ("N tot mg/kg", 1000.0)},
@@ -109,11 +109,11 @@ def test_a_challenge_is_judged_and_its_winner_is_used_under_its_own_names(
     succeed(
         "handover", run, "--public", host / "data/public/public.csv.gz", "--out", tmp_path / "handover", cwd=tmp_path
     )
-    # a partner has the hand-over alone
+    # a partner has only the hand-over
     for page in ("README.md", "MODEL_CARD.md"):
-        text = (tmp_path / "handover" / page).read_text("utf-8")
-        assert "12 targets from infrared spectra of soils" in text
-        assert not DRILLING.search(text.partition("## Method")[0])
+        content = (tmp_path / "handover" / page).read_text("utf-8")
+        assert "12 targets from infrared spectra of soils" in content
+        assert not DRILLING.search(content.partition("## Method")[0])
     spectra = tmp_path / "handover/sample/spectra.csv.gz"
     succeed("predict", "handover", spectra, "--intervals", "--out", "assays.csv", cwd=tmp_path)
     ends = [f"{name} {end}" for name in known.targets for end in ("low", "high")]

@@ -25,7 +25,7 @@ def make_data(
 ) -> Any:
     """Return holes, assays with gaps, and predictions of the variants A and B; B's errors are multiplied by `ratio`.
 
-    correlation: of the errors of both. by_hole: the share of their variance that samples of a hole have in common.
+    correlation: between the errors of both. by_hole: the share of their variance between holes.
     """
     random = np.random.default_rng(seed)
     hole = np.repeat(np.arange(holes), random.integers(1, 2 * size, holes))
@@ -57,7 +57,7 @@ def reference_t(errors: Any, sizes: Any, ratio: float = 1.0) -> float:
 
 @pytest.mark.parametrize("by_hole", [True, False])
 def test_the_ends_of_an_interval_are_where_t_is_critical(by_hole: bool) -> None:
-    """All intervals have the same critical value, which the largest |t| after random exchanges seldom exceeds."""
+    """All intervals have the same critical value, which the maximum |t| after random exchanges rarely exceeds."""
     hole, assays, predictions = make_data(1, ratio=0.9)
     comparison = compare(1, by_hole, ratio=0.9)
     units = hole if by_hole else np.arange(len(hole))
@@ -79,15 +79,15 @@ def test_the_ends_of_an_interval_are_where_t_is_critical(by_hole: bool) -> None:
         return
     random = np.random.default_rng(99)
     names = np.unique(hole)
-    largest = []
+    maxima = []
     for _ in range(400):
         exchanged = dict(zip(names, random.random(len(names)) < 0.5, strict=True))
         ts = []
         for column, (sums, sizes) in enumerate(errors):
             rows = np.array([exchanged[name] for name in np.unique(hole[np.isfinite(assays[:, column])])])
             ts.append(abs(reference_t(np.where(rows[:, None], sums[:, ::-1], sums), sizes)))
-        largest.append(max(ts))
-    assert np.quantile(largest, 0.9) < critical[0] < np.quantile(largest, 0.985)
+        maxima.append(max(ts))
+    assert np.quantile(maxima, 0.9) < critical[0] < np.quantile(maxima, 0.985)
 
 
 @given(st.integers(0, 2**32), st.integers(2, 12), st.floats(0.3, 1.5))
@@ -134,7 +134,7 @@ def test_identical_variants_are_undecided() -> None:
     assert find_winner([comparison]) == ""
 
 
-def test_as_many_samples_as_it_asks_for_decide() -> None:
+def test_the_planned_number_of_samples_suffices_for_a_verdict() -> None:
     first = compare(2, ratio=0.9, holes=8)
     assert first.better[COPPER] == ""
     assert first.more_units[COPPER] > 0
@@ -162,7 +162,7 @@ def test_few_drill_holes_allow_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(("level", "fewest"), [(0.05, 6), (0.025, 7), (0.01, 8), (0.005, 9)])
-def test_fewest_units_are_those_whose_equal_signs_are_significant(level: float, fewest: int) -> None:
+def test_the_minimum_number_of_units_makes_equal_signs_significant(level: float, fewest: int) -> None:
     assert fewest_units(level) == fewest
     assert 2.0 ** (1 - fewest) < level <= 2.0 ** (2 - fewest)
 
@@ -173,7 +173,7 @@ def test_a_variant_without_errors_is_better_as_first_or_second() -> None:
     for order in ("AB", "BA"):
         (comparison,) = compare_variants(assays, {name: perfect[name] for name in order}, hole, WEIGHTS)
         assert set(comparison.better) == {"A"}
-        assert "A is better on CuPPM: RMSE 100 % lower, 95 % interval 100 to 100 %" in describe_comparison(
+        assert "A is better on CuPPM: RMSE 100% lower, 95% interval 100 to 100%" in describe_comparison(
             comparison, WEIGHTS
         )
 
@@ -191,7 +191,7 @@ def test_targets_without_common_samples_are_left_out() -> None:
     assert (comparison.table()["samples"] == comparison.samples).all()
 
 
-def test_the_scores_are_those_of_the_hosts_script() -> None:
+def test_the_scores_equal_those_of_the_hosts_script() -> None:
     hole, assays, predictions = make_data(5, ratio=0.5)
     assays[0] = np.nan
     actual = pd.DataFrame(assays, columns=list(TARGETS))
@@ -215,14 +215,14 @@ def test_each_other_variant_is_compared_with_the_first() -> None:
 def test_the_verdicts_are_plain_sentences() -> None:
     comparison = compare(1, ratio=0.7, holes=60)
     lines = describe_comparison(comparison, WEIGHTS)
-    text = "\n".join(lines)
+    report = "\n".join(lines)
     assert lines[0].startswith("B compared with A on 60 drill holes")
     assert (
-        f"B is better on {TARGETS[COPPER]}: RMSE {-100 * comparison.change[COPPER]:.0f} % lower, 95 % interval" in text
+        f"B is better on {TARGETS[COPPER]}: RMSE {-100 * comparison.change[COPPER]:.0f}% lower, 95% interval" in report
     )
-    assert "B is better on 44 more targets: " in text
-    assert "B is better on the weighted score" in text
-    # the same with the roles exchanged: the better variant is the first one
+    assert "B is better on 44 more targets: " in report
+    assert "B is better on the weighted score" in report
+    # the roles are exchanged, so the better variant is the first one
     hole, assays, predictions = make_data(1, ratio=0.7, holes=60)
     (exchanged,) = compare_variants(assays, {"B": predictions["B"], "A": predictions["A"]}, hole, WEIGHTS)
     sentences = [line for line in lines if line.startswith("B is better on Cu")]
@@ -232,14 +232,14 @@ def test_the_verdicts_are_plain_sentences() -> None:
     assert find_winner([exchanged]) == "B"
 
 
-def test_undecided_targets_say_what_they_need() -> None:
+def test_undecided_targets_state_the_samples_they_need() -> None:
     line = describe_comparison(compare(2, holes=8, ratio=0.95), WEIGHTS)[-1]
     assert line.startswith("undecided on 49 targets; CuPPM needs about ")
-    assert "more drill holes to be decided if the RMSE differs by 10 %" in line
-    text = "\n".join(describe_comparison(compare(2, knows_holes=False, holes=8), WEIGHTS))
-    assert "the drill holes are unknown" in text
-    assert "more drill hole" not in text
+    assert "more drill holes to be decided if the RMSE differs by 10%" in line
+    report = "\n".join(describe_comparison(compare(2, knows_holes=False, holes=8), WEIGHTS))
+    assert "unknown drill holes: samples are assumed" in report
+    assert "more drill hole" not in report
     assert (
-        "there are enough samples to find a difference of 10 %, but there is none"
+        "the samples suffice to find a difference of 10%, but there is none"
         in describe_comparison(compare(2, holes=300), WEIGHTS)[-1]
     )

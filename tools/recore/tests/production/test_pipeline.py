@@ -1,4 +1,4 @@
-"""`train`: what the pipeline computes, what it computes again, and what it registers."""
+"""`train`: the steps that the pipeline runs and reruns, and the versions that it registers."""
 
 import json
 import signal
@@ -15,7 +15,7 @@ COMPUTED = ["Features", "Train", "Evaluate"]
 pytestmark = pytest.mark.slow
 
 
-def test_only_what_depends_on_a_change_is_computed_again(commands: ProductionCommands, small_sample: Path) -> None:
+def test_only_steps_that_depend_on_a_change_are_rerun(commands: ProductionCommands, small_sample: Path) -> None:
     public = small_sample / "public/public.csv.gz"
     first = commands.succeed("train", ROOT, "--public", public)
     assert (first["changed"], first["cached"]) == (True, [])
@@ -25,7 +25,7 @@ def test_only_what_depends_on_a_change_is_computed_again(commands: ProductionCom
 
     second = commands.run("train", ROOT, "--public", public)
     assert (second.returncode, second.stderr) == (0, "")  # nothing about instances, because none are started
-    assert second.stdout.startswith(f"version 1 of {commands.name} was already made from this submission")
+    assert second.stdout.startswith(f"version 1 of {commands.name} already has this submission")
 
     third = commands.succeed("train", ROOT, "--public", public, "--again")
     assert (third["changed"], sorted(third["cached"])) == (True, sorted(COMPUTED))
@@ -45,7 +45,7 @@ def test_only_what_depends_on_a_change_is_computed_again(commands: ProductionCom
     assert len(commands.succeed("list")["versions"]) == 3
 
 
-def test_an_execution_that_runs_is_followed(commands: ProductionCommands, small_sample: Path, tmp_path: Path) -> None:
+def test_a_running_execution_is_followed(commands: ProductionCommands, small_sample: Path, tmp_path: Path) -> None:
     arguments = ("train", tunable(tmp_path / "mine"), "--public", small_sample / "public/public.csv.gz")
     process = commands.start(*arguments)
     sagemaker = commands.client.sagemaker
@@ -60,19 +60,19 @@ def test_an_execution_that_runs_is_followed(commands: ProductionCommands, small_
     assert len(sagemaker.list_pipeline_executions(PipelineName=commands.name)["PipelineExecutionSummaries"]) == 1
 
 
-def test_everything_is_deleted_but_what_another_model_has(
+def test_everything_is_deleted_except_another_models_resources(
     commands: ProductionCommands, small_sample: Path, tmp_path: Path
 ) -> None:
     public = small_sample / "public/public.csv.gz"
     commands.succeed("train", tunable(tmp_path / "mine"), "--public", public)
-    kept = commands.succeed("describe", 1)
+    version = commands.succeed("describe", 1)
     other = {"PIPELINE_NAME": "other", "MODEL_PACKAGE_GROUP_NAME": "other", "ENDPOINT_NAME": "other"}
     (tmp_path / "other.json").write_text(json.dumps(commands.config | other))
     options = ("--config", tmp_path / "other.json")
     assert commands.run(*options, "train", tmp_path / "mine", "--public", public).returncode == 0
     assert commands.run(*options, "delete", "--all", "--yes").returncode == 0
-    assert commands.succeed("describe", 1) == kept
-    assert kept["score"] is not None
+    assert commands.succeed("describe", 1) == version
+    assert version["score"] is not None
 
     s3, bucket, folder = commands.client.s3, BUCKET, f"{commands.name}/{commands.name}"
     for name in ("input", "input2"):
@@ -93,7 +93,7 @@ def test_nothing_is_deleted_while_an_execution_runs(
     sagemaker = commands.client.sagemaker
     while len(sagemaker.list_pipeline_executions(PipelineName=commands.name)["PipelineExecutionSummaries"]) < 2:
         assert process.poll() is None, process.communicate()
-    assert "is running, and nothing is deleted: wait for its end" in commands.refuse("delete", "--all", "--yes")
+    assert "is running, so nothing is deleted: wait for its end" in commands.refuse("delete", "--all", "--yes")
     assert len(commands.succeed("list")["versions"]) == 1
     process.send_signal(signal.SIGINT)
     process.communicate()
@@ -101,7 +101,7 @@ def test_nothing_is_deleted_while_an_execution_runs(
     commands.succeed("delete", "--all", "--yes")
 
 
-def test_data_without_assays_are_refused_before_anything_starts(
+def test_data_without_assays_are_rejected_before_anything_starts(
     commands: ProductionCommands, small_sample: Path
 ) -> None:
     line = commands.refuse("train", ROOT, "--public", small_sample / "private/private.csv.gz")

@@ -1,4 +1,4 @@
-"""`predict`: batch predictions joined to the input, equal to the submission's own."""
+"""`predict`: batch predictions joined to the input, equal to the predictions of the submission's scripts."""
 
 from pathlib import Path
 
@@ -19,24 +19,24 @@ def private(small_sample: Path) -> pd.DataFrame:
     return pd.read_csv(small_sample / "private/private.csv.gz", index_col=0, float_precision="round_trip")
 
 
-def test_predictions_are_the_submissions_own(
+def test_predictions_equal_those_of_the_submissions_scripts(
     trained: ProductionCommands, small_sample: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
     folder = copy_scripts(tmp_path / "by hand")
     public, file = small_sample / "public", small_sample / "private/private.csv.gz"
     for command in (
         ("train.py", "--data_dir", public, "--model_dir", tmp_path, "--folds", 0, "--alphas", 31),  # as version 1
-        ("predict.py", "--input", file, "--model_dir", tmp_path, "--output", tmp_path / "own.csv"),
+        ("predict.py", "--input", file, "--model_dir", tmp_path, "--output", tmp_path / "by_script.csv"),
     ):
         result = run(*command, cwd=folder)
         assert result.returncode == 0, result.stderr
-    own = pd.read_csv(tmp_path / "own.csv", header=None)
+    by_script = pd.read_csv(tmp_path / "by_script.csv", header=None)
     outcome = trained.succeed("predict", file, "--version", 1, "--out", tmp_path / "joined.csv")
     joined = pd.read_csv(tmp_path / "joined.csv")
     assert outcome["rows"] == len(private)
     assert list(joined) == ["name", *IDS, "domain", *TARGETS]
     assert outcome["outside"] == (joined["domain"] == "outside").sum() < len(joined) / 2
-    np.testing.assert_allclose(joined[list(TARGETS)], own, rtol=1e-9)
+    np.testing.assert_allclose(joined[list(TARGETS)], by_script, rtol=1e-9)
     assert joined["name"].tolist() == private.index.tolist()
     pd.testing.assert_frame_equal(joined[IDS], private[IDS].reset_index(drop=True))
 
@@ -55,17 +55,17 @@ def test_columns_in_another_order_and_assays_change_nothing(
     pd.testing.assert_frame_equal(plain[rows.columns], rows.reset_index(drop=True))
 
 
-def test_a_file_that_does_not_fit_is_refused(trained: ProductionCommands, few_rows: Path, tmp_path: Path) -> None:
+def test_an_unsuitable_file_is_rejected(trained: ProductionCommands, few_rows: Path, tmp_path: Path) -> None:
     rows = pd.read_csv(few_rows, index_col=0, dtype=str)
     channel = rows.columns[-1]
     without = write_csv(tmp_path / "without.csv.gz", rows.drop(columns=channel))
-    assert f"no column '{channel}', which the version was trained on" in trained.refuse("predict", without)
+    assert f"missing column '{channel}', which the version was trained on" in trained.refuse("predict", without)
     empty = write_csv(tmp_path / "empty.csv.gz", rows.iloc[:0])
     assert "a header but no rows" in trained.refuse("predict", empty)
     assert "would replace the input" in trained.refuse("predict", few_rows, "--out", few_rows)
 
 
-def test_a_row_that_cannot_be_predicted_is_named_and_a_tilted_baseline_lies_outside(
+def test_an_unpredictable_row_is_reported_and_a_tilted_baseline_is_outside(
     trained: ProductionCommands, few_rows: Path, tmp_path: Path
 ) -> None:
     rows = pd.read_csv(few_rows, index_col=0)
@@ -85,8 +85,8 @@ def test_a_row_that_cannot_be_predicted_is_named_and_a_tilted_baseline_lies_outs
     assert list(pd.read_csv(out).columns[-2:]) == ["YPPM low", "YPPM high"]
 
 
-def test_a_version_that_cannot_be_used_is_refused(
+def test_a_version_that_cannot_be_used_is_rejected(
     trained: ProductionCommands, commands: ProductionCommands, few_rows: Path
 ) -> None:
     assert "version 3 of trained is not approved" in trained.refuse("predict", few_rows, "--version", 3)
-    assert "has no version: `train` or `register` makes the first" in commands.refuse("predict", few_rows)
+    assert "has no version: create one with `train` or `register`" in commands.refuse("predict", few_rows)

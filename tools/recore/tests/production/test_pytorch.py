@@ -30,7 +30,7 @@ CONFIG = json.loads((EXAMPLE / "config.json").read_text())
 
 
 class NumpyNetwork(BaseEstimator):
-    """The network of a pickled NetworkRegressor, calculated by numpy instead of PyTorch."""
+    """The network of a pickled NetworkRegressor, evaluated with numpy instead of PyTorch."""
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         hidden = np.tanh(inputs @ self.weights_["0.weight"].T + self.weights_["0.bias"])
@@ -56,7 +56,7 @@ def load_model(content: bytes) -> Any:
 
 @dataclass(frozen=True)
 class Trained:
-    """The commands of a project with the example's settings, its submission and public data, and version 1 of it."""
+    """The commands of a project with the example's settings, its submission and public data, and its version 1."""
 
     commands: ProductionCommands
     submission: Path
@@ -66,7 +66,7 @@ class Trained:
 
 @pytest.fixture(scope="module")
 def trained_network(client: Client, small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """Train a new submission with the example's fit() and files, as the documentation says."""
+    """Train a new submission with the example's fit() and files, as documented."""
     folder = tmp_path_factory.mktemp("pytorch")
     submission, public = folder / "submission", small_sample / "public/public.csv.gz"
     write_submission(submission)
@@ -81,14 +81,14 @@ def trained_network(client: Client, small_sample: Path, tmp_path_factory: pytest
 def test_each_job_and_container_has_the_image_of_its_framework(trained_network: Trained) -> None:
     client = trained_network.commands.client
     package = client.sagemaker.describe_model_package(ModelPackageName=trained_network.version["arn"])
-    used = [container["Image"] for container in package["InferenceSpecification"]["Containers"]]
-    assert used == [client.image, CONFIG["MODEL_IMAGE"]]
+    images = [container["Image"] for container in package["InferenceSpecification"]["Containers"]]
+    assert images == [client.image, CONFIG["MODEL_IMAGE"]]
     job = trained_network.version["archives"][1].split("/")[-3]
     description = client.sagemaker.describe_training_job(TrainingJobName=job)
     assert description["AlgorithmSpecification"]["TrainingImage"] == CONFIG["TRAINING_IMAGE"]
 
 
-def test_served_predictions_are_those_of_the_trained_network(
+def test_served_predictions_equal_those_of_the_trained_network(
     trained_network: Trained, small_sample: Path, tmp_path: Path
 ) -> None:
     private = small_sample / "private/private.csv.gz"
@@ -96,14 +96,14 @@ def test_served_predictions_are_those_of_the_trained_network(
     served = pd.read_csv(tmp_path / "joined.csv")[list(TARGETS)]
     model = load_model(read_model(trained_network.commands, trained_network.version))
     scaler, network = model.named_steps.values()
-    own = network.predict(scaler.transform(preprocess(private)[0]))
-    assert np.ptp(own, axis=0).min() > 0
-    np.testing.assert_allclose(served, own, rtol=1e-9)
+    expected = network.predict(scaler.transform(preprocess(private)[0]))
+    assert np.ptp(expected, axis=0).min() > 0
+    np.testing.assert_allclose(served, expected, rtol=1e-9)
 
 
 def test_the_same_data_give_the_same_model(trained_network: Trained) -> None:
     commands = trained_network.commands
-    commands.configure(PIPELINE_NAME="pytorch-again")  # in which nothing is cached
+    commands.configure(PIPELINE_NAME="pytorch-again")  # has no cached results
     repeated = commands.succeed("train", trained_network.submission, "--public", trained_network.public)
     assert repeated["cached"] == []
     assert read_model(commands, repeated["version"]) == read_model(commands, trained_network.version)

@@ -1,4 +1,4 @@
-"""`register`: the model of a run becomes a version without being trained again."""
+"""`register`: the model of a run becomes a version without retraining."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def finished_run(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -
     return make_once(tmp_path_factory, "finished run", make) / "run"
 
 
-def test_a_registered_run_answers_as_it_did(
+def test_a_registered_run_makes_the_same_predictions(
     commands: ProductionCommands, finished_run: Path, small_sample: Path, tmp_path: Path
 ) -> None:
     registered = commands.succeed("register", finished_run)
@@ -46,14 +46,14 @@ def test_a_registered_run_answers_as_it_did(
 def test_a_hand_over_is_registered_without_the_hosts_data(
     commands: ProductionCommands, finished_run: Path, tmp_path: Path
 ) -> None:
-    """It is the same version as that of its run."""
-    handed = tmp_path / "handed over"
-    result = recore("handover", finished_run, "--out", handed, "--isolation", "off")
+    """It is the same version as the run's."""
+    handover = tmp_path / "handed over"
+    result = recore("handover", finished_run, "--out", handover, "--isolation", "off")
     assert result.returncode == 0, result.stderr
-    registered = commands.succeed("register", handed)
+    registered = commands.succeed("register", handover)
     record = json.loads((finished_run / "run.json").read_text())
     assert registered["version"]["score"] == record["scores"]["held-out"]["value"]
     assert commands.succeed("register", finished_run)["changed"] is False
-    (handed / "model.tar.gz").write_bytes((handed / "request.csv").read_bytes())
-    line = commands.refuse("register", handed)
-    assert "it is not the file that was handed over (SHA256SUMS has another hash): copy the hand-over again" in line
+    (handover / "model.tar.gz").write_bytes((handover / "request.csv").read_bytes())
+    line = commands.refuse("register", handover)
+    assert "is not the file that was handed over: SHA256SUMS lists another hash; copy the hand-over again" in line

@@ -1,4 +1,4 @@
-"""`retrain`: a version of new data, compared with the one in use, and put in its place."""
+"""`retrain`: a version trained on new data, compared with the current one, and its replacement."""
 
 import gzip
 import json
@@ -27,7 +27,7 @@ def score(share: float) -> Any:
 
 
 @pytest.mark.slow
-def test_a_new_version_replaces_the_one_in_use(
+def test_a_new_version_replaces_the_current_one(
     commands: ProductionCommands, public: Path, new_data: Path, tmp_path: Path
 ) -> None:
     submission = tunable(tmp_path / "theirs")
@@ -36,10 +36,10 @@ def test_a_new_version_replaces_the_one_in_use(
     commands.succeed("approve", 1)
     commands.succeed("deploy")
 
-    # its hyperparameters are those of the version in use
+    # it has the hyperparameters of the current version
     result = commands.run(*arguments, "--tolerance", 1e-6)
     assert result.returncode == 0, result.stderr
-    assert "retrain: in all at most 3 instance-hours\n" in result.stderr
+    assert "retrain: at most 3 instance-hours in total\n" in result.stderr
     assert result.stdout.splitlines() == [
         "hyperparameters of version 1: share=0.5, rounds=7",
         f"version 2 of {commands.name} is registered, PendingManualApproval, held-out score 0.7575",
@@ -47,18 +47,18 @@ def test_a_new_version_replaces_the_one_in_use(
         "next: python -m recore production approve 2",
     ]
 
-    # a lower score is not put to use
+    # a version with a lower score is not used
     worse = (*arguments, "--set", "share=0.4", "--approve", "--update")
     line = commands.refuse(*worse, status=1)
     assert line == (
-        "recore: version 3 is registered, but not put to use, because its score is lower; held-out scores: 0.6464 for "
-        "version 3, 0.7575 for version 1 (other data, so only roughly comparable); to use it anyway: "
+        "recore: version 3 is registered but not used, because its score is lower; held-out scores: 0.6464 for "
+        "version 3, 0.7575 for version 1 (other data, so only roughly comparable); to use it anyway, run "
         "`python -m recore production approve 3`"
     )
     assert "is lower by more than 0.1; " in commands.refuse(*worse, "--tolerance", 0.1, status=1)
     assert [version["approval"] for version in commands.succeed("list")["versions"]].count("Approved") == 1
 
-    # after an interruption between the steps the same command goes on, and then changes nothing
+    # after an interruption between the steps, the same command continues, and then changes nothing
     better = (*arguments, "--set", "share=0.6", "--approve")
     approved = commands.succeed(*better)
     assert approved["version"]["score"] == score(0.6)
@@ -75,12 +75,12 @@ def test_a_new_version_replaces_the_one_in_use(
 
     # only a single variant is replaced
     commands.succeed("update", "--variant", "A=1:1", "--variant", "B=4:1", "--seconds", 0)
-    assert "serves A=1, B=4: only a single variant can be replaced" in commands.refuse(*better, "--update")
+    assert "serves A=1, B=4, but only a single variant can be replaced" in commands.refuse(*better, "--update")
     commands.succeed("delete", "--all", "--yes")
 
 
 @pytest.mark.slow
-def test_hyperparameters_that_fit_has_lost_are_left_out(
+def test_hyperparameters_that_fit_no_longer_accepts_are_ignored(
     commands: ProductionCommands, public: Path, tmp_path: Path
 ) -> None:
     submission = tunable(tmp_path / "theirs")
@@ -88,14 +88,14 @@ def test_hyperparameters_that_fit_has_lost_are_left_out(
     commands.succeed("train", submission, "--public", public, *settings)
     commands.succeed("approve", 1, "--reject")
     line = commands.refuse("retrain", submission, "--public", public, *settings, "--approve")
-    assert line == "recore: version 1 was rejected: `python -m recore production approve 1` approves it"
+    assert line == "recore: version 1 was rejected: approve it with `python -m recore production approve 1`"
     commands.succeed("approve", 1)
     tunable(submission, {"train.py": TRAIN.replace("share=0.5, rounds", "portion=1, rounds")})
     result = commands.run("retrain", submission, "--public", public)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[:2] == [
         "hyperparameters of version 1: kind=1",
-        "hyperparameters of version 1 that fit() does not accept any more: share",
+        "hyperparameters of version 1 that fit() no longer accepts: share",
     ]
     [latest, _] = commands.succeed("list")["versions"]
     job = commands.client.describe("TrainingJob", latest["archives"][1].split("/")[-3])
@@ -111,10 +111,10 @@ def test_hyperparameters_that_fit_has_lost_are_left_out(
         ([], "Missing option '--public'"),
         (["--public", "config.json"], "config.json: this is JSON; save the table as CSV"),
         (["--public", "new.csv", "--tolerance", "-1"], "-1.0 is not in the range x>=0"),
-        (["--public", "new.csv", "--approve", "--update"], "there is no endpoint wrong-use-is-refused-in-one"),
+        (["--public", "new.csv", "--approve", "--update"], "there is no endpoint wrong-use-is-rejected-in-one-l"),
     ],
 )
-def test_wrong_use_is_refused_in_one_line(
+def test_wrong_use_is_rejected_in_one_line(
     arguments: list[str], expected: str, commands: ProductionCommands, new_data: Path, tmp_path: Path
 ) -> None:
     tunable(tmp_path / "theirs")

@@ -1,4 +1,4 @@
-"""Notes on rows between the containers, and rows that are computed without the bad ones."""
+"""Notes about rows between the containers, and isolation of bad rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,16 +20,16 @@ DESCRIPTIONS = st.fixed_dictionaries({"inside": st.booleans(), "q": st.floats(0,
 @given(st.none() | DESCRIPTIONS | TEXT.map(RowProblem), TEXT | st.text('a,":;\n', max_size=4).map(INJECTED.format))
 def test_notes_travel_in_the_last_column(note: Any, name: str) -> None:
     inputs = pd.DataFrame({"bin": [0.5]}, index=pd.Index([name], name="index"))
-    text = inputs.to_csv(lineterminator="\n")
+    sent = inputs.to_csv(lineterminator="\n")
     received, notes = take_notes(inputs.assign(**{COLUMN: [write_note(note)]}).to_csv(lineterminator="\n"))
-    assert (received, notes) == (text, [note])
+    assert (received, notes) == (sent, [note])
     assert isinstance(notes[0], RowProblem) == isinstance(note, RowProblem)
-    assert take_notes(text) == (text, [])
+    assert take_notes(sent) == (sent, [])
 
 
 @examples(50)
 @given(st.lists(st.booleans(), max_size=40))
-def test_bad_rows_cost_the_others_nothing(bad: list[bool]) -> None:
+def test_bad_rows_do_not_affect_the_others(bad: list[bool]) -> None:
     calls = 0
 
     def double(rows: Sequence[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""config.json, and where the commands go."""
+"""config.json, and the backend of the commands."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_every_setting_has_a_default_that_is_valid(tmp_path: Path) -> None:
     assert read_settings(write(tmp_path, content)) == defaults
 
 
-def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
+def test_a_file_changes_only_the_settings_it_contains(tmp_path: Path) -> None:
     settings = read_settings(write(tmp_path, {"PREFIX": "a/b", "MINIMUM_SCORE": 1}))
     assert settings == Settings(prefix="a/b", minimum_score=1.0)
 
@@ -29,30 +29,30 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ({"PREFX": "a"}, "there is no setting 'PREFX': did you mean PREFIX?"),
-        ({"prefix": "a"}, "there is no setting 'prefix': did you mean PREFIX?"),
-        ({"COLOUR": "a"}, "there is no setting 'COLOUR'"),
-        ({"PREFIX": 1}, "PREFIX is 1: text is needed"),
-        ({"MINIMUM_SCORE": float("nan")}, "a finite number is needed"),
-        ({"ROLE_ARN": "me"}, "the ARN of a role is needed"),
-        ({"DEFAULT_BUCKET": "My_Bucket"}, "the name of a bucket is needed"),
-        ({"PREFIX": ".."}, "the beginning of a key on S3 is needed"),
-        ({"PREFIX": "/a"}, "PREFIX is '/a': the beginning of a key on S3 is needed, without a slash at its ends"),
-        ({"ENDPOINT_NAME": "a_b"}, "ENDPOINT_NAME is 'a_b': a name of at most 40 letters"),
+        ({"PREFX": "a"}, "unknown setting 'PREFX'; did you mean PREFIX?"),
+        ({"prefix": "a"}, "unknown setting 'prefix'; did you mean PREFIX?"),
+        ({"COLOUR": "a"}, "unknown setting 'COLOUR'"),
+        ({"PREFIX": 1}, "PREFIX is 1; expected a string"),
+        ({"MINIMUM_SCORE": float("nan")}, "expected a finite number"),
+        ({"ROLE_ARN": "me"}, "expected the ARN of a role"),
+        ({"DEFAULT_BUCKET": "My_Bucket"}, "expected the name of a bucket"),
+        ({"PREFIX": ".."}, "expected a key prefix on S3"),
+        ({"PREFIX": "/a"}, "PREFIX is '/a'; expected a key prefix on S3, without a slash at either end"),
+        ({"ENDPOINT_NAME": "a_b"}, "ENDPOINT_NAME is 'a_b'; expected a name of at most 40 letters"),
         ({"ENDPOINT_NAME": "a" * 41}, "a name of at most 40 letters"),
-        ({"TRAINING_INSTANCE_TYPE": "m5.large"}, "an instance type is needed, such as ml.m5.xlarge"),
-        ({"PROCESSING_INSTANCE_COUNT": 0}, "a number from 1 to 100 is needed"),
-        ({"PROCESSING_INSTANCE_COUNT": True}, "PROCESSING_INSTANCE_COUNT is True: a whole number is needed"),
-        ({"MINIMUM_SCORE": "0.5"}, "MINIMUM_SCORE is '0.5': a number is needed"),
-        ({"MODEL_APPROVAL_STATUS": "approved"}, "one of Approved, PendingManualApproval, Rejected is needed"),
-        ({"INPUT_DATA": "data/public"}, "an address is needed, such as s3://BUCKET/FOLDER"),
+        ({"TRAINING_INSTANCE_TYPE": "m5.large"}, "expected an instance type, such as ml.m5.xlarge"),
+        ({"PROCESSING_INSTANCE_COUNT": 0}, "expected a number from 1 to 100"),
+        ({"PROCESSING_INSTANCE_COUNT": True}, "PROCESSING_INSTANCE_COUNT is True; expected an integer"),
+        ({"MINIMUM_SCORE": "0.5"}, "MINIMUM_SCORE is '0.5'; expected a number"),
+        ({"MODEL_APPROVAL_STATUS": "approved"}, "expected one of Approved, PendingManualApproval, Rejected"),
+        ({"INPUT_DATA": "data/public"}, "expected a URI, such as s3://BUCKET/FOLDER"),
         ([], "an object is required"),
         ("{", "this is not valid JSON"),
         ("[" * 100_000, "this is not valid JSON"),
         ("", "this is not valid JSON"),
     ],
 )
-def test_an_invalid_file_is_refused_in_one_line(content: object, reason: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_rejected_in_one_line(content: object, reason: str, tmp_path: Path) -> None:
     result = recore("production", "list", cwd=write(tmp_path, content).parent, AWS_ENDPOINT_URL="http://127.0.0.1:1")
     assert result.returncode == 2
     assert result.stderr.startswith("recore: config.json: ")
@@ -60,7 +60,7 @@ def test_an_invalid_file_is_refused_in_one_line(content: object, reason: str, tm
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
+def test_a_specified_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no such file"):
         read_settings(tmp_path / "other.json")
 
@@ -69,13 +69,13 @@ def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
     ("words", "url", "reason"),
     [
         ([], None, "prints it), or choose AWS with --engine aws"),
-        (["--engine", "aws"], "http://127.0.0.1:1", "unset it, or leave out --engine aws"),
+        (["--engine", "aws"], "http://127.0.0.1:1", "unset it, or omit --engine aws"),
         ([], "https://api.sagemaker.us-east-1.amazonaws.com", "AWS_ENDPOINT_URL leads to AWS: unset it, and"),
         (["--engine", "aws"], None, "AWS needs ROLE_ARN and DEFAULT_BUCKET in config.json"),
     ],
     ids=["nowhere", "AWS and a simulator", "AWS by its address", "AWS without a role"],
 )
-def test_where_the_commands_go_must_be_clear(words: list[str], url: str | None, reason: str, tmp_path: Path) -> None:
+def test_the_backend_must_be_unambiguous(words: list[str], url: str | None, reason: str, tmp_path: Path) -> None:
     result = recore("production", *words, "list", cwd=tmp_path, AWS_ENDPOINT_URL=url)
     assert result.returncode == 2
     [line] = result.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""A simulator that is killed while a command waits for it: the command ends at once, and goes on at the next one."""
+"""A simulator that is killed while a command waits for it: the command ends at once, and continues on the next one."""
 
 import signal
 import subprocess
@@ -16,7 +16,7 @@ GONE = "is gone: start it again with `stagemaker start` and the same --state, re
 
 
 class KilledSimulator:
-    """A simulator with a state folder, as a process that can be killed and started again."""
+    """A simulator with a state folder, as a process that can be killed and restarted."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -45,7 +45,7 @@ def simulator(tmp_path: Path) -> Iterator[KilledSimulator]:
     simulator.process.communicate()
 
 
-def test_a_training_goes_on_at_the_next_simulator(simulator: KilledSimulator, small_sample: Path) -> None:
+def test_a_training_continues_on_the_next_simulator(simulator: KilledSimulator, small_sample: Path) -> None:
     began = simulator.folder / "began"
     waits = TRAIN.replace(
         "    # a test replaces this line",

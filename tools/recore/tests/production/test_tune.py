@@ -44,7 +44,7 @@ def test_the_best_hyperparameters_become_a_version(commands: ProductionCommands,
     result = commands.run("tune", submission, "--public", public)
     assert result.returncode == 0, result.stderr
     assert "tune: 2 training jobs, 2 at a time: 1 x ml.m5.xlarge each, at most 1 h each\n" in result.stderr
-    assert "tune: in all at most 5 instance-hours\n" in result.stderr
+    assert "tune: at most 5 instance-hours in total\n" in result.stderr
     [job] = tuning_jobs(commands)
     best = job["BestTrainingJob"]["TunedHyperParameters"]["share"]
     lines = result.stdout.splitlines()
@@ -74,12 +74,10 @@ def test_the_best_hyperparameters_become_a_version(commands: ProductionCommands,
 
 
 @pytest.mark.slow
-def test_values_of_every_type_arrive_as_those_of_fit(
-    commands: ProductionCommands, public: Path, tmp_path: Path
-) -> None:
+def test_values_of_every_type_reach_fit(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
     ranges = ("--range", "rounds=4..5", "--range", "kind=a b,true", "--range", "scaled=false,False and more")
     submission = tunable(tmp_path / "theirs")
-    assert "'False and more': true or false is needed" in commands.refuse("tune", submission, *ranges)
+    assert "'False and more' is not true or false" in commands.refuse("tune", submission, *ranges)
     ranges = ("--range", "rounds=4..5", "--range", "kind=a b,true", "--range", "scaled=true,false")
     outcome = commands.succeed("tune", submission, "--public", public, *ranges, "--jobs", 2)
     values = outcome["hyperparameters"]
@@ -87,11 +85,11 @@ def test_values_of_every_type_arrive_as_those_of_fit(
     assert type(values["rounds"]) is int
     assert values["kind"] in ("a b", "true")
     assert type(values["scaled"]) is bool
-    passed = {name: json.loads(text) for name, text in model_values(commands, outcome["version"]).items()}
+    passed = {name: json.loads(value) for name, value in model_values(commands, outcome["version"]).items()}
     assert passed == values
 
 
-def test_a_metric_that_no_job_prints_is_named(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
+def test_a_metric_that_no_job_prints_is_reported(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
     submission = tunable(tmp_path / "theirs", {"train.py": TRAIN.replace("validation:r2=", "r2=")})
     line = commands.refuse("tune", submission, "--public", public, *RANGE, status=1)
     [job] = tuning_jobs(commands)
@@ -120,7 +118,7 @@ def test_an_interrupt_stops_the_tuning_job_and_waits(
 
 
 def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
-    """As after a killed command."""
+    """This happens after a command was killed."""
     arguments = ("tune", tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
     with commands.start(*arguments) as process:
         wait_for_training(process, commands)
@@ -129,7 +127,7 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
     name = job["HyperParameterTuningJobName"]
     assert (
         commands.refuse("delete", "--all", "--yes")
-        == f"recore: the tuning job {name} is running, and nothing is deleted: wait for its end"
+        == f"recore: the tuning job {name} is running, so nothing is deleted: wait for its end"
     )
     with commands.start(*arguments, "--again") as process:
         assert process.stderr
@@ -138,7 +136,7 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
         commands.client.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert errors.endswith(f"recore: the tuning job {name} was stopped: the same command starts it again\n")
+    assert errors.endswith(f"recore: the tuning job {name} was stopped: run the same command to start it again\n")
     [same] = tuning_jobs(commands)
     assert same["CreationTime"] == job["CreationTime"]
 
@@ -150,17 +148,17 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
         (["--range", "share=0..1", "--jobs", "0"], "0 is not in the range 1<=x<=750"),
     ],
 )
-def test_wrong_use_is_refused_in_one_line(
+def test_wrong_use_is_rejected_in_one_line(
     arguments: list[str], expected: str, commands: ProductionCommands, tmp_path: Path
 ) -> None:
     tunable(tmp_path / "theirs")
     assert expected in commands.refuse("tune", "theirs", *arguments)
 
 
-def test_a_failure_has_its_reason_and_only_the_projects_own_tuning_jobs_are_deleted(
+def test_failures_have_a_reason_and_other_projects_tuning_jobs_are_kept(
     commands: ProductionCommands, public: Path, tmp_path: Path
 ) -> None:
-    """Names hold only the beginning of the group's name, so another group's tuning jobs can have similar ones."""
+    """Job names contain only the beginning of the group's name, so other groups' tuning jobs can be similar."""
     other = ProductionCommands(commands.client, tmp_path, f"{commands.name[:24]}-other")
     submission = tunable(tmp_path / "theirs", {"train.py": FAILING})
     for each in (commands, other):
@@ -172,5 +170,5 @@ def test_a_failure_has_its_reason_and_only_the_projects_own_tuning_jobs_are_dele
     [deleted] = [
         name for name in commands.succeed("delete", "--all", "--yes")["deleted"] if name.startswith("the tuning job")
     ]
-    [left] = tuning_jobs(commands)
-    assert left["HyperParameterTuningJobName"] not in deleted
+    [remaining] = tuning_jobs(commands)
+    assert remaining["HyperParameterTuningJobName"] not in deleted

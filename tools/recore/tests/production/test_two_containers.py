@@ -38,20 +38,20 @@ Invoke = Callable[[str, str, str], str]
 
 @pytest.fixture(scope="module")
 def invoke(client: Client, model: str) -> Iterator[Invoke]:
-    """Return a function that sends a body of a content type to an endpoint with the model, and an accepted type."""
+    """Return a function that sends a body to an endpoint with the model, with a content type and an accepted type."""
     endpoints = Endpoints(client)
     name = endpoints.create(endpoints.config(variant(model)))
 
     def send(body: str, content_type: str, accept: str) -> str:
-        answer = endpoints.invoke(name, body, ContentType=content_type, Accept=accept)
-        assert answer["ContentType"].partition(";")[0] == accept
-        return answer["Body"].read().decode()
+        response = endpoints.invoke(name, body, ContentType=content_type, Accept=accept)
+        assert response["ContentType"].partition(";")[0] == accept
+        return response["Body"].read().decode()
 
     yield send
     endpoints.delete_all()
 
 
-def test_a_bad_row_of_a_transform_job_costs_the_others_nothing(
+def test_a_bad_row_of_a_transform_job_does_not_affect_the_others(
     client: Client, model: str, trained_model: Trained
 ) -> None:
     _, *lines = trained_model.lines
@@ -63,18 +63,18 @@ def test_a_bad_row_of_a_transform_job_costs_the_others_nothing(
         "Output": {"AssembleWith": "Line", "Accept": ACCEPT},
     }
     [result] = completed(client, model, {"lines.csv": "".join(lines)}, **options)
-    answers = [row[-(2 + 3 * len(TARGETS)) :] for row in csv.reader(result.decode().splitlines())]
-    assert [place for place, row in enumerate(answers) if row[-1]] == [7]
-    assert set(answers[7][:-1]) == {""}
-    del answers[7]
-    assert {row[0] for row in answers} <= {"inside", "outside"}
-    numbers = np.array([row[1:-1] for row in answers], dtype=float).reshape(-1, 3, len(TARGETS))
+    responses = [row[-(2 + 3 * len(TARGETS)) :] for row in csv.reader(result.decode().splitlines())]
+    assert [number for number, row in enumerate(responses) if row[-1]] == [7]
+    assert set(responses[7][:-1]) == {""}
+    del responses[7]
+    assert {row[0] for row in responses} <= {"inside", "outside"}
+    numbers = np.array([row[1:-1] for row in responses], dtype=float).reshape(-1, 3, len(TARGETS))
     np.testing.assert_allclose(numbers[:, 0], np.delete(trained_model.predictions, 7, axis=0), rtol=1e-9)
     assert ((numbers[:, 1] <= numbers[:, 0]) & (numbers[:, 0] <= numbers[:, 2])).all()
 
 
 @pytest.mark.parametrize("has_header", [False, True], ids=["without header", "with header"])
-def test_an_endpoint_answers_csv_with_the_predictions_of_predict_py(
+def test_an_endpoint_responds_to_csv_with_the_predictions_of_predict_py(
     invoke: Invoke, trained_model: Trained, has_header: bool
 ) -> None:
     lines = trained_model.lines if has_header else trained_model.lines[1:]
@@ -83,14 +83,14 @@ def test_an_endpoint_answers_csv_with_the_predictions_of_predict_py(
     assert_close(invoke("".join(last), "text/csv", "text/csv"), trained_model.predictions[-1:])
 
 
-def test_an_endpoint_answers_json_with_the_same_predictions(invoke: Invoke, trained_model: Trained) -> None:
+def test_an_endpoint_responds_to_json_with_the_same_predictions(invoke: Invoke, trained_model: Trained) -> None:
     spectra = trained_model.spectra
-    answers = [
+    responses = [
         invoke(json.dumps({"instances": spectra}), "application/json", "application/json"),
         invoke("".join(trained_model.lines[1:]), "text/csv; charset=utf-8", "application/json"),
     ]
-    for answer in answers:
-        predictions = json.loads(answer)["predictions"]
+    for response in responses:
+        predictions = json.loads(response)["predictions"]
         assert [prediction["index"] for prediction in predictions] == [spectrum["index"] for spectrum in spectra]
         assert all(list(prediction["assays"]) == list(TARGETS) for prediction in predictions)
         values = [[assay["value"] for assay in prediction["assays"].values()] for prediction in predictions]
@@ -99,34 +99,34 @@ def test_an_endpoint_answers_json_with_the_same_predictions(invoke: Invoke, trai
 
 
 def test_each_prediction_has_its_unit_error_interval_and_flags(invoke: Invoke, trained_model: Trained) -> None:
-    answer = invoke(json.dumps({"instances": trained_model.spectra}), "application/json", "application/json")
+    response = invoke(json.dumps({"instances": trained_model.spectra}), "application/json", "application/json")
     calibration = json.loads((trained_model.model / "expected_error.json").read_text())
-    assays = [prediction["assays"] for prediction in json.loads(answer)["predictions"]]
+    assays = [prediction["assays"] for prediction in json.loads(response)["predictions"]]
     for name in TARGETS:
         values = np.array([row[name]["value"] for row in assays])
         error, low, high = expected_error(calibration, name, values)
         least, greatest = calibration["targets"][name]["range"]
         beyond = {"below the training assays": values < least, "above the training assays": values > greatest}
-        for place, value in enumerate(values):
-            assert assays[place][name] == {
+        for number, value in enumerate(values):
+            assert assays[number][name] == {
                 "value": value,
                 "unit": {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}[name[-3:]],
-                "expected_error": error[place],
-                "interval": [low[place], high[place]],
-                "flags": [flag for flag, rows in beyond.items() if rows[place]],
+                "expected_error": error[number],
+                "interval": [low[number], high[number]],
+                "flags": [flag for flag, rows in beyond.items() if rows[number]],
             }
 
 
-def test_an_invalid_request_is_refused_with_one_line(invoke: Invoke, trained_model: Trained) -> None:
+def test_an_invalid_request_is_rejected_in_one_line(invoke: Invoke, trained_model: Trained) -> None:
     header, line, *_ = trained_model.lines
     cells = line.split(",")
     cells[len(cells) // 2] = "O.5"
     bad_cell = "\n".join([header, ",".join(cells)])
-    for body, message in (("1,2\n", "the request: its first line has 2 cells"), (bad_cell, "O.5")):
-        with pytest.raises(ClientError, match=message) as refused:
+    for body, message in (("1,2\n", "the request: the first line is not a header and has 2 cells"), (bad_cell, "O.5")):
+        with pytest.raises(ClientError, match=message) as raised:
             invoke(body, "text/csv", "text/csv")
-        assert refused.value.response["OriginalStatusCode"] == 400
+        assert raised.value.response["OriginalStatusCode"] == 400
 
 
-def assert_close(text: str, predictions: np.ndarray) -> None:
-    np.testing.assert_allclose(read_csv(text), predictions, rtol=1e-9)
+def assert_close(response: str, predictions: np.ndarray) -> None:
+    np.testing.assert_allclose(read_csv(response), predictions, rtol=1e-9)

@@ -1,4 +1,4 @@
-"""Sends what monitoring found to CloudWatch, with an alarm that an update of the endpoint can use."""
+"""Send the results of monitoring to CloudWatch, with an alarm that can guard an update of the endpoint."""
 
 import re
 
@@ -10,15 +10,15 @@ SUFFIX = "drift"
 
 
 def send_metrics(project: ProductionProject, endpoint: str, version: int, drift: float, outside: float) -> str:
-    """Send the metrics for a version, and make the alarm if it is missing. Returns its name.
+    """Send the metrics for a version, and create the alarm. Returns its name.
 
-    drift: the evidence, with drift from 1. outside: the share of samples outside the domain.
+    drift: the evidence, which is drift from 1 on. outside: the share of samples outside the domain.
     """
     name = f"{endpoint}-{version}-{SUFFIX}"
     dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "ModelVersion", "Value": str(version)}]
     project.services.cloudwatch.put_metric_alarm(
         AlarmName=name,
-        AlarmDescription=f"Spectra differ from those that version {version} was trained on.",
+        AlarmDescription=f"Spectra differ from the training spectra of version {version}.",
         Namespace=NAMESPACE,
         MetricName=METRIC,
         Dimensions=dimensions,

@@ -1,7 +1,7 @@
-"""The two archives of a version, from the model of a run or of a hand-over. Nothing of the submission is executed.
+"""Write the two archives of a version from the model of a run or of a hand-over, without executing the submission.
 
-A hand-over has, because the training file is the host's, its columns in channels.json, what its spectra look like in
-domain.json, and the errors of held-out predictions in expected_error.json. The last two may be missing.
+Because the training file is the host's, a hand-over contains its columns in channels.json, the reference of its spectra
+in domain.json, and the errors of held-out predictions in expected_error.json. The last two may be missing.
 """
 
 import ast
@@ -48,16 +48,16 @@ from recore.untrusted_archives import read_files
 from stagemaker import locked
 
 MAX_SCRIPT_BYTES = 4 << 20
-HOOKS = ("input_fn", "transform_fn")  # one of which train.py has; the image's default cannot read a header
+HOOKS = ("input_fn", "transform_fn")  # train.py needs one, because the image's default cannot read a header
 
 
 @dataclass(frozen=True)
 class TrainedModel:
     """The model of a run or of a hand-over.
 
-    columns: of the training file. reference: of its spectra; None if they cannot be compared. errors: what expected
-    errors are calculated from; None without held-out predictions. reasons: why one of the two is missing, by the name
-    of its file.
+    columns: the training file's columns. reference: the reference of its spectra; None if they cannot be compared.
+    errors: the calibration of expected errors; None without held-out predictions. reasons: why one of the last two is
+    missing, by file name.
     """
 
     folder: Path
@@ -74,15 +74,15 @@ class TrainedModel:
 
     @property
     def notes(self) -> list[str]:
-        """What the version will not be able to say."""
-        lacks = {
-            REFERENCE: "answers will not say whether a spectrum is like those of the training",
-            ERRORS: "answers will have no expected errors and no intervals",
+        """Lines about information that the version's responses will lack."""
+        consequences = {
+            REFERENCE: "responses will not contain the domain",
+            ERRORS: "responses will contain neither expected errors nor intervals",
         }
-        return [f"{lacks[name]}: {reason}" for name, reason in self.reasons.items()]
+        return [f"{consequences[name]}: {reason}" for name, reason in self.reasons.items()]
 
     def describe_data(self) -> dict[str, str]:
-        """The files of a hand-over about the training file, as text by their names."""
+        """Return the files of a hand-over about the training file: contents by name."""
         files = {CHANNELS: {"columns": self.columns}, REFERENCE: self.reference, ERRORS: self.errors}
         return {name: json.dumps(content) for name, content in files.items() if content}
 
@@ -95,7 +95,7 @@ class TrainedModel:
         files = read_files(self.archive, (*scripts, f"code/{REQUIREMENTS}"), MAX_SCRIPT_BYTES)
         for name in scripts:
             if name not in files:
-                raise ProductionError(f"{self.archive}: there is no {name} in it")
+                raise ProductionError(f"{self.archive} does not contain {name}")
         preprocess, train = (files[name] for name in scripts)
         if missing := find_missing_hook(preprocess, train):
             raise ProductionError(f"{self.folder}: {missing}, which `predict` and `production` call")
@@ -111,16 +111,16 @@ class TrainedModel:
 
 
 def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
-    """Read the model of a run or of a hand-over. public: the run's data file, if that has moved.
+    """Read the model of a run or of a hand-over. Raises ProductionError, ValueError or OSError.
 
-    Raises ProductionError, ValueError or OSError.
+    public: the run's data file, if it has moved.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: there is no such folder: name a run or a hand-over")
+        raise FileNotFoundError(f"{folder}: there is no such folder; pass a run or a hand-over")
     if (folder / CONTENTS).is_file():
-        return _read_handed(folder)
+        return _read_handover(folder)
     if not (folder / "run.json").is_file():
-        raise FileNotFoundError(f"{folder}: neither a run, which has a run.json, nor a hand-over, with a {CONTENTS}")
+        raise FileNotFoundError(f"{folder} is neither a run (with a run.json) nor a hand-over (with a {CONTENTS})")
     record = read_record(folder)
     if not (folder / ARCHIVE).is_file():
         raise ProductionError(f"{folder}: the run has no {ARCHIVE}: {record.result}")
@@ -128,7 +128,7 @@ def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
 
 
 def describe_training(folder: Path, record: Record, data: Path) -> TrainedModel:
-    """The model of a run, with what its public data file says about it."""
+    """Return the model of a run, with the reference and calibration from its public data file."""
     reference, errors, reasons = None, None, dict[str, str]()
     with as_csv_gz(data) as packed:
         try:
@@ -154,7 +154,7 @@ def _calibrate(model: Path, data: Path) -> dict[str, Any]:
         return expected_error.calibrate_files(held_out, data, challenge().targets, challenge().group)
 
 
-def _read_handed(folder: Path) -> TrainedModel:
+def _read_handover(folder: Path) -> TrainedModel:
     listed = check_files(folder)
     reference = read_reference(folder / REFERENCE) if REFERENCE in listed else None
     errors = read_errors(folder / ERRORS) if ERRORS in listed else None
@@ -166,7 +166,7 @@ def _read_handed(folder: Path) -> TrainedModel:
 
 
 def find_missing_hook(preprocess: bytes, train: bytes) -> str:
-    """A line that says which function a submission lacks; "" if none."""
+    """Return a message about a function that a submission lacks; "" if it has all."""
     if not _binds(preprocess, "preprocess"):
         return "its preprocess.py has no function preprocess(data_file)"
     if not any(_binds(train, name) for name in HOOKS):
@@ -175,7 +175,7 @@ def find_missing_hook(preprocess: bytes, train: bytes) -> str:
 
 
 def _binds(script: bytes, name: str) -> bool:
-    """Whether a script binds a name. One that cannot be parsed may do so."""
+    """Return whether a script binds a name; True if it cannot be parsed."""
     try:
         nodes = list(ast.walk(ast.parse(script)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,4 +1,4 @@
-"""Reads the assays of samples that were predicted: a table with the key of each sample and any of the targets."""
+"""Read measured assays of predicted samples: a table with the key of each sample and any of the targets."""
 
 import csv
 import gzip
@@ -19,15 +19,15 @@ from stagemaker import parse_number
 
 INFERENCE_ID = "InferenceId"
 GZIP = b"\x1f\x8b"
-LARGEST_TABLE = 1 << 27  # bytes, unpacked: the assays of some 400,000 samples
+MAX_TABLE_BYTES = 1 << 27  # unpacked: the assays of some 400,000 samples
 
 
 @dataclass(frozen=True)
 class Assays:
-    """The assays of samples.
+    """The measured assays of samples.
 
-    joined_by: the columns of the keys. rows: the row of each sample, by inference id or IDs. samples: the IDs of each
-    row; None if unknown. values: (samples, targets), NaN where not measured.
+    joined_by: the key columns. rows: the row of each sample, by inference ID or IDs. samples: the IDs of each row; None
+    if unknown. values: (samples, targets), NaN where not measured.
     """
 
     path: Path
@@ -49,34 +49,34 @@ def read_assays(path: Path) -> Assays:
     by_id = INFERENCE_ID in header
     if not targets:
         raise ProductionError(
-            f"{path}: no column is a target: its name must be one of {all_targets[0]}, {all_targets[1]} ..."
+            f"{path} has no column of a target: name the columns {all_targets[0]}, {all_targets[1]} ..."
         )
     if not by_id and (len(ids) == 1 or not {*ids} <= header.keys()):
         columns = f"{INFERENCE_ID}, or {', '.join(ids[:-1])} and {ids[-1]}" if len(ids) > 1 else INFERENCE_ID
-        raise ProductionError(f"{path}: the columns that identify the samples are missing: add {columns}")
+        raise ProductionError(f"{path} does not identify the samples: add the columns {columns}")
     keys: dict[str | SampleKey, int] = {}
     samples: list[SampleKey | None] = []
     values: list[list[float]] = []
     for number, row in rows:
-        place = f"{path}, line {number}"
+        location = f"{path}, line {number}"
         cells = {name: row[column].strip() for name, column in header.items()}
         sample = make_key([cells.get(name) for name in ids])
         key = cells[INFERENCE_ID] if by_id else sample
         if not key:
-            needed = f"an {INFERENCE_ID} is" if by_id else _describe_ids()
-            raise ProductionError(f"{place}: {needed} needed")
-        numbers = [_read_number(place, name, cells[name]) if name in targets else math.nan for name in all_targets]
+            ids_needed = f"an {INFERENCE_ID} is" if by_id else _format_needed_ids()
+            raise ProductionError(f"{location}: {ids_needed} needed")
+        numbers = [_read_number(location, name, cells[name]) if name in targets else math.nan for name in all_targets]
         if key not in keys:
             keys[key] = len(values)
             values.append(numbers)
             samples.append(sample)
         elif not np.array_equal(numbers, values[keys[key]], equal_nan=True):
             raise ProductionError(
-                f"{place}: {describe_key(key)} is listed twice, with different assays: keep one of the rows"
+                f"{location}: {describe_key(key)} is listed twice with different assays; keep one of the rows"
             )
     table = np.array(values).reshape(-1, len(all_targets))
     if np.isnan(table).all():
-        raise ProductionError(f"{path}: every cell of the targets is empty")
+        raise ProductionError(f"{path}: all cells of the targets are empty")
     joined_by = INFERENCE_ID if by_id else name_ids()
     return Assays(path, joined_by, keys, samples, table)
 
@@ -91,13 +91,13 @@ def describe_key(key: str | SampleKey) -> str:
 
 
 def name_ids() -> str:
-    """The IDs that identify a sample, in words: SiteID and depths."""
+    """Return the names of the IDs that identify a sample, in words: SiteID and depths."""
     known = challenge()
     others = [name for name in known.sample_ids[1:] if name not in known.depths]
     return " and ".join([known.group, *(["depths"] if known.depths else []), *others])
 
 
-def _describe_ids() -> str:
+def _format_needed_ids() -> str:
     return f"{challenge().group} and two depths that are numbers are" if challenge().depths else f"{name_ids()} are"
 
 
@@ -106,9 +106,9 @@ def _read_rows(path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]
         with path.open("rb") as file:
             is_packed = file.read(len(GZIP)) == GZIP
             file.seek(0)
-            content = (gzip.GzipFile(fileobj=file) if is_packed else file).read(LARGEST_TABLE + 1)
-        if len(content) > LARGEST_TABLE:
-            raise ProductionError(f"{path}: more than {LARGEST_TABLE >> 20} MB of text are not read")
+            content = (gzip.GzipFile(fileobj=file) if is_packed else file).read(MAX_TABLE_BYTES + 1)
+        if len(content) > MAX_TABLE_BYTES:
+            raise ProductionError(f"{path} is larger than {MAX_TABLE_BYTES >> 20} MB (uncompressed)")
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         names = [name.strip() for name in next(reader, [])]
         rows = [(reader.line_num, row) for row in reader if row]
@@ -118,21 +118,21 @@ def _read_rows(path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]
         raise ProductionError(f"{path}: could not be read as CSV or csv.gz: {plain(str(error), 200)}") from None
     for name in (INFERENCE_ID, *challenge().sample_ids, *challenge().targets):
         if names.count(name) > 1:
-            raise ProductionError(f"{path}: the column {name} appears more than once: keep one of them")
+            raise ProductionError(f"{path}: the column {name} appears more than once; keep one of them")
     for number, row in rows:
         if len(row) != len(names):
-            raise ProductionError(f"{path}, line {number}: {len(row)} cells, but the header has {len(names)}")
+            raise ProductionError(f"{path}, line {number} has {len(row)} cells, but the header has {len(names)}")
     if not rows:
-        raise ProductionError(f"{path}: there are no samples")
+        raise ProductionError(f"{path} contains no samples")
     return {name: column for column, name in enumerate(names) if name}, rows
 
 
-def _read_number(place: str, name: str, cell: str) -> float:
+def _read_number(location: str, name: str, cell: str) -> float:
     if cell.lower() in ("", "nan", "na"):
         return math.nan
     number = parse_number(cell)
     if number is None or abs(number) > LARGEST:
         raise ProductionError(
-            f"{place}, {name}: {plain(cell, 40)!r} is not a number; leave the cell empty if not measured"
+            f"{location}, {name}: {plain(cell, 40)!r} is not a number; leave the cell empty if not measured"
         )
     return number

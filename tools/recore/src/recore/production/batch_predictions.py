@@ -1,7 +1,7 @@
-"""The table that is made of the answers of a batch transform.
+"""Write the table of predictions from the output of a batch transform.
 
 The table has a line for each sample: name, IDs, domain (inside, outside, or empty if the spectrum cannot be compared
-with those of the training), the assays and, with intervals, both ends of each.
+with the training spectra), the assays and, with intervals, both ends of each.
 """
 
 import csv
@@ -23,7 +23,7 @@ SHOWN_PROBLEMS = 20
 
 @dataclass(frozen=True)
 class UnpredictedSample:
-    """A sample without assays in a table: its row, counted from 1, its name and the reason."""
+    """A sample that could not be predicted: its row, counted from 1, its name and the reason."""
 
     row: int
     name: str
@@ -35,7 +35,7 @@ class UnpredictedSample:
 
 @dataclass
 class PredictedSamples:
-    """What a table holds. problems: the samples that could not be predicted, whose lines have no assays."""
+    """Summary of a table: numbers of samples, and problems, the samples that could not be predicted."""
 
     rows: int = 0
     outside: int = 0
@@ -43,17 +43,17 @@ class PredictedSamples:
     problems: list[UnpredictedSample] = field(default_factory=list)
 
     def describe_domain(self) -> str:
-        """A line that says how many samples lie outside the domain."""
+        """Return a line about the number of samples outside the domain."""
         compared = self.rows - self.unknown
         if not compared:
             return "domain: no sample could be compared with the training spectra"
         line = f"outside the domain: {self.outside} of {count(compared, 'sample')} ({self.outside / compared:.1%})"
         if self.outside:
-            line += "; their spectra are unlike those of the training, so do not rely on their assays"
+            line += "; their spectra are unlike the training spectra, so do not rely on their assays"
         return line + (f"; {self.unknown} could not be compared" if self.unknown else "")
 
     def describe_problems(self) -> list[str]:
-        """A line for each reason why samples could not be predicted, at most SHOWN_PROBLEMS."""
+        """Return a line for each reason why samples could not be predicted, at most SHOWN_PROBLEMS."""
         reasons: dict[str, list[UnpredictedSample]] = {}
         for problem in self.problems:
             reasons.setdefault(problem.reason, []).append(problem)
@@ -66,7 +66,7 @@ class PredictedSamples:
         return lines
 
     def describe(self) -> dict[str, Any]:
-        """The same for programs."""
+        """Return the summary as a dict, for --json."""
         problems = list(map(str, self.problems))
         return {"rows": self.rows, "outside": self.outside, "unknown": self.unknown, "problems": problems}
 
@@ -80,12 +80,12 @@ def write_table(
 ) -> PredictedSamples:
     """Write the table of a job's output.
 
-    joined: its lines, the cells of the input, then those of the answer. columns: names of the former. spectra: keep the
-    channels. Raises WorkFailedError for a line with other cells.
+    joined: the output's lines, each with the cells of the input, then of the response. columns: names of the input's
+    cells. spectra: also write the channels. Raises WorkFailedError if a line has the wrong number of cells.
     """
     targets, sample_ids = challenge().targets, challenge().sample_ids
-    width = 2 + 3 * len(targets)  # of an answer: domain, values, low ends, high ends, problem
-    places = {name: place for place, name in enumerate(columns)}
+    width = 2 + 3 * len(targets)  # of a response: domain, values, low ends, high ends, problem
+    positions = {name: position for position, name in enumerate(columns)}
     channels = [name for name in columns[1:] if name not in sample_ids] if spectra else []
     ends = [f"{name} {end}" for name in targets for end in ENDS] if intervals else []
     samples = PredictedSamples()
@@ -94,11 +94,11 @@ def write_table(
         table.writerow([*_first_columns(), *targets, *ends, *channels])
         for row in joined:
             samples.rows += 1
-            sample, answer = row[: len(columns)], row[len(columns) :]
-            if len(answer) != width:
-                reason = f"{len(answer)} cells of an answer instead of {width}"
-                raise WorkFailedError(f"line {samples.rows} of the job's output has {reason}")
-            domain, *numbers, problem = answer
+            sample, response = row[: len(columns)], row[len(columns) :]
+            if len(response) != width:
+                problem = f"has {len(response)} cells of a response instead of {width}"
+                raise WorkFailedError(f"line {samples.rows} of the job's output {problem}")
+            domain, *numbers, problem = response
             values, lows, highs = (
                 numbers[start : start + len(targets)] for start in range(0, len(numbers), len(targets))
             )
@@ -106,9 +106,9 @@ def write_table(
             samples.unknown += not domain
             if problem:
                 samples.problems.append(UnpredictedSample(samples.rows, sample[0], problem))
-            ids = [sample[places[name]] if name in places else "" for name in sample_ids]
+            ids = [sample[positions[name]] if name in positions else "" for name in sample_ids]
             both = [end for pair in zip(lows, highs, strict=True) for end in pair] if intervals else []
-            spectrum = (sample[places[name]] for name in channels)
+            spectrum = (sample[positions[name]] for name in channels)
             table.writerow([*safe_row([sample[0], *ids]), domain, *values, *both, *spectrum])
     return samples
 
@@ -118,10 +118,10 @@ def _first_columns() -> list[str]:
 
 
 def check_target(target: Path, source: Path, consequence: str) -> None:
-    """Raise ProductionError or OSError if a file cannot be written. consequence: of its being the source."""
+    """Raise ProductionError or OSError if a file cannot be written. consequence: the problem if it is the source."""
     check_writable(target)
     if target.exists() and source.exists() and target.samefile(source):
-        raise ProductionError(f"{target}: {consequence}: choose another --out")
+        raise ProductionError(f"{target}: {consequence}; choose another --out")
 
 
 def check_new_table(target: Path, sources: Iterable[Path], replace: bool) -> None:
@@ -130,16 +130,16 @@ def check_new_table(target: Path, sources: Iterable[Path], replace: bool) -> Non
     sources: files, and folders of them.
     """
     for source in sources:
-        check_target(target, source, "the table would replace what it is made of")
+        check_target(target, source, "the table would overwrite its own input")
         if source.is_dir() and target.resolve().parent == source.resolve():
-            raise ProductionError(f"{target}: the spectra are in this folder: choose an --out outside of it")
+            raise ProductionError(f"{target}: the spectra are in this folder; choose an --out outside of it")
     if not target.exists():
         return
     if not replace:
         raise FileExistsError(f"{target} already exists: choose another --out, or replace it with --force")
     with open(target, "rb") as file:
-        begins = ",".join([*_first_columns(), ""]).encode()
-        if file.read(len(begins)) != begins:
+        header = ",".join([*_first_columns(), ""]).encode()
+        if file.read(len(header)) != header:
             raise FileExistsError(
-                f"{target}: it is not a table of predictions, and is not replaced: choose another --out"
+                f"{target} is not a table of predictions, so it is not replaced; choose another --out"
             )

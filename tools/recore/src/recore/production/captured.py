@@ -1,4 +1,4 @@
-"""Reads the events of an endpoint's data capture from S3: invocations, with what was sent and returned.
+"""Read the events of an endpoint's data capture from S3: invocations with their requests and responses.
 
 Each event is a line of JSON in an object below DESTINATION/ENDPOINT/VARIANT/yyyy/mm/dd/hh/.
 """
@@ -23,10 +23,10 @@ from recore.evaluation import list_objects
 from recore.schema import DEPTHS
 from stagemaker import parse_number
 
-SampleKey = tuple[str | float, ...]  # the cells of the challenge's sample_ids: drill hole, where it starts and ends, m
+SampleKey = tuple[str | float, ...]  # the cells of the challenge's sample_ids: drill hole, start and end in m
 
 DIGITS = 4  # of depths: a tenth of a millimetre
-LARGEST = 1e30  # of assays and predictions: a power of their squares must be a number, too
+LARGEST = 1e30  # assay or prediction, so that the squares of their squares do not overflow
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Body:
 
 @dataclass(frozen=True)
 class CaptureEvent:
-    """A captured invocation. inference_id: "" if it had none. input: may be empty."""
+    """A captured invocation. inference_id: "" without one. input: may be empty."""
 
     variant: str
     event_id: str
@@ -63,10 +63,10 @@ def read_events(
 ) -> Iterator[CaptureEvent]:
     """Yield the events of variants of an endpoint since a time, one object on S3 at a time.
 
-    destination: of the data capture. left_out: counts the lines that cannot be read, by the reason.
+    destination: the data capture's URI. left_out: counts unreadable lines by reason.
     """
     parts = urlsplit(destination)
-    since = since.astimezone(UTC).replace(microsecond=0)  # captured times are whole seconds
+    since = since.astimezone(UTC).replace(microsecond=0)  # captured times have no fractions of seconds
     for variant in variants:
         folder = f"{parts.path.strip('/')}/{endpoint}/{variant}/".lstrip("/")
         for item in list_objects(s3, parts.netloc, folder, StartAfter=f"{folder}{since:%Y/%m/%d/%H}"):
@@ -82,9 +82,9 @@ def read_events(
 
 
 def read_samples(body: Body) -> list[SampleKey | None]:
-    """The sample of each row of a request, CSV with a header or JSON; None without valid IDs.
+    """Return the sample of each row of a request, CSV with a header or JSON; None without valid IDs.
 
-    The list is empty for anything else.
+    The list is empty for any other request.
     """
     ids = challenge().sample_ids
     try:
@@ -92,14 +92,14 @@ def read_samples(body: Body) -> list[SampleKey | None]:
             content = json.loads(body.content)
             return [make_key([each.get(name) for name in ids]) for each in content.get("instances", [content])]
         header, *rows = csv.reader(io.StringIO(body.content.decode("utf-8-sig"), newline=""))
-        places = [header.index(name) for name in ids]
-        return [make_key([row[place] for place in places]) for row in rows if row]
+        positions = [header.index(name) for name in ids]
+        return [make_key([row[position] for position in positions]) for row in rows if row]
     except (ArithmeticError, AttributeError, IndexError, RecursionError, TypeError, ValueError, csv.Error):
         return []
 
 
 def read_predictions(body: Body) -> NDArray[np.float64]:
-    """The predictions (rows, targets) of a response, a CSV of numbers or JSON with assays by name; NaN for empty ones.
+    """Return the predictions (rows, targets) in a response, a CSV of numbers or JSON with assays by name; NaN if empty.
 
     Raises ValueError for any other response.
     """
@@ -127,15 +127,15 @@ def _read_number(value: Any) -> float:
     return number
 
 
-def is_header(text: str) -> bool:
-    """Whether a text can be the value of a header of HTTP."""
-    return text.isascii() and text.isprintable()
+def is_header(value: str) -> bool:
+    """Return whether a string can be the value of an HTTP header."""
+    return value.isascii() and value.isprintable()
 
 
 def make_key(cells: Sequence[Any]) -> SampleKey | None:
-    """The key of a sample with these cells of its IDs; None if one is missing or invalid, or the group is all there is.
+    """Return the key of a sample with these IDs: depths are numbers, others strings.
 
-    Depths are numbers, all others texts.
+    None if an ID is missing or invalid, or the group is the only one.
     """
     names = challenge().sample_ids
     key = [_read_id(name, cell) for name, cell in zip(names, cells, strict=True)]
@@ -160,7 +160,7 @@ def _parse_line(variant: str, line: bytes) -> CaptureEvent:
         input_body, output = (_decode(data.get(f"endpoint{mode}")) for mode in ("Input", "Output"))
         identity = str(metadata["eventId"]), str(metadata.get("inferenceId") or "")
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
-        raise ValueError("the line is not an event of data capture, or is truncated") from None
+        raise ValueError("the line is truncated, or not a data capture event") from None
     if "endpointOutput" not in data:
         raise ValueError("the output was not captured")
     return CaptureEvent(variant, *identity, time if time.tzinfo else time.replace(tzinfo=UTC), input_body, output)

@@ -1,4 +1,4 @@
-"""The spectra that clients sent to an endpoint, compared with those that a version was trained on."""
+"""Spectra that clients sent to an endpoint, compared with the training spectra of a version."""
 
 import hashlib
 import itertools
@@ -27,7 +27,7 @@ from recore.untrusted_json import parse_object
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """What a version was trained on: the columns of the data file, and the reference of its spectra."""
+    """Summary of a version's training data: the columns of the data file, and the reference of its spectra."""
 
     columns: Columns
     reference: Reference
@@ -35,16 +35,16 @@ class TrainedOn:
 
     @property
     def hole_names(self) -> frozenset[str]:
-        """The drill holes; empty if the data file did not have them."""
+        """The drill holes; empty if the data file had none."""
         return frozenset(self.reference["hole_names"])
 
     @property
     def usual_outside(self) -> float:
-        """The share of the training's rows that are outside of a domain that was fitted without their drill holes."""
+        """The share of training rows outside of a domain that was fitted without their drill holes."""
         return usual_outside(self.reference)
 
     def reference_units(self, names: Container[str] | None = None, title: str = "all drill holes") -> ReferenceUnits:
-        """The drill holes to compare with, all or those of these names."""
+        """Return the drill holes to compare with: all, or those with these names."""
         values, codes = np.array(self.reference["values"], dtype=float), np.array(self.reference["holes"])
         if names is not None:
             chosen = [name in names for name in self.reference["hole_names"]]
@@ -55,11 +55,11 @@ class TrainedOn:
 
 @dataclass(frozen=True)
 class ClientSpectra:
-    """Samples that clients sent, by their times. Each spectrum counts once.
+    """Samples that clients sent, in order of time. Each spectrum counts once.
 
     samples: index, hole, time, variant, t2, q and distance. statistics: (samples, statistics). deviations: (samples,
-    bins) in units of their limits. scores: (samples, components). repeated: samples sent again. left_out: how many, by
-    the reason.
+    bins), in units of their limits. scores: (samples, components). repeated: number of repeated samples. left_out:
+    numbers of ignored requests and spectra by reason.
     """
 
     samples: pd.DataFrame
@@ -71,25 +71,25 @@ class ClientSpectra:
 
     @property
     def outside(self) -> NDArray[np.bool_]:
-        """Which samples are outside the domain."""
+        """Mask of the samples outside the domain."""
         return np.asarray(self.samples["distance"] > 1)
 
 
 def usual_outside(reference: Reference) -> float:
-    """The share of a reference's rows outside of a domain that was fitted without their drill holes."""
+    """Return the share of a reference's rows outside of a domain that was fitted without their drill holes."""
     limits = np.array([reference["t2_limit"], reference["q_limit"]])
     distances = np.exp(np.array(reference["values"])[:, :2]) / limits
     return float((distances > 1).any(axis=1).mean())
 
 
 def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
-    """Read what a version was trained on. Raises ProductionError if its archive does not say it."""
+    """Read the summary of a version's training data. Raises ProductionError if its archive has none."""
     files = read_features_files(project, version, (CHANNELS, REFERENCE))
     header, content = files.get(CHANNELS), files.get(REFERENCE)
     if not header or not content:
         raise ProductionError(
-            f"version {version.number} does not say what it was trained on: it is older than `monitor`, or its data "
-            f"had too few spectra; `{PROGRAM} production train --again` makes one that does"
+            f"version {version.number} has no reference of its training spectra: it is older than `monitor`, or its "
+            f"data had too few spectra; train another version with `{PROGRAM} production train --again`"
         )
     try:
         return make_trained_on(parse_columns(header, CHANNELS), check_reference(parse_object(content)))
@@ -99,13 +99,13 @@ def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
 
 
 def make_trained_on(header: Sequence[str], reference: Reference) -> TrainedOn:
-    """What a model was trained on. header: of its data file."""
+    """Return the summary of a model's training data. header: the data file's header."""
     columns = Columns(header, challenge().ids, challenge().targets)
     return TrainedOn(columns, reference, Domain(reference, [column_key(name) for name in columns.channels]))
 
 
 class SpectraReader:
-    """Collects the samples of captured requests."""
+    """Collect the samples of captured requests."""
 
     def __init__(self, trained_on: TrainedOn, left_out: Counter[str]) -> None:
         self._trained_on, self._left_out = trained_on, left_out
@@ -153,15 +153,15 @@ class SpectraReader:
         self._arrays.append((statistics, deviations.astype(np.float32), scores))
 
     def finish(self) -> ClientSpectra:
-        """All samples, by their times. Of equal spectra, the first counts."""
+        """Return all samples, in order of time. Of equal spectra, the first counts."""
         samples = pd.DataFrame(self._rows)
         if not len(samples):
-            nothing = np.empty((0, 0))
-            return ClientSpectra(samples, nothing, nothing.astype(np.float32), nothing, 0, self._left_out)
+            empty = np.empty((0, 0))
+            return ClientSpectra(samples, empty, empty.astype(np.float32), empty, 0, self._left_out)
         chosen = samples.sort_values("time", kind="stable").drop_duplicates("digest")
         statistics, deviations, scores = (
             np.concatenate(arrays)[chosen.index] for arrays in zip(*self._arrays, strict=True)
         )
         repeated = len(samples) - len(chosen)
-        kept = chosen.drop(columns="digest").reset_index(drop=True)
-        return ClientSpectra(kept, statistics, deviations, scores, repeated, self._left_out)
+        samples = chosen.drop(columns="digest").reset_index(drop=True)
+        return ClientSpectra(samples, statistics, deviations, scores, repeated, self._left_out)

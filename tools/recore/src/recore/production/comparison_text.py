@@ -1,4 +1,4 @@
-"""Says in plain sentences what a comparison of variants found."""
+"""Format the results of a comparison of variants as plain sentences."""
 
 import math
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from recore.production.paired_comparison import Comparison
 from recore.spectral_data import Floats
 
 LARGE_WEIGHT = 0.02  # targets with a larger weight are always shown
-SENTENCES, NAMES = 5, 8  # targets with a sentence of their own, and targets named in one sentence
+SENTENCES, NAMES = 5, 8  # targets with a separate sentence, and targets listed in one sentence
 
 
 def describe_comparison(comparison: Comparison, weights: Floats) -> list[str]:
-    """The table of targets with a verdict or a large weight, and the verdicts. weights: (targets,)."""
+    """Return the table of targets with a verdict or a large weight, and the verdicts. weights: (targets,)."""
     order = sorted(range(len(challenge().targets)), key=lambda number: -weights[number])
     better, first, second = comparison.better, comparison.first, comparison.second
     unit = "drill hole" if comparison.by_hole else "sample"
@@ -24,61 +24,61 @@ def describe_comparison(comparison: Comparison, weights: Floats) -> list[str]:
     table["more samples"] = ["" if math.isnan(more) else f"{_round(more):,}" for more in table["more samples"]]
     shown = table.iloc[[number for number in order if better[number] or weights[number] > LARGE_WEIGHT]]
     names = {"units": "holes", "RMSE first": f"RMSE {first}", "RMSE second": f"RMSE {second}"}
-    lines += shown.rename(columns=names).to_string(index=False, float_format=_show_number, na_rep="").splitlines()
+    lines += shown.rename(columns=names).to_string(index=False, float_format=_format_number, na_rep="").splitlines()
     if not comparison.by_hole:
-        lines.append("the drill holes are unknown: samples count as independent, so verdicts may be too certain")
-    lines.append(_describe_score(comparison))
+        lines.append("unknown drill holes: samples are assumed to be independent, so verdicts may be too certain")
+    lines.append(_format_score(comparison))
     for name in (second, first):
-        lines += _describe_better(comparison, name, [number for number in order if better[number] == name])
-    return lines + _describe_undecided(
+        lines += _format_better(comparison, name, [number for number in order if better[number] == name])
+    return lines + _format_undecided(
         comparison, unit, [number for number in order if not better[number] and comparison.samples[number]]
     )
 
 
-def _show_number(value: float) -> str:
-    """Four significant digits; from 1000 the whole number, because an exponent makes a reader count zeros."""
+def _format_number(value: float) -> str:
+    """Format a number with four significant digits; from 1000 on, without decimals or exponent."""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def find_winner(comparisons: Sequence[Comparison]) -> str:
-    """The variant with the best score, if that is decided; else ""."""
+    """Return the variant with the best score; "" if undecided."""
     better = [each for each in comparisons if each.better_score == each.second]
     if better:
         return max(better, key=lambda each: each.scores[1] - each.scores[0]).second
     return comparisons[0].first if all(each.better_score == each.first for each in comparisons) else ""
 
 
-def _describe_score(comparison: Comparison) -> str:
+def _format_score(comparison: Comparison) -> str:
     winner = comparison.better_score
     low, high, (first, second) = comparison.score_low, comparison.score_high, comparison.scores
     line = f"{winner} is better" if winner else "undecided"
     line += f" on the weighted score: {comparison.second} {second:.3f}, {comparison.first} {first:.3f}, difference "
     line += f"{second - first:+.3f}"
     if math.isfinite(low) and math.isfinite(high):
-        line += f", {100 * comparison.confidence:g} % interval {low:+.3f} to {high:+.3f}"
+        line += f", {100 * comparison.confidence:g}% interval {low:+.3f} to {high:+.3f}"
     return line
 
 
-def _describe_better(comparison: Comparison, name: str, numbers: list[int]) -> list[str]:
+def _format_better(comparison: Comparison, name: str, numbers: list[int]) -> list[str]:
     targets = challenge().targets
     lines = []
     for number in numbers[:SENTENCES]:
         changes = [comparison.change[number], comparison.high[number], comparison.low[number]]
-        if name == comparison.first:  # the changes from the other variant to this one
+        if name == comparison.first:  # invert to changes from the other variant to this one
             changes = [1 / (1 + change) - 1 for change in (changes[0], changes[2], changes[1])]
-        change, least, most = (_percentage(-change) for change in changes)
-        interval = f"{100 * comparison.confidence:g} % interval {least} to {most} %"
-        lines.append(f"{name} is better on {targets[number]}: RMSE {change} % lower, {interval}")
+        change, low, high = (_percentage(-change) for change in changes)
+        interval = f"{100 * comparison.confidence:g}% interval {low} to {high}%"
+        lines.append(f"{name} is better on {targets[number]}: RMSE {change}% lower, {interval}")
     if rest := [targets[number] for number in numbers[SENTENCES:]]:
         lines.append(f"{name} is better on {count(len(rest), 'more target')}: {list_names(rest, NAMES)}")
     return lines
 
 
-def _describe_undecided(comparison: Comparison, unit: str, numbers: list[int]) -> list[str]:
+def _format_undecided(comparison: Comparison, unit: str, numbers: list[int]) -> list[str]:
     targets = challenge().targets
     if not numbers:
         return []
-    line, difference = f"undecided on {count(len(numbers), 'target')}", f"{100 * comparison.difference:g} %"
+    line, difference = f"undecided on {count(len(numbers), 'target')}", f"{100 * comparison.difference:g}%"
     more = comparison.more_samples
     if all(math.isnan(more[number]) for number in numbers):
         return [f"{line}: a verdict needs at least {count(comparison.fewest_units, unit)} that both variants predicted"]
@@ -89,7 +89,7 @@ def _describe_undecided(comparison: Comparison, unit: str, numbers: list[int]) -
         line += f"; {targets[needy[0]]} needs about {_round(more[needy[0]]):,} more samples{holes}"
         line += f" to be decided if the RMSE differs by {difference}"
     if enough := [targets[number] for number in numbers if more[number] == 0]:
-        line += f"; there are enough samples to find a difference of {difference}, but there is none, on "
+        line += f"; the samples suffice to find a difference of {difference}, but there is none on "
         line += list_names(enough, NAMES)
     return [line]
 
@@ -99,6 +99,6 @@ def _percentage(share: float) -> str:
 
 
 def _round(number: float) -> int:
-    """Round up to two significant digits: more would pretend that an estimate is exact."""
+    """Round up to two significant digits, because more would suggest an exact number."""
     step = 10 ** max(0, len(str(math.ceil(number))) - 2)
     return int(math.ceil(number / step) * step)

@@ -4,9 +4,9 @@
     Train ── Evaluate ── CheckScore ─┬─ RegisterModel, CreateModel
                                      └─ LowScore
 
-Features and Train read the input data; the package that is registered has the archives of both. Addresses of outputs
-contain the execution, so that no execution replaces what an earlier version consists of; addresses of outputs are not
-compared when a cached result is looked up.
+Features and Train read the input data; the registered package has the archives of both. URIs of outputs contain the
+execution's ID, so that no execution replaces the files of an earlier version; they are not compared when a cached
+result is looked up.
 """
 
 import json
@@ -20,19 +20,19 @@ from recore.production.sources import ARCHIVE, CHALLENGE, Sources
 Request = dict[str, Any]
 
 ML, PROCESSING = "/opt/ml", "/opt/ml/processing"
-ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # sets have the same order in a repeated job
+ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # so that sets have the same order in a repeated job
 CACHE = {"Enabled": True, "ExpireAfter": "30d"}
 STEPS = ("Features", "Train", "Evaluate", "CheckScore", "RegisterModel", "CreateModel")
-# What a tuning job maximises: the mean R2 on held-out drill holes, without weights, which train.py prints. The weights
-# are only in score.py, with which the step Evaluate scores held_out.csv.
+# A tuning job maximises the unweighted mean R2 on held-out drill holes, which train.py prints. The weights are only in
+# score.py, with which the step Evaluate scores held_out.csv.
 OBJECTIVE = {"Name": "validation:r2", "Regex": "validation:r2=([-.0-9]+)"}
 CONTENT_TYPES = ["text/csv", "application/json"]
 
 
 def make_definition(project: ProductionProject, sources: Sources, hyperparameters: Mapping[str, Any]) -> str:
-    """Return the definition for the settings of a project and the code of a submission.
+    """Return the definition for a project's settings and a submission's code.
 
-    hyperparameters: of the submission's fit(), by name.
+    hyperparameters: values for the submission's fit(), by name.
     """
     settings = project.settings
     parameters = {
@@ -63,7 +63,7 @@ def make_definition(project: ProductionProject, sources: Sources, hyperparameter
 
 
 def containers(project: ProductionProject, features: Any, model: Any) -> list[Request]:
-    """The two containers of a version. features, model: the addresses of their archives, or expressions for them.
+    """Return the two containers of a version. features, model: URIs of their archives, or expressions for them.
 
     AWS's image runs `pip install .` before it serves, which without network needs PIP_NO_BUILD_ISOLATION=0.
     """
@@ -86,7 +86,7 @@ def containers(project: ProductionProject, features: Any, model: Any) -> list[Re
 def package_arguments(
     project: ProductionProject, features: Any, model: Any, evaluation: Any, approval: Any, metadata: dict[str, Any]
 ) -> Request:
-    """The members of a request that registers a version. evaluation: the address of its evaluation.json."""
+    """Return the request that registers a version. evaluation: URI of its evaluation.json."""
     settings = project.settings
     return {
         "ModelPackageGroupName": settings.model_package_group_name,
@@ -116,7 +116,7 @@ def _features_step(project: ProductionProject, sources: Sources) -> Request:
 def model_training_arguments(
     project: ProductionProject, data: Any, instance: Any, sources: Sources, hyperparameters: Mapping[str, Any]
 ) -> Request:
-    """The members of a request for a training job. data, instance: an address and a type, or expressions for them."""
+    """Return the request for a training job. data, instance: a URI and an instance type, or expressions for them."""
     program = {"sagemaker_program": "model.py", "sagemaker_submit_directory": f"{ML}/input/data/code/{ARCHIVE}"}
     arguments = training_arguments(
         project.settings.training_image or project.settings.image,
@@ -169,13 +169,13 @@ def _condition_step(project: ProductionProject, sources: Sources) -> Request:
 def _processing_step(
     project: ProductionProject, name: str, script: str, files: dict[str, tuple[str, str, Any]], output: str
 ) -> Request:
-    """A step with a processing job. script: its address. output: the name of a folder.
+    """Return a step with a processing job. script: its URI. output: the name of a folder.
 
-    files: by the option that names each in the job: its folder there, its name, and the address of that folder.
+    files: by command-line option, the file's folder in the job, its name, and the folder's URI.
     """
     arguments = {option: f"{PROCESSING}/input/{folder}/{file}" for option, (folder, file, _) in files.items()}
     arguments["--output"] = f"{PROCESSING}/output/{output}"
-    inputs = {folder: address for folder, _, address in files.values()} | {"code": script}
+    inputs = {folder: uri for folder, _, uri in files.values()} | {"code": script}
     instances = {
         "InstanceType": _get("Parameters.ProcessingInstanceType"),
         "InstanceCount": _get("Parameters.ProcessingInstanceCount"),

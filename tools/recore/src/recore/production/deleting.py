@@ -1,4 +1,4 @@
-"""Deletes a version, or everything that there is of a project."""
+"""Delete a version, or all resources of a project."""
 
 from collections.abc import Iterable, Iterator
 from itertools import batched
@@ -18,13 +18,13 @@ def delete_version(project: ProductionProject, number: int) -> Outcome:
     version, endpoint = find_version(project, number), describe_endpoint(project)
     used = [*(variant["version"] for variant in endpoint["variants"]), *endpoint["pending"]] if endpoint else []
     if endpoint and number in used:
-        raise ProductionError(f"the endpoint {endpoint['endpoint']} serves version {number}: `update` it first")
+        raise ProductionError(f"the endpoint {endpoint['endpoint']} serves version {number}: run `update` first")
     _delete_version(project, version)
     return Outcome([f"deleted: version {number}"], {"deleted": [f"version {number}"]}, suggest_next(project))
 
 
 def describe_all(project: ProductionProject) -> list[str]:
-    """What `delete_all` would delete. Raises ProductionError if a job is running."""
+    """List the resources that `delete_all` would delete. Raises ProductionError if a job is running."""
     settings, tuning_jobs = project.settings, list_tuning_jobs(project)
     _require_idle(_list_executions(project), tuning_jobs)
     versions, objects = len(list_approvals(project)), sum(1 for _ in _list_keys(project))
@@ -39,7 +39,7 @@ def describe_all(project: ProductionProject) -> list[str]:
 
 
 def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
-    """Delete everything but INPUT_DATA. Raises ProductionError if a job is running."""
+    """Delete everything except INPUT_DATA. Raises ProductionError if a job is running."""
     settings = project.settings
     executions, tuning_jobs = _list_executions(project), list_tuning_jobs(project)
     _require_idle(executions, tuning_jobs)
@@ -61,7 +61,7 @@ def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
 
 
 def describe_deleted(names: list[str], nothing: str) -> Outcome:
-    """The outcome of a deletion. nothing: why nothing was deleted."""
+    """Return the outcome of a deletion. nothing: the reason if nothing was deleted."""
     lines = [f"deleted: {name}" for name in names] or [f"{nothing}; nothing changed"]
     return Outcome(lines, {"deleted": names}, changed=bool(names))
 
@@ -91,7 +91,7 @@ def _require_idle(executions: dict[str, str], tuning_jobs: dict[str, str]) -> No
     statuses |= {f"the tuning job {name}": status for name, status in tuning_jobs.items()}
     for name, status in statuses.items():
         if status in RUNNING:
-            raise ProductionError(f"{name} is running, and nothing is deleted: wait for its end")
+            raise ProductionError(f"{name} is running, so nothing is deleted: wait for its end")
 
 
 def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> list[str]:
@@ -117,6 +117,6 @@ def _delete_objects(project: ProductionProject) -> int:
 
 
 def _list_keys(project: ProductionProject) -> Iterator[str]:
-    kept = f"{project.settings.input_data.rstrip('/')}/"
+    input_data = f"{project.settings.input_data.rstrip('/')}/"
     keys = (item["Key"] for item in list_objects(project.s3, project.bucket, f"{project.key()}/"))
-    return (key for key in keys if not f"s3://{project.bucket}/{key}".startswith(kept))
+    return (key for key in keys if not f"s3://{project.bucket}/{key}".startswith(input_data))

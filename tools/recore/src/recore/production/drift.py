@@ -1,11 +1,11 @@
-"""Do samples still come from where the training samples came from? A sequential test that may be repeated at any time.
+"""Detect drift: a sequential test of whether samples have the training samples' distribution, repeatable at any time.
 
 Conformal test martingales (Vovk et al., Retrain or not retrain: conformal test martingales for change-point detection,
-COPA 2021). A drill hole is a unit; the samples of one day whose hole is unknown count as one. If units are exchangeable
-with the holes of the training, the rank of each new one among these and earlier ones is uniform, whatever the
-distribution of a statistic. A martingale bets against that for each statistic: its value is the evidence of drift. By
-Ville's inequality, the evidence of any of the statistics ever exceeds their number divided by the rate of false alarms
-with at most that probability.
+COPA 2021). A drill hole is a unit; one day's samples without a hole count as one unit. If units are exchangeable with
+the training holes, the rank of each new unit among these and earlier units is uniform, whatever the distribution of a
+statistic. A martingale bets against that for each statistic: its value is the evidence of drift. By Ville's inequality,
+the probability that any statistic's evidence ever exceeds the number of statistics divided by the rate of false alarms
+is at most that rate.
 """
 
 import math
@@ -20,16 +20,16 @@ from scipy.special import ndtri
 from recore.production.containers.domain import FEWEST_HOLES, ROWS_OF_A_HOLE
 from recore.spectral_data import Floats
 
-POWERS = (0.2, 0.5)  # of ranks near 0 and near 1, that bets are made with
+POWERS = (0.2, 0.5)  # of ranks near 0 and near 1, for bets
 SLOPES = (-1.6, 1.6)
-JUMP = 0.02  # the share of the capital that is distributed to all bets again after each unit
-SMALLEST_RANK = 1e-9
+JUMP = 0.02  # the share of the capital that is redistributed to all bets after each unit
+MIN_RANK = 1e-9
 IDLE_HOURS = 24  # without a sample, after which a drill hole is complete
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Samples that are ranked together. hole: "" if unknown. end: when it was complete. rows: its samples."""
+    """Samples that are ranked together. hole: "" if unknown. end: time of completion. rows: rows of its samples."""
 
     hole: str
     end: datetime
@@ -38,10 +38,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Drift:
-    """What the test found. evidence: (units, statistics). threshold: of the evidence.
+    """The result of the test. evidence: (units, statistics). threshold: the evidence at which there is drift.
 
-    alarm: the first unit beyond it, None without drift. statistic: the one with most evidence. since: where its change
-    began.
+    alarm: the first unit that reaches the threshold, None without drift. statistic: the statistic with the most
+    evidence. since: the unit at which its change began.
     """
 
     evidence: Floats
@@ -52,15 +52,15 @@ class Drift:
 
     @property
     def most(self) -> float:
-        """The most evidence until now."""
+        """The maximum evidence so far."""
         return float(self.evidence.max()) if self.evidence.size else 1.0
 
 
 class ReferenceUnits:
-    """The drill holes of the training.
+    """Drill holes of the training data.
 
-    values: (rows, statistics). codes: (rows,), the number of each row's hole. size: how many samples a unit has at
-    most; at least half of the holes have so many.
+    values: (rows, statistics). codes: (rows,), the number of each row's hole. size: maximum number of samples of a
+    unit, reached by at least half of the holes.
     """
 
     def __init__(self, values: Floats, codes: NDArray[np.intp], name: str = "all drill holes") -> None:
@@ -76,7 +76,7 @@ class ReferenceUnits:
 
 
 def first_means(groups: Sequence[Floats], size: int) -> Floats:
-    """The means of the first 1 to `size` rows of each group, (groups, size, statistics); NaN where it has fewer."""
+    """Return the means of the first 1 to `size` rows of each group, (groups, size, statistics); NaN beyond its rows."""
     means = np.full((len(groups), size, groups[0].shape[1] if len(groups) else 0), np.nan)
     for number, rows in enumerate(groups):
         known = min(len(rows), size)
@@ -85,7 +85,7 @@ def first_means(groups: Sequence[Floats], size: int) -> Floats:
 
 
 def detect_drift(reference: ReferenceUnits, values: Floats, units: Sequence[Unit], false_alarms: float) -> Drift:
-    """Test units in their order. values: (samples, statistics). false_alarms: the probability of any, ever."""
+    """Test units in order. values: (samples, statistics). false_alarms: the probability of any, ever."""
     statistics = values.shape[1]
     threshold = statistics / false_alarms
     evidence = follow_evidence(rank_units(reference, values, units))
@@ -95,16 +95,16 @@ def detect_drift(reference: ReferenceUnits, values: Floats, units: Sequence[Unit
     alarm = int(alarms[0]) if len(alarms) else None
     most = int(np.argmax(evidence.max(axis=1)))
     statistic = int(np.argmax(evidence[most]))
-    # a hole that took long to complete may have begun before others that were complete earlier
+    # a hole may have begun before others that were complete earlier
     order = sorted(range(most + 1), key=lambda number: units[number].rows[0])
     ranks = rank_units(reference, values, [units[number] for number in order], among_earlier=False)[:, statistic]
     return Drift(evidence, threshold, alarm, statistic, order[find_change(ndtri(ranks))])
 
 
 def rank_units(reference: ReferenceUnits, values: Floats, units: Sequence[Unit], among_earlier: bool = True) -> Floats:
-    """The rank of each unit among those of the training and earlier ones, (units, statistics), between 0 and 1.
+    """Return the rank of each unit among the training units and earlier ones, (units, statistics), from 0 to 1.
 
-    Means of equally many samples are compared; units with fewer are not counted. Equal values have random ranks.
+    Means of equal numbers of samples are compared; units with fewer samples are ignored. Ties have random ranks.
     """
     shares = np.random.default_rng(0).random((len(units), values.shape[1]))
     ranks = np.empty_like(shares)
@@ -113,24 +113,24 @@ def rank_units(reference: ReferenceUnits, values: Floats, units: Sequence[Unit],
     new = first_means([values[unit.rows] for unit in units], reference.size)
     means = np.concatenate([reference.means, new])
     for number, unit in enumerate(units):
-        place = min(len(unit.rows), reference.size) - 1
-        known = means[: len(reference) + (number if among_earlier else 0), place]
-        less, equal = (known < new[number, place]).sum(axis=0), (known == new[number, place]).sum(axis=0)
-        ranks[number] = (less + shares[number] * (equal + 1)) / (np.isfinite(known[:, 0]).sum() + 1)
+        last = min(len(unit.rows), reference.size) - 1
+        others = means[: len(reference) + (number if among_earlier else 0), last]
+        less, equal = (others < new[number, last]).sum(axis=0), (others == new[number, last]).sum(axis=0)
+        ranks[number] = (less + shares[number] * (equal + 1)) / (np.isfinite(others[:, 0]).sum() + 1)
     return ranks
 
 
 def find_change(scores: Floats) -> int:
-    """The score from which on the mean of scores (units,) is most probably not 0.
+    """Return the index from which the mean of scores (units,) most probably differs from 0.
 
-    The maximum of the generalized likelihood ratio (Siegmund & Venkatraman, Annals of Statistics 23, 1995).
+    It maximises the generalised likelihood ratio (Siegmund & Venkatraman, Annals of Statistics 23, 1995).
     """
     sums = np.cumsum(scores[::-1])[::-1]
     return int(np.argmax(sums**2 / np.arange(len(scores), 0, -1)))
 
 
 def follow_evidence(ranks: Floats) -> Floats:
-    """The evidence after each unit, (units, statistics), of the simple jumper martingale with several bets."""
+    """Return the evidence after each unit, (units, statistics): the simple jumper martingale with several bets."""
     bets = _bet(ranks)  # (bets, units, statistics)
     capital = np.full((len(bets), ranks.shape[1]), 1 / len(bets))
     logarithm = np.zeros(ranks.shape[1])
@@ -145,8 +145,8 @@ def follow_evidence(ranks: Floats) -> Floats:
 
 
 def _bet(ranks: Floats) -> Floats:
-    """What each bet multiplies its capital by: functions of the rank with the mean 1."""
-    low, high = np.maximum(ranks, SMALLEST_RANK), np.maximum(1 - ranks, SMALLEST_RANK)
+    """Return the factor of each bet's capital: functions of the rank with mean 1."""
+    low, high = np.maximum(ranks, MIN_RANK), np.maximum(1 - ranks, MIN_RANK)
     powers = [power * side ** (power - 1) for power in POWERS for side in (low, high)]
     slopes = [1 + slope * (ranks - 0.5) for slope in SLOPES]
     return np.stack([np.ones_like(ranks), *powers, *slopes])
@@ -155,13 +155,13 @@ def _bet(ranks: Floats) -> Floats:
 def group_units(
     times: Sequence[datetime], holes: Sequence[str], size: int, now: datetime, are_complete: bool
 ) -> tuple[list[Unit], int]:
-    """Return the units of samples, in the order in which they were complete, and how many samples wait.
+    """Return the units of samples, in order of completion, and the number of samples in incomplete units.
 
-    times: ascending. holes: "" if unknown; such samples of a day (UTC) are one unit. size: of a complete unit; one is
-    also complete after IDLE_HOURS. are_complete: all are at the time `now`. Later samples belong to none.
+    times: ascending. holes: "" if unknown; such samples of a day (UTC) are one unit. size: of a complete unit, which is
+    also complete after IDLE_HOURS. are_complete: whether all are at the time `now`. Later samples are ignored.
     """
     units: list[Unit] = []
-    open_units: dict[str | date, list[int]] = {}  # the one without a sample for the longest time first
+    open_units: dict[str | date, list[int]] = {}  # in order of their latest samples
     complete: set[str | date] = set()
 
     def close(name: str | date, end: datetime) -> None:

@@ -1,7 +1,7 @@
 """Endpoints that serve one or several versions: deploy, update, roll back, delete.
 
-The state is SageMaker's alone: the name of an endpoint's configuration is a digest of what it contains, and its tag
-`replaces` names the configuration before it.
+All state is in SageMaker: the name of an endpoint's configuration is a digest of its contents, and its tag `replaces`
+contains the name of the previous configuration.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from recore.distribution import PROGRAM
 from recore.production.alarming import delete_alarms
 from recore.production.next_command import AFTER_SERVING
 from recore.production.project import (
@@ -28,15 +29,15 @@ from recore.production.versions import ensure_model, find_version, model_name
 
 REPLACES = "recore:replaces"  # a tag
 VARIANT = re.compile(r"([a-zA-Z0-9]{1,20})=(\d{1,6})(?::(\d{1,6}(?:\.\d+)?))?", re.ASCII)
-SMALLEST_STEP = {"canary": 1, "linear": 10}  # percent
-LONGEST_UPDATE = 8 * 3600  # seconds, SageMaker's limit
-MARGIN = 1800  # seconds of an update besides the waits between its steps
+MIN_STEP = {"canary": 1, "linear": 10}  # percent
+MAX_UPDATE_SECONDS = 8 * 3600  # SageMaker's limit
+MARGIN = 1800  # seconds of an update in addition to the waits between its steps
 CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A production variant: a version that gets a share of the requests by its weight."""
+    """A production variant: a version that receives a share of the requests in proportion to its weight."""
 
     name: str
     version: int
@@ -48,10 +49,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Strategy:
-    """How an update moves the traffic. step: percent of the capacity moved first, or at a time.
+    """The traffic shifting of an update. step: percent of the traffic to shift in the canary, or in each linear step.
 
-    seconds: between two steps, and until the old instances end. alarms: of CloudWatch, which roll back. Raises
-    ProductionError for what SageMaker does not allow.
+    seconds: wait between two steps, and before the old instances end. alarms: CloudWatch alarms that cause a rollback.
+    Raises ProductionError if SageMaker does not allow the values.
     """
 
     kind: str = "all-at-once"
@@ -60,16 +61,16 @@ class Strategy:
     alarms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        smallest = SMALLEST_STEP.get(self.kind)
-        if smallest and not smallest <= self.step <= 50:
-            raise ProductionError(f"--step {self.step}: {self.kind} needs {smallest} to 50 percent")
-        if self.duration > LONGEST_UPDATE - MARGIN:
-            hours = LONGEST_UPDATE // 3600
+        minimum = MIN_STEP.get(self.kind)
+        if minimum and not minimum <= self.step <= 50:
+            raise ProductionError(f"--step {self.step}: {self.kind} needs {minimum} to 50 percent")
+        if self.duration > MAX_UPDATE_SECONDS - MARGIN:
+            hours = MAX_UPDATE_SECONDS // 3600
             raise ProductionError(f"the update would take longer than SageMaker's limit of {hours} h: reduce --seconds")
 
     @property
     def duration(self) -> int:
-        """Seconds that the update waits between its steps."""
+        """Total seconds of waiting between the steps."""
         steps = {"canary": 2, "linear": math.ceil(100 / self.step)}.get(self.kind, 1)
         return steps * self.seconds
 
@@ -86,30 +87,29 @@ class Strategy:
         return config
 
 
-def choose_variants(project: ProductionProject, texts: Sequence[str]) -> list[Variant]:
-    """Return the variants in texts such as A=3:9, by default one of the latest approved version. Raises
-    ProductionError."""
+def choose_variants(project: ProductionProject, options: Sequence[str]) -> list[Variant]:
+    """Parse options such as A=3:9, by default a variant of the latest approved version. Raises ProductionError."""
     variants = []
-    for text in texts:
-        match = VARIANT.fullmatch(text)
+    for option in options:
+        match = VARIANT.fullmatch(option)
         if not match:
-            raise ProductionError(f"--variant {text}: NAME=VERSION or NAME=VERSION:WEIGHT is needed, such as A=3:9")
+            raise ProductionError(f"--variant {option}: expected NAME=VERSION or NAME=VERSION:WEIGHT, such as A=3:9")
         variants.append(Variant(match[1], int(match[2]), float(match[3] or 1)))
     names = [variant.name for variant in variants]
     if len(set(names)) < len(names):
-        raise ProductionError(f"the variant {max(names, key=names.count)} is given twice: each needs a name of its own")
+        raise ProductionError(f"two variants are named {max(names, key=names.count)}: give each a different name")
     if variants and not any(variant.weight for variant in variants):
-        raise ProductionError("every variant has the weight 0: no request would be answered")
+        raise ProductionError("all variants have the weight 0: at least one needs a positive weight")
     for variant in variants:
         find_version(project, variant.version, usable=True)
     return variants or [Variant("A", find_version(project, None).number)]
 
 
 def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch) -> Outcome:
-    """Make the endpoint, and wait until it is in service.
+    """Create the endpoint, and wait until it is in service.
 
-    One that is being made is waited for; one whose making failed is made again, or deleted. Raises WorkFailedError if
-    it cannot be made, ProductionError if it serves other variants.
+    If its creation failed earlier, create it again. Raises WorkFailedError if it cannot be created (it is then
+    deleted), ProductionError if it serves other variants.
     """
     name = project.settings.endpoint_name
     endpoint = _find(project)
@@ -121,9 +121,7 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
             require_in_service(project, endpoint)
         if not _serves(project, endpoint["EndpointConfigName"], variants):
             shown = ", ".join(map(str, read_variants(project, endpoint["EndpointConfigName"])))
-            raise ProductionError(
-                f"the endpoint {name} already serves {shown}, on its instances: `update` changes that"
-            )
+            raise ProductionError(f"the endpoint {name} already serves {shown}: use `update` to change that")
     else:
         config = _ensure_config(project, variants, "")
         project.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
@@ -132,14 +130,14 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
     if described["EndpointStatus"] != "InService":
         reason = described.get("FailureReason", NO_REASON)
         delete_endpoint(project, watch)
-        raise WorkFailedError(f"the endpoint {name} could not be made, and is deleted again: {reason}")
+        raise WorkFailedError(f"the endpoint {name} could not be created and has been deleted: {reason}")
     return _serving(project, described, variants, "serves") if changed else _unchanged(project, described, variants)
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
-    """Replace what the endpoint serves, and wait for that. An update to the same is only waited for.
+    """Replace the endpoint's variants, and wait for the end of the update, even if it is already in progress.
 
-    Raises ProductionError if there is no endpoint or it is being changed, WorkFailedError if it was rolled back.
+    Raises ProductionError without an endpoint or during another change, WorkFailedError if the update was rolled back.
     """
     endpoint = find_existing(project)
     current, pending = endpoint["EndpointConfigName"], find_pending(endpoint)
@@ -155,7 +153,7 @@ def update(project: ProductionProject, variants: Sequence[Variant], strategy: St
 
 
 def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Outcome:
-    """Return the endpoint to what it served before its last update. Raises as `update` does."""
+    """Return the endpoint to the variants before its last update. Raises as `update` does."""
     endpoint = find_existing(project)
     earlier = _replaced(project, endpoint["EndpointConfigName"])
     if earlier and find_pending(endpoint) == earlier:
@@ -163,14 +161,14 @@ def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Ou
     require_in_service(project, endpoint)
     if not earlier:
         serving = ", ".join(map(str, read_variants(project, endpoint["EndpointConfigName"])))
-        raise ProductionError(f"there is nothing to return to: the endpoint has served {serving} from the beginning")
+        raise ProductionError(f"cannot roll back: the endpoint has served {serving} since its creation")
     for variant in read_variants(project, earlier):
         ensure_model(project, find_version(project, variant.version, usable=True))
     return _change(project, earlier, strategy, watch)
 
 
 def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
-    """Delete the endpoint, its alarms and configurations. Returns their names."""
+    """Delete the endpoint, its alarms and its configurations. Returns their names."""
     name, deleted = project.settings.endpoint_name, []
     if _find(project):
         if _wait(project, watch)["EndpointStatus"] != "Deleting":
@@ -187,13 +185,13 @@ def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
 
 
 def describe_endpoint(project: ProductionProject) -> dict[str, Any] | None:
-    """The endpoint for programs; None if it does not exist."""
+    """Return the endpoint as a dict, for --json; None if it does not exist."""
     endpoint = _find(project)
     return endpoint and _details(project, endpoint)
 
 
 def require_endpoint(project: ProductionProject) -> dict[str, Any]:
-    """The endpoint as of `describe_endpoint`. Raises ProductionError if it does not exist."""
+    """Return the endpoint as `describe_endpoint` does. Raises ProductionError if it does not exist."""
     return _details(project, find_existing(project))
 
 
@@ -206,10 +204,10 @@ def read_variants(project: ProductionProject, config: str) -> list[Variant]:
 
 
 def version_of(model: str) -> int:
-    """The version that a model of ours serves."""
+    """Return the version of a model, from its name."""
     number = model.rpartition("-")[2]
     if not number.isdecimal():
-        raise ProductionError(f"the endpoint serves the model {model}, which is not one of a version: it is not ours")
+        raise ProductionError(f"the endpoint serves the model {model}, which was not created by {PROGRAM} production")
     return int(number)
 
 
@@ -237,7 +235,8 @@ def _finish(project: ProductionProject, config: str, watch: Watch) -> Outcome:
     name, described = project.settings.endpoint_name, _wait(project, watch)
     if described["EndpointStatus"] != "InService" or described["EndpointConfigName"] != config:
         reason = described.get("FailureReason", NO_REASON)
-        raise WorkFailedError(f"the endpoint {name} still serves what it served, the update was rolled back: {reason}")
+        problem = f"the update was rolled back; endpoint {name} still serves the previous variants"
+        raise WorkFailedError(f"{problem}: {reason}")
     return _serving(project, described, read_variants(project, config), "now serves")
 
 
@@ -278,12 +277,12 @@ def _request_variants(project: ProductionProject, variants: Sequence[Variant]) -
 
 def _serves(project: ProductionProject, config: str, variants: Sequence[Variant]) -> bool:
     described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
-    wanted = _request_variants(project, variants)
-    return [{key: item.get(key) for key in wanted[0]} for item in described] == wanted
+    requested = _request_variants(project, variants)
+    return [{key: item.get(key) for key in requested[0]} for item in described] == requested
 
 
 def _replaced(project: ProductionProject, config: str) -> str:
-    """The name of the configuration that one has replaced; "" without."""
+    """Return the name of the configuration that this one replaced; "" if there is none."""
     arn = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
     tags = {tag["Key"]: tag["Value"] for tag in project.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
     earlier = tags.get(REPLACES, "")
@@ -291,7 +290,7 @@ def _replaced(project: ProductionProject, config: str) -> str:
 
 
 def find_left(project: ProductionProject, config: str) -> frozenset[int]:
-    """The versions that have replaced a configuration, one after the other, if the endpoint serves that again."""
+    """Return the versions that the endpoint served before it was rolled back to this configuration."""
     replaced = {name: _replaced(project, name) for name in _configs(project)}
     followers, waiting = set[str](), [config]
     while waiting:
@@ -299,8 +298,8 @@ def find_left(project: ProductionProject, config: str) -> frozenset[int]:
         later = [name for name, earlier in replaced.items() if earlier == current and name not in followers]
         followers.update(later)
         waiting += later
-    left = {variant.version for name in followers for variant in read_variants(project, name)}
-    return frozenset(left - {variant.version for variant in read_variants(project, config)})
+    versions = {variant.version for name in followers for variant in read_variants(project, name)}
+    return frozenset(versions - {variant.version for variant in read_variants(project, config)})
 
 
 def _configs(project: ProductionProject) -> list[str]:
@@ -319,26 +318,26 @@ def find_pending(endpoint: dict[str, Any]) -> str | None:
 
 
 def find_existing(project: ProductionProject) -> dict[str, Any]:
-    """SageMaker's description of the endpoint. Raises ProductionError if it does not exist."""
+    """Return SageMaker's description of the endpoint. Raises ProductionError if it does not exist."""
     endpoint = _find(project)
     if endpoint is None:
-        raise ProductionError(f"there is no endpoint {project.settings.endpoint_name}: `deploy` makes it")
+        raise ProductionError(f"there is no endpoint {project.settings.endpoint_name}: create it with `deploy`")
     return endpoint
 
 
 def require_in_service(project: ProductionProject, endpoint: dict[str, Any]) -> None:
     name, status = project.settings.endpoint_name, endpoint["EndpointStatus"]
     if status in (*CHANGING, "Deleting"):
-        raise ProductionError(f"the endpoint {name} is being changed ({status}): wait for its end")
+        raise ProductionError(f"the endpoint {name} is being changed ({status}): wait for that to finish")
     if status != "InService":
-        raise ProductionError(f"the endpoint {name} has failed ({status}): `delete --endpoint`, then `deploy`")
+        raise ProductionError(f"the endpoint {name} has failed ({status}): run `delete --endpoint`, then `deploy`")
 
 
 def _wait(project: ProductionProject, watch: Watch) -> dict[str, Any]:
     while True:
         endpoint = _find(project)
         if endpoint is None:
-            raise WorkFailedError(f"the endpoint {project.settings.endpoint_name} was deleted meanwhile")
+            raise WorkFailedError(f"the endpoint {project.settings.endpoint_name} was deleted in the meantime")
         if endpoint["EndpointStatus"] not in CHANGING:
             return endpoint
         watch(endpoint["EndpointStatus"], 0, 0)

@@ -1,5 +1,5 @@
-"""The files of a hand-over that are used, and SHA256SUMS, which detects damage. It proves nothing about the author, who
-also wrote the hashes.
+"""Read the files of a hand-over, and check them against SHA256SUMS, which detects damage but does not authenticate the
+author, who also wrote the hashes.
 """
 
 import math
@@ -22,15 +22,15 @@ from stagemaker import locked
 CONTENTS, SUMS, ARCHIVE = "handover.json", "SHA256SUMS", "model.tar.gz"
 CHANNELS, REFERENCE, ERRORS = "channels.json", "domain.json", "expected_error.json"
 REQUIRED, OPTIONAL = (CONTENTS, ARCHIVE, "run.json", CHANNELS), (REFERENCE, ERRORS)
-MAX_BYTES = 256 << 20  # of a file other than an archive
+MAX_BYTES = 256 << 20  # for a file other than an archive
 MAX_SUMS_BYTES = 16 << 20
 SUM = re.compile(r"\\?([0-9a-f]{64})  (.+)")
-AGAIN = "copy the hand-over again from where it came"
+COPY_AGAIN = "copy the hand-over again from its source"
 CURVES = ("predicted", "error", "low", "high")
 
 
 def check_files(folder: Path) -> set[str]:
-    """Check the files that are used against SHA256SUMS. Return the listed names. Raises ProductionError or
+    """Check the files to be read against SHA256SUMS. Returns the listed names. Raises ProductionError or
     FileNotFoundError."""
     sums = _read_sums(folder / SUMS)
     for name in (*REQUIRED, *OPTIONAL):
@@ -38,46 +38,46 @@ def check_files(folder: Path) -> set[str]:
         if name in sums:
             _require_file(path, MAX_ARCHIVE_BYTES if name == ARCHIVE else MAX_BYTES)
             if sha256_of(path) != sums[name]:
-                problem = f"it is not the file that was handed over ({SUMS} has another hash)"
-                raise ProductionError(f"{path}: {problem}: {AGAIN}")
+                problem = f"is not the file that was handed over: {SUMS} lists another hash"
+                raise ProductionError(f"{path} {problem}; {COPY_AGAIN}")
         elif name in REQUIRED or os.path.lexists(path):
-            raise ProductionError(f"{path}: {SUMS} does not list this file, so it may be damaged: {AGAIN}")
+            raise ProductionError(f"{path} may be damaged: it is not listed in {SUMS}; {COPY_AGAIN}")
     return set(sums)
 
 
 def _require_file(path: Path, limit: int) -> None:
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: this file of the hand-over is missing or not a regular file: {AGAIN}")
+        raise FileNotFoundError(f"{path}: this file of the hand-over is missing or not a regular file; {COPY_AGAIN}")
     if path.stat().st_size > limit:
-        raise ProductionError(f"{path}: more than {limit >> 20} MB are not read")
+        raise ProductionError(f"{path} is larger than {limit >> 20} MB")
 
 
 def _read_sums(path: Path) -> dict[str, str]:
     _require_file(path, MAX_SUMS_BYTES)
     sums: dict[str, str] = {}
     for number, line in enumerate(path.read_text("utf-8", "replace").rstrip("\n").split("\n"), 1):
-        found = SUM.fullmatch(line)
-        if not found or found[2] in sums:
-            problem = "names a file a second time" if found else "is not a SHA-256, two spaces and a name"
-            raise ProductionError(f"{path}: line {number} {problem}: {AGAIN}")
-        sums[found[2]] = found[1]
+        match = SUM.fullmatch(line)
+        if not match or match[2] in sums:
+            problem = "lists a file for the second time" if match else "is not a SHA-256, two spaces and a name"
+            raise ProductionError(f"{path}: line {number} {problem}; {COPY_AGAIN}")
+        sums[match[2]] = match[1]
     return sums
 
 
 def read_features_files(project: ProductionProject, version: Version, names: Collection[str]) -> dict[str, bytes]:
-    """Files in the archive of a version's features. Raises ProductionError."""
+    """Read files in the archive of a version's features container. Raises ProductionError."""
     uri = version.archives[0]
     with locked.temporary_folder("recore-features-") as folder:
         archive = Path(folder, "features.tar.gz")
         archive.write_bytes(project.read(uri))
         try:
-            return read_files(archive, names, MAX_BYTES, f"version {version.number}, {uri}: it could not be read")
+            return read_files(archive, names, MAX_BYTES, f"version {version.number}, {uri}: could not be read")
         except ValueError as error:
             raise ProductionError(str(error)) from None
 
 
 def parse_columns(content: bytes, source: object) -> list[str]:
-    """The names in a channels.json. Raises ValueError, with the source."""
+    """Return the column names in a channels.json. Raises ValueError, whose message begins with the source."""
     with prefix_errors(source):
         return _get_strings(parse_object(content), "columns")
 
@@ -88,7 +88,7 @@ def read_reference(path: Path) -> Reference:
 
 
 def check_reference(reference: Reference) -> Reference:
-    """Return the reference. Raises ValueError, which names an invalid field."""
+    """Return the reference. Raises ValueError, whose message contains the invalid field."""
     get_numbers(reference, "channels")
     bins = (len(get_numbers(reference, "bins")),)
     components = (len(get_numbers(reference, "variances")),)

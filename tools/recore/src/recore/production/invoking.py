@@ -1,4 +1,4 @@
-"""Sends samples of a data file to the endpoint, one request a sample."""
+"""Send samples of a data file to the endpoint, with one request per sample."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ AT_A_TIME, BATCH = 4, 100  # requests
 
 @dataclass(frozen=True)
 class SampleAnswer:
-    """The answer to one sample. problem: why the model refused it; then there is no prediction."""
+    """The response to one sample. problem: the model's error message; then there is no prediction."""
 
     index: str
     variant: str
@@ -34,20 +34,20 @@ class SampleAnswer:
 def invoke_file(
     project: ProductionProject, file: Path, rows: int | None, variant: str | None, advance: Callable[[int], None]
 ) -> Iterator[SampleAnswer]:
-    """Yield the answers to the first rows of a data file, by default to all, one request each, in the file's order.
+    """Yield the responses to the first rows of a data file, by default to all, in the file's order.
 
-    advance: called with the number of answers. Raises ValueError or OSError if the file cannot be read, WorkFailedError
-    if the endpoint, and not the model, refuses a request.
+    advance: called with the number of responses. Raises ValueError or OSError if the file cannot be read,
+    WorkFailedError if the endpoint rather than the model rejects a request.
     """
     with open_data(file) as data:
         require_columns(data, read_served_columns(project))
     number = 0
     with ThreadPool(AT_A_TIME) as pool:
-        for samples in itertools.batched(_read_samples(file, rows), BATCH):  # map() would read the whole file at once
-            for answer in pool.map(lambda sample: _send(project, variant, *sample), samples):
+        for samples in itertools.batched(_read_samples(file, rows), BATCH):  # map() would read the entire file at once
+            for response in pool.map(lambda sample: _send(project, variant, *sample), samples):
                 number += 1
                 advance(number)
-                yield answer
+                yield response
 
 
 def count_rows(file: Path) -> int:
@@ -60,7 +60,7 @@ def _send(project: ProductionProject, variant: str | None, index: str, body: str
     if is_header(index) and 0 < len(index) <= LONGEST_INFERENCE_ID:
         members["InferenceId"] = index
     try:
-        answer = project.services.runtime.invoke_endpoint(
+        response = project.services.runtime.invoke_endpoint(
             EndpointName=project.settings.endpoint_name,
             ContentType="text/csv",
             Accept="application/json",
@@ -74,18 +74,18 @@ def _send(project: ProductionProject, variant: str | None, index: str, body: str
             raise WorkFailedError(line) from None
         return SampleAnswer(index, "", {}, line)
     try:
-        [prediction] = json.loads(answer["Body"].read())["predictions"]
+        [prediction] = json.loads(response["Body"].read())["predictions"]
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise WorkFailedError(f"row {index}: the endpoint's response is not a prediction as JSON") from None
-    return SampleAnswer(index, answer["InvokedProductionVariant"], prediction)
+        raise WorkFailedError(f"row {index}: the endpoint's response is not a prediction in JSON") from None
+    return SampleAnswer(index, response["InvokedProductionVariant"], prediction)
 
 
 def _read_samples(file: Path, rows: int | None) -> Iterator[tuple[str, str]]:
     with open_data(file) as data:
         table = data.rows()
         header = next(table)
-        kept = [place for place, name in enumerate(header) if not place or name not in challenge().targets]
+        columns = [i for i, name in enumerate(header) if not i or name not in challenge().targets]
         for row in itertools.islice(table, rows):
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows([each[place] for place in kept] for each in (header, row))
-            yield row[0], text.getvalue()
+            body = io.StringIO()
+            csv.writer(body, lineterminator="\n").writerows([each[i] for i in columns] for each in (header, row))
+            yield row[0], body.getvalue()

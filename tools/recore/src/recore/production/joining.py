@@ -1,4 +1,4 @@
-"""Joins assays to the captured predictions of the same samples, and finds which variants have not predicted them."""
+"""Join assays to the captured predictions of the same samples, and find the variants that have not predicted them."""
 
 import hashlib
 from collections import Counter
@@ -10,11 +10,11 @@ from recore.production.arrived_assays import Assays, describe_key, name_ids
 from recore.production.captured import CaptureEvent, SampleKey, is_header, read_predictions, read_samples
 from recore.production.project import LONGEST_INFERENCE_ID
 
-PREFIX = "compare-"  # of the inference ids of requests that a comparison sends: they are not traffic
+PREFIX = "compare-"  # of the inference IDs of requests sent by a comparison, which are not client traffic
 
 
 def make_inference_id(identity: str) -> str:
-    """The inference id of a comparison's request with the input of another inference or event id."""
+    """Return the inference ID for resending the request with this inference or event ID."""
     if identity.startswith(PREFIX) and is_header(identity):
         return identity
     if len(PREFIX + identity) > LONGEST_INFERENCE_ID or not is_header(identity):
@@ -23,10 +23,10 @@ def make_inference_id(identity: str) -> str:
 
 
 class JoinedSamples:
-    """The assayed samples with their predictions. Of several of a variant, the latest counts.
+    """The assayed samples with the latest prediction of each variant.
 
-    predictions: (samples, targets) for each variant, NaN where it did not predict. holes: "" if unknown. left_out: how
-    many events, by the reason. other_sample: one that was predicted and not assayed.
+    predictions: (samples, targets) by variant, NaN where it did not predict. holes: "" if unknown. left_out: numbers of
+    ignored events by reason. other_sample: a sample that was predicted but not assayed.
     """
 
     def __init__(self, assays: Assays, variants: Iterable[str]):
@@ -37,7 +37,7 @@ class JoinedSamples:
         self._rows = dict(assays.rows)
         self._rows |= {make_inference_id(key): row for key, row in assays.rows.items() if isinstance(key, str)}
         self._by_id = len(self._rows) > len(assays.rows)
-        # of each row the sample, and the digest of the input; an inference id must not stand for different ones
+        # the sample and the digest of the input by row, because an inference ID must not stand for several samples
         self._identities: list[dict[type, object]] = [{tuple: sample} if sample else {} for sample in assays.samples]
         self._ambiguous: set[int] = set()
         self._sources: dict[str, dict[int, CaptureEvent]] = {name: {} for name in self.predictions}
@@ -45,7 +45,7 @@ class JoinedSamples:
 
     @property
     def traffic(self) -> dict[str, int]:
-        """How many of the samples each variant predicted for clients."""
+        """The number of samples that each variant predicted for clients."""
         return {name: len(rows - self._ambiguous) for name, rows in self._traffic.items()}
 
     @property
@@ -72,14 +72,14 @@ class JoinedSamples:
             self.left_out[str(error)] += 1
             return
         if len(predictions) != len(rows):
-            problem = "an InferenceId of several samples" if self._by_id else "more or fewer predictions than samples"
+            problem = "an InferenceId of several samples" if self._by_id else "predictions and samples differ in number"
             self.left_out[problem] += 1
             return
         sources = self._sources[event.variant]
-        for place, row in enumerate(rows):
+        for number, row in enumerate(rows):
             if row is None:
                 continue
-            sample = samples[place] if len(samples) == len(rows) else None
+            sample = samples[number] if len(samples) == len(rows) else None
             identity = sample or hashlib.sha256(event.input.content).hexdigest()
             if self._by_id and self._identities[row].setdefault(type(identity), identity) != identity:
                 self._ambiguous.add(row)
@@ -88,14 +88,14 @@ class JoinedSamples:
             if row in sources and sources[row].time > event.time:
                 continue
             sources[row] = event
-            self.predictions[event.variant][row] = predictions[place]
+            self.predictions[event.variant][row] = predictions[number]
             if not event.inference_id.startswith(PREFIX):
                 self._traffic[event.variant].add(row)
             if not self.holes[row] and sample:
                 self.holes[row] = str(sample[0])
 
     def find_missing(self, variant: str) -> list[CaptureEvent]:
-        """Events of other variants whose input would make this one predict what it has not predicted."""
+        """Return events of other variants whose requests, resent to this variant, give the missing predictions."""
         predicted = self._sources[variant]
         events = {
             event.event_id: event

@@ -1,6 +1,6 @@
-"""Compares the variants of the endpoint, by assays of samples that they predicted for clients.
+"""Compare the variants of the endpoint by measured assays of samples that they predicted for clients.
 
-The captured inputs of clients are sent again, to the variants that have not predicted them, so that all errors can be
+The captured requests of clients are resent to the variants that have not predicted them, so that all errors are
 compared on the same samples.
 """
 
@@ -32,7 +32,7 @@ from recore.text import plain
 
 @dataclass(frozen=True)
 class ComparedEndpoint:
-    """An endpoint with several variants. versions: of them, the largest weight first. since: its last change."""
+    """An endpoint with several variants. versions: in descending order of weight. since: its last change."""
 
     name: str
     versions: dict[str, int]
@@ -42,7 +42,7 @@ class ComparedEndpoint:
 
 @dataclass(frozen=True)
 class CollectedPredictions:
-    """requests: which each variant has not received. failed: which it failed. reasons: one of each variant."""
+    """The joined samples, and by variant the numbers of missing and failed requests, and a reason for failure."""
 
     joined: JoinedSamples
     requests: dict[str, int]
@@ -60,11 +60,11 @@ def compare_endpoint(
     send_requests: bool,
     out: Path | None,
 ) -> Outcome:
-    """Compare the other variants with the one that has the largest weight, by the assays in a file.
+    """Compare the other variants with the variant of the largest weight, by the assays in a file.
 
-    difference: of RMSE, relative, that is worth finding. confidence: of all intervals together. send_requests: whether
-    captured inputs are sent again. out: for a CSV of all targets. Raises ProductionError or OSError if there is nothing
-    to compare, WorkFailedError if variants fail.
+    difference, confidence: as in `compare_variants`. send_requests: whether to resend captured requests. out: CSV file
+    to write for all targets. Raises ProductionError or OSError if there is nothing to compare, WorkFailedError if
+    variants fail.
     """
     assays, endpoint = read_assays(file), read_compared_endpoint(project)
     collected = collect_predictions(project, endpoint, assays, send_requests, watch)
@@ -81,7 +81,7 @@ def compare_endpoint(
         confidence,
     )
     if not any(each.samples.any() for each in comparisons):
-        raise _explain_none_common(file, collected, send_requests)
+        raise _no_common_samples_error(file, collected, send_requests)
     table = pd.concat([each.table() for each in comparisons], ignore_index=True)
     if out:
         with replaced(out) as [part]:
@@ -101,10 +101,10 @@ def compare_endpoint(
     }
     lines = [
         f"{endpoint.name}: joined {len(rows):,} of {count(len(assays.values), 'assayed sample')} by {assays.joined_by}",
-        *_describe_collected(collected, send_requests),
+        *_format_collected(collected, send_requests),
         *(line for each in comparisons for line in describe_comparison(each, weights)),
     ]
-    # Verdicts on samples of unknown holes are too certain, and a variant that fails requests should not replace others.
+    # Verdicts without known holes are too certain, and a variant that fails requests should not replace others.
     is_certain = winner and comparisons[0].by_hole and not collected.failed[winner]
     changed = send_requests and any(collected.requests.values())
     better = endpoint.versions[winner] if winner and is_certain else None
@@ -112,16 +112,16 @@ def compare_endpoint(
 
 
 def read_compared_endpoint(project: ProductionProject) -> ComparedEndpoint:
-    """Describe the endpoint. Raises ProductionError unless it can be compared."""
+    """Return the endpoint. Raises ProductionError if its variants cannot be compared."""
     described = find_existing(project)
     require_in_service(project, described)
     name = described["EndpointName"]
     variants = {each.name: each.version for each in read_variants(project, described["EndpointConfigName"])}
     if len(variants) < 2:
-        raise ProductionError(f"{name} has {count(len(variants), 'variant')}: a comparison needs at least two")
+        raise ProductionError(f"{name} has {count(len(variants), 'variant')}, but a comparison needs at least two")
     capture = described.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri") or capture.get("CaptureStatus") == "Stopped":
-        raise ProductionError(f"{name} has no data capture: only captured predictions can be compared with assays")
+        raise ProductionError(f"{name} has no data capture, and only captured predictions can be compared with assays")
     weights = {each["VariantName"]: each.get("CurrentWeight", 0.0) for each in described["ProductionVariants"]}
     ordered = sorted(variants, key=lambda variant: (-weights[variant], variant))
     versions = {variant: variants[variant] for variant in ordered}
@@ -131,14 +131,14 @@ def read_compared_endpoint(project: ProductionProject) -> ComparedEndpoint:
 def collect_predictions(
     project: ProductionProject, endpoint: ComparedEndpoint, assays: Assays, send_requests: bool, watch: Watch
 ) -> CollectedPredictions:
-    """Join the assays to captured predictions, and ask for the missing ones. Raises ProductionError."""
+    """Join the assays to captured predictions, and request the missing ones. Raises ProductionError."""
     joined = JoinedSamples(assays, endpoint.versions)
     watch("reading captured requests", 0, 1)
-    place = (endpoint.destination, endpoint.name, endpoint.versions, endpoint.since)
-    for event in read_events(project.s3, *place, joined.left_out):
+    selection = (endpoint.destination, endpoint.name, endpoint.versions, endpoint.since)
+    for event in read_events(project.s3, *selection, joined.left_out):
         joined.add(event)
     if not joined.rows:
-        raise ProductionError(_explain_none_joined(assays, endpoint, joined))
+        raise ProductionError(_format_none_joined(assays, endpoint, joined))
     missing = [(name, each) for name in endpoint.versions for each in joined.find_missing(name)]
     failed, reasons = Counter[str](), dict[str, str]()
     for number, (name, event) in enumerate(missing if send_requests else []):
@@ -163,53 +163,53 @@ def _resend(project: ProductionProject, endpoint: str, event: CaptureEvent, vari
         TargetVariant=variant,
         InferenceId=inference_id,
         Body=event.input.content,
-        **{member: text for member, text in types.items() if text},
+        **{member: value for member, value in types.items() if value},
     )
     output = Body(response["Body"].read(), response.get("ContentType") or "")
     return replace(event, variant=variant, inference_id=inference_id, output=output)
 
 
-def _explain_none_joined(assays: Assays, endpoint: ComparedEndpoint, joined: JoinedSamples) -> str:
+def _format_none_joined(assays: Assays, endpoint: ComparedEndpoint, joined: JoinedSamples) -> str:
     since = f"{endpoint.since:%Y-%m-%d %H:%M %Z}, when the endpoint last changed"
     reasons = "".join(f"; left out {number:,}: {reason}" for reason, number in joined.left_out.most_common(2))
     if joined.other_sample:
         return (
-            f"{assays.path}: assays of other samples: none of them was predicted since {since}; the file has "
-            f"{describe_key(next(iter(assays.rows)))}, the endpoint predicted {joined.other_sample}{reasons}"
+            f"{assays.path}: none of these samples was predicted since {since}; the file contains "
+            f"{describe_key(next(iter(assays.rows)))}, but the endpoint predicted {joined.other_sample}{reasons}"
         )
     return f"{endpoint.name} captured no predictions with {assays.joined_by} since {since}{reasons}"
 
 
 def read_weights() -> Any:
-    """The weights of the targets in the score (targets,)."""
+    """Return the weights of the targets in the score, (targets,)."""
     return np.array([*challenge().weights.values()])
 
 
-def _explain_none_common(file: Path, collected: CollectedPredictions, send_requests: bool) -> Exception:
+def _no_common_samples_error(file: Path, collected: CollectedPredictions, send_requests: bool) -> Exception:
     if collected.failed:
-        return WorkFailedError("; ".join(_describe_failures(collected)))
+        return WorkFailedError("; ".join(_format_failures(collected)))
     if not send_requests:
-        remedy = "leave out --no-requests, so that they are asked for them"
+        reason = "omit --no-requests, so that captured requests are resent"
     elif not any(collected.requests.values()):
-        remedy = "the inputs were not captured, so that the other variants cannot be asked for them"
+        reason = "the inputs were not captured, so they cannot be resent to the other variants"
     else:
-        remedy = "their predictions are empty for all targets that were assayed"
-    return ProductionError(f"{file}: two variants predicted none of the assayed samples in common: {remedy}")
+        reason = "their predictions are empty for all assayed targets"
+    return ProductionError(f"{file}: no two variants predicted the same assayed samples: {reason}")
 
 
-def _describe_collected(collected: CollectedPredictions, send_requests: bool) -> list[str]:
+def _format_collected(collected: CollectedPredictions, send_requests: bool) -> list[str]:
     def join(numbers: Mapping[str, int]) -> str:
         return ", ".join(f"{name} {number:,}" for name, number in numbers.items())
 
     lines = [f"samples that each variant predicted for clients: {join(collected.joined.traffic)}"]
     if any(collected.requests.values()):
-        verb = "sent again" if send_requests else "not sent again because of --no-requests"
+        verb = "resent" if send_requests else "not resent because of --no-requests"
         lines.append(f"captured requests {verb}, by variant: {join(collected.requests)}")
     left_out = collected.joined.left_out.items()
-    return [*lines, *_describe_failures(collected), *(f"left out {number:,}: {reason}" for reason, number in left_out)]
+    return [*lines, *_format_failures(collected), *(f"left out {number:,}: {reason}" for reason, number in left_out)]
 
 
-def _describe_failures(collected: CollectedPredictions) -> list[str]:
+def _format_failures(collected: CollectedPredictions) -> list[str]:
     return [
         f"{name} failed {count(number, 'captured request')}, for example: {collected.reasons[name]}"
         for name, number in collected.failed.items()

@@ -1,4 +1,4 @@
-"""Monitors an endpoint: do the spectra that clients send still look like those that the version was trained on?"""
+"""Monitor an endpoint: test whether clients' spectra are still similar to the version's training spectra."""
 
 import math
 from collections import Counter
@@ -32,14 +32,14 @@ ADVICE = (
     "the data, and `retrain`"
 )
 LISTED = 5  # holes and bands
-EARLIER_VERSIONS = 5  # whose drill holes are compared with those of a version
+EARLIER_VERSIONS = 5  # to compare with, for the drill holes that have been added since
 
 
 @dataclass(frozen=True)
 class MonitorSettings:
-    """version: to compare with; by default that of the variant with the largest weight.
+    """version: to compare with, by default the version of the variant with the largest weight.
 
-    since: by default when the endpoint began to serve what it serves. false_alarms: the probability of any, ever.
+    since: by default the creation of the endpoint's configuration. false_alarms: the probability of any, ever.
     """
 
     version: int | None = None
@@ -50,10 +50,10 @@ class MonitorSettings:
 
 @dataclass(frozen=True)
 class Monitoring:
-    """What monitoring found.
+    """The result of monitoring.
 
-    since: from when on requests count. reference: what the samples are most like, the whole training or a part of it.
-    waiting: samples of units that are not complete.
+    since: the time of the first requests. reference: the training drill holes that the samples are most similar to.
+    waiting: the number of samples in incomplete units.
     """
 
     endpoint: str
@@ -78,7 +78,7 @@ class Monitoring:
 
     @property
     def units_text(self) -> str:
-        """What was tested, such as 12 drill holes and 1 day."""
+        """The tested units, such as 12 drill holes and 1 day."""
         holes = sum(bool(unit.hole) for unit in self.units)
         counts = {"drill hole": holes, "day": len(self.units) - holes}
         return " and ".join(count(number, kind) for kind, number in counts.items() if number)
@@ -91,14 +91,14 @@ class Monitoring:
 
     @property
     def rate_text(self) -> str:
-        text = f"at most {self.false_alarms:.1%}, however often you look"
+        rate = f"at most {self.false_alarms:.1%}, however often you look"
         if all(unit.hole for unit in self.units):
-            return text
-        return f"{text}, provided that samples without {challenge().group} are of different drill holes each day"
+            return rate
+        return f"{rate}, provided that samples without {challenge().group} are from different drill holes each day"
 
     @property
     def changed(self) -> NDArray[np.intp]:
-        """The samples since the drift began; all without drift."""
+        """The rows of the samples since the drift began; all without drift."""
         samples = np.arange(len(self.traffic.samples))
         return samples if self.drift.alarm is None else samples[self.units[self.drift.since].rows[0] :]
 
@@ -112,30 +112,30 @@ class Monitoring:
 
     @property
     def beyond(self) -> int:
-        """The number of samples of units that were complete already."""
+        """The number of samples that arrived after their unit was complete."""
         return len(self.traffic.samples) - self.waiting - sum(len(unit.rows) for unit in self.units)
 
     @property
     def level(self) -> float:
-        """The logarithm of the most evidence, in units of that of the threshold: drift at 1."""
+        """The logarithm of the maximum evidence divided by the logarithm of the threshold: drift at 1."""
         return max(0.0, math.log(self.drift.most) / math.log(self.drift.threshold))
 
     @cached_property
     def bands(self) -> list[dict[str, Any]]:
-        """The bands whose mean deviation of changed samples is largest, in units of its limit."""
+        """The bands with the largest mean deviations of changed samples, in units of their limits."""
         if self.drift.alarm is None:
             return []
         mean = self.traffic.deviations[self.changed].astype(float).mean(axis=0)
-        largest = abs(mean).max()
-        found = self.trained_on.domain.find_bands(mean / max(largest / 2, 1e-9))
+        scale = abs(mean).max() / 2
+        bands = self.trained_on.domain.find_bands(mean / max(scale, 1e-9))
         return [
-            {**band, "deviation": band["deviation"] * largest / 2, "name": name_band(band["from"], band["to"])}
-            for band in found
+            {**band, "deviation": band["deviation"] * scale, "name": name_band(band["from"], band["to"])}
+            for band in bands
         ]
 
     @cached_property
     def holes(self) -> pd.DataFrame:
-        """A row for each drill hole, the one with most of its samples outside the domain first."""
+        """A row for each drill hole, in descending order of its share of samples outside the domain."""
         groups = self.traffic.samples.assign(outside=self.traffic.outside).groupby("hole", sort=False)
         table = groups.agg(
             samples=("distance", "size"),
@@ -157,7 +157,7 @@ def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watc
     trained_on = read_trained_on(project, version)
     if (holes := len(trained_on.hole_names)) < FEWEST_HOLES:
         problem = f"version {version.number} was trained on {count(holes, 'drill hole')}"
-        raise ProductionError(f"{problem}: at least {FEWEST_HOLES} are needed to know how much new ones may differ")
+        raise ProductionError(f"{problem}, but at least {FEWEST_HOLES} are needed to know how much new ones may differ")
     since = settings.since or config["CreationTime"]
     traffic = _read_traffic(project, described, trained_on, since, watch)
     references = [trained_on.reference_units(), *_find_added(project, version.number, trained_on)]
@@ -169,9 +169,9 @@ def _read_traffic(
 ) -> ClientSpectra:
     name, capture = described["EndpointName"], described.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri"):
-        problem = "has no data capture: only captured requests can be monitored"
+        problem = "has no data capture, and only captured requests can be monitored"
         is_new = described["EndpointStatus"] == "Creating"
-        raise ProductionError(f"{name} {'is being created: wait for its end' if is_new else problem}")
+        raise ProductionError(f"{name} {'is being created: wait until it is in service' if is_new else problem}")
     configs = [described["EndpointConfigName"], find_pending(described)]
     variants = dict.fromkeys(each.name for config in configs if config for each in read_variants(project, config))
     left_out: Counter[str] = Counter()
@@ -196,7 +196,7 @@ def examine_traffic(
     traffic: ClientSpectra,
     settings: MonitorSettings,
 ) -> Monitoring:
-    """Test samples. references: it is no drift if the samples are like one of these."""
+    """Test samples. references: there is no drift if the samples are similar to one of these."""
     times, holes, now = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist(), datetime.now(UTC)
     results = []
     for reference in references:
@@ -208,18 +208,18 @@ def examine_traffic(
 
 
 def _find_added(project: ProductionProject, number: int, trained_on: TrainedOn) -> list[ReferenceUnits]:
-    """The drill holes that an earlier version was not trained on, for each of the last versions."""
+    """Return the drill holes that were added since earlier versions, for each of the latest of these."""
     added: dict[frozenset[str], int] = {}
     for version in [each for each in list_versions(project) if each.number < number][:EARLIER_VERSIONS]:
         try:
-            known = read_trained_on(project, version).hole_names
-        except ProductionError:  # the earlier version does not say what it was trained on
+            earlier = read_trained_on(project, version).hole_names
+        except ProductionError:  # the earlier version has no reference
             continue
-        if known & trained_on.hole_names and (names := trained_on.hole_names - known):
+        if earlier & trained_on.hole_names and (names := trained_on.hole_names - earlier):
             added.setdefault(names, version.number)
     groups = [
-        trained_on.reference_units(names, f"the {count(len(names), 'drill hole')} new since version {earlier}")
-        for names, earlier in added.items()
+        trained_on.reference_units(names, f"the {count(len(names), 'drill hole')} new since version {number}")
+        for names, number in added.items()
     ]
     return [group for group in groups if len(group) >= FEWEST_HOLES]
 
@@ -237,79 +237,79 @@ def _choose_version(
     return find_version(project, number)
 
 
-def describe_monitoring(found: Monitoring, state: ProjectState) -> Outcome:
-    """What monitoring found, for people and programs."""
-    traffic, drift = found.traffic, found.drift
+def describe_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
+    """Format the result of monitoring, for people and programs."""
+    traffic, drift = result.traffic, result.drift
     samples, outside = len(traffic.samples), int(traffic.outside.sum())
-    holes = found.holes
+    holes = result.holes
     named = holes[holes["hole"] != ""]
-    text = f"{count(samples, 'sample')} of {count(len(named), 'drill hole') if len(named) else 'unknown drill holes'}"
-    compared = f"compared with {found.reference.name} in the training data of version {found.version}"
+    sizes = f"{count(samples, 'sample')} of {count(len(named), 'drill hole') if len(named) else 'unknown drill holes'}"
+    compared = f"compared with {result.reference.name} in the training data of version {result.version}"
     lines = [
-        f"{found.endpoint}: {text} since {_minute(found.since)}, {compared}",
-        f"outside the domain: {outside:,} of {count(samples, 'sample')} ({outside / samples:.1%}); {found.usual_text}",
-        *_describe_drift(found),
+        f"{result.endpoint}: {sizes} since {_minute(result.since)}, {compared}",
+        f"outside the domain: {outside:,} of {count(samples, 'sample')} ({outside / samples:.1%}); {result.usual_text}",
+        *_format_drift(result),
     ]
-    if found.waiting:
-        lines.append(f"not tested yet: {count(found.waiting, 'sample')} of drill holes of which more may arrive")
-    if found.beyond:
+    if result.waiting:
+        lines.append(f"not tested yet: {count(result.waiting, 'sample')} from incomplete drill holes")
+    if result.beyond:
         lines.append(
-            f"not tested: {count(found.beyond, 'sample')}, because {found.reference.size} of a drill hole are enough"
+            f"not tested: {count(result.beyond, 'sample')}, because {result.reference.size} per drill hole are enough"
         )
     if traffic.repeated:
-        lines.append(f"{count(traffic.repeated, 'sample')} sent more than once: each spectrum counts once")
+        lines.append(f"{count(traffic.repeated, 'sample')} sent more than once; each spectrum counts once")
     lines += [f"left out {number:,}: {plain(reason, 200)}" for reason, number in traffic.left_out.most_common(LISTED)]
     details = {
-        "endpoint": found.endpoint,
-        "version": found.version,
+        "endpoint": result.endpoint,
+        "version": result.version,
         "drift": drift.alarm is not None,
-        "since": found.began,
-        "statistic": found.statistics[drift.statistic] if found.units else None,
+        "since": result.began,
+        "statistic": result.statistics[drift.statistic] if result.units else None,
         "evidence": drift.most,
         "threshold": drift.threshold,
-        "false_alarms": found.false_alarms,
-        "units": len(found.units),
-        "compared_with": found.reference.name,
+        "false_alarms": result.false_alarms,
+        "units": len(result.units),
+        "compared_with": result.reference.name,
         "samples": samples,
         "outside": outside,
-        "usual_outside": found.trained_on.usual_outside,
-        "waiting": found.waiting,
-        "beyond": found.beyond,
+        "usual_outside": result.trained_on.usual_outside,
+        "waiting": result.waiting,
+        "beyond": result.beyond,
         "repeated": traffic.repeated,
         "left_out": traffic.left_out,
-        "bands": found.bands,
+        "bands": result.bands,
         "holes": holes.to_dict("records"),
     }
-    return Outcome(lines, details, after_monitoring(state, found.version, drift.alarm is not None), changed=False)
+    return Outcome(lines, details, after_monitoring(state, result.version, drift.alarm is not None), changed=False)
 
 
-def send_alarm(project: ProductionProject, found: Monitoring, state: ProjectState, outcome: Outcome) -> Outcome:
-    """Send what was found to CloudWatch, and make the alarm."""
-    outside = float(found.traffic.outside.mean())
-    name = send_metrics(project, found.endpoint, found.version, found.level, outside)
+def send_alarm(project: ProductionProject, result: Monitoring, state: ProjectState, outcome: Outcome) -> Outcome:
+    """Send the result to CloudWatch, and create the alarm."""
+    outside = float(result.traffic.outside.mean())
+    name = send_metrics(project, result.endpoint, result.version, result.level, outside)
     line = f"sent to CloudWatch, alarm {name}"
-    following = after_monitoring(state, found.version, found.drift.alarm is not None, name)
+    following = after_monitoring(state, result.version, result.drift.alarm is not None, name)
     return Outcome([*outcome.lines, line], outcome.details | {"alarm": name}, following)
 
 
-def _describe_drift(found: Monitoring) -> list[str]:
-    drift = found.drift
-    if not found.units:
-        return ["nothing is tested yet: more samples of each drill hole may arrive"]
-    rate = f"false alarms: {found.rate_text}"
+def _format_drift(result: Monitoring) -> list[str]:
+    drift = result.drift
+    if not result.units:
+        return ["nothing has been tested yet: no drill hole is complete"]
+    rate = f"false alarms: {result.rate_text}"
     if drift.alarm is None:
-        return [f"no drift in {found.units_text}: {found.evidence_text}; {rate}"]
-    changed = found.changed
+        return [f"no drift in {result.units_text}: {result.evidence_text}; {rate}"]
+    changed = result.changed
     bands = [
         f"{band['from']:.0f} to {band['to']:.0f} cm-1{' (' + band['name'] + ')' if band['name'] else ''} "
         f"{band['deviation']:+.2g}"
-        for band in found.bands
+        for band in result.bands
     ]
-    outside = found.holes
+    outside = result.holes
     outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
     shown = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
     return [
-        f"drift since about {_minute(found.began)} ({count(len(changed), 'sample')}): {found.evidence_text}; {rate}",
+        f"drift since about {_minute(result.began)} ({count(len(changed), 'sample')}): {result.evidence_text}; {rate}",
         f"bands that differ most, with their mean deviation divided by the limit for one spectrum: {', '.join(bands)}",
         *([f"drill holes with most samples outside the domain: {', '.join(shown)}"] if shown else []),
         ADVICE,

@@ -1,6 +1,6 @@
-"""Which command is sensible next: one table of states, which follows docs/production.md.
+"""Suggest the next command: one table of states, which follows docs/production.md.
 
-The first row that applies counts. A row without a command says that nothing has to be done.
+The first row that applies counts. A row without a command means that there is nothing to do.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
 MISSING, CHANGING, SERVING, FAILED, BROKEN = "missing", "changing", "serving", "failed", "broken"
-AFTER_SERVING = "invoke FILE"  # after the endpoint was made or changed: see what it answers
+AFTER_SERVING = "invoke FILE"  # after the endpoint was created or changed, to try it
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class ProjectState:
     """The versions of a model and its endpoint.
 
     versions: the approval of each. endpoint: MISSING; CHANGING; SERVING; FAILED, if it was never in service; BROKEN, if
-    it must be deleted. served: the version of each variant. left: those that it served until it was returned to these.
-    subject: the version that the command was about.
+    it must be deleted. served: the version of each variant. left: versions served before a rollback. subject: the
+    version that the command was about.
     """
 
     versions: Mapping[int, str]
@@ -32,7 +32,7 @@ class ProjectState:
 
     @property
     def candidate(self) -> int | None:
-        """The version that could be served next: newer than all that are served, and not left."""
+        """The version to serve next: newer than all served versions, and not rolled back."""
         usable = [number for number, approval in self.versions.items() if approval != REJECTED]
         number = max(usable, default=None) if self.subject is None else self.subject
         if number not in usable or number in self.left or number <= max(self.served, default=0):
@@ -45,7 +45,7 @@ class ProjectState:
 
 @dataclass(frozen=True)
 class Advice:
-    """A row of the table: a state in words, whether a state is this one, and the command, with fields of the state."""
+    """A row of the table: a state in words, a predicate, and the command, with fields of the state."""
 
     name: str
     applies: Callable[[ProjectState], bool]
@@ -93,19 +93,19 @@ def find_advice(state: ProjectState) -> Advice:
 
 
 def next_command(state: ProjectState) -> str:
-    """The command that is sensible in a state, without PROGRAM; "" if none is."""
+    """Return the command to suggest in a state, without PROGRAM; "" if there is nothing to do."""
     return find_advice(state).command.format(candidate=state.candidate, latest_approved=state.latest_approved)
 
 
 def after_comparison(better: int | None) -> str:
-    """The command after a comparison. better: the version that is better for certain, if one is."""
+    """Return the command to suggest after a comparison. better: the version that is certainly better, if any."""
     return f"update {better}" if better else ""
 
 
 def after_monitoring(state: ProjectState, version: int, is_drift: bool, alarm: str = "") -> str:
-    """The command after monitoring. alarm: its name, if one was made.
+    """Return the command to suggest after monitoring. alarm: the name of the alarm, if there is one.
 
-    After a drift a person decides; but does a newer version know these spectra?
+    After a drift a person decides; but the domain of a newer version may include these spectra.
     """
     newer = [number for number, approval in state.versions.items() if number > version and approval != REJECTED]
     if is_drift:

@@ -1,14 +1,14 @@
-"""Which of two variants has smaller errors, for each target, on samples that both predicted.
+"""Compare two variants: decide for each target which has smaller errors on samples that both predicted.
 
-The errors of samples from one drill hole are alike, so the units are holes: E_A and E_B are the sums of squared errors
-of a hole, and t is the sum of E_B - E_A over its cluster-robust standard error. Between equal variants, it is chance
-which of them made which errors in a hole. The largest |t| of all targets, when the errors are exchanged in holes at
-random, therefore has a distribution whose quantile is a critical value for all targets together (max-T: Westfall and
-Young, Resampling-Based Multiple Testing, 1993), for holes of any sizes and errors with any tails. The interval of the
-ratio of mean squared errors is all r for which the sum of E_B - r E_A is not significant (Fieller, Journal of the Royal
-Statistical Society B 16, 1954, 175-185), so that a verdict is simply an interval without 0.
+The errors of samples from one drill hole are correlated, so the units are holes: E_A and E_B are the sums of squared
+errors of a hole, and t is the sum of E_B - E_A divided by its cluster-robust standard error. If two variants are
+equally good, their errors in a hole are exchangeable. The distribution of the largest |t| of all targets under random
+exchanges therefore gives a simultaneous critical value for all targets (max-T: Westfall and Young, Resampling-Based
+Multiple Testing, 1993), for holes of any sizes and errors with any tails. The interval of the ratio of mean squared
+errors contains all r for which the sum of E_B - r E_A is not significant (Fieller, Journal of the Royal Statistical
+Society B 16, 1954, 175-185), so a difference is significant if its interval does not contain 0.
 
-tools/recore/benchmarks/ab_comparison.py measures how often verdicts are false.
+tools/recore/benchmarks/ab_comparison.py measures the rate of false verdicts.
 """
 
 import math
@@ -27,20 +27,20 @@ from recore.spectral_data import Floats
 
 Integers = NDArray[np.intp]
 
-EXCHANGES = 2000  # random ones
+EXCHANGES = 2000  # at random
 BATCH = 1 << 22  # numbers in memory at once
-# Planned for 95 %, so that at least 80 % is reached: a small sample contains few of the largest errors, and
-# underestimates the variance.
+# Planning for 95% achieves at least 80%, because a small sample contains few of the largest errors, and underestimates
+# the variance.
 POWER = 0.95
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Variant `second` compared with `first`. Arrays have an element for each target.
+    """Comparison of the variant `second` with `first`. Arrays have an element for each target.
 
-    by_hole: whether units are drill holes, or samples. rmse: (2, targets). change, low, high: of the RMSE of second,
-    relative, and its interval. more_samples, more_units: needed to find `difference`; 0 if decided or enough, NaN for
-    fewer units than fewest_units. score_low, score_high: the interval of the difference of scores.
+    by_hole: whether units are drill holes or samples. rmse: (2, targets). change, low, high: relative change of the
+    RMSE from first to second, and its interval. more_samples, more_units: needed to find `difference`; 0 if decided or
+    sufficient, NaN for fewer units than fewest_units. score_low, score_high: interval of the difference of scores.
     """
 
     first: str
@@ -63,16 +63,16 @@ class Comparison:
 
     @property
     def better(self) -> NDArray[np.str_]:
-        """The better variant for each target; "" if that is undecided."""
+        """The better variant for each target; "" if undecided."""
         return np.where(self.high < 0, self.second, np.where(self.low > 0, self.first, ""))
 
     @property
     def better_score(self) -> str:
-        """The variant with the better score; "" if that is undecided."""
+        """The variant with the better score; "" if undecided."""
         return self.second if self.score_low > 0 else self.first if self.score_high < 0 else ""
 
     def table(self) -> pd.DataFrame:
-        """A row for each target; change, low and high in %."""
+        """Return a table with a row for each target; change, low and high in %."""
         columns = {
             "first": self.first,
             "second": self.second,
@@ -92,9 +92,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Errors:
-    """Squared errors of both variants, summed by unit. The last column is the cost of the errors in the score.
+    """Squared errors of both variants, summed by unit. The last column is the loss of score through the errors.
 
-    sums: (2, units, targets + 1). counts: (units, targets + 1) the samples. best_score: with no errors.
+    sums: (2, units, targets + 1). counts: (units, targets + 1), samples. best_score: the score without errors.
     """
 
     sums: Floats
@@ -107,8 +107,8 @@ class _Errors:
 
     @cached_property
     def covariances(self) -> Floats:
-        """(2, 2, targets + 1) of the totals of both variants, robust to the correlation within units."""
-        means = self.sums.sum(axis=1) / np.maximum(self.counts.sum(axis=0), 1)  # of a sample
+        """(2, 2, targets + 1), of the totals of both variants, robust to correlation within units."""
+        means = self.sums.sum(axis=1) / np.maximum(self.counts.sum(axis=0), 1)  # per sample
         deviations = self.sums - self.counts * means[:, None]
         return np.asarray(np.einsum("aut,but->abt", deviations, deviations))
 
@@ -121,11 +121,11 @@ def compare_variants(
     difference: float = 0.1,
     confidence: float = 0.95,
 ) -> list[Comparison]:
-    """Compare each variant after the first one with the first.
+    """Compare each other variant with the first.
 
     assays: (samples, targets), NaN where not measured. predictions: the same shape, NaN where not predicted. holes:
-    (samples,), None if unknown: then samples count as independent. weights: (targets,) of the score. difference: of
-    RMSE, relative, that is worth finding. confidence: of all intervals together.
+    (samples,), None if unknown: then samples count as independent. weights: (targets,), of the score. difference:
+    smallest relevant relative difference of RMSEs. confidence: simultaneous confidence of all intervals.
     """
     first, *others = predictions
     units = np.arange(len(assays)) if holes is None else pd.factorize(holes, sort=True)[0]
@@ -167,14 +167,14 @@ def compare_variants(
 
 
 def fewest_units(level: float) -> int:
-    """How many units a verdict needs: with fewer, one of two equal variants is better in all by chance too often."""
+    """Return the number of units that a verdict needs: with fewer, chance too often favours one variant in all."""
     return math.floor(math.log2(1 / level)) + 2
 
 
 def _sum_errors(assays: Floats, first: Floats, second: Floats, units: Integers, weights: Floats) -> _Errors:
     """Sum the squared errors by unit, over samples with an assay that both predicted.
 
-    The score is the sum of weight x R2, in which the variation of the assays counts as known, as in score.py.
+    The score is the sum of weight x R2, as in score.py; the variation of the assays is treated as constant.
     """
     order = np.argsort(units, kind="stable")
     starts = np.flatnonzero(np.diff(units[order], prepend=-1))
@@ -192,7 +192,7 @@ def _sum_errors(assays: Floats, first: Floats, second: Floats, units: Integers, 
 
 
 def _find_critical_value(errors: _Errors, level: float) -> float:
-    """The |t| that the largest of all targets and the score exceeds with this probability if the variants are equal."""
+    """Return the quantile of the largest |t| of all targets and the score, if the variants are equally good."""
     is_tested = errors.units >= fewest_units(level)
     if not is_tested.any():
         return np.inf
@@ -200,7 +200,7 @@ def _find_critical_value(errors: _Errors, level: float) -> float:
     difference, counts = (errors.sums[1] - errors.sums[0])[:, is_tested], errors.counts[:, is_tested]
     total, products = counts.sum(axis=0), difference * counts
     squares, squared_counts = np.square(difference).sum(axis=0), np.square(counts).sum(axis=0)
-    largest: list[Floats] = []
+    maxima: list[Floats] = []
     step = max(1, BATCH // len(counts))
     for start in range(0, EXCHANGES, step):
         signs = 2.0 * random.integers(0, 2, (min(step, EXCHANGES - start), len(counts)), np.int8) - 1
@@ -208,12 +208,12 @@ def _find_critical_value(errors: _Errors, level: float) -> float:
         mean = sums / total
         variance = squares - 2 * mean * (signs @ products) + mean**2 * squared_counts
         t = np.divide(abs(sums), np.sqrt(np.maximum(variance, 0)), out=np.zeros(sums.shape), where=variance > 0)
-        largest.append(t.max(axis=1))
-    return float(np.quantile(np.concatenate(largest), 1 - level, method="higher")) * (1 + 1e-9)  # rounding errors
+        maxima.append(t.max(axis=1))
+    return float(np.quantile(np.concatenate(maxima), 1 - level, method="higher")) * (1 + 1e-9)  # rounding errors
 
 
 def _estimate_ratios(errors: _Errors, critical: float, fewest: int) -> tuple[Floats, Floats, Floats]:
-    """The ratios of the RMSE, of the second variant to the first, and the ends of their intervals, by target."""
+    """Return the ratio of the second variant's RMSE to the first's, and the ends of its interval, by target."""
     first, second = errors.sums.sum(axis=1)[:, :-1]
     covariances = errors.covariances[:, :, :-1]
     # the roots of (S_B - r S_A)^2 = t^2 (V_BB - 2 r V_AB + r^2 V_AA)
@@ -228,9 +228,9 @@ def _estimate_ratios(errors: _Errors, critical: float, fewest: int) -> tuple[Flo
 
 
 def _plan(errors: _Errors, critical: float, difference: float, fewest: int) -> Floats:
-    """How many more units are needed to find that an RMSE is lower by `difference`, by target.
+    """Return the number of additional units needed to find that an RMSE is lower by `difference`, by target.
 
-    The variance that few units show is uncertain, for which the noncentral t distribution accounts (Julious and Owen,
+    The noncentral t distribution accounts for the uncertainty of a variance from few units (Julious and Owen,
     Pharmaceutical Statistics 5, 2006, 29-37).
     """
     units = errors.units[:-1]

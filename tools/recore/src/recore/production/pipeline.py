@@ -1,4 +1,4 @@
-"""Writes, starts and follows the SageMaker Pipeline that trains, evaluates and registers a version."""
+"""Write, start and follow the SageMaker Pipeline that trains, evaluates and registers a version."""
 
 import json
 import time
@@ -17,10 +17,10 @@ from recore.production.sources import upload_sources
 from recore.production.versions import read_score, read_version
 
 DATA_FILE = "public.csv.gz"
-LOOKED_AT = 20  # executions, for one that has done the same
-# the states of a step of a run, by those of a step of an execution
+MAX_EXECUTIONS = 20  # the latest ones, among which an equal one is looked for
+# the states of a run's step, by the status of an execution's step
 STATES = {"Starting": "InProgress", "Executing": "InProgress", "Succeeded": "Completed"}
-WatchStep = Callable[[Step], None]  # called with a step that changes
+WatchStep = Callable[[Step], None]  # called with each step that changes
 Steps = dict[str, dict[str, Any]]  # SageMaker's descriptions of the steps of an execution, by name
 
 
@@ -36,9 +36,9 @@ def train(
 ) -> Outcome:
     """Train a submission through the pipeline, and register it as a version.
 
-    public: the data file; None stands for INPUT_DATA. steps: of `make_steps`; watch is called with each that changes.
-    announce: called before an execution starts. again: even if an earlier execution was equal; one that runs is
-    followed. Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot start.
+    public: the data file; None stands for INPUT_DATA. steps: from `make_steps`. announce: called before an execution
+    starts. again: start an execution even if an equal one has succeeded; an equal one that is running is followed.
+    Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot start.
     """
     data = find_data(project, public)
     definition = make_definition(project, upload_sources(project, files), hyperparameters)
@@ -50,22 +50,22 @@ def train(
         announce()
     arn = earlier["PipelineExecutionArn"] if earlier else start(project, parameters)
     described = read_steps(project, arn) if done else follow(project, arn, steps, watch)
-    version = read_version(project, _registered(described))
+    version = read_version(project, _registered_arn(described))
     cached = [step for step in described if "CacheHitResult" in described[step]]
     name = f"version {version.number} of {project.settings.model_package_group_name}"
     details = {"execution": arn, "cached": cached, "version": version.describe()}
     following = suggest_next(project, version.number)
     if done:
-        line = f"{name} was already made from this submission, data and settings, {version.score_text}; nothing changed"
+        line = f"{name} already has this submission, data and settings, {version.score_text}; nothing changed"
         return Outcome([line], details, following, changed=False)
     lines = [f"{name} is registered, {version.approval}, {version.score_text}"]
     if cached:
-        lines.append(f"not computed again: {', '.join(cached)}")
+        lines.append(f"results from the cache: {', '.join(cached)}")
     return Outcome(lines, details, following)
 
 
 def find_data(project: ProductionProject, public: Path | None) -> str:
-    """The address of the folder with a data file, which is uploaded."""
+    """Upload a data file, by default INPUT_DATA's. Returns the URI of its folder."""
     if public is None:
         return project.settings.input_data
     with as_csv_gz(public) as path:
@@ -73,46 +73,46 @@ def find_data(project: ProductionProject, public: Path | None) -> str:
 
 
 def make_steps() -> dict[str, Step]:
-    """The steps of an execution, before it starts, by name."""
+    """Return the steps of an execution that has not started, by name."""
     return {name: Step(name) for name in STEPS}
 
 
 def describe_pipeline_costs(project: ProductionProject, more_hours: float = 0) -> list[str]:
-    """Lines that say which instances an execution starts. more_hours: instance-hours of what is done besides."""
+    """Return lines about the instances that an execution starts. more_hours: instance-hours of other jobs."""
     settings = project.settings
     hours = JOB_SECONDS / 3600
     count = settings.processing_instance_count
     return [
         f"Train: 1 x {settings.training_instance_type}, at most {hours:g} h",
         f"Features, Evaluate: {count} x {settings.processing_instance_type} each, at most {hours:g} h each",
-        f"in all at most {(1 + 2 * count) * hours + more_hours:g} instance-hours",
+        f"at most {(1 + 2 * count) * hours + more_hours:g} instance-hours in total",
     ]
 
 
 def write_pipeline(project: ProductionProject, definition: str) -> None:
     """Create the pipeline, or update it if its definition differs."""
     name = project.settings.pipeline_name
-    found = project.find("DescribePipeline", PipelineName=name)
+    existing = project.find("DescribePipeline", PipelineName=name)
     members = {"PipelineName": name, "PipelineDefinition": definition, "RoleArn": project.role}
-    if found is None:
+    if existing is None:
         project.sagemaker.create_pipeline(**members, ClientRequestToken=str(uuid4()))
-    elif json.loads(found["PipelineDefinition"]) != json.loads(definition):
+    elif json.loads(existing["PipelineDefinition"]) != json.loads(definition):
         project.sagemaker.update_pipeline(**members)
 
 
 def start(project: ProductionProject, parameters: dict[str, str]) -> str:
-    answer = project.sagemaker.start_pipeline_execution(
+    response = project.sagemaker.start_pipeline_execution(
         PipelineName=project.settings.pipeline_name,
         PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
         ClientRequestToken=str(uuid4()),
     )
-    return str(answer["PipelineExecutionArn"])
+    return str(response["PipelineExecutionArn"])
 
 
 def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: WatchStep) -> Steps:
     """Wait until an execution has ended. Raises WorkFailedError if it did not succeed.
 
-    KeyboardInterrupt stops it, waits for its jobs, and is raised.
+    On KeyboardInterrupt, stop the execution, wait for its jobs, and raise.
     """
 
     def look() -> dict[str, Any]:
@@ -128,19 +128,19 @@ def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: 
     for name, step in described.items():
         if step["StepStatus"] == "Failed":
             reason = step.get("FailureReason", NO_REASON)
-            raise WorkFailedError(f"{name} failed: {reason}{_describe_low_score(project, described)}")
-    described_as = "was stopped" if status == "Stopped" else f"failed: {ended.get('FailureReason', NO_REASON)}"
-    raise WorkFailedError(f"the execution {arn} {described_as}")
+            raise WorkFailedError(f"{name} failed: {reason}{_format_low_score(project, described)}")
+    result = "was stopped" if status == "Stopped" else f"failed: {ended.get('FailureReason', NO_REASON)}"
+    raise WorkFailedError(f"the execution {arn} {result}")
 
 
 def read_steps(project: ProductionProject, arn: str) -> Steps:
-    """SageMaker's descriptions of the steps, by name."""
+    """Return SageMaker's descriptions of the steps, by name."""
     pages = project.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
     return {step["StepName"]: step for step in pages.search("PipelineExecutionSteps[]")}
 
 
-def _describe_low_score(project: ProductionProject, described: Steps) -> str:
-    """The score for the message of the step LowScore; "" if another step failed."""
+def _format_low_score(project: ProductionProject, described: Steps) -> str:
+    """Return the score, to complete the message of the step LowScore; "" if another step failed."""
     if "LowScore" not in described:
         return ""
     arn = described["Evaluate"]["Metadata"]["ProcessingJob"]["Arn"]
@@ -168,13 +168,13 @@ def _update(steps: dict[str, Step], described: Steps, watch: WatchStep) -> None:
 def _find_earlier(
     project: ProductionProject, definition: str, parameters: dict[str, str], again: bool
 ) -> dict[str, Any] | None:
-    """The latest equal execution that runs or made a version. again: only one that runs."""
+    """Return the latest equal execution that is running or created a version. again: consider only running ones."""
     name = project.settings.pipeline_name
-    wanted = ("Executing",) if again else ("Executing", "Succeeded")
-    listed = project.sagemaker.list_pipeline_executions(PipelineName=name, MaxResults=LOOKED_AT)
+    statuses = ("Executing",) if again else ("Executing", "Succeeded")
+    listed = project.sagemaker.list_pipeline_executions(PipelineName=name, MaxResults=MAX_EXECUTIONS)
     for execution in listed["PipelineExecutionSummaries"]:
         arn = execution["PipelineExecutionArn"]
-        if execution["PipelineExecutionStatus"] not in wanted:
+        if execution["PipelineExecutionStatus"] not in statuses:
             continue
         used = project.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
         if json.loads(used["PipelineDefinition"]) != json.loads(definition):
@@ -185,12 +185,12 @@ def _find_earlier(
         if any(values.get(parameter) != value for parameter, value in parameters.items()):
             continue
         if execution["PipelineExecutionStatus"] == "Executing" or project.find(
-            "DescribeModelPackage", ModelPackageName=_registered(read_steps(project, arn))
+            "DescribeModelPackage", ModelPackageName=_registered_arn(read_steps(project, arn))
         ):
             return dict(execution)
     return None
 
 
-def _registered(steps: Steps) -> str:
-    """The ARN of the package that an execution registered."""
+def _registered_arn(steps: Steps) -> str:
+    """Return the ARN of the package that an execution registered."""
     return str(steps["RegisterModel"]["Metadata"]["RegisterModel"]["Arn"])

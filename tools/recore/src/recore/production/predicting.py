@@ -1,4 +1,4 @@
-"""Predicts a data file of raw spectra in batch, with the predictions joined to the input."""
+"""Predict a data file of raw spectra with a batch transform job, which joins the predictions to the input."""
 
 import csv
 import io
@@ -34,9 +34,9 @@ from stagemaker import locked
 
 RECORD_NAME = "spectra.csv"
 CONTENT_TYPE = f"text/csv; {BAD_ROWS_EMPTY}"
-ACCEPT = "text/csv; details=yes"  # of the model's container
-PAYLOAD_MB = 6  # of one request of lines
-HANDED_MODEL = "recore-predict"  # the name of a model that is no version
+ACCEPT = "text/csv; details=yes"  # a type of the model container
+PAYLOAD_MB = 6  # of one request
+HANDOVER_MODEL = "recore-predict"  # the name of a model that is not a version
 
 if TYPE_CHECKING:
     from recore.production.archives import TrainedModel
@@ -52,9 +52,9 @@ def predict_file(
     intervals: bool,
     spectra: bool,
 ) -> tuple[Outcome, PredictedSamples]:
-    """Predict a data file with a version, by default the latest approved one, into the table `out`.
+    """Predict a data file with a version, by default the latest approved one, and write the table `out`.
 
-    intervals, spectra: as of `write_table`. Raises ValueError or OSError if the file does not fit, WorkFailedError if
+    intervals, spectra: as in `write_table`. Raises ValueError or OSError if the file is unsuitable, WorkFailedError if
     the job fails.
     """
     version = find_version(project, number, usable=True)
@@ -78,14 +78,14 @@ def run_batch(
     intervals: bool,
     spectra: bool = False,
 ) -> tuple[PredictedSamples, dict[str, str]]:
-    """Predict a data file with a model of both containers. Returns what the table holds, and the job and its output.
+    """Predict a data file with a model of both containers. Returns a summary of the table, and the job and its output.
 
-    columns: of the training file. Raises as `predict_file`.
+    columns: the training file's columns. Raises as `predict_file`.
     """
-    used = [name for name in columns if name not in challenge().targets]
+    inputs = [name for name in columns if name not in challenge().targets]
     with locked.temporary_folder("recore-predict-") as name:
         lines = Path(name, RECORD_NAME)
-        rows = _write_lines(file, used, lines)
+        rows = _write_lines(file, inputs, lines)
         folder = project.upload_file("transform/input", lines, RECORD_NAME)
     job = f"{model}-{token_hex(4)}"
     output = project.uri("transform/output", job)
@@ -111,9 +111,9 @@ def run_batch(
     _wait(project, job, watch)
     output = f"{output}/{RECORD_NAME}.out"
     joined = csv.reader(io.StringIO(project.read(output).decode()))
-    samples = write_table(joined, used, out, intervals, spectra)
+    samples = write_table(joined, inputs, out, intervals, spectra)
     if samples.rows != rows:
-        raise WorkFailedError(f"the job {job} answered {samples.rows} of {rows} rows")
+        raise WorkFailedError(f"the job {job} predicted {samples.rows} of {rows} rows")
     return samples, {"job": job, "output": output}
 
 
@@ -124,16 +124,16 @@ def describe_batch_costs(project: ProductionProject) -> str:
 
 
 def read_columns(project: ProductionProject, version: Version) -> list[str]:
-    """The columns of a version's training file. Raises ProductionError or ValueError."""
+    """Return the columns of a version's training file. Raises ProductionError or ValueError."""
     source = f"version {version.number}, {version.archives[0]}"
     content = read_features_files(project, version, [CHANNELS]).get(CHANNELS)
     if content is None:
-        raise ProductionError(f"{source}: there is no {CHANNELS} in it")
+        raise ProductionError(f"{source} does not contain {CHANNELS}")
     return parse_columns(content, f"{source}, {CHANNELS}")
 
 
 def read_served_columns(project: ProductionProject) -> list[str]:
-    """Those of the endpoint's first variant. Raises ProductionError."""
+    """Return the columns of the endpoint's first variant. Raises ProductionError."""
     return read_columns(project, find_version(project, require_endpoint(project)["variants"][0]["version"]))
 
 
@@ -142,24 +142,24 @@ def require_columns(file: DataFile, columns: Sequence[str]) -> None:
     header = {*file.places, *challenge().ids, *challenge().targets}
     if missing := [name for name in columns[1:] if name not in header]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ProductionError(f"{file.path}: no column {missing[0]!r}{more}, which the version was trained on")
+        raise ProductionError(f"{file.path}: missing column {missing[0]!r}{more}, which the version was trained on")
 
 
 def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
-    """Write a data file as lines with these columns, copied as text. Returns their number. Raises ValueError."""
+    """Write the lines of a data file with these columns, unconverted. Returns their number. Raises ValueError."""
     with open_data(file) as data:
         require_columns(data, columns)
-        places = {name: data.places[name] for name in columns[1:] if name in data.places}
+        positions = {name: data.places[name] for name in columns[1:] if name in data.places}
         schema = pa.schema([(name, pa.string()) for name in ["index", *columns[1:]]])
         rows = 0
         with pa.csv.CSVWriter(target, schema, write_options=pa.csv.WriteOptions(include_header=False)) as writer:
-            for batch in data.read_batches(dict.fromkeys([0, *places.values()], pa.string())):
+            for batch in data.read_batches(dict.fromkeys([0, *positions.values()], pa.string())):
                 empty = pa.nulls(batch.num_rows, pa.string())
-                cells = [batch[str(places[name])] if name in places else empty for name in columns[1:]]
+                cells = [batch[str(positions[name])] if name in positions else empty for name in columns[1:]]
                 writer.write_batch(pa.RecordBatch.from_arrays([batch["0"], *cells], schema=schema))
                 rows += batch.num_rows
     if not rows:
-        raise ProductionError(f"{file}: a header but no rows")
+        raise ProductionError(f"{file} has a header but no rows")
     return rows
 
 
@@ -180,9 +180,9 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
 def predict_samples(
     place: OpenPlace, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool
 ) -> PredictedSamples:
-    """Predict a data file with the model of a run or a hand-over, in one job that leaves nothing.
+    """Predict a data file with the model of a run or a hand-over, in one job on the embedded simulator.
 
-    place: the embedded simulator. Raises ValueError or OSError if the archive cannot be read, WorkFailedError.
+    Raises ValueError or OSError if the archive cannot be read, WorkFailedError if the job fails.
     """
     project = ProductionProject(place.services, Settings(), place.bucket, place.role)
     with locked.temporary_folder("recore-predict-") as folder:
@@ -191,9 +191,9 @@ def predict_samples(
             for archive in trained.write_archives(Path(folder))
         )
     project.sagemaker.create_model(
-        ModelName=HANDED_MODEL,
+        ModelName=HANDOVER_MODEL,
         ExecutionRoleArn=project.role,
         Containers=containers(project, features, model),
         EnableNetworkIsolation=True,
     )
-    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, intervals=intervals)[0]
+    return run_batch(project, HANDOVER_MODEL, trained.columns, file, out, watch, intervals=intervals)[0]

@@ -1,4 +1,4 @@
-"""The versions and the endpoint of a project, which can be listed and approved; and the next command."""
+"""List, describe and approve the versions and the endpoint of a project, and suggest the next command."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,29 +23,29 @@ ENDPOINTS = {"Deleting": MISSING, "Failed": FAILED, "InService": SERVING} | dict
 
 
 def read_state(project: ProductionProject, subject: int | None = None) -> ProjectState:
-    """The state now. subject: the version that the command was about."""
+    """Return the current state. subject: the version that the command was about."""
     return make_state(project, list_approvals(project), describe_endpoint(project), subject)
 
 
 def make_state(
     project: ProductionProject, versions: Mapping[int, str], endpoint: dict[str, Any] | None, subject: int | None = None
 ) -> ProjectState:
-    """The state of versions and an endpoint as `describe_endpoint` describes it."""
+    """Return the state of versions and an endpoint, as returned by `describe_endpoint`."""
     if endpoint is None:
         return ProjectState(versions, subject=subject)
     served = tuple(variant["version"] for variant in endpoint["variants"])
     is_newer = any(number > max(served) and approval == APPROVED for number, approval in versions.items())
-    left = find_left(project, endpoint["config"]) if is_newer else frozenset()
-    return ProjectState(versions, ENDPOINTS.get(endpoint["status"], BROKEN), served, left, subject)
+    rolled_back = find_left(project, endpoint["config"]) if is_newer else frozenset()
+    return ProjectState(versions, ENDPOINTS.get(endpoint["status"], BROKEN), served, rolled_back, subject)
 
 
 def suggest_next(project: ProductionProject, subject: int | None = None) -> str:
-    """The command that is sensible now, after one about `subject`."""
+    """Suggest the next command, after one about the version `subject`."""
     return next_command(read_state(project, subject))
 
 
 def list_all(project: ProductionProject) -> Outcome:
-    """The versions, the latest first, and the endpoint with the shares of its variants."""
+    """List the versions, latest first, and the endpoint with its variants' shares of the requests."""
     versions, endpoint = list_versions(project), describe_endpoint(project)
     group = project.settings.model_package_group_name
     lines = [_version_line(version, endpoint) for version in versions] or [f"{group} has no version yet"]
@@ -75,7 +75,7 @@ def describe(project: ProductionProject, number: int | None) -> Outcome:
 def _version_line(version: Version, endpoint: dict[str, Any] | None) -> str:
     serving = [item for item in (endpoint or {}).get("variants", []) if item["version"] == version.number]
     shares = ", ".join(
-        f"serves as {item['name']}, {item['share']:.0%} of the requests" for item in serving if item["share"]
+        f"serves {item['share']:.0%} of the requests as {item['name']}" for item in serving if item["share"]
     )
     parts = [
         f"version {version.number}",

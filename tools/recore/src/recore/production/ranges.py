@@ -1,4 +1,4 @@
-"""Where a tuning job searches: ranges of hyperparameters, from a submission's pyproject.toml and from options.
+"""Read the hyperparameter ranges of a tuning job from a submission's pyproject.toml and from options.
 
 [tool.recore.tune]
 jobs = 12
@@ -22,17 +22,17 @@ from recore.production.fit_hyperparameters import Hyperparameters, Value, conver
 from recore.production.project import ProductionError
 
 FILE = "pyproject.toml"
-LARGEST = 1 << 20  # bytes of the file
+MAX_BYTES = 1 << 20  # of the file
 TABLE = "tool.recore.tune"
-JOBS, PARALLEL = 10, 2  # by default
-MOST_JOBS, MOST_PARALLEL = 750, 100  # SageMaker's limits of a tuning job
-MOST_RANGES, MOST_VALUES = 30, 30
+JOBS, PARALLEL = 10, 2  # defaults
+MAX_JOBS, MAX_PARALLEL = 750, 100  # SageMaker's limits of a tuning job
+MAX_RANGES, MAX_VALUES = 30, 30
 SCALES = {"linear": "Linear", "log": "Logarithmic"}
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The numbers from low to high, of the type of low: whole numbers, or all."""
+    """The numbers from low to high: integers or real numbers, according to the type of low."""
 
     name: str
     low: float
@@ -45,7 +45,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Choice:
-    """Some values to choose from."""
+    """Values to choose from."""
 
     name: str
     values: tuple[Value, ...]
@@ -59,7 +59,7 @@ Range = Interval | Choice
 
 @dataclass(frozen=True)
 class TuningPlan:
-    """What a tuning job tries. known: hyperparameters of fit(). jobs: training jobs."""
+    """The search of a tuning job. known: hyperparameters of fit(). jobs, parallel: numbers of training jobs."""
 
     known: Hyperparameters
     ranges: tuple[Range, ...]
@@ -86,34 +86,34 @@ class TuningPlan:
 
 
 def read_plan(files: SubmissionFiles, options: Sequence[str], jobs: int | None, parallel: int | None) -> TuningPlan:
-    """Return the plan in a submission's pyproject.toml. options, such as alpha=1..9:log or kind=a,b, replace ranges.
+    """Read the plan in a submission's pyproject.toml. Raises ProductionError or OSError.
 
-    Raises ProductionError or OSError.
+    options: replacements for ranges, such as alpha=1..9:log or kind=a,b.
     """
     known, table = read_hyperparameters(files), _read_table(files.path)
     file = files.path / FILE
     ranges = {name: (f"{file}: [{TABLE}.ranges] {name}", raw) for name, raw in table["ranges"].items()}
     for option in options:
-        name, equals, text = option.partition("=")
-        if not equals or not name or not text:
+        name, equals, value = option.partition("=")
+        if not equals or not name or not value:
             raise ProductionError(
-                f"--range {option}: NAME=FROM..TO, NAME=FROM..TO:log or NAME=VALUE,VALUE is needed, such as "
+                f"--range {option}: expected NAME=FROM..TO, NAME=FROM..TO:log or NAME=VALUE,VALUE, such as "
                 "alpha=0.1..10:log"
             )
-        ranges[name] = (f"--range {name}", text)
+        ranges[name] = (f"--range {name}", value)
     if not ranges:
-        raise ProductionError(_describe_lack(files, known))
-    if len(ranges) > MOST_RANGES:
-        raise ProductionError(f"{len(ranges)} hyperparameters have ranges: SageMaker tunes at most {MOST_RANGES}")
-    chosen = tuple(_read_range(known, name, raw, place) for name, (place, raw) in ranges.items())
+        raise ProductionError(_format_no_ranges(files, known))
+    if len(ranges) > MAX_RANGES:
+        raise ProductionError(f"{len(ranges)} hyperparameters have ranges, but SageMaker tunes at most {MAX_RANGES}")
+    chosen = tuple(_read_range(known, name, raw, location) for name, (location, raw) in ranges.items())
     jobs = jobs or table.get("jobs", JOBS)
     return TuningPlan(known, chosen, jobs, min(jobs, parallel or table.get("parallel", PARALLEL)))
 
 
-def _describe_lack(files: SubmissionFiles, known: Mapping[str, Value | None]) -> str:
+def _format_no_ranges(files: SubmissionFiles, known: Mapping[str, Value | None]) -> str:
     names = [name for name, default in known.items() if default is not None]
     if not names:
-        return f"{files.path}: train.py: fit() has no hyperparameter to tune: give it a parameter with a default"
+        return f"{files.path}: fit() in train.py has no hyperparameter to tune: add a parameter with a default"
     table = f"write [{TABLE}.ranges] in {files.path / FILE}, or " if files.path.is_dir() else ""
     return f"no hyperparameter has a range: {table}pass --range NAME=FROM..TO; fit() has {', '.join(names)}"
 
@@ -123,11 +123,11 @@ def _read_table(submission: Path) -> dict[str, Any]:
     if not submission.is_dir() or not path.exists():
         return {"ranges": {}}
     if not path.is_file():
-        raise ProductionError(f"{path}: a regular file is needed")
+        raise ProductionError(f"{path} is not a regular file")
     with open(path, "rb") as file:
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise ProductionError(f"{path}: more than {LARGEST >> 20} MB are not read")
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ProductionError(f"{path} is larger than {MAX_BYTES >> 20} MB")
     try:
         table: Any = tomllib.loads(content.decode())
     except (ValueError, RecursionError) as error:
@@ -136,51 +136,51 @@ def _read_table(submission: Path) -> dict[str, Any]:
         table = table.get(name, {}) if isinstance(table, dict) else None
     if not isinstance(table, dict) or not isinstance(table.get("ranges", {}), dict):
         raise ProductionError(f"{path}: [{TABLE}] and [{TABLE}.ranges] must be tables")
-    limits = {"jobs": MOST_JOBS, "parallel": MOST_PARALLEL}
+    limits = {"jobs": MAX_JOBS, "parallel": MAX_PARALLEL}
     for name, value in table.items():
         if name not in ("ranges", *limits):
             raise ProductionError(f"{path}: [{TABLE}] {name}: {_suggest(name, ['ranges', *limits])}")
         if name in limits and (type(value) is not int or not 1 <= value <= limits[name]):
-            raise ProductionError(f"{path}: [{TABLE}] {name}: a whole number from 1 to {limits[name]} is needed")
+            raise ProductionError(f"{path}: [{TABLE}] {name} is not an integer from 1 to {limits[name]}")
     return {"ranges": {}, **table}
 
 
-def _read_range(known: Hyperparameters, name: str, raw: Any, place: str) -> Range:
-    default = find_default(known, name, place)
+def _read_range(known: Hyperparameters, name: str, raw: Any, location: str) -> Range:
+    default = find_default(known, name, location)
     if isinstance(raw, str):
         raw = _parse_option(default, raw)
     if isinstance(raw, list):
-        values = tuple(convert(default, value, place) for value in raw)
-        if len(set(values)) < len(values) or not 2 <= len(values) <= MOST_VALUES:
-            raise ProductionError(f"{place}: 2 to {MOST_VALUES} different values are needed, or FROM..TO of numbers")
+        values = tuple(convert(default, value, location) for value in raw)
+        if len(set(values)) < len(values) or not 2 <= len(values) <= MAX_VALUES:
+            raise ProductionError(f"{location}: expected 2 to {MAX_VALUES} different values, or FROM..TO for numbers")
         return Choice(name, values)
     if isinstance(default, str | bool):
-        kind = "a text" if isinstance(default, str) else "true or false"
-        raise ProductionError(f"{place}: {name} is {kind}: a list of values is needed")
+        kind = "a string" if isinstance(default, str) else "true or false"
+        raise ProductionError(f"{location}: {name} is {kind}, so a list of values is needed")
     if not isinstance(raw, dict) or not {"from", "to"} <= raw.keys():
-        raise ProductionError(f"{place}: {{ from = LOW, to = HIGH }} or a list of values is needed")
+        raise ProductionError(f"{location}: expected {{ from = LOW, to = HIGH }} or a list of values")
     if unknown := [key for key in raw if key not in ("from", "to", "scale")]:
-        raise ProductionError(f"{place}: {unknown[0]}: {_suggest(unknown[0], ['from', 'to', 'scale'])}")
+        raise ProductionError(f"{location}: {unknown[0]}: {_suggest(unknown[0], ['from', 'to', 'scale'])}")
     scale = raw.get("scale", "linear")
     if not isinstance(scale, str) or scale not in SCALES:
-        raise ProductionError(f"{place}: the scale {scale!r:.60} is neither linear nor log")
-    low, high = (float(convert(default, raw[end], f"{place}: {end}")) for end in ("from", "to"))
+        raise ProductionError(f"{location}: the scale {scale!r:.60} is neither linear nor log")
+    low, high = (float(convert(default, raw[end], f"{location}: {end}")) for end in ("from", "to"))
     if low >= high:
-        raise ProductionError(f"{place}: from {low:.10g} to {high:.10g}: the first must be less than the second")
+        raise ProductionError(f"{location}: the lower end, {low:.10g}, is not less than the upper end, {high:.10g}")
     if scale == "log" and low <= 0:
-        raise ProductionError(f"{place}: from {low:.10g}: on a log scale it must be more than 0")
+        raise ProductionError(f"{location}: the lower end, {low:.10g}, must be positive on a log scale")
     kind_of_number = type(default)
     return Interval(name, kind_of_number(low), kind_of_number(high), scale)
 
 
-def _parse_option(default: Value, text: str) -> Any:
-    if isinstance(default, str | bool) or ".." not in text:
-        return text.split(",")
-    low, _, rest = text.partition("..")
+def _parse_option(default: Value, option: str) -> Any:
+    if isinstance(default, str | bool) or ".." not in option:
+        return option.split(",")
+    low, _, rest = option.partition("..")
     high, colon, scale = rest.partition(":")
     return {"from": low, "to": high} | ({"scale": scale} if colon else {})
 
 
 def _suggest(name: str, names: list[str]) -> str:
     similar = difflib.get_close_matches(str(name), names, 1)
-    return f"did you mean {similar[0]}?" if similar else f"there is no such key: {', '.join(names)} are known"
+    return f"did you mean {similar[0]}?" if similar else f"unknown key; the keys are {', '.join(names)}"

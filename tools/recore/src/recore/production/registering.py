@@ -1,4 +1,4 @@
-"""Registers the model of a run or of a hand-over as a version, without training it again."""
+"""Register the model of a run or of a hand-over as a version, without retraining."""
 
 import json
 import re
@@ -16,19 +16,19 @@ from stagemaker import locked
 
 
 def register(project: ProductionProject, folder: Path, public: Path | None = None) -> Outcome:
-    """Register the model of a run or a hand-over. public: a run's data file, if that has moved.
+    """Register the model of a run or a hand-over. Raises ProductionError, ValueError or OSError.
 
-    Raises ProductionError, ValueError or OSError.
+    public: the run's data file, if it has moved.
     """
     trained, group = read_model(folder, public), project.settings.model_package_group_name
-    evaluation = _describe_scores(trained.record)
+    evaluation = _format_evaluation(trained.record)
     with locked.temporary_folder("recore-register-") as name:
         features, model = trained.write_archives(Path(name))
         features_uri = f"{project.upload_file('versions/features', features, ARCHIVE)}/{ARCHIVE}"
         model_uri = f"{project.upload_file('versions/model', model, ARCHIVE)}/{ARCHIVE}"
     for version in list_versions(project):
         if version.archives == [features_uri, model_uri]:
-            line = f"version {version.number} of {group} was already made from {folder}; nothing changed"
+            line = f"{folder} is already version {version.number} of {group}; nothing changed"
             following = suggest_next(project, version.number)
             return Outcome([line], {"version": version.describe()}, following, changed=False)
     ensure_group(project)
@@ -46,7 +46,7 @@ def register(project: ProductionProject, folder: Path, public: Path | None = Non
     return Outcome([line, *trained.notes], {"version": version.describe()}, suggest_next(project, version.number))
 
 
-def _describe_scores(record: Record) -> bytes:
+def _format_evaluation(record: Record) -> bytes:
     score = record.scores.get(HELD_OUT)
     content: dict[str, Any] = {"score": {"value": score.value if score else None}}
     if score:

@@ -1,6 +1,6 @@
-"""Trains a submission on new data, compares the new version with the one in use, and puts it in that one's place.
+"""Train a submission on new data, compare the new version with the current one, and replace that.
 
-Nothing of this is stored: the same command after an interruption finds what is done already.
+No progress is stored: after an interruption, the same command continues from the state on SageMaker.
 """
 
 import re
@@ -25,34 +25,34 @@ from recore.production.project import Outcome, ProductionError, ProductionProjec
 from recore.production.project_state import approve, suggest_next
 from recore.production.versions import Version, find_version, list_versions
 
-OF_THE_TOOLKIT = ("sagemaker_", "_tuning_")  # the beginnings of a job's hyperparameters that are not those of fit()
+TOOLKIT_PREFIXES = ("sagemaker_", "_tuning_")  # of a job's hyperparameters that are not passed to fit()
 
 
 @dataclass(frozen=True)
 class ChosenValues:
-    """The hyperparameters to train with, and lines that say where they are from."""
+    """The hyperparameters to train with, and lines about their origin."""
 
     values: dict[str, Value]
     lines: list[str]
 
 
-def choose_hyperparameters(project: ProductionProject, files: SubmissionFiles, texts: Sequence[str]) -> ChosenValues:
-    """Return the hyperparameters of the version in use that fit() still has, with those in texts such as alphas=11.
+def choose_hyperparameters(project: ProductionProject, files: SubmissionFiles, options: Sequence[str]) -> ChosenValues:
+    """Return the current version's hyperparameters that fit() still has, updated by options such as alphas=11.
 
     Raises ProductionError.
     """
-    old = find_in_use(project, None)
+    old = _find_current(project, None)
     inherited = read_job_values(project, old.archives[-1]) if old else {}
-    if not inherited and not texts:
+    if not inherited and not options:
         return ChosenValues({}, [])
     known = read_hyperparameters(files)
-    kept, chosen = restore_values(known, inherited), choose_values(known, texts)
+    valid, chosen = restore_values(known, inherited), choose_values(known, options)
     lines = []
-    if old and (used := {name: value for name, value in kept.items() if name not in chosen}):
+    if old and (used := {name: value for name, value in valid.items() if name not in chosen}):
         lines.append(f"hyperparameters of version {old.number}: {describe_values(used)}")
-    if old and (lost := [name for name in inherited if name not in kept]):
-        lines.append(f"hyperparameters of version {old.number} that fit() does not accept any more: {', '.join(lost)}")
-    return ChosenValues(kept | chosen, lines)
+    if old and (lost := [name for name in inherited if name not in valid]):
+        lines.append(f"hyperparameters of version {old.number} that fit() no longer accepts: {', '.join(lost)}")
+    return ChosenValues(valid | chosen, lines)
 
 
 def check_replaceable(project: ProductionProject) -> None:
@@ -60,7 +60,7 @@ def check_replaceable(project: ProductionProject) -> None:
     if len(variants) > 1:
         shown = ", ".join(f"{variant['name']}={variant['version']}" for variant in variants)
         raise ProductionError(
-            f"the endpoint {name} serves {shown}: only a single variant can be replaced; `update --variant` changes any"
+            f"the endpoint {name} serves {shown}, but only a single variant can be replaced: use `update --variant`"
         )
 
 
@@ -73,10 +73,10 @@ def retrain(
     watch: WatchStep,
     announce: Callable[[], None],
 ) -> Outcome:
-    """Train a submission, and compare its held-out score with that of the version in use. As `train`."""
+    """Train a submission as `train` does, and compare its held-out score with the current version's."""
     trained = train(project, files, public, steps, watch, announce, chosen.values)
     new = find_version(project, trained.details["version"]["number"])
-    old = find_in_use(project, new.number)
+    old = _find_current(project, new.number)
     compared = {"number": old.number, "score": old.score} if old else None
     lines = [*chosen.lines, *trained.lines, *([_compare(new, old)] if old else [])]
     details = {"hyperparameters": chosen.values, "compared_with": compared, **trained.details}
@@ -86,21 +86,21 @@ def retrain(
 def put_to_use(
     project: ProductionProject, trained: Outcome, tolerance: float, strategy: Strategy | None, watch: Watch
 ) -> Outcome:
-    """Approve the version of an outcome of `retrain`, and with a strategy let the endpoint serve it alone.
+    """Approve the version that `retrain` registered, and with a strategy update the endpoint to it.
 
-    tolerance: by how much its score may be lower. Raises WorkFailedError if it is even lower or unknown, or the update
-    is rolled back; ProductionError if the version was rejected, or the endpoint cannot be updated.
+    tolerance: the largest accepted decrease of the score. Raises WorkFailedError if it decreased more or is unknown, or
+    the update is rolled back; ProductionError if the version was rejected, or the endpoint cannot be updated.
     """
     new = find_version(project, trained.details["version"]["number"])
     if new.approval == REJECTED:
         command = f"{PROGRAM} production approve {new.number}"
-        raise ProductionError(f"version {new.number} was rejected: `{command}` approves it")
-    served, old = _served(project), find_in_use(project, new.number)
+        raise ProductionError(f"version {new.number} was rejected: approve it with `{command}`")
+    served, old = _served(project), _find_current(project, new.number)
     is_alone = [variant["version"] for variant in served] == [new.number]
-    if old and not is_alone and (fault := _find_fault(new, old, tolerance)):
+    if old and not is_alone and (problem := _find_problem(new, old, tolerance)):
         raise WorkFailedError(
-            f"version {new.number} is registered, but not put to use, because {fault}; {_compare(new, old)}; to use it "
-            f"anyway: `{PROGRAM} production {_command_to_use(new, bool(served))}`"
+            f"version {new.number} is registered but not used, because {problem}; {_compare(new, old)}; to use it "
+            f"anyway, run `{PROGRAM} production {_command_to_use(new, bool(served))}`"
         )
     outcomes = [trained, approve(project, new.number)]
     if strategy:
@@ -116,9 +116,9 @@ def put_to_use(
     )
 
 
-def find_in_use(project: ProductionProject, besides: int | None) -> Version | None:
-    """The version that gets most requests, else the latest approved one. besides: one that is not meant."""
-    versions = {version.number: version for version in list_versions(project) if version.number != besides}
+def _find_current(project: ProductionProject, excluded: int | None) -> Version | None:
+    """Return the version with the most requests, otherwise the latest approved one, without the excluded one."""
+    versions = {version.number: version for version in list_versions(project) if version.number != excluded}
     variants = [variant for variant in _served(project) if variant["version"] in versions]
     if variants:
         return versions[max(variants, key=lambda variant: variant["weight"])["version"]]
@@ -126,11 +126,11 @@ def find_in_use(project: ProductionProject, besides: int | None) -> Version | No
 
 
 def read_job_values(project: ProductionProject, archive: str) -> dict[str, str]:
-    """The hyperparameters of the training job that wrote an archive, as texts."""
+    """Return the hyperparameters, as strings, of the training job that wrote an archive."""
     match = re.fullmatch(f"{re.escape(project.uri('training'))}/([^/]+)/output/model\\.tar\\.gz", archive)
     job = project.find("DescribeTrainingJob", TrainingJobName=match[1]) if match else None
     values: dict[str, str] = job.get("HyperParameters", {}) if job else {}
-    return {name: text for name, text in values.items() if not name.startswith(OF_THE_TOOLKIT)}
+    return {name: value for name, value in values.items() if not name.startswith(TOOLKIT_PREFIXES)}
 
 
 def _served(project: ProductionProject) -> list[dict[str, Any]]:
@@ -144,7 +144,7 @@ def _command_to_use(version: Version, has_endpoint: bool) -> str:
     return f"update {version.number}" if has_endpoint else f"deploy --variant A={version.number}"
 
 
-def _find_fault(new: Version, old: Version, tolerance: float) -> str:
+def _find_problem(new: Version, old: Version, tolerance: float) -> str:
     if new.score is None or old.score is None:
         return "a score is unknown"
     if new.score >= old.score - tolerance:

@@ -1,4 +1,4 @@
-"""config.json: the names, places and instance types of one model in production. Every setting has a default."""
+"""Read config.json: names, S3 locations and instance types of a model in production. Every setting has a default."""
 
 import difflib
 import re
@@ -9,35 +9,35 @@ from typing import Any
 from recore.places import IMAGE
 from recore.untrusted_json import prefix_errors, read_object
 
-LARGEST = 1 << 20  # bytes
+MAX_BYTES = 1 << 20
 APPROVAL = ("Approved", "PendingManualApproval", "Rejected")
-TEXTS = (  # the end of a setting's name, a pattern of its text, and what is needed
+PATTERNS = (  # the end of a setting's name, a pattern of its values, and a message
     # names of models and configurations begin with these names, and have at most 63 characters
     (
         "_name",
         r"(?=.{1,40}\Z)[a-zA-Z0-9](-?[a-zA-Z0-9])*",
-        "a name of at most 40 letters, digits and single hyphens is needed",
+        "expected a name of at most 40 letters, digits and single hyphens",
     ),
-    ("_instance_type", r"ml\.\w+\.\w+", "an instance type is needed, such as ml.m5.xlarge"),
-    ("model_approval_status", "|".join(APPROVAL), f"one of {', '.join(APPROVAL)} is needed"),
-    ("default_bucket", r"|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket is needed"),
+    ("_instance_type", r"ml\.\w+\.\w+", "expected an instance type, such as ml.m5.xlarge"),
+    ("model_approval_status", "|".join(APPROVAL), f"expected one of {', '.join(APPROVAL)}"),
+    ("default_bucket", r"|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "expected the name of a bucket"),
     (
         "role_arn",
         r"|arn:aws[a-z-]*:iam::\d{12}:role/\S+",
-        "the ARN of a role is needed, such as arn:aws:iam::111122223333:role/Jobs",
+        "expected the ARN of a role, such as arn:aws:iam::111122223333:role/Jobs",
     ),
     (
         "prefix",
         r"(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*",
-        "the beginning of a key on S3 is needed, without a slash at its ends",
+        "expected a key prefix on S3, without a slash at either end",
     ),
-    ("input_data", r"|s3://[^/]+/.+", "an address is needed, such as s3://BUCKET/FOLDER"),
+    ("input_data", r"|s3://[^/]+/.+", "expected a URI, such as s3://BUCKET/FOLDER"),
 )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of config.json, whose keys are these names in capitals; docs/production.md says what they mean.
+    """The settings of config.json, whose keys are these names in capitals; docs/production.md explains them.
 
     "" stands for the simulator's bucket and role, for the data file that a command uploads, and for `image`.
     """
@@ -64,15 +64,14 @@ class Settings:
 
 
 def read_settings(path: Path | None) -> Settings:
-    """Read a config.json, by default that of the working directory, if there is one. Raises ValueError or
-    FileNotFoundError."""
+    """Read a config.json, by default in the working directory, if any. Raises ValueError or FileNotFoundError."""
     file = path or Path("config.json")
     if path is None and not file.exists():
         return Settings()
     if not file.exists():
-        raise FileNotFoundError(f"{file}: there is no such file; without --config every setting has its default")
+        raise FileNotFoundError(f"{file}: there is no such file; without --config, every setting has its default")
     with prefix_errors(file):
-        content = read_object(file, LARGEST)
+        content = read_object(file, MAX_BYTES)
     return Settings(**dict(_read_setting(file, key, value) for key, value in content.items()))
 
 
@@ -80,25 +79,23 @@ def _read_setting(file: Path, key: str, value: Any) -> tuple[str, Any]:
     kinds: dict[str, Any] = {field.name.upper(): field.type for field in fields(Settings)}
     if key not in kinds:
         similar = difflib.get_close_matches(key.upper(), kinds, 1, 0.5)
-        raise ValueError(
-            f"{file}: there is no setting {key[:60]!r}" + (f": did you mean {similar[0]}?" if similar else "")
-        )
+        raise ValueError(f"{file}: unknown setting {key[:60]!r}" + (f"; did you mean {similar[0]}?" if similar else ""))
     name, kind = key.lower(), kinds[key]
     allowed = (int, float) if kind is float else kind
     if isinstance(value, bool) or not isinstance(value, allowed):
-        needed = {str: "text", int: "a whole number", float: "a number"}[kind]
-        raise ValueError(f"{file}: {key} is {value!r:.60}: {needed} is needed")
-    if reason := _find_fault(name, value):
-        raise ValueError(f"{file}: {key} is {value!r:.60}: {reason}")
+        expected = {str: "a string", int: "an integer", float: "a number"}[kind]
+        raise ValueError(f"{file}: {key} is {value!r:.60}; expected {expected}")
+    if problem := _find_problem(name, value):
+        raise ValueError(f"{file}: {key} is {value!r:.60}; {problem}")
     return name, float(value) if kind is float else value
 
 
-def _find_fault(name: str, value: Any) -> str:
-    for end, pattern, message in TEXTS:
+def _find_problem(name: str, value: Any) -> str:
+    for end, pattern, message in PATTERNS:
         if name.endswith(end) and not re.fullmatch(pattern, value, re.ASCII):
             return message
     if name.endswith("_count") and not 1 <= value <= 100:
-        return "a number from 1 to 100 is needed"
+        return "expected a number from 1 to 100"
     if name == "minimum_score" and not abs(value) < 1e300:
-        return "a finite number is needed"
+        return "expected a finite number"
     return ""

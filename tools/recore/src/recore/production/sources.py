@@ -1,4 +1,4 @@
-"""What the jobs of the pipeline and the two containers of a version are made of.
+"""The source files of the pipeline's jobs and of a version's two containers.
 
 The job *features*, and code/ of its archive: FEATURES, DOMAIN and the submission's preprocess.py. The training job, and
 code/ of its archive: MODEL, the submission's requirements.txt, and its files below submission/. Both also have
@@ -27,7 +27,7 @@ CHALLENGE = "challenge.json"  # of both containers
 
 @dataclass(frozen=True)
 class Sources:
-    """The folders on S3 that the pipeline's jobs get their code from. submission: a digest of the submission."""
+    """S3 folders with the code of the pipeline's jobs. submission: a digest of the submission."""
 
     features: str
     challenge: str
@@ -40,19 +40,19 @@ class Sources:
 
 
 def read_programs(names: Iterable[str]) -> dict[str, bytes]:
-    """Return the programs of a container by their names."""
+    """Return programs of a container by name."""
     return {name: (PROGRAMS / name).read_bytes() for name in names}
 
 
 def describe_challenge() -> dict[str, bytes]:
-    """Return CHALLENGE, what the containers know of the challenge, by its name."""
+    """Return the file CHALLENGE, which tells the containers about the challenge: its contents by its name."""
     known = challenge()
     units = {name: known.unit(name) for name in known.targets}
     return {CHALLENGE: json.dumps({"ids": known.ids, "group": known.group, "units": units}).encode()}
 
 
 def model_programs(requirements: bytes | None) -> dict[str, bytes]:
-    """Return the programs of the model's container with the submission's requirements.txt, if it has one."""
+    """Return the programs of the model container, with the submission's requirements.txt, if any."""
     return read_programs(MODEL) | describe_challenge() | ({} if requirements is None else {REQUIREMENTS: requirements})
 
 

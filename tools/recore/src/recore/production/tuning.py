@@ -1,6 +1,6 @@
-"""Tuning jobs over the hyperparameters of a submission's fit(), and a version with the best values.
+"""Tune the hyperparameters of a submission's fit(), and train a version with the best values.
 
-The name of a tuning job is a digest of what it contains, so that the same command finds what an earlier one has made.
+The name of a tuning job is a digest of its contents, so that the same command finds an earlier job.
 """
 
 import hashlib
@@ -22,16 +22,16 @@ from recore.production.project import PAUSE, RUNNING, Outcome, ProductionProject
 from recore.production.ranges import TuningPlan
 from recore.production.sources import upload_sources
 
-GROUP = "recore:model-package-group"  # a tag: names hold only the beginning of the group's
-LONGEST_NAME, DIGITS = 32, 10  # characters of a tuning job's name, and of the digest at its end
+GROUP = "recore:model-package-group"  # a tag, because a job's name contains only the prefix of the group's name
+MAX_NAME_LENGTH, DIGITS = 32, 10  # characters of a tuning job's name, and of the digest at its end
 ENDED = ("Completed", "NonRetryableError", "Stopped")  # counters of training jobs
 
 
 @dataclass(frozen=True)
 class Best:
-    """The result of a tuning job. values: those with the highest r2, the mean R2 on held-out drill holes.
+    """The result of a tuning job. values: the hyperparameters with the highest mean R2 on held-out drill holes, r2.
 
-    failed: training jobs. changed: whether it ran only now.
+    failed: number of failed training jobs. changed: whether the job was not already complete.
     """
 
     plan: TuningPlan
@@ -51,14 +51,14 @@ def find_best(
     announce: Callable[[], None],
     again: bool = False,
 ) -> Best:
-    """Find the best hyperparameters with a tuning job, unless an equal one has ended, and wait for its end.
+    """Find the best hyperparameters with a tuning job, or an equal job that exists, and wait for its end.
 
-    public: None stands for INPUT_DATA. watch: called with the best mean R2, and how many training jobs have ended.
-    Raises WorkFailedError if none succeeds. KeyboardInterrupt stops the tuning job, and is raised.
+    public: None stands for INPUT_DATA. watch: called with the best mean R2, and the number of ended training jobs.
+    Raises WorkFailedError if no training job succeeds. KeyboardInterrupt stops the tuning job, and is raised.
     """
     request = _make_request(project, files, find_data(project, public), plan)
     digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:DIGITS]
-    name = f"{project.settings.model_package_group_name[: LONGEST_NAME - DIGITS - 1]}-{digest}"
+    name = f"{project.settings.model_package_group_name[: MAX_NAME_LENGTH - DIGITS - 1]}-{digest}"
     job = _find(project, name)
     status = job["HyperParameterTuningJobStatus"] if job else ""
     finished = status == "Completed" and not again
@@ -70,7 +70,7 @@ def find_best(
     job = _follow(project, name, plan.jobs, watch)
     best = job.get("BestTrainingJob", {})
     if job["HyperParameterTuningJobStatus"] != "Completed" or not best:
-        raise WorkFailedError(_describe_failure(project, job))
+        raise WorkFailedError(_format_failure(project, job))
     return Best(
         plan,
         name,
@@ -90,10 +90,10 @@ def train_best(
     watch: WatchStep,
     announce: Callable[[], None],
 ) -> Outcome:
-    """Train a submission with the best hyperparameters. As `train`."""
+    """Train a submission with the best hyperparameters, as `train` does."""
     trained = train(project, files, public, steps, watch, announce, best.values)
     ranges = "; ".join(map(str, best.plan.ranges))
-    failed = f", of which {best.failed} failed" if best.failed else ""
+    failed = f" ({best.failed} failed)" if best.failed else ""
     verb = "tried" if best.changed else "has already tried"
     lines = [
         f"the tuning job {best.job} {verb} {ranges}",
@@ -113,14 +113,14 @@ def describe_tuning_costs(project: ProductionProject, plan: TuningPlan) -> list[
 
 
 def list_tuning_jobs(project: ProductionProject) -> dict[str, str]:
-    """The statuses of the project's tuning jobs, by name."""
+    """Return the statuses of the project's tuning jobs, by name."""
     group = project.settings.model_package_group_name
-    beginning = group[: LONGEST_NAME - DIGITS - 1]
-    pages = project.sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(NameContains=beginning)
+    prefix = group[: MAX_NAME_LENGTH - DIGITS - 1]
+    pages = project.sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(NameContains=prefix)
     jobs = {}
     for job in pages.search("HyperParameterTuningJobSummaries[]"):
         name, arn = job["HyperParameterTuningJobName"], job["HyperParameterTuningJobArn"]
-        if not re.fullmatch(f"{re.escape(beginning)}-[0-9a-f]{{{DIGITS}}}", name):
+        if not re.fullmatch(f"{re.escape(prefix)}-[0-9a-f]{{{DIGITS}}}", name):
             continue
         if {"Key": GROUP, "Value": group} not in project.sagemaker.list_tags(ResourceArn=arn)["Tags"]:
             continue
@@ -147,7 +147,7 @@ def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> d
     def look() -> dict[str, Any]:
         job = _find(project, name)
         if job is None:
-            raise WorkFailedError(f"the tuning job {name} was deleted meanwhile")
+            raise WorkFailedError(f"the tuning job {name} was deleted in the meantime")
         r2 = job.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
         counts = job.get("TrainingJobStatusCounters", {})
         stage = "no R2 so far" if r2 is None else f"best mean R2 so far {r2:.4f}"
@@ -158,16 +158,16 @@ def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> d
     return wait_for_end(look, "HyperParameterTuningJobStatus", stop)
 
 
-def _describe_failure(project: ProductionProject, job: dict[str, Any]) -> str:
+def _format_failure(project: ProductionProject, job: dict[str, Any]) -> str:
     name = job["HyperParameterTuningJobName"]
     if job["HyperParameterTuningJobStatus"] == "Stopped":
-        return f"the tuning job {name} was stopped: the same command starts it again"
+        return f"the tuning job {name} was stopped: run the same command to start it again"
     failed = project.sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
         HyperParameterTuningJobName=name, StatusEquals="Failed", MaxResults=1
     )["TrainingJobSummaries"]
     reason = failed[0].get("FailureReason") if failed else job.get("FailureReason")
     reason = reason or f"no training job printed a line that {OBJECTIVE['Regex']} matches"
-    return f"no training job of the tuning job {name} succeeded; the reason of one: {reason}"
+    return f"no training job of the tuning job {name} succeeded; reason of one: {reason}"
 
 
 def _find(project: ProductionProject, name: str) -> dict[str, Any] | None:
@@ -175,7 +175,7 @@ def _find(project: ProductionProject, name: str) -> dict[str, Any] | None:
 
 
 def delete_tuning_job(project: ProductionProject, name: str) -> None:
-    """Delete the record of a tuning job that has ended, and wait until it is gone."""
+    """Delete the record of a tuning job that has ended, and wait until it no longer exists."""
     project.sagemaker.delete_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     while job := _find(project, name):
         if job["HyperParameterTuningJobStatus"] == "DeleteFailed":

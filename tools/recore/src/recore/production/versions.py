@@ -12,7 +12,7 @@ from recore.untrusted_json import get_number, parse_object
 
 @dataclass(frozen=True)
 class Version:
-    """A version. arn: of its package. metadata: what it was made from. score: of held-out drill holes, if known."""
+    """A version. arn: its package. metadata: its sources. score: the score on held-out drill holes, if known."""
 
     number: int
     arn: str
@@ -24,7 +24,7 @@ class Version:
 
     @property
     def archives(self) -> list[str]:
-        """The addresses of the archives of both containers."""
+        """URIs of the archives of both containers."""
         return [container["ModelDataUrl"] for container in self.containers]
 
     @property
@@ -32,18 +32,18 @@ class Version:
         return "no held-out score" if self.score is None else f"held-out score {self.score:.4f}"
 
     def describe(self) -> dict[str, Any]:
-        """The version for programs."""
+        """Return the version as a dict, for --json."""
         names = ("number", "arn", "approval", "created", "score", "metadata", "archives")
         return {name: getattr(self, name) for name in names}
 
 
 def list_versions(project: ProductionProject) -> list[Version]:
-    """The versions, the latest first."""
+    """Return the versions, latest first."""
     return [read_version(project, package["ModelPackageArn"]) for package in _list_packages(project).values()]
 
 
 def read_version(project: ProductionProject, arn: str) -> Version:
-    """The version of a package."""
+    """Return the version with this package ARN."""
     package = project.sagemaker.describe_model_package(ModelPackageName=arn)
     evaluation = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri")
     return Version(
@@ -58,28 +58,28 @@ def read_version(project: ProductionProject, arn: str) -> Version:
 
 
 def list_approvals(project: ProductionProject) -> dict[int, str]:
-    """The approval of each version, the latest first."""
+    """Return the approval of each version, latest first."""
     return {number: package["ModelApprovalStatus"] for number, package in _list_packages(project).items()}
 
 
 def find_version(project: ProductionProject, number: int | None, usable: bool = False) -> Version:
-    """Return a version, by default the latest approved one. usable: it must be approved. Raises ProductionError."""
+    """Return a version (usable: an approved one), by default the latest approved one. Raises ProductionError."""
     packages = _list_packages(project)
     group = project.settings.model_package_group_name
     if not packages:
-        raise ProductionError(f"{group} has no version: `train` or `register` makes the first")
+        raise ProductionError(f"{group} has no version: create one with `train` or `register`")
     states = {each: package["ModelApprovalStatus"] for each, package in packages.items()}
     if number is None:
         number = next((each for each, state in states.items() if state == APPROVED), None)
         if number is None:
             command = f"{PROGRAM} production approve {max(states)}"
-            raise ProductionError(f"no version of {group} is approved: `{command}` approves the latest")
+            raise ProductionError(f"no version of {group} is approved: approve the latest with `{command}`")
     if number not in states:
         raise ProductionError(f"{group} has no version {number}; its versions: {', '.join(map(str, reversed(states)))}")
     if usable and states[number] != APPROVED:
         state = "was rejected" if states[number] == REJECTED else "is not approved"
         raise ProductionError(
-            f"version {number} of {group} {state}: `{PROGRAM} production approve {number}` approves it"
+            f"version {number} of {group} {state}: approve it with `{PROGRAM} production approve {number}`"
         )
     return read_version(project, packages[number]["ModelPackageArn"])
 
@@ -104,7 +104,7 @@ def model_name(project: ProductionProject, number: int) -> str:
 
 
 def ensure_model(project: ProductionProject, version: Version) -> str:
-    """Make the model of a version if it is missing. Returns its name."""
+    """Create the model of a version if it is missing. Returns its name."""
     name = model_name(project, version.number)
     if not project.find("DescribeModel", ModelName=name):
         project.sagemaker.create_model(
@@ -117,7 +117,7 @@ def ensure_model(project: ProductionProject, version: Version) -> str:
 
 
 def read_score(project: ProductionProject, uri: str) -> float | None:
-    """Return the score in an evaluation.json, or None if the file holds no score."""
+    """Return the score in an evaluation.json, or None if it has no score."""
     try:
         return get_number(parse_object(project.read(uri)), "score.value")
     except ValueError:

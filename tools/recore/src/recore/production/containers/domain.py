@@ -1,8 +1,8 @@
-"""The domain of a model: whether a spectrum looks like those that the model was trained on.
+"""The applicability domain of a model: whether a spectrum is similar to the training spectra.
 
-Spectra are compared by their shape: the standard normal variate (SNV), averaged in bins of neighbouring channels, and
-principal components of these. Hotelling's T2 is the distance from the mean within the components, Q the sum of squares
-of what they do not explain. A spectrum is inside the domain if neither exceeds its limit for 99 % of good rows.
+Spectra are compared by their shapes: the standard normal variate (SNV), averaged in bins of neighbouring channels, and
+its principal components. Hotelling's T2 is the distance from the mean within the components, Q the sum of squared
+residuals. A spectrum is inside the domain if neither exceeds its limit, which 99% of good rows keep.
 """
 
 import math
@@ -15,29 +15,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-Reference = dict[str, Any]  # what a Domain is made from, as JSON
+Reference = dict[str, Any]  # the parameters of a Domain, as JSON
 Description = dict[str, Any]  # of a spectrum: inside, distance, t2, q and bands
 
-MOST_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
-MOST_GAPS = 0.1  # the share of rows without a value up to which a channel is used
-EDGE = 100  # channels that are not used at either end, where a detector may be noisy; at most 5 % of them
+MAX_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
+MOST_GAPS = 0.1  # a channel is used if at most this share of rows lacks a value
+EDGE = 100  # channels to ignore at either end, where a detector may be noisy; at most 5% of them
 FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
 MOST_COMPONENTS = 10
-EXPLAINED_VARIANCE = 0.99  # components are kept until they explain this share
+EXPLAINED_VARIANCE = 0.99  # components are added until they explain this share
 CONFIDENCE = 0.99  # of all limits
-SMALLEST_Q = 1e-9  # limit, larger than rounding errors if the components explain everything
-FEWEST_ROWS = 10
+MIN_Q_LIMIT = 1e-9  # larger than rounding errors if the components explain everything
+MIN_ROWS = 10
 FEWEST_HOLES = 10  # with fewer, the folds consist of rows
 FOLDS = 5
 PARTS = 8  # of the spectrum, equally wide, whose mean residuals are statistics
-ROWS_OF_A_HOLE = 20  # the first ones, whose statistics are kept
-MOST_ROWS = 4000  # whose statistics are kept
+ROWS_OF_A_HOLE = 20  # the first rows, whose statistics are stored
+MOST_ROWS = 4000  # whose statistics are stored
 DIGITS = 6  # of the statistics
 LISTED_BANDS = 5
 
 
 class DomainError(ValueError):
-    """There is no reference for these spectra. The message is one line, which says why."""
+    """No reference can be fitted to these spectra. The message is one line."""
 
 
 class PrincipalComponents:
@@ -48,7 +48,7 @@ class PrincipalComponents:
 
     @classmethod
     def fit(cls, shapes: np.ndarray, number: int | None = None) -> "PrincipalComponents":
-        """Fit so many components, by default the fewest that explain EXPLAINED_VARIANCE, at least 2.
+        """Fit this number of components, by default the fewest that explain EXPLAINED_VARIANCE, at least 2.
 
         There are at most MOST_COMPONENTS, and fewer if there are few rows.
         """
@@ -56,33 +56,34 @@ class PrincipalComponents:
         variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
         meaningful = int(np.sum(variances > 1e-12 * variances[0]))
         needed = number or int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED_VARIANCE)) + 1
-        kept = min(max(needed, 2), max(1, min(MOST_COMPONENTS, (len(shapes) - 1) // 2, meaningful)))
-        return cls(shapes.mean(axis=0), vectors[:, :kept].T, variances[:kept])
+        count = min(max(needed, 2), max(1, min(MOST_COMPONENTS, (len(shapes) - 1) // 2, meaningful)))
+        return cls(shapes.mean(axis=0), vectors[:, :count].T, variances[:count])
 
     def scores(self, shapes: np.ndarray) -> np.ndarray:
-        """(rows, components)"""
+        """Return the scores of each row, (rows, components)."""
         return np.asarray((shapes - self.mean) @ self.loadings.T)
 
     def t2(self, shapes: np.ndarray) -> np.ndarray:
-        """Hotelling's T2 of each row."""
+        """Return Hotelling's T2 of each row."""
         return np.asarray(np.sum(self.scores(shapes) ** 2 / self.variances, axis=1))
 
     def residuals(self, shapes: np.ndarray) -> np.ndarray:
-        """What the components do not explain, (rows, bins)."""
+        """Return the residuals, (rows, bins)."""
         return np.asarray(shapes - self.mean - self.scores(shapes) @ self.loadings)
 
 
 class Domain:
-    """Compares spectra with a reference.
+    """Compare spectra with a reference.
 
-    wavenumbers: (channels,) of the spectra, cm-1, in any order. Raises DomainError if one of the reference is missing.
+    wavenumbers: (channels,) of the spectra, cm-1, in any order. Raises DomainError if a channel of the reference is
+    missing.
     """
 
     def __init__(self, reference: Reference, wavenumbers: Sequence[object]) -> None:
-        places = {wavenumber: place for place, wavenumber in enumerate(wavenumbers)}
-        if missing := [each for each in reference["channels"] if each not in places]:
+        positions = {wavenumber: position for position, wavenumber in enumerate(wavenumbers)}
+        if missing := [each for each in reference["channels"] if each not in positions]:
             raise DomainError(f"{len(missing)} channels of the reference are missing, such as {missing[0]}")
-        self._places = [places[each] for each in reference["channels"]]
+        self._positions = [positions[each] for each in reference["channels"]]
         self.bins, mean, loadings, variances, self._shape_limits, self._residual_limits = (
             np.array(reference[name])
             for name in ("bins", "mean", "loadings", "variances", "shape_limits", "residual_limits")
@@ -93,18 +94,18 @@ class Domain:
         self._limits = reference["t2_limit"], reference["q_limit"]
 
     def shapes(self, spectra: np.ndarray) -> np.ndarray:
-        """The shapes (rows, bins) of spectra (rows, channels); NaN for a spectrum that is flat or has a gap."""
-        return bin_shapes(spectra[:, self._places])
+        """Return the shapes (rows, bins) of spectra (rows, channels); NaN for a spectrum that is flat or has a gap."""
+        return bin_shapes(spectra[:, self._positions])
 
     def statistics(self, spectra: np.ndarray, shapes: np.ndarray) -> np.ndarray:
-        """The statistics of spectra (rows, channels) without gaps, and their shapes, as of `row_statistics`."""
-        return row_statistics(self.components, spectra[:, self._places], shapes)
+        """Return `row_statistics` of spectra (rows, channels) without gaps, and their shapes."""
+        return row_statistics(self.components, spectra[:, self._positions], shapes)
 
     def describe(self, spectra: np.ndarray) -> list[Description | None]:
         """Compare each spectrum with the domain; None if it is flat or has a gap.
 
-        t2, q: in units of their limits. distance: the larger one. bands: those that deviate more than every band of 99
-        % of good rows, the largest deviation first, in units of its limit.
+        t2, q: in units of their limits. distance: the larger one. bands: the bands that deviate more than all bands of
+        99% of good rows, in descending order of deviation, in units of its limit.
         """
         shapes = self.shapes(spectra)
         known = np.isfinite(shapes).all(axis=1)
@@ -124,9 +125,10 @@ class Domain:
         ]
 
     def compare(self, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """T2, Q and the deviations of shapes (rows, bins) in units of their limits: (rows,), (rows,) and (rows, bins).
+        """Return T2, Q and the deviations of shapes (rows, bins): (rows,), (rows,) and (rows, bins).
 
-        A bin deviates from the mean, or from what the components explain, whichever exceeds its limit more.
+        They are in units of their limits. A bin's deviation is from the mean or the residual, whichever exceeds its
+        limit more.
         """
         residuals = self.components.residuals(shapes)
         t2, q = self.components.t2(shapes) / self._limits[0], np.sum(residuals**2, axis=1) / self._limits[1]
@@ -135,7 +137,7 @@ class Domain:
         return t2, q, np.where(abs(from_mean) > abs(unexplained), from_mean, unexplained)
 
     def find_bands(self, deviations: np.ndarray) -> list[dict[str, float]]:
-        """The runs of bins whose deviations (bins,) exceed 1: from and to, cm-1, and the largest deviation."""
+        """Return the runs of bins whose deviations (bins,) exceed 1: from and to, cm-1, and the largest deviation."""
         odd = np.flatnonzero(abs(deviations) > 1)
         runs = np.split(odd, np.flatnonzero(np.diff(odd) > 1) + 1) if len(odd) else []
         bands = [
@@ -150,12 +152,12 @@ class Domain:
 
 
 def bin_shapes(spectra: np.ndarray) -> np.ndarray:
-    """The SNV of spectra (rows, channels), averaged in at most MOST_BINS equal bins: (rows, bins).
+    """Return the SNV of spectra (rows, channels), averaged in at most MAX_BINS equal bins: (rows, bins).
 
-    Channels left over at the end are not used. NaN for a spectrum that is flat or has a gap.
+    Remaining channels at the end are not used. NaN for a spectrum that is flat or has a gap.
     """
     rows, channels = spectra.shape
-    width = max(1, math.ceil(channels / MOST_BINS))
+    width = max(1, math.ceil(channels / MAX_BINS))
     bins = channels // width
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         contrast = spectra.std(axis=1, keepdims=True)
@@ -168,10 +170,10 @@ def bin_shapes(spectra: np.ndarray) -> np.ndarray:
 
 
 def row_statistics(components: PrincipalComponents, spectra: np.ndarray, shapes: np.ndarray) -> np.ndarray:
-    """The statistics by which spectra are compared, (rows, 4 + PARTS).
+    """Return the statistics by which spectra are compared, (rows, 4 + PARTS).
 
-    Logarithms of T2 and Q, the mean and the logarithm of the standard deviation of the absorbance, and the mean
-    residual of each part.
+    They are the logarithms of T2 and Q, the mean and the logarithm of the standard deviation of the absorbance, and the
+    mean residual of each part.
     """
     residuals = components.residuals(shapes)
     parts = [part.mean(axis=1) for part in split_parts(residuals)]
@@ -183,22 +185,21 @@ def row_statistics(components: PrincipalComponents, spectra: np.ndarray, shapes:
 
 
 def split_parts(values: np.ndarray) -> list[np.ndarray]:
-    """The parts of values (..., bins) whose residuals are statistics."""
+    """Split values (..., bins) into the parts whose mean residuals are statistics."""
     return np.array_split(values, min(PARTS, values.shape[-1]), axis=-1)
 
 
 # ---- The reference ---------------------------------------------------------------------------------------
 def fit_file(data_file: Path, group: str) -> Reference:
-    """The reference of a training file. group: the column of the drill holes. Raises DomainError."""
+    """Fit the reference of a training file. group: the column of the drill holes. Raises DomainError."""
     return fit_reference(*read_spectra(data_file, group))
 
 
 def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarray) -> Reference:
-    """The reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), names or numbers.
+    """Fit the reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), names or numbers.
 
-    Statistics and limits are from components that were fitted without the row's hole: the limits that theory gives for
-    Q would call every fifth good row of a new hole strange. Raises DomainError if there are too few rows, or all are
-    equal.
+    Statistics and limits are from components that were fitted without the row's hole: theoretical limits of Q would
+    exclude every fifth good row of a new hole. Raises DomainError if there are too few rows, or all are equal.
     """
     order = np.argsort(-wavenumbers)
     usable = order[np.isnan(spectra[:, order]).mean(axis=0) <= MOST_GAPS]
@@ -207,8 +208,8 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
     spectra = spectra[:, usable]
     shapes = bin_shapes(spectra) if spectra.size else np.empty((0, 0))
     known = np.isfinite(shapes).all(axis=1)
-    if known.sum() < FEWEST_ROWS:
-        raise DomainError(f"at least {FEWEST_ROWS} rows with a spectrum are needed, and there are {known.sum()}")
+    if known.sum() < MIN_ROWS:
+        raise DomainError(f"at least {MIN_ROWS} rows with a spectrum are needed, but there are {known.sum()}")
     spectra, shapes, holes = spectra[known], shapes[known], holes[known]
     if not np.ptp(shapes, axis=0).any():
         raise DomainError("all spectra are equal")
@@ -216,7 +217,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
     names, codes = np.unique(holes, return_inverse=True)
     statistics, residuals = cross_fit(spectra, shapes, codes, len(components.variances))
     t2_limit, q_limit = np.exp(np.quantile(statistics[:, :2], CONFIDENCE, axis=0)).tolist()
-    kept = choose_rows(codes)
+    stored = choose_rows(codes)
     bins = bin_means(wavenumbers[usable], shapes.shape[1])
     parts = [f"{part[0]:.0f} to {part[-1]:.0f} cm-1" for part in split_parts(bins)]
     return {
@@ -226,32 +227,31 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
         "loadings": components.loadings.tolist(),
         "variances": components.variances.tolist(),
         "t2_limit": t2_limit,
-        "q_limit": max(q_limit, SMALLEST_Q),
+        "q_limit": max(q_limit, MIN_Q_LIMIT),
         "shape_limits": band_limits(shapes - components.mean),
         "residual_limits": band_limits(residuals),
         "rows": len(shapes),
         "hole_names": names.tolist() if holes.dtype.kind not in "iu" else [],
-        "holes": codes[kept].tolist(),
-        "scores": significant(components.scores(shapes[kept])),
+        "holes": codes[stored].tolist(),
+        "scores": significant(components.scores(shapes[stored])),
         "statistics": ["T2", "Q", "mean absorbance", "contrast", *parts],
-        "values": significant(statistics[kept]),
+        "values": significant(statistics[stored]),
     }
 
 
 def choose_rows(codes: np.ndarray) -> np.ndarray:
-    """The rows whose statistics are kept: the first ones of each hole, of random holes if there are many."""
+    """Choose the rows whose statistics are stored: the first rows of each hole, of random holes if there are many."""
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], codes[order])
     first = np.sort(order[np.arange(len(order)) - starts < ROWS_OF_A_HOLE])
-    places = np.random.default_rng(0).permutation(codes.max() + 1)[codes[first]]
-    return np.sort(first[np.argsort(places, kind="stable")[:MOST_ROWS]])
+    priorities = np.random.default_rng(0).permutation(codes.max() + 1)[codes[first]]
+    return np.sort(first[np.argsort(priorities, kind="stable")[:MOST_ROWS]])
 
 
 def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """The statistics and residuals of each row, by components fitted without its hole (without the row if holes are
-    few).
+    """Return the statistics and residuals of each row, by components fitted without its hole.
 
-    codes: (rows,), the number of each row's hole.
+    With few holes, only the row itself is left out. codes: (rows,), the number of each row's hole.
     """
     units = codes if codes.max() + 1 >= FEWEST_HOLES else np.arange(len(codes))
     folds = np.random.default_rng(0).permutation(units.max() + 1)[units] % FOLDS
@@ -265,7 +265,7 @@ def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray, number
 
 
 def band_limits(deviations: np.ndarray) -> list[float]:
-    """For each bin of deviations (rows, bins) the limit; in 99 % of the rows no bin exceeds its limit."""
+    """Return the limit of each bin of deviations (rows, bins), so that in 99% of the rows no bin exceeds its limit."""
     scales = np.sqrt(np.mean(deviations**2, axis=0))
     scales = np.maximum(scales, 1e-9 + 1e-3 * scales.max())
     largest = np.quantile(np.max(abs(deviations) / scales, axis=1), CONFIDENCE)
@@ -273,18 +273,18 @@ def band_limits(deviations: np.ndarray) -> list[float]:
 
 
 def bin_means(wavenumbers: np.ndarray, bins: int) -> np.ndarray:
-    """The mean wavenumber of each bin."""
+    """Return the mean wavenumber of each bin."""
     width = len(wavenumbers) // bins
     return np.asarray(wavenumbers[: bins * width].reshape(bins, width).mean(axis=1))
 
 
 def significant(values: np.ndarray) -> list[list[float]]:
-    """Values (rows, columns) with DIGITS significant digits."""
+    """Round values (rows, columns) to DIGITS significant digits."""
     return [[float(f"{value:.{DIGITS}g}") for value in row] for row in values.tolist()]
 
 
 def read_spectra(path: Path, group: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The wavenumbers, the spectra (rows, channels), NaN where empty, and the holes of a data file. Raises DomainError.
+    """Read wavenumbers, spectra (rows, channels), NaN where empty, and holes from a data file. Raises DomainError.
 
     group: the column of the holes. In a file without it, each row is a hole.
     """

@@ -1,11 +1,11 @@
-"""The program of the processing job that scores a model's held-out predictions with the host's score.py.
+"""Score a model's held-out predictions with the host's score.py, in a processing job.
 
-It writes evaluation.json, which a pipeline's condition and the model registry read:
+The job writes evaluation.json, which a pipeline's condition and the model registry read:
 
     {"score": {"value": 0.51}, "rows": 2100, "weights_scored": 1.01, "r2": {"AgPPM": 0.4, ...}}
 
-The value is the held-out score of `recore run`: rows without a held-out prediction do not count. r2 is null for a
-target with fewer than two rows.
+The value is the held-out score of `recore run`: rows without a held-out prediction are ignored. r2 is null for a target
+with fewer than two rows.
 """
 
 import argparse
@@ -25,15 +25,15 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 NAME = "held_out.csv"  # in model.tar.gz
-LARGEST = 1 << 30  # bytes
+MAX_BYTES = 1 << 30
 
 
 class ScoreError(ValueError):
-    """The predictions cannot be scored. The message is one line, which says why."""
+    """The predictions cannot be scored. The message is one line with the reason."""
 
 
 def evaluate(model: Path, data_file: Path, score_script: Path) -> dict[str, Any]:
-    """Return the content of evaluation.json. model: an archive. Raises ScoreError without predictions to score."""
+    """Return the contents of evaluation.json. model: an archive. Raises ScoreError without predictions to score."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         held_out = folder / NAME
@@ -61,20 +61,20 @@ def extract_held_out(model: Path, target: Path) -> None:
             members = (member for member in archive if os.path.normpath(member.name) == NAME and member.isreg())
             member = next(members, None)
             if member is None:
-                raise ScoreError(f"there is no score: train.py did not write {NAME} beside the model")
-            if member.size > LARGEST or member.issparse():
-                raise ScoreError(f"{NAME} is larger than {LARGEST >> 30} GB")
+                raise ScoreError(f"there is no score: train.py did not write {NAME} next to the model")
+            if member.size > MAX_BYTES or member.issparse():
+                raise ScoreError(f"{NAME} is larger than {MAX_BYTES >> 30} GB")
             content = archive.extractfile(member)
             target.write_bytes(content.read() if content else b"")
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise ScoreError(f"{model}: {NAME} could not be read: {one_line(error)}") from None
 
 
-def read_text(path: Path, wanted: list[str] | None = None) -> pa.Table:
-    """Return the columns of a CSV as text, or only the wanted ones. Raises ScoreError."""
+def read_text(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Read columns of a CSV as strings, by default all. Raises ScoreError."""
     try:
         header = pa.csv.open_csv(path).schema.names
-        names = header if wanted is None else [name for name in header if name in wanted]
+        names = header if columns is None else [name for name in header if name in columns]
         if not names:
             raise ScoreError(f"{path.name} has none of the columns of {NAME}")
         convert = pa.csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string()))
@@ -88,15 +88,15 @@ def one_line(error: Exception) -> str:
 
 
 def write_measured(assays: pa.Table, predicted: pa.Table, path: Path) -> None:
-    """Write the assays of those rows that have a prediction; the other cells are empty."""
-    nothing = pa.scalar("", pa.string())
-    columns = [pc.if_else(pc.equal(predicted[name], ""), nothing, assays[name]) for name in assays.column_names]
+    """Write the assays that have a prediction; the other cells are empty."""
+    empty = pa.scalar("", pa.string())
+    columns = [pc.if_else(pc.equal(predicted[name], ""), empty, assays[name]) for name in assays.column_names]
     with gzip.open(path, "wb", compresslevel=1) as file:
         pa.csv.write_csv(pa.table(columns, names=assays.column_names), file)
 
 
 def run_score(score_script: Path, folder: Path) -> dict[str, Any]:
-    """Run score.py on the files in a folder. Returns its details. Raises ScoreError."""
+    """Run score.py on the files in a folder. Returns its JSON output. Raises ScoreError."""
     paths = {"actual": "actual.csv.gz", "predicted": "predicted.csv", "output": "score.txt"}
     arguments = [f"--{name}={folder / file}" for name, file in paths.items()]
     command = [sys.executable, "-P", str(score_script.absolute()), *arguments]
@@ -111,11 +111,11 @@ def run_score(score_script: Path, folder: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Score held-out predictions.", allow_abbrev=False)
     inputs = Path("/opt/ml/processing/input")
-    parser.add_argument("--model", type=Path, default=inputs / "model/model.tar.gz", help="the model's archive")
-    parser.add_argument("--data", type=Path, default=inputs / "data/public.csv.gz", help="the training data file")
-    parser.add_argument("--score", type=Path, default=inputs / "score/score.py", help="the host's score.py")
+    parser.add_argument("--model", type=Path, default=inputs / "model/model.tar.gz", help="archive of the model")
+    parser.add_argument("--data", type=Path, default=inputs / "data/public.csv.gz", help="training data file")
+    parser.add_argument("--score", type=Path, default=inputs / "score/score.py", help="score.py of the host")
     output = Path("/opt/ml/processing/output/evaluation")
-    parser.add_argument("--output", type=Path, default=output, help="folder for evaluation.json")
+    parser.add_argument("--output", type=Path, default=output, help="folder to write evaluation.json to")
     arguments = parser.parse_args()
     evaluation = evaluate(arguments.model, arguments.data, arguments.score)
     arguments.output.mkdir(parents=True, exist_ok=True)

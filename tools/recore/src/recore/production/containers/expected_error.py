@@ -1,15 +1,15 @@
-"""The expected error of a prediction and its 90 % interval, from the held-out predictions of a training.
+"""The expected error of a prediction and its 90% interval, from held-out predictions.
 
 Split conformal prediction (Papadopoulos et al., "Inductive confidence machines for regression", ECML 2002): the errors
-of held-out predictions, whose assays are known, give the quantiles of the errors of new ones. The predictions are
-divided into bins, each with its own quantiles, because high assays have larger errors ("Mondrian" prediction: Vovk,
+of held-out predictions, whose assays are known, give the quantiles of the errors of new predictions. The predictions
+are divided into bins, each with its own quantiles, because high assays have larger errors ("Mondrian" prediction: Vovk,
 Gammerman and Shafer, "Algorithmic Learning in a Random World", Springer 2005). Between the medians of the bins, the
 quantiles are interpolated.
 
 The method assumes that the rows are independent. Samples of one drill hole are alike, however, so its intervals cover
 too few assays of other holes (Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer hierarchical
-models", JASA 2023). Therefore, the share of errors that the intervals leave out is reduced until intervals from some
-holes cover 90 % of the assays of the others.
+models", JASA 2023). Therefore, the share of errors outside of the intervals is reduced until intervals from some holes
+cover 90% of the assays of the others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,34 +21,34 @@ import pyarrow as pa
 import pyarrow.csv
 
 COVERAGE = 0.9
-TAILS = np.linspace(0.05, 0, 26)  # shares of errors beyond each end of an interval; of independent rows the first
-FEWEST = 20  # rows; of fewer, the largest and the smallest error do not cover 90 %
-BIN_ROWS, MOST_BINS = 200, 5
-MOST_PARTS = 20  # into which the holes are divided
+TAILS = np.linspace(0.05, 0, 26)  # shares of errors beyond each end of an interval; the first suits independent rows
+MIN_ROWS = 20  # with fewer, the largest and the smallest error do not cover 90%
+BIN_ROWS, MAX_BINS = 200, 5
+MAX_PARTS = 20  # into which the holes are divided
 
 Calibration = dict[str, Any]
 
 
 class CalibrationError(ValueError):
-    """A file cannot be used. The message is one line, which says why."""
+    """A file cannot be used. The message is one line with the reason."""
 
 
 def calibrate(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, names: Sequence[str]) -> Calibration:
-    """Return what expected_error() needs, as JSON.
+    """Return the calibration for expected_error(), as JSON.
 
-    held_out, assays: (rows, targets), NaN where there is no value. holes: (rows,). names: of the targets. Result: for
-    each target the range of its assays, null without any, and the curves of its errors, null if fewer than 20 rows have
-    both values.
+    held_out, assays: (rows, targets), NaN where there is no value. holes: (rows,). names: of the targets. The result
+    has, for each target, the range of its assays, null without any, and the curves of its errors, null if fewer than 20
+    rows have both values.
     """
     known = np.isfinite(held_out) & np.isfinite(assays)
-    pairs = [(held_out[rows, place], assays[rows, place], holes[rows]) for place, rows in enumerate(known.T)]
+    pairs = [(held_out[rows, column], assays[rows, column], holes[rows]) for column, rows in enumerate(known.T)]
     tail = choose_tail(pairs)
     targets = {}
     for name, measured, (predicted, paired, _) in zip(names, assays.T, pairs, strict=True):
         measured = measured[np.isfinite(measured)]
         targets[name] = {
             "range": [float(measured.min()), float(measured.max())] if len(measured) else None,
-            "curves": make_curves(predicted, paired, tail) if len(paired) >= FEWEST else None,
+            "curves": make_curves(predicted, paired, tail) if len(paired) >= MIN_ROWS else None,
         }
     return {"coverage": COVERAGE, "tail": tail, "targets": targets}
 
@@ -68,14 +68,14 @@ def calibrate_files(held_out: Path, data_file: Path, names: Sequence[str], group
 def expected_error(
     calibration: Calibration, name: str, predicted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return for predictions of a target (rows,) the expected error and both ends of the 90 % interval, (rows,) each.
+    """Return the expected error and both ends of the 90% interval, (rows,) each, of predictions of a target (rows,).
 
-    The first is the root mean square error of similar held-out predictions. NaN if the training had too few rows.
+    The expected error is the root mean square error of similar held-out predictions. NaN if there were too few rows.
     """
     curves = calibration["targets"][name]["curves"]
     if curves is None:
-        nothing = np.full(len(predicted), np.nan)
-        return nothing, nothing, nothing
+        empty = np.full(len(predicted), np.nan)
+        return empty, empty, empty
     error, low, high = (
         np.where(np.isnan(predicted), np.nan, np.interp(predicted, curves["predicted"], curves[curve]))
         for curve in ("error", "low", "high")
@@ -84,16 +84,16 @@ def expected_error(
 
 
 def lowest_value(assays: Sequence[float] | None) -> float:
-    """The lowest value that a target can have, by the range of its assays: 0 unless they are below."""
+    """Return the lowest possible value of a target with this range of assays: 0 unless they are below."""
     return 0.0 if assays is None or assays[0] >= 0 else -np.inf
 
 
 def interval_ends(
     predicted: np.ndarray, low: np.ndarray, high: np.ndarray, lowest: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return both ends of the intervals of predictions (rows,) with these quantiles of the errors, (rows,) each.
+    """Return both ends of the intervals of predictions (rows,), from quantiles of the errors, (rows,) each.
 
-    An interval always contains the prediction, and no assays below the lowest unless that is below.
+    An interval always contains the prediction, and no values below the lowest unless the prediction is below.
     """
     return (
         np.minimum(predicted, np.maximum(predicted + low, lowest)),
@@ -102,8 +102,7 @@ def interval_ends(
 
 
 def make_curves(predicted: np.ndarray, measured: np.ndarray, tail: float) -> dict[str, list[float]]:
-    """Return the points of the curves of a target's errors, one for each bin. tail: the share of errors beyond each
-    end."""
+    """Return the curves of a target's errors, a point for each bin. tail: the share of errors beyond each end."""
     errors = measured - predicted
     bins = split_bins(predicted)
     quantiles = [conformal_quantiles(errors[rows], np.array([tail])) for rows in bins]
@@ -116,8 +115,8 @@ def make_curves(predicted: np.ndarray, measured: np.ndarray, tail: float) -> dic
 
 
 def split_bins(predicted: np.ndarray) -> list[np.ndarray]:
-    """Return the rows of each bin, by rising median. Bins with the same median, as many predictions are 0, are one."""
-    count = min(max(len(predicted) // BIN_ROWS, 1), MOST_BINS)
+    """Return the rows of each bin, by ascending median. Bins with the same median are merged (often many are 0)."""
+    count = min(max(len(predicted) // BIN_ROWS, 1), MAX_BINS)
     bins: list[np.ndarray] = []
     for rows in np.array_split(np.argsort(predicted, kind="stable"), count):
         if bins and np.median(predicted[rows]) == np.median(predicted[bins[-1]]):
@@ -130,7 +129,7 @@ def split_bins(predicted: np.ndarray) -> list[np.ndarray]:
 def conformal_quantiles(errors: np.ndarray, tails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the lower and the upper quantile of errors (rows,) for each share (tails,) beyond them.
 
-    With n errors, it is one of n + 1 equally probable places of a new error (Papadopoulos et al. 2002), or at the end.
+    A new error has n + 1 equally probable ranks among n errors (Papadopoulos et al. 2002).
     """
     ordered, count = np.sort(errors), len(errors)
     low = np.maximum(np.floor((count + 1) * tails), 1).astype(int) - 1
@@ -139,9 +138,9 @@ def conformal_quantiles(errors: np.ndarray, tails: np.ndarray) -> tuple[np.ndarr
 
 
 def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
-    """Return the largest share of TAILS with which intervals from some holes cover enough assays of the others.
+    """Return the largest of TAILS with which intervals from some holes cover enough assays of the others.
 
-    pairs: predictions, assays and holes, (rows,) each, of each target.
+    pairs: for each target, its predictions, assays and holes, (rows,) each.
     """
     coverages = [measure_coverage(*pair) for pair in pairs]
     coverage = [each for each in coverages if each is not None]
@@ -154,21 +153,21 @@ def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> f
 def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndarray) -> np.ndarray | None:
     """Return the share of a target's assays inside of intervals from the other holes, for each of TAILS."""
     _, numbers = np.unique(holes, return_inverse=True)
-    parts = numbers % MOST_PARTS
+    parts = numbers % MAX_PARTS
     inside = np.zeros((len(TAILS), len(measured)), dtype=bool)
     for part in np.unique(parts):
         left_out = parts == part
-        if np.sum(~left_out) < FEWEST:
+        if np.sum(~left_out) < MIN_ROWS:
             return None
         others, errors = predicted[~left_out], (measured - predicted)[~left_out]
         bins = split_bins(others)
         medians = [np.median(others[rows]) for rows in bins]
         quantiles = np.array([conformal_quantiles(errors[rows], TAILS) for rows in bins])  # (bins, 2, tails)
         new, actual = predicted[left_out], measured[left_out]
-        for place in range(len(TAILS)):
-            below, above = (np.interp(new, medians, quantiles[:, end, place]) for end in (0, 1))
+        for tail in range(len(TAILS)):
+            below, above = (np.interp(new, medians, quantiles[:, end, tail]) for end in (0, 1))
             low, high = interval_ends(new, below, above, lowest_value([measured.min()]))
-            inside[place, left_out] = (low <= actual) & (actual <= high)
+            inside[tail, left_out] = (low <= actual) & (actual <= high)
     return inside.mean(axis=1) if len(measured) else None
 
 
@@ -180,15 +179,15 @@ def read_held_out(path: Path, names: Sequence[str]) -> np.ndarray:
 def read_assays(path: Path, names: Sequence[str], group: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the assays of a data file, (rows, targets), NaN where missing, and the hole of each row. Raises
     CalibrationError."""
-    table = _read(path, dict.fromkeys(names, pa.float64()) | {group: pa.string()}, may_miss=True)
+    table = _read(path, dict.fromkeys(names, pa.float64()) | {group: pa.string()}, allow_missing=True)
     holes = table[group].fill_null("").to_numpy() if group in table.column_names else np.full(len(table), "")
     return _to_array(table, names), holes
 
 
-def _read(path: Path, types: dict[str, Any], may_miss: bool = False) -> pa.Table:
+def _read(path: Path, types: dict[str, Any], allow_missing: bool = False) -> pa.Table:
     try:
         header = pa.csv.open_csv(path).schema.names
-        columns = [name for name in types if name in header or not may_miss]
+        columns = [name for name in types if name in header or not allow_missing]
         convert = pa.csv.ConvertOptions(column_types=types, include_columns=columns)
         return pa.csv.read_csv(path, pa.csv.ReadOptions(block_size=1 << 24), convert_options=convert)
     except (pa.ArrowException, UnicodeDecodeError, OSError, KeyError) as error:
@@ -196,6 +195,6 @@ def _read(path: Path, types: dict[str, Any], may_miss: bool = False) -> pa.Table
 
 
 def _to_array(table: pa.Table, names: Sequence[str]) -> np.ndarray:
-    nothing = np.full(len(table), np.nan)
-    columns = [table[name].to_numpy() if name in table.column_names else nothing for name in names]
+    empty = np.full(len(table), np.nan)
+    columns = [table[name].to_numpy() if name in table.column_names else empty for name in names]
     return np.column_stack(columns).astype(float)

@@ -1,15 +1,14 @@
-"""The features container, which makes a model's inputs from raw spectra with the submission's preprocess.py.
+"""The features container, which computes a model's inputs from raw spectra with the submission's preprocess.py.
 
 As the program of a processing job, this file packs model.tar.gz for the container:
 
     channels.json          {"columns": [...]}, the header of the training file
-    reference.json         what its spectra look like; missing if they cannot be compared
+    reference.json         the reference of its spectra; missing if they cannot be compared
     code/                  this file, domain.py, row_notes.py, challenge.json and the submission's preprocess.py
 
-As the script that the container serves, it answers CSV, with or without a header, or one spectrum or several as JSON,
-with CSV: the index, then the inputs, as preprocess.py writes them. A last column says whether the spectrum is like
-those of the training file. With the type "text/csv; bad-rows=empty", a bad row has empty inputs, and its last cell says
-why.
+As the script that the container serves, it accepts CSV, with or without a header, or one or several spectra as JSON. It
+returns CSV: the index, the inputs that preprocess.py computes, and the spectrum's position relative to the domain. With
+the content type "text/csv; bad-rows=empty", a bad row has empty inputs, and its last cell contains the reason.
 """
 
 import argparse
@@ -38,7 +37,7 @@ CHALLENGE = "challenge.json"  # {"ids": [...], "group": ..., "units": ...}, of t
 DATA_FILE = "public.csv.gz"
 REFERENCE = "reference.json"
 CHECKED_ROWS = 5  # of the training file
-BLOCK = 500  # spectra that are compared with the reference at once, to limit memory
+BLOCK = 500  # spectra to compare with the reference at once, to limit memory
 LONGEST_REASON = 600  # characters
 NUMBER_LISTS = ("wavenumbers", "absorbances")
 
@@ -46,18 +45,18 @@ Row = list[str]  # the cells of a line
 
 
 class SpectraError(ValueError):
-    """The spectra of a file or a request are invalid. The message is one line, which says where."""
+    """The spectra of a file or a request are invalid. The message is one line with the location."""
 
 
 class PreprocessError(SpectraError):
-    """The submission's preprocess() does not return what it must, whatever the spectra are."""
+    """The submission's preprocess() returned an invalid result, independently of the spectra."""
 
 
 class Columns:
-    """The columns of the training file, in whose order rows are put.
+    """The columns of the training file, which determine the order of cells.
 
-    ids, targets: of the challenge. names: the index, IDs and channels. channels: these alone. Raises SpectraError if a
-    column is repeated.
+    ids, targets: the challenge's columns. names: the index, IDs and channels. channels: only the channels. Raises
+    SpectraError if a column is repeated.
     """
 
     def __init__(self, columns: Sequence[str], ids: Collection[str], targets: Collection[str]) -> None:
@@ -65,21 +64,21 @@ class Columns:
         if repeated := find_repeated(columns):
             raise SpectraError(f"the training data: the column {repeated!r} appears more than once")
         self._width = len(columns)
-        self._places = [place for place, name in enumerate(columns) if not place or name not in targets]
-        self.names = [columns[place] for place in self._places]
-        self._channel_places = [place for place, name in enumerate(self.names) if place and name not in ids]
-        self.channels = [self.names[place] for place in self._channel_places]
-        self._last_header: tuple[Row, Sequence[int | None]] = [], []  # most requests have the same
+        self._positions = [position for position, name in enumerate(columns) if not position or name not in targets]
+        self.names = [columns[position] for position in self._positions]
+        self._channel_positions = [number for number, name in enumerate(self.names) if number and name not in ids]
+        self.channels = [self.names[position] for position in self._channel_positions]
+        self._last_header: tuple[Row, Sequence[int | None]] = [], []  # most requests have the same header
 
     def arrange(self, rows: Iterable[Row], source: str = "the request") -> Iterator[Row]:
         """Yield rows of cells in the order of `names`, empty for missing IDs. The first may be a header.
 
-        source: what messages call the rows. Raises SpectraError.
+        source: the name of the rows in messages. Raises SpectraError.
         """
         rows = iter(rows)
         first = next(rows, None)
         if first is None:
-            raise SpectraError(f"{source}: it is empty")
+            raise SpectraError(f"{source} is empty")
         header, positions = self._last_header
         if first != header and self._is_header(first):
             positions = self._find_positions(first, source)
@@ -88,20 +87,20 @@ class Columns:
             header, positions = [], self._known_positions(len(first), source)
             rows = itertools.chain([first], rows)
         named = zip(self.names, positions, strict=False)
-        ids = [place for name, place in named if name in self.ids and place is not None]
+        ids = [position for name, position in named if name in self.ids and position is not None]
         for number, row in enumerate(rows, 1):
             if len(row) != len(first):
                 problem = f"row {number} has {len(row)} cells instead of {len(first)}; is the line truncated?"
                 raise SpectraError(f"{source}: {problem}")
-            if row == header or any(row[place] in self.ids for place in ids):
+            if row == header or any(row[position] in self.ids for position in ids):
                 raise SpectraError(f"{source}: row {number} repeats the header; remove it")
             yield ["" if position is None else row[position] for position in positions]
 
     def read_spectra(self, rows: Sequence[Row]) -> "np.ndarray":
-        """The absorbances of arranged rows, (rows, channels); NaN where a cell is not a number."""
+        """Return the absorbances of arranged rows, (rows, channels); NaN where a cell is not a number."""
         import numpy as np
 
-        cells = [[row[place] for place in self._channel_places] for row in rows]
+        cells = [[row[position] for position in self._channel_positions] for row in rows]
         try:
             return np.array(cells, dtype=float).reshape(len(rows), -1)
         except ValueError:
@@ -112,37 +111,37 @@ class Columns:
         return not keys.isdisjoint(self.ids) or keys.issuperset(map(column_key, self.channels))
 
     def _find_positions(self, header: Row, source: str) -> list[int | None]:
-        """Return the position in a header of each column of a data file; None of a missing ID. Raises SpectraError.
+        """Return the position in a header of each of `names`; None for a missing ID. Raises SpectraError.
 
-        The index is the column with the index's name in training, or the first one.
+        The index is the column with the training file's name of the index, otherwise the first one.
         """
         if repeated := find_repeated(header):
             raise SpectraError(f"{source}: the column {repeated!r} appears more than once")
         index = self.names[0] if self.names[0] in header else header[0]
         if index in self.ids or index in self._targets:
-            raise SpectraError(f"{source}: the first column must be the index; it is {index!r}")
-        positions = {column_key(name): place for place, name in enumerate(header) if name not in self._targets}
+            raise SpectraError(f"{source}: the first column must be the index, but it is {index!r}")
+        positions = {column_key(name): position for position, name in enumerate(header) if name not in self._targets}
         first = positions.pop(column_key(index))
         missing = [name for name in self.channels if column_key(name) not in positions]
         known = {column_key(name) for name in (*self.channels, *self.ids)}
-        unknown = [header[place] for key, place in positions.items() if key not in known]
+        unknown = [header[position] for key, position in positions.items() if key not in known]
         if missing or unknown:
             kinds = {"missing": missing, "unknown": unknown}
             problems = [f"{len(names)} {kind}, such as {names[0][:80]!r}" for kind, names in kinds.items() if names]
-            raise SpectraError(f"{source}: not the columns of the training data: {'; '.join(problems)}")
+            raise SpectraError(f"{source}: the columns differ from the training data's: {'; '.join(problems)}")
         return [first, *(positions.get(column_key(name)) for name in self.names[1:])]
 
     def _known_positions(self, width: int, source: str) -> list[int]:
         if width == len(self.names):
             return list(range(width))
         if width == self._width:
-            return self._places
-        need = f"a line without header has {len(self.names)}, or {self._width} with the assays"
-        raise SpectraError(f"{source}: its first line has {width} cells; {need}, in the order of the training data")
+            return self._positions
+        expected = f"expected {len(self.names)}, or {self._width} with the assays, in the order of the training data"
+        raise SpectraError(f"{source}: the first line is not a header and has {width} cells; {expected}")
 
 
 class Features:
-    """Makes the model's inputs from rows of raw spectra.
+    """Compute the model's inputs from rows of raw spectra.
 
     domain: a domain.Domain, which describes each row in the last column. notes: the module row_notes, which writes it.
     """
@@ -157,28 +156,28 @@ class Features:
         return self._columns.ids
 
     def compute(self, rows: Iterable[Row], source: str = "the request") -> "pd.DataFrame":
-        """Return the inputs (rows, columns) of rows of cells, of which the first may be a header.
+        """Return the inputs (rows, columns) for rows of cells, of which the first may be a header.
 
-        Raises SpectraError if they, preprocess() or its result are invalid.
+        Raises SpectraError if the rows, preprocess() or its result are invalid.
         """
         import pandas as pd
 
         with tempfile.TemporaryDirectory() as folder:
             data_file = Path(folder, DATA_FILE)
             index, descriptions = self._write(rows, data_file, source)
-            nothing = pd.DataFrame(index=pd.Index([], name="index"))
-            inputs = self._call_preprocess(data_file, source) if index else nothing
+            no_inputs = pd.DataFrame(index=pd.Index([], name="index"))
+            inputs = self._call_preprocess(data_file, source) if index else no_inputs
         if len(inputs) != len(index):
-            raise PreprocessError(f"preprocess() returned {len(inputs)} rows for the {len(index)} of {source}")
+            raise PreprocessError(f"preprocess() returned {len(inputs)} rows for the {len(index)} rows of {source}")
         inputs = inputs.set_axis(pd.Index(index, dtype=object, name=inputs.index.name))
         if not descriptions:
             return inputs
         return inputs.assign(**{self._notes.COLUMN: list(map(self._notes.write_note, descriptions))})
 
     def answer(self, rows: Iterable[Row], content_type: str) -> str:
-        """Return the inputs as CSV. If the content type says so, a bad row has no inputs, and a note that says why.
+        """Return the inputs as CSV. With bad-rows=empty, a bad row has no inputs, and a note with the reason.
 
-        Raises SpectraError as `compute` does, with bad rows only if they have other numbers of cells.
+        Raises SpectraError as `compute` does, but for bad rows only if their number of cells is wrong.
         """
         if not (self._notes and self._notes.has_parameter(content_type, self._notes.BAD_ROWS_EMPTY)):
             return write_inputs(self.compute(rows))
@@ -186,28 +185,28 @@ class Features:
 
         def compute(part: Sequence[Row]) -> list[Row]:
             nonlocal header
-            header, *lines = csv.reader(io.StringIO(write_inputs(self.compute(part)), newline=""))
+            header, *inputs = csv.reader(io.StringIO(write_inputs(self.compute(part)), newline=""))
             if self._domain:
-                return lines
+                return inputs
             header.append(self._notes.COLUMN)
-            return [[*line, self._notes.write_note(None)] for line in lines]
+            return [[*cells, self._notes.write_note(None)] for cells in inputs]
 
         arranged = list(self._columns.arrange(rows))
         results = self._notes.compute_apart(arranged, compute)
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
+        lines = io.StringIO()
+        table = csv.writer(lines, lineterminator="\n")
         table.writerow(header)
         for row, result in zip(arranged, results, strict=True):
             is_bad = isinstance(result, self._notes.RowProblem)
             empty = [""] * (len(header) - 2)
             table.writerow([row[0], *empty, self._notes.write_note(result)] if is_bad else result)
-        return text.getvalue()
+        return lines.getvalue()
 
     def _write(self, rows: Iterable[Row], data_file: Path, source: str) -> tuple[list[str], list[Any]]:
         """Write a data file without targets. Returns the index and, with a domain, each row's description."""
         index: list[str] = []
         descriptions: list[Any] = []
-        # not compressed, because it is read only once, immediately
+        # uncompressed, because it is read only once, immediately
         with gzip.open(data_file, "wt", compresslevel=0, encoding="utf-8", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(self._columns.names)
@@ -225,8 +224,8 @@ class Features:
             message = str(error) if isinstance(error, ValueError) else f"preprocess(): {type(error).__name__}: {error}"
             raise SpectraError(one_line(message.replace(str(data_file), source))) from error
         if not isinstance(returned, tuple) or len(returned) != 2 or not hasattr(returned[0], "set_axis"):
-            kind, needed = type(returned).__name__, "a pair of DataFrames, inputs and targets"
-            raise PreprocessError(f"preprocess() must return {needed}; it returned {kind}")
+            kind, expected = type(returned).__name__, "a pair of DataFrames, inputs and targets"
+            raise PreprocessError(f"preprocess() must return {expected}, but it returned {kind}")
         return returned[0]
 
 
@@ -236,19 +235,19 @@ def find_repeated(names: Sequence[str]) -> str | None:
 
 
 def column_key(name: str) -> float | str:
-    """Return a channel's wavenumber in cm-1, as 3997.4 and 3997.40 are one channel, or another column's name."""
+    """Return a channel's wavenumber in cm-1 (3997.4 and 3997.40 are one channel), or another column's name."""
     return float(name) if re.fullmatch(r"\d+(\.\d+)?([eE][-+]?\d+)?", name, re.ASCII) else name
 
 
 def to_number(cell: str) -> float:
-    try:  # Python alone reads 1_0 and the digits of other scripts
+    try:  # float() also accepts 1_0 and the digits of other scripts, which are not numbers in a CSV
         return float(cell) if cell.isascii() and "_" not in cell else math.nan
     except ValueError:
         return math.nan
 
 
-def one_line(text: str) -> str:
-    return " ".join(text.split())[:LONGEST_REASON]
+def one_line(message: str) -> str:
+    return " ".join(message.split())[:LONGEST_REASON]
 
 
 # ---- The hooks of the server -----------------------------------------------------------------------------
@@ -269,7 +268,7 @@ def make_columns(header: Sequence[str], challenge: Path) -> Columns:
 
 
 def transform_fn(features: Features, data: str | bytes, content_type: str, accept: str) -> Any:
-    """Answer with CSV, whatever `accept` says: between containers there is no Accept header."""
+    """Respond with CSV regardless of `accept`, because there is no Accept header between containers."""
     try:
         return features.answer(read_request(data, content_type, features.ids), content_type), "text/csv"
     except PreprocessError:
@@ -281,16 +280,16 @@ def transform_fn(features: Features, data: str | bytes, content_type: str, accep
 
 
 def read_request(input_data: str | bytes, content_type: str, ids: Collection[str]) -> Iterator[Row]:
-    """Yield the rows of a request; the first may be a header. ids: those of JSON. Raises SpectraError."""
+    """Yield the rows of a request; the first may be a header. ids: optional JSON keys. Raises SpectraError."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in ("text/csv", "application/json"):
-        raise SpectraError(f"the request is {content_type[:80]!r}: send text/csv or application/json")
+        raise SpectraError(f"unsupported content type {content_type[:80]!r}: send text/csv or application/json")
     try:
-        text = input_data if isinstance(input_data, str) else bytes(input_data).decode()
+        body = input_data if isinstance(input_data, str) else bytes(input_data).decode()
     except UnicodeDecodeError as error:
         raise SpectraError(f"the request is not encoded in UTF-8: {error}") from None
-    text = text.removeprefix("\ufeff")
-    return read_csv(text) if kind == "text/csv" else read_json(text, ids)
+    body = body.removeprefix("\ufeff")
+    return read_csv(body) if kind == "text/csv" else read_json(body, ids)
 
 
 def write_inputs(inputs: "pd.DataFrame") -> str:
@@ -305,9 +304,9 @@ def find_preprocess() -> Callable[[str], Any]:
     return function  # type: ignore[no-any-return]
 
 
-def read_csv(text: str) -> Iterator[Row]:
-    """Yield the lines of a CSV without empty ones. Raises SpectraError."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def read_csv(body: str) -> Iterator[Row]:
+    """Yield the non-empty rows of a CSV. Raises SpectraError."""
+    reader = csv.reader(io.StringIO(body, newline=""), strict=True)
     try:
         yield from filter(None, reader)
     except csv.Error as error:
@@ -315,13 +314,13 @@ def read_csv(text: str) -> Iterator[Row]:
 
 
 class Number(str):
-    """A number in JSON as it is written, so that a data file has the same digits."""
+    """A number as written in JSON, so that a data file has the same digits."""
 
 
-def read_json(text: str, ids: Collection[str]) -> Iterator[Row]:
-    """Yield a header and a row of cells for each spectrum in JSON. Raises SpectraError."""
+def read_json(body: str, ids: Collection[str]) -> Iterator[Row]:
+    """Yield a header, and a row of cells for each spectrum in JSON. Raises SpectraError."""
     try:
-        document = json.loads(text, parse_float=Number, parse_int=Number, parse_constant=refuse_constant)
+        document = json.loads(body, parse_float=Number, parse_int=Number, parse_constant=reject_constant)
     except RecursionError:
         raise SpectraError("the request is nested too deeply") from None
     except ValueError as error:
@@ -338,24 +337,24 @@ def read_json(text: str, ids: Collection[str]) -> Iterator[Row]:
             wavenumbers = list(absorbances)
             yield ["index", *ids, *map(str, wavenumbers)]
         if absorbances.keys() != set(wavenumbers):
-            raise SpectraError(f"{name}: its wavenumbers are not those of instance 1")
+            raise SpectraError(f"{name}: the wavenumbers differ from those of instance 1")
         cells = [read_cell(spectrum, key, name) for key in ids]
         index = read_cell(spectrum, "index", name) if "index" in spectrum else str(number)
         yield [index, *cells, *(absorbances[wavenumber] for wavenumber in wavenumbers)]
 
 
-def refuse_constant(name: str) -> NoReturn:
+def reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a finite number")
 
 
 def read_spectrum(spectrum: Any, name: str, ids: Collection[str]) -> dict[float, Number]:
-    """Return the absorbances of a spectrum by wavenumber in cm-1. name: in messages. ids: keys that it may have."""
+    """Return the absorbances of a spectrum by wavenumber in cm-1. name: its name in messages. ids: optional keys."""
     known = (*NUMBER_LISTS, "index", *ids)
     if not isinstance(spectrum, dict):
         keys = " and ".join(map(repr, NUMBER_LISTS))
         raise SpectraError(f"{name}: a spectrum is an object with the keys {keys}; several are a list in 'instances'")
     if unknown := [key for key in spectrum if key not in known]:
-        raise SpectraError(f"{name}: the key {unknown[0][:80]!r} is unknown; known are {', '.join(known)}")
+        raise SpectraError(f"{name}: unknown key {unknown[0][:80]!r}; the keys are {', '.join(known)}")
     wavenumbers, absorbances = (read_numbers(spectrum, key, name) for key in NUMBER_LISTS)
     if len(wavenumbers) != len(absorbances):
         raise SpectraError(f"{name} has {len(wavenumbers)} wavenumbers, but {len(absorbances)} absorbances")
@@ -369,20 +368,20 @@ def read_numbers(spectrum: dict[str, Any], key: str, name: str) -> list[Number]:
     values = spectrum.get(key)
     if not isinstance(values, list) or not values:
         raise SpectraError(f"{name}: {key!r} must be a non-empty list of numbers")
-    for place, value in enumerate(values, 1):
+    for number, value in enumerate(values, 1):
         if not isinstance(value, Number) or not math.isfinite(float(value)):
-            raise SpectraError(f"{name}: {key!r}: value {place} is {str(value)[:40]!r}, not a finite number")
+            raise SpectraError(f"{name}: value {number} of {key!r} is {str(value)[:40]!r}, not a finite number")
     return values
 
 
 def read_cell(spectrum: dict[str, Any], key: str, name: str) -> str:
     value = spectrum.get(key)
     if value is not None and not isinstance(value, str):
-        raise SpectraError(f"{name}: {key!r} must be a text or a number")
+        raise SpectraError(f"{name}: {key!r} must be a string or a number")
     try:
         (value or "").encode()
     except UnicodeEncodeError:
-        raise SpectraError(f"{name}: {key!r} has half of a surrogate pair, which is no character") from None
+        raise SpectraError(f"{name}: {key!r} contains half of a surrogate pair, which is not a character") from None
     return value or ""
 
 
@@ -392,7 +391,7 @@ def write_archive(
 ) -> None:
     """Write the container's model.tar.gz. Equal arguments give equal bytes.
 
-    columns: of the training file. reference: of its spectra. code: the files of the folder code.
+    columns: the training file's columns. reference: the reference of its spectra. code: the files for code/.
     """
     contents = {"channels.json": json.dumps({"columns": list(columns)}, ensure_ascii=False).encode()}
     if reference:
@@ -433,7 +432,7 @@ def main() -> None:
     parser.add_argument("--input", type=Path, default=f"{inputs}/data/{DATA_FILE}", help="data file, or its folder")
     parser.add_argument("--preprocess", type=Path, default=f"{inputs}/preprocess/preprocess.py", help="preprocess.py")
     parser.add_argument(
-        "--domain", type=Path, default=f"{inputs}/domain/domain.py", help="domain.py, beside row_notes.py"
+        "--domain", type=Path, default=f"{inputs}/domain/domain.py", help="domain.py, next to row_notes.py"
     )
     parser.add_argument("--challenge", type=Path, default=f"{inputs}/challenge/{CHALLENGE}", help="IDs and targets")
     parser.add_argument("--output", type=Path, default="/opt/ml/processing/output/model", help="folder for the archive")
@@ -456,7 +455,7 @@ def fit_reference(data_file: Path, group: str) -> dict[str, Any] | None:
         reference: dict[str, Any] = domain.fit_file(data_file, group)
         return reference
     except domain.DomainError as error:
-        print(f"features: answers will not say whether a spectrum is like those of the training: {error}", flush=True)
+        print(f"features: responses will not contain the domain: {error}", flush=True)
         return None
 
 

@@ -1,14 +1,14 @@
 """The model container, which predicts assays from a model's inputs with the submission's train.py.
 
-As the entry point of a training job, this file runs submission/train.py beside it and adds to the model:
+As the entry point of a training job, this file runs submission/train.py and adds to the model:
 
-    code/                  this file and what the container needs besides
+    code/                  this file and the container's other files
     code/submission/       the submission's files
-    expected_error.json    what the expected error of a prediction is calculated from
+    expected_error.json    the calibration of expected errors
 
-As the script that the container serves, it answers with the submission's own CSV; with JSON, if that is accepted, also
-with units, expected errors, 90 % intervals, flags and the domain; and to "text/csv; details=yes" with the domain, the
-values, the lower and the upper ends of their intervals, and why the row could not be predicted.
+As the script that the container serves, it returns the submission's own CSV by default. JSON adds units, expected
+errors, 90% intervals, flags and the domain. "text/csv; details=yes" has the domain, the values, the lower and the upper
+ends of their intervals, and the reason if a row could not be predicted.
 """
 
 import contextlib
@@ -32,10 +32,10 @@ import numpy as np
 import row_notes
 
 CSV, JSON = "text/csv", "application/json"
-DETAILS = "details=yes"  # parameter of the CSV that a client accepts
+DETAILS = "details=yes"  # parameter of text/csv in a client's Accept header
 ERRORS_FILE = "expected_error.json"
 CHALLENGE = "challenge.json"  # {"units": ...} of the targets, in the order of predictions, and the column "group"
-# of code/; the last may be missing
+# in code/; the last may be missing
 FILES = ("model.py", "expected_error.py", "row_notes.py", CHALLENGE, "requirements.txt")
 
 Challenge = dict[str, Any]
@@ -45,7 +45,7 @@ Challenge = dict[str, Any]
 class ServedSubmission:
     """The submission's train.py with its model.
 
-    calibration: of expected errors; None without held-out predictions. units: of the targets.
+    calibration: for expected errors; None without held-out predictions. units: by target.
     """
 
     def __init__(self, model_dir: str) -> None:
@@ -56,12 +56,12 @@ class ServedSubmission:
             self._train = importlib.import_module("train")
             self._model = self._train.model_fn(model_dir)
 
-    def predict(self, text: str) -> str:
-        """Return the CSV of predictions for a CSV, as the submission's hooks write it."""
+    def predict(self, request: str) -> str:
+        """Return the predictions for a CSV of inputs, as the submission's hooks write them."""
         if hasattr(self._train, "transform_fn"):
-            result = self._train.transform_fn(self._model, text, CSV, CSV)
+            result = self._train.transform_fn(self._model, request, CSV, CSV)
         else:
-            inputs = self._train.input_fn(text, CSV)
+            inputs = self._train.input_fn(request, CSV)
             predict = getattr(self._train, "predict_fn", lambda inputs, model: model.predict(inputs))
             result = getattr(self._train, "output_fn", write_predictions)(predict(inputs, self._model), CSV)
         body = result[0] if isinstance(result, tuple) else result
@@ -75,20 +75,20 @@ def model_fn(model_dir: str) -> ServedSubmission:
 
 
 def transform_fn(model: ServedSubmission, data: str | bytes, content_type: str, accept: str) -> tuple[str, str]:
-    """Answer a request of CSV, as the features container sends it. Raises ValueError if it is invalid."""
+    """Respond to a CSV request from the features container. Raises ValueError if it is invalid."""
     if content_type.partition(";")[0].strip().lower() != CSV:
-        raise ValueError(f"the request is {content_type[:80]!r}: send {CSV}")
-    text, notes = row_notes.take_notes(data if isinstance(data, str) else bytes(data).decode())
+        raise ValueError(f"unsupported content type {content_type[:80]!r}: send {CSV}")
+    request, notes = row_notes.take_notes(data if isinstance(data, str) else bytes(data).decode())
     if row_notes.has_parameter(accept, DETAILS):
-        return write_details(model, text, notes), CSV
+        return write_details(model, request, notes), CSV
     if problem := next((note for note in notes if isinstance(note, row_notes.RowProblem)), None):
         raise ValueError(problem)
-    has_rows = len(next(csv.reader(io.StringIO(text)), [])) > 1  # a header without inputs is the one of no rows
-    answer = model.predict(text) if has_rows else ""
+    has_rows = len(next(csv.reader(io.StringIO(request)), [])) > 1  # without rows, the header has only the index
+    response = model.predict(request) if has_rows else ""
     if accept.partition(",")[0].partition(";")[0].strip().lower() != JSON:
-        return answer, CSV
-    values = read_predictions(answer, len(model.units))
-    index = read_index(text, len(values)) if has_rows else []
+        return response, CSV
+    values = read_predictions(response, len(model.units))
+    index = read_index(request, len(values)) if has_rows else []
     rows = zip(index, describe_assays(model, values), notes or [None] * len(index), strict=True)
     predictions = [
         {"index": name, "assays": dict(zip(model.units, row, strict=True)), "domain": description}
@@ -97,17 +97,17 @@ def transform_fn(model: ServedSubmission, data: str | bytes, content_type: str, 
     return json.dumps({"predictions": predictions}, allow_nan=False), JSON
 
 
-def write_details(model: ServedSubmission, text: str, notes: Sequence[row_notes.Note]) -> str:
+def write_details(model: ServedSubmission, request: str, notes: Sequence[row_notes.Note]) -> str:
     """Return a line with details for each row of a request with a header."""
-    header, *rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    header, *rows = [row for row in csv.reader(io.StringIO(request)) if row]
     notes = notes or [None] * len(rows)
 
     def predict(part: Sequence[list[str]]) -> list[np.ndarray]:
-        request = io.StringIO()
-        csv.writer(request, lineterminator="\n").writerows([header, *part])
-        values = read_predictions(model.predict(request.getvalue()), len(model.units))
+        lines = io.StringIO()
+        csv.writer(lines, lineterminator="\n").writerows([header, *part])
+        values = read_predictions(model.predict(lines.getvalue()), len(model.units))
         if len(values) != len(part):
-            raise ValueError(f"train.py answered with {len(values)} rows to a request of {len(part)}")
+            raise ValueError(f"train.py returned {len(values)} rows for a request with {len(part)}")
         if np.isinf(values).any() or np.isnan(values).all(axis=1).any():
             raise ValueError("train.py predicted no finite number")
         return list(values)
@@ -115,22 +115,22 @@ def write_details(model: ServedSubmission, text: str, notes: Sequence[row_notes.
     good = [row for row, note in zip(rows, notes, strict=True) if not isinstance(note, row_notes.RowProblem)]
     predicted = iter(row_notes.compute_apart(good, predict))
     results = [note if isinstance(note, row_notes.RowProblem) else next(predicted) for note in notes]
-    nothing = np.full(len(model.units), np.nan)
-    values = [nothing if isinstance(result, row_notes.RowProblem) else result for result in results]
+    empty = np.full(len(model.units), np.nan)
+    values = [empty if isinstance(result, row_notes.RowProblem) else result for result in results]
     assays = describe_assays(model, np.reshape(values, (len(rows), len(model.units))))
-    answer = io.StringIO()
-    table = csv.writer(answer, lineterminator="\n")
+    response = io.StringIO()
+    table = csv.writer(response, lineterminator="\n")
     for note, result, row in zip(notes, results, assays, strict=True):
         domain = ("inside" if note["inside"] else "outside") if isinstance(note, dict) else ""
         lows, highs = zip(*(assay["interval"] or ("", "") for assay in row), strict=True)
         problem = result if isinstance(result, row_notes.RowProblem) else ""
         table.writerow([domain, *(assay["value"] for assay in row), *lows, *highs, problem])
-    return answer.getvalue()
+    return response.getvalue()
 
 
 @contextlib.contextmanager
 def imports_from(folder: Path) -> Iterator[None]:
-    """Let imports find the submission's modules first, even those named as one of this container."""
+    """Give the submission's modules priority in imports, even over this container's modules of the same name."""
     sys.path.insert(0, str(folder))
     programs = [Path(name).stem for name in FILES if name.endswith(".py")]
     names = [name for name in programs if (folder / name).exists() or (folder / f"{name}.py").exists()]
@@ -142,9 +142,9 @@ def imports_from(folder: Path) -> Iterator[None]:
 
 def write_predictions(predictions: Any, accept: str) -> str:
     """Return predictions (rows, targets) as CSV, as the image does without output_fn."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(np.asarray(predictions, dtype=float).tolist())
-    return text.getvalue()
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n").writerows(np.asarray(predictions, dtype=float).tolist())
+    return lines.getvalue()
 
 
 def read_challenge(folder: Path) -> Challenge:
@@ -152,25 +152,25 @@ def read_challenge(folder: Path) -> Challenge:
     return challenge
 
 
-def read_predictions(text: str, targets: int) -> np.ndarray:
+def read_predictions(response: str, targets: int) -> np.ndarray:
     """Return the predictions in a CSV, (rows, targets), NaN where empty. Raises ValueError."""
-    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    rows = [row for row in csv.reader(io.StringIO(response)) if row]
     for number, row in enumerate(rows, 1):
         if len(row) != targets:
-            raise ValueError(f"train.py answered with {len(row)} values in line {number} instead of {targets}")
+            raise ValueError(f"train.py returned {len(row)} values in line {number} instead of {targets}")
     try:
         values = [[float(cell) if cell else math.nan for cell in row] for row in rows]
     except ValueError as error:
-        raise ValueError(f"train.py answered with something else than numbers: {error}") from None
+        raise ValueError(f"train.py returned a value that is not a number: {error}") from None
     return np.array(values).reshape(len(rows), targets)
 
 
-def read_index(text: str, rows: int) -> list[str]:
-    """Return the first cell of each row of a request, with or without a header. Raises ValueError if they are not as
-    many as rows."""
-    cells = [row[0] for row in csv.reader(io.StringIO(text)) if row]
+def read_index(request: str, rows: int) -> list[str]:
+    """Return the first cell of each row of a request, with or without a header. Raises ValueError if their number is
+    not `rows`."""
+    cells = [row[0] for row in csv.reader(io.StringIO(request)) if row]
     if len(cells) - rows not in (0, 1):
-        raise ValueError(f"train.py answered with {rows} rows to a request of {len(cells)} lines")
+        raise ValueError(f"train.py returned {rows} rows for a request of {len(cells)} lines")
     return cells[len(cells) - rows :]
 
 
@@ -180,10 +180,10 @@ def describe_assays(model: ServedSubmission, values: np.ndarray) -> Iterator[tup
 
 
 def describe_target(model: ServedSubmission, name: str, values: np.ndarray) -> Iterator[Any]:
-    """Yield for each prediction of a target what the JSON answer says about it."""
+    """Yield the members of the JSON response for each prediction of a target."""
     calibration = model.calibration
-    nothing = np.full(len(values), np.nan)
-    errors, lows, highs = expected_error.expected_error(calibration, name, values) if calibration else (nothing,) * 3
+    empty = np.full(len(values), np.nan)
+    errors, lows, highs = expected_error.expected_error(calibration, name, values) if calibration else (empty,) * 3
     least, greatest = (calibration and calibration["targets"][name]["range"]) or (-math.inf, math.inf)
     for value, error, low, high in zip(*(column.tolist() for column in (values, errors, lows, highs)), strict=True):
         flags = {
@@ -204,13 +204,13 @@ def describe_target(model: ServedSubmission, name: str, values: np.ndarray) -> I
 def main() -> None:
     here, model_dir = Path(__file__).resolve().parent, Path(os.environ["SM_MODEL_DIR"])
     submission = here / "submission"
-    files = [path for path in submission.rglob("*") if path.is_file()]  # before train.py adds any
+    files = [path for path in submission.rglob("*") if path.is_file()]  # before train.py adds files
     run_train(submission, here)
     code = model_dir / "code"
     shutil.rmtree(code, ignore_errors=True)
-    places = {path: code / path.relative_to(here) for path in files}
-    places |= {here / name: code / name for name in FILES if (here / name).exists()}
-    for source, target in places.items():
+    targets = {path: code / path.relative_to(here) for path in files}
+    targets |= {here / name: code / name for name in FILES if (here / name).exists()}
+    for source, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     data_file = Path(os.environ["SM_CHANNEL_TRAINING"], "public.csv.gz")
@@ -218,9 +218,9 @@ def main() -> None:
 
 
 def run_train(submission: Path, here: Path) -> None:
-    """Run train.py as if it were the entry point. If it fails, this process ends in the same way."""
+    """Run train.py as if it were the entry point. If it fails, exit in the same way."""
     variables = dict(os.environ)
-    if "PYTHONPATH" in variables:  # in which the toolkit names the folder of the entry point
+    if "PYTHONPATH" in variables:  # the toolkit adds the folder of the entry point
         folders = variables["PYTHONPATH"].split(os.pathsep)
         folders = [str(submission) if Path(folder).resolve() == here else folder for folder in folders]
         variables["PYTHONPATH"] = os.pathsep.join(folders)
@@ -238,7 +238,7 @@ def run_train(submission: Path, here: Path) -> None:
 
 
 def end(status: int) -> NoReturn:
-    """End this process with the status of another one; by the same signal if a signal ended that one."""
+    """Exit with the status of a child process, or by the signal that ended it."""
     if status < 0:
         if -status != signal.SIGKILL:
             signal.signal(-status, signal.SIG_DFL)
@@ -247,14 +247,14 @@ def end(status: int) -> NoReturn:
 
 
 def write_expected_errors(model_dir: Path, data_file: Path, challenge: Challenge) -> None:
-    """Write expected_error.json, or say in one line why answers will have no expected errors."""
+    """Write expected_error.json, or print the reason why responses will contain no expected errors."""
     held_out = model_dir / "held_out.csv"
     try:
         if not held_out.exists():
             raise expected_error.CalibrationError(f"train.py wrote no {held_out.name}")
         calibration = expected_error.calibrate_files(held_out, data_file, list(challenge["units"]), challenge["group"])
     except expected_error.CalibrationError as error:
-        print(f"model: answers will have no expected errors: {error}", flush=True)
+        print(f"model: responses will contain no expected errors: {error}", flush=True)
         return
     (model_dir / ERRORS_FILE).write_text(json.dumps(calibration) + "\n", "ascii")
 
