@@ -24,7 +24,7 @@ OPENED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]} 
 REFUSED: list[tuple[list[object], str]] = [
     (
         ["mine", PUBLIC, "--out", "runs"],
-        "runs already exists; an earlier run is never replaced: choose another --out",
+        "runs already exists, and a run is never overwritten; choose another --out",
     ),
     (["mine"], "data/public/public.csv.gz: there is no such file"),
     (["mine"], "`python -m recore sample --out data`"),
@@ -36,9 +36,9 @@ REFUSED: list[tuple[list[object], str]] = [
     (["mine", "--public", "empty.csv.gz"], "this file is empty"),
     (["empty", PUBLIC], "recore: empty: there is no setup.py"),
     (["gone", PUBLIC], "recore: gone: "),
-    (["found", PUBLIC], "it is not run here, only read"),
+    (["found", PUBLIC], "it is read, not run"),
     ([FILE, PUBLIC], "archive of a submission"),
-    (["pipe", PUBLIC], "recore: pipe: a submission's folder or archive is needed"),
+    (["pipe", PUBLIC], "recore: pipe: not a folder or archive but a pipe"),
     (["mine", PUBLIC, "--role", "arn:aws:iam::1:role/x"], "--role and --bucket are for --engine aws"),
     (["mine", PUBLIC, "--training-instances", "large"], "large: an instance type is needed, such as ml.m5.xlarge"),
     (["mine", PUBLIC, "--max-payload", 101], "--max-payload"),

@@ -106,7 +106,7 @@ def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_be
     write_record(tmp_path, "none-left", make_record(private=0.3))
     line = recore("board", tmp_path).stdout.splitlines()[-1]
     assert line.startswith("* computed by the submission itself, not checked; `")
-    assert line.endswith("recore validate` computes it again")
+    assert line.endswith("recore validate` recomputes it")
     hosts = recore("board", tmp_path, "--private").stdout.splitlines()[-1]
     assert hosts == "* computed by the submission itself, not checked"
     write_held_out_again(tmp_path / "checked", 0.3630, "validate")
@@ -221,7 +221,7 @@ def test_a_record_cannot_send_control_characters_and_a_long_name_is_not_cut(tmp_
 def test_a_missing_or_empty_folder_is_reported(tmp_path: Path) -> None:
     result = recore("board", tmp_path / "nowhere")
     assert result.returncode == 2
-    advice = "there is no such folder; `python -m recore run` creates runs"
+    advice = "no such folder; `python -m recore run` creates runs"
     assert result.stderr == f"recore: {tmp_path / 'nowhere'}: {advice}\n"
     result = recore("board", tmp_path)
     assert (result.returncode, result.stdout) == (0, f"board: no run in {tmp_path}\n")

@@ -142,7 +142,7 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_assays_without_private_data_are_refused(public: Path) -> None:
-    with pytest.raises(ValueError, match="these assays need the private data to which they belong: add --private"):
+    with pytest.raises(ValueError, match="private assays need the private data file; add --private"):
         DataFiles(public, actual=public).check()
 
 

@@ -277,13 +277,13 @@ def test_the_job_with_a_network_runs_no_code_of_packages() -> None:
     packages = b"--pre\nnumpy>=2 ; python_version > '3'\nxgboost==3.0.0 --hash=sha256:ab\n"
     assert wheels.list_packages(b"# none\n" + packages) == packages
     for line in (b"git+https://x.org/x.git", b"x @ https://x.org/x.zip", b"./x", b"--no-binary :all:", b"-r x.txt"):
-        with pytest.raises(StepFailed, match=r"requirements.txt, line 2: .* is not a package of the index"):
+        with pytest.raises(StepFailed, match=r"requirements.txt, line 2: .* is not a package from the index"):
             wheels.list_packages(b"numpy\n" + line)
     assert '"--only-binary", ":all:"' in wheels.PROGRAM.read_text()
 
 
 def test_a_job_for_which_there_is_no_room_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("recore.evaluation.job_runner.FIRST_RETRY", 0.01)
+    monkeypatch.setattr("recore.evaluation.job_runner.MIN_RETRY_PAUSE", 0.01)
     refusals = ["ResourceLimitExceeded", "ThrottlingException"]
 
     class Busy:  # AWS without room: the simulator has no limits

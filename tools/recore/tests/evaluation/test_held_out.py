@@ -133,6 +133,6 @@ def test_a_table_that_would_take_long_to_parse_is_not_read(content: bytes, reaso
     ids=["none", "a link", "elsewhere"],
 )
 def test_other_files_and_symbolic_links_are_not_extracted(archive: bytes, tmp_path: Path) -> None:
-    with pytest.raises(NoHeldOutScoreError, match=r"train.py did not write held_out\.csv beside the model"):
+    with pytest.raises(NoHeldOutScoreError, match=r"train.py did not write held_out\.csv next to the model"):
         extract(archive, tmp_path)
     assert not (tmp_path / "predictions/held-out.csv").exists()

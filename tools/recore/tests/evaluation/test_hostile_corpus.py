@@ -92,7 +92,7 @@ OUTCOMES = {
     "requirements_code": Outcome(rf"{NOT_INSTALLED} FileNotFoundError: .*/outside/written.*"),
     "setup_runs_code": COMPLETED,
     "manifest_leads_out": Outcome(r"recore: .*'../sample/private/actual.csv.gz' is outside the submission", 2),
-    "archive_leads_out": Outcome(r"recore: .*: '\.\./written' is not a regular file within the archive", 2),
+    "archive_leads_out": Outcome(r"recore: .*: '\.\./written' is not a regular file inside the archive", 2),
     "own_score": COMPLETED,
 }
 REPORTED = {  # runs with a report, and the text that the report must show

@@ -191,7 +191,7 @@ def test_a_file_that_was_meant_is_named(files: dict[str, str], removed: str, rea
 def test_a_file_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include *.txt\n"})
     (folder / os.fsdecode(b"caf\xe9.txt")).touch()
-    reason = r"the file name 'caf\\udce9.txt' is not UTF-8: rename the file"
+    reason = r"the file name 'caf\\udce9.txt' is not UTF-8; rename the file"
     with pytest.raises(ValueError, match=reason):
         read_submission(folder)
     with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
@@ -208,14 +208,14 @@ def test_an_archive_with_a_folder_at_its_top_is_refused(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine")
     with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
         tar.add(folder, "mine")
-    with pytest.raises(ValueError, match="its files are in a folder, 'mine': pack them without it"):
+    with pytest.raises(ValueError, match="the files are inside a folder 'mine'; pack them without it"):
         read_submission(tmp_path / "src.tar.gz")
 
 
 def test_missing_and_invalid_submissions_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="there is no such submission"):
+    with pytest.raises(FileNotFoundError, match="no such submission"):
         read_submission(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"there is no setup\.py to name the files to upload"):
+    with pytest.raises(ValueError, match=r"there is no setup\.py to list the files to upload"):
         read_submission(write(tmp_path / "mine", {"train.py": ""}))
     for text in (b"", b"text", gzip.compress(b""), gzip.compress(b"text")):
         (tmp_path / "src.tar.gz").write_bytes(text)

@@ -145,7 +145,7 @@ def test_a_job_that_can_no_longer_be_watched_is_stopped(
     sleeping_run.execute()
     train = sleeping_run.steps["train"]
     assert (train.state, sleeping_run.state, sleeping_run.steps["clean up"].state) == ("Failed", "Failed", "Completed")
-    assert str(train.reason).endswith(f"; the job {train.job} was asked to stop")
+    assert str(train.reason).endswith(f"; the job {train.job} is being stopped")
     assert ("ThrottlingException" if failure == "throttled" else "Connection was closed") in str(train.reason)
     assert final_status() == "Stopped"
 
@@ -158,7 +158,7 @@ def test_a_job_that_can_neither_be_watched_nor_stopped_is_reported(
     sleeping_run.execute()
     train = sleeping_run.steps["train"]
     assert "(ThrottlingException)" in str(train.reason)
-    assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
+    assert f"THE JOB {train.job} MAY STILL BE RUNNING" in str(train.reason)
     assert Client(simulator).describe("TrainingJob", str(train.job))["TrainingJobStatus"] == "InProgress"
 
 
@@ -190,7 +190,7 @@ def test_an_interrupt_whose_stop_request_is_refused_is_reported(
     train = sleeping_run.steps["train"]
     assert (train.state, sleeping_run.state) == ("Failed", "Failed")
     assert "StopTrainingJob" in str(train.reason)
-    assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
+    assert f"THE JOB {train.job} MAY STILL BE RUNNING" in str(train.reason)
 
 
 def test_a_request_to_stop_is_repeated_if_the_job_has_not_started(
@@ -400,8 +400,8 @@ def test_a_log_that_is_too_large_is_cut_in_the_middle(
 ) -> None:
     lines = [f"{number:09}" for number in range(50)]
     write_lines(services, f"large-{size}", *lines)
-    write_log(services.logs, "TrainingJob", f"large-{size}", tmp_path / "log", 0, largest=size)
-    note = f"[the lines of large-{size}/algo-1-1 in {GROUP} between these are not kept here]"
+    write_log(services.logs, "TrainingJob", f"large-{size}", tmp_path / "log", 0, max_size=size)
+    note = f"[lines omitted here; the complete log is large-{size}/algo-1-1 in {GROUP}]"
     first = (50 - left_out) // 2
     assert (tmp_path / "log").read_text().splitlines() == (
         [*lines[:first], note, *lines[-first:]] if left_out else lines

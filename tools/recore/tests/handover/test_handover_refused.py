@@ -44,7 +44,7 @@ def changed_run(runs: Runs, tmp_path: Path) -> Path:
 def test_what_is_missing_or_not_the_runs_is_said_in_one_line(changed_run: Path, runs: Runs, sample: Path) -> None:
     assert "private score failed): run it again" in refused(runs.failed)
     assert "there is no such file; `python -m recore run`" in refused(changed_run / "nowhere")
-    other = "this is not the file that the run was trained on: name that with --public"
+    other = "the run was trained on a different file; pass that file with --public"
     assert other in refused(changed_run, "--public", sample / "private/private.csv.gz")
     assert "name it with --public" in refused(changed_run, "--public", changed_run / "gone.csv.gz")
     assert "a target and a number are needed, such as CuPPM=2000" in refused(changed_run, "--cut-off", "Cu=1")
@@ -58,7 +58,7 @@ def test_what_is_missing_or_not_the_runs_is_said_in_one_line(changed_run: Path, 
     change_record(changed_run, lambda record: record["versions"].update(python="3.1.4"))
     assert f"Python {platform.python_version()} is installed here, but the run used 3.1.4" in refused(changed_run)
     change_record(changed_run, lambda record: record["score_script"].update(sha256="0" * 64))
-    assert "this is not the file by which the run was scored" in refused(changed_run)
+    assert "the run was scored with a different file" in refused(changed_run)
 
 
 def test_a_package_that_is_not_installed_keeps_its_version(changed_run: Path) -> None:

@@ -114,7 +114,7 @@ def test_what_cannot_be_predicted_is_refused_in_one_line(
     line = refused("empty", spectra, *options, cwd=tmp_path)
     assert "neither a run, which has a run.json, nor a hand-over, with a handover.json" in line
     line = refused(template_run, spectra, *options, "--public", spectra, cwd=tmp_path)
-    assert "this is not the file that the run was trained on" in line
+    assert "the run was trained on a different file" in line
     (tmp_path / "other").mkdir()
     shutil.copy(template_run / "run.json", tmp_path / "other")
     assert "the run has no model.tar.gz" in refused("other", spectra, *options, cwd=tmp_path)
