@@ -102,7 +102,7 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     settings = PlaceSettings("aws", role="arn:aws:iam::111122223333:role/Jobs", bucket="b")
     with open_place(settings, print) as opened_place:
-        assert (opened_place.endpoint, opened_place.isolation) == (endpoint, "chosen by that simulator")
+        assert (opened_place.endpoint, opened_place.isolation) == (endpoint, "chosen by the simulator")
         assert opened_place.services.log_delay == 0
     options = [*file_options(sample, "public"), "--engine", "aws", "--role", settings.role, "--bucket", "b"]
     options += ["--out", tmp_path / "o", "--isolation", "required"]

@@ -285,7 +285,7 @@ def test_a_note_is_one_printable_line(text: str, printed: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "there is no such file; `python -m recore run` creates a run's folder"),
+        (None, "no such file; `python -m recore run` creates a run's folder"),
         ("{", "not a valid run record: this is not valid JSON: Expecting property name"),
         (json.dumps(make_record())[:-40], "not a valid run record: "),
         (json.dumps(make_record() | {"note": 1}), "not a valid run record: `note` has the wrong type, int"),

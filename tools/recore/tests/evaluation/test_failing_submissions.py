@@ -10,8 +10,8 @@ TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
 ADVICE = {  # the advice for each step if nothing specific is known about the exception
     "train": "look at: train.py",
     "preprocess": "look at: preprocess.py, which runs without the other files",
-    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process",
-    "score": "look at: the predictions: a line for each row of the data",
+    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in a different process",
+    "score": "look at: the predictions: one line per row of the data",
 }
 
 
@@ -60,7 +60,7 @@ FAILURES = {
         },
         {"channels": ""},
         logged="ModuleNotFoundError: No module named 'channels'",
-        advice="preprocess.py runs without the submission's other files: move what it needs from channels.py into it",
+        advice="move the code that preprocess.py needs from channels.py into it",
     ),
     "one row too few": Failure(
         "score",
@@ -73,7 +73,7 @@ FAILURES = {
         "requirements.txt could not be installed: ERROR: No matching distribution found for no-such-package==1.0",
         files={"requirements.txt": "no-such-package==1.0\n", "MANIFEST.in": "include requirements.txt\n"},
         logged="ERROR: No matching distribution found for no-such-package==1.0",
-        advice="requirements.txt, line 1, asks for `no-such-package==1.0`",
+        advice="correct the name or the version in requirements.txt, line 1, `no-such-package==1.0`",
     ),
     "no model": Failure(
         "train",

@@ -15,7 +15,7 @@ from recore_support.schema import TARGETS
 from support.data_files import write_csv
 
 from recore.evaluation import Pace, Score, Step, read_record
-from recore.evaluation.host_findings import PREFIX, MIN_PRINTED, find_for_host
+from recore.evaluation.host_findings import MIN_PRINTED, PREFIX, find_for_host
 from recore.evaluation.judging_pace import INSTANCE_MEMORY, peak_memory
 
 SCORES = {"held-out": Score(0.5, 1.0, 9, {}, {}), "private": Score(0.4, 1.0, 9, {}, {})}

@@ -169,9 +169,9 @@ def test_setup_py_must_name_both_scripts(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "removed", "reason"),
     [
-        ({"Train.py": ""}, "train.py", "train.py, which does not exist: rename Train.py to train.py"),
+        ({"Train.py": ""}, "train.py", "train.py, which does not exist; rename Train.py to train.py"),
         ({"Setup.py": ""}, "setup.py", "rename Setup.py to setup.py"),
-        ({"setup.py": SETUP.replace('"train"', '"train.py"')}, "", "names train.py: write modules without .py"),
+        ({"setup.py": SETUP.replace('"train"', '"train.py"')}, "", "lists train.py; write module names without .py"),
         (
             {"train.py": "", "setup.py": "", "my model.ipynb": "{}"},
             "train.py setup.py",

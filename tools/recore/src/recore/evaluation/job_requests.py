@@ -31,7 +31,7 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # so that sets have the same order in eve
 LARGEST_PAYLOAD = 100  # MB, the limit of Batch Transform
 BY_LINES = {"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 4}
 AUDIT_HOOK = Path(__file__).with_name("audit") / "sitecustomize.py"
-ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # enough for one request at a time: each worker loads the libraries
+ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # for one request at a time: each worker loads the libraries
 
 
 @dataclass(frozen=True)
