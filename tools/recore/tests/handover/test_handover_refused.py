@@ -42,21 +42,21 @@ def changed_run(runs: Runs, tmp_path: Path) -> Path:
 
 
 def test_what_is_missing_or_not_the_runs_is_said_in_one_line(changed_run: Path, runs: Runs, sample: Path) -> None:
-    assert "private score failed): run it again" in refused(runs.failed)
-    assert "there is no such file; `python -m recore run`" in refused(changed_run / "nowhere")
+    assert "private score failed); run it again" in refused(runs.failed)
+    assert "no such file; `python -m recore run`" in refused(changed_run / "nowhere")
     other = "the run was trained on a different file; pass that file with --public"
     assert other in refused(changed_run, "--public", sample / "private/private.csv.gz")
-    assert "name it with --public" in refused(changed_run, "--public", changed_run / "gone.csv.gz")
-    assert "a target and a number are needed, such as CuPPM=2000" in refused(changed_run, "--cut-off", "Cu=1")
+    assert "pass its path with --public" in refused(changed_run, "--public", changed_run / "gone.csv.gz")
+    assert "expected a target and a number, such as CuPPM=2000" in refused(changed_run, "--cut-off", "Cu=1")
     assert "too few held-out predictions" in refused(changed_run, "--cut-off", "CuPPM=1")
     change_record(changed_run, lambda record: record["settings"]["processing"].update(type="mine"))
-    line = refused(changed_run, status=1)  # the worked request runs on the run's instances
-    assert "the worked request of 10 rows failed: " in line
+    line = refused(changed_run, status=1)  # the example request runs on the run's instances
+    assert "the example request of 10 rows failed: " in line
     assert "mine" in line
     change_record(changed_run, lambda record: record["versions"].update(numpy="1.0"))
-    assert "is installed here, but the run used 1.0" in refused(changed_run)
+    assert "is installed, but the run used 1.0" in refused(changed_run)
     change_record(changed_run, lambda record: record["versions"].update(python="3.1.4"))
-    assert f"Python {platform.python_version()} is installed here, but the run used 3.1.4" in refused(changed_run)
+    assert f"Python {platform.python_version()} is installed, but the run used 3.1.4" in refused(changed_run)
     change_record(changed_run, lambda record: record["score_script"].update(sha256="0" * 64))
     assert "the run was scored with a different file" in refused(changed_run)
 
@@ -88,7 +88,7 @@ def test_a_model_whose_predictions_are_random_is_not_handed_over(sample: Path, t
         tiny(tmp_path / "random", {"train.py": changed}), tmp_path / "run", "--public", sample / "public/public.csv.gz"
     )
     assert finished.status == 0, finished.stderr
-    assert "they are random, depend on the other rows" in refused(finished.folder, status=1)
+    assert "they are random, depend on other rows" in refused(finished.folder, status=1)
 
 
 def test_a_run_without_held_out_predictions_says_that_they_were_not_measured(changed_run: Path) -> None:
@@ -99,8 +99,8 @@ def test_a_run_without_held_out_predictions_says_that_they_were_not_measured(cha
     assert described["targets"] == {}
     assert {"README.md", "MODEL_CARD.md", "SHA256SUMS", "handover.json", "answer.csv"} <= set(described["files"])
     card = (changed_run / "handover/MODEL_CARD.md").read_text()
-    assert "how good the model is on other drill holes was not measured" in card
-    assert "run.json does not name the machine of the run" in card
+    assert "the accuracy on other drill holes was not measured" in card
+    assert "run.json does not describe the machine of the run" in card
 
 
 def test_a_hand_over_is_replaced_as_a_whole_and_nothing_else_is(changed_run: Path) -> None:
@@ -120,11 +120,11 @@ def test_a_hand_over_is_replaced_as_a_whole_and_nothing_else_is(changed_run: Pat
     assert (folder / "README.md").read_text().startswith("# Hand-over: run\n")
     assert not list(changed_run.glob(".*"))
     (folder / "mine.txt").write_text("mine")
-    assert "it contains more than a hand-over: move it, or choose another --out" in refused(changed_run)
+    assert "the folder contains more than a hand-over; move it, or choose another --out" in refused(changed_run)
     assert (folder / "mine.txt").read_text() == "mine"
     link = changed_run.parent / "link"
     link.symlink_to(changed_run)
-    assert "it contains more than a hand-over" in refused(changed_run, "--out", link)
+    assert "the folder contains more than a hand-over" in refused(changed_run, "--out", link)
 
 
 def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_p
     for name in ("scores/public.json", "scores", "predictions/private.csv.out", "run.json"):
         shutil.move(changed_run / name, tmp_path / "moved")
         (changed_run / name).symlink_to(tmp_path / "moved")
-        assert f"{name}: this is a link; only a run's own files are handed over" in refused(changed_run)
+        assert f"{name}: symbolic links are not handed over" in refused(changed_run)
         (changed_run / name).unlink()
         shutil.move(tmp_path / "moved", changed_run / name)
 

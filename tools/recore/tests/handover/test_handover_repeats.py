@@ -96,12 +96,12 @@ def test_steps_report_an_error_in_one_line(strangers_copy: Path) -> None:
     (strangers_copy / "model").mkdir()
     predict = ("predict", "--output", "x.csv", "--model")
     for words, reason in (
-        ((*predict, "gone", "--request", "request.csv"), "gone: there is no such folder; README.md says how to unpack"),
+        ((*predict, "gone", "--request", "request.csv"), "gone: no such folder; unpack model.tar.gz"),
         ((*predict, "model", "--request", "gone.csv"), "gone.csv: No such file or directory"),
         ((*predict, "model", "--request", "request.csv"), "train.py failed: FileNotFoundError: "),
         (("preprocess", "--data", "README.md", "--output", "x.csv"), "preprocess.py failed: "),
         (("train", "--data", "README.md", "--model", "model"), "train.py failed: "),
-        (("compare", "answer.csv", "README.md"), "README.md: these are not predictions: "),
+        (("compare", "answer.csv", "README.md"), "README.md: invalid predictions: "),
         (("compare", "answer.csv", "gone.csv"), "gone.csv: No such file or directory"),
     ):
         result = run_step(strangers_copy, *words)

@@ -1,7 +1,7 @@
 """Read the held-out, public and private score details that score.py writes, and compare them in tables.
 
-Until `recore validate` recomputes it, the held-out score comes from the submission's own predictions (held_out.py): only
-the submission claims that each row's model had not seen the row's drill hole.
+Until `recore validate` recomputes it, the held-out score comes from the submission's own predictions (held_out.py):
+only the submission claims that each row's model had not seen the row's drill hole.
 """
 
 from dataclasses import dataclass
