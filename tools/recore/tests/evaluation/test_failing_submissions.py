@@ -17,7 +17,7 @@ ADVICE = {  # the advice for each step if nothing specific is known about the ex
 
 @dataclass(frozen=True)
 class Failure:
-    """Changes to the good submission, and what fails. logged: in the step's log, by default the reason."""
+    """Changes to the good submission, and the step that fails. logged: expected in the step's log, by default the reason."""
 
     step: str
     reason: str
@@ -51,7 +51,7 @@ FAILURES = {
         **change("preprocess.py", INPUTS_EXPRESSION, 'row["CuPPM"]'),
         sides=PRIVATE,
     ),
-    "a module beside preprocess.py": Failure(
+    "a module next to preprocess.py": Failure(
         "preprocess",
         "ModuleNotFoundError: No module named 'channels' (preprocess.py, line 7, in <module>)",
         {
@@ -87,7 +87,7 @@ FAILURES = {
         **change("preprocess.py", "    main()", "    print('no inputs were saved')"),
         logged="no inputs were saved",
     ),
-    "a server that refuses requests": Failure(
+    "a server that rejects requests": Failure(
         "predict",
         "ValueError: cannot read text/csv (train.py, line 16, in input_fn)",
         logged="ValueError: cannot read text/csv",

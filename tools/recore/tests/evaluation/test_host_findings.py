@@ -1,4 +1,4 @@
-"""What a host learns from the one run of a judged submission."""
+"""Findings for the host from the run of a judged submission."""
 
 import json
 import threading
@@ -43,7 +43,7 @@ def event(kind: str, **members: object) -> str:
     return PREFIX + json.dumps({"kind": kind, "event": "open", "what": "/etc/shadow", "file": "", "line": 0} | members)
 
 
-def test_what_the_scripts_tried_is_taken_out_of_the_logs(files: dict[str, Path]) -> None:
+def test_attempts_of_the_scripts_are_removed_from_the_logs(files: dict[str, Path]) -> None:
     lines = [
         "before",
         "",
@@ -68,7 +68,7 @@ def test_what_the_scripts_tried_is_taken_out_of_the_logs(files: dict[str, Path])
 
 
 @pytest.mark.parametrize("line", ["forged", "[1]", "{'kind': 3}", '{"a": 1}', "[" * 5000, '{"kind": "network"'])
-def test_whatever_a_log_says_is_a_finding_and_not_an_error(line: str, files: dict[str, Path]) -> None:
+def test_any_log_line_is_a_finding_and_not_an_error(line: str, files: dict[str, Path]) -> None:
     log = files["folder"] / "logs/train.log"
     log.write_bytes(f"{event('begins')}\n{PREFIX}{line}\n".encode() + b"\xff\n")
     assert found(files) == ["unobserved it tampers with the report of its actions, in train"]
@@ -127,7 +127,7 @@ def steps(**memory: float) -> list[Step]:
     return [Step(name.replace("_", " "), memory=percent) for name, percent in memory.items()]
 
 
-def test_no_more_runs_start_than_fit_into_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_runs_start_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert peak_memory(steps(train=10, public_predict=4, private_predict=8, private_score=1)) == 0.12 * INSTANCE_MEMORY
     monkeypatch.setattr("recore.evaluation.judging_pace.measure_memory", lambda: 2 * INSTANCE_MEMORY)
     pace = Pace(jobs=9)
@@ -165,7 +165,7 @@ def test_a_share_is_a_part_of_several(share: str, tmp_path: Path) -> None:
     assert "is not a part such as 1/4" in result.stderr
 
 
-def test_the_shares_are_all_submissions_and_each_once() -> None:
+def test_the_shares_contain_each_submission_once() -> None:
     from recore.cli.judge import take_share
 
     paths = [Path(f"s{number}") for number in (7, 3, 9, 1, 5)]
@@ -175,7 +175,7 @@ def test_the_shares_are_all_submissions_and_each_once() -> None:
     assert take_share(paths, (6, 6)) == []  # a task of an array has nothing to do
 
 
-def test_the_folders_of_several_machines_are_one_board(tmp_path: Path) -> None:
+def test_the_folders_of_several_machines_form_one_board(tmp_path: Path) -> None:
     for number in (1, 2):
         write_record(tmp_path / f"judged-{number}", f"run-{number}", make_record(private=0.1 * number))
     result = recore("board", "judged-1", "judged-2", "--private", cwd=tmp_path)

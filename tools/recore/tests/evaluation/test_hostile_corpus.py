@@ -1,4 +1,4 @@
-"""Each hostile submission ends with a clear message, leaves no process, changes nothing and reveals no assay."""
+"""Each hostile submission ends with a clear message, leaves no process running, changes nothing and reveals no assay."""
 
 import contextlib
 import ctypes
@@ -40,7 +40,7 @@ main(prog_name="recore")
 
 @dataclass(frozen=True)
 class Outcome:
-    """line: a pattern for a line on stderr. status: 0 completed, 1 failed, 2 refused. seconds: for jobs."""
+    """line: a pattern for a line on stderr. status: 0 completed, 1 failed, 2 rejected. seconds: for jobs."""
 
     line: str
     status: int = 1
@@ -128,7 +128,7 @@ def contents(folder: Path) -> dict[str, tuple[int, float]]:
 
 
 def visible_content(run: FinishedRun) -> bytes:
-    """Return all that a participant could see, with archives unpacked."""
+    """Return everything that a participant could see, with archives unpacked."""
     seen = [run.stdout.encode(), run.stderr.encode()]
     for path in run.folder.rglob("*"):
         if path.is_file() and path.name.endswith(".tar.gz"):

@@ -188,7 +188,7 @@ def test_a_file_that_was_meant_is_named(files: dict[str, str], removed: str, rea
         read_submission(folder)
 
 
-def test_a_file_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf_8_is_rejected(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include *.txt\n"})
     (folder / os.fsdecode(b"caf\xe9.txt")).touch()
     reason = r"the file name 'caf\\udce9.txt' is not UTF-8; rename the file"
@@ -204,7 +204,7 @@ def test_a_file_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         read_submission(named)
 
 
-def test_an_archive_with_a_folder_at_its_top_is_refused(tmp_path: Path) -> None:
+def test_an_archive_with_a_folder_at_its_top_is_rejected(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine")
     with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
         tar.add(folder, "mine")
@@ -212,7 +212,7 @@ def test_an_archive_with_a_folder_at_its_top_is_refused(tmp_path: Path) -> None:
         read_submission(tmp_path / "src.tar.gz")
 
 
-def test_missing_and_invalid_submissions_are_refused(tmp_path: Path) -> None:
+def test_missing_and_invalid_submissions_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such submission"):
         read_submission(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"there is no setup\.py to list the files to upload"):

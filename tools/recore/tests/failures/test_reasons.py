@@ -296,7 +296,7 @@ def test_a_frequent_exception_has_a_hint(exception_line: str, step: str, remedy:
     assert (found is None) if remedy is None else (found and remedy in found)
 
 
-def test_gaps_in_a_metric_have_a_hint_of_their_own(tmp_path: Path) -> None:
+def test_gaps_in_a_metric_have_a_separate_hint(tmp_path: Path) -> None:
     text = make_traceback("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
     assert "compute each target's metric" in str(hint(text, "train", tmp_path))
 

@@ -1,4 +1,4 @@
-"""What the model card says about weak, contradicted and unmeasured figures."""
+"""The model card's statements about weak, contradicted and unmeasured figures."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ MEASURED = np.tile(np.arange(10.0), 12)
 
 
 def measure(predicted: np.ndarray, chosen: float, private_r2: float | None = None) -> TargetFigures:
-    """The figures of a target with ten samples, 0 to 9 ppm, in each of twelve holes."""
+    """Return the figures of a target with ten samples, 0 to 9 ppm, in each of twelve holes."""
     sums = HoleSums(HOLES)
     r2, rmse = measure_errors(MEASURED, predicted, sums)
     cut_off = measure_cut_off(MEASURED, predicted, sums, chosen)
@@ -64,7 +64,7 @@ def test_a_share_of_0_or_100_per_cent_has_no_interval() -> None:
     )
 
 
-def test_the_same_answer_for_every_sample_is_the_more_frequent_one() -> None:
+def test_the_better_constant_prediction_is_the_more_frequent_side() -> None:
     noisy = MEASURED + np.random.default_rng(1).normal(size=len(MEASURED))
     assert "the better constant prediction would put 20 there" in cut_off_section([measure(noisy, 7.5)])
     assert "the better constant prediction would put 20 there" in cut_off_section([measure(noisy, 1.5)])
@@ -102,7 +102,7 @@ def test_held_out_rows_of_one_hole_say_nothing_about_another(
     assert "The intervals come from" not in card
 
 
-def test_the_pages_of_a_run_on_an_image_claim_no_versions_of_its_jobs(changed_run: Path) -> None:
+def test_the_pages_of_a_run_on_an_image_state_no_versions_of_its_jobs(changed_run: Path) -> None:
     def change(record: dict[str, Any]) -> None:
         record["arguments"].update(engine="docker", report=True)
         record["versions"]["recore"] = "abc-dirty"

@@ -64,7 +64,7 @@ class HandedRun:
         return {job: Instances(str(self.raw["settings"][job]["type"])) for job in ("processing", "transform")}
 
     @property
-    def ran_here(self) -> bool:
+    def ran_locally(self) -> bool:
         """Whether the jobs were local processes with the Python and the packages of the command."""
         is_embedded = not self.record.endpoint.startswith(("http://", "https://"))
         return is_embedded and self.raw.get("arguments", {}).get("engine") == "process"

@@ -69,7 +69,7 @@ def write_handover(
 ) -> Handover:
     """Write the hand-over of a run, or replace an earlier one.
 
-    predict: predict_file() with an open backend. Raises StepFailed, NotReproducedError, ValueError or OSError.
+    predict: predict_with_run() with an open backend. Raises StepFailed, NotReproducedError, ValueError or OSError.
     """
     check_place(folder)
     figures = measure_targets(run, cut_offs)
