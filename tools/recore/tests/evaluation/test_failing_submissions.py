@@ -17,7 +17,7 @@ ADVICE = {  # the advice for each step if nothing specific is known about the ex
 
 @dataclass(frozen=True)
 class Failure:
-    """Changes to the good submission, and the step that fails. logged: expected in the step's log, by default the reason."""
+    """Changes to the good submission, and the step that fails. logged: in the step's log, by default the reason."""
 
     step: str
     reason: str

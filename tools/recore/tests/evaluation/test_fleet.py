@@ -164,9 +164,7 @@ def test_options_that_do_not_fit_are_rejected_in_one_line(simulator: Simulator, 
 
 
 @needs_sandbox
-def test_a_round_that_could_exceed_the_cost_limit_is_not_started(
-    simulator: Simulator, sample: Path, tmp_path: Path
-) -> None:
+def test_a_round_above_the_cost_limit_is_not_started(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
     command = [
         "judge",
         tiny(tmp_path / "mine"),

@@ -1,4 +1,4 @@
-"""Each hostile submission ends with a clear message, leaves no process running, changes nothing and reveals no assay."""
+"""Each hostile submission ends with a clear message, leaves no process, changes nothing and reveals no assay."""
 
 import contextlib
 import ctypes

@@ -34,7 +34,7 @@ SIMULATED = 'Traceback (most recent call last):\n  File "/opt/ml/code/train.py",
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed step. error: output of the command, or None if no command is suggested. data: the file's name, if any."""
+    """A failed step. error: the command's output, None if no command is suggested. data: the file's name, if any."""
 
     step: str
     error: str | None

@@ -23,7 +23,7 @@ CUT_OFF = 500.0  # ppm of copper
 
 
 def write_pages(folder: Path, example: Path, public: Path | None = None) -> tuple[str, str]:
-    """Return the README and the model card of a run, without the jobs. example: folder with a request and its response."""
+    """Return the README and model card of a run, without the jobs. example: folder with a request and its response."""
     run = read_run(folder, public)
     cut_offs = {"CuPPM": CUT_OFF} if (folder / "predictions/held-out.csv").exists() else {}
     packages = list_packages(run.submission, run.versions)
