@@ -17,8 +17,5 @@ def test_a_run_blames_the_disk_and_not_the_submission(tmp_path: Path, sample: Pa
     assert result.returncode == 1
     lines = result.stderr.splitlines()
     assert any(line.startswith(f"recore: train failed: {FULL_DISK}") for line in lines), result.stderr
-    assert (
-        "  look at: this machine's disk, the bucket, the region and this user's permissions, not the submission"
-        in lines
-    )
+    assert "  look at: the local disk, the bucket, the region and your permissions, not the submission" in lines
     assert not any("what to do" in line for line in lines)

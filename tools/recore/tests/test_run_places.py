@@ -102,7 +102,7 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     settings = PlaceSettings("aws", role="arn:aws:iam::111122223333:role/Jobs", bucket="b")
     with open_place(settings, print) as opened_place:
-        assert (opened_place.endpoint, opened_place.isolation) == (endpoint, "chosen by that simulator")
+        assert (opened_place.endpoint, opened_place.isolation) == (endpoint, "chosen by the simulator")
         assert opened_place.services.log_delay == 0
     options = [*file_options(sample, "public"), "--engine", "aws", "--role", settings.role, "--bucket", "b"]
     options += ["--out", tmp_path / "o", "--isolation", "required"]
@@ -115,7 +115,7 @@ def test_a_profile_with_another_endpoint_is_not_aws(
 
 
 @pytest.mark.parametrize("isolation", ISOLATIONS)
-def test_a_simulator_says_whether_it_isolates_jobs(isolation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_simulator_reports_whether_it_isolates_jobs(isolation: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Simulator(isolation=isolation) as simulator:
         for name, value in simulator.variables().items():
             monkeypatch.setenv(name, value)
@@ -171,7 +171,7 @@ def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: 
     assert float((copy / kept / "scores/private.txt").read_text()) < 1.02
 
 
-def test_a_strangers_submission_is_isolated_unless_the_user_chooses_otherwise(tmp_path: Path) -> None:
+def test_a_third_party_submission_is_isolated_unless_the_user_chooses_otherwise(tmp_path: Path) -> None:
     actual = tmp_path / "data/actual.csv.gz"
     assert choose_isolation(None, tmp_path) == choose_isolation(None, ROOT, actual) == "auto"
     assert choose_isolation(None, tmp_path, actual) == choose_isolation(None, ROOT, for_host=True) == "required"

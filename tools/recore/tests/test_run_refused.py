@@ -24,7 +24,7 @@ OPENED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]} 
 REFUSED: list[tuple[list[object], str]] = [
     (
         ["mine", PUBLIC, "--out", "runs"],
-        "runs already exists; an earlier run is never replaced: choose another --out",
+        "runs already exists, and a run is never overwritten; choose another --out",
     ),
     (["mine"], "data/public/public.csv.gz: there is no such file"),
     (["mine"], "`python -m recore sample --out data`"),
@@ -36,10 +36,10 @@ REFUSED: list[tuple[list[object], str]] = [
     (["mine", "--public", "empty.csv.gz"], "this file is empty"),
     (["empty", PUBLIC], "recore: empty: there is no setup.py"),
     (["gone", PUBLIC], "recore: gone: "),
-    (["found", PUBLIC], "it is not run here, only read"),
-    ([FILE, PUBLIC], "archive of a submission"),
-    (["pipe", PUBLIC], "recore: pipe: a submission's folder or archive is needed"),
-    (["mine", PUBLIC, "--role", "arn:aws:iam::1:role/x"], "--role and --bucket are for --engine aws"),
+    (["found", PUBLIC], "it is read, not run"),
+    ([FILE, PUBLIC], "submission's archive"),
+    (["pipe", PUBLIC], "recore: pipe: not a folder or archive but a pipe"),
+    (["mine", PUBLIC, "--role", "arn:aws:iam::1:role/x"], "--role and --bucket require --engine aws"),
     (["mine", PUBLIC, "--training-instances", "large"], "large: an instance type is needed, such as ml.m5.xlarge"),
     (["mine", PUBLIC, "--max-payload", 101], "--max-payload"),
     *((["mine", option, "."], "is a directory") for option in OPENED),
@@ -81,7 +81,7 @@ def test_endless_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
         (folder / name).unlink()
         with open(folder / name, "wb") as file:
             file.truncate(1 << 40)
-        assert f"{folder / name}: more than 1 MB" in refused_run(folder, *public, cwd=tmp_path)
+        assert f"{folder / name}: the file is larger than 1 MB" in refused_run(folder, *public, cwd=tmp_path)
 
 
 def test_aws_needs_a_region_a_role_and_a_bucket(submission: Path, tmp_path: Path, sample: Path) -> None:

@@ -27,7 +27,10 @@ INVALID = {  # environment variables, and the reason that is printed for each
         {"AWS_CONFIG_FILE": "process", "AWS_ACCESS_KEY_ID": ""},
         "Error when retrieving credentials from custom-process",
     ),
-    "no credentials": ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no AWS credentials: `aws configure`"),
+    "no credentials": (
+        {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+        "no AWS credentials were found; run `aws",
+    ),
     "half of the credentials": ({"AWS_SECRET_ACCESS_KEY": ""}, "Partial credentials found in env"),
     "region": ({"AWS_DEFAULT_REGION": "us east"}, "Provided region_name 'us east' doesn't match a supported format"),
     "retries": ({"AWS_DEFAULTS_MODE": "odd"}, "Client configured with invalid defaults mode: odd"),
@@ -38,7 +41,7 @@ INVALID = {  # environment variables, and the reason that is printed for each
     "no address": ({"AWS_ENDPOINT_URL": "foo"}, "Invalid endpoint: foo"),
     "no port": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:x"}, "http://127.0.0.1:x"),
     "no host": ({"AWS_ENDPOINT_URL": "http://[::1"}, "Invalid IPv6 URL"),
-    "no HTTP": ({"AWS_ENDPOINT_URL": "ftp://127.0.0.1:9"}, "ftp://127.0.0.1:9: it must begin with http"),
+    "no HTTP": ({"AWS_ENDPOINT_URL": "ftp://127.0.0.1:9"}, "ftp://127.0.0.1:9: the URL must begin with http"),
 }
 
 
@@ -77,7 +80,7 @@ def test_an_endpoint_that_does_not_respond_is_reported_in_one_line(host: str, tm
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
     line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_ENDPOINT_URL": endpoint})
     assert f"nothing responds at {endpoint}" in line
-    assert "start `stagemaker start`, or unset AWS_ENDPOINT_URL" in line
+    assert "run `stagemaker start`, or unset AWS_ENDPOINT_URL" in line
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def test_runs_on_the_same_data_are_listed_from_best_to_failed(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("submission", "data", "strangers"),
+    ("submission", "data", "is_third_party"),
     [
         ("theirs", {"actual": "../host/actual.csv.gz"}, True),
         ("theirs", {"private": "../host/private.csv.gz"}, False),
@@ -87,17 +87,17 @@ def test_runs_on_the_same_data_are_listed_from_best_to_failed(tmp_path: Path) ->
         (".", {"actual": "../host/actual.csv.gz"}, False),
     ],
 )
-def test_a_submission_beside_a_hosts_private_assays_that_is_not_the_own_is_a_strangers(
-    submission: str, data: dict[str, str], strangers: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_submission_of_another_user_with_a_hosts_private_assays_is_third_party(
+    submission: str, data: dict[str, str], is_third_party: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = make_record(public=0.9, **{"held-out": 0.9})
     record["submission"]["path"] = submission
     record["data"] |= {name: {"path": path, "sha256": "0" * 64} for name, path in data.items()}
     write_record(tmp_path, "run", record)
     run = read_record(tmp_path / "run")
-    assert run.is_strangers == strangers
+    assert run.is_strangers == is_third_party
     show_scores(run.scores, run.is_strangers)  # `recore validate` has no sandbox
-    assert ("not checked" if strangers else "recore validate`") in capsys.readouterr().out.splitlines()[-1]
+    assert ("not checked" if is_third_party else "recore validate`") in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_below(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_be
     write_record(tmp_path, "none-left", make_record(private=0.3))
     line = recore("board", tmp_path).stdout.splitlines()[-1]
     assert line.startswith("* computed by the submission itself, not checked; `")
-    assert line.endswith("recore validate` computes it again")
+    assert line.endswith("recore validate` recomputes it")
     hosts = recore("board", tmp_path, "--private").stdout.splitlines()[-1]
     assert hosts == "* computed by the submission itself, not checked"
     write_held_out_again(tmp_path / "checked", 0.3630, "validate")
@@ -221,7 +221,7 @@ def test_a_record_cannot_send_control_characters_and_a_long_name_is_not_cut(tmp_
 def test_a_missing_or_empty_folder_is_reported(tmp_path: Path) -> None:
     result = recore("board", tmp_path / "nowhere")
     assert result.returncode == 2
-    advice = "there is no such folder; `python -m recore run` creates runs"
+    advice = "no such folder; `python -m recore run` creates runs"
     assert result.stderr == f"recore: {tmp_path / 'nowhere'}: {advice}\n"
     result = recore("board", tmp_path)
     assert (result.returncode, result.stdout) == (0, f"board: no run in {tmp_path}\n")
@@ -285,13 +285,13 @@ def test_a_note_is_one_printable_line(text: str, printed: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "there is no such file; `python -m recore run` creates a run's folder"),
+        (None, "no such file; `python -m recore run` creates a run's folder"),
         ("{", "not a valid run record: this is not valid JSON: Expecting property name"),
         (json.dumps(make_record())[:-40], "not a valid run record: "),
         (json.dumps(make_record() | {"note": 1}), "not a valid run record: `note` has the wrong type, int"),
     ],
 )
-def test_a_note_on_an_invalid_run_is_refused_in_one_line(content: str | None, reason: str, tmp_path: Path) -> None:
+def test_a_note_on_an_invalid_run_is_rejected_in_one_line(content: str | None, reason: str, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     if content is not None:
         (tmp_path / "one/run.json").write_text(content)

@@ -47,7 +47,7 @@ KINDS = {  # tools/recore/tests/dataset/test_file_kinds.py has the kinds that no
 
 
 @pytest.mark.parametrize("content", KINDS, ids=range(len(KINDS)))
-def test_a_file_that_is_not_csv_is_named_for_what_it_is(content: bytes, tmp_path: Path) -> None:
+def test_the_format_of_a_file_that_is_not_csv_is_reported(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "public.csv.gz"
     for written in (content, gzip.compress(content)):
         path.write_bytes(written)
@@ -55,7 +55,7 @@ def test_a_file_that_is_not_csv_is_named_for_what_it_is(content: bytes, tmp_path
             DataFiles(path).check()
 
 
-def test_a_broken_gzip_file_is_refused(tmp_path: Path) -> None:
+def test_a_broken_gzip_file_is_rejected(tmp_path: Path) -> None:
     path, whole = tmp_path / "public.csv.gz", gzip.compress(PUBLIC.encode())
     for content, word in ((whole[:18], "truncated"), (whole[:10] + b"\xff" * 20, "damaged")):
         path.write_bytes(content)
@@ -74,8 +74,8 @@ def test_a_broken_gzip_file_is_refused(tmp_path: Path) -> None:
         PUBLIC.replace("4000.0", "3998.0"),
     ],
 )
-def test_a_repeated_header_is_refused_with_its_line(again: str, is_packed: bool, tmp_path: Path) -> None:
-    """It is that of the second of two files that were joined, perhaps with other marks."""
+def test_a_repeated_header_is_rejected_with_its_line(again: str, is_packed: bool, tmp_path: Path) -> None:
+    """Two files were joined, and the second one's header may have other quotes or marks."""
     path = tmp_path / "public.csv"
     for content in (PUBLIC, PUBLIC + again):  # the same file, before and after
         path.write_bytes(gzip.compress(content.encode()) if is_packed else content.encode())
@@ -91,7 +91,7 @@ def test_a_repeated_header_is_refused_with_its_line(again: str, is_packed: bool,
 @pytest.mark.parametrize("name", ["public.csv", "public.csv.gz"])
 @pytest.mark.parametrize("is_packed", [False, True], ids=["text", "gzipped"])
 def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: str, tmp_path: Path) -> None:
-    """Both kinds are read alike by all methods, more than once; what travels to jobs is gzipped and so named."""
+    """All methods read both kinds in the same way, repeatedly; files for jobs are gzipped and named accordingly."""
     text = f"{mark}{PUBLIC}".replace("\n", "\r\n").encode()
     path = tmp_path / name
     path.write_bytes(gzip.compress(text) if is_packed else text)
@@ -136,13 +136,13 @@ def test_a_missing_file_is_reported_with_a_suggestion(missing: str, tmp_path: Pa
         DataFiles(**files).check()
 
 
-def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+def test_a_folder_instead_of_a_file_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="this is a folder; choose a data file"):
         DataFiles(tmp_path).check()
 
 
-def test_assays_without_private_data_are_refused(public: Path) -> None:
-    with pytest.raises(ValueError, match="these assays need the private data to which they belong: add --private"):
+def test_assays_without_private_data_are_rejected(public: Path) -> None:
+    with pytest.raises(ValueError, match="private assays need the private data file; add --private"):
         DataFiles(public, actual=public).check()
 
 
@@ -162,7 +162,7 @@ def test_assays_without_private_data_are_refused(public: Path) -> None:
     ],
     ids=range(10),
 )
-def test_private_data_with_columns_other_than_inputs_are_refused(names: str, public: Path, tmp_path: Path) -> None:
+def test_private_data_with_columns_other_than_inputs_are_rejected(names: str, public: Path, tmp_path: Path) -> None:
     private = write_gz(tmp_path / "private.csv.gz", f"{names}\n0\n")
     with pytest.raises(ValueError, match=r"private\.csv\.gz: column .* is neither an ID nor a wavenumber"):
         DataFiles(public, private).check()
@@ -170,7 +170,7 @@ def test_private_data_with_columns_other_than_inputs_are_refused(names: str, pub
 
 @given(bytes_=st.binary(max_size=300), zipped=st.booleans())
 @examples(200)
-def test_any_bytes_are_read_as_a_header_or_refused(bytes_: bytes, zipped: bool, tmp_path: Path) -> None:
+def test_any_bytes_are_read_as_a_header_or_rejected(bytes_: bytes, zipped: bool, tmp_path: Path) -> None:
     bytes_ = bytes_.replace(b"\r", b"")
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(bytes_) if zipped else bytes_)
     try:

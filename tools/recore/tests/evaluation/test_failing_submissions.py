@@ -10,14 +10,14 @@ TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
 ADVICE = {  # the advice for each step if nothing specific is known about the exception
     "train": "look at: train.py",
     "preprocess": "look at: preprocess.py, which runs without the other files",
-    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process",
-    "score": "look at: the predictions: a line for each row of the data",
+    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in a different process",
+    "score": "look at: the predictions: one line per row of the data",
 }
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Changes to the good submission, and what fails. logged: in the step's log, by default the reason."""
+    """Changes to the good submission, and the step that fails. logged: in the step's log, by default the reason."""
 
     step: str
     reason: str
@@ -51,7 +51,7 @@ FAILURES = {
         **change("preprocess.py", INPUTS_EXPRESSION, 'row["CuPPM"]'),
         sides=PRIVATE,
     ),
-    "a module beside preprocess.py": Failure(
+    "a module next to preprocess.py": Failure(
         "preprocess",
         "ModuleNotFoundError: No module named 'channels' (preprocess.py, line 7, in <module>)",
         {
@@ -60,7 +60,7 @@ FAILURES = {
         },
         {"channels": ""},
         logged="ModuleNotFoundError: No module named 'channels'",
-        advice="preprocess.py runs without the submission's other files: move what it needs from channels.py into it",
+        advice="move the code that preprocess.py needs from channels.py into it",
     ),
     "one row too few": Failure(
         "score",
@@ -73,7 +73,7 @@ FAILURES = {
         "requirements.txt could not be installed: ERROR: No matching distribution found for no-such-package==1.0",
         files={"requirements.txt": "no-such-package==1.0\n", "MANIFEST.in": "include requirements.txt\n"},
         logged="ERROR: No matching distribution found for no-such-package==1.0",
-        advice="requirements.txt, line 1, asks for `no-such-package==1.0`",
+        advice="correct the name or the version in requirements.txt, line 1, `no-such-package==1.0`",
     ),
     "no model": Failure(
         "train",
@@ -87,7 +87,7 @@ FAILURES = {
         **change("preprocess.py", "    main()", "    print('no inputs were saved')"),
         logged="no inputs were saved",
     ),
-    "a server that refuses requests": Failure(
+    "a server that rejects requests": Failure(
         "predict",
         "ValueError: cannot read text/csv (train.py, line 16, in input_fn)",
         logged="ValueError: cannot read text/csv",

@@ -1,4 +1,4 @@
-"""`recore judge --engine aws`: its requests, its policies, and a round that is killed and goes on."""
+"""`recore judge --engine aws`: its requests, its policies, and a round that is killed and continues."""
 
 import fnmatch
 import json
@@ -54,7 +54,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 class Recorded:
-    """The requests of clients that were made while this is a context: operation and members."""
+    """Recorder of the requests of clients that are created during the context: operation and members."""
 
     def __enter__(self) -> "Recorded":
         self.requests: list[tuple[str, dict[str, Any]]] = []
@@ -80,7 +80,7 @@ class Recorded:
 
 
 def allows(policy: dict[str, Any], action: str, resource: str) -> bool:
-    """Whether a policy allows an action on a resource: an explicit denial counts more."""
+    """Return whether a policy allows an action on a resource; an explicit denial takes precedence."""
     effects = [
         statement["Effect"]
         for statement in policy["Statement"]
@@ -95,7 +95,7 @@ def _list(value: Any) -> list[str]:
 
 
 def addresses(content: Any, names: tuple[str, ...]) -> list[str]:
-    """The values of these members, at any depth."""
+    """Return the values of these members at any depth."""
     if isinstance(content, list):
         return [found for each in content for found in addresses(each, names)]
     if not isinstance(content, dict):
@@ -149,7 +149,7 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
     assert objects_below_recore(simulator) == []
 
 
-def test_options_that_do_not_fit_are_refused_in_one_line(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
+def test_options_that_do_not_fit_are_rejected_in_one_line(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
     files = file_options(sample, allow_unsandboxed=False)
     command = ["judge", tiny(tmp_path / "mine"), *files, "--out", tmp_path / "judged"]
     same = ("--role", ROLES[1], "--scoring-role", ROLES[1])
@@ -164,7 +164,7 @@ def test_options_that_do_not_fit_are_refused_in_one_line(simulator: Simulator, s
 
 
 @needs_sandbox
-def test_a_round_that_could_cost_more_is_not_started(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
+def test_a_round_above_the_cost_limit_is_not_started(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
     command = [
         "judge",
         tiny(tmp_path / "mine"),
@@ -196,7 +196,7 @@ def test_the_bound_counts_every_job_to_its_limit() -> None:
     assert count_instances(400, 50) == {"training": 50, "processing": 150, "transform": 100}
 
 
-def test_quotas_are_those_of_the_instance_type() -> None:
+def test_quotas_are_read_for_the_instance_type() -> None:
     names = {"ml.m5.xlarge for training job usage": 20, "ml.m5.xlarge for transform job usage": 4, "other": 1}
 
     class Quotas:  # AWS's answer: the simulator has no Service Quotas
@@ -211,23 +211,23 @@ def test_quotas_are_those_of_the_instance_type() -> None:
     assert read_quotas(Quotas(), RunSettings("n", "b", "r")) == {"training": 20.0, "transform": 4.0}
 
 
-def test_the_bound_in_money_holds_for_ties_too(tmp_path: Path) -> None:
+def test_the_cost_bound_includes_ties(tmp_path: Path) -> None:
     contents = {
         "plain": "numpy\n",
         "more": "seaborn\n",
         "same": "# mine\nseaborn\n",
         "other": "catboost\n",
-        "refused": "./x\n",
+        "invalid": "./x\n",
     }
     manifest = {"MANIFEST.in": "include requirements.txt\n"}
     paths = [tiny(tmp_path / name, {"requirements.txt": content} | manifest) for name, content in contents.items()]
-    plain, more, same, other, refused = [Entry(path, read_submission(path)) for path in paths]
+    plain, more, same, other, invalid = [Entry(path, read_submission(path)) for path in paths]
     options = dict.fromkeys(("role", "scoring_role", "bucket", "image", "price"))
     aws_round = AwsRound(**options, at_most=6.7, yes=True)
-    assert aws_round.allows_ties(3600, [plain, refused], [plain, refused])  # $3.68 and $2.76
+    assert aws_round.allows_ties(3600, [plain, invalid], [plain, invalid])  # $3.68 and $2.76
     assert aws_round.allows_ties(3600, [plain, more], [more, same])  # one job of $0.23 for the packages of both
     assert not aws_round.allows_ties(3600, [plain, more], [more, other])
-    assert not aws_round.allows_ties(3600, [plain, refused], [plain, same, refused])
+    assert not aws_round.allows_ties(3600, [plain, invalid], [plain, same, invalid])
 
 
 def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simulator, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simul
     assert request["Environment"]["PIP_FIND_LINKS"] == "/opt/ml/input/data/wheels"
 
 
-def test_of_what_a_killed_call_left_no_version_of_the_assays_remains(simulator: Simulator) -> None:
+def test_no_version_of_the_assays_remains_after_a_killed_call(simulator: Simulator) -> None:
     s3, services = simulator.client("s3"), Services(simulator.client)
     s3.create_bucket(Bucket="versions")
     s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
@@ -277,19 +277,19 @@ def test_the_job_with_a_network_runs_no_code_of_packages() -> None:
     packages = b"--pre\nnumpy>=2 ; python_version > '3'\nxgboost==3.0.0 --hash=sha256:ab\n"
     assert wheels.list_packages(b"# none\n" + packages) == packages
     for line in (b"git+https://x.org/x.git", b"x @ https://x.org/x.zip", b"./x", b"--no-binary :all:", b"-r x.txt"):
-        with pytest.raises(StepFailed, match=r"requirements.txt, line 2: .* is not a package of the index"):
+        with pytest.raises(StepFailed, match=r"requirements.txt, line 2: .* is not a package from the index"):
             wheels.list_packages(b"numpy\n" + line)
     assert '"--only-binary", ":all:"' in wheels.PROGRAM.read_text()
 
 
-def test_a_job_for_which_there_is_no_room_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("recore.evaluation.job_runner.FIRST_RETRY", 0.01)
-    refusals = ["ResourceLimitExceeded", "ThrottlingException"]
+def test_a_job_is_requested_again_if_the_quota_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("recore.evaluation.job_runner.MIN_RETRY_PAUSE", 0.01)
+    errors = ["ResourceLimitExceeded", "ThrottlingException"]
 
     class Busy:  # AWS without room: the simulator has no limits
         def create_training_job(self, **_: object) -> None:
-            if refusals:
-                raise ClientError({"Error": {"Code": refusals.pop()}}, "CreateTrainingJob")
+            if errors:
+                raise ClientError({"Error": {"Code": errors.pop()}}, "CreateTrainingJob")
 
     def create(patience: float) -> None:
         runner = JobRunner(Services(lambda service: Busy(), patience=patience), tmp_path)
@@ -298,11 +298,11 @@ def test_a_job_for_which_there_is_no_room_is_asked_for_again(monkeypatch: pytest
     with pytest.raises(ClientError, match="ThrottlingException"):
         create(patience=0)
     create(patience=5)
-    assert refusals == []
+    assert errors == []
 
 
 def stop_sleeper(simulator: Simulator, done: threading.Event) -> None:
-    """Stop the training job whose log says that it sleeps, as somebody with the console would."""
+    """Stop the training job whose log says that it sleeps, like a user of the console."""
     logs, sagemaker = simulator.client("logs"), simulator.client("sagemaker")
     while not done.wait(0.5):
         for event in logs.filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs")["events"]:
@@ -324,8 +324,8 @@ def running_jobs(sagemaker: Any, name: str) -> list[str]:
 
 @pytest.mark.slow
 @needs_sandbox
-def test_a_round_that_is_killed_goes_on_with_what_is_missing(sample: Path, tmp_path: Path) -> None:
-    """Twelve submissions: one is slow, two fail, and one is stopped by somebody else."""
+def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp_path: Path) -> None:
+    """Twelve submissions: one is slow, two fail, and one is stopped by another user."""
     paths = [tiny(tmp_path / "slow", {"preprocess.py": SLOW + PREPROCESS})]
     paths += [tiny(tmp_path / f"good-{number}", {"train.py": f"# {number}\n{TRAIN}"}) for number in range(8)]
     paths += [tiny(tmp_path / f"fails-{number}", {"train.py": f"# {number}\n{FAIL}{TRAIN}"}) for number in range(2)]

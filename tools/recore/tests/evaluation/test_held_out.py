@@ -75,7 +75,7 @@ def test_complete_predictions_have_the_score_that_score_py_computes(
     ],
     ids=["rows", "no columns", "columns", "empty", "text", "infinite", "no rows"],
 )
-def test_predictions_that_cannot_be_scored_are_refused(
+def test_predictions_that_cannot_be_scored_are_rejected(
     change: Callable[[pd.DataFrame], pd.DataFrame],
     reason: str,
     public: tuple[Path, pd.DataFrame],
@@ -90,7 +90,7 @@ def test_predictions_that_cannot_be_scored_are_refused(
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"index\n", b'"', b"a,b\n1\n"])
-def test_a_file_that_is_not_a_table_is_refused(
+def test_a_file_that_is_not_a_table_is_rejected(
     content: bytes, public: tuple[Path, pd.DataFrame], tmp_path: Path
 ) -> None:
     (tmp_path / "held-out.csv").write_bytes(content)
@@ -103,7 +103,7 @@ def extract(archive: bytes, folder: Path) -> None:
     extract_held_out(folder / "model.tar.gz", folder / "predictions/held-out.csv")
 
 
-def test_the_file_beside_the_model_is_extracted(tmp_path: Path) -> None:
+def test_the_file_next_to_the_model_is_extracted(tmp_path: Path) -> None:
     extract(archive_of(**{"./model.pkl": b"m", "./held_out.csv": b"a", "code/held_out.csv": b"b"}), tmp_path)
     assert (tmp_path / "predictions/held-out.csv").read_bytes() == b"a"
 
@@ -133,6 +133,6 @@ def test_a_table_that_would_take_long_to_parse_is_not_read(content: bytes, reaso
     ids=["none", "a link", "elsewhere"],
 )
 def test_other_files_and_symbolic_links_are_not_extracted(archive: bytes, tmp_path: Path) -> None:
-    with pytest.raises(NoHeldOutScoreError, match=r"train.py did not write held_out\.csv beside the model"):
+    with pytest.raises(NoHeldOutScoreError, match=r"train.py did not write held_out\.csv next to the model"):
         extract(archive, tmp_path)
     assert not (tmp_path / "predictions/held-out.csv").exists()

@@ -1,4 +1,4 @@
-"""What a host learns from the one run of a judged submission."""
+"""Findings for the host from the run of a judged submission."""
 
 import json
 import threading
@@ -15,7 +15,7 @@ from recore_support.schema import TARGETS
 from support.data_files import write_csv
 
 from recore.evaluation import Pace, Score, Step, read_record
-from recore.evaluation.host_findings import PREFIX, PRINTED, find_for_host
+from recore.evaluation.host_findings import MIN_PRINTED, PREFIX, find_for_host
 from recore.evaluation.judging_pace import INSTANCE_MEMORY, peak_memory
 
 SCORES = {"held-out": Score(0.5, 1.0, 9, {}, {}), "private": Score(0.4, 1.0, 9, {}, {})}
@@ -43,7 +43,7 @@ def event(kind: str, **members: object) -> str:
     return PREFIX + json.dumps({"kind": kind, "event": "open", "what": "/etc/shadow", "file": "", "line": 0} | members)
 
 
-def test_what_the_scripts_tried_is_taken_out_of_the_logs(files: dict[str, Path]) -> None:
+def test_attempts_of_the_scripts_are_removed_from_the_logs(files: dict[str, Path]) -> None:
     lines = [
         "before",
         "",
@@ -68,15 +68,15 @@ def test_what_the_scripts_tried_is_taken_out_of_the_logs(files: dict[str, Path])
 
 
 @pytest.mark.parametrize("line", ["forged", "[1]", "{'kind': 3}", '{"a": 1}', "[" * 5000, '{"kind": "network"'])
-def test_whatever_a_log_says_is_a_finding_and_not_an_error(line: str, files: dict[str, Path]) -> None:
+def test_any_log_line_is_a_finding_and_not_an_error(line: str, files: dict[str, Path]) -> None:
     log = files["folder"] / "logs/train.log"
     log.write_bytes(f"{event('begins')}\n{PREFIX}{line}\n".encode() + b"\xff\n")
-    assert found(files) == ["unobserved it disturbs the reports of what it tries, in train"]
+    assert found(files) == ["unobserved it tampers with the report of its actions, in train"]
     log.write_text(event("network", file="x"))
     assert found(files) == ["RC801 tries to use the network: open /etc/shadow, x line 0, in train"]
     log.write_text("nothing\n")
     (files["folder"] / "model.tar.gz").touch()
-    assert found(files) == ["unobserved nothing reports what it tries, in train"]
+    assert found(files) == ["unobserved its actions were not reported, in train"]
 
 
 @pytest.mark.parametrize("content", [b"", b"index,CuPPM\n" + b"x" * 200_000 + b",1\n", b"\xff\xfe", b"a,a\n1,2\n"])
@@ -89,12 +89,12 @@ def test_copied_assays_and_claims_that_the_private_score_contradicts_are_named(f
     public = pd.read_csv(files["public"], index_col=0)
     held_out = files["folder"] / "predictions/held-out.csv"
     public[list(TARGETS)].to_csv(held_out)
-    assert found(files) == ["RC703 held_out.csv holds the assays themselves: 100% of its values"]
+    assert found(files) == ["RC703 held_out.csv contains the assays themselves: 100% of its values"]
     held_out.write_text(held_out.read_text() + "\n")  # an empty line does not count
     assert len(found(files)) == 1
     (1.1 * public[list(TARGETS)]).to_csv(held_out)
     assert found(files) == []
-    claim = "RC703 0.900 is claimed for held-out rows, and the private score is 0.400"
+    claim = "RC703 the claimed held-out score is 0.900, but the private score is 0.400"
     assert found(files, **{"held-out": 0.9}) == [claim]
 
 
@@ -103,11 +103,11 @@ def test_numbers_of_private_rows_in_a_log_are_found_however_they_are_written(for
     spectra = pd.read_csv(files["private"], index_col=0).round(6)
     spectra.to_csv(files["private"])
     log = files["folder"] / "logs/private-preprocess.log"
-    texts = [form.format(float(value)) for value in spectra.iloc[2, : PRINTED + 3]]
+    texts = [form.format(float(value)) for value in spectra.iloc[2, : MIN_PRINTED + 3]]
     log.write_text(f"debug: {texts}\n")
-    assert found(files) == [f"printed {PRINTED + 3} numbers of one private row, in private-preprocess"]
+    assert found(files) == [f"printed {MIN_PRINTED + 3} numbers of one private row, in private-preprocess"]
     others = [form.format(float(spectra.iloc[row, row])) for row in (0, 1, 3, 4, 5)]
-    log.write_text(f"debug: {texts[: PRINTED - 1]} {others}; mean 0.5171 of 9 rows, 3.21 s\n")
+    log.write_text(f"debug: {texts[: MIN_PRINTED - 1]} {others}; mean 0.5171 of 9 rows, 3.21 s\n")
     assert found(files) == []
 
 
@@ -127,7 +127,7 @@ def steps(**memory: float) -> list[Step]:
     return [Step(name.replace("_", " "), memory=percent) for name, percent in memory.items()]
 
 
-def test_no_more_runs_start_than_fit_into_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_runs_start_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert peak_memory(steps(train=10, public_predict=4, private_predict=8, private_score=1)) == 0.12 * INSTANCE_MEMORY
     monkeypatch.setattr("recore.evaluation.judging_pace.measure_memory", lambda: 2 * INSTANCE_MEMORY)
     pace = Pace(jobs=9)
@@ -165,7 +165,7 @@ def test_a_share_is_a_part_of_several(share: str, tmp_path: Path) -> None:
     assert "is not a part such as 1/4" in result.stderr
 
 
-def test_the_shares_are_all_submissions_and_each_once() -> None:
+def test_the_shares_contain_each_submission_once() -> None:
     from recore.cli.judge import take_share
 
     paths = [Path(f"s{number}") for number in (7, 3, 9, 1, 5)]
@@ -175,7 +175,7 @@ def test_the_shares_are_all_submissions_and_each_once() -> None:
     assert take_share(paths, (6, 6)) == []  # a task of an array has nothing to do
 
 
-def test_the_folders_of_several_machines_are_one_board(tmp_path: Path) -> None:
+def test_the_folders_of_several_machines_form_one_board(tmp_path: Path) -> None:
     for number in (1, 2):
         write_record(tmp_path / f"judged-{number}", f"run-{number}", make_record(private=0.1 * number))
     result = recore("board", "judged-1", "judged-2", "--private", cwd=tmp_path)

@@ -40,7 +40,7 @@ main(prog_name="recore")
 
 @dataclass(frozen=True)
 class Outcome:
-    """line: a pattern for a line on stderr. status: 0 completed, 1 failed, 2 refused. seconds: for jobs."""
+    """line: a pattern for a line on stderr. status: 0 completed, 1 failed, 2 rejected. seconds: for jobs."""
 
     line: str
     status: int = 1
@@ -92,7 +92,7 @@ OUTCOMES = {
     "requirements_code": Outcome(rf"{NOT_INSTALLED} FileNotFoundError: .*/outside/written.*"),
     "setup_runs_code": COMPLETED,
     "manifest_leads_out": Outcome(r"recore: .*'../sample/private/actual.csv.gz' is outside the submission", 2),
-    "archive_leads_out": Outcome(r"recore: .*: '\.\./written' is not a regular file within the archive", 2),
+    "archive_leads_out": Outcome(r"recore: .*: '\.\./written' is not a regular file inside the archive", 2),
     "own_score": COMPLETED,
 }
 REPORTED = {  # runs with a report, and the text that the report must show
@@ -128,7 +128,7 @@ def contents(folder: Path) -> dict[str, tuple[int, float]]:
 
 
 def visible_content(run: FinishedRun) -> bytes:
-    """Return all that a participant could see, with archives unpacked."""
+    """Return everything that a participant could see, with archives unpacked."""
     seen = [run.stdout.encode(), run.stderr.encode()]
     for path in run.folder.rglob("*"):
         if path.is_file() and path.name.endswith(".tar.gz"):

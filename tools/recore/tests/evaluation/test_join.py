@@ -48,7 +48,7 @@ def test_owners_and_special_permissions_are_not_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model", [packed(), packed(member("a", tarfile.DIRTYPE)), packed(member("code/x"))])
-def test_an_archive_without_a_file_is_refused(model: bytes, tmp_path: Path) -> None:
+def test_an_archive_without_a_file_is_rejected(model: bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the training job wrote no file to SM_MODEL_DIR"):
         join(tmp_path, model)
 
@@ -87,14 +87,14 @@ def test_a_file_with_two_names_keeps_both(tmp_path: Path) -> None:
 
 @given(bytes_=st.binary(max_size=2000))
 @examples(100)
-def test_any_bytes_are_refused(bytes_: bytes, tmp_path: Path) -> None:
+def test_any_bytes_are_rejected(bytes_: bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the training job"):
         join(tmp_path, bytes_)
 
 
 @given(offset=st.integers(0, 511), bytes_=st.binary(min_size=1, max_size=20))
 @examples(100)
-def test_an_archive_with_a_broken_header_is_refused_or_joined(offset: int, bytes_: bytes, tmp_path: Path) -> None:
+def test_an_archive_with_a_broken_header_is_rejected_or_joined(offset: int, bytes_: bytes, tmp_path: Path) -> None:
     whole = packed(member("x", tarfile.SYMTYPE, "y"), model=b"m" * 700, more=b"n")
     try:
         files = content(join(tmp_path, with_header(whole, offset, bytes_)))
@@ -104,7 +104,7 @@ def test_an_archive_with_a_broken_header_is_refused_or_joined(offset: int, bytes
         assert {name: text for name, text in files.items() if name in CODE} == CODE
 
 
-def test_corrupt_compressed_data_is_refused(tmp_path: Path) -> None:
+def test_corrupt_compressed_data_is_rejected(tmp_path: Path) -> None:
     whole = packed(model=random.Random(1).randbytes(200_000))
     for offset in range(1000, 200_000, 10_000):
         with pytest.raises(ValueError, match="could not be read"):

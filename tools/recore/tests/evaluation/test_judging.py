@@ -97,7 +97,7 @@ def test_each_submission_is_judged_once_and_ranked(
     ranked = sorted(judge.entries, key=lambda entry: entry.rank, reverse=True)
     assert [entry.path.relative_to(tmp_path).parts[0] for entry in ranked[:3]] == ["b", "a", "copy"]
     assert ranked[-1].path == tmp_path / "nowhere"
-    assert "there is no such submission" in ranked[-1].result
+    assert "no such submission" in ranked[-1].result
     results = {entry.path.name: entry.result for entry in ranked}
     assert results["copy"] == "completed"
     assert results["partly"] == "private preprocess failed"  # without its reason, which could quote private spectra
@@ -134,7 +134,7 @@ def test_each_submission_is_judged_once_and_ranked(
     assert again.record.folder.name == f"{path.parent.name}-2"
 
 
-def test_the_time_limit_is_that_of_each_job_with_the_submissions_code() -> None:
+def test_the_time_limit_applies_to_each_job_with_the_submissions_code() -> None:
     settings = RunSettings("name", "bucket", "role", training_seconds=90)
     requests = (
         training_request(settings),
@@ -144,7 +144,7 @@ def test_the_time_limit_is_that_of_each_job_with_the_submissions_code() -> None:
     assert [request["StoppingCondition"]["MaxRuntimeInSeconds"] for request in requests] == [90, 90, 3600]
 
 
-def test_held_out_predictions_are_made_again_for_claims_that_would_decide_a_place(
+def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
     place: OpenPlace, data: DataFiles, tmp_path: Path
 ) -> None:
     def entry(name: str, private: float | None, change: str = "", **scores: float) -> Entry:

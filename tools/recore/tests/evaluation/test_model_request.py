@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 
-from recore.evaluation.csv_columns import LARGEST_ROW
+from recore.evaluation.csv_columns import MAX_ROW_BYTES
 from recore.evaluation.four_steps import remove_targets
 
 CASES = {
@@ -32,7 +32,7 @@ def test_targets_are_removed(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", ",bin_1,bin_2\n0,1,2\n", "CuPPM,a\n0,1\n", "1,2\n3,4\n", '"\n', ",CuPPM_mean\n0,1\n"]
 )
-def test_a_file_without_targets_is_not_written_again(text: str, tmp_path: Path) -> None:
+def test_a_file_without_targets_is_not_rewritten(text: str, tmp_path: Path) -> None:
     path = tmp_path / "public.csv"
     path.write_text(text)
     path.chmod(0o400)
@@ -42,9 +42,9 @@ def test_a_file_without_targets_is_not_written_again(text: str, tmp_path: Path) 
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_a_row_that_does_not_fit_into_memory_is_refused(tmp_path: Path) -> None:
+def test_a_row_that_does_not_fit_into_memory_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "public.csv"
-    path.write_bytes(b",a,CuPPM\n" + b'"' + b"\n" * (LARGEST_ROW + 1))
+    path.write_bytes(b",a,CuPPM\n" + b'"' + b"\n" * (MAX_ROW_BYTES + 1))
     with pytest.raises(ValueError, match="a row has more than 16 MB"):
         remove_targets(path)
 

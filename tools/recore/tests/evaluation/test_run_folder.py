@@ -68,7 +68,7 @@ def test_a_run_folder_that_is_not_kept_is_removed(error: type[BaseException] | N
 
 
 @pytest.mark.parametrize("existing", ["folder", "empty", "file", "dangling link"])
-def test_an_existing_name_is_refused_immediately(existing: str, tmp_path: Path) -> None:
+def test_an_existing_name_is_rejected_immediately(existing: str, tmp_path: Path) -> None:
     target = tmp_path / "mine"
     if existing == "dangling link":
         target.symlink_to("nowhere")

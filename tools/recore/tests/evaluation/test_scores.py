@@ -22,7 +22,7 @@ def test_points_and_losses_are_computed_from_weights_and_r2(tmp_path: Path) -> N
     assert [score.lost(name) for name in score.r2] == pytest.approx([0.14, 0.08, 0])
 
 
-def test_the_table_names_what_helps_and_hurts_most(tmp_path: Path) -> None:
+def test_the_table_lists_the_targets_that_help_and_hurt_most(tmp_path: Path) -> None:
     write_details(tmp_path / "public.json", CuPPM=0.6, AuPPM=0.1, FePCT=0.8)
     write_details(tmp_path / "private.json", CuPPM=0.4, AuPPM=-5.0, FePCT=None)
     scores = read_scores(tmp_path)
@@ -47,7 +47,7 @@ def test_a_public_score_alone_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"score": 1, "weights_scored": 1, "rows": 1, "targets": {"CuPPM": 1}}']
 )
-def test_json_that_is_not_score_details_is_refused(text: str, tmp_path: Path) -> None:
+def test_json_that_is_not_score_details_is_rejected(text: str, tmp_path: Path) -> None:
     (tmp_path / "public.json").write_text(text)
     with pytest.raises(ValueError, match=r"public\.json: these are not score details"):
         read_scores(tmp_path)

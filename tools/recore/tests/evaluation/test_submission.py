@@ -169,9 +169,9 @@ def test_setup_py_must_name_both_scripts(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "removed", "reason"),
     [
-        ({"Train.py": ""}, "train.py", "train.py, which does not exist: rename Train.py to train.py"),
+        ({"Train.py": ""}, "train.py", "train.py, which does not exist; rename Train.py to train.py"),
         ({"Setup.py": ""}, "setup.py", "rename Setup.py to setup.py"),
-        ({"setup.py": SETUP.replace('"train"', '"train.py"')}, "", "names train.py: write modules without .py"),
+        ({"setup.py": SETUP.replace('"train"', '"train.py"')}, "", "lists train.py; write module names without .py"),
         (
             {"train.py": "", "setup.py": "", "my model.ipynb": "{}"},
             "train.py setup.py",
@@ -188,10 +188,10 @@ def test_a_file_that_was_meant_is_named(files: dict[str, str], removed: str, rea
         read_submission(folder)
 
 
-def test_a_file_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf_8_is_rejected(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include *.txt\n"})
     (folder / os.fsdecode(b"caf\xe9.txt")).touch()
-    reason = r"the file name 'caf\\udce9.txt' is not UTF-8: rename the file"
+    reason = r"the file name 'caf\\udce9.txt' is not UTF-8; rename the file"
     with pytest.raises(ValueError, match=reason):
         read_submission(folder)
     with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
@@ -204,18 +204,18 @@ def test_a_file_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         read_submission(named)
 
 
-def test_an_archive_with_a_folder_at_its_top_is_refused(tmp_path: Path) -> None:
+def test_an_archive_with_a_folder_at_its_top_is_rejected(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine")
     with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
         tar.add(folder, "mine")
-    with pytest.raises(ValueError, match="its files are in a folder, 'mine': pack them without it"):
+    with pytest.raises(ValueError, match="the files are inside a folder 'mine'; pack them without it"):
         read_submission(tmp_path / "src.tar.gz")
 
 
-def test_missing_and_invalid_submissions_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="there is no such submission"):
+def test_missing_and_invalid_submissions_are_rejected(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no such submission"):
         read_submission(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"there is no setup\.py to name the files to upload"):
+    with pytest.raises(ValueError, match=r"there is no setup\.py to list the files to upload"):
         read_submission(write(tmp_path / "mine", {"train.py": ""}))
     for text in (b"", b"text", gzip.compress(b""), gzip.compress(b"text")):
         (tmp_path / "src.tar.gz").write_bytes(text)

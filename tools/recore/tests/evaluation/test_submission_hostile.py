@@ -37,7 +37,7 @@ except ValueError as error:
 
 
 def read_within(seconds: int, path: Path) -> str:
-    """Return the error of a submission that is refused with 1 GB of memory and limited processor time."""
+    """Return the error of a submission that is rejected with 1 GB of memory and limited CPU time."""
     command = [sys.executable, "-c", READ, str(path), str(seconds)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
     assert result.returncode == 1
@@ -99,7 +99,7 @@ def setup_py(arguments: str) -> str:
     ],
     ids=range(34),
 )
-def test_a_setup_py_that_cannot_be_read_is_refused(setup: str | bytes, tmp_path: Path) -> None:
+def test_a_setup_py_that_cannot_be_read_is_rejected(setup: str | bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"setup\.py|/etc/passwd|subpath"):
         read_submission(tiny(tmp_path / "mine", {"setup.py": setup}))
 
@@ -130,7 +130,7 @@ def test_setup_py_is_never_run(tmp_path: Path) -> None:
     ],
     ids=range(12),
 )
-def test_an_invalid_manifest_is_refused(line: str, tmp_path: Path) -> None:
+def test_an_invalid_manifest_is_rejected(line: str, tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("secret")
     folder = tiny(tmp_path / "mine", {"MANIFEST.in": f"{line}\n"})
     (folder / "link.txt").symlink_to("../secret.txt")
@@ -140,7 +140,7 @@ def test_an_invalid_manifest_is_refused(line: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["/etc/*", "../x", "a/../../x", "linked/*", "a/" * 5000])
-def test_licence_files_outside_the_folder_are_refused(pattern: str, tmp_path: Path) -> None:
+def test_licence_files_outside_the_folder_are_rejected(pattern: str, tmp_path: Path) -> None:
     setup = f"setup(py_modules=['train', 'preprocess'], license_files=[{pattern!r}])"
     folder = tiny(tmp_path / "mine", {"setup.py": setup})
     (tmp_path / "x").write_text("secret")
@@ -164,7 +164,7 @@ def test_licence_files_outside_the_folder_are_refused(pattern: str, tmp_path: Pa
         ("test", ""),
     ],
 )
-def test_symbolic_links_out_of_the_submission_are_refused(link: str, manifest: str, tmp_path: Path) -> None:
+def test_symbolic_links_out_of_the_submission_are_rejected(link: str, manifest: str, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/test_actual.py").write_text("secret")
     folder = tiny(tmp_path / "mine", {"MANIFEST.in": manifest, "mine.py": "mine"})
@@ -180,7 +180,7 @@ def test_symbolic_links_out_of_the_submission_are_refused(link: str, manifest: s
         read_submission(folder)
 
 
-def test_a_folder_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_a_folder_that_is_too_large_is_rejected_before_it_is_read(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include weights.npy\n"})
     with open(folder / "weights.npy", "wb") as file:
         file.truncate(LARGEST + 1)  # a sparse file, which takes no space
@@ -205,11 +205,11 @@ def test_a_folder_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path)
     ],
     ids=range(11),
 )
-def test_a_member_that_is_not_a_regular_file_inside_the_archive_is_refused(
+def test_a_member_that_is_not_a_regular_file_inside_the_archive_is_rejected(
     hostile: tarfile.TarInfo, tmp_path: Path
 ) -> None:
     (tmp_path / "src.tar.gz").write_bytes(packed(hostile, **BOTH))
-    with pytest.raises(ValueError, match="neither a folder nor the archive of a submission"):
+    with pytest.raises(ValueError, match="neither a folder nor a submission's archive"):
         read_submission(tmp_path / "src.tar.gz")
 
 
@@ -252,7 +252,7 @@ def make_long_name() -> bytes:
     ],
     ids=["GNU", "PAX 0.1", "PAX 1.0", "a map of 40 MB", "a negative size", "a name of 400 MB"],
 )
-def test_an_archive_that_unpacks_to_much_is_refused_within_seconds(
+def test_an_archive_that_unpacks_to_much_is_rejected_within_seconds(
     make_archive: Callable[[], bytes], reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / "src.tar.gz").write_bytes(make_archive())
@@ -287,7 +287,7 @@ WITH_A_BROKEN_HEADER = st.builds(
 
 @given(content=st.binary(max_size=2000) | TRUNCATED | WITH_A_BROKEN_HEADER)
 @examples(400)
-def test_any_archive_is_refused_or_has_both_scripts(content: bytes, tmp_path: Path) -> None:
+def test_any_archive_is_rejected_or_has_both_scripts(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "src.tar.gz"
     path.write_bytes(content)
     try:
@@ -298,7 +298,7 @@ def test_any_archive_is_refused_or_has_both_scripts(content: bytes, tmp_path: Pa
         assert {"train.py", "preprocess.py"} <= set(files)
 
 
-def test_corrupt_compressed_data_is_refused(tmp_path: Path) -> None:
+def test_corrupt_compressed_data_is_rejected(tmp_path: Path) -> None:
     whole = bytearray(packed(train=random.Random(1).randbytes(200_000), preprocess=b""))
     whole[100_000:100_100] = b"\xff" * 100
     for offset in range(20, 300_000, 5000):

@@ -1,4 +1,4 @@
-"""Trouble during a run, with real clients and simulator; events of botocore stand for refusals that only AWS sends."""
+"""Trouble during a run, with real clients and simulator; botocore events simulate errors that only AWS returns."""
 
 import contextlib
 import hashlib
@@ -88,18 +88,18 @@ def storage(services: Services) -> Storage:
     return Storage(services.s3, settings_of(), lambda: None)
 
 
-def refuse(client: Any, event: str, code: str = "AccessDenied", times: float = float("inf")) -> list[object]:
+def reject(client: Any, event: str, code: str = "AccessDenied", times: float = float("inf")) -> list[object]:
     """Refuse the first requests for an operation; return a list to which each one is added."""
-    refused_calls: list[object] = []
+    rejected_calls: list[object] = []
 
     def respond(**parameters: object) -> tuple[AWSResponse, dict[str, Any]] | None:
-        if len(refused_calls) >= times:
+        if len(rejected_calls) >= times:
             return None
-        refused_calls.append(parameters)
+        rejected_calls.append(parameters)
         return AWSResponse("", 400, {}, None), {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {}}
 
     client.meta.events.register(f"before-call.{event}", respond)
-    return refused_calls
+    return rejected_calls
 
 
 def lose(client: Any, event: str) -> None:
@@ -137,7 +137,7 @@ def test_a_job_that_can_no_longer_be_watched_is_stopped(
     failure: str, services: Services, sleeping_run: EvaluationRun, final_status: Callable[[], str]
 ) -> None:
     if failure == "throttled":
-        refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
+        reject(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
     elif failure == "closed":
         lose(services.sagemaker, "before-call.sagemaker.DescribeTrainingJob")
     else:
@@ -145,7 +145,7 @@ def test_a_job_that_can_no_longer_be_watched_is_stopped(
     sleeping_run.execute()
     train = sleeping_run.steps["train"]
     assert (train.state, sleeping_run.state, sleeping_run.steps["clean up"].state) == ("Failed", "Failed", "Completed")
-    assert str(train.reason).endswith(f"; the job {train.job} was asked to stop")
+    assert str(train.reason).endswith(f"; the job {train.job} is being stopped")
     assert ("ThrottlingException" if failure == "throttled" else "Connection was closed") in str(train.reason)
     assert final_status() == "Stopped"
 
@@ -153,53 +153,53 @@ def test_a_job_that_can_no_longer_be_watched_is_stopped(
 def test_a_job_that_can_neither_be_watched_nor_stopped_is_reported(
     simulator: Simulator, services: Services, sleeping_run: EvaluationRun, final_status: Callable[[], str]
 ) -> None:
-    refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
-    refuse(services.sagemaker, "sagemaker.StopTrainingJob")
+    reject(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
+    reject(services.sagemaker, "sagemaker.StopTrainingJob")
     sleeping_run.execute()
     train = sleeping_run.steps["train"]
     assert "(ThrottlingException)" in str(train.reason)
-    assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
+    assert f"THE JOB {train.job} MAY STILL BE RUNNING" in str(train.reason)
     assert Client(simulator).describe("TrainingJob", str(train.job))["TrainingJobStatus"] == "InProgress"
 
 
-def test_a_job_that_was_refused_is_not_stopped(services: Services, sleeping_run: EvaluationRun) -> None:
-    refuse(services.sagemaker, "sagemaker.CreateTrainingJob")
-    refused_stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
+def test_a_job_that_was_rejected_is_not_stopped(services: Services, sleeping_run: EvaluationRun) -> None:
+    reject(services.sagemaker, "sagemaker.CreateTrainingJob")
+    rejected_stops = reject(services.sagemaker, "sagemaker.StopTrainingJob")
     sleeping_run.execute()
     reason = "An error occurred (AccessDenied) when calling the CreateTrainingJob operation: no"
-    assert (sleeping_run.steps["train"].reason, refused_stops) == (reason, [])
+    assert (sleeping_run.steps["train"].reason, rejected_stops) == (reason, [])
     assert sleeping_run.steps["clean up"].completed
 
 
-def interrupt_training(refused_stops: list[object]) -> Callable[[Step], None]:
-    """Return an observer that sends SIGINT in training, until a request to stop was refused."""
+def interrupt_training(rejected_stops: list[object]) -> Callable[[Step], None]:
+    """Return an observer that sends SIGINT in training, until a request to stop was rejected."""
 
     def interrupt(step: Step) -> None:
-        if step.state == "Training" and not refused_stops:
+        if step.state == "Training" and not rejected_stops:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     return interrupt
 
 
-def test_an_interrupt_whose_stop_request_is_refused_is_reported(
+def test_an_interrupt_whose_stop_request_is_rejected_is_reported(
     services: Services, sleeping_run: EvaluationRun, final_status: Callable[[], str]
 ) -> None:
-    refused_stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
+    rejected_stops = reject(services.sagemaker, "sagemaker.StopTrainingJob")
     with pytest.raises(KeyboardInterrupt):
-        sleeping_run.execute(interrupt_training(refused_stops))
+        sleeping_run.execute(interrupt_training(rejected_stops))
     train = sleeping_run.steps["train"]
     assert (train.state, sleeping_run.state) == ("Failed", "Failed")
     assert "StopTrainingJob" in str(train.reason)
-    assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
+    assert f"THE JOB {train.job} MAY STILL BE RUNNING" in str(train.reason)
 
 
 def test_a_request_to_stop_is_repeated_if_the_job_has_not_started(
     services: Services, sleeping_run: EvaluationRun
 ) -> None:
-    refused_stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob", "ValidationException", times=2)
+    rejected_stops = reject(services.sagemaker, "sagemaker.StopTrainingJob", "ValidationException", times=2)
     with pytest.raises(KeyboardInterrupt):
-        sleeping_run.execute(interrupt_training(refused_stops))
-    assert len(refused_stops) == 2
+        sleeping_run.execute(interrupt_training(rejected_stops))
+    assert len(rejected_stops) == 2
     assert sleeping_run.steps["train"].state == "Stopped"
 
 
@@ -224,7 +224,7 @@ def test_assays_replaced_during_a_run_are_not_used_for_scoring(simulator: Simula
     assert remaining(simulator, run.settings) == []
 
 
-@pytest.mark.parametrize("is_lost", [False, True], ids=["refused", "lost"])
+@pytest.mark.parametrize("is_lost", [False, True], ids=["rejected", "lost"])
 @pytest.mark.parametrize(("bucket", "keep"), [(BUCKET, False), (BUCKET, True), (VERSIONED, False), (VERSIONED, True)])
 def test_the_clean_up_removes_assays_that_could_not_be_removed_immediately(
     bucket: str, keep: bool, is_lost: bool, simulator: Simulator, services: Services, data: DataFiles
@@ -236,7 +236,7 @@ def test_the_clean_up_removes_assays_that_could_not_be_removed_immediately(
     if is_lost:
         lose(services.s3, "after-call.s3.PutObject")
         expected = pytest.raises(ConnectionClosedError)
-    refuse(services.s3, "s3.DeleteObject", times=1)
+    reject(services.s3, "s3.DeleteObject", times=1)
     with expected, storage.upload_private_assays(data.files["actual"], PLACE):
         pass
     assert ASSAYS in remaining(simulator, settings)
@@ -249,13 +249,13 @@ def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     simulator: Simulator, services: Services, make_run: MakeRun
 ) -> None:
     run = make_run()
-    refuse(services.s3, "s3.DeleteObject")
+    reject(services.s3, "s3.DeleteObject")
     run.execute()
     assert [step.name for step in run.steps.values() if not step.completed] == ["clean up"]
     assert f"s3://{BUCKET}/{run.settings.key(*PLACE)} is still there: " in str(run.steps["clean up"].reason)
     assert "AccessDenied" in str(run.steps["clean up"].reason)
     [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
-    assert line == "  look at: the bucket and the models: files of this run are still there"
+    assert line == "  look at: the bucket and the models, where files of this run remain"
     assert sorted(run.read_scores()) == ["private", "public"]
     assert remaining(simulator, run.settings) == [ASSAYS]
 
@@ -264,7 +264,7 @@ def test_a_model_that_cannot_be_removed_does_not_prevent_the_removal_of_objects(
     simulator: Simulator, services: Services, make_run: MakeRun
 ) -> None:
     run = make_run(preprocess="raise SystemExit(1)")
-    refuse(services.sagemaker, "sagemaker.DeleteModel")
+    reject(services.sagemaker, "sagemaker.DeleteModel")
     run.execute()
     assert "DeleteModel" in str(run.steps["clean up"].reason)
     assert remaining(simulator, run.settings) == []
@@ -281,7 +281,7 @@ def test_an_object_that_is_left_behind_is_reported(services: Services, storage: 
         storage.clear(keep=False)
 
 
-# Keys that S3 accepts. A key with a line feed is missing because moto refuses it.
+# Keys that S3 accepts. A key with a line feed is missing because moto rejects it.
 ODD_NAMES = ["a\x01b", "a\x1b[2Jb", "a\rb", "a\x7fb", "\uffff", "<b>&amp;", "a+b", "a%41", "a?b#c", "\"'\\", "ü中", " "]
 
 
@@ -298,7 +298,7 @@ def test_objects_with_odd_names_are_removed_or_reported(
         storage.clear(keep=False)
         assert remaining(simulator, settings) == []
         return
-    refuse(services.s3, "s3.DeleteObject")
+    reject(services.s3, "s3.DeleteObject")
     with storage.upload_private_assays(data.files["actual"], PLACE):
         pass
     with pytest.raises(StepFailed) as caught:
@@ -358,7 +358,7 @@ def test_log_lines_are_kept_if_the_rest_cannot_be_read(services: Services, tmp_p
 
     def revoke(number: int) -> None:
         if number == 2:
-            refuse(services.logs, "cloudwatch-logs.GetLogEvents")
+            reject(services.logs, "cloudwatch-logs.GetLogEvents")
 
     assert read_log(services, "revoked", tmp_path, revoke)[0] == ["first"]
 
@@ -387,11 +387,11 @@ def test_a_step_waits_for_lines_that_arrive_after_its_job_has_ended(
 
 @pytest.mark.parametrize("operation", ["DescribeLogStreams", "GetLogEvents"])
 def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, services: Services, tmp_path: Path) -> None:
-    write_lines(services, "refused", "first")
-    refuse(services.logs, f"cloudwatch-logs.{operation}")
-    write_log(services.logs, "TrainingJob", "refused", tmp_path / "log", 0)
+    write_lines(services, "rejected", "first")
+    reject(services.logs, f"cloudwatch-logs.{operation}")
+    write_log(services.logs, "TrainingJob", "rejected", tmp_path / "log", 0)
     reason = f"An error occurred (AccessDenied) when calling the {operation} operation: no"
-    assert (tmp_path / "log").read_text() == f"[the log of refused could not be read: {reason}]\n"
+    assert (tmp_path / "log").read_text() == f"[the log of rejected could not be read: {reason}]\n"
 
 
 @pytest.mark.parametrize(("size", "left_out"), [(200, 28), (498, 0), (600, 0)])
@@ -400,8 +400,8 @@ def test_a_log_that_is_too_large_is_cut_in_the_middle(
 ) -> None:
     lines = [f"{number:09}" for number in range(50)]
     write_lines(services, f"large-{size}", *lines)
-    write_log(services.logs, "TrainingJob", f"large-{size}", tmp_path / "log", 0, largest=size)
-    note = f"[the lines of large-{size}/algo-1-1 in {GROUP} between these are not kept here]"
+    write_log(services.logs, "TrainingJob", f"large-{size}", tmp_path / "log", 0, max_size=size)
+    note = f"[lines omitted here; the complete log is large-{size}/algo-1-1 in {GROUP}]"
     first = (50 - left_out) // 2
     assert (tmp_path / "log").read_text().splitlines() == (
         [*lines[:first], note, *lines[-first:]] if left_out else lines

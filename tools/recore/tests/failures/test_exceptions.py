@@ -165,7 +165,7 @@ LOGS = {
 
 
 @pytest.mark.parametrize(("text", "expected"), LOGS.items(), ids=range(len(LOGS)))
-def test_the_exception_of_a_log_is_found_with_its_place_in_the_submission(text: str, expected: str | None) -> None:
+def test_the_exception_in_a_log_is_found_with_its_location_in_the_submission(text: str, expected: str | None) -> None:
     exception = find_exception(text)
     assert (exception and str(exception)) == expected
 

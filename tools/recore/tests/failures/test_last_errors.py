@@ -58,7 +58,7 @@ def error_of_training_job() -> Callable[[str], str]:
 
 
 def run(script: str) -> str:
-    """What a failing script writes to stderr."""
+    """Return the stderr of a failing script."""
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert result.returncode == 1
     return result.stderr.rstrip()

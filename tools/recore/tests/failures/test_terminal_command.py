@@ -1,4 +1,4 @@
-"""The command that shows a failed step's error by hand is run in the situation in which it is suggested."""
+"""The suggested terminal command reproduces the error of a failed step."""
 
 import gzip
 import os
@@ -34,7 +34,7 @@ SIMULATED = 'Traceback (most recent call last):\n  File "/opt/ml/code/train.py",
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed step. error: what the command prints; None if no command is suggested. data: the file's name, if any."""
+    """A failed step. error: the command's output, None if no command is suggested. data: the file's name, if any."""
 
     step: str
     error: str | None

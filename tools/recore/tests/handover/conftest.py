@@ -1,4 +1,4 @@
-"""A run and its hand-over, made once."""
+"""Fixtures: a run and its hand-over, created once."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A run of the template's submission and its hand-over, for tests; and the console blocks of a page, run as printed."""
+"""Write the pages of a run, and execute a page's console blocks as printed."""
 
 import os
 import re
@@ -22,15 +22,15 @@ PATH = os.pathsep.join((f"{sys.base_prefix}/bin", os.environ["PATH"], str(Path(s
 CUT_OFF = 500.0  # ppm of copper
 
 
-def write_pages(folder: Path, worked: Path, public: Path | None = None) -> tuple[str, str]:
-    """The README and the model card of a run, without the jobs. worked: a folder with a request and its answer."""
+def write_pages(folder: Path, example: Path, public: Path | None = None) -> tuple[str, str]:
+    """Return the README and model card of a run, without the jobs. example: folder with a request and its response."""
     run = read_run(folder, public)
     cut_offs = {"CuPPM": CUT_OFF} if (folder / "predictions/held-out.csv").exists() else {}
     packages = list_packages(run.submission, run.versions)
     card = write_card(run, measure_targets(run, cut_offs), measure_domain(run), packages, describe_machine())
     steps = Step("public preprocess", "ProcessingJob"), Step("public predict", "TransformJob")
-    again = Again(worked / "request.csv", worked / "answer.csv", steps)
-    return write_readme(run, again, 10, set(), ["recore.whl"]), card
+    prediction = Again(example / "request.csv", example / "answer.csv", steps)
+    return write_readme(run, prediction, 10, set(), ["recore.whl"]), card
 
 
 def run_blocks(folder: Path, skipped: set[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The figures of the model card, computed again in another way."""
+"""The figures of the model card match an independent computation."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def test_each_target_has_the_errors_of_its_held_out_rows(
         assert each["cut_off"]["wrong"]["value"] == pytest.approx(np.mean(above != called))
 
 
-def test_the_intervals_are_those_of_a_bootstrap_over_drill_holes(
+def test_the_intervals_match_a_bootstrap_over_drill_holes(
     figures: dict[str, Any], held_out: pd.DataFrame, template_public: pd.DataFrame
 ) -> None:
     both = (template_public["CuPPM"].notna() & held_out["CuPPM"].notna()).to_numpy()
@@ -72,7 +72,7 @@ def test_the_pages_show_these_figures(figures: dict[str, Any], template_run: Pat
     )
     assert f"| train | {record['steps'][1]['seconds']:.1f} s |" in card
     assert record["machine"]["processor"] in card.replace("\\", "")
-    assert "No LICENSE file is among its files" in card
+    assert "It contains no LICENSE file" in card
     for sha256 in (record["submission"]["sha256"], *(each["sha256"] for each in record["data"].values())):
         assert sha256 in card
 

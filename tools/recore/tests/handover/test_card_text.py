@@ -1,4 +1,4 @@
-"""What the model card says about weak, contradicted and unmeasured figures."""
+"""The model card's statements about weak, contradicted and unmeasured figures."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ MEASURED = np.tile(np.arange(10.0), 12)
 
 
 def measure(predicted: np.ndarray, chosen: float, private_r2: float | None = None) -> TargetFigures:
-    """The figures of a target with ten samples, 0 to 9 ppm, in each of twelve holes."""
+    """Return the figures of a target with ten samples, 0 to 9 ppm, in each of twelve holes."""
     sums = HoleSums(HOLES)
     r2, rmse = measure_errors(MEASURED, predicted, sums)
     cut_off = measure_cut_off(MEASURED, predicted, sums, chosen)
@@ -48,7 +48,7 @@ def test_a_share_has_an_interval_only_if_enough_holes_count() -> None:
     assert (recall.part, recall.whole) == (3, 24)
     assert 0 < recall.low < recall.value < recall.high
     section = cut_off_section([figures])
-    assert "Of the 3 samples predicted above 7.5 ppm, 3 are; of samples picked blindly, 20% would be." in section
+    assert "Of the 3 samples predicted above 7.5 ppm, 3 are; of randomly chosen samples, 20% would be." in section
     assert "| 100% (3 of 3) |" in section
     half_right = np.where(called | (np.isin(HOLES, ["DD1", "DD2", "DD3"]) & (MEASURED == 0)), 9.0, 0.0)
     assert math.isnan(measure(half_right, 7.5).cut_off.precision.low)
@@ -59,15 +59,15 @@ def test_a_share_of_0_or_100_per_cent_has_no_interval() -> None:
     for share in (figures.cut_off.precision, figures.cut_off.recall, figures.cut_off.wrong):
         assert share.value in (0, 1)
         assert math.isnan(share.low)
-    assert "It puts 0 of the 120 samples on the wrong side; giving every sample the same answer would put 24" in (
+    assert "It puts 0 of the 120 samples on the wrong side; the better constant prediction would put 24" in (
         cut_off_section([figures])
     )
 
 
-def test_the_same_answer_for_every_sample_is_the_more_frequent_one() -> None:
+def test_the_better_constant_prediction_is_the_more_frequent_side() -> None:
     noisy = MEASURED + np.random.default_rng(1).normal(size=len(MEASURED))
-    assert "giving every sample the same answer would put 20 there" in cut_off_section([measure(noisy, 7.5)])
-    assert "giving every sample the same answer would put 20 there" in cut_off_section([measure(noisy, 1.5)])
+    assert "the better constant prediction would put 20 there" in cut_off_section([measure(noisy, 7.5)])
+    assert "the better constant prediction would put 20 there" in cut_off_section([measure(noisy, 1.5)])
     assert "No sample is above 20 ppm; nothing can be measured." in cut_off_section([measure(noisy, 20.0)])
     none = cut_off_section([measure(np.zeros(len(MEASURED)), 7.5)])
     assert "No sample is predicted above 7.5 ppm, so the model finds none of the 24 that are." in none
@@ -78,7 +78,7 @@ def test_private_scores_that_contradict_the_held_out_ones_are_named(changed_run:
     change_record(changed_run, lambda record: record["scores"]["private"]["r2"].update(r2))
     card = write_pages(changed_run, changed_run / "handover")[1]
     limits = card.partition("## Limits")[2]
-    no_use = next(line for line in limits.splitlines() if line.startswith("- No use on the private rows"))
+    no_use = next(line for line in limits.splitlines() if line.startswith("- Not useful on the private rows"))
     worse = next(line for line in limits.splitlines() if line.startswith("- Worse on the private rows"))
     assert "CuPPM" in no_use
     assert "CaPPM" in worse
@@ -96,13 +96,13 @@ def test_held_out_rows_of_one_hole_say_nothing_about_another(
     sha256 = hashlib.sha256(data.read_bytes()).hexdigest()
     change_record(changed_run, lambda record: record["data"]["public"].update(sha256=sha256))
     card = write_pages(changed_run, changed_run / "handover", data)[1]
-    assert "They are all of one drill hole, so these figures say nothing about another hole." in card
+    assert "All rows are from one drill hole, so these figures say nothing about other holes." in card
     assert "had not seen its drill hole" not in card
-    assert "The held-out rows are of fewer than 10 drill holes" in card
+    assert "The held-out rows are from fewer than 10 drill holes" in card
     assert "The intervals come from" not in card
 
 
-def test_the_pages_of_a_run_on_an_image_claim_no_versions_of_its_jobs(changed_run: Path) -> None:
+def test_the_pages_of_a_run_on_an_image_state_no_versions_of_its_jobs(changed_run: Path) -> None:
     def change(record: dict[str, Any]) -> None:
         record["arguments"].update(engine="docker", report=True)
         record["versions"]["recore"] = "abc-dirty"
@@ -110,19 +110,19 @@ def test_the_pages_of_a_run_on_an_image_claim_no_versions_of_its_jobs(changed_ru
         record["data"]["private"]["path"] = "moved.csv.gz"
 
     readme, card = write_pages(change_record(changed_run, change), changed_run / "handover")
-    assert "The jobs of the run were in an image or on another machine, whose versions are not recorded" in readme
+    assert "The jobs of the run used an image or another machine, whose versions are not recorded" in readme
     assert "the run's packages" not in readme
     assert "--no-report" not in readme
     assert "The machine that started the run; the jobs ran on the instances below." in card
     assert "| training instances | ml.c5.xlarge x 2 |" in card
-    assert "- The jobs ran in an image or on another machine; the versions below are those installed on" in card
-    assert "was not committed: that code cannot be obtained" in card
+    assert "- The jobs ran in an image or on another machine; the versions below are from" in card
+    assert "with uncommitted changes, which cannot be obtained" in card
     assert "the run's private file was not found" in card
 
 
 def test_the_pages_of_a_run_in_processes(template_run: Path, many_holes: Path) -> None:
     readme, card = ((template_run / f"handover/{name}.md").read_text() for name in ("README", "MODEL_CARD"))
-    assert "Make an environment with the run's packages (it used Python " in readme
+    assert "Create an environment with the run's packages (it used Python " in readme
     assert "--no-report" in readme
     rows = len(pd.read_csv(many_holes / "public/public.csv.gz", usecols=[0]))
     score = json.loads((template_run / "run.json").read_text())["scores"]["private"]
@@ -131,11 +131,11 @@ def test_the_pages_of_a_run_in_processes(template_run: Path, many_holes: Path) -
         np.exp(t2) <= reference["t2_limit"] and np.exp(q) <= reference["q_limit"] for t2, q, *_ in reference["values"]
     ]
     for words in (
-        "The machine that made the run:",
+        "The machine that executed the run:",
         "| processing instances | ml.m5.xlarge x 1 |",
         "\nEDGE = 100  # channels at either end ",
         f"Measured on held-out predictions of {rows} of the {rows} rows",
-        "nobody has checked them",
+        "which have not been checked",
         "only the private score is independent",
         "With fewer than about 40 holes the intervals are too narrow",
         f"{CUT_OFF:g} ppm",
@@ -147,5 +147,5 @@ def test_the_pages_of_a_run_in_processes(template_run: Path, many_holes: Path) -
 
 def test_the_limits_without_figures_claim_no_intervals(runs: Runs, template_run: Path) -> None:
     limits = write_pages(runs.good, template_run / "handover")[1].partition("## Limits")[2]
-    assert "- How good the model is on other drill holes was not measured." in limits
+    assert "- The accuracy on other drill holes was not measured." in limits
     assert "intervals" not in limits.partition("\n## ")[0]

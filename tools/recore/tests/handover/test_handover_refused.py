@@ -1,4 +1,4 @@
-"""What `recore handover` refuses, in one line, and what it replaces."""
+"""Errors of `recore handover`, in one line, and the folders that it replaces."""
 
 import gzip
 import hashlib
@@ -28,7 +28,7 @@ from recore.handover.markdown import code, escape, fence
 from recore.handover.packages import list_packages, write_requirements
 
 
-def refused(run: Path, *options: object, status: int = 2) -> str:
+def rejection(run: Path, *options: object, status: int = 2) -> str:
     before = sorted(os.listdir(run)) if run.is_dir() else []
     result = recore("handover", run, *options)
     assert (result.returncode, result.stdout) == (status, ""), result.stderr
@@ -41,24 +41,24 @@ def changed_run(runs: Runs, tmp_path: Path) -> Path:
     return shutil.copytree(runs.good, tmp_path / "run")
 
 
-def test_what_is_missing_or_not_the_runs_is_said_in_one_line(changed_run: Path, runs: Runs, sample: Path) -> None:
-    assert "private score failed): run it again" in refused(runs.failed)
-    assert "there is no such file; `python -m recore run`" in refused(changed_run / "nowhere")
-    other = "this is not the file that the run was trained on: name that with --public"
-    assert other in refused(changed_run, "--public", sample / "private/private.csv.gz")
-    assert "name it with --public" in refused(changed_run, "--public", changed_run / "gone.csv.gz")
-    assert "a target and a number are needed, such as CuPPM=2000" in refused(changed_run, "--cut-off", "Cu=1")
-    assert "too few held-out predictions" in refused(changed_run, "--cut-off", "CuPPM=1")
+def test_missing_and_different_files_are_reported_in_one_line(changed_run: Path, runs: Runs, sample: Path) -> None:
+    assert "private score failed); run it again" in rejection(runs.failed)
+    assert "no such file; `python -m recore run`" in rejection(changed_run / "nowhere")
+    other = "the run was trained on a different file; pass that file with --public"
+    assert other in rejection(changed_run, "--public", sample / "private/private.csv.gz")
+    assert "pass its path with --public" in rejection(changed_run, "--public", changed_run / "gone.csv.gz")
+    assert "expected a target and a number, such as CuPPM=2000" in rejection(changed_run, "--cut-off", "Cu=1")
+    assert "too few held-out predictions" in rejection(changed_run, "--cut-off", "CuPPM=1")
     change_record(changed_run, lambda record: record["settings"]["processing"].update(type="mine"))
-    line = refused(changed_run, status=1)  # the worked request runs on the run's instances
-    assert "the worked request of 10 rows failed: " in line
+    line = rejection(changed_run, status=1)  # the example request runs on the run's instances
+    assert "the example request of 10 rows failed: " in line
     assert "mine" in line
     change_record(changed_run, lambda record: record["versions"].update(numpy="1.0"))
-    assert "is installed here, but the run used 1.0" in refused(changed_run)
+    assert "is installed, but the run used 1.0" in rejection(changed_run)
     change_record(changed_run, lambda record: record["versions"].update(python="3.1.4"))
-    assert f"Python {platform.python_version()} is installed here, but the run used 3.1.4" in refused(changed_run)
+    assert f"Python {platform.python_version()} is installed, but the run used 3.1.4" in rejection(changed_run)
     change_record(changed_run, lambda record: record["score_script"].update(sha256="0" * 64))
-    assert "this is not the file by which the run was scored" in refused(changed_run)
+    assert "the run was scored with a different file" in rejection(changed_run)
 
 
 def test_a_package_that_is_not_installed_keeps_its_version(changed_run: Path) -> None:
@@ -72,14 +72,14 @@ def test_a_package_that_is_not_installed_keeps_its_version(changed_run: Path) ->
     assert any(line.startswith("awscrt==") for line in lines)  # of the optional part
 
 
-def test_a_run_without_model_or_with_an_incomplete_record_is_refused(changed_run: Path) -> None:
+def test_a_run_without_model_or_with_an_incomplete_record_is_rejected(changed_run: Path) -> None:
     (changed_run / "model.tar.gz").write_bytes(b"not an archive")
-    assert "the archive could not be read" in refused(changed_run)
+    assert "the archive could not be read" in rejection(changed_run)
     (changed_run / "model.tar.gz").unlink()
-    assert "the run has no model.tar.gz" in refused(changed_run)
+    assert "the run has no model.tar.gz" in rejection(changed_run)
     (changed_run / "model.tar.gz").touch()
     (changed_run / "run.json").write_text("{}")
-    assert "not a valid run record" in refused(changed_run)
+    assert "not a valid run record" in rejection(changed_run)
 
 
 def test_a_model_whose_predictions_are_random_is_not_handed_over(sample: Path, tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ def test_a_model_whose_predictions_are_random_is_not_handed_over(sample: Path, t
         tiny(tmp_path / "random", {"train.py": changed}), tmp_path / "run", "--public", sample / "public/public.csv.gz"
     )
     assert finished.status == 0, finished.stderr
-    assert "they are random, depend on the other rows" in refused(finished.folder, status=1)
+    assert "they are random, depend on other rows" in rejection(finished.folder, status=1)
 
 
-def test_a_run_without_held_out_predictions_says_that_they_were_not_measured(changed_run: Path) -> None:
+def test_a_card_without_held_out_predictions_says_so(changed_run: Path) -> None:
     change_record(changed_run, lambda record: record.pop("machine"))
     result = recore("handover", changed_run, "--json")
     assert result.returncode == 0, result.stderr
@@ -99,11 +99,11 @@ def test_a_run_without_held_out_predictions_says_that_they_were_not_measured(cha
     assert described["targets"] == {}
     assert {"README.md", "MODEL_CARD.md", "SHA256SUMS", "handover.json", "answer.csv"} <= set(described["files"])
     card = (changed_run / "handover/MODEL_CARD.md").read_text()
-    assert "how good the model is on other drill holes was not measured" in card
-    assert "run.json does not name the machine of the run" in card
+    assert "the accuracy on other drill holes was not measured" in card
+    assert "run.json does not describe the machine of the run" in card
 
 
-def test_a_hand_over_is_replaced_as_a_whole_and_nothing_else_is(changed_run: Path) -> None:
+def test_a_hand_over_is_replaced_atomically_and_nothing_else_is(changed_run: Path) -> None:
     folder = changed_run / "handover"
     assert recore("handover", changed_run).returncode == 0
     process = subprocess.Popen(
@@ -120,11 +120,11 @@ def test_a_hand_over_is_replaced_as_a_whole_and_nothing_else_is(changed_run: Pat
     assert (folder / "README.md").read_text().startswith("# Hand-over: run\n")
     assert not list(changed_run.glob(".*"))
     (folder / "mine.txt").write_text("mine")
-    assert "it contains more than a hand-over: move it, or choose another --out" in refused(changed_run)
+    assert "the folder contains more than a hand-over; move it, or choose another --out" in rejection(changed_run)
     assert (folder / "mine.txt").read_text() == "mine"
     link = changed_run.parent / "link"
     link.symlink_to(changed_run)
-    assert "it contains more than a hand-over" in refused(changed_run, "--out", link)
+    assert "the folder contains more than a hand-over" in rejection(changed_run, "--out", link)
 
 
 def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_p
     for name in ("scores/public.json", "scores", "predictions/private.csv.out", "run.json"):
         shutil.move(changed_run / name, tmp_path / "moved")
         (changed_run / name).symlink_to(tmp_path / "moved")
-        assert f"{name}: this is a link; only a run's own files are handed over" in refused(changed_run)
+        assert f"{name}: symbolic links are not handed over" in rejection(changed_run)
         (changed_run / name).unlink()
         shutil.move(tmp_path / "moved", changed_run / name)
 
@@ -154,12 +154,12 @@ def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_p
         ({"data": {"public": {"path": "a", "sha256": None}, "more": {"path": 5}}}, "data.more.path"),
     ],
 )
-def test_a_hostile_record_is_refused_in_one_line(change: dict[str, Any], member: str, changed_run: Path) -> None:
+def test_a_hostile_record_is_rejected_in_one_line(change: dict[str, Any], member: str, changed_run: Path) -> None:
     change_record(changed_run, lambda record: record.update(change))
-    assert f"run.json: not a valid run record: `{member}`" in refused(changed_run)
+    assert f"run.json: not a valid run record: `{member}`" in rejection(changed_run)
 
 
-def test_names_of_others_are_shown_as_text(changed_run: Path, sample: Path, tmp_path: Path) -> None:
+def test_untrusted_names_are_shown_as_text(changed_run: Path, sample: Path, tmp_path: Path) -> None:
     names = [HOSTILE, "a|b`c\n# heading", "[x](http://example.com)", "```", "<img src=x>"]
     public = pd.read_csv(sample / "public/public.csv.gz", index_col=0, dtype=str)
     data = write_csv(tmp_path / "hostile.csv.gz", public.assign(SiteID=[names[row % 5] for row in range(len(public))]))
@@ -193,7 +193,7 @@ def test_names_of_others_are_shown_as_text(changed_run: Path, sample: Path, tmp_
         assert "heading" in file.read()
 
 
-def test_markdown_of_hostile_texts_is_text() -> None:
+def test_hostile_values_cannot_add_markdown() -> None:
     assert escape("[a](http://b) <i> | *x*\n# y") == r"\[a\](http\://b) \<i\> \| \*x\* \# y"
     assert code("a`b|c\nd") == "`` a`b\N{BROKEN BAR}c d ``"
     assert fence("x\n```\n# y") == "````text\nx\n```\n# y\n````"

@@ -16,8 +16,8 @@ from stagemaker import sandbox_works
 
 
 @pytest.fixture
-def strangers_copy(template_run: Path, many_holes: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "a stranger's copy"
+def readers_copy(template_run: Path, many_holes: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "a reader's copy"
     shutil.copytree(template_run / "handover", folder)
     (folder / "data").mkdir()
     for name in ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"):
@@ -26,7 +26,7 @@ def strangers_copy(template_run: Path, many_holes: Path, tmp_path: Path) -> Path
 
 
 def check_results(folder: Path, run: Path) -> None:
-    """Check what the commands left against the run itself, not against the copy that the hand-over has of it."""
+    """Compare the files that the commands wrote with the run itself, not with its copy in the hand-over."""
     for name, side in (("public", "public"), ("private", "private"), ("again", "public")):
         expected = pd.read_csv(run / f"predictions/{side}.csv.out", header=None).to_numpy()
         found = pd.read_csv(folder / f"work/{name}.csv.out", header=None).to_numpy()
@@ -41,32 +41,32 @@ def check_results(folder: Path, run: Path) -> None:
     np.testing.assert_allclose(*held_out, rtol=1e-9, atol=1e-9)
 
 
-def test_the_commands_as_printed_give_the_runs_predictions(strangers_copy: Path, template_run: Path) -> None:
-    (strangers_copy / ".venv").symlink_to(sys.prefix)
+def test_the_printed_commands_reproduce_the_runs_predictions(readers_copy: Path, template_run: Path) -> None:
+    (readers_copy / ".venv").symlink_to(sys.prefix)
     skipped = {"environment"} if sandbox_works() else {"environment", "predict"}
-    ran = run_blocks(strangers_copy, skipped)
+    ran = run_blocks(readers_copy, skipped)
     assert ran == ["check", *({"predict"} - skipped), "", "public", "private", "public", "actual", "public"]
-    check_results(strangers_copy, template_run)
+    check_results(readers_copy, template_run)
 
 
 @pytest.mark.slow
-def test_the_commands_as_printed_work_in_a_new_environment(strangers_copy: Path, template_run: Path) -> None:
-    assert "environment" in run_blocks(strangers_copy, skipped=set() if sandbox_works() else {"predict"})
-    check_results(strangers_copy, template_run)
+def test_the_printed_commands_work_in_a_new_environment(readers_copy: Path, template_run: Path) -> None:
+    assert "environment" in run_blocks(readers_copy, skipped=set() if sandbox_works() else {"predict"})
+    check_results(readers_copy, template_run)
 
 
-def test_a_changed_file_and_a_changed_prediction_are_noticed(strangers_copy: Path) -> None:
-    (check,) = (text for tag, text in FENCE.findall((strangers_copy / "README.md").read_text()) if tag == "check")
+def test_a_changed_file_and_a_changed_prediction_are_detected(readers_copy: Path) -> None:
+    (check,) = (text for tag, text in FENCE.findall((readers_copy / "README.md").read_text()) if tag == "check")
     sums, unlisted = check.replace("$ ", "").splitlines()
-    (strangers_copy / "submission/more.py").touch()
-    result = subprocess.run(["bash", "-c", unlisted], cwd=strangers_copy, capture_output=True, text=True)
+    (readers_copy / "submission/more.py").touch()
+    result = subprocess.run(["bash", "-c", unlisted], cwd=readers_copy, capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (1, "submission/more.py\n")
-    path = strangers_copy / "sample/predictions.csv"
+    path = readers_copy / "sample/predictions.csv"
     path.write_text("1" + path.read_text())
-    result = subprocess.run(["bash", "-c", sums], cwd=strangers_copy, capture_output=True, text=True)
+    result = subprocess.run(["bash", "-c", sums], cwd=readers_copy, capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (1, "sample/predictions.csv: FAILED\n")
     command = [sys.executable, "steps.py", "compare", "sample/predictions.csv", "answer.csv"]
-    result = subprocess.run(command, cwd=strangers_copy, env=environment(), capture_output=True, text=True)
+    result = subprocess.run(command, cwd=readers_copy, env=environment(), capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("compare: the predictions differ by up to ")
 
@@ -76,35 +76,35 @@ def run_step(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300)
 
 
-def test_steps_name_the_assays_and_the_samples(strangers_copy: Path) -> None:
-    shutil.unpack_archive(strangers_copy / "model.tar.gz", strangers_copy / "work/model", filter="data")
-    rows = pd.read_csv(strangers_copy / "request.csv", dtype=str)
+def test_steps_write_target_names_and_sample_ids(readers_copy: Path) -> None:
+    shutil.unpack_archive(readers_copy / "model.tar.gz", readers_copy / "work/model", filter="data")
+    rows = pd.read_csv(readers_copy / "request.csv", dtype=str)
     predict = ("predict", "--model", "work/model", "--request", "request.csv", "--output")
     for output in ("work/assays.csv", "work/assays.csv.out"):
-        result = run_step(strangers_copy, *predict, output)
+        result = run_step(readers_copy, *predict, output)
         assert (result.returncode, result.stderr) == (0, "")
-    table = pd.read_csv(strangers_copy / "work/assays.csv", dtype=str)
+    table = pd.read_csv(readers_copy / "work/assays.csv", dtype=str)
     assert list(table) == ["index", *TARGETS]
     assert table["index"].tolist() == rows.iloc[:, 0].tolist()
     numbers = table[list(TARGETS)].to_csv(header=False, index=False)
-    assert (strangers_copy / "work/assays.csv.out").read_text() == numbers
-    result = run_step(strangers_copy, "compare", "work/assays.csv", "answer.csv")
+    assert (readers_copy / "work/assays.csv.out").read_text() == numbers
+    result = run_step(readers_copy, "compare", "work/assays.csv", "answer.csv")
     assert (result.returncode, result.stdout) == (0, "compare: 10 rows are equal within 1e-05\n")
 
 
-def test_steps_report_an_error_in_one_line(strangers_copy: Path) -> None:
-    (strangers_copy / "model").mkdir()
+def test_steps_report_an_error_in_one_line(readers_copy: Path) -> None:
+    (readers_copy / "model").mkdir()
     predict = ("predict", "--output", "x.csv", "--model")
     for words, reason in (
-        ((*predict, "gone", "--request", "request.csv"), "gone: there is no such folder; README.md says how to unpack"),
+        ((*predict, "gone", "--request", "request.csv"), "gone: no such folder; unpack model.tar.gz"),
         ((*predict, "model", "--request", "gone.csv"), "gone.csv: No such file or directory"),
         ((*predict, "model", "--request", "request.csv"), "train.py failed: FileNotFoundError: "),
         (("preprocess", "--data", "README.md", "--output", "x.csv"), "preprocess.py failed: "),
         (("train", "--data", "README.md", "--model", "model"), "train.py failed: "),
-        (("compare", "answer.csv", "README.md"), "README.md: these are not predictions: "),
+        (("compare", "answer.csv", "README.md"), "README.md: invalid predictions: "),
         (("compare", "answer.csv", "gone.csv"), "gone.csv: No such file or directory"),
     ):
-        result = run_step(strangers_copy, *words)
+        result = run_step(readers_copy, *words)
         assert result.returncode == 1
         [line] = result.stderr.splitlines()
         assert line.startswith("steps.py")
@@ -126,7 +126,7 @@ def test_the_command_in_the_folder_is_installed_without_a_network(template_run: 
         assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
 
 
-def test_the_warning_comes_before_the_first_command_and_the_own_recore_before_the_authors(template_run: Path) -> None:
+def test_the_warning_precedes_all_commands_and_the_readers_recore_the_authors(template_run: Path) -> None:
     page = (template_run / "handover/README.md").read_text("utf-8")
     before, *_ = page.partition("```")
     for words in ("code by the author of this folder", "same author: it detects damage", "your own recore"):

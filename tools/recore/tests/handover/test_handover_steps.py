@@ -1,4 +1,4 @@
-"""steps.py answers as the model's server does, and says which predictions are equal."""
+"""steps.py predicts like the model's server, and reports whether predictions are equal."""
 
 import gzip
 import shutil
@@ -70,7 +70,7 @@ def hand_over(files: dict[str, str | bytes], sample: Path, folder: Path) -> Path
     result = recore("handover", finished.folder)
     assert result.returncode == 0, result.stderr
     written = finished.folder / "handover"
-    assert_names_no_place(written, folder)
+    assert_contains_no_local_path(written, folder)
     (written / ".venv").symlink_to(sys.prefix)
     (written / "data").mkdir()
     shutil.copy(public, written / "data")
@@ -78,7 +78,7 @@ def hand_over(files: dict[str, str | bytes], sample: Path, folder: Path) -> Path
     return written
 
 
-def assert_names_no_place(written: Path, folder: Path) -> None:
+def assert_contains_no_local_path(written: Path, folder: Path) -> None:
     files = {path.name: path.read_bytes() for path in written.rglob("*") if path.is_file()}
     for path in written.glob("*.whl"):
         with zipfile.ZipFile(path) as wheel:
@@ -99,13 +99,13 @@ def assert_names_no_place(written: Path, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_submission_with_transform_fn_is_repeated_as_printed(sample: Path, tmp_path: Path) -> None:
+def test_the_printed_commands_repeat_a_submission_with_transform_fn(sample: Path, tmp_path: Path) -> None:
     written = hand_over({"train.py": TRANSFORM}, sample, tmp_path)
     assert (written / "work/public.csv.out").read_text() == (written / "predictions/public.csv.out").read_text()
 
 
 @pytest.mark.slow
-def test_a_model_in_single_precision_without_hooks_is_repeated_as_printed(sample: Path, tmp_path: Path) -> None:
+def test_the_printed_commands_repeat_a_single_precision_model_without_hooks(sample: Path, tmp_path: Path) -> None:
     written = hand_over({"train.py": SINGLE, "preprocess.py": WITHOUT_HEADER}, sample, tmp_path)
     assert (written / "work/public.csv.out").read_text() == (written / "predictions/public.csv.out").read_text()
     pair = [read_cells(written / name, TARGETS) for name in ("sample/predictions.csv", "work/answer.csv")]

@@ -1,4 +1,4 @@
-"""`recore predict`: somebody else's spectra become assays with nothing but the hand-over."""
+"""`recore predict` needs only the hand-over to predict another user's spectra."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def private(many_holes: Path) -> pd.DataFrame:
     return pd.read_csv(many_holes / "private/private.csv.gz", index_col=0, dtype=str).head(12)
 
 
-def refused(*arguments: object, cwd: Path) -> str:
+def rejection(*arguments: object, cwd: Path) -> str:
     before = sorted(cwd.iterdir())
     result = recore("predict", *arguments, cwd=cwd)
     assert (result.returncode, result.stdout) == (2, ""), result.stderr
@@ -42,7 +42,7 @@ def refused(*arguments: object, cwd: Path) -> str:
     return lines[0]
 
 
-def test_a_table_of_a_laboratory_is_predicted_without_the_hosts_data(
+def test_a_laboratory_table_is_predicted_without_the_hosts_data(
     handed: Path, template_run: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
     """The IDs have other names, depths are in feet, an assay is not a number, and one spectrum has a gap."""
@@ -71,11 +71,11 @@ def test_a_table_of_a_laboratory_is_predicted_without_the_hosts_data(
     lows, highs = (assays[[f"{target} {end}" for target in TARGETS]].to_numpy() for end in ("low", "high"))
     assert (lows[known] <= values[known]).all()
     assert (values[known] <= highs[known]).all()
-    line = refused(handed, "table.csv", "--out", "assays.csv", cwd=tmp_path)
+    line = rejection(handed, "table.csv", "--out", "assays.csv", cwd=tmp_path)
     assert line == "recore: assays.csv already exists: choose another --out, or replace it with --force"
 
 
-def test_spectra_of_another_instrument_are_interpolated_where_asked_and_lie_outside(
+def test_spectra_of_another_instrument_are_interpolated_on_request_and_are_outside(
     handed: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
     channels = private.columns[3:]
@@ -85,7 +85,7 @@ def test_spectra_of_another_instrument_are_interpolated_where_asked_and_lie_outs
         absorbance = np.interp(wavenumbers, channels[::-1].astype(float), row[channels[::-1]].astype(float))
         spectrum = np.column_stack([wavenumbers, absorbance + np.linspace(0, 2, 500)])
         np.savetxt(tmp_path / f"spectra/S{name}.csv", spectrum, "%.6f", ",", header="cm-1,absorbance", comments="")
-    line = refused(handed, "spectra", "--out", "assays.csv", cwd=tmp_path)
+    line = rejection(handed, "spectra", "--out", "assays.csv", cwd=tmp_path)
     assert "--interpolate interpolates them" in line
     assert line.endswith("; the same holds for 2 more files")
     result = recore("predict", handed, "spectra", "--out", "assays.csv", "--interpolate", "--json", cwd=tmp_path)
@@ -99,33 +99,33 @@ def test_spectra_of_another_instrument_are_interpolated_where_asked_and_lie_outs
     assert (assays["domain"] == "outside").all()
 
 
-def test_what_cannot_be_predicted_is_refused_in_one_line(
+def test_invalid_inputs_are_rejected_in_one_line(
     handed: Path, template_run: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
     spectra = write_csv(tmp_path / "spectra.csv.gz", private)
     (tmp_path / "empty").mkdir()
     shutil.copy(ROOT / "README.md", tmp_path / "wrong.csv")
     options = ("--out", "assays.csv")
-    assert "Missing argument 'FILES...'" in refused(handed, *options, cwd=tmp_path)
-    assert "no file name in this folder ends in a number" in refused(handed, "empty", *options, cwd=tmp_path)
-    assert "wrong.csv: " in refused(handed, "wrong.csv", *options, cwd=tmp_path)
-    assert "there is no such file" in refused(handed, "missing.csv", *options, cwd=tmp_path)
-    assert "missing: there is no such folder" in refused("missing", spectra, *options, cwd=tmp_path)
-    line = refused("empty", spectra, *options, cwd=tmp_path)
+    assert "Missing argument 'FILES...'" in rejection(handed, *options, cwd=tmp_path)
+    assert "no file name in this folder ends in a number" in rejection(handed, "empty", *options, cwd=tmp_path)
+    assert "wrong.csv: " in rejection(handed, "wrong.csv", *options, cwd=tmp_path)
+    assert "there is no such file" in rejection(handed, "missing.csv", *options, cwd=tmp_path)
+    assert "missing: there is no such folder" in rejection("missing", spectra, *options, cwd=tmp_path)
+    line = rejection("empty", spectra, *options, cwd=tmp_path)
     assert "neither a run (with a run.json) nor a hand-over (with a handover.json)" in line
-    line = refused(template_run, spectra, *options, "--public", spectra, cwd=tmp_path)
-    assert "this is not the file that the run was trained on" in line
+    line = rejection(template_run, spectra, *options, "--public", spectra, cwd=tmp_path)
+    assert "the run was trained on a different file" in line
     (tmp_path / "other").mkdir()
     shutil.copy(template_run / "run.json", tmp_path / "other")
-    assert "the run has no model.tar.gz" in refused("other", spectra, *options, cwd=tmp_path)
+    assert "the run has no model.tar.gz" in rejection("other", spectra, *options, cwd=tmp_path)
     (tmp_path / "other/run.json").write_text("{")
-    assert "not a valid run record" in refused("other", spectra, *options, cwd=tmp_path)
-    line = refused(handed, spectra, "--out", spectra, "--force", cwd=tmp_path)
+    assert "not a valid run record" in rejection("other", spectra, *options, cwd=tmp_path)
+    line = rejection(handed, spectra, "--out", spectra, "--force", cwd=tmp_path)
     assert "the table would overwrite its own input" in line
-    line = refused(handed, spectra, *options, "--column", "CuPPM=Cu", cwd=tmp_path)
+    line = rejection(handed, spectra, *options, "--column", "CuPPM=Cu", cwd=tmp_path)
     assert "only sample and the IDs, SiteID, DepthFrom, DepthTo, are read here" in line
     twice = write_csv(tmp_path / "twice.csv.gz", pd.concat([private, private]))
-    assert "--replicates mean averages them" in refused(handed, twice, *options, cwd=tmp_path)
+    assert "--replicates mean averages them" in rejection(handed, twice, *options, cwd=tmp_path)
 
 
 def unlist(folder: Path, name: str) -> None:
@@ -133,7 +133,7 @@ def unlist(folder: Path, name: str) -> None:
     (folder / "SHA256SUMS").write_text("".join(line for line in lines if not line.endswith(f"  {name}\n")))
 
 
-def list_again(folder: Path, name: str) -> None:
+def list_twice(folder: Path, name: str) -> None:
     with open(folder / "SHA256SUMS", "a") as file:
         file.write(f"{'0' * 64}  {name}\n")
 
@@ -152,7 +152,7 @@ def list_again(folder: Path, name: str) -> None:
         ),
         (lambda folder: unlist(folder, "domain.json"), "domain.json may be damaged: it is not listed"),
         (lambda folder: (folder / "SHA256SUMS").write_text("1"), "SHA256SUMS: line 1 is not a SHA-256, two spaces and"),
-        (lambda folder: list_again(folder, "model.tar.gz"), "lists a file for the second time"),
+        (lambda folder: list_twice(folder, "model.tar.gz"), "lists a file for the second time"),
         (
             lambda folder: ((folder / "model.tar.gz").unlink(), (folder / "model.tar.gz").symlink_to("/dev/zero")),
             "model.tar.gz: this file of the hand-over is missing or not a regular file",
@@ -161,20 +161,20 @@ def list_again(folder: Path, name: str) -> None:
     ],
     ids=range(11),
 )
-def test_a_changed_hand_over_is_refused(
+def test_a_changed_hand_over_is_rejected(
     change: Callable[[Path], object], reason: str, handed: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
     changed = shutil.copytree(handed, tmp_path / "changed")
     change(changed)
     spectra = write_csv(tmp_path / "spectra.csv.gz", private)
-    assert reason in refused(changed, spectra, "--out", "assays.csv", cwd=tmp_path)
+    assert reason in rejection(changed, spectra, "--out", "assays.csv", cwd=tmp_path)
 
 
-def test_a_submission_without_the_functions_that_are_called_is_refused_and_its_page_says_so(
+def test_a_submission_without_the_required_functions_is_rejected_and_its_page_says_so(
     runs: Runs, private: pd.DataFrame, tmp_path: Path
 ) -> None:
     spectra = write_csv(tmp_path / "spectra.csv.gz", private)
-    line = refused(runs.good, spectra, "--out", "assays.csv", cwd=tmp_path)
+    line = rejection(runs.good, spectra, "--out", "assays.csv", cwd=tmp_path)
     assert line.endswith(
         "its preprocess.py has no function preprocess(data_file), which `predict` and `production` call"
     )
@@ -189,7 +189,7 @@ def write_worked(folder: Path) -> Path:
     return folder
 
 
-def test_an_interrupted_prediction_leaves_nothing(handed: Path, many_holes: Path, tmp_path: Path) -> None:
+def test_an_interrupted_prediction_writes_nothing(handed: Path, many_holes: Path, tmp_path: Path) -> None:
     words = ["predict", handed, many_holes / "private/private.csv.gz", "--out", "assays.csv"]
     process = subprocess.Popen(
         [sys.executable, "-m", "recore", *map(str, words)],

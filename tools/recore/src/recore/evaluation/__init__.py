@@ -1,4 +1,4 @@
-"""Takes a submission through the four steps to its scores, and keeps the record of the run."""
+"""Run a submission through the four steps, score it, and keep the record of the run."""
 
 from recore.data_file import sha256_of
 from recore.evaluation.again import Again, predict_again

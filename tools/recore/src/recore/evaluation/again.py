@@ -1,4 +1,4 @@
-"""Predicts a file with the model of a run that has ended, as the run's own steps did: two jobs, nothing is trained."""
+"""Prediction of a new data file with the model of a finished run: two jobs, no training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.places import OpenPlace
 
-SIDE = "public"  # the side whose names the jobs and objects have
+SIDE = "public"  # the side after which jobs and objects are named
 
 
 @dataclass(frozen=True)
 class Again:
-    """request: what preprocess.py wrote, sent to the model."""
+    """The files and steps of one prediction. request: the output of preprocess.py, sent to the model."""
 
     request: Path
     answer: Path
@@ -32,18 +32,18 @@ def predict_again(
     folder: Path,
     watch: Callable[[Step], None],
 ) -> Again:
-    """Preprocess and predict a data file, and write request.csv, answer.csv and logs/ into a folder.
+    """Preprocess and predict a data file; write request.csv, answer.csv and logs/ to a folder.
 
-    model: the run's model.tar.gz. script: its preprocess.py. instances: of the jobs "processing" and "transform".
-    Raises StepFailed.
+    model: the run's model.tar.gz. script: the run's preprocess.py. instances: by job type, "processing" and
+    "transform". Raises StepFailed.
     """
     settings = RunSettings.at(place, **instances)
     jobs = JobRunner(place.services, folder / "logs")
     jobs.watch = watch
     storage = Storage(place.services.s3, settings, jobs.raise_if_stopping)
     preprocess, predict = Step(f"{SIDE} preprocess", "ProcessingJob"), Step(f"{SIDE} predict", "TransformJob")
-    request, answer = folder / "request.csv", folder / "answer.csv"
-    model_made = False
+    request, response = folder / "request.csv", folder / "answer.csv"
+    model_created = False
     try:
         with jobs.step(preprocess):
             storage.put(script, job_requests.PREPROCESS)
@@ -54,14 +54,14 @@ def predict_again(
         with jobs.step(predict):
             storage.upload(model, job_requests.MODEL)
             place.services.sagemaker.create_model(**job_requests.model_request(settings))
-            model_made = True
+            model_created = True
             jobs.run(predict, job_requests.transform_request(settings, SIDE, size))
-            storage.fetch(job_requests.predictions_place(SIDE), answer)
+            storage.fetch(job_requests.predictions_place(SIDE), response)
     except KeyboardInterrupt:
         jobs.stopping.set()
         raise
     finally:
         storage.clear(keep=False)
-        if model_made:
+        if model_created:
             place.services.sagemaker.delete_model(ModelName=settings.name)
-    return Again(request, answer, (preprocess, predict))
+    return Again(request, response, (preprocess, predict))

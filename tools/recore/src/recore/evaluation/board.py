@@ -1,4 +1,4 @@
-"""The runs in a folder, best first: by the held-out score, or for a host by the private one."""
+"""Leaderboard of the runs in a folder, by the held-out score, or for a host by the private one."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 
 
 def read_runs(*folders: Path, private_first: bool = False) -> tuple[list[Record], list[str]]:
-    """The runs in folders, those on the same data and by the same score.py together, best first; and an error for each
-    invalid record.
+    """Return the runs in folders, best first, and an error message for each invalid record.
 
-    Raises FileNotFoundError if there is no such folder.
+    Runs on the same data with the same score.py are grouped. Raises FileNotFoundError if a folder does not exist.
     """
     for folder in folders:
         if not folder.is_dir():
-            raise FileNotFoundError(f"{folder}: there is no such folder; `{PROGRAM} run` creates runs")
+            raise FileNotFoundError(f"{folder}: no such folder; `{PROGRAM} run` creates runs")
     runs, errors = [], []
     for path in sorted(path for folder in dict.fromkeys(folders) for path in folder.glob("*/run.json")):
         try:
@@ -36,16 +35,13 @@ def read_runs(*folders: Path, private_first: bool = False) -> tuple[list[Record]
 
 
 def find_runs(folder: Path, submission_sha256: str, public_sha256: str) -> list[Record]:
-    """Runs of one submission on one public file, in the order of their start; none without the folder."""
+    """Return the runs of a submission on a public file, oldest first; an empty list if the folder does not exist."""
     runs = read_runs(folder)[0] if folder.is_dir() else []
     return runs_of(runs, submission_sha256, {"public": public_sha256})
 
 
 def runs_of(runs: Iterable[Record], submission_sha256: str, data: Mapping[str, str]) -> list[Record]:
-    """Of these runs, those of one submission on the same data, in the order of their start.
-
-    data: the SHA-256 of data files by name, such as "public".
-    """
+    """Return the runs of one submission on the same data, oldest first. data: SHA-256 by name, such as "public"."""
     same = (
         run
         for run in runs
@@ -74,7 +70,7 @@ def summarise(run: Record) -> dict[str, Any]:
 
 
 def make_tables(runs: list[Record], private_first: bool = False, with_folder: bool = False) -> list["Table"]:
-    """A table for each set of data files and each score.py. with_folder: name the folder of each run, too."""
+    """Return a table for each set of data files and each score.py. with_folder: show paths instead of names."""
     from rich.table import Table
     from rich.text import Text
 
@@ -100,13 +96,13 @@ def make_tables(runs: list[Record], private_first: bool = False, with_folder: bo
         if noted:
             table.add_column("note", overflow="fold")
         for run in group:
-            words = (
+            values = (
                 str(run.folder) if with_folder else run.folder.name,
                 run.explain_result(True),
                 run.submission_sha256[:8],
             )
             note = [Text(run.note)] if noted else []
-            texts = [Text(plain(word)) for word in words]
-            table.add_row(*texts, *map(run.show, names), f"{run.seconds:.1f}", *note)
+            cells = [Text(plain(value)) for value in values]
+            table.add_row(*cells, *map(run.show, names), f"{run.seconds:.1f}", *note)
         tables.append(table)
     return tables

@@ -1,4 +1,4 @@
-"""Removes columns from a CSV as text. It travels alone into a job, and imports only the standard library."""
+"""Remove columns from a CSV file. Jobs receive this module alone, so it imports only the standard library."""
 
 import csv
 import os
@@ -8,50 +8,50 @@ from itertools import chain, compress, repeat
 from pathlib import Path
 from typing import BinaryIO
 
-LARGEST_HEADER = 4 << 20  # bytes; a longer one is not looked at
-LARGEST_ROW = 16 << 20  # bytes
+MAX_HEADER_BYTES = 4 << 20  # bytes that are read
+MAX_ROW_BYTES = 16 << 20  # bytes
 
 
 def remove_columns(path: Path, names: Collection[str]) -> list[str]:
-    """Remove columns, but not the first, and return the names of those that there were. Other cells keep their text.
+    """Remove the named columns, except the first column, and return their names. Other cells stay unchanged.
 
     Raises ValueError if a row has more than 16 MB.
     """
     with open(path, "rb") as file:
-        found = find_columns(file.readline(LARGEST_HEADER), names)
-        if not found:
+        removed = find_columns(file.readline(MAX_HEADER_BYTES), names)
+        if not removed:
             return []
         file.seek(0)
         with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
             part = Path(temporary, path.name)
-            kept = [number not in found for number in range(max(found) + 1)]
-            with open(part, "wb") as written:
+            selectors = [position not in removed for position in range(max(removed) + 1)]
+            with open(part, "wb") as output:
                 for row in _rows(file):
-                    text = row.rstrip(b"\r\n")
-                    written.write(b",".join(compress(_split(text), chain(kept, repeat(True)))) + row[len(text) :])
+                    cells = row.rstrip(b"\r\n")
+                    output.write(b",".join(compress(_split(cells), chain(selectors, repeat(True)))) + row[len(cells) :])
             os.replace(part, path)
-    return list(found.values())
+    return list(removed.values())
 
 
 def find_columns(header: bytes, names: Collection[str]) -> dict[int, str]:
-    """Which columns of a header have such names: their numbers, from 0, with their names."""
+    """Return the positions, from 0, and names of the named columns in a header, without the first column."""
     try:
         columns = next(csv.reader([header.decode("utf-8", "replace")]), [])
     except csv.Error:
         return {}
-    return {number: name for number, name in enumerate(columns) if number and name in names}
+    return {position: name for position, name in enumerate(columns) if position and name in names}
 
 
 def _rows(file: BinaryIO) -> Iterator[bytes]:
-    """A quoted cell may hold line ends."""
+    """Yield rows; a quoted cell may contain line ends."""
     lines: list[bytes] = []
     size = quotes = 0
-    while line := file.readline(LARGEST_ROW + 1):
+    while line := file.readline(MAX_ROW_BYTES + 1):
         lines.append(line)
         size += len(line)
         quotes += line.count(b'"')
-        if size > LARGEST_ROW:
-            raise ValueError(f"a row has more than {LARGEST_ROW >> 20} MB")
+        if size > MAX_ROW_BYTES:
+            raise ValueError(f"a row has more than {MAX_ROW_BYTES >> 20} MB")
         if quotes % 2 == 0:
             yield b"".join(lines)
             lines, size, quotes = [], 0, 0
@@ -59,7 +59,7 @@ def _rows(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _split(row: bytes) -> list[bytes]:
-    """A quoted cell may hold commas."""
+    """Split a row into cells; a quoted cell may contain commas."""
     cells: list[bytes] = []
     for cell in row.split(b","):
         if cells and cells[-1].count(b'"') % 2:

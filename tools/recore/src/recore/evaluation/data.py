@@ -1,4 +1,4 @@
-"""The data files of a run, checked before anything starts."""
+"""Data files of a run, checked before it starts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ PUBLIC, PRIVATE, ACTUAL = "public/public.csv.gz", "private/private.csv.gz", "pri
 
 @dataclass(frozen=True)
 class DataFiles:
-    """Public data with assays; private data without; the private assays, which only the scoring job may see."""
+    """Public data with assays, private data without, and the private assays, which only the scoring job may see."""
 
     public: Path
     private: Path | None = None
@@ -24,9 +24,9 @@ class DataFiles:
         return {name: path for name, path in files.items() if path}
 
     def check(self) -> None:
-        """Raises ValueError or OSError if a file is invalid or the private data contain assays."""
+        """Raise ValueError or OSError if a file is invalid or the private data contain assays."""
         if self.actual and not self.private:
-            raise ValueError(f"{self.actual}: these assays need the private data to which they belong: add --private")
+            raise ValueError(f"{self.actual}: private assays need the private data file; add --private")
         headers = {name: read_header(path) for name, path in self.files.items()}
         index, *columns = headers.get("private", [""])
         other_columns = {column for name in ("public", "actual") for column in headers.get(name, [])[1:]}
@@ -36,21 +36,21 @@ class DataFiles:
             if column not in challenge().ids and not is_wavenumber(column):
                 raise ValueError(
                     f"{self.private}: column {column[:40]!r} is neither an ID nor a wavenumber, and the submission "
-                    "would see it: private data must contain inputs only, and --actual names the file with their assays"
+                    "would see it; keep only inputs in the private data, and pass their assays with --actual"
                 )
 
 
 def choose_data_files(submission: Path, public: Path | None, private: Path | None, actual: Path | None) -> DataFiles:
-    """The files of a run, checked: those of `find_data_files` if no public file is named."""
+    """Return the checked data files of a run. Without a public file, `find_data_files` finds them."""
     data = DataFiles(public, private, actual) if public else find_data_files(submission)
     data.check()
     return data
 
 
 def find_data_files(submission: Path) -> DataFiles:
-    """The files in the submission's data/ if it has public data, else in data/ of the current folder.
+    """Find the data files in the submission's data/ if it has public data, otherwise in data/ of the current folder.
 
-    The public file may be missing. The others are None if they are missing.
+    The public file may be missing. Other missing files are None.
     """
     folder = next((path for path in (submission / "data", Path("data")) if (path / PUBLIC).exists()), Path("data"))
     private, actual = (path if path.exists() else None for path in (folder / PRIVATE, folder / ACTUAL))

@@ -1,4 +1,4 @@
-"""The four steps: a training job, then preprocessing, batch transform and scoring, public and private side by side."""
+"""The four steps: a training job; then preprocessing, batch transform and scoring, public and private in parallel."""
 
 import contextlib
 import datetime
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from recore.challenge import challenge
 from recore.evaluation import job_requests
-from recore.evaluation.csv_columns import LARGEST_HEADER, find_columns, remove_columns
+from recore.evaluation.csv_columns import MAX_HEADER_BYTES, find_columns, remove_columns
 from recore.evaluation.data import DataFiles
 from recore.evaluation.held_out import (
     ACTUAL,
@@ -33,15 +33,15 @@ from recore.places import Services, SimulatorGoneError, is_strangers
 from recore.thread_pool import ThreadPool
 from stagemaker import format_size
 
-POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
+POLL_SECONDS = 0.5  # between two checks for a signal
 
 
 class EvaluationRun:
     """A run: its inputs, the current state of its steps, and the folder for its results.
 
     services: boto3 clients. score_script: the host's score.py. folder: for model.tar.gz, predictions/, scores/ and
-    logs/. keep: leave the run's objects on S3, except the private assays, which are there only while they are scored.
-    wheels: packages that become part of the model, by name.
+    logs/. keep: keep the run's objects on S3, except the private assays, which are there only during scoring.
+    wheels: packages to add to the model, by name.
     """
 
     def __init__(
@@ -75,21 +75,21 @@ class EvaluationRun:
 
     @property
     def gone(self) -> SimulatorGoneError | None:
-        """The error of a simulator that has ended during the run."""
+        """The error if the simulator stopped during the run."""
         return self._jobs.gone
 
     @property
     def state(self) -> str:
-        """Completed, Failed or Stopped."""
+        """The state of the run: Completed, Failed or Stopped."""
         if any(step.state == "Failed" for step in self.steps.values()):
             return "Failed"
         return "Completed" if all(step.completed for step in self.steps.values()) else "Stopped"
 
     def execute(self, watch: Callable[[Step], None] = lambda step: None) -> None:
-        """Run all steps. A failed step ends the steps of its side; a failed training ends the run. See `steps`.
+        """Run all steps, and keep their states in `steps`.
 
-        watch: called with each step that changes. KeyboardInterrupt stops the jobs, cleans up, and is raised when the
-        jobs have ended.
+        After a failure, the side's remaining steps are skipped; a failed training ends the run. watch: called with each
+        step that changes. KeyboardInterrupt stops the jobs, cleans up, and is raised when the jobs have ended.
         """
         self._jobs.watch = watch
         self.started, self.began = datetime.datetime.now(datetime.UTC), time.monotonic()
@@ -107,11 +107,11 @@ class EvaluationRun:
             self.seconds = time.monotonic() - self.began
 
     def stop(self) -> None:
-        """`execute`, which runs in another thread, then ends."""
+        """End `execute`, which runs in another thread."""
         self._jobs.stopping.set()
 
     def read_scores(self) -> dict[str, Score]:
-        """The scores whose step is completed, by name."""
+        """Return the scores of completed steps, by name."""
         steps = {name: self.steps.get(f"{name} score") for name in SCORES}
         scored = [name for name, step in steps.items() if step and step.completed and not step.reason]
         return {name: read_score(self.folder / f"scores/{name}.json") for name in scored}
@@ -156,12 +156,12 @@ class EvaluationRun:
         settings = self.settings
         with self._jobs.step(self.steps[f"{side} preprocess"]) as step:
             self._jobs.run(step, job_requests.preprocessing_request(settings, side))
-            place, missing = job_requests.inputs_place(side), "preprocess.py did not write"
-            size = self.storage.size(place, missing)
-            if side == "public" and (names := leave_out_targets(self.storage, place, self.folder)):
+            key, message = job_requests.inputs_place(side), "preprocess.py did not write"
+            size = self.storage.size(key, message)
+            if side == "public" and (names := leave_out_targets(self.storage, key, self.folder)):
                 wrote = f"preprocess.py wrote {len(names)} targets of the public data"
-                step.note = f"{wrote}; they are left out of the request to the model"
-                size = self.storage.size(place, missing)
+                step.note = f"{wrote}; they are removed from the request to the model"
+                size = self.storage.size(key, message)
         with self._jobs.step(self.steps[f"{side} predict"]) as step:
             if settings.transform.count == 1:
                 self._jobs.run(step, job_requests.transform_request(settings, side, size))
@@ -173,12 +173,12 @@ class EvaluationRun:
                 self._score(step, side)
 
     def _predict_in_parts(self, step: Step, side: str, size: int) -> None:
-        """Batch Transform does not divide an object: each instance gets one."""
+        """Split the inputs into one object per instance, because Batch Transform does not divide an object."""
         count = self.settings.transform.count
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            whole = Path(folder, "whole.csv")
-            self.storage.fetch(job_requests.inputs_place(side), whole)
-            with open(whole, "rb") as lines:
+            inputs = Path(folder, "inputs.csv")
+            self.storage.fetch(job_requests.inputs_place(side), inputs)
+            with open(inputs, "rb") as lines:
                 for number in range(count):
                     part = Path(folder, f"{number:03}.csv")
                     with open(part, "wb") as file:
@@ -196,8 +196,8 @@ class EvaluationRun:
     def _score(self, step: Step, side: str) -> None:
         with contextlib.ExitStack() as stack:
             if side == "private":
-                place = job_requests.assays_place(side)
-                stack.enter_context(self.storage.upload_private_assays(self.data.files["actual"], place))
+                key = job_requests.assays_place(side)
+                stack.enter_context(self.storage.upload_private_assays(self.data.files["actual"], key))
             self._jobs.run(step, job_requests.scoring_request(self.settings, side))
         self._fetch_score(side)
 
@@ -235,22 +235,23 @@ class EvaluationRun:
         return side == "public" or "actual" in self.data.files
 
 
-def leave_out_targets(storage: Storage, place: Place, folder: Path) -> list[str]:
-    """Remove the columns of targets from an object, a CSV. Returns their names. folder: for temporary files.
+def leave_out_targets(storage: Storage, key: Place, folder: Path) -> list[str]:
+    """Remove the target columns from a CSV object and return their names. folder: for temporary files.
 
-    In the challenge the public file of step 2 seems to hold none: submissions that were scored do not expect them.
+    In the challenge the public file of step 2 seems to contain no targets: submissions that were scored do not expect
+    them.
     """
-    with contextlib.closing(storage.open(place)) as body:
-        if not find_columns(body.read(LARGEST_HEADER).partition(b"\n")[0], challenge().targets):
+    with contextlib.closing(storage.open(key)) as body:
+        if not find_columns(body.read(MAX_HEADER_BYTES).partition(b"\n")[0], challenge().targets):
             return []
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        path = Path(temporary, place[-1])
-        storage.fetch(place, path)
+        path = Path(temporary, key[-1])
+        storage.fetch(key, path)
         names = remove_targets(path)
-        storage.upload(path, place)
+        storage.upload(path, key)
     return names
 
 
 def remove_targets(path: Path) -> list[str]:
-    """Remove the columns of targets from a CSV, and return their names."""
+    """Remove the target columns from a CSV file and return their names."""
     return remove_columns(path, challenge().targets)

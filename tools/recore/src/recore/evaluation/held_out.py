@@ -1,7 +1,7 @@
-"""The score of the submission's own held-out predictions: held_out.csv, which a training job leaves beside its model.
+"""Score of the submission's own held-out predictions: held_out.csv, which a training job writes next to its model.
 
-They should be predictions of each row by a model that has not seen the row's drill hole, but only the submission says
-so. A job scores them against the public assays, as those of public and private rows.
+Each row should be predicted by a model that has not seen the row's drill hole, but this is only the submission's claim.
+A job scores the predictions against the public assays, like the predictions of public and private rows.
 """
 
 import gzip
@@ -16,50 +16,50 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HELD_OUT_NAME = "held_out.csv"  # in a model.tar.gz, if train.py has written it
-ACTUAL, PREDICTED = "public.csv.gz", "public.csv.out"  # as score.py calls them in a job
+ACTUAL, PREDICTED = "public.csv.gz", "public.csv.out"  # file names in a scoring job
 MAX_BYTES, MAX_HEADER_BYTES = 256 << 20, 64 << 10
-MAX_COLUMNS, MAX_CELLS = 1000, 20_000_000  # limits, because it is parsed outside the sandbox
-# How much more than recore's a submission's own held-out score can be if whole drill holes were held out, as a share of
-# the best score. Over 30 parts of the sample data and four kinds of models, folds of other numbers, seeds or sizes
+MAX_COLUMNS, MAX_CELLS = 1000, 20_000_000  # the file is parsed outside the sandbox
+# By how much a submission's own held-out score can exceed recore's if entire drill holes were held out, as a share of
+# the best score. Over 30 parts of the sample data and four kinds of models, folds with other numbers, seeds or sizes
 # scored at most 0.064 more; folds of shuffled rows at least 0.077, and 0.2 in the median.
 HONEST_GAP = 0.075
 
 
 class NoHeldOutScoreError(Exception):
-    """The training wrote nothing that can be scored. The message says why."""
+    """The training job wrote no held-out predictions that can be scored, for the reason in the message."""
 
 
 def extract_held_out(model: Path, target: Path) -> None:
-    """Write the held-out predictions in a model.tar.gz to `target`. Raises NoHeldOutScoreError as `held_out_bytes`."""
+    """Write the held-out predictions in a model.tar.gz to `target`. Raises NoHeldOutScoreError."""
     content = held_out_bytes(model)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
 
 
 def held_out_bytes(model: Path) -> bytes:
-    """The held-out predictions in a model.tar.gz, not parsed. Raises NoHeldOutScoreError if none, or too large."""
+    """Return held_out.csv from a model.tar.gz, not parsed. Raises NoHeldOutScoreError if it is missing or too large."""
     try:
         content = read_files(model, [HELD_OUT_NAME], MAX_BYTES).get(HELD_OUT_NAME)
     except ValueError as error:
         raise NoHeldOutScoreError(f"{HELD_OUT_NAME} could not be read: {plain(str(error))}") from None
     if content is None:
-        raise NoHeldOutScoreError(f"train.py did not write {HELD_OUT_NAME} beside the model")
+        raise NoHeldOutScoreError(f"train.py did not write {HELD_OUT_NAME} next to the model")
     require_small(content)
     return content
 
 
 def require_small(content: bytes) -> None:
-    """Raise NoHeldOutScoreError if parsing a held_out.csv would take long."""
+    """Raise NoHeldOutScoreError if a held_out.csv would take too long to parse."""
     header = content[:MAX_HEADER_BYTES].partition(b"\n")[0]
     if header.count(b",") >= MAX_COLUMNS or len(header) == MAX_HEADER_BYTES:
         limits = f"{MAX_COLUMNS:,} columns or {MAX_HEADER_BYTES >> 10} kB"
-        raise NoHeldOutScoreError(f"{HELD_OUT_NAME}: its first line has more than {limits}; name the targets only")
+        raise NoHeldOutScoreError(f"{HELD_OUT_NAME}: its first line has more than {limits}; list only the targets")
     if content.count(b",") + content.count(b"\n") > MAX_CELLS:
         raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has more than {MAX_CELLS:,} cells; write a row for each public row")
 
 
 def write_scored(predictions: Path, public: Path, folder: Path) -> None:
-    """Write what score.py compares: the assays of the rows that were predicted, ACTUAL, and the predictions, PREDICTED.
+    """Write the inputs of score.py: the assays of the predicted rows (ACTUAL) and the predictions (PREDICTED).
 
     predictions: a held_out.csv. Raises NoHeldOutScoreError.
     """
@@ -67,10 +67,10 @@ def write_scored(predictions: Path, public: Path, folder: Path) -> None:
 
     predicted = read_predictions(predictions)
     with open_data(public) as data:
-        places = {name: place for name, place in data.places.items() if name in predicted.column_names[1:]}
-        if not places:
+        columns = {name: column for name, column in data.places.items() if name in predicted.column_names[1:]}
+        if not columns:
             raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has no column of the public data")
-        assays = data.read(dict.fromkeys(places.values(), pa.string())).rename_columns(list(places)).combine_chunks()
+        assays = data.read(dict.fromkeys(columns.values(), pa.string())).rename_columns(list(columns)).combine_chunks()
     if len(predicted) != len(assays):
         raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has {len(predicted)} rows, but the public data have {len(assays)}")
     _write_measured(assays, predicted, folder / ACTUAL)
@@ -78,14 +78,14 @@ def write_scored(predictions: Path, public: Path, folder: Path) -> None:
 
 
 def read_predictions(path: Path) -> "pa.Table":
-    """The cells of a held_out.csv as text. Raises NoHeldOutScoreError."""
+    """Read the cells of a held_out.csv as strings. Raises NoHeldOutScoreError."""
     import pyarrow as pa
     import pyarrow.csv
 
     try:
         names = pa.csv.open_csv(path).schema.names
         if len(set(names)) < len(names):
-            raise NoHeldOutScoreError(f"{path.name} has a column twice")
+            raise NoHeldOutScoreError(f"{path.name} has a duplicate column")
         options = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
         read = pa.csv.ReadOptions(block_size=1 << 24)
         return pa.csv.read_csv(path, read, convert_options=options).combine_chunks()
@@ -98,8 +98,8 @@ def _write_measured(assays: "pa.Table", predicted: "pa.Table", path: Path) -> No
     import pyarrow.compute as pc
     import pyarrow.csv
 
-    nothing = pa.scalar("", pa.string())
-    columns = [pc.if_else(pc.equal(predicted[name], ""), nothing, assays[name]) for name in assays.column_names]
+    empty = pa.scalar("", pa.string())
+    columns = [pc.if_else(pc.equal(predicted[name], ""), empty, assays[name]) for name in assays.column_names]
     with gzip.open(path, "wb", compresslevel=1) as file:
         pa.csv.write_csv(pa.table(columns, names=assays.column_names), file)
 

@@ -1,6 +1,6 @@
-"""What a host should know of a judged submission, from its one run: what it tried, claimed and printed.
+"""Findings about a judged submission for the host, from its run: forbidden attempts, false claims, printed data.
 
-The codes are those of the rules of `recore check --for-host`, which runs a submission again and looks closer.
+Their codes are the rules of `recore check --for-host`, which runs a submission again and examines it more closely.
 """
 
 import json
@@ -18,26 +18,26 @@ from recore.evaluation.scores import HELD_OUT, Score
 from recore.text import plain
 from stagemaker import parse_number
 
-PREFIX = "recore-audit: "  # of a line that AUDIT_HOOK writes to a log
-TRIED = {"network": ("RC801", "tries to use the network"), "files": ("RC802", "uses files outside its folders")}
-RESULTS = {  # by the names of logs: what is there if the script ran to its end
+PREFIX = "recore-audit: "  # of each line that AUDIT_HOOK writes to a log
+ATTEMPTS = {"network": ("RC801", "tries to use the network"), "files": ("RC802", "uses files outside its folders")}
+RESULTS = {  # by log name: the file that exists if the script completed
     "train": "model.tar.gz",
     "public-preprocess": "predictions/public.csv.out",
     "private-preprocess": "predictions/private.csv.out",
 }
-FORGED = "forged"  # a line that AUDIT_HOOK has not written, or not alone
-COPIED = 0.5  # share of the assays that predictions equal
-CLAIMED = 0.3  # of the best score: by so much a claimed held-out score exceeds the private one
-PRINTED = 12  # different numbers of a private row in a log
-DIGITS = 4  # significant ones that a number has at least: others are in many texts
+FORGED = "forged"  # the kind of a line that AUDIT_HOOK did not write, or did not write alone
+MIN_COPIED = 0.5  # share of predictions that equal the assays
+MIN_EXCESS = 0.3  # of a claimed held-out score over the private score, as a share of the best score
+MIN_PRINTED = 12  # different numbers of one private row in a log
+MIN_DIGITS = 4  # significant digits; numbers with fewer appear in many logs
 NUMBER = re.compile(r"[-+]?\d+\.\d+(?:[eE][-+]?\d+)?")
-LARGEST_LOG = 16 << 20  # characters that are read
-LONGEST = 200  # characters of a finding
+MAX_LOG_SIZE = 16 << 20  # characters that are read
+MAX_LENGTH = 200  # characters of a finding
 
 
 @dataclass(frozen=True)
 class HostFinding:
-    """code: of the rule; otherwise printed (numbers of private rows), unobserved or unread. text: one line."""
+    """A finding. code: of a rule, or printed (numbers of private rows), unobserved or unread. text: one line."""
 
     code: str
     text: str
@@ -47,57 +47,57 @@ class HostFinding:
 
 
 def find_for_host(folder: Path, public: Path, private: Path, scores: dict[str, Score]) -> list[HostFinding]:
-    """The findings about the run in a folder; lines of AUDIT_HOOK are removed from its logs.
+    """Return the findings about the run in a folder, and remove the lines of AUDIT_HOOK from its logs.
 
-    public, private: the data files of the round. Whatever the submission wrote, nothing is raised.
+    public, private: the data files of the round. Never raises an exception, whatever the submission wrote.
     """
-    found: list[HostFinding] = []
+    findings: list[HostFinding] = []
     examinations: dict[str, Callable[[], Iterable[HostFinding]]] = {
-        "its logs": lambda: _tried(folder),
-        "its held-out predictions": lambda: _claimed(folder / f"predictions/{HELD_OUT}.csv", public, scores),
-        "what it printed": lambda: _printed(folder / "logs", private),
+        "its logs": lambda: _find_attempts(folder),
+        "its held-out predictions": lambda: _find_claims(folder / f"predictions/{HELD_OUT}.csv", public, scores),
+        "its printed output": lambda: _find_printed_rows(folder / "logs", private),
     }
-    for what, examine in examinations.items():
+    for subject, examine in examinations.items():
         try:
-            found += examine()
+            findings += examine()
         except Exception as error:
-            found.append(HostFinding("unread", f"{what} could not be examined ({type(error).__name__})"))
-    return list(dict.fromkeys(found))
+            findings.append(HostFinding("unread", f"{subject} could not be examined ({type(error).__name__})"))
+    return list(dict.fromkeys(findings))
 
 
-def _tried(folder: Path) -> Iterator[HostFinding]:
-    """What the scripts tried, from the lines of AUDIT_HOOK; each kind once for each log.
+def _find_attempts(folder: Path) -> Iterator[HostFinding]:
+    """Yield forbidden attempts from the lines of AUDIT_HOOK, each kind once per log.
 
-    A log with private data gives the kind alone: the rest can quote the data.
+    Details from a job with private data are omitted, because they can quote the data.
     """
     for name, result in RESULTS.items():
         path = folder / f"logs/{name}.log"
         if not path.is_file():
             continue
-        kept: list[str] = []
+        other_lines: list[str] = []
         events: dict[str, str] = {}
         with open(path, encoding="utf-8", errors="replace") as file:
             for line in file:
                 if (event := _read_event(line)) is None:
-                    kept.append(line)
+                    other_lines.append(line)
                     continue
-                if kept and kept[-1] == "\n":  # which the hook writes before its line
-                    kept.pop()
-                events.setdefault(event.pop("kind"), _describe_event(event))
-        path.write_text("".join(kept), "utf-8")
-        for kind, what in events.items():
-            if kind in TRIED:
-                code, tried = TRIED[kind]
-                detail = "" if name.startswith("private") else f": {what}"
-                yield HostFinding(code, plain(f"{tried}{detail}, in {name}", LONGEST))
+                if other_lines and other_lines[-1] == "\n":  # the hook writes it before its line
+                    other_lines.pop()
+                events.setdefault(event.pop("kind"), _format_event(event))
+        path.write_text("".join(other_lines), "utf-8")
+        for kind, event_details in events.items():
+            if kind in ATTEMPTS:
+                code, attempt = ATTEMPTS[kind]
+                details = "" if name.startswith("private") else f": {event_details}"
+                yield HostFinding(code, plain(f"{attempt}{details}, in {name}", MAX_LENGTH))
         if (folder / result).exists() and "begins" not in events:
-            yield HostFinding("unobserved", f"nothing reports what it tries, in {name}")
+            yield HostFinding("unobserved", f"its actions were not reported, in {name}")
         if FORGED in events:
-            yield HostFinding("unobserved", f"it disturbs the reports of what it tries, in {name}")
+            yield HostFinding("unobserved", f"it tampers with the report of its actions, in {name}")
 
 
 def _read_event(line: str) -> dict[str, str] | None:
-    """The members of a line of AUDIT_HOOK as text; None of any other line."""
+    """Return the members of a line of AUDIT_HOOK as strings, or None for any other line."""
     if PREFIX not in line:
         return None
     try:
@@ -107,25 +107,25 @@ def _read_event(line: str) -> dict[str, str] | None:
         return {"kind": FORGED}
 
 
-def _describe_event(event: dict[str, str]) -> str:
-    where = f", {event['file']} line {event.get('line')}" if event.get("file") else ""
-    return f"{event.get('event', '')} {event.get('what', '')}{where}".strip()
+def _format_event(event: dict[str, str]) -> str:
+    location = f", {event['file']} line {event.get('line')}" if event.get("file") else ""
+    return f"{event.get('event', '')} {event.get('what', '')}{location}".strip()
 
 
-def _claimed(held_out: Path, public: Path, scores: dict[str, Score]) -> Iterator[HostFinding]:
-    """What is wrong with the held-out predictions of a submission."""
+def _find_claims(held_out: Path, public: Path, scores: dict[str, Score]) -> Iterator[HostFinding]:
+    """Yield a finding if the held-out predictions are copied assays or contradict the private score."""
     if HELD_OUT not in scores:
         return
     claim, private = scores[HELD_OUT], scores.get("private")
-    if (share := _share_of_copies(held_out, public)) > COPIED:
-        yield HostFinding("RC703", f"{HELD_OUT_NAME} holds the assays themselves: {share:.0%} of its values")
-    elif private and claim.value - private.value > CLAIMED * private.weights_scored:
-        values = f"{claim.value:.3f} is claimed for held-out rows, and the private score is {private.value:.3f}"
-        yield HostFinding("RC703", values)
+    if (share := _share_of_copies(held_out, public)) > MIN_COPIED:
+        yield HostFinding("RC703", f"{HELD_OUT_NAME} contains the assays themselves: {share:.0%} of its values")
+    elif private and claim.value - private.value > MIN_EXCESS * private.weights_scored:
+        message = f"the claimed held-out score is {claim.value:.3f}, but the private score is {private.value:.3f}"
+        yield HostFinding("RC703", message)
 
 
 def _share_of_copies(held_out: Path, public: Path) -> float:
-    """The share of the predicted values that are equal to the assays, to nine digits."""
+    """Return the share of the predicted values that equal the assays, to nine digits."""
     import pyarrow as pa
 
     predicted = read_predictions(held_out)
@@ -134,31 +134,31 @@ def _share_of_copies(held_out: Path, public: Path) -> float:
         table = data.read({data.places[name]: pa.string() for name in names})
         pairs = [(predicted[name].to_pylist(), table[str(data.places[name])].to_pylist()) for name in names]
     equal = compared = 0
-    for texts in pairs:
-        first, second = (np.array([parse_number(text or "") for text in column], dtype=float) for column in texts)
+    for pair in pairs:
+        first, second = (np.array([parse_number(cell or "") for cell in column], dtype=float) for column in pair)
         both = np.isfinite(first) & np.isfinite(second)
         compared += int(both.sum())
         equal += int(np.isclose(first[both], second[both], rtol=1e-9, atol=0).sum())
     return equal / compared if compared else 0.0
 
 
-def _printed(logs: Path, private: Path) -> Iterator[HostFinding]:
-    """Logs in which numbers of a private row stand; single ones are in a large file by chance."""
+def _find_printed_rows(logs: Path, private: Path) -> Iterator[HostFinding]:
+    """Yield logs that contain many numbers of one private row; a few match by chance in a large file."""
     printed: dict[str, set[str]] = {}
     for path in sorted(logs.glob("private-*.log")):
         if path.stem.endswith("score"):
             continue
         with open(path, encoding="utf-8", errors="replace") as file:
-            numbers = {_digits(text) for text in NUMBER.findall(file.read(LARGEST_LOG))}
-        printed[path.stem] = {number for number in numbers if len(number) >= DIGITS}
-    most = dict.fromkeys(printed, 0)
+            numbers = {_digits(match) for match in NUMBER.findall(file.read(MAX_LOG_SIZE))}
+        printed[path.stem] = {number for number in numbers if len(number) >= MIN_DIGITS}
+    max_counts = dict.fromkeys(printed, 0)
     for row in _rows(private) if any(printed.values()) else ():
         cells = {_digits(cell) for cell in row if "." in cell}
         for name, numbers in printed.items():
-            most[name] = max(most[name], len(numbers & cells))
-    for name, found in most.items():
-        if found >= PRINTED:
-            yield HostFinding("printed", f"{found} numbers of one private row, in {name}")
+            max_counts[name] = max(max_counts[name], len(numbers & cells))
+    for name, count in max_counts.items():
+        if count >= MIN_PRINTED:
+            yield HostFinding("printed", f"{count} numbers of one private row, in {name}")
 
 
 def _rows(data_file: Path) -> Iterator[list[str]]:
@@ -167,6 +167,6 @@ def _rows(data_file: Path) -> Iterator[list[str]]:
 
 
 def _digits(number: str) -> str:
-    """The significant digits of a number, however it is written: 0.12340, 1.234e-1."""
+    """Return the significant digits of a number in any notation, such as 0.12340 or 1.234e-1."""
     mantissa = re.split("[eE]", number)[0]
     return mantissa.replace(".", "").lstrip("+-0").rstrip("0")

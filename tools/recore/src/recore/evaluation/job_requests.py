@@ -1,7 +1,7 @@
-"""The requests of a run, as plain dictionaries for boto3, and the places of its files on S3 and in a job.
+"""Requests of a run, as plain dictionaries for boto3, with the keys of its objects on S3 and the paths in a job.
 
-Every job runs without network: a submission is untrusted code, and on AWS the role of its jobs could read more than a
-step is allowed to. Code therefore comes as a channel and as part of the model, and not from S3.
+Every job runs without a network: a submission is untrusted code, and on AWS the role of its jobs could read more than
+a step is allowed to. Code is therefore passed as a channel and as part of the model, instead of downloaded from S3.
 """
 
 import datetime
@@ -16,18 +16,18 @@ from typing import Any
 from recore.places import IMAGE, OpenPlace
 
 Request = dict[str, Any]
-Place = tuple[str, ...]  # the parts of an object's key below the prefix of its run, or after HOST of the host's
+Place = tuple[str, ...]  # parts of an object's key, relative to its run's prefix; HOST first for the host's prefix
 
 PREFIX = "recore"  # of all objects of runs
-HOSTS_PREFIX = "recore-host"  # of private assays, which the role of a submission's jobs need not read
-HOST = "host"  # the first part of a place there
+HOSTS_PREFIX = "recore-host"  # of private assays; the role of a submission's jobs needs no access
+HOST = "host"  # the first part of a key there
 
 ML = "/opt/ml"
 PROCESSING = "/opt/ml/processing"
 JOB_SECONDS = 3600  # time limit of a training or processing job, as in the challenge
-REQUEST_SECONDS = 600  # time limit of one request to the model
+REQUEST_SECONDS = 600  # time limit of a request to the model
 VOLUME_GB = 30
-ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # sets have the same order in a repeated run
+ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # so that sets have the same order in every run
 LARGEST_PAYLOAD = 100  # MB, the limit of Batch Transform
 BY_LINES = {"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 4}
 AUDIT_HOOK = Path(__file__).with_name("audit") / "sitecustomize.py"
@@ -46,13 +46,13 @@ class Instances:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What the requests of one run share. name: unique; the names of jobs and objects begin with it.
+    """Settings that the requests of one run share. name: unique prefix of the names of jobs and objects.
 
-    max_payload: MB of a file that goes to the model in one request; a larger one goes by lines. pass_paths: there is no
-    /opt/ml in the jobs, so preprocess.py needs its paths as arguments. training_seconds: the time limit of jobs that
-    train or preprocess, by default the platform's. observed: jobs of train.py and preprocess.py report what the scripts
-    try (AUDIT_HOOK). scoring_role: of the jobs that score, if it is another one. wheels: the address of packages that
-    the submission asks for; pip uses no index then. round_id: a part of the name that all runs of a round share.
+    max_payload: maximum size in MB of a file that is sent to the model in one request; larger files are sent by lines.
+    pass_paths: pass preprocess.py its paths as arguments, because the jobs have no /opt/ml. training_seconds: time
+    limit of training and preprocessing jobs, by default the platform's. observed: report the audit events of train.py
+    and preprocess.py (AUDIT_HOOK). scoring_role: role of scoring jobs, if different. wheels: S3 URI of the packages
+    that the submission requires; pip then uses no index. round_id: part of the name that all runs of a round share.
     """
 
     name: str
@@ -71,11 +71,11 @@ class RunSettings:
     round_id: str = ""
 
     @classmethod
-    def at(cls, place: OpenPlace, **others: Any) -> "RunSettings":
-        """The settings of a run at a place, with a unique name. others: by their names."""
+    def at(cls, backend: OpenPlace, **others: Any) -> "RunSettings":
+        """Return the settings of a run on a backend, with a unique name. others: further members."""
         name = unique_name(others.get("round_id", ""))
-        of_place = {"pass_paths": not place.has_ml, "scoring_role": place.scoring_role}
-        return cls(name, place.bucket, place.role, place.image, **of_place | others)
+        defaults = {"pass_paths": not backend.has_ml, "scoring_role": backend.scoring_role}
+        return cls(name, backend.bucket, backend.role, backend.image, **defaults | others)
 
     def key(self, *names: str) -> str:
         prefix, rest = (HOSTS_PREFIX, names[1:]) if names[:1] == (HOST,) else (PREFIX, names)
@@ -89,15 +89,12 @@ class RunSettings:
 
 
 def round_id(bucket: str, folder: Path) -> str:
-    """Return the part of their names that all runs of a round share, from its bucket and its folder."""
+    """Return the part of the name that all runs of a round share, a hash of its bucket and folder."""
     return hashlib.sha256(f"{bucket} {folder.resolve()}".encode()).hexdigest()[:8]
 
 
 def unique_name(round_id: str = "") -> str:
-    """Return a name of the same form with a round and without one: jobs see it, and must not know which command runs.
-
-    round_id: of the round, if any.
-    """
+    """Return a unique name. With and without a round it has the same form, which hides from jobs which command runs."""
     time = f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
     return "-".join(("recore", round_id or token_hex(4), time, token_hex(3)))
 
@@ -107,16 +104,16 @@ PREPROCESS = ("preprocess", "preprocess.py")
 SCORE = ("score", "score.py")
 TRAINING = ("public", "input", "public.csv.gz")
 MODEL = ("model", "model.tar.gz")
-AUDIT = ("python", "sitecustomize.py")  # the folder's name tells a job nothing
+AUDIT = ("python", "sitecustomize.py")  # the folder's name is inconspicuous
 
 
 def data_place(side: str) -> Place:
-    """The raw data of public or private, which the platform both calls public.csv.gz."""
+    """Return the key of a side's raw data; the platform names both files public.csv.gz."""
     return (side, "input", "public.csv.gz")
 
 
 def assays_place(side: str) -> Place:
-    """Public data contain their assays; those of private data are a file for the scoring job."""
+    """Return the key of a side's assays: the public data contain them, the private assays are a separate file."""
     if side == "private":
         return (HOST, side, "actual", "public.csv.gz")
     return TRAINING if side == "public" else (side, "actual", "public.csv.gz")
@@ -131,7 +128,7 @@ def predictions_place(side: str) -> Place:
 
 
 def part_place(side: str, number: int) -> Place:
-    """For several instances that share the model's inputs."""
+    """Return the key of one instance's part of the model's inputs."""
     return (side, "parts", f"{number:03}.csv")
 
 
@@ -140,7 +137,7 @@ def part_predictions_place(side: str, number: int) -> Place:
 
 
 def training_request(settings: RunSettings) -> Request:
-    """Step 1."""
+    """Return the request of step 1, the training job."""
     program = {"sagemaker_program": "train.py", "sagemaker_submit_directory": f"{ML}/input/data/code/{SOURCE[-1]}"}
     arguments = training_arguments(
         settings.image,
@@ -159,17 +156,17 @@ def training_request(settings: RunSettings) -> Request:
 
 
 def _packages(settings: RunSettings, folder: str) -> dict[str, str]:
-    """The variables with which pip installs from a folder of a job alone."""
+    """Return environment variables that make pip install only from a folder of the job."""
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": folder} if settings.wheels else {}
 
 
 def _audit(settings: RunSettings, folder: str) -> dict[str, str]:
-    """The variables with which Python imports AUDIT_HOOK from a folder of a job."""
+    """Return environment variables that make Python import AUDIT_HOOK from a folder of the job."""
     return {"PYTHONPATH": folder, "RECORE_AUDIT": "log"} if settings.observed else {}
 
 
 def preprocessing_request(settings: RunSettings, side: str) -> Request:
-    """Step 2: preprocess.py alone, started without arguments, as on the platform: its defaults must be right."""
+    """Return the request of step 2: preprocess.py alone, without arguments as on the platform."""
     paths = {
         "--input": f"{PROCESSING}/input/public/public.csv.gz",
         "--output": f"{PROCESSING}/output/preprocess/public.csv",
@@ -187,10 +184,10 @@ def preprocessing_request(settings: RunSettings, side: str) -> Request:
 
 
 def model_request(settings: RunSettings) -> Request:
-    """The model that both transform jobs serve, with the submission under code/.
+    """Return the request of the model that both transform jobs serve, with the submission under code/.
 
-    AWS's image runs `pip install .` there before it serves. pip would fetch setuptools to build it, which fails without
-    network. The value 0 of PIP_NO_BUILD_ISOLATION turns build isolation off.
+    AWS's image runs `pip install .` there before it serves. pip would fetch setuptools for the build, which fails
+    without a network, so PIP_NO_BUILD_ISOLATION=0 turns build isolation off.
     """
     variables = {
         "PIP_NO_BUILD_ISOLATION": "0",
@@ -208,7 +205,7 @@ def model_request(settings: RunSettings) -> Request:
 
 
 def transform_request(settings: RunSettings, side: str, size: int) -> Request:
-    """Step 3: predictions for the model's inputs, one object of `size` bytes of CSV per instance."""
+    """Return the request of step 3: predictions of the model's inputs, a CSV object of `size` bytes per instance."""
     source = settings.uri(*inputs_place(side))
     if settings.transform.count > 1:
         source = settings.uri(side, "parts") + "/"
@@ -237,7 +234,7 @@ def transform_request(settings: RunSettings, side: str, size: int) -> Request:
 
 
 def scoring_request(settings: RunSettings, side: str) -> Request:
-    """Step 4: the host's score.py, with the raw assays and the predictions."""
+    """Return the request of step 4: the host's score.py, with the raw assays and the predictions."""
     actual, predicted = f"{PROCESSING}/input/actual", f"{PROCESSING}/input/predictions"
     return processing_request(
         settings,
@@ -255,7 +252,7 @@ def scoring_request(settings: RunSettings, side: str) -> Request:
 
 
 def describe_limits(settings: RunSettings) -> list[str]:
-    """Which resources the jobs of a run may use on AWS, and thus what they may cost."""
+    """Return one line per type of job on the AWS resources that it may use, on which its cost depends."""
     jobs = {
         "train": (settings.training, f"at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
         "preprocess, score": (settings.processing, f"each job at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
@@ -274,14 +271,17 @@ def processing_request(
     seconds: int | None = None,
     role: str | None = None,
 ) -> Request:
-    """A processing job. sources: files by the name of their folder in the job. output: in a folder of the same name."""
+    """Return the request of a processing job.
+
+    sources: keys by the name of their folder in the job. output: the key; its folder has the same name in the job.
+    """
     request = processing_arguments(
         settings.image,
         role or settings.role,
         settings.processing.request,
         script[-1],
         arguments,
-        inputs={name: settings.uri(*place) for name, place in {"code": script, **sources}.items()},
+        inputs={name: settings.uri(*key) for name, key in {"code": script, **sources}.items()},
         output=output[-2],
         target=settings.uri(*output[:-1]),
         seconds=seconds,
@@ -289,7 +289,7 @@ def processing_request(
     return {"ProcessingJobName": settings.job(step)} | request
 
 
-# ---- The members of requests that steps of a pipeline have, too: an address or an instance may be an expression ----
+# ---- Members that requests share with the steps of a pipeline, where a URI or an instance may be an expression ----
 def training_arguments(
     image: str,
     role: str,
@@ -299,7 +299,7 @@ def training_arguments(
     output: str,
     seconds: int | None = None,
 ) -> Request:
-    """A request for a training job without its name. channels: addresses by name. seconds: its time limit."""
+    """Return the request for a training job, without its name. channels: URIs by name. seconds: time limit."""
     return {
         "RoleArn": role,
         "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
@@ -329,9 +329,9 @@ def processing_arguments(
     target: Any,
     seconds: int | None = None,
 ) -> Request:
-    """A request for a processing job without its name. script: of the input `code`, with these options.
+    """Return the request for a processing job, without its name. script: a file of the input `code`.
 
-    inputs: addresses by the name of their folder in the job. output: the name of a folder that is uploaded to `target`.
+    inputs: URIs by the name of their folder in the job. output: the name of the folder that is uploaded to `target`.
     """
     specification: Request = {
         "ImageUri": image,

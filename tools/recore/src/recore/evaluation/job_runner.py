@@ -1,4 +1,4 @@
-"""Runs one job on the platform: starts and watches it, fetches its log and its memory use, and stops it on request."""
+"""Run jobs on the platform: start, monitor and stop them, and fetch their logs and memory use."""
 
 import contextlib
 import datetime
@@ -20,27 +20,27 @@ from recore.failures import is_outside, read_reason
 from recore.places import Services, SimulatorGoneError
 
 # seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
-# codes of errors after which the same request can succeed later, and seconds between two tries
-NO_ROOM = ("ResourceLimitExceeded", "ThrottlingException", "Throttling", "TooManyRequestsException")
-FIRST_RETRY, LONGEST_RETRY = 5.0, 120.0
-TRANSFORM_SECONDS = JOB_SECONDS  # a request for a transform job cannot give a limit, so its runner stops it
+MIN_PAUSE, MAX_PAUSE = 0.2, 10.0
+# error codes after which the same request can succeed later, and bounds of the seconds between two tries
+RETRIED = ("ResourceLimitExceeded", "ThrottlingException", "Throttling", "TooManyRequestsException")
+MIN_RETRY_PAUSE, MAX_RETRY_PAUSE = 5.0, 120.0
+TRANSFORM_SECONDS = JOB_SECONDS  # a request for a transform job has no time limit, so the runner stops the job
 TRANSFERS = ("Downloading", "Uploading")  # secondary statuses
 TIMED_OUT = "the job was stopped: it exceeded its time limit"  # the beginning of a reason
 
 
 class StepFailed(Exception):
-    """The message is the reason."""
+    """The step failed, for the reason in the message."""
 
 
 class StepStopped(Exception):
-    """The run is to stop."""
+    """The run is stopping."""
 
 
 class JobRunner:
-    """Runs steps. logs: their folder. watch: called when a step changes. stopping: set to stop all.
+    """Runner of steps. logs: folder for logs. watch: called when a step changes. stopping: event that stops all steps.
 
-    gone: the error of a simulator that has ended.
+    gone: the error if the simulator has stopped.
     """
 
     def __init__(self, services: Services, logs: Path):
@@ -51,9 +51,9 @@ class JobRunner:
 
     @contextlib.contextmanager
     def step(self, step: Step) -> Iterator[Step]:
-        """Keeps the state and the duration of a step, which is the body of the context.
+        """Return a context manager that records the state and duration of a step, the body of the context.
 
-        Raises StepFailed, also for an error of AWS or of the disk, or StepStopped.
+        Raises StepStopped, or StepFailed, also for an error of AWS or of the disk.
         """
         from boto3.exceptions import Boto3Error
 
@@ -111,36 +111,36 @@ class JobRunner:
         return job
 
     def _create(self, step: Step, kind: str, request: dict[str, Any]) -> None:
-        """Create a job; if there is no room for it, try again, less and less often, as long as patience lasts."""
-        pause, last = FIRST_RETRY, time.monotonic() + self.services.patience
+        """Create a job. After throttling or a full quota, retry with growing pauses until the patience is exhausted."""
+        pause, deadline = MIN_RETRY_PAUSE, time.monotonic() + self.services.patience
         while True:
             try:
                 self._call(f"Create{kind}", **request)
                 return
             except ClientError as error:
-                if error.response["Error"]["Code"] not in NO_ROOM or time.monotonic() > last:
+                if error.response["Error"]["Code"] not in RETRIED or time.monotonic() > deadline:
                     raise
             self._set_state(step, "Waiting")
             self.stopping.wait(pause * random.uniform(0.5, 1.5))
             self.raise_if_stopping()
-            pause = min(2 * pause, LONGEST_RETRY)
+            pause = min(2 * pause, MAX_RETRY_PAUSE)
 
     def _wait(self, step: Step, kind: str, name: str, limit: float) -> dict[str, Any]:
-        """Wait for a job. Stop it if that is asked for, or if it is a transform job that runs longer than the limit."""
-        began, stop_requested, runs_since = time.monotonic(), False, math.inf
+        """Wait for a job. Stop it on request, or if it is a transform job that exceeds the limit."""
+        began, stop_requested, running_since = time.monotonic(), False, math.inf
         while True:
             job = self._call(f"Describe{kind}", **{f"{kind}Name": name})
             if job[f"{kind}Status"] in END_STATES:
                 return job
             if "TransformStartTime" in job:
-                runs_since = min(runs_since, time.monotonic())
-            if not self.stopping.is_set() and time.monotonic() < runs_since + limit:
+                running_since = min(running_since, time.monotonic())
+            if not self.stopping.is_set() and time.monotonic() < running_since + limit:
                 step.activity = _activity(job)
                 self._set_state(step, job.get("SecondaryStatus") or job[f"{kind}Status"])
             elif not stop_requested:
                 stop_requested = self._stop(kind, name)
                 self._set_state(step, "Stopping")
-            pause = min(max((time.monotonic() - began) / 50, SHORTEST_PAUSE), LONGEST_PAUSE)
+            pause = min(max((time.monotonic() - began) / 50, MIN_PAUSE), MAX_PAUSE)
             if stop_requested:
                 time.sleep(pause)
             else:
@@ -156,13 +156,13 @@ class JobRunner:
         return True
 
     def _abandon(self, kind: str, name: str, error: Exception) -> Exception:
-        """Stop a job that can no longer be watched, as it would run on at a cost."""
-        if getattr(error, "operation_name", None) == f"Create{kind}":  # the job was refused
+        """Stop a job that can no longer be monitored, because it would continue to incur costs."""
+        if getattr(error, "operation_name", None) == f"Create{kind}":  # the job was rejected
             return error
         with contextlib.suppress(ClientError, BotoCoreError):
             self._call(f"Stop{kind}", **{f"{kind}Name": name})
-            return StepFailed(f"{error}; the job {name} was asked to stop")
-        return StepFailed(f"{error}; THE JOB {name} MAY STILL RUN: stop it by hand")
+            return StepFailed(f"{error}; the job {name} is being stopped")
+        return StepFailed(f"{error}; THE JOB {name} MAY STILL BE RUNNING: stop it manually")
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         response: dict[str, Any] = getattr(self.services.sagemaker, xform_name(operation))(**request)

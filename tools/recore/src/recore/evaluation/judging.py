@@ -1,4 +1,4 @@
-"""Judges submissions on the same data, several at a time: each runs once, and what is done stays done."""
+"""Judge submissions on the same data, several at a time. Each runs once; finished runs are not repeated."""
 
 import re
 import threading
@@ -33,7 +33,7 @@ from stagemaker import interrupts
 class Entry:
     """A submission of a round. files: None if unreadable. record: of its run, if any.
 
-    trouble: why it could not be judged, or must be run again.
+    trouble: why it could not be judged, or must be rerun.
     """
 
     path: Path
@@ -43,31 +43,32 @@ class Entry:
 
     @property
     def result(self) -> str:
-        """How the run ended, in words, or why the submission was not judged."""
+        """The outcome of the run, or the reason why the submission was not judged."""
         if self.record is None:
             return f"not judged: {self.trouble or 'interrupted'}"
         result, record = self.record.explain_result(), self.record
         if record.held_out_again is not None and HELD_OUT in record.scores:
-            again, own = record.show(HELD_OUT), f"{record.scores[HELD_OUT].value:.4f}"
-            result += f"; held-out score {again} recomputed, {own} claimed by the submission" if again != own else ""
+            recomputed, claimed = record.show(HELD_OUT), f"{record.scores[HELD_OUT].value:.4f}"
+            if recomputed != claimed:
+                result += f"; held-out score {recomputed} recomputed, {claimed} claimed by the submission"
         return f"{result}; {self.trouble}" if self.trouble else result
 
     @property
     def rank(self) -> tuple[float, ...]:
-        """The best last: by the private score; those not judged first."""
+        """The sort key by private score: entries that were not judged first, the best last."""
         return self.record.rank(private_first=True) if self.record else ()
 
     @property
     def folder_name(self) -> str:
-        """The submission's name, with the beginning of its hash."""
+        """The submission's name with the beginning of its hash."""
         name = re.sub(r"[^\w-]+", "-", self.path.resolve().name.removesuffix(".tar.gz")).strip("-") or "submission"
         return f"{name}-{self.files.sha256[:8]}" if self.files else name
 
 
 def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries whose held-out score decides their order, and must be recomputed.
+    """Return the entries whose held-out scores decide their order and must be recomputed.
 
-    They have the same private score as another submission, and one of them claims a held-out score.
+    They have the same private score as another submission, and at least one of them claims a held-out score.
     """
     groups: dict[float, list[tuple[Entry, Record]]] = {}
     for entry in entries:
@@ -85,9 +86,9 @@ def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
 
 @dataclass
 class Round:
-    """Data, the host's score.py, and the folder for the runs on them.
+    """A round of judging: the data, the host's score.py and the folder for the runs.
 
-    seconds: the time limit of train.py and preprocess.py. invalid: errors of unreadable records.
+    seconds: time limit of train.py and preprocess.py. invalid: errors of unreadable records.
     """
 
     data: DataFiles
@@ -99,10 +100,10 @@ class Round:
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def read(self, paths: Sequence[Path]) -> list[Entry]:
-        """Read the submissions, and find the runs of those that were judged before.
+        """Read the submissions, and find the runs of submissions that were judged before.
 
-        A run counts if files, data and score.py are the same, and it completed, or failed through the submission's
-        fault and not at a lower time limit than now. Raises ValueError or OSError if the data are invalid.
+        A run counts if its files, data and score.py are the same and it completed, or failed because of the submission
+        but not because of a shorter time limit. Raises ValueError or OSError if the data are invalid.
         """
         self.data.check()
         data = {name: sha256_of(path) for name, path in self.data.files.items()}
@@ -122,7 +123,7 @@ class Round:
 
     def judge(
         self,
-        place: OpenPlace,
+        backend: OpenPlace,
         entries: Sequence[Entry],
         pace: Pace,
         context: dict[str, Any],
@@ -130,23 +131,23 @@ class Round:
         ended: Callable[[Entry], None],
         packages: WheelHouse | None = None,
     ) -> None:
-        """Run the entries that have no run, at this pace, copies of one submission once.
+        """Run the entries that have no run; copies of a submission run once.
 
-        context: that of `make_context`. watch: called with a step, named after the submission, when it begins and ends.
-        ended: called with each entry that was run. packages: where those come from that submissions ask for, if the
+        context: from `make_context`. watch: called with a step, named after the submission, when it begins and ends.
+        ended: called with each entry that was run. packages: source of the packages that submissions require, if the
         platform does not install them. KeyboardInterrupt stops the jobs, and is raised when they have ended; only
         complete runs are kept.
         """
-        same: dict[str, list[Entry]] = {}
+        groups: dict[str, list[Entry]] = {}
         for entry in entries:
             if entry.files and not entry.record:
-                same.setdefault(entry.files.sha256, []).append(entry)
+                groups.setdefault(entry.files.sha256, []).append(entry)
         pool = ThreadPool(pace.jobs)
         futures: dict[Future[None], list[Entry]] = {}
         try:
             with interrupts.deferred():
-                for copies in same.values():
-                    futures[pool.submit(self._run, place, copies[0], pace, context, watch, packages)] = copies
+                for copies in groups.values():
+                    futures[pool.submit(self._run, backend, copies[0], pace, context, watch, packages)] = copies
             self._wait(futures, ended)
         except KeyboardInterrupt:
             self._stopping.set()
@@ -154,22 +155,22 @@ class Round:
             with interrupts.deferred():
                 for run in list(self._runs):
                     run.stop()
-                # wait() would never call a future done that was cancelled before it began
+                # wait() never reports a future that was cancelled before it began
                 self._wait({future: each for future, each in futures.items() if not future.cancelled()}, ended)
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def settings_at(self, place: OpenPlace, wheels: Wheels | None, **others: Any) -> RunSettings:
-        """The settings of a run of this round. wheels: the packages of its submission. others: as for RunSettings."""
-        limits = {"training_seconds": self.seconds, "round_id": round_id(place.bucket, self.folder)}
-        return RunSettings.at(place, wheels=wheels and wheels.uri, **limits | others)
+    def settings_at(self, backend: OpenPlace, wheels: Wheels | None, **others: Any) -> RunSettings:
+        """Return the settings of a run of this round. wheels: of the submission. others: members of RunSettings."""
+        limits = {"training_seconds": self.seconds, "round_id": round_id(backend.bucket, self.folder)}
+        return RunSettings.at(backend, wheels=wheels and wheels.uri, **limits | others)
 
     def _wait(self, futures: dict[Future[None], list[Entry]], ended: Callable[[Entry], None]) -> None:
-        """Take those that are done out. A signal is handled only between two waits."""
+        """Remove futures as they complete. A signal is handled only between two waits."""
         while futures:
             wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
-            for future in [each for each in futures if each.done()]:  # wait() never reports those that were cancelled
+            for future in [each for each in futures if each.done()]:  # wait() never reports cancelled futures
                 first, *copies = futures.pop(future)
                 if error := future.exception():
                     first.trouble = plain(f"{type(error).__name__}: {error}", MAX_REASON)
@@ -181,34 +182,34 @@ class Round:
 
     def _run(
         self,
-        place: OpenPlace,
+        backend: OpenPlace,
         entry: Entry,
         pace: Pace,
         context: dict[str, Any],
         watch: Callable[[Step], None],
         packages: WheelHouse | None,
     ) -> None:
-        assert entry.files is not None  # noqa: S101 - others are not run
+        assert entry.files is not None  # noqa: S101 - unreadable submissions are not run
         step = Step(str(entry.path))
         with pace.turn(self._stopping), RunFolder(self._free_path(entry)) as run_folder:
             watch(step)
             wheels = packages.wheels_for(entry.files.files, self._stopping) if packages else None
-            settings, files = self.settings_at(place, wheels, observed=True), wheels.files if wheels else {}
-            what = (entry.files, self.data, self.score_script)
-            run = EvaluationRun(place.services, settings, *what, run_folder.path, wheels=files)
+            settings, files = self.settings_at(backend, wheels, observed=True), wheels.files if wheels else {}
+            inputs = (entry.files, self.data, self.score_script)
+            run = EvaluationRun(backend.services, settings, *inputs, run_folder.path, wheels=files)
             self._runs.append(run)
             if self._stopping.is_set():
                 run.stop()
             run.execute()
             if run.state == "Completed" or not self._stopping.is_set():
                 private = self.data.files["private"]
-                found = find_for_host(run_folder.path, self.data.public, private, run.read_scores())
+                findings = find_for_host(run_folder.path, self.data.public, private, run.read_scores())
                 arguments = context["arguments"] | {"submission": entry.path}
-                host = {"host_findings": [vars(finding) for finding in found]}
+                host = {"host_findings": [vars(finding) for finding in findings]}
                 keep_run(run, run_folder, context | {"arguments": arguments} | host)
                 entry.record = read_record(run.folder)
                 if not self._is_final(entry.record):
-                    entry.trouble = "not the submission's fault: the same command runs it again"
+                    entry.trouble = "not the submission's fault; repeat the command to run it again"
             pace.note(list(run.steps.values()), run.seconds)
         step.seconds = run.seconds
         watch(step)
@@ -221,8 +222,9 @@ class Round:
         return path
 
     def _is_final(self, record: Record) -> bool:
-        """Whether a new run would give the same result."""
+        """Return whether a new run would give the same result."""
         failed = [step for step in record.steps if step.state == "Failed"]
-        by_itself = bool(failed) and not any(step.outside for step in failed)
+        is_own_fault = bool(failed) and not any(step.outside for step in failed)
+        had_time = record.training_seconds >= self.seconds
         timed_out = any((step.reason or "").startswith(TIMED_OUT) for step in failed)
-        return record.state == "Completed" or (by_itself and (record.training_seconds >= self.seconds or not timed_out))
+        return record.state == "Completed" or (is_own_fault and (had_time or not timed_out))

@@ -1,4 +1,4 @@
-"""How many submissions may run at a time, and how long the rest of them will take."""
+"""Number of submissions that may run at a time, and the time that the others will take."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 from recore.evaluation.step import Step
 from stagemaker.machine import measure_memory
 
-INSTANCE_MEMORY = 16 << 30  # bytes, of ml.m5.xlarge, whose share a step reports
-USABLE = 0.9  # of this machine's memory
+INSTANCE_MEMORY = 16 << 30  # bytes, of ml.m5.xlarge; steps report a share of it
+USABLE = 0.9  # share of the computer's memory
 
 
 @dataclass
 class Pace:
-    """The pace of a round. jobs: how many may run at a time at most.
+    """The pace of a round. jobs: maximum number of submissions at a time.
 
-    No more start than fit into this machine's memory: until the first has ended, each may need all of its instance's;
-    then, as much as those so far did. limited: whether the runs are on this machine.
+    Runs start only if they fit into the computer's memory. Until the first has ended, each is assumed to need all of
+    its instance's memory; afterwards, the maximum so far. limited: whether the runs are local.
     """
 
     jobs: int
     limited: bool = True
-    memory: float = 0.0  # bytes that a run needed at most
-    seconds: list[float] = field(default_factory=list)  # that each run took
+    memory: float = 0.0  # maximum bytes of a run
+    seconds: list[float] = field(default_factory=list)  # durations of the runs
     _running: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -31,12 +31,12 @@ class Pace:
     def at_a_time(self) -> int:
         if not self.limited:
             return self.jobs
-        memory = self.memory if self.seconds else INSTANCE_MEMORY  # which a job cannot exceed
+        memory = self.memory if self.seconds else INSTANCE_MEMORY  # a job cannot exceed it
         return max(1, min(self.jobs, int(USABLE * measure_memory() / max(memory, 1))))
 
     @contextmanager
     def turn(self, stopping: threading.Event) -> Iterator[None]:
-        """Wait until another run may start; or until the round stops."""
+        """Wait until another run may start, or the round stops."""
         with self._changed:
             while self._running >= self.at_a_time and not stopping.is_set():
                 self._changed.wait(1)
@@ -49,22 +49,22 @@ class Pace:
                 self._changed.notify_all()
 
     def note(self, steps: Sequence[Step], seconds: float) -> None:
-        """Take notice of a run that has ended."""
+        """Record a finished run."""
         with self._changed:
             self.memory = max(self.memory, peak_memory(steps))
             self.seconds.append(seconds)
 
     def describe(self, remaining: int) -> str:
-        """How long the remaining submissions will take, in words, if they take as long as those so far."""
+        """Return a phrase with the time for the remaining submissions, estimated from the mean so far."""
         mean = sum(self.seconds) / len(self.seconds)
-        left = mean * remaining / min(self.at_a_time, remaining)
-        time = f"{left:.0f} s" if left < 100 else f"{left / 60:.0f} min" if left < 6000 else f"{left / 3600:.1f} h"
+        rest = mean * remaining / min(self.at_a_time, remaining)
+        time = f"{rest:.0f} s" if rest < 100 else f"{rest / 60:.0f} min" if rest < 6000 else f"{rest / 3600:.1f} h"
         memory = f", {self.memory / 2**30:.1f} GiB of memory" if self.memory else ""
         return f"about {time} for the other {remaining}, {self.at_a_time} at a time ({mean:.0f} s each{memory})"
 
 
 def peak_memory(steps: Sequence[Step]) -> float:
-    """The bytes of memory that the jobs of a run used at the same time at most: training, then all sides together."""
+    """Return the peak memory of a run's concurrent jobs, in bytes: the training, then all sides together."""
     by_side: dict[str, float] = {}
     for step in steps:
         side = step.name.partition(" ")[0]

@@ -1,4 +1,4 @@
-"""Runs the four steps and keeps the run's folder, complete or absent, with its record; also of an interrupted run."""
+"""Run the four steps and keep the run's folder and record atomically, even if the run is interrupted."""
 
 import errno
 import itertools
@@ -26,16 +26,16 @@ INCOMPLETE = "-without-run.json"  # the suffix of a run whose record could not b
 
 
 class RunFolder:
-    """The folder of a run in progress: its name is temporary, and it is removed if it is not kept.
+    """The folder of a run in progress, with a temporary name; it is removed unless it is kept.
 
-    target: its final name. Raises FileExistsError if that is in use, OSError if nothing can be written there.
+    target: its final path. Raises FileExistsError if the path exists, OSError if it is not writable.
     """
 
     def __init__(self, target: Path):
         self.target = target
         self._lock: locked.Locked | None = None
         if target.exists() or target.is_symlink():
-            raise FileExistsError(f"{target} already exists; an earlier run is never replaced: choose another --out")
+            raise FileExistsError(f"{target} already exists, and a run is never overwritten; choose another --out")
         check_writable(target)
 
     def __enter__(self) -> "RunFolder":
@@ -52,7 +52,7 @@ class RunFolder:
         return self
 
     def keep(self, complete: bool = True) -> Path:
-        """Give the folder its final name, or a numbered one if that is in use by now. Returns the new path.
+        """Rename the folder to its final name, numbered if that exists by now, and return the new path.
 
         complete: whether it contains run.json; otherwise the name says so.
         """
@@ -80,35 +80,35 @@ def run_and_keep(
     run: EvaluationRun,
     run_folder: RunFolder,
     context: dict[str, Any],
-    watching: AbstractContextManager[Callable[[Step], None]],
+    progress: AbstractContextManager[Callable[[Step], None]],
 ) -> tuple[dict[str, Any], bool]:
     """Run the steps, write run.json and keep the folder. Returns the record and whether the run was interrupted.
 
-    context: what run.json has besides the run's own record. watching: entered while the steps run; provides a function
-    to call with each step that changes. An interrupt after the steps waits until the folder is kept. Raises what
-    `keep_run` does.
+    context: further members of run.json. progress: entered while the steps run; provides a function to call with each
+    step that changes. An interrupt after the steps is deferred until the folder is kept. Raises OSError like
+    `keep_run`.
     """
-    interrupted = kept = False
+    interrupted = is_kept = False
     try:
         with interrupts.deferred():
             try:
-                with interrupts.allowed(), watching as watch:
+                with interrupts.allowed(), progress as watch:
                     run.execute(watch)
             except KeyboardInterrupt:
                 interrupted = True
             record = keep_run(run, run_folder, context)
-            kept = True
+            is_kept = True
     except KeyboardInterrupt:
-        if not kept:
+        if not is_kept:
             raise
         interrupted = True
     return record, interrupted
 
 
 def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any]) -> dict[str, Any]:
-    """Write run.json of a run that has ended, and give its folder the final name. Returns the record.
+    """Write run.json of a finished run, and rename its folder to the final name. Returns the record.
 
-    Raises OSError if run.json cannot be written; the folder then has another name.
+    Raises OSError if run.json cannot be written; the folder's name then says so.
     """
     record = make_record(run, context)
     try:
@@ -122,7 +122,7 @@ def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any])
 
 
 def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
-    """Yield lines about steps that failed, have no result or a note; each reason is explained once."""
+    """Yield lines about steps that failed, have no result or have a note; each reason is explained once."""
     if run.gone:
         yield f"recore: {run.gone}"
         return
@@ -143,10 +143,10 @@ def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
 
 
 def next_command(run: EvaluationRun) -> str | None:
-    """The command that helps most now; None if the run was stopped, or its simulator is gone.
+    """Return the most useful next command, or None if the run was stopped or its simulator is gone.
 
-    `recore check` needs a submission's own failure or none. What only happened on private data is in the log, and what
-    happened outside the jobs is a matter of this machine.
+    After success or a failure of the submission, this is `recore check`; after a failure on private data, a command
+    that shows the log; after a failure outside the jobs, `recore doctor`.
     """
     if run.state == "Stopped" or run.gone:
         return None

@@ -1,4 +1,4 @@
-"""What the platform reports about a job besides its status: its output in CloudWatch Logs, its memory in CloudWatch."""
+"""Logs and metrics of a job: its output from CloudWatch Logs, its memory use from CloudWatch."""
 
 import datetime
 import time
@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-LARGEST_LOG = 64 << 20  # characters of a stream that are kept
-READINGS = 12  # of a log that goes on growing after its job's end
+MAX_LOG_SIZE = 64 << 20  # characters of a stream that are kept
+MAX_READS = 12  # of a log that still grows after its job has ended
 
 
 def write_log(
@@ -19,20 +19,20 @@ def write_log(
     path: Path,
     delay: float,
     to_end: bool = False,
-    largest: int = LARGEST_LOG,
+    max_size: int = MAX_LOG_SIZE,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Write a job's output into a file, or a line that says that it wrote nothing.
+    """Write a job's output to a file, or a line that says that there is none.
 
-    delay: seconds to wait for its last lines. to_end: wait again until none have come, as a failure's reason must not
-    depend on timing. largest: characters of a stream that are kept.
+    delay: seconds to wait for its last lines. to_end: repeat until no new lines arrive, because a failure's reason must
+    not depend on timing. max_size: maximum number of characters that are kept of each stream.
     """
     part, size = path.with_suffix(".part"), -1
-    for _ in range(READINGS if to_end and delay else 1):
+    for _ in range(MAX_READS if to_end and delay else 1):
         wait(delay)
-        is_read = write_streams(logs, f"/aws/sagemaker/{kind}s", f"{job}/", part, largest)
+        is_read = write_streams(logs, f"/aws/sagemaker/{kind}s", f"{job}/", part, max_size)
         if size >= 0 and not is_read:
-            part.unlink()  # what was read before is more
+            part.unlink()  # the previous read is more complete
             return
         part.replace(path)
         if not is_read or path.stat().st_size == size:
@@ -40,10 +40,10 @@ def write_log(
         size = path.stat().st_size
 
 
-def write_streams(logs: Any, group: str, prefix: str, path: Path, largest: int = LARGEST_LOG) -> bool:
-    """Write the streams of a log group whose names begin so into a file, or why there is nothing.
+def write_streams(logs: Any, group: str, prefix: str, path: Path, max_size: int = MAX_LOG_SIZE) -> bool:
+    """Write the streams of a log group whose names begin with `prefix` to a file, or the reason why there is no output.
 
-    largest: characters of each that are kept. Returns whether the log could be read.
+    max_size: maximum number of characters that are kept of each stream. Returns whether the log could be read.
     """
     path.parent.mkdir(exist_ok=True)
     name = prefix.rstrip("/")
@@ -53,7 +53,7 @@ def write_streams(logs: Any, group: str, prefix: str, path: Path, largest: int =
             for stream in streams:
                 if len(streams) > 1:
                     file.write(f"==> {stream} <==\n")
-                file.writelines(f"{line}\n" for line in _lines(logs, group, stream, largest))
+                file.writelines(f"{line}\n" for line in _lines(logs, group, stream, max_size))
             if not streams:
                 file.write(f"[{group} has no output of {name}]\n")
         except (ClientError, BotoCoreError) as error:
@@ -65,9 +65,9 @@ def write_streams(logs: Any, group: str, prefix: str, path: Path, largest: int =
 def read_utilization(
     cloudwatch: Any, kind: str, job: str, since: datetime.datetime, metric_name: str = "MemoryUtilization"
 ) -> float | None:
-    """The highest share of its instance's memory that a job used, in per cent; None if CloudWatch has no value.
+    """Return the maximum memory that a job used, in per cent of its instance's, or None if CloudWatch has no value.
 
-    metric_name: "CPUUtilization" for processors, in per cent of one.
+    metric_name: "CPUUtilization" for the CPU, in per cent of one core.
     """
     metric = {"Namespace": f"/aws/sagemaker/{kind}s", "MetricName": metric_name}
     margin = datetime.timedelta(minutes=2)
@@ -96,9 +96,9 @@ def _streams(logs: Any, group: str, prefix: str) -> list[str]:
         return []
 
 
-def _lines(logs: Any, group: str, stream: str, largest: int) -> Iterator[str]:
-    """A stream's lines; of too many the first and the last half of what is kept."""
-    remaining, latest = largest // 2, 0
+def _lines(logs: Any, group: str, stream: str, max_size: int) -> Iterator[str]:
+    """Yield a stream's lines; if it is too large, its beginning and its end, each half of the limit."""
+    remaining, latest = max_size // 2, 0
     for event in _events(logs, group, stream, from_start=True):
         if remaining < 0 and event["timestamp"] > latest:
             break
@@ -107,12 +107,12 @@ def _lines(logs: Any, group: str, stream: str, largest: int) -> Iterator[str]:
     else:
         return
     end: list[str] = []
-    remaining = largest // 2
+    remaining = max_size // 2
     for event in _events(logs, group, stream, from_start=False):
         if event["timestamp"] <= latest:
             break
         if remaining < 0:
-            yield f"[the lines of {stream} in {group} between these are not kept here]"
+            yield f"[lines omitted here; the complete log is {stream} in {group}]"
             break
         end.append(event["message"])
         remaining -= len(event["message"]) + 1
@@ -120,7 +120,7 @@ def _lines(logs: Any, group: str, stream: str, largest: int) -> Iterator[str]:
 
 
 def _events(logs: Any, group: str, stream: str, from_start: bool) -> Iterator[dict[str, Any]]:
-    """The last page repeats its token."""
+    """Yield the events of a stream until a page repeats its token, which marks the last page."""
     request = {"logGroupName": group, "logStreamName": stream, "startFromHead": from_start}
     name = "nextForwardToken" if from_start else "nextBackwardToken"
     page, token = logs.get_log_events(**request), None

@@ -1,6 +1,6 @@
-"""Writes and reads run.json, the record of a run.
+"""Write and read run.json, the record of a run.
 
-A record may come from anyone: every value that is used is checked, and an invalid record is refused as a whole.
+A record may be untrusted: every value that is used is checked, and an invalid record is rejected entirely.
 """
 
 import contextlib
@@ -38,16 +38,16 @@ STEPS = {"upload", "train", f"{HELD_OUT} score", "clean up"} | {
 }
 DATA = (*SIDES, "actual")
 MAX_REASON = 300  # characters
-LONGEST_NOTE = 200  # characters; the middle of a longer note is left out
+MAX_NOTE = 200  # characters; the middle of a longer note is omitted
 
 
 @dataclass(frozen=True)
 class Record:
-    """One run. data: path and SHA-256 of each file, None if unreadable. started_in: the folder of relative paths.
+    """The record of a run. data: path and SHA-256 of each file, None if unreadable. started_in: base of relative paths.
 
-    held_out_again: the held-out score that recore made again from `fit`; `scores` has the submission's own.
-    training_seconds: the time limit of train.py and preprocess.py. host_findings: what a host should know, each with
-    its code first; None if the run was not judged.
+    held_out_again: the held-out score that recore recomputed with `fit`; `scores` has the submission's own.
+    training_seconds: time limit of train.py and preprocess.py. host_findings: findings for the host, each with its code
+    first; None if the run was not judged.
     """
 
     folder: Path
@@ -77,7 +77,7 @@ class Record:
 
     @property
     def judge(self) -> str | None:
-        """The score by which this run's targets are sorted."""
+        """The name of the score by which the run's targets are sorted."""
         return next((name for name in JUDGES if name in self.scores), None)
 
     @property
@@ -87,7 +87,7 @@ class Record:
 
     @property
     def reason(self) -> str | None:
-        """Why the first step failed that did."""
+        """The reason of the first step that failed."""
         return next((step.reason for step in self.steps if step.state == "Failed"), None)
 
     @property
@@ -96,13 +96,13 @@ class Record:
 
     @property
     def has_all_results(self) -> bool:
-        """Whether the run was not stopped, and no step failed that has a result."""
+        """Whether the run was not stopped and no step with a result failed."""
         return self.state != "Stopped" and self.failed in (None, "clean up")
 
     def explain_result(self, with_private: bool = False) -> str:
-        """The result, with the failed step's reason.
+        """Return the result with the failed step's reason.
 
-        with_private: also if that step read private data, which the submission could have put into the reason.
+        with_private: include the reason even if the step read private data, which the reason could reveal.
         """
         if not self.reason or ((self.failed or "").startswith("private") and not with_private):
             return self.result
@@ -110,47 +110,47 @@ class Record:
 
     @property
     def data_hashes(self) -> str:
-        """The beginnings of the data files' hashes."""
+        """The abbreviated hashes of the data files."""
         return "-".join((sha256 or "not read")[:8] for _, (_, sha256) in sorted(self.data.items()))
 
     @property
     def compared_with(self) -> tuple[str, str]:
-        """What runs have in common whose scores can be compared: the data, and the beginning of score.py's hash."""
+        """The key that runs with comparable scores share: the abbreviated hashes of the data and of score.py."""
         return self.data_hashes, self.score_sha256[:8]
 
     @property
     def values(self) -> dict[str, float]:
-        """The scores by name; a held-out one that was made again replaces the submission's own."""
+        """The scores by name; a recomputed held-out score replaces the submission's own."""
         values = {name: score.value for name, score in self.scores.items()}
         return values if self.held_out_again is None else values | {HELD_OUT: self.held_out_again}
 
     @property
     def held_out_is_own(self) -> bool:
-        """Whether the held-out score is the submission's own, which nobody has made again."""
+        """Whether the held-out score is the submission's own and was not recomputed."""
         return HELD_OUT in self.scores and self.held_out_again is None
 
     @property
     def held_out_by(self) -> str:
-        """In words; empty without such a score."""
+        """Who computed the held-out score; empty without such a score."""
         if HELD_OUT not in self.values:
             return ""
         return "the submission" if self.held_out_is_own else "recore"
 
     def rank(self, private_first: bool = False) -> tuple[float, ...]:
-        """The key by which runs on the same data are sorted, the best last. Runs that lack a result come first.
+        """Return the sort key of runs on the same data: runs that lack a result first, the best run last.
 
-        The held-out score decides: first those that were made again, then those that only the submission claims; then
-        the private score. For a host (private_first) that comes first, and a claim does not count. The public score
-        says nothing about rows outside the training: only its existence counts.
+        The held-out score decides, and recomputed scores precede claimed ones; then the private score. For a host
+        (private_first) the private score comes first, and claims do not count. The public score says nothing about
+        rows outside the training, so only its existence counts.
         """
         held_out, private = (self.values.get(name, -math.inf) for name in (HELD_OUT, "private"))
-        is_again = self.held_out_again is not None
+        is_recomputed = self.held_out_again is not None
         if private_first:
-            return (self.has_all_results, private, held_out if is_again else -math.inf)
-        return (self.has_all_results, is_again, held_out, private, bool(self.scores))
+            return (self.has_all_results, private, held_out if is_recomputed else -math.inf)
+        return (self.has_all_results, is_recomputed, held_out, private, bool(self.scores))
 
     def show(self, name: str) -> str:
-        """A score in four digits, marked if it is the submission's own claim, or "-"."""
+        """Return a score with four digits, marked if only the submission claims it, or "-"."""
         if name not in self.values:
             return "-"
         return f"{self.values[name]:.4f}{OWN if name == HELD_OUT and self.held_out_is_own else ''}"
@@ -159,14 +159,14 @@ class Record:
         return any(each.name == step and each.completed for each in self.steps)
 
 
-def make_context(place: OpenPlace, note: str, arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What a record says about how its run was started. folder: that of relative paths."""
-    where = {name: getattr(place, name) for name in ("endpoint", "region", "isolation")}
-    return {"note": clean_note(note), "arguments": arguments, "folder": str(folder), **where}
+def make_context(backend: OpenPlace, note: str, arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the members of a record that describe how its run was started. folder: base of relative paths."""
+    location = {name: getattr(backend, name) for name in ("endpoint", "region", "isolation")}
+    return {"note": clean_note(note), "arguments": arguments, "folder": str(folder), **location}
 
 
 def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]:
-    """All that is needed to repeat a run, and its results."""
+    """Return the record of a run: its results, and everything that is needed to repeat it."""
     files = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(run.submission.files.items())}
     steps = [
         {
@@ -183,7 +183,7 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
     ]
     hashes = dict(run.storage.hashes)
     for name, path in run.data.files.items():
-        with contextlib.suppress(OSError):  # a file that no step has read, because an earlier one failed
+        with contextlib.suppress(OSError):  # no step has read the file, because an earlier step failed
             hashes[name] = hashes.get(name) or sha256_of(path)
     return {
         "name": run.settings.name,
@@ -204,25 +204,25 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
 
 
 def write_record(record: dict[str, Any], folder: Path) -> None:
-    """Write or replace run.json. In file names that are not UTF-8, other bytes become question marks."""
+    """Write or replace run.json. In file names, bytes that are not UTF-8 become question marks."""
     path = folder / NAME
     with replaced(path) as [part]:
-        text = json.dumps(record, indent=1, default=str, ensure_ascii=False)
-        part.write_text(f"{text}\n", "utf-8", "replace")
+        content = json.dumps(record, indent=1, default=str, ensure_ascii=False)
+        part.write_text(f"{content}\n", "utf-8", "replace")
         if path.exists():
             shutil.copymode(path, part)
 
 
-def clean_note(text: str) -> str:
-    """One line of printable characters, at most LONGEST_NOTE of them."""
-    return plain(text.strip(), LONGEST_NOTE)
+def clean_note(note: str) -> str:
+    """Return a note as one line of at most MAX_NOTE printable characters."""
+    return plain(note.strip(), MAX_NOTE)
 
 
 def read_record(folder: Path) -> Record:
     """Read a run's record. Raises FileNotFoundError if the run has no record, ValueError if it is invalid."""
     path = folder / NAME
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` creates a run's folder")
+        raise FileNotFoundError(f"{path}: no such file; `{PROGRAM} run` creates a run's folder")
     with prefix_errors(path, "not a valid run record: "):
         return _run_record(folder, read_object(path))
 
@@ -286,14 +286,14 @@ def _run_record(folder: Path, content: Any) -> Record:
 def _host_findings(content: Any) -> tuple[str, ...] | None:
     if "host_findings" not in content:
         return None
-    found = get(content, "host_findings", list)
-    return tuple(plain(f"{get(each, 'code', str)} {get(each, 'text', str)}", MAX_REASON) for each in found)
+    findings = get(content, "host_findings", list)
+    return tuple(plain(f"{get(each, 'code', str)} {get(each, 'text', str)}", MAX_REASON) for each in findings)
 
 
 def _step(content: Any) -> Step:
     name = get(content, "name", str)
     if name not in STEPS:  # the name becomes part of a path
-        raise ValueError(f"there is no step {name[:40]!r}")
+        raise ValueError(f"unknown step {name[:40]!r}")
     return Step(
         name=name,
         kind=get(content, "kind", str, type(None)),
@@ -321,44 +321,44 @@ def _score(content: dict[str, Any]) -> Score:
 
 
 def read_challenge_of(record: Record) -> Challenge:
-    """The challenge of a run, of which it keeps the score.py; that in use for a run of an earlier version.
+    """Read a run's challenge from the score.py in its folder; runs of earlier versions have none and use the current.
 
-    Raises ValueError if the file is not the one by which the run was scored.
+    Raises ValueError if the run was scored with a different file.
     """
     path = record.folder / SCORE_SCRIPT
     if not path.is_file():
         return challenge()
     content = read_script(path)
     if hashlib.sha256(content).hexdigest() != record.score_sha256:
-        raise ValueError(f"{path}: this is not the file by which the run was scored")
+        raise ValueError(f"{path}: the run was scored with a different file")
     return parse_challenge(content, path)
 
 
 def find_public(record: Record, public: Path | None = None) -> Path:
-    """The public data file of a run. public: where it is now, if it has moved.
+    """Return the path of a run's public data file. public: its current path, if it has moved.
 
-    Raises FileNotFoundError if it is missing, ValueError if it is another file.
+    Raises FileNotFoundError if it is missing, ValueError if it is a different file.
     """
     recorded, sha256 = record.data["public"]
     path = public or record.started_in / recorded
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: the run's public data file is not there: name it with --public")
+        raise FileNotFoundError(f"{path}: the run's public data file is missing; pass its path with --public")
     if sha256 and sha256_of(path) != sha256:
-        raise ValueError(f"{path}: this is not the file that the run was trained on: name that with --public")
+        raise ValueError(f"{path}: the run was trained on a different file; pass that file with --public")
     return path
 
 
-def write_note(folder: Path, text: str) -> str:
-    """Replace the note of a run, and return it; an empty text removes it. Raises what `read_record` does."""
-    note = clean_note(text)
+def write_note(folder: Path, note: str) -> str:
+    """Replace the note of a run, and return it; an empty note removes it. Raises the errors of `read_record`."""
+    note = clean_note(note)
     _replace(folder, "note", note)
     return note
 
 
 def write_held_out_again(folder: Path, score: float, command: str) -> None:
-    """Replace the held-out score that a command of recore has made again.
+    """Replace the held-out score that a command of recore has recomputed.
 
-    Raises what `read_record` does, and ValueError if the score is not finite.
+    Raises the errors of `read_record`, and ValueError if the score is not finite.
     """
     if not math.isfinite(score):
         raise ValueError(f"{folder}: the held-out score is {score}, not a finite number")

@@ -1,7 +1,7 @@
-"""Reads the details that score.py writes, held-out, public and private, and compares them in tables.
+"""Read the held-out, public and private score details that score.py writes, and compare them in tables.
 
-The held-out score is that of the submission's own held-out predictions (held_out.py), until `recore validate` has made
-it again: only the submission says that the model of a row had not seen the row's drill hole.
+Until `recore validate` recomputes it, the held-out score comes from the submission's own predictions (held_out.py):
+only the submission claims that each row's model had not seen the row's drill hole.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SIDES = ("public", "private")  # whose rows a run predicts
-HELD_OUT = "held-out"  # public rows, each predicted, as the submission says, without its drill hole
-SCORES = (HELD_OUT, *SIDES)  # in the order in which they are shown
-JUDGES = (HELD_OUT, "private", "public")  # lists go by the first of these that there is
+HELD_OUT = "held-out"  # public rows, each predicted without its drill hole, as the submission claims
+SCORES = (HELD_OUT, *SIDES)  # in display order
+JUDGES = (HELD_OUT, "private", "public")  # lists are sorted by the first of these that exists
 HOSTS_JUDGES = ("private", HELD_OUT, "public")  # for a host, who knows the private assays
 OWN = "*"  # marks a held-out score that only the submission claims
 SHOWN = 5  # targets that help most, and that hurt most
@@ -24,7 +24,7 @@ SHOWN = 5  # targets that help most, and that hurt most
 
 @dataclass(frozen=True)
 class Score:
-    """One score. r2, weights: by target; an R2 of None means that the target was not scored."""
+    """A score. r2, weights: by target; R2 is None for a target that was not scored."""
 
     value: float
     weights_scored: float
@@ -33,12 +33,12 @@ class Score:
     weights: dict[str, float]
 
     def points(self, target: str) -> float:
-        """Weight x R2, 0 if the target was not scored."""
+        """Return weight x R2, or 0 if the target was not scored."""
         r2 = self.r2[target]
         return 0.0 if r2 is None else self.weights[target] * r2
 
     def lost(self, target: str) -> float:
-        """Weight x (1 - R2), 0 if the target was not scored."""
+        """Return weight x (1 - R2), or 0 if the target was not scored."""
         r2 = self.r2[target]
         return 0.0 if r2 is None else self.weights[target] * (1 - r2)
 
@@ -57,7 +57,7 @@ def read_score(path: Path) -> Score:
 
 
 def read_scores(folder: Path) -> dict[str, Score]:
-    """The scores in a folder, by name. Raises FileNotFoundError if there are none."""
+    """Return the scores in a folder, by name. Raises FileNotFoundError if there are none."""
     scores = {name: read_score(folder / f"{name}.json") for name in SCORES if (folder / f"{name}.json").exists()}
     if not scores:
         raise FileNotFoundError(f"{folder}: neither public.json nor private.json exists; score.py writes them")
@@ -65,16 +65,16 @@ def read_scores(folder: Path) -> dict[str, Score]:
 
 
 def explain_own_held_out(program: str | None) -> str:
-    """What the mark of a claimed held-out score means, and how to compute it again.
+    """Return a line that explains the mark of a claimed held-out score.
 
-    program: starts recore; None for a stranger's submission, because `recore validate` has no sandbox.
+    program: command that starts recore; None for a third-party submission, because `recore validate` has no sandbox.
     """
-    remedy = f"; `{program} validate` computes it again" if program else ""
+    remedy = f"; `{program} validate` recomputes it" if program else ""
     return f"{OWN} computed by the submission itself, not checked{remedy}"
 
 
 def make_tables(scores: dict[str, Score]) -> list["Table"]:
-    """The scores, and the targets that help and hurt most, in the first of JUDGES that there is."""
+    """Return tables of the scores, and of the targets that help and hurt most in the first of JUDGES that exists."""
     from rich.table import Table
 
     def make_table(title: str, *columns: str) -> Table:

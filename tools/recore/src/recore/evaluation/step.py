@@ -7,18 +7,18 @@ from pathlib import Path
 from recore.failures import LoggedException
 
 END_STATES = ("Completed", "Failed", "Stopped")
-STAGES = ("train", "preprocess", "predict", "score")  # the four steps: the last words of the steps' names
+STAGES = ("train", "preprocess", "predict", "score")  # the last words of the names of the four steps
 
 
 @dataclass
 class Step:
-    """A step, now or as it was recorded. kind: of its job, such as TrainingJob; None without a job.
+    """A step, live or recorded. kind: type of its job, such as TrainingJob; None without a job.
 
-    state: Waiting, or the platform's word. began: monotonic; in a record, seconds after the run did. seconds: its
-    duration, once it has ended. memory: the highest share of the instance's, in per cent. reason: why it failed, or has
-    no result. exception: the submission's, if that is the reason. outside: the cause lies outside the job. note: what
-    the participant should know although it worked. activity: what it does now, if more is known than the state. data:
-    the file that it reads, if the user can start its script by hand.
+    state: Waiting, or the platform's status. began: monotonic time; in a record, seconds since the run began. seconds:
+    duration, once it has ended. memory: maximum share of the instance's memory, in per cent. reason: why it failed or
+    has no result. exception: the submission's exception, if that is the reason. outside: whether the cause lies outside
+    the job. note: a warning to the participant about a completed step. activity: details of the current state. data:
+    the file that it reads, if the user can start its script manually.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The objects of one run in a bucket: uploads, downloads and their removal."""
+"""Objects of a run in a bucket: uploads, downloads and removal."""
 
 import contextlib
 import re
@@ -13,13 +13,13 @@ from recore.data_file import DataFile, open_data
 from recore.evaluation.job_requests import Place, RunSettings
 from recore.evaluation.job_runner import StepFailed
 
-MISSING = ("404", "NoSuchKey")  # codes of errors
+MISSING = ("404", "NoSuchKey")  # error codes
 MOST_REMOVED = 1000  # objects in one request to S3
-NOT_IN_XML = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")  # characters that XML 1.0 cannot hold
+NOT_IN_XML = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")  # characters that XML 1.0 does not allow
 
 
 class Storage:
-    """Objects below a run's prefix. raise_if_stopping: called before transfers. hashes: SHA-256 of the data files."""
+    """The objects under a run's prefix. raise_if_stopping: called before transfers. hashes: SHA-256 of data files."""
 
     def __init__(self, s3: Any, settings: RunSettings, raise_if_stopping: Callable[[], None]):
         self._s3, self._settings, self._raise_if_stopping = s3, settings, raise_if_stopping
@@ -27,62 +27,62 @@ class Storage:
         self._used = False
         self._private_key = ""  # of the private assays, as long as they may be in the bucket
 
-    def put(self, content: Any, place: Place) -> None:
+    def put(self, content: Any, key: Place) -> None:
         self._begin_upload()
-        self._s3.put_object(**self._address(place), Body=content)
+        self._s3.put_object(**self._address(key), Body=content)
 
-    def upload(self, path: Path, place: Place) -> None:
+    def upload(self, path: Path, key: Place) -> None:
         self._begin_upload()
-        self._s3.upload_file(str(path), *self._address(place).values())
+        self._s3.upload_file(str(path), *self._address(key).values())
 
-    def upload_data(self, name: str, path: Path, place: Place) -> None:
-        """Upload a data file, gzipped, and keep the hash of exactly what is uploaded."""
+    def upload_data(self, name: str, path: Path, key: Place) -> None:
+        """Upload a data file, gzipped, and keep the hash of exactly the uploaded content."""
         self._begin_upload()
         with self._open_hashed(name, path) as data, data.gzipped() as content:
-            self._s3.upload_fileobj(content, *self._address(place).values())
+            self._s3.upload_fileobj(content, *self._address(key).values())
 
     @contextlib.contextmanager
-    def upload_private_assays(self, path: Path, place: Place) -> Iterator[None]:
-        """The assays are in the bucket during the context. If their removal fails, `clear` tries again."""
+    def upload_private_assays(self, path: Path, key: Place) -> Iterator[None]:
+        """Keep the assays in the bucket during the context. If their removal fails, `clear` retries it."""
         with self._open_hashed("actual", path) as data, data.gzipped() as content:
-            self._private_key = self._address(place)["Key"]
+            self._private_key = self._address(key)["Key"]
             try:
-                self.put(content, place)
+                self.put(content, key)
                 yield
             finally:
                 with contextlib.suppress(StepFailed):
                     self._remove_private_assays()
 
     def hash(self, name: str, path: Path) -> None:
-        """For a file that is uploaded later."""
+        """Hash a file that is uploaded later."""
         with self._open_hashed(name, path):
             pass
 
-    def fetch(self, place: Place, target: Path) -> None:
-        """Raises StepFailed if the object is missing."""
-        self.size(place, "the job did not write")
+    def fetch(self, key: Place, target: Path) -> None:
+        """Download an object. Raises StepFailed if it is missing."""
+        self.size(key, "the job did not write")
         target.parent.mkdir(exist_ok=True)
-        self.download(self._address(place)["Key"], target)
+        self.download(self._address(key)["Key"], target)
 
     def download(self, key: str, target: Path) -> None:
         self._raise_if_stopping()
         self._s3.download_file(self._settings.bucket, key, str(target))
 
-    def open(self, place: Place) -> Any:
-        return self._s3.get_object(**self._address(place))["Body"]
+    def open(self, key: Place) -> Any:
+        return self._s3.get_object(**self._address(key))["Body"]
 
-    def size(self, place: Place, message: str) -> int:
-        """An object's bytes. Raises StepFailed with the message and its name if it is missing."""
+    def size(self, key: Place, message: str) -> int:
+        """Return an object's size in bytes. Raises StepFailed with the message and the name if it is missing."""
         try:
-            head = self._s3.head_object(**self._address(place))
+            head = self._s3.head_object(**self._address(key))
         except ClientError as error:
             if error.response["Error"]["Code"] in MISSING:
-                raise StepFailed(f"{message} {place[-1]}") from None
+                raise StepFailed(f"{message} {key[-1]}") from None
             raise
         return int(head["ContentLength"])
 
     def clear(self, keep: bool) -> None:
-        """Remove all objects, or with `keep` only private assays. Raises StepFailed if some remain."""
+        """Remove all objects, or with `keep` only the private assays. Raises StepFailed if some remain."""
         if not self._used:
             return
         errors: list[StepFailed] = []
@@ -109,18 +109,18 @@ class Storage:
 
     @contextlib.contextmanager
     def _open_hashed(self, name: str, path: Path) -> Iterator[DataFile]:
-        """Raises StepFailed if the file has changed since it was hashed first."""
+        """Open a data file and hash it. Raises StepFailed if it has changed since it was first hashed."""
         with open_data(path) as data:
             if self.hashes.setdefault(name, data.sha256) != data.sha256:
                 raise StepFailed(f"{path} has changed since the run began")
             yield data
 
-    def _address(self, place: Place) -> dict[str, str]:
-        return {"Bucket": self._settings.bucket, "Key": self._settings.key(*place)}
+    def _address(self, key: Place) -> dict[str, str]:
+        return {"Bucket": self._settings.bucket, "Key": self._settings.key(*key)}
 
 
 def remove_version(s3: Any, bucket: str, key: str) -> None:
-    """Remove an object, in a bucket with versions its version. Raises StepFailed if it remains."""
+    """Remove an object, or its version in a versioned bucket. Raises StepFailed if it remains."""
     address = {"Bucket": bucket, "Key": key}
     try:
         version = s3.head_object(**address).get("VersionId")
@@ -131,26 +131,26 @@ def remove_version(s3: Any, bucket: str, key: str) -> None:
 
 
 def list_objects(s3: Any, bucket: str, prefix: str, **members: str) -> Iterator[dict[str, Any]]:
-    """Yield the objects whose keys begin with a prefix, as S3 describes them. members: others of the request."""
-    # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named
+    """Yield the objects whose keys begin with a prefix, as S3 describes them. members: further request members."""
+    # boto3 requests URL-encoded keys here, because jobs can use characters that XML does not allow
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **members):
         yield from page.get("Contents", [])
 
 
 def remove_objects(s3: Any, bucket: str, prefix: str) -> int:
-    """Remove the objects whose keys begin so, and return their number. Raises StepFailed if some remain."""
-    found, remaining = 0, dict[str, str]()
+    """Remove the objects whose keys begin with a prefix, and return their number. Raises StepFailed if some remain."""
+    count, remaining = 0, dict[str, str]()
     for items in batched(list_objects(s3, bucket, prefix), MOST_REMOVED):
         keys = [item["Key"] for item in items]
-        found += len(keys)
-        together = [key for key in keys if not NOT_IN_XML.search(key)]
+        count += len(keys)
+        batch = [key for key in keys if not NOT_IN_XML.search(key)]
         try:
-            if together:
-                objects = [{"Key": key} for key in together]
+            if batch:
+                objects = [{"Key": key} for key in batch]
                 response = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
                 remaining |= {error["Key"]: str(error.get("Message")) for error in response.get("Errors", [])}
         except ClientError as error:
-            remaining |= dict.fromkeys(together, str(error))
+            remaining |= dict.fromkeys(batch, str(error))
         for key in filter(NOT_IN_XML.search, keys):
             try:
                 s3.delete_object(Bucket=bucket, Key=key)
@@ -158,6 +158,6 @@ def remove_objects(s3: Any, bucket: str, prefix: str) -> int:
                 remaining[key] = str(error)
     if remaining:
         key, reason = next(iter(remaining.items()))
-        count = "an object" if len(remaining) == 1 else f"{len(remaining)} objects"
-        raise StepFailed(f"could not remove {count} from s3://{bucket}/{prefix}: {key!r}: {reason}")
-    return found
+        subject = "an object" if len(remaining) == 1 else f"{len(remaining)} objects"
+        raise StepFailed(f"could not remove {subject} from s3://{bucket}/{prefix}: {key!r}: {reason}")
+    return count

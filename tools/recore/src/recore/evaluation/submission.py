@@ -1,4 +1,4 @@
-"""Reads the files of a submission, provides those that each job receives, and packs them for the upload.
+"""Read the files of a submission, select the files for each job, and pack them for the upload.
 
 | job | files |
 |---|---|
@@ -30,42 +30,42 @@ from stagemaker import without_owner
 ARCHIVE_NAME = "src.tar.gz"
 SCRIPTS = ("train.py", "preprocess.py")
 LARGEST = 256 << 20  # bytes of all files
-LARGEST_LIST = 1 << 20  # bytes of setup.py and of MANIFEST.in
-# Files that the client's build drops at the top level of the archive, besides *.tar.gz and *.egg-info. An archive that
-# was not made by it may hold them: they would decide how the training toolkit and AWS's image install the submission.
+MAX_LIST_BYTES = 1 << 20  # of setup.py and of MANIFEST.in
+# Files that the client's build drops at the top level of the archive, in addition to *.tar.gz and *.egg-info. Archives
+# from other tools may contain them; they would change how the training toolkit and AWS's image install the submission.
 DROPPED = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "PKG-INFO")
 # files that setuptools adds in the client's build: the first of README, and licences unless setup.py names others
 README = ("README", "README.rst", "README.txt", "README.md")
 LICENSES = ("LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*")
 TESTS = "test/test*.py"
 NEVER = ("build", ".git", ".hg", ".svn", "CVS", "RCS", ".bzr", "_darcs")  # folders that setuptools leaves out
-MANIFEST = {  # for each command of a MANIFEST.in that adds files, the pattern of these
+MANIFEST = {  # glob patterns by the commands of a MANIFEST.in that add files
     "include": "{0}",
     "recursive-include": "{0}/**/{1}",
     "global-include": "**/{0}",
     "graft": "{0}/**/*",
 }
-BYTE_ORDER_MARK = "\ufeff"  # with which editors on Windows begin a text
-ALTERNATIVE = "or use the src.tar.gz that `unearthed build` leaves instead of the folder"
+BYTE_ORDER_MARK = "\ufeff"  # at the beginning of files from editors on Windows
+ALTERNATIVE = "or submit the src.tar.gz that `unearthed build` writes"
 PARAMETERS = {"where": ".", "exclude": (), "include": ("*",)}
 ALWAYS_EXCLUDED = ("ez_setup", "*__pycache__")
 
 
 @dataclass(frozen=True)
 class SubmissionFiles:
-    """The files that are uploaded, by their names with slashes. path: the folder or archive that they come from."""
+    """The uploaded files, by name with slashes. path: the folder or archive from which they were read."""
 
     path: Path
     files: dict[str, bytes]
 
     @property
     def script(self) -> bytes:
-        """All that the preprocessing jobs receive."""
+        """The only file that the preprocessing jobs receive."""
         return self.files["preprocess.py"]
 
     @property
     def archive(self) -> bytes:
-        """All files as a tar.gz, with the same bytes for the same files."""
+        """All files as a reproducible tar.gz."""
         return pack_files(self.files)
 
     @property
@@ -73,8 +73,9 @@ class SubmissionFiles:
         return hashlib.sha256(self.archive).hexdigest()
 
     def join(self, model: Path, target: Path, wheels: Mapping[str, Path] = {}) -> None:
-        """Write a model.tar.gz with the submission under code/, for a server without network, and its packages under
-        wheels/. Raises what extend_archive does.
+        """Write a model.tar.gz with the submission under code/ and its packages under wheels/.
+
+        The server needs them there because it has no network. Raises ValueError like `extend_archive`.
         """
         files: dict[str, bytes | Path] = {f"code/{name}": content for name, content in self.files.items()}
         files |= {f"wheels/{name}": path for name, path in wheels.items()}
@@ -84,10 +85,10 @@ class SubmissionFiles:
 def extend_archive(
     model: Path, target: Path, files: Mapping[str, bytes | Path], moved: Mapping[str, str] = {}, problem: str = ""
 ) -> None:
-    """Write a model.tar.gz with more files, and with the same bytes for the same content.
+    """Write a reproducible model.tar.gz with additional files.
 
-    Members are copied, never unpacked. moved: new names of folders at the top. A file of `files`, or its folder at the
-    top, replaces what has that name. problem: begins a message. Raises ValueError if the archive is invalid or empty.
+    Members are copied, never unpacked. files: by name; each replaces the top-level member of the same name. moved: new
+    names of top-level folders. problem: prefix of messages. Raises ValueError if the archive is invalid or empty.
     """
     replaced = {name.split("/")[0] for name in files} - moved.keys()
     is_empty = True
@@ -121,7 +122,7 @@ def _move(name: str, moved: Mapping[str, str]) -> str:
 
 
 def pack_files(files: Mapping[str, bytes]) -> bytes:
-    """Return files as a tar.gz, with the same bytes for the same files."""
+    """Return files as a reproducible tar.gz."""
     packed = io.BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as file, tarfile.open(fileobj=file, mode="w") as tar:
         _add(tar, files)
@@ -138,31 +139,31 @@ def _add(tar: tarfile.TarFile, files: Mapping[str, bytes | Path]) -> None:
 
 
 def read_submission(path: Path) -> SubmissionFiles:
-    """The files that would be uploaded, from a folder or a src.tar.gz of `unearthed build`. Nothing is executed.
+    """Read the files to upload from a folder or a src.tar.gz of `unearthed build`. Nothing is executed.
 
-    Raises ValueError or FileNotFoundError, also for links that lead out of the folder.
+    Raises FileNotFoundError, or ValueError, also for links to paths outside the folder.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such submission")
-    if not path.is_dir() and not path.is_file():  # it would be waited for without end
-        raise ValueError(f"{path}: a submission's folder or archive is needed, not a pipe, socket or device")
+        raise FileNotFoundError(f"{path}: the submission does not exist")
+    if not path.is_dir() and not path.is_file():  # reading it could block forever
+        raise ValueError(f"{path}: not a folder or archive but a pipe, socket or device")
     files = dict(_read_folder(path) if path.is_dir() else read_archive(path))
     for name in (str(path), *files):
         _check_name(name, path)
     for name in SCRIPTS:
         if name not in files:
             instead = similar_file_hint(name, os.listdir(path)) if path.is_dir() else None
-            raise ValueError(f"{path}: {name} would not be uploaded; {instead or 'add it to py_modules of setup.py'}")
+            raise ValueError(f"{path}: {name} would not be uploaded; {instead or 'add it to py_modules in setup.py'}")
     return SubmissionFiles(path, files)
 
 
 def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents of the files, without those that the client's build drops.
+    """Yield the names and contents of the files, except files that the client's build drops.
 
-    Raises ValueError if it is not a submission's archive, or unpacks to more than 256 MB.
+    Raises ValueError if the file is not a submission's archive, or unpacks to more than 256 MB.
     """
     names: list[str] = []
-    with open_archive(path, LARGEST, f"{path}: neither a folder nor the archive of a submission") as members:
+    with open_archive(path, LARGEST, f"{path}: neither a folder nor a submission's archive") as members:
         with open(path, "rb") as file:
             if file.read(len(GZIP)) != GZIP:
                 raise ValueError("it is not gzipped")
@@ -171,13 +172,13 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
             if member.isdir():
                 continue
             if content is None or name.startswith(("/", "..")):
-                raise ValueError(f"{member.name!r} is not a regular file within the archive")
+                raise ValueError(f"{member.name!r} is not a regular file inside the archive")
             if not _is_dropped(name):
                 names.append(name)
                 yield name, content.read()
     tops = {name.partition("/")[0] for name in names}
     if len(tops) == 1 and f"{(top := tops.pop())}/train.py" in names:
-        raise ValueError(f"{path}: its files are in a folder, {top!r}: pack them without it, or unpack it and use that")
+        raise ValueError(f"{path}: the files are inside a folder {top!r}; pack them without it, or submit that folder")
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -190,15 +191,15 @@ def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def find_uploads(folder: Path) -> list[Path]:
-    """The files in a folder that would be uploaded. Raises ValueError if they cannot be determined."""
+    """Return the files in a folder that would be uploaded. Raises ValueError if they cannot be determined."""
     setup = folder / "setup.py"
     for path in (setup, folder / "MANIFEST.in"):  # they are read here, and quoted if they are invalid
         _check_inside(path, folder)
-        if path.is_file() and path.stat().st_size > LARGEST_LIST:
-            raise ValueError(f"{path}: more than {LARGEST_LIST >> 20} MB are not read")
+        if path.is_file() and path.stat().st_size > MAX_LIST_BYTES:
+            raise ValueError(f"{path}: the file is larger than {MAX_LIST_BYTES >> 20} MB")
     if not setup.is_file():
         instead = similar_file_hint(setup.name, os.listdir(folder)) or "copy the template's"
-        raise ValueError(f"{folder}: there is no setup.py to name the files to upload: {instead}")
+        raise ValueError(f"{folder}: there is no setup.py to list the files to upload; {instead}")
     setup_files = _read_setup(setup)
     chosen = {folder / f"{module.replace('.', '/')}.py" for module in setup_files["py_modules"]}
     for module in list(chosen):
@@ -210,9 +211,9 @@ def find_uploads(folder: Path) -> list[Path]:
         if not path.is_file():
             name = path.relative_to(folder).as_posix()
             if name.endswith("/py.py"):
-                raise ValueError(f"{setup}: it names {name.replace('/py.py', '.py')}: write modules without .py")
+                raise ValueError(f"{setup}: it lists {name.replace('/py.py', '.py')}; write module names without .py")
             similar = similar_file_hint(path.name, os.listdir(path.parent)) if path.parent.is_dir() else None
-            raise ValueError(f"{setup}: it names {name}, which does not exist" + (f": {similar}" if similar else ""))
+            raise ValueError(f"{setup}: it lists {name}, which does not exist" + (f"; {similar}" if similar else ""))
     readmes = [folder / name for name in README if (folder / name).is_file()]
     chosen |= set(readmes[:1])
     for pattern in (TESTS, *setup_files["license_files"]):
@@ -234,10 +235,10 @@ def _is_dropped(name: str) -> bool:
 
 
 def _check_name(name: str, submission: Path) -> None:
-    """Records and tables could not hold another name."""
+    """Raise ValueError if a file name is not UTF-8: records and tables could not contain it."""
     if not is_utf_8(name):
         start = f"{submission}: " if is_utf_8(str(submission)) else ""
-        raise ValueError(f"{start}the file name {name!a} is not UTF-8: rename the file")
+        raise ValueError(f"{start}the file name {name!a} is not UTF-8; rename the file")
 
 
 def _check_inside(path: Path, folder: Path) -> None:
@@ -264,9 +265,9 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
     keywords = {keyword.arg: keyword.value for keyword in setups[0].keywords}
     unsupported = {None, "package_dir", "package_data", "data_files", "scripts", "ext_modules"} & set(keywords)
     values: dict[str, Any] = {"py_modules": [], "packages": [], "license_files": list(LICENSES)}
-    found = None
+    packages = None
     try:
-        if "packages" in keywords and (found := find_packages(keywords["packages"], setup.parent)) is not None:
+        if "packages" in keywords and (packages := find_packages(keywords["packages"], setup.parent)) is not None:
             del keywords["packages"]
         values |= {name: ast.literal_eval(keywords[name]) for name in values if name in keywords}
     except parsing_errors:
@@ -274,11 +275,11 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
     lists = all(isinstance(names, list | tuple) for names in values.values())
     if unsupported or not lists or not all(map(_is_module, (*values["py_modules"], *values["packages"]))):
         raise ValueError(
-            f"{setup}: it is not run here, only read: write py_modules and packages as lists of names, or packages as "
-            f"find_packages() with literal arguments, and use no other way to list files; {ALTERNATIVE}"
+            f"{setup}: it is read, not run; write py_modules and packages as lists of names, or packages as "
+            f"find_packages() with literal arguments, and list files in no other way, {ALTERNATIVE}"
         )
     names = {name: [str(item) for item in items] for name, items in values.items()}
-    return names if found is None else names | {"packages": found}
+    return names if packages is None else names | {"packages": packages}
 
 
 def _glob(folder: Path, pattern: str, source: Path) -> set[Path]:
@@ -296,33 +297,33 @@ def _is_module(name: Any) -> bool:
 
 def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
     manifest = folder / "MANIFEST.in"
-    text = manifest.read_text("utf-8", "replace").replace("\\\n", " ") if manifest.is_file() else ""
-    if loses_first_line(text):
+    content = manifest.read_text("utf-8", "replace").replace("\\\n", " ") if manifest.is_file() else ""
+    if loses_first_line(content):
         problem = "the build ignores its first line, which begins with a byte-order mark"
-        raise ValueError(f"{manifest}: {problem}: remove that")
-    for line in text.removeprefix(BYTE_ORDER_MARK).splitlines():
+        raise ValueError(f"{manifest}: {problem}; remove the mark")
+    for line in content.removeprefix(BYTE_ORDER_MARK).splitlines():
         command, *words = line.partition("#")[0].split() or [""]
         if not command:
             continue
-        adding = command.replace("exclude", "include").replace("prune", "graft")
+        adding_command = command.replace("exclude", "include").replace("prune", "graft")
         folders = words[:1] if command.startswith("recursive-") else []
         patterns = words[len(folders) :]
-        if adding not in MANIFEST or not patterns:
-            raise ValueError(f"{manifest}: {line[:80]!r} is not a valid line in a MANIFEST.in")
+        if adding_command not in MANIFEST or not patterns:
+            raise ValueError(f"{manifest}: {line[:80]!r} is not a valid line")
         for pattern in patterns:
-            matching = _glob(folder, MANIFEST[adding].format(*folders, pattern), manifest)
-            chosen = chosen | matching if command == adding else chosen - matching
+            matching = _glob(folder, MANIFEST[adding_command].format(*folders, pattern), manifest)
+            chosen = chosen | matching if command == adding_command else chosen - matching
     return chosen
 
 
 def loses_first_line(manifest: str) -> bool:
-    """Whether setuptools ignores the first line of a MANIFEST.in because of a byte-order mark."""
+    """Return whether setuptools ignores the first line of a MANIFEST.in because of a byte-order mark."""
     line = manifest.partition("\n")[0].partition("#")[0]
     return line.startswith(BYTE_ORDER_MARK) and bool(line.removeprefix(BYTE_ORDER_MARK).strip())
 
 
 def find_packages(value: ast.expr, folder: Path) -> list[str] | None:
-    """The packages that an argument of setup() finds; None if it is not find_packages() with literal arguments."""
+    """Return the packages that find_packages() finds, or None if `value` is not such a call with literal arguments."""
     if not isinstance(value, ast.Call) or ast.unparse(value.func) not in ("find_packages", "setuptools.find_packages"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Why something failed, for people: exceptions in logs, reasons of jobs and hints."""
+"""Explanations of failures for users: exceptions in logs, reasons of jobs, and hints."""
 
 from recore.failures.exceptions import LoggedException, find_exception
 from recore.failures.explanation import UNKNOWN_REASON, explain_failure, find_hint, look_at

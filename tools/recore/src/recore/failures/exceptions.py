@@ -1,7 +1,7 @@
-"""Finds the last exception in a program's output: its type, its message and its place in the submission.
+"""Find the last exception in a program's output: its type, its message and its location in the submission.
 
-Reads everything that Python prints for an uncaught exception: chains, groups, syntax errors, messages of several lines,
-and tracebacks that libraries put into a message. Any text can be read, and each line is read once.
+Supports everything that Python prints for an uncaught exception: chains, groups, syntax errors, multi-line messages,
+and tracebacks that libraries put into a message. Any output can be parsed, in linear time.
 """
 
 import re
@@ -12,11 +12,11 @@ from pathlib import Path
 LINE_LENGTH = 2000  # characters of a line that are read
 FRAMES = 1 << 17  # characters at the end of a traceback whose frames are kept
 DEPTH = 10  # of nested groups
-# a traceback without a place in the submission that follows an exception within these lines is part of its message
+# a traceback outside the submission that follows an exception within these lines is part of the exception's message
 NESTED_LINES = 200
-# with --isolation off, each job has a folder instead of /opt, and each container of a model one below it
+# with --isolation off, each job has a folder instead of /opt, and each container of a model a subfolder of it
 JOB_FOLDER = r"/job-[0-9a-f]{12}(?:/(?:instance|servers)-\d+/container-\d+)?"
-# where the scripts of a job are
+# paths of the scripts of a job
 JOB = re.compile(rf"(?:^/opt|{JOB_FOLDER})/ml/(?:code|model/code|processing/input/code)/(?P<name>.+)$")
 
 START = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\):$")
@@ -41,7 +41,7 @@ MARGIN = re.compile(r"^ +(?:\| ?|\+ )", re.M)
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame of a traceback. name: of the file within the submission, empty for a library's file."""
+    """A frame of a traceback. name: file name within the submission, empty for a library's file."""
 
     path: str
     line: int
@@ -49,16 +49,16 @@ class Frame:
     name: str
 
     def __str__(self) -> str:
-        place = f"{self.name or self.path}, line {self.line}"
-        return f"{place}, in {self.function}" if self.function else place
+        location = f"{self.name or self.path}, line {self.line}"
+        return f"{location}, in {self.function}" if self.function else location
 
 
 @dataclass
 class LoggedException:
     """An exception as it was printed.
 
-    message: its first line that is not empty. frames: the deepest ones. nested: the first exception of a group, or the
-    one in the message. following_lines: how many lines with letters or digits follow it.
+    message: its first non-empty line. frames: the deepest frames. nested: the first exception of a group, or the
+    exception in the message. following_lines: number of lines with letters or digits that follow it.
     """
 
     type: str = ""
@@ -69,43 +69,43 @@ class LoggedException:
 
     @property
     def places(self) -> list[Frame]:
-        """The frames in the submission's files, those of the nested exception last."""
+        """The frames in the submission's files, the nested exception's frames last."""
         return [frame for frame in self.frames if frame.name] + (self.nested.places if self.nested else [])
 
     @property
     def place(self) -> Frame | None:
-        """The deepest frame in the submission's files, of the nested exception if it has one."""
+        """The deepest frame in the submission's files, preferably the nested exception's."""
         return self.places[-1] if self.places else None
 
     @property
     def innermost(self) -> "LoggedException":
-        """The exception that says what went wrong: the innermost nested one, or this one."""
+        """The exception with the cause: the innermost nested one, or this one."""
         return self.nested.innermost if self.nested else self
 
     @property
     def head(self) -> str:
         """The type and the message."""
-        text = f"{self.type}: {self.message}" if self.message else self.type
-        return f"{text.rstrip('.:')}: {self.nested.head}" if self.nested else text
+        head = f"{self.type}: {self.message}" if self.message else self.type
+        return f"{head.rstrip('.:')}: {self.nested.head}" if self.nested else head
 
     def __str__(self) -> str:
         return f"{self.head} ({self.place})" if self.place else self.head
 
 
-def find_exception(text: str, folder: Path | None = None) -> LoggedException | None:
-    """The last exception in a program's output; of a chain, the last one with a place in the submission.
+def find_exception(output: str, folder: Path | None = None) -> LoggedException | None:
+    """Find the last exception in a program's output; in a chain, the last one with a location in the submission.
 
     folder: of the submission's files; by default, the folders of jobs.
     """
     submission = re.compile(rf"^{re.escape(str(folder.resolve()))}/(?P<name>.+)$") if folder else JOB
-    text = "\n".join(_cut(line.rstrip("\r")) for line in text.split("\n"))
+    output = "\n".join(_cut(line.rstrip("\r")) for line in output.split("\n"))
     chain: list[LoggedException] = []
     end = 0  # of the last exception
-    for match in EXCEPTION.finditer(text):
+    for match in EXCEPTION.finditer(output):
         exception = _read_group(match["group"], submission) if match["group"] else _read_exception(match, submission)
         if exception is None:
             continue
-        between, end = text[end : match.start()], match.end()
+        between, end = output[end : match.start()], match.end()
         last = chain[-1] if chain else None
         if last and re.search(f"^{CHAINED}", between, re.M):
             chain.append(exception)
@@ -116,12 +116,12 @@ def find_exception(text: str, folder: Path | None = None) -> LoggedException | N
     if not chain:
         return None
     exception = next((exception for exception in reversed(chain) if exception.place), chain[-1])
-    exception.following_lines = _count_lines(text[end:])
+    exception.following_lines = _count_lines(output[end:])
     return exception
 
 
 def _cut(line: str) -> str:
-    """The beginning of a line, divided if a traceback follows text that does not end its line, such as a question."""
+    """Truncate a line, and split it if a traceback begins within it, for example after a prompt."""
     header = START.search(line)
     if not header or not line[: header.start()].strip() or line.lstrip().startswith(("|", "+")):
         return line[:LINE_LENGTH].rstrip("\r")
@@ -129,7 +129,7 @@ def _cut(line: str) -> str:
 
 
 def _read_exception(match: re.Match[str], submission: re.Pattern[str]) -> LoggedException:
-    """The exception of a match of EXCEPTION or MEMBER. submission: matches the paths of its files."""
+    """Return the exception in a match of EXCEPTION or MEMBER. submission: matches the paths of its files."""
     exception = LoggedException(match["type"], (match["message"] or "").strip())
     for frame in FRAME.finditer(match.string, max(match.start(), match.end() - FRAMES), match.end()):
         within = submission.search(frame["path"])
@@ -138,10 +138,10 @@ def _read_exception(match: re.Match[str], submission: re.Pattern[str]) -> Logged
     return exception
 
 
-def _read_group(text: str, submission: re.Pattern[str]) -> LoggedException | None:
-    """A group of exceptions, with the first of them; if that is a group, with the first one of that, and so on."""
+def _read_group(output: str, submission: re.Pattern[str]) -> LoggedException | None:
+    """Return an exception group with its first member; if that is a group, with its first member, and so on."""
     group = innermost = None
-    for match in islice(MEMBER.finditer(MARGIN.sub("", text)), DEPTH):
+    for match in islice(MEMBER.finditer(MARGIN.sub("", output)), DEPTH):
         exception = _read_exception(match, submission)
         if innermost is None:
             group = innermost = exception
@@ -150,5 +150,5 @@ def _read_group(text: str, submission: re.Pattern[str]) -> LoggedException | Non
     return group
 
 
-def _count_lines(text: str) -> int:
-    return sum(any(map(str.isalnum, line)) for line in text.split("\n"))
+def _count_lines(output: str) -> int:
+    return sum(any(map(str.isalnum, line)) for line in output.split("\n"))

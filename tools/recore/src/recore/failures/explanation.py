@@ -1,4 +1,4 @@
-"""What a participant reads about a failed step: its reason, what to do, the last lines of its job, and its log."""
+"""Explanation of a failed step for a participant: its reason, the remedy, the last lines of its job, and its log."""
 
 from pathlib import Path
 
@@ -11,20 +11,20 @@ from recore.failures.terminal_command import find_command
 from recore.text import plain
 
 UNKNOWN_REASON = "the reason is unknown"
-OUTSIDE = "this machine's disk, the bucket, the region and this user's permissions, not the submission"
+OUTSIDE = "the local disk, the bucket, the region and your permissions, not the submission"
 LOOK_AT = {  # by the last words of a step's name
     "upload": "the bucket, the region and the credentials",
     "train": "train.py",
     "preprocess": "preprocess.py, which runs without the other files, and on private data without assays",
-    "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process than fit, and "
-    "get what preprocess.py writes, whole or in batches of lines",
-    "score": "the predictions: a line for each row of the data, in the same order, with a number for each target",
-    "clean up": "the bucket and the models: files of this run are still there",
+    "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in a different process from fit, "
+    "and receive the output of preprocess.py, complete or in batches of lines",
+    "score": "the predictions: one line per row of the data, in the same order, with one number per target",
+    "clean up": "the bucket and the models, where files of this run remain",
 }
 
 
 def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: bool = True) -> list[str]:
-    """The lines that a participant needs to fix a failed step, the reason first.
+    """Return the lines that help a participant to fix a failed step, the reason first.
 
     folder: of the run. submission: its folder or archive. installs: whether the jobs install requirements.txt.
     """
@@ -44,7 +44,7 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
 
 
 def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = True) -> str | None:
-    """What to do about a failed step; None if its reason is not a frequent one. logs: the folder of the steps' logs."""
+    """Return the remedy for a failed step, or None if its reason is not a frequent one. logs: folder of the logs."""
     reason = step.reason or ""
     hint = hint_for(step.exception, step.name, submission, installs) if step.exception else None
     if hint or step.outside:
@@ -60,7 +60,7 @@ def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = T
 
 
 def look_at(step: FailedStep) -> str:
-    """Where to look for the cause of a step's failure."""
+    """Return where to look for the cause of a step's failure."""
     if INSTALLING in (step.reason or ""):
         return "requirements.txt"
-    return OUTSIDE if step.outside else next(text for end, text in LOOK_AT.items() if step.name.endswith(end))
+    return OUTSIDE if step.outside else next(where for end, where in LOOK_AT.items() if step.name.endswith(end))

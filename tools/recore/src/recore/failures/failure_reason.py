@@ -1,4 +1,4 @@
-"""Why a job failed, from the FailureReason in its description and its log, or a call of AWS."""
+"""Reason why a job or an AWS call failed, from the job's FailureReason and its log."""
 
 import re
 import signal
@@ -8,26 +8,27 @@ from typing import Protocol
 from recore.failures.exceptions import JOB_FOLDER, LoggedException, find_exception
 from recore.failures.job_log import read_end, script_lines
 
-FOLLOWING_LINES = 20  # with more lines after an exception that the platform does not name, it was not the end
-OUTSIDE = "InternalServerError"  # the platform's reason begins with this if the cause lies outside the job
-KINDS = ("AlgorithmError", "ClientError", OUTSIDE)  # what its reasons begin with
+# an exception that the platform does not mention, followed by more lines than this, did not end the script
+FOLLOWING_LINES = 20
+OUTSIDE = "InternalServerError"  # prefix of the platform's reason if the cause lies outside the job
+KINDS = ("AlgorithmError", "ClientError", OUTSIDE)  # prefixes of the platform's reasons
 EXIT = re.compile(r",? exit code: (\d+)$")
 # how SageMaker's own images report the last lines of a script
-FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMessage "(?P<text>.*?)"\s+Command', re.S)
+FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMessage "(?P<error>.*?)"\s+Command', re.S)
 LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform refers to the log
-# causes that are not an exception: an exception in the log is then not the reason
+# causes other than an exception, even if the log contains one
 OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|ended by SIG|No space left on device")
-# what a simulator without a sandbox adds to the reason
+# the remark that a simulator without a sandbox adds to the reason
 NO_SANDBOX = re.compile(r"\n(Jobs run without a sandbox here, .*)")
 FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # replaces /opt/ml/ in a job without isolation
 SETTINGS = "start `stagemaker start` and export what it prints, or choose an AWS profile with AWS_PROFILE"
 
 
 class FailedStep(Protocol):
-    """A step that failed. name: its last words are the kind of step. exception: the submission's, if it is the reason.
+    """A step that failed. name: ends in the kind of step. exception: the submission's, if that is the reason.
 
-    outside: the cause lies outside the job. data: the file that it read, if the user can start its script with it.
-    log: the name of the log's file.
+    outside: whether the cause lies outside the job. data: the file that it read, if the user can start its script with
+    it. log: file name of the log.
     """
 
     name: str
@@ -41,42 +42,42 @@ class FailedStep(Protocol):
 
 
 def is_outside(failure_reason: str | None) -> bool:
-    """Whether the cause of a failure lies outside the job."""
+    """Return whether the cause of a failure lies outside the job."""
     return (failure_reason or "").startswith(f"{OUTSIDE}: ")
 
 
 def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedException | None]:
-    """The reason why a job failed, for users, and the submission's exception if that is the reason.
+    """Return the reason why a job failed, for users, and the submission's exception if that is the reason.
 
-    failure_reason: the FailureReason of the job's description. log: the job's log, of which the end is read.
+    failure_reason: FailureReason of the job's description. log: the job's log, of which the end is read.
     """
-    text = FOLDER.sub("/opt/ml/", failure_reason or "").strip()
-    kind, _, rest = text.partition(": ")
-    text = rest if kind in KINDS else text
+    reason = FOLDER.sub("/opt/ml/", failure_reason or "").strip()
+    kind, _, rest = reason.partition(": ")
+    reason = rest if kind in KINDS else reason
     if kind == OUTSIDE:
         return rest, None
-    exit_code = EXIT.search(text)
+    exit_code = EXIT.search(reason)
     code = int(exit_code[1]) if exit_code else None
-    text = EXIT.sub("", text).rstrip()
-    if framed := FRAMED.search(text):
-        code, text = int(framed["code"]), framed["text"].strip()
-    remark = NO_SANDBOX.search(text)
+    reason = EXIT.sub("", reason).rstrip()
+    if framed := FRAMED.search(reason):
+        code, reason = int(framed["code"]), framed["error"].strip()
+    remark = NO_SANDBOX.search(reason)
     lines = script_lines(read_end(log))
     exception = find_exception("\n".join(lines))
-    if exception and code in (None, 1) and not OTHER.search(text):
-        named = exception.innermost.message[:60] in text and exception.innermost.type in text
-        if named or exception.following_lines <= FOLLOWING_LINES:
+    if exception and code in (None, 1) and not OTHER.search(reason):
+        is_mentioned = exception.innermost.message[:60] in reason and exception.innermost.type in reason
+        if is_mentioned or exception.following_lines <= FOLLOWING_LINES:
             return f"{exception}. {remark[1]}" if remark else str(exception), exception
-    if lines and (not text or LOG_ONLY.search(text)):
-        text = f"{text or 'the platform reported no reason'}; its last line: {lines[-1].strip()}"
-    by_a_limit = code == 137 and OTHER.search(text)
-    if code is not None and code > 1 and "exit code" not in text and not by_a_limit:
-        text = f"{text or 'it printed nothing'}, {format_exit(code)}"
-    return text or "the platform reported no reason", None
+    if lines and (not reason or LOG_ONLY.search(reason)):
+        reason = f"{reason or 'the platform reported no reason'}; its last line: {lines[-1].strip()}"
+    is_limit = code == 137 and OTHER.search(reason)
+    if code is not None and code > 1 and "exit code" not in reason and not is_limit:
+        reason = f"{reason or 'it printed nothing'}, {format_exit(code)}"
+    return reason or "the platform reported no reason", None
 
 
 def format_exit(code: int) -> str:
-    """The exit code, or the name of the signal: N is 128 + N for a shell and -N for Python."""
+    """Format an exit code, as a signal's name if it is 128 + N, as from a shell, or -N, as from Python."""
     try:
         return f"ended by {signal.Signals(-code if code < 0 else code - 128).name}"
     except ValueError:
@@ -84,7 +85,7 @@ def format_exit(code: int) -> str:
 
 
 def explain_aws_error(error: Exception) -> str:
-    """Why a call of boto3's failed. error: a BotoCoreError or a ClientError."""
+    """Return why a boto3 call failed. error: a BotoCoreError or a ClientError."""
     from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 
     if isinstance(error, NoRegionError | NoCredentialsError):
@@ -93,5 +94,5 @@ def explain_aws_error(error: Exception) -> str:
         return str(error)
     response = error.response["Error"]
     if response["Code"] == "NoSuchBucket":
-        return f"the bucket {response.get('BucketName', '')!r} does not exist: create it, or correct 's3folder'"
+        return f"the bucket {response.get('BucketName', '')!r} does not exist; create it, or correct 's3folder'"
     return f"{error.operation_name}: {response.get('Message') or response['Code']}"

@@ -1,4 +1,4 @@
-"""Hints for a job that could not install requirements.txt, from the names and the former versions of packages."""
+"""Remedies for a failed installation of requirements.txt, from the names and former versions of packages."""
 
 import platform
 import re
@@ -22,13 +22,13 @@ FORMER_VERSIONS = dict(pin.split("==") for pin in FORMER_PINS.split())
 
 
 def is_old_pin(requirement: Requirement) -> bool:
-    """Whether a requirement pins one of the former image's packages to the version there, or to an older one."""
+    """Return whether a requirement pins a package of the former image to its version there or an older one."""
     former = FORMER_VERSIONS.get(canonicalize_name(requirement.name))
     pinned = [each.version.removesuffix(".*") for each in requirement.specifier if each.operator == "=="]
     return former is not None and any(Version(version) <= Version(former) for version in pinned)
 
 
-DISTRIBUTIONS = {  # by module, where the names differ; a package that is installed here needs no entry
+DISTRIBUTIONS = {  # by module, where the names differ; installed packages need no entry
     "Bio": "biopython",
     "Crypto": "pycryptodome",
     "PIL": "pillow",
@@ -49,17 +49,17 @@ DISTRIBUTIONS = {  # by module, where the names differ; a package that is instal
     "umap": "umap-learn",
     "yaml": "PyYAML",
 }
-MODULES_WITHOUT_PACKAGE = ("pil", "cv2", "dateutil", "skimage", "sklearn", "yaml")  # docx or jwt is another one
-FORMER_NAMES = {"pytorch": "torch", "tensorflow-gpu": "tensorflow"}  # on the index, but without the package
-# what is probably meant by a normalised name that pip does not find, and of these by one that no job can install
+MODULES_WITHOUT_PACKAGE = ("pil", "cv2", "dateutil", "skimage", "sklearn", "yaml")  # docx and jwt are other packages
+FORMER_NAMES = {"pytorch": "torch", "tensorflow-gpu": "tensorflow"}  # placeholders on the index
+# the package that is probably meant by a normalised name: for names that pip does not find, and that no job can install
 MEANT = FORMER_NAMES | {canonicalize_name(module): package for module, package in DISTRIBUTIONS.items()}
 WRONG_NAMES = {name: MEANT[name] for name in (*FORMER_NAMES, *MODULES_WITHOUT_PACKAGE)}
 INSTALLING = "requirements.txt could not be installed: "  # in the reason of a job that ended before its script started
-NOT_FOUND = re.compile(r"ERROR: No matching distribution found for ([\w.-]+)")  # as pip words it
+NOT_FOUND = re.compile(r"ERROR: No matching distribution found for ([\w.-]+)")  # pip's message
 
 
 def installation_hint(reason: str, submission: Path) -> str | None:
-    """What to do about a failed installation; None if its reason does not lead to a line of the file.
+    """Return the remedy for a failed installation, or None if the reason does not identify a line of the file.
 
     submission: its folder or archive.
     """
@@ -67,20 +67,20 @@ def installation_hint(reason: str, submission: Path) -> str | None:
     if old := [line.requirement for line in lines if line.requirement and is_old_pin(line.requirement)]:
         versions = {name.lower(): version for name, version in container_packages().items()}
         names = [canonicalize_name(pin.name) for pin in old]
-        there = ", ".join(f"{name} {versions.get(name, '')}".strip() for name in names)
+        current = ", ".join(f"{name} {versions.get(name, '')}".strip() for name in names)
         return (
-            f"remove {', '.join(map(str, old))} from requirements.txt: these versions belong to {FORMER_IMAGE}. The "
-            f"container has these packages: {there}."
+            f"remove {', '.join(map(str, old))} from requirements.txt: these versions are from {FORMER_IMAGE}. The "
+            f"container already has {current}."
         )
     name = canonicalize_name(missing[1]) if (missing := NOT_FOUND.search(reason)) else None
     line = next((line for line in lines if name and line.name == name), None)
     if line is None or name is None:
         return None
-    asks = f"requirements.txt, line {line.number}, asks for `{line.text}`:"
+    location = f"in requirements.txt, line {line.number}, `{line.text}`"
     if package := MEANT.get(name):
-        return f"{asks} the package is called {package}."
+        return f"correct the name {location}: the package is called {package}."
     python = ".".join(platform.python_version_tuple()[:2])
     return (
-        f"{asks} correct the name or the version. pip finds no wheel of it for Python {python}: it may be misspelt, "
-        "withdrawn or made for other versions of Python, or the index cannot be reached."
+        f"correct the name or the version {location}. pip finds no wheel of it for Python {python}: it may be "
+        "misspelt, withdrawn or built for other versions of Python, or the index is unreachable."
     )

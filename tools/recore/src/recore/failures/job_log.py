@@ -1,4 +1,4 @@
-"""The end of a job's log, without the lines of the toolkits and of the server around the script."""
+"""Read the end of a job's log, without lines of the toolkits and of the server."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 from recore.failures.exceptions import find_exception
 from recore.text import plain
 
-LINES = 15  # the number of lines that are shown
+LINES = 15  # number of lines that are shown
 TAIL = 1 << 16  # bytes of a log that are searched for these lines
 LONG_TAIL = 1 << 20  # bytes of a log that are searched for an exception
 
@@ -22,42 +22,39 @@ ERROR_DETAIL = re.compile(r"ExitCode -?\d+$|ErrorMessage \"|Command \"")  # foll
 
 
 def last_lines(log: Path) -> list[str]:
-    """The last lines that a job's script printed, without those of the toolkit, each fit for a terminal.
-
-    There are none if the job has no log.
-    """
+    """Return the last lines that a job's script printed, sanitised for a terminal; an empty list without a log."""
     return [plain(line) for line in script_lines(read_end(log, TAIL))[-LINES:]]
 
 
 def last_error(output: str) -> str:
-    """The last exception in a program's output, or else its last line, fit for a terminal; empty without output."""
+    """Return the last exception in a program's output, or its last line, sanitised for a terminal."""
     lines = output.split("\n") if (output := output.strip()) else [""]
     return plain(str(find_exception(output) or lines[-1]))
 
 
 def read_end(log: Path, size: int = LONG_TAIL) -> str:
-    """The end of a log, from the beginning of a line if it has several; empty if there is no such file."""
+    """Return the end of a log, without an incomplete first line; empty if the file does not exist."""
     if not log.is_file():
         return ""
     with open(log, "rb") as file:
         start = max(0, file.seek(0, os.SEEK_END) - size)
         file.seek(start)
-        text = file.read().decode("utf-8", "replace")
-    whole_lines = text.partition("\n")[2]
-    return whole_lines if start and whole_lines else text
+        output = file.read().decode("utf-8", "replace")
+    complete_lines = output.partition("\n")[2]
+    return complete_lines if start and complete_lines else output
 
 
-def script_lines(text: str) -> list[str]:
-    """The lines of a log that the script itself wrote, judged by their form."""
-    _, starts, text = f"\n{text}\n".rpartition(f"\n{STARTS}\n")
-    lines = text.strip().split("\n")[1:] if starts else text.split("\n")  # without the command
-    kept: list[str] = []
-    failed = False  # whether the line before belongs to the toolkit's report of a failed script
+def script_lines(output: str) -> list[str]:
+    """Return the lines of a log that the script itself wrote, judging by their form."""
+    _, starts, output = f"\n{output}\n".rpartition(f"\n{STARTS}\n")
+    lines = output.strip().split("\n")[1:] if starts else output.split("\n")  # without the command
+    script_output: list[str] = []
+    failed = False  # whether the previous line belongs to the toolkit's report of a failed script
     for line in lines:
         if TOOLKIT.match(line):
             failed = "ExecuteUserScriptError" in line
         elif not (failed and ERROR_DETAIL.match(line)):
             failed = False
-            kept.append(line)
-    printed = [number for number, line in enumerate(kept) if line.strip()]
-    return kept[printed[0] : printed[-1] + 1] if printed else []
+            script_output.append(line)
+    printed = [position for position, line in enumerate(script_output) if line.strip()]
+    return script_output[printed[0] : printed[-1] + 1] if printed else []

@@ -1,4 +1,4 @@
-"""Hints for failures of training or serving whose cause is visible in the source of train.py."""
+"""Remedies for failures of training or serving whose cause is visible in the source of train.py."""
 
 import ast
 import re
@@ -13,12 +13,15 @@ NO_MODEL = "wrote no file to SM_MODEL_DIR"  # in the reason of a training withou
 # in the reason of a server that does not start
 NOT_LOADED = re.compile(r"did not load|no such file|No such file|SystemExit|\bping\b")
 EXITS = ("sys.exit", "exit", "quit", "os._exit", "SystemExit")
-TRAINING_VARIABLES = ("SM_CHANNEL_TRAINING", "SM_MODEL_DIR")  # that only the training job has
+TRAINING_VARIABLES = ("SM_CHANNEL_TRAINING", "SM_MODEL_DIR")  # only in the training job
 TRAINING_METHODS = {"fit": "trains", "parse_args": "reads arguments", "parse_known_args": "reads arguments"}
 
 
 def source_hint(reason: str, step: str, submission: Path) -> str | None:
-    """What to do about a failed step; None if train.py does not show the cause. submission: its folder or archive."""
+    """Return the remedy for a failed step, or None if train.py does not show the cause.
+
+    submission: its folder or archive.
+    """
     content = read_file(submission, "train.py")
     if not content:
         return None
@@ -34,7 +37,7 @@ def source_hint(reason: str, step: str, submission: Path) -> str | None:
 
 
 def _early_exit(tree: ast.Module) -> str | None:
-    """The exits of train.py without an error, except at its end and in functions that nothing calls."""
+    """Return the remedy for exits without an error, except at the end of train.py and in unused functions."""
     nodes = list(ast.walk(tree))
     used = {node.id for node in nodes if isinstance(node, ast.Name)}
     used |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}  # as in train.main()
@@ -52,24 +55,24 @@ def _early_exit(tree: ast.Module) -> str | None:
     if not exits:
         return None
     lines = " or ".join(f"by {name} in line {line}" for name, line in exits[:3])
-    return f"train.py ended early, without an error, {lines}: let it continue until the model is saved."
+    return f"train.py ended early without an error, {lines}; save the model before it ends."
 
 
 def _missing_start(tree: ast.Module) -> str | None:
-    """Why train.py, started as a program, calls nothing."""
-    start = 'end it with `if __name__ == "__main__":` and a call of the function that trains.'
+    """Return the remedy if train.py, started as a program, calls nothing."""
+    start = 'end it with `if __name__ == "__main__":` and a call to the function that trains.'
     statements = [each for each in tree.body if not isinstance(each, ast.FunctionDef | ast.ClassDef)]
     for guard in statements:
         if isinstance(guard, ast.If) and (test := ast.unparse(guard.test)).startswith("__name__ =="):
             if "__main__" in test:
                 return None
-            return f"train.py starts nothing: __name__ is never what line {guard.lineno} compares it with: {start}"
+            return f"train.py calls nothing, because the comparison in line {guard.lineno} is never true; {start}"
     called = any(isinstance(each, ast.Expr | ast.If | ast.With | ast.Try) and any(_calls(each)) for each in statements)
-    return None if called else f"train.py only defines functions, and calls none of them: {start}"
+    return None if called else f"train.py only defines functions, and calls none of them; {start}"
 
 
 def _missing_guard(tree: ast.Module) -> str | None:
-    """The statement at the top level of train.py that trains when the server imports it."""
+    """Return the remedy for a top-level statement of train.py that trains when the server imports it."""
     training = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _trains(node)}
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.If):
@@ -96,14 +99,14 @@ def _training_in_model_fn(tree: ast.Module) -> str | None:
             for call in _calls(function):
                 if _name(call) == "fit" or ast.unparse(call.func) in ("train", "main"):
                     return (
-                        f"model_fn calls {_name(call)}() in line {call.lineno}, but the server has no data to train "
-                        "on: train in the training job, save the model in SM_MODEL_DIR, and let model_fn read it."
+                        f"model_fn calls {_name(call)}() in line {call.lineno}, but the server has no training data; "
+                        "train in the training job, save the model in SM_MODEL_DIR, and load it in model_fn."
                     )
     return None
 
 
 def _calls(node: ast.AST) -> Iterator[ast.Call]:
-    """The calls that happen when a statement or a function runs, unlike those in a lambda."""
+    """Yield the calls that are made when a statement or function runs, without calls in a lambda."""
     if isinstance(node, ast.Call):
         yield node
     for child in ast.iter_child_nodes(node):

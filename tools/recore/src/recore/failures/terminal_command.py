@@ -1,4 +1,4 @@
-"""The command that shows the error of a failed step alone, in the user's terminal."""
+"""Terminal command that reproduces the error of a failed step alone."""
 
 import builtins
 import os
@@ -14,19 +14,19 @@ from recore.failures.installation import INSTALLING
 from recore.failures.submission_files import requirements_of
 from recore.text import plain
 
-# as in a new environment, without making one: nothing is installed; jobs, too, install only wheels
+# resolves like a new environment but installs nothing; like in jobs, only wheels are allowed
 INSTALL = "-m pip install --dry-run --ignore-installed --only-binary=:all: -r requirements.txt"
 TRAIN = "SM_CHANNEL_TRAINING={folder} SM_MODEL_DIR=$(mktemp -d) {python} train.py"
 TRAINING_FILE = "public.csv.gz"  # the name of the data in the channel
 PREPROCESS = "{python} preprocess.py --input {data} --output $(mktemp)"
 VARIABLE = re.compile(r"\bSM_[A-Z_]+")
-# A job differs from a terminal in its files, network, packages and memory. An exception because of these is not seen.
+# A job differs from a terminal in its files, network, packages and memory, so these exceptions are not reproduced.
 JOB_ERRORS = (OSError, ImportError, MemoryError)
 NETWORK_ERRORS = re.compile(r"(?:URLError|HTTPError|SSLError|ConnectionError|gaierror|Timeout)$")
 
 
 def find_command(step: FailedStep, submission: Path) -> str | None:
-    """The command that shows by hand why a step failed; None if it would not show the error.
+    """Return a command that reproduces the error of a failed step, or None if no command would.
 
     submission: its folder or archive.
     """
@@ -35,9 +35,9 @@ def find_command(step: FailedStep, submission: Path) -> str | None:
     data, exception = step.data, step.exception
     command = None
     if f"{INSTALLING}ERROR: " in (step.reason or "") and (submission / "requirements.txt").is_file():
-        # an error of pip's own
+        # pip's own error
         command = f"{shlex.quote(sys.executable)} {INSTALL}" if util.find_spec("pip") else None
-    if data and exception and not command and _shows_by_hand(exception) and _has_packages(submission):
+    if data and exception and not command and _is_reproducible(exception) and _has_packages(submission):
         command = _start_script(step.name.rpartition(" ")[2], submission, Path(os.path.abspath(data)))
     if command and submission.resolve() != Path.cwd():
         command = f"cd {shlex.quote(str(submission))} && {command}"
@@ -45,22 +45,22 @@ def find_command(step: FailedStep, submission: Path) -> str | None:
 
 
 def _start_script(step: str, submission: Path, data: Path) -> str | None:
-    """The command that starts a step's script with the data, if the script itself says how it takes them."""
+    """Return a command that runs a step's script on the data, if the script accepts them like the template."""
     try:
-        text = (submission / f"{step}.py").read_text("utf-8", "replace")
+        source = (submission / f"{step}.py").read_text("utf-8", "replace")
     except OSError:  # there is no script of a step such as predict
         return None
     python, file, folder = map(shlex.quote, (sys.executable, str(data), str(data.parent)))
     if step == "train" and data.name == TRAINING_FILE:
-        takes_data = set(VARIABLE.findall(text)) == {"SM_CHANNEL_TRAINING", "SM_MODEL_DIR"}
+        takes_data = set(VARIABLE.findall(source)) == {"SM_CHANNEL_TRAINING", "SM_MODEL_DIR"}
         return TRAIN.format(folder=folder, python=python) if takes_data else None
-    if step == "preprocess" and data.name.endswith(".csv.gz") and "--input" in text and "--output" in text:
+    if step == "preprocess" and data.name.endswith(".csv.gz") and "--input" in source and "--output" in source:
         return PREPROCESS.format(data=file, python=python)
     return None
 
 
-def _shows_by_hand(exception: LoggedException) -> bool:
-    """Whether an exception does not depend on the differences between a job and a terminal."""
+def _is_reproducible(exception: LoggedException) -> bool:
+    """Return whether an exception is independent of the differences between a job and a terminal."""
     name = exception.innermost.type.rpartition(".")[2]
     kind = getattr(builtins, name, None)
     of_the_job = isinstance(kind, type) and issubclass(kind, JOB_ERRORS)

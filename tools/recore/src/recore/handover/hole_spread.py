@@ -1,6 +1,6 @@
-"""How much a figure varies with the drill holes it is measured on: a bootstrap that draws whole holes.
+"""Variation of a figure with the drill holes on which it is measured: a bootstrap that resamples entire holes.
 
-Samples of one hole are alike, so that an interval from drawing single samples would be too narrow (Davison and Hinkley,
+Samples of one hole are similar, so intervals from resampling single samples would be too narrow (Davison and Hinkley,
 Bootstrap Methods and their Application, Cambridge 1997, section 3.8).
 """
 
@@ -16,14 +16,14 @@ from recore.spectral_data import Floats
 
 DRAWS = 2000
 INTERVAL = 90  # per cent
-FEWEST_HOLES = 10  # in a simulation, intervals from fewer than that were far too narrow
-ENOUGH_HOLES = 40  # with so many, 84 of 100 intervals contained the true value; with 12, about 80
+MIN_HOLES = 10  # in a simulation, intervals from fewer holes were far too narrow
+ENOUGH_HOLES = 40  # in the simulation, 84 of 100 intervals contained the true value; with 12 holes, about 80
 SEED = 0
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, and both ends of its interval; NaN where undefined, as for the interval with too few holes."""
+    """A figure with both ends of its interval; NaN where undefined, such as an interval from too few holes."""
 
     value: float
     low: float
@@ -43,20 +43,20 @@ class SampleShare(Estimate):
 
 
 class Totals:
-    """Sums over the rows of each hole (holes,), and over those of each draw (draws,), by name."""
+    """Sums over the rows of each hole, (holes,), and over the rows of each draw, (draws,), by name."""
 
     def __init__(self, by_hole: Mapping[str, Floats], draws: Mapping[str, Floats]):
         self._by_hole, self._draws = by_hole, draws
 
     def estimate(self, formula: Callable[..., Any], counted: str = "rows") -> Estimate:
-        """A figure from the sums, which are given by name. counted: the sum that is 0 for holes that do not count."""
+        """Estimate a figure. formula: takes the sums as keywords. counted: the sum that is 0 for holes to ignore."""
         with np.errstate(divide="ignore", invalid="ignore"):
             value = float(formula(**{name: each.sum() for name, each in self._by_hole.items()}))
-            drawn = np.asarray(formula(**self._draws))
-        drawn = drawn[np.isfinite(drawn)]
-        if np.count_nonzero(self._by_hole[counted]) < FEWEST_HOLES or len(drawn) < DRAWS / 2:
+            draws = np.asarray(formula(**self._draws))
+        draws = draws[np.isfinite(draws)]
+        if np.count_nonzero(self._by_hole[counted]) < MIN_HOLES or len(draws) < DRAWS / 2:
             return Estimate(value, np.nan, np.nan)
-        low, high = np.percentile(drawn, [50 - INTERVAL / 2, 50 + INTERVAL / 2])
+        low, high = np.percentile(draws, [50 - INTERVAL / 2, 50 + INTERVAL / 2])
         return Estimate(value, float(low), float(high))
 
     def share(self, part: str, whole: str) -> SampleShare:
@@ -68,7 +68,7 @@ class Totals:
 
 
 class HoleSums:
-    """Draws of the drill holes of some rows, with replacement, always the same. holes: (rows,)."""
+    """Reproducible draws, with replacement, of the drill holes of some rows. holes: (rows,)."""
 
     def __init__(self, holes: NDArray[Any]):
         names, self._codes = np.unique(holes.astype(str), return_inverse=True)
@@ -77,14 +77,14 @@ class HoleSums:
         self._times = random.multinomial(self.holes, np.full(self.holes, 1 / self.holes), size=DRAWS)
 
     def resample(self, values: Mapping[str, Floats]) -> Totals:
-        """The sums of values, (rows,) each."""
+        """Return the sums of values, (rows,) each."""
         by_hole = {name: np.bincount(self._codes, each, self.holes).astype(float) for name, each in values.items()}
         draws = {name: np.asarray(self._times @ each, float) for name, each in by_hole.items()}
         return Totals(by_hole, draws)
 
 
 def measure_errors(measured: Floats, predicted: Floats, sums: HoleSums) -> tuple[Estimate, Estimate]:
-    """R2 and RMSE of one target. measured, predicted: (rows,) without gaps. sums: of the holes of these rows."""
+    """Estimate R2 and RMSE of a target. measured, predicted: (rows,) without gaps. sums: of the holes of these rows."""
     centred = measured - measured.mean()  # the sum of squares loses no digits
     error, rows = (predicted - measured) ** 2, np.ones(len(measured))
     totals = sums.resample({"error": error, "first": centred, "second": centred**2, "rows": rows})

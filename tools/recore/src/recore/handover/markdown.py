@@ -1,6 +1,6 @@
-"""Pages from templates, with texts that may come from anyone: nothing in them becomes markup or a line of its own.
+"""Render Markdown pages from templates with untrusted values, which can add neither markup nor lines.
 
-In a template, a value is escaped unless a filter has made it Markdown.
+In a template, a value is escaped unless a filter has turned it into Markdown.
 """
 
 import math
@@ -18,35 +18,35 @@ from recore.text import plain
 from stagemaker import printable
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$:@]|(?<=www)\.)", re.IGNORECASE)
-WIDEST = 200  # characters of a text from a file
+MAX_WIDTH = 200  # characters of a value
 
 
 def render(template: str, **values: Any) -> str:
     return _environment.get_template(template).render(challenge=challenge(), **values)
 
 
-def escape(text: object, widest: int = WIDEST) -> Markup:
-    return _markdown(SPECIAL.sub(r"\\\1", plain(" ".join(str(text).split()), widest)))
+def escape(value: object, max_width: int = MAX_WIDTH) -> Markup:
+    return _markdown(SPECIAL.sub(r"\\\1", plain(" ".join(str(value).split()), max_width)))
 
 
-def code(text: object, widest: int = WIDEST) -> Markup:
-    """Also within a cell of a table."""
-    content = plain(" ".join(str(text).split()), widest).replace("|", "\N{BROKEN BAR}")
+def code(value: object, max_width: int = MAX_WIDTH) -> Markup:
+    """Return a value as inline code, also for table cells."""
+    content = plain(" ".join(str(value).split()), max_width).replace("|", "\N{BROKEN BAR}")
     if not content:
         return _markdown("(empty)")
     ticks = "`" * (1 + max(map(len, re.findall("`+", content)), default=0))
     return _markdown(f"{ticks}{content}{ticks}" if "`" not in content else f"{ticks} {content} {ticks}")
 
 
-def fence(text: str, tag: str = "text") -> Markup:
-    """No line of the text can end the block."""
-    content = printable(text).rstrip("\n")
+def fence(content: str, tag: str = "text") -> Markup:
+    """Return a fenced block that no line of the content can end."""
+    content = printable(content).rstrip("\n")
     ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", content)), default=0))
     return _markdown(f"{ticks}{tag}\n{content}\n{ticks}")
 
 
 def number(value: float | None, number_format: str = "", unit: str = "") -> str:
-    """A number, or - for None. By default it has up to four significant digits."""
+    """Format a number, by default with up to four significant digits; - for None or NaN."""
     if value is None or math.isnan(value):
         return "-"
     if not number_format:
@@ -60,15 +60,15 @@ def interval(estimate: Estimate, number_format: str = "") -> str:
     return " to ".join(ends) if estimate.has_interval else "-"
 
 
-def _markdown(text: str) -> Markup:
-    """Markup is Jinja's name for a text that needs no escaping, whatever the language of the page."""
-    return Markup(text)  # noqa: S704 - the page is not HTML
+def _markdown(content: str) -> Markup:
+    """Mark content as safe: Jinja's Markup needs no escaping, whatever the language of the page."""
+    return Markup(content)  # noqa: S704 - the page is not HTML
 
 
 def _load(name: str) -> tuple[str, str, Callable[[], bool]]:
-    """A template in the words of the challenge in use; one that was loaded for another is loaded again."""
-    path, known = Path(__file__).parent / "templates" / name, challenge().group_name
-    return reword(path.read_text("utf-8")), str(path), lambda: challenge().group_name == known
+    """Load a template in the words of the current challenge; it is reloaded when the challenge changes."""
+    path, group_name = Path(__file__).parent / "templates" / name, challenge().group_name
+    return reword(path.read_text("utf-8")), str(path), lambda: challenge().group_name == group_name
 
 
 _environment = jinja2.Environment(

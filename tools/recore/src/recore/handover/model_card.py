@@ -1,4 +1,4 @@
-"""MODEL_CARD.md: what the model is, how good it is, for which samples, and what is not known."""
+"""MODEL_CARD.md of a hand-over: method, accuracy, domain and limits of the model."""
 
 import ast
 import io
@@ -24,7 +24,7 @@ from recore.production.containers import domain
 from recore.spectral_data import rows_by_group
 
 LISTED_HOLES = 30
-LONGEST_METHOD = 120  # lines of fit()
+MAX_FIT_LINES = 120
 LICENCE_FILE = re.compile(r"(licen[cs]e|copying|notice)[^.]*(\.(txt|md|rst))?", re.IGNORECASE)
 WEIGHTS = (  # suffixes of files with the weights of a model
     *(".bin", ".ckpt", ".gguf", ".h5", ".hdf5", ".joblib", ".keras", ".npy", ".npz", ".onnx", ".parquet", ".pickle"),
@@ -34,9 +34,11 @@ WEIGHTS = (  # suffixes of files with the weights of a model
 
 @dataclass(frozen=True)
 class ModelDomain:
-    """reference: None if spectra cannot be compared, for this reason. inside: the share of training spectra inside a
-    domain fitted without their holes. private: how many private rows are inside and in all, if known. holes: the rows
-    of each."""
+    """The applicability domain. reference: None if spectra cannot be compared; `reason` says why.
+
+    inside: share of the training spectra inside a domain fitted without their holes. private: numbers of private rows
+    inside and in total, if known. holes: names and numbers of rows.
+    """
 
     reference: dict[str, Any] | None
     reason: str
@@ -52,10 +54,10 @@ def write_card(
     packages: Sequence[Package],
     machine: dict[str, Any],
 ) -> str:
-    """The page. machine: what describe_machine() says of the machine that writes it."""
+    """Return the page. machine: the result of describe_machine()."""
     files = run.submission.files
     recorded = run.raw.get("machine", {})
-    machine_known = {"processor", "cores", "memory_bytes", "system"} <= set(recorded)
+    is_recorded = {"processor", "cores", "memory_bytes", "system"} <= set(recorded)
     return render(
         "MODEL_CARD.md.jinja",
         run=run,
@@ -70,8 +72,8 @@ def write_card(
         domain=model_domain,
         listed_holes=LISTED_HOLES,
         limits=_limits(run, figures),
-        machine=recorded if machine_known else machine,
-        machine_known=machine_known,
+        machine=recorded if is_recorded else machine,
+        is_recorded=is_recorded,
         model_sha256=sha256_of(run.model),
         licences=find_licences(files),
         packages=packages,
@@ -89,13 +91,13 @@ def _limits(run: HandedRun, figures: Sequence[TargetFigures]) -> dict[str, Any]:
         "failing": failing,
         "worse": [each.name for each in figures if each.fails and each.name not in failing],
         "unmeasured": [name for name in scored if name not in measured],
-        "fewest_holes": min((each.holes for each in figures if each.r2.has_interval), default=None),
+        "min_holes": min((each.holes for each in figures if each.r2.has_interval), default=None),
     }
 
 
 def _constants(source: str) -> str:
-    """The lines that give a name in capitals a number or a text."""
-    lines = list(io.StringIO(source, newline=None))  # as the parser counts them
+    """Return the lines that assign a number or a string to a name in capitals."""
+    lines = list(io.StringIO(source, newline=None))  # with the parser's line numbers
     return "".join(
         lines[node.lineno - 1]
         for node in _parse(source)
@@ -111,8 +113,8 @@ def _fit_source(source: str) -> str | None:
     for node in _parse(source):
         if isinstance(node, ast.FunctionDef) and node.name == "fit":
             lines = (ast.get_source_segment(source, node) or "").splitlines()
-            if len(lines) > LONGEST_METHOD:
-                lines[LONGEST_METHOD:] = [f"# ... {len(lines) - LONGEST_METHOD} more lines"]
+            if len(lines) > MAX_FIT_LINES:
+                lines[MAX_FIT_LINES:] = [f"# ... {len(lines) - MAX_FIT_LINES} more lines"]
             return "\n".join(lines)
     return None
 
@@ -125,12 +127,12 @@ def _parse(source: str) -> list[ast.stmt]:
 
 
 def find_licences(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """The names of licence files with the first line of the first one, and of files with weights; and the suffixes."""
-    texts = [name for name in files if LICENCE_FILE.fullmatch(PurePosixPath(name).name)]
-    lines = files[texts[0]].decode("utf-8", "replace").splitlines() if texts else []
+    """Find the licence files, the first line of the first one, and files with weights by their suffixes."""
+    licences = [name for name in files if LICENCE_FILE.fullmatch(PurePosixPath(name).name)]
+    lines = files[licences[0]].decode("utf-8", "replace").splitlines() if licences else []
     weights = [name for name in sorted(files) if PurePosixPath(name).suffix.lower() in WEIGHTS]
     return {
-        "files": [f"submission/{name}" for name in texts],
+        "files": [f"submission/{name}" for name in licences],
         "first_line": next(filter(str.strip, lines), ""),
         "weights": [f"submission/{name}" for name in weights],
         "suffixes": WEIGHTS,
@@ -154,7 +156,7 @@ def _count_private(run: HandedRun, reference: dict[str, Any]) -> tuple[int, int]
     try:
         with as_csv_gz(path) as packed:
             wavenumbers, spectra, _ = domain.read_spectra(packed, challenge().group)
-        described = domain.Domain(reference, np.asarray(wavenumbers).tolist()).describe(spectra)
+        results = domain.Domain(reference, np.asarray(wavenumbers).tolist()).describe(spectra)
     except domain.DomainError:
         return None
-    return sum(1 for each in described if each and each["inside"]), len(described)
+    return sum(1 for each in results if each and each["inside"]), len(results)

@@ -1,4 +1,4 @@
-"""The packages that a submission needs, with what they need in turn: exact versions and stated licences."""
+"""Packages that a submission needs, with their dependencies: exact versions and stated licences."""
 
 import ast
 import platform
@@ -16,15 +16,15 @@ from recore.text import plain
 from stagemaker import read_requirements
 
 REQUIREMENTS = "requirements.txt"
-LONGEST_LICENCE = 60  # characters; what is longer is the text of a licence, not its name
+MAX_LICENCE_NAME = 60  # characters; longer values are the licence text, not its name
 VAGUE = ("", "unknown", "dual license", "license")
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package. version: None if it is not installed here. licence: its name, None if the package states none.
+    """A package. version: None if it is not installed. licence: its name, None if the package states none.
 
-    requirement: a line of requirements.txt.
+    requirement: its line for requirements.txt.
     """
 
     name: str
@@ -34,43 +34,43 @@ class Package:
 
 
 def list_packages(submission: SubmissionFiles, recorded: Mapping[str, str]) -> list[Package]:
-    """The packages that the scripts require or import, and those that these need, by name.
+    """Return the packages that the scripts require or import and their dependencies, sorted by name.
 
-    recorded: versions in the run's record. Raises ValueError if another one is installed here.
+    recorded: versions in the run's record. Raises ValueError if a different version is installed.
     """
     if _minor(recorded["python"]) != _minor(platform.python_version()):
-        raise ValueError(_different("Python", platform.python_version(), recorded["python"]))
-    texts = [(TEMPLATE / REQUIREMENTS).read_bytes(), submission.files.get(REQUIREMENTS, b"")]
-    lines = [line for text in texts for line in read_requirements(text)]
-    found: dict[str, Package] = {}
-    followed: set[tuple[str, str]] = set()  # packages and their extras, "" for none
-    waiting = [line.requirement for line in lines if line.requirement and line.applies]
-    waiting += map(Requirement, _imported(submission))
-    while waiting:
-        requirement = waiting.pop(0)
+        raise ValueError(_format_difference("Python", platform.python_version(), recorded["python"]))
+    contents = [(TEMPLATE / REQUIREMENTS).read_bytes(), submission.files.get(REQUIREMENTS, b"")]
+    lines = [line for content in contents for line in read_requirements(content)]
+    packages: dict[str, Package] = {}
+    visited: set[tuple[str, str]] = set()  # packages and their extras, "" for none
+    queue = [line.requirement for line in lines if line.requirement and line.applies]
+    queue += map(Requirement, _imported(submission))
+    while queue:
+        requirement = queue.pop(0)
         name = str(canonicalize_name(requirement.name))
         try:
             distribution = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             requirement.marker = None
-            found.setdefault(name, Package(name, None, None, str(requirement)))
+            packages.setdefault(name, Package(name, None, None, str(requirement)))
             continue
         version = distribution.version
-        found[name] = Package(name, version, _licence(distribution), f"{name}=={version}")
-        for extra in {"", *requirement.extras} - {extra for package, extra in followed if package == name}:
-            followed.add((name, extra))
-            waiting += _required(distribution.requires or (), extra)
+        packages[name] = Package(name, version, _licence(distribution), f"{name}=={version}")
+        for extra in {"", *requirement.extras} - {extra for package, extra in visited if package == name}:
+            visited.add((name, extra))
+            queue += _required(distribution.requires or (), extra)
     for each, version in recorded.items():
-        package = found.get(canonicalize_name(each))
+        package = packages.get(canonicalize_name(each))
         if package and package.version != version:
-            raise ValueError(_different(each, package.version or "(none)", version))
-    return [found[name] for name in sorted(found)]
+            raise ValueError(_format_difference(each, package.version or "(none)", version))
+    return [packages[name] for name in sorted(packages)]
 
 
 def write_requirements(packages: Iterable[Package]) -> str:
     lines = ["# Exact versions of the packages that the submission needs, as installed where this page was written."]
     if missing := [each.name for each in packages if each.version is None]:
-        lines.append(f"# Not installed there, and so as the submission requires them: {', '.join(missing)}")
+        lines.append(f"# Not installed there, so listed as the submission requires them: {', '.join(missing)}")
     return "\n".join([*lines, *(each.requirement for each in packages)]) + "\n"
 
 
@@ -78,10 +78,10 @@ def _minor(version: str) -> list[str]:
     return version.split(".")[:2]
 
 
-def _different(name: str, here: str, recorded: str) -> str:
+def _format_difference(name: str, installed: str, recorded: str) -> str:
     return (
-        f"{name} {here} is installed here, but the run used {plain(recorded)}: write the hand-over with the "
-        "environment of the run"
+        f"{name} {installed} is installed, but the run used {plain(recorded)}; write the hand-over in the run's "
+        "environment"
     )
 
 
@@ -111,11 +111,11 @@ def _imported(submission: SubmissionFiles) -> list[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.partition(".")[0])
-    own = {name.partition("/")[0].removesuffix(".py") for name in submission.files}
+    local = {name.partition("/")[0].removesuffix(".py") for name in submission.files}
     distributions = metadata.packages_distributions()
     return [
         each
-        for module in modules - own - sys.stdlib_module_names
+        for module in modules - local - sys.stdlib_module_names
         for each in distributions.get(module, [])
         if each != "recore"
     ]
@@ -127,6 +127,6 @@ def _licence(distribution: metadata.Distribution) -> str | None:
     classifiers = [each for each in fields.get_all("Classifier", []) if each.startswith("License ::")]
     names.append(", ".join(each.rpartition(" :: ")[2] for each in classifiers))
     for name in map(str.strip, names):
-        if name.lower() not in VAGUE and len(name) <= LONGEST_LICENCE and "\n" not in name:
+        if name.lower() not in VAGUE and len(name) <= MAX_LICENCE_NAME and "\n" not in name:
             return plain(name)
     return None

@@ -1,4 +1,4 @@
-"""README.md of a hand-over: what is in the folder, and the exact commands that repeat the run and check it."""
+"""README.md of a hand-over: the contents of the folder, and the exact commands that repeat and check the run."""
 
 import csv
 import re
@@ -15,24 +15,24 @@ from recore.handover.steps import TOLERANCE
 from recore.production.archives import find_missing_hook
 from recore.validation import unit_of
 
-SHOWN_TARGETS = 6  # of the worked answer
-SHOWN_INPUTS = 5  # of the worked request
+SHOWN_TARGETS = 6  # of the example response
+SHOWN_INPUTS = 5  # of the example request
 
 
-def write_readme(run: HandedRun, again: Again, sample_rows: int, files: set[str], wheels: list[str]) -> str:
-    """The page. files: all other files of the hand-over. wheels: of recore and stagemaker.
+def write_readme(run: HandedRun, prediction: Again, sample_rows: int, files: set[str], wheels: list[str]) -> str:
+    """Return the page. files: all other files of the hand-over. wheels: of recore and stagemaker.
 
-    Raises ValueError if a recorded hash is invalid: hashes go into commands.
+    Raises ValueError if a recorded hash is invalid, because hashes become part of commands.
     """
     all_targets = challenge().targets
     hashes = {name: sha256 for name, (_, sha256) in run.record.data.items() if sha256}
     for sha256 in hashes.values():
         if not re.fullmatch("[0-9a-f]{64}", sha256):
             raise ValueError(f"run.json: {sha256[:80]!r} is not a SHA-256")
-    header, first = _read_lines(again.request)
-    answer = dict(zip(all_targets, _read_lines(again.answer)[0], strict=False))
+    header, first = _read_lines(prediction.request)
+    response = dict(zip(all_targets, _read_lines(prediction.answer)[0], strict=False))
     weights = next(iter(run.record.scores.values())).weights if run.record.scores else {}
-    shown = sorted(answer, key=lambda name: -weights.get(name, 0.0))[:SHOWN_TARGETS]
+    shown = sorted(response, key=lambda name: -weights.get(name, 0.0))[:SHOWN_TARGETS]
     return render(
         "README.md.jinja",
         run=run,
@@ -40,18 +40,18 @@ def write_readme(run: HandedRun, again: Again, sample_rows: int, files: set[str]
         files=files,
         python=".".join(run.versions["python"].split(".")[:2]),
         hashes=hashes,
-        places=run.places,
+        paths=run.places,
         tolerance=TOLERANCE,
         sample_rows=sample_rows,
         wheels=wheels,
         missing=find_missing_hook(run.submission.script, run.submission.files.get("train.py", b"")),
         training=next((step.seconds for step in run.record.steps if step.name == "train"), None),
-        seconds=[step.seconds or 0 for step in again.steps],
+        seconds=[step.seconds or 0 for step in prediction.steps],
         targets=all_targets,
-        largest=challenge().example,
+        example=challenge().example,
         columns=len(header),
         inputs=list(zip(header[:SHOWN_INPUTS], first, strict=False)),
-        outputs=[(name, all_targets.index(name) + 1, answer[name], unit_of(name)) for name in shown],
+        outputs=[(name, all_targets.index(name) + 1, response[name], unit_of(name)) for name in shown],
         command=shlex.join(_command(run)),
     )
 

@@ -1,4 +1,4 @@
-"""The run that is handed over, and its data file: read and checked. Nothing of the submission is executed."""
+"""Read and check the run that is handed over and its data file. None of the submission's code is executed."""
 
 import hashlib
 import os
@@ -18,19 +18,22 @@ from recore.untrusted_archives import open_archive
 from recore.untrusted_json import get, prefix_errors, read_object
 
 MODEL, SCORE, RECORD = "model.tar.gz", "score.py", "run.json"
-SUBMISSION, DATA = "submission", "data"  # folders of a hand-over; the second is the reader's own
-RESULTS = {  # what is handed over of a run's folders
+SUBMISSION, DATA = "submission", "data"  # folders of a hand-over; the reader creates the second
+RESULTS = {  # files of a run's folders that are handed over
     "predictions": [*(f"{side}.csv.out" for side in SIDES), f"{HELD_OUT}.csv"],
     "scores": [f"{name}.{suffix}" for name in SCORES for suffix in ("json", "txt")],
 }
 RESULT_FILES = [f"{folder}/{name}" for folder, names in RESULTS.items() for name in names]
-LARGEST_MEMORY = 1 << 60  # bytes
+MAX_MEMORY = 1 << 60  # bytes
 AGAIN = f"run it again with `{PROGRAM} run`"
 
 
 @dataclass(frozen=True)
 class HandedRun:
-    """record: what is checked of run.json. raw: all of it. public: the data file, hashed. data: its content."""
+    """A run to hand over. record: the checked members of run.json. raw: all members. public: path of the data file.
+
+    data: its content.
+    """
 
     record: Record
     raw: dict[str, Any]
@@ -57,53 +60,53 @@ class HandedRun:
 
     @property
     def instances(self) -> dict[str, Instances]:
-        """One instance of each type of job that the worked request needs."""
+        """One instance of each type of job that the example request needs."""
         return {job: Instances(str(self.raw["settings"][job]["type"])) for job in ("processing", "transform")}
 
     @property
-    def ran_here(self) -> bool:
-        """Whether the jobs were processes of the machine that started the run, with its Python and its packages."""
+    def ran_locally(self) -> bool:
+        """Whether the jobs were local processes with the Python and the packages of the command."""
         is_embedded = not self.record.endpoint.startswith(("http://", "https://"))
         return is_embedded and self.raw.get("arguments", {}).get("engine") == "process"
 
     @property
     def places(self) -> dict[str, str]:
-        """Where the data files belong in the hand-over, by name, with the suffixes that they had in the run."""
+        """The paths of the data files in the hand-over, by name, with their suffixes in the run."""
         paths = {name: Path(file["path"]) for name, file in self.raw["data"].items()}
         return {name: f"{DATA}/{name}.csv{'.gz' if path.suffix == '.gz' else ''}" for name, path in paths.items()}
 
     @property
     def handed_record(self) -> dict[str, Any]:
-        """With the places that files have in the hand-over instead of the author's."""
-        places = {"submission": SUBMISSION} | self.places
+        """The record with the paths in the hand-over instead of the author's."""
+        paths = {"submission": SUBMISSION} | self.places
         arguments = {
-            name: value if value is None else places.get(name, Path(value).name if _is_elsewhere(value) else value)
+            name: value if value is None else paths.get(name, Path(value).name if _is_elsewhere(value) else value)
             for name, value in self.raw.get("arguments", {}).items()
         }
         return self.raw | {
             "folder": ".",
             "arguments": arguments,
             "submission": self.raw["submission"] | {"path": SUBMISSION},
-            "data": {name: file | {"path": places[name]} for name, file in self.raw["data"].items()},
-            "steps": [step | {"reason": None} for step in self.raw["steps"]],  # it can quote a path
+            "data": {name: file | {"path": paths[name]} for name, file in self.raw["data"].items()},
+            "steps": [step | {"reason": None} for step in self.raw["steps"]],  # reasons can quote a path
         }
 
     @property
     def versions(self) -> dict[str, str]:
-        """Those that run.json names, also of Python and of the system."""
+        """The versions in run.json, including Python's and the system's."""
         versions: dict[str, Any] = self.raw["versions"]
         return {name: str(version) for name, version in versions.items() if version is not None}
 
 
 def read_run(folder: Path, public: Path | None = None) -> HandedRun:
-    """Read a run that is to be handed over. public: its data file, if that has moved. Raises ValueError or OSError."""
-    _refuse_links(folder)
+    """Read a run to hand over. public: path of its data file, if that has moved. Raises ValueError or OSError."""
+    _reject_links(folder)
     record = read_valid_record(folder)
     if record.state != "Completed":
-        raise ValueError(f"{folder}: this run is not complete ({plain(record.result)}): {AGAIN}")
+        raise ValueError(f"{folder}: this run is not complete ({plain(record.result)}); {AGAIN}")
     for name in (MODEL, "predictions/public.csv.out"):
         if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder}: the run has no {name}: {AGAIN}")
+            raise FileNotFoundError(f"{folder}: the run has no {name}; {AGAIN}")
     with prefix_errors(folder / RECORD, "not a valid run record: "):
         raw = read_object(folder / RECORD)
         _check_record(raw)
@@ -111,18 +114,18 @@ def read_run(folder: Path, public: Path | None = None) -> HandedRun:
     submission = _read_submission(folder / MODEL, record)
     path = find_public(record, public)
     if not record.data["public"][1]:
-        raise ValueError(f"{folder / RECORD}: the hash of the public data file is missing: {AGAIN}")
+        raise ValueError(f"{folder / RECORD}: the hash of the public data file is missing; {AGAIN}")
     return HandedRun(record, raw, submission, script, path, read_data(path))
 
 
 def _read_score_script(record: Record) -> bytes:
-    """The score.py by which a run was scored: the run's own, or for a run of an earlier version that in use."""
+    """Read the score.py of a run; runs of earlier versions have none and use the current one."""
     path = record.folder / SCORE
     if not path.is_file():
         path = score_script()
     content = read_script(path)
     if hashlib.sha256(content).hexdigest() != record.score_sha256:
-        raise ValueError(f"{path}: the run was scored by another version of this file: {AGAIN}")
+        raise ValueError(f"{path}: the run was scored with a different version of this file; {AGAIN}")
     return content
 
 
@@ -130,27 +133,27 @@ def _is_elsewhere(value: Any) -> bool:
     return isinstance(value, str) and (Path(value).is_absolute() or ".." in Path(value).parts)
 
 
-def _refuse_links(folder: Path) -> None:
-    """A link could hand over a file of the reader's own."""
+def _reject_links(folder: Path) -> None:
+    """Raise ValueError for symbolic links, which could hand over private files."""
     for name in (RECORD, MODEL, SCORE, *RESULTS, *RESULT_FILES):
         if (folder / name).is_symlink():
-            raise ValueError(f"{folder / name}: this is a link; only a run's own files are handed over")
+            raise ValueError(f"{folder / name}: symbolic links are not handed over; replace it with the run's file")
 
 
 def _check_record(raw: dict[str, Any]) -> None:
-    """Check what read_record() does not."""
+    """Check the members that read_record() does not check."""
     for name in (*(f"data.{name}.path" for name in raw["data"]), "versions.python", "versions.platform"):
         get(raw, name, str)
     for name in ("arguments", "seeds", "machine"):
         if name in raw:
             get(raw, name, dict)
     memory = raw.get("machine", {}).get("memory_bytes", 0)
-    if not isinstance(memory, int) or not 0 <= memory < LARGEST_MEMORY:
+    if not isinstance(memory, int) or not 0 <= memory < MAX_MEMORY:
         raise ValueError("`machine.memory_bytes` is not a number of bytes")
 
 
 def _read_submission(model: Path, record: Record) -> SubmissionFiles:
-    """The files in the model's archive must be those that the run trained."""
+    """Read the submission from the model's archive, and check its hash against the record."""
     files, size = {}, 0
     with open_archive(model) as members:
         for member, content in members:
@@ -159,9 +162,9 @@ def _read_submission(model: Path, record: Record) -> SubmissionFiles:
                 continue
             size += member.size
             if size > LARGEST:
-                raise ValueError(f"its code has more than {LARGEST >> 20} MB")
+                raise ValueError(f"its code is larger than {LARGEST >> 20} MB")
             files[name] = content.read()
     submission = SubmissionFiles(model, files)
     if submission.sha256 != record.submission_sha256:
-        raise ValueError(f"{model}: its code is not the submission that run.json names: {AGAIN}")
+        raise ValueError(f"{model}: its code differs from the submission in run.json; {AGAIN}")
     return submission

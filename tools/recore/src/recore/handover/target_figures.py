@@ -1,4 +1,4 @@
-"""The figures of each target: errors on held-out drill holes with their spread, and what they mean for a cut-off."""
+"""Figures of each target: errors on held-out drill holes with intervals, and decisions at a cut-off."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,15 +16,17 @@ from recore.validation import paired_values, unit_of
 from stagemaker import parse_number
 
 HELD_OUT_FILE = f"predictions/{HELD_OUT}.csv"
-QUANTILE = 75  # per cent: the default cut-off, above which a quarter of the samples is
-FEWEST_ROWS = 10  # with both values; of fewer, a figure says nothing
-TOLERANCE = 1e-6  # between an R2 computed here and the score's
+QUANTILE = 75  # per cent: the default cut-off, exceeded by a quarter of the samples
+MIN_ROWS = 10  # with both values; figures from fewer rows are meaningless
+TOLERANCE = 1e-6  # between the recomputed and the recorded R2
 
 
 @dataclass(frozen=True)
 class CutOff:
-    """Decisions at one cut-off. share: of samples above it. precision: of those predicted above. recall: of those
-    above. wrong: of all on the wrong side."""
+    """Decisions at one cut-off. share: of samples above it. precision, recall: of samples predicted and measured above.
+
+    wrong: share of all samples on the wrong side.
+    """
 
     value: float
     chosen: bool
@@ -36,9 +38,9 @@ class CutOff:
 
 @dataclass(frozen=True)
 class TargetFigures:
-    """One target. rows, holes: with a measured and a held-out value. lowest, highest: of the assays trained on.
+    """Figures of a target. rows, holes: numbers with a measured and a held-out value. lowest, highest: training assays.
 
-    private_r2: None if the run has none.
+    private_r2: None without a private score.
     """
 
     name: str
@@ -59,26 +61,26 @@ class TargetFigures:
         return self.private_r2 is not None and (self.private_r2 <= 0 or self.private_r2 < self.r2.low)
 
     def describe(self) -> dict[str, Any]:
-        """None where a figure is undefined."""
+        """Return the figures as a dict, with None where a figure is undefined."""
         return dict(_without_nan(asdict(self)))
 
 
-def read_cut_offs(texts: Iterable[str]) -> dict[str, float]:
-    """By target, from texts such as CuPPM=2000. Raises ValueError."""
+def read_cut_offs(arguments: Iterable[str]) -> dict[str, float]:
+    """Parse cut-offs by target, from arguments such as CuPPM=2000. Raises ValueError."""
     values = {}
-    for text in texts:
-        name, _, number = text.partition("=")
+    for argument in arguments:
+        name, _, number = argument.partition("=")
         value = parse_number(number)
         if name not in challenge().targets or value is None:
             raise ValueError(
-                f"--cut-off {text[:60]!r}: a target and a number are needed, such as {challenge().example}=2000"
+                f"--cut-off {argument[:60]!r}: expected a target and a number, such as {challenge().example}=2000"
             )
         values[name] = value
     return values
 
 
 def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen: float | None) -> CutOff:
-    """Decisions about the samples of one target, (rows,) each. sums: of these rows. chosen: None for the quartile."""
+    """Measure decisions about the samples of a target, (rows,) each. sums: of these rows. chosen: None for default."""
     value = float(np.percentile(measured, QUANTILE)) if chosen is None else chosen
     above, called = measured > value, predicted > value
     counts = {
@@ -100,14 +102,14 @@ def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen:
 
 
 def measure_targets(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
-    """The targets with enough held-out rows, the largest weight first.
+    """Return the figures of targets with enough held-out rows, the largest weight first.
 
-    cut_offs: chosen ones, by target. Raises ValueError if the predictions do not give the R2 of the run's score, or a
-    target with a chosen cut-off has too few rows.
+    cut_offs: chosen by the user, by target. Raises ValueError if the predictions contradict the R2 of the run's score,
+    or a target with a chosen cut-off has too few rows.
     """
     figures = _measure_all(run, cut_offs)
     if missing := sorted(set(cut_offs) - {each.name for each in figures}):
-        raise ValueError(f"--cut-off {missing[0]}: the run has too few held-out predictions of it to measure a cut-off")
+        raise ValueError(f"--cut-off {missing[0]}: the run has too few held-out predictions of this target")
     return sorted(figures, key=lambda each: -each.weight)
 
 
@@ -118,20 +120,20 @@ def _measure_all(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFi
         return []
     predicted = read_held_out(run)
     if len(predicted) != run.data.rows:
-        raise ValueError(f"{path}: {len(predicted)} rows instead of the {run.data.rows} of the public data")
+        raise ValueError(f"{path}: {len(predicted)} rows, but the public data have {run.data.rows}")
     figures = []
-    for place, name in enumerate(challenge().targets):
+    for position, name in enumerate(challenge().targets):
         if name not in run.data.assays:
             continue
         column: Floats = run.data.assays[name].to_numpy(float)
-        pair = paired_values(column, predicted[:, place])
-        if len(pair[0]) < FEWEST_ROWS or not np.ptp(pair[0]) > 0:
+        pair = paired_values(column, predicted[:, position])
+        if len(pair[0]) < MIN_ROWS or not np.ptp(pair[0]) > 0:
             continue
-        sums = HoleSums(run.data.hole[np.isfinite(column) & np.isfinite(predicted[:, place])])
+        sums = HoleSums(run.data.hole[np.isfinite(column) & np.isfinite(predicted[:, position])])
         r2, rmse = measure_errors(*pair, sums)
-        stated = score.r2.get(name)
-        if stated is not None and not abs(r2.value - stated) <= TOLERANCE * (1 + abs(stated)):
-            raise ValueError(f"{path}: these are not the predictions that were scored: R2 of {name} differs")
+        recorded = score.r2.get(name)
+        if recorded is not None and not abs(r2.value - recorded) <= TOLERANCE * (1 + abs(recorded)):
+            raise ValueError(f"{path}: the run was scored on different predictions; R2 of {name} differs")
         figures.append(
             TargetFigures(
                 name,
@@ -151,7 +153,7 @@ def _measure_all(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFi
 
 
 def read_held_out(run: HandedRun) -> Floats:
-    """Held-out predictions, (rows, targets), NaN where no prediction was made."""
+    """Return the held-out predictions, (rows, targets), NaN for missing predictions."""
     table = pd.read_csv(run.folder / HELD_OUT_FILE, index_col=0, float_precision="round_trip")
     values: Floats = (
         table.reindex(columns=list(challenge().targets)).apply(pd.to_numeric, errors="coerce").to_numpy(float)

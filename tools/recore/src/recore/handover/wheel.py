@@ -1,4 +1,4 @@
-"""The program that writes a hand-over as wheels, which pip installs: packed from its own files, without a network."""
+"""Pack this program into wheels for a hand-over, from its own files and without a network."""
 
 import base64
 import csv
@@ -17,42 +17,42 @@ TAGS = "Wheel-Version: 1.0\nGenerator: recore\nRoot-Is-Purelib: true\nTag: py3-n
 
 
 def write_wheels(folder: Path, submission: Mapping[str, bytes]) -> list[str]:
-    """Write the wheels of this program into a folder, and return their names. Equal programs give equal bytes.
+    """Write reproducible wheels of this program to a folder, and return their names.
 
-    submission: handed files, which in a checkout take the place of the author's. Raises FileNotFoundError if pip has
-    not installed this program.
+    submission: files of the hand-over, which replace the author's files in a checkout. Raises FileNotFoundError if pip
+    has not installed this program.
     """
     return [_write_wheel(folder, name, submission) for name in PACKAGES]
 
 
 def _write_wheel(folder: Path, name: str, submission: Mapping[str, bytes]) -> str:
     try:
-        own = metadata.distribution(name)
+        distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError:
-        raise FileNotFoundError(f"pip has not installed {name} here, so its requirements are unknown") from None
-    information = f"{name}-{own.version}.dist-info"
+        raise FileNotFoundError(f"the requirements of {name} are unknown; install it with pip") from None
+    information = f"{name}-{distribution.version}.dist-info"
     sources = dict(sorted(_find_files(name)))
     files = {path: source.read_bytes() for path, source in sources.items()}
     handed = {f"recore/{COPIES}/{path}": content for path, content in submission.items()}
     if not INSTALLED:
         files |= {path: handed[path] for path in files if path in handed}
     for member in ("METADATA", "entry_points.txt", "licenses/LICENSE"):
-        files[f"{information}/{member}"] = (own.read_text(member) or "").encode()
+        files[f"{information}/{member}"] = (distribution.read_text(member) or "").encode()
     files[f"{information}/WHEEL"] = TAGS.encode()
     files[f"{information}/RECORD"] = _record(files, f"{information}/RECORD")
-    wheel_name = f"{name}-{own.version}-py3-none-any.whl"
+    wheel_name = f"{name}-{distribution.version}-py3-none-any.whl"
     with zipfile.ZipFile(folder / wheel_name, "w", zipfile.ZIP_DEFLATED) as wheel:
         for path, content in files.items():
-            entry = zipfile.ZipInfo(path)  # of 1980, the earliest time that a zip can hold
+            entry = zipfile.ZipInfo(path)  # dated 1980, the earliest time in a zip
             is_program = path in sources and os.access(sources[path], os.X_OK)
-            # without the kind of file, pip would not make a program executable
+            # without the file type, pip would not make a program executable
             entry.external_attr = (stat.S_IFREG | (0o755 if is_program else 0o644)) << 16
             wheel.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return wheel_name
 
 
 def _find_files(package: str) -> Iterator[tuple[str, Path]]:
-    """The files by their names in the wheel; in a checkout also the template's."""
+    """Yield files with their names in the wheel; in a checkout, include the template's files."""
     yield from _find_below(Path(str(resources.files(package))), package)
     if package == "recore" and not INSTALLED:
         for name in TEMPLATE_FILES:
@@ -68,11 +68,11 @@ def _find_below(root: Path, name: str) -> Iterator[tuple[str, Path]]:
             yield "/".join((name, *parts)), path
 
 
-def _record(files: dict[str, bytes], own_name: str) -> bytes:
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
+def _record(files: dict[str, bytes], record_name: str) -> bytes:
+    record = io.StringIO()
+    lines = csv.writer(record, lineterminator="\n")
     for name, content in files.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
         lines.writerow((name, f"sha256={digest}", len(content)))
-    lines.writerow((own_name, "", ""))
-    return text.getvalue().encode()
+    lines.writerow((record_name, "", ""))
+    return record.getvalue().encode()

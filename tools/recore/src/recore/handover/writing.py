@@ -1,4 +1,4 @@
-"""Writes the folder of a hand-over, whole or not at all."""
+"""Write the folder of a hand-over atomically."""
 
 import gzip
 import itertools
@@ -26,11 +26,11 @@ from recore.untrusted_json import get, read_object
 from stagemaker import locked
 from stagemaker.machine import describe_machine
 
-ROWS = 10
+SAMPLE_ROWS = 10
 
 
 class NotReproducedError(Exception):
-    """The message says by how much the predictions differ."""
+    """The model does not reproduce the run's predictions; the message says by how much they differ."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Handover:
 
 
 def check_place(folder: Path) -> None:
-    """Check that a hand-over can be written to a folder, in place of an earlier one. Raises OSError."""
+    """Check that a hand-over can be written to a folder, or can replace an earlier one there. Raises OSError."""
     check_writable(folder)
     if not os.path.lexists(folder):
         return
@@ -57,7 +57,7 @@ def check_place(folder: Path) -> None:
     except (OSError, ValueError, TypeError):
         replaceable = False
     if not replaceable:
-        raise FileExistsError(f"{folder}: it contains more than a hand-over: move it, or choose another --out")
+        raise FileExistsError(f"{folder}: the folder contains more than a hand-over; move it, or choose another --out")
 
 
 def write_handover(
@@ -67,9 +67,9 @@ def write_handover(
     folder: Path,
     watch: Callable[[Step], None],
 ) -> Handover:
-    """Write the hand-over of a run, in place of an earlier one.
+    """Write the hand-over of a run, or replace an earlier one.
 
-    predict: predict_again() at an open place. Raises StepFailed, NotReproducedError, ValueError or OSError.
+    predict: predict_with_run() with an open backend. Raises StepFailed, NotReproducedError, ValueError or OSError.
     """
     check_place(folder)
     figures = measure_targets(run, cut_offs)
@@ -79,19 +79,19 @@ def write_handover(
         rows = write_sample(run, new / "sample")
         spectra = new / "sample/spectra.csv.gz"
         try:
-            again = predict(run.model, run.submission.script, run.instances, spectra, Path(scratch), watch)
+            prediction = predict(run.model, run.submission.script, run.instances, spectra, Path(scratch), watch)
         except StepFailed as error:
-            raise StepFailed(f"the worked request of {rows} rows failed: {error}") from error
-        _check_equal(new / "sample/predictions.csv", again)
-        _copy_files(run, again, new)
+            raise StepFailed(f"the example request of {rows} rows failed: {error}") from error
+        _check_equal(new / "sample/predictions.csv", prediction)
+        _copy_files(run, prediction, new)
         domain = measure_domain(run)
-        for name, text in run.trained.describe_data().items():
-            (new / name).write_text(text, "utf-8")
+        for name, content in run.trained.describe_data().items():
+            (new / name).write_text(content, "utf-8")
         wheels = write_wheels(new, run.submission.files)
         (new / "requirements.txt").write_text(write_requirements(packages), "utf-8")
         machine = describe_machine()
         (new / "MODEL_CARD.md").write_text(write_card(run, figures, domain, packages, machine), "utf-8")
-        page = readme.write_readme(run, again, rows, set(_names(new)), wheels)
+        page = readme.write_readme(run, prediction, rows, set(_names(new)), wheels)
         (new / "README.md").write_text(page, "utf-8")
         files = sorted(_names(new))
         result = Handover(folder, [*files, CONTENTS, SUMS], figures)
@@ -102,7 +102,7 @@ def write_handover(
     return result
 
 
-def _copy_files(run: HandedRun, again: Again, new: Path) -> None:
+def _copy_files(run: HandedRun, prediction: Again, new: Path) -> None:
     for name, content in run.submission.files.items():
         path = new / SUBMISSION / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,22 +114,22 @@ def _copy_files(run: HandedRun, again: Again, new: Path) -> None:
     for name in run.results:
         (new / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(run.folder / name, new / name, follow_symlinks=False)
-    shutil.copyfile(again.request, new / "request.csv")
-    shutil.copyfile(again.answer, new / "answer.csv")
+    shutil.copyfile(prediction.request, new / "request.csv")
+    shutil.copyfile(prediction.answer, new / "answer.csv")
 
 
-def _check_equal(expected: Path, again: Again) -> None:
-    pair = [steps.read_cells(path, challenge().targets) for path in (expected, again.answer)]
+def _check_equal(expected: Path, prediction: Again) -> None:
+    pair = [steps.read_cells(path, challenge().targets) for path in (expected, prediction.answer)]
     try:
         largest = steps.largest_difference(*pair)
     except ValueError as error:
         raise NotReproducedError(
-            f"the model's answers and the run's predictions: {error}; nothing was written"
+            f"the model's predictions cannot be compared with the run's: {error}; nothing was written"
         ) from None
     if largest > steps.TOLERANCE:
         raise NotReproducedError(
-            f"the model's answers differ from the run's by up to {largest:.3g}: they are random, depend on the other "
-            "rows of the file, or are not exact to five digits, as with half precision; nothing was written"
+            f"the model's predictions differ from the run's by up to {largest:.3g}: they are random, depend on other "
+            "rows of the file, or have fewer than five exact digits, as in half precision; nothing was written"
         )
 
 
@@ -138,25 +138,25 @@ def _names(folder: Path) -> list[str]:
 
 
 def _sum_line(folder: Path, name: str) -> str:
-    """As sha256sum writes it: a name with a backslash or a line break is escaped."""
+    """Return a line like sha256sum's, which escapes a name with a backslash or a line break."""
     escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{'' if escaped == name else chr(92)}{sha256_of(folder / name)}  {escaped}\n"
 
 
 def write_sample(run: HandedRun, folder: Path) -> int:
-    """Write spectra.csv.gz and predictions.csv. Returns the number of rows. Raises ValueError."""
+    """Write spectra.csv.gz and predictions.csv, and return the number of rows. Raises ValueError."""
     rows = run.data.rows
-    chosen = {place * rows // min(ROWS, rows) for place in range(min(ROWS, rows))}
+    chosen = {number * rows // min(SAMPLE_ROWS, rows) for number in range(min(SAMPLE_ROWS, rows))}
     with open_data(run.public) as data, gzip.GzipFile(folder / "spectra.csv.gz", "wb", mtime=0) as packed:
         table = data.rows()
         header = next(table)
-        kept = [place for place, name in enumerate(header) if not place or name not in challenge().targets]
-        for cells in itertools.chain([header], (row for place, row in enumerate(table) if place in chosen)):
-            packed.write((",".join(_quote(cells[place]) for place in kept) + "\n").encode())
+        columns = [column for column, name in enumerate(header) if not column or name not in challenge().targets]
+        for cells in itertools.chain([header], (row for number, row in enumerate(table) if number in chosen)):
+            packed.write((",".join(_quote(cells[column]) for column in columns) + "\n").encode())
     predictions = (run.folder / "predictions/public.csv.out").read_text("utf-8").splitlines()
     if len(predictions) != rows:
-        raise ValueError(f"{run.folder}/predictions/public.csv.out: {len(predictions)} lines instead of {rows}")
-    lines = [predictions[place] for place in sorted(chosen)]
+        raise ValueError(f"{run.folder}/predictions/public.csv.out: {len(predictions)} lines, expected {rows}")
+    lines = [predictions[number] for number in sorted(chosen)]
     (folder / "predictions.csv").write_text("\n".join(lines) + "\n", "utf-8")
     return len(chosen)
 

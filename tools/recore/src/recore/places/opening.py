@@ -1,4 +1,4 @@
-"""Opens the place that settings choose. Outside this process: AWS, or a simulator at another endpoint."""
+"""Open the backend that the settings choose: the embedded simulator, a simulator at another endpoint, or AWS."""
 
 import contextlib
 import http.client
@@ -28,50 +28,50 @@ from recore.text import plain
 from stagemaker import BUCKET, REGION, ROLE_ARN, interrupts
 
 HEALTH = "/_stagemaker/health"
-LARGEST_ANSWER = 1 << 16  # bytes
+MAX_RESPONSE_BYTES = 1 << 16
 LOG_DELAY = 5.0  # seconds until a job's last lines are in CloudWatch Logs on AWS
 
 
 def open_place(settings: PlaceSettings, show: Callable[[str], None]) -> AbstractContextManager[OpenPlace]:
-    """Return a context manager for the place that the settings choose. show: called with lines about the work.
+    """Return a context manager for the backend that the settings choose. show: called with progress lines.
 
-    Raises PlaceError if the settings exclude each other or do not lead to a place that can be used.
+    Raises BackendError if the settings contradict each other or do not lead to a usable backend.
     """
     if settings.engine == "docker" or (settings.engine == "process" and not os.environ.get("AWS_ENDPOINT_URL")):
         if settings.role or settings.bucket:
-            raise PlaceError("--role and --bucket are for --engine aws")
+            raise PlaceError("--role and --bucket require --engine aws")
         return open_embedded(settings, show)
     return nullcontext(_connect(settings))
 
 
 def choose_isolation(chosen: str | None, submission: Path, actual: Path | None = None, for_host: bool = False) -> str:
-    """The isolation of jobs: what the user chose, or by default "required" for a host, otherwise "auto".
+    """Return the isolation of jobs: the user's choice, or by default "required" for a host, otherwise "auto".
 
-    A host is somebody who names a file of private assays (actual), except for the own submission; for_host: or who
-    checks as one.
+    A host is a user who passes private assays (actual) with a submission that is not the user's own, or who checks
+    with for_host.
     """
     judges = actual is not None and not is_own(submission)
     return chosen or ("required" if for_host or judges else "auto")
 
 
 def is_own(submission: Path, folder: Path = Path()) -> bool:
-    """Whether a submission is the user's own: that of the folder in which the command was started, or the template."""
+    """Return whether a submission is the user's own: the folder in which the command was started, or the template."""
     return submission.resolve() in (folder.resolve(), TEMPLATE)
 
 
 def is_strangers(submission: Path, actual: Path | None, folder: Path = Path()) -> bool:
-    """Whether a submission is a stranger's: it runs beside a host's private assays, and is not the user's own.
+    """Return whether a submission is from a third party: it is run with a host's private assays, and not the user's.
 
-    actual: the file of private assays, if there is one. Those in data/ of the submission or of the folder in which the
-    command was started are no host's: a run finds them without being told.
+    actual: the file of private assays, if any. Files in data/ of the submission or of the folder in which the command
+    was started do not count as a host's, because runs find them by default.
     """
-    found = (submission / "data", folder / "data")
-    is_hosts = actual is not None and not any(actual.resolve().is_relative_to(data.resolve()) for data in found)
+    defaults = (submission / "data", folder / "data")
+    is_hosts = actual is not None and not any(actual.resolve().is_relative_to(data.resolve()) for data in defaults)
     return is_hosts and not is_own(submission, folder)
 
 
 def _connect(settings: PlaceSettings) -> OpenPlace:
-    """Raise PlaceError if the user's AWS settings are incomplete or invalid."""
+    """Raise BackendError if the user's AWS settings are incomplete or invalid."""
     role, bucket, image = settings.role, settings.bucket, settings.image
     services = Services(_make_client, patience=settings.patience)
     endpoint, region = services.sagemaker.meta.endpoint_url, services.sagemaker.meta.region_name
@@ -81,22 +81,22 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
                 "AWS needs --role, the ARN of the jobs' role, and --bucket, which that role may read and write"
             )
         if region != "us-east-1" and not image:
-            raise PlaceError(f"AWS has a different image in each region: name that of {region} with --image")
+            raise PlaceError(f"AWS has a different image in each region; pass the image of {region} with --image")
         _check_credentials()
-        where = ("AWS", region, "network isolation")
+        location = ("AWS", region, "network isolation")
         services = replace(services, log_delay=LOG_DELAY)
-        return OpenPlace(services, bucket, role, image or IMAGE, *where, scoring_role=settings.scoring_role)
+        return OpenPlace(services, bucket, role, image or IMAGE, *location, scoring_role=settings.scoring_role)
     _check_credentials()
     _check_connection(endpoint)
-    isolation, enforced = _ask_isolation(endpoint)
+    isolation, enforced = _fetch_isolation(endpoint)
     if settings.isolation == "required" and not enforced:
         raise PlaceError(
-            f"isolation is required, but the simulator at {endpoint} does not isolate jobs: start it with --isolation "
+            f"isolation is required, but the simulator at {endpoint} does not isolate jobs; start it with --isolation "
             "required, or unset AWS_ENDPOINT_URL"
         )
-    place = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
+    location = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
     has_ml = enforced is not False
-    return OpenPlace(services, *place, isolation, has_ml=has_ml, scoring_role=settings.scoring_role)
+    return OpenPlace(services, *location, isolation, has_ml=has_ml, scoring_role=settings.scoring_role)
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def _settings_checked() -> Iterator[None]:
 
 @_settings_checked()
 def _make_client(service: str) -> Any:
-    """Requests to this machine do not go through a proxy."""
+    """Return a boto3 client. Requests to the local computer bypass proxies."""
     import boto3
     from botocore.config import Config
 
@@ -120,18 +120,18 @@ def _make_client(service: str) -> Any:
     if boto3.DEFAULT_SESSION is None:
         boto3.setup_default_session()
     if not boto3.DEFAULT_SESSION.region_name:
-        raise PlaceError("there is no region: export AWS_DEFAULT_REGION, or choose a profile that has one")
+        raise PlaceError("no AWS region is set; export AWS_DEFAULT_REGION, or choose a profile that has one")
     retries = Config(retries={"mode": "standard", "max_attempts": 10})
     client = boto3.client(service, config=retries)
     if _is_loopback(client.meta.endpoint_url):
         client = boto3.client(service, config=retries.merge(Config(proxies={})))
         client.meta.events.register_first("needs-retry", _raise_if_gone)
-    _ = client.exceptions  # created at first use: threads that use it at once would get different classes
+    _ = client.exceptions  # created at first use: concurrent threads would get different classes
     return client
 
 
 def _raise_if_gone(caught_exception: Exception | None, **_: Any) -> None:
-    """boto3 would try for minutes to connect to a simulator that has ended."""
+    """Raise SimulatorGoneError, because boto3 would try for minutes to connect to a stopped simulator."""
     from botocore.exceptions import EndpointConnectionError
 
     if isinstance(caught_exception, EndpointConnectionError):
@@ -145,9 +145,7 @@ def _check_credentials() -> None:
 
     credentials = boto3.DEFAULT_SESSION.get_credentials()
     if credentials is None:
-        raise PlaceError(
-            "there are no AWS credentials: `aws configure` or the environment variables AWS_* provide them"
-        )
+        raise PlaceError("no AWS credentials were found; run `aws configure`, or set the environment variables AWS_*")
     credentials.get_frozen_credentials()
 
 
@@ -155,7 +153,7 @@ def _is_loopback(url: str) -> bool:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"{url}: it must begin with http:// or https://")
+        raise ValueError(f"{url}: the URL must begin with http:// or https://")
     try:
         _ = parts.port
     except ValueError:
@@ -167,7 +165,7 @@ def _is_loopback(url: str) -> bool:
 
 
 def _check_connection(endpoint: str) -> None:
-    """boto3 would try for minutes if nothing on this machine answers."""
+    """Raise BackendError if no local server responds, because boto3 would try for minutes."""
     if not _is_loopback(endpoint):
         return
     parts = urlsplit(endpoint)
@@ -175,24 +173,25 @@ def _check_connection(endpoint: str) -> None:
         socket.create_connection((parts.hostname, parts.port or 80), timeout=10).close()
     except OSError as error:
         raise PlaceError(
-            f"nothing responds at {endpoint} ({error}): start `stagemaker start`, or unset AWS_ENDPOINT_URL"
+            f"nothing responds at {endpoint} ({error}); run `stagemaker start`, or unset AWS_ENDPOINT_URL"
         ) from None
 
 
-def _ask_isolation(endpoint: str) -> tuple[str, bool | None]:
+def _fetch_isolation(endpoint: str) -> tuple[str, bool | None]:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError, http.client.HTTPException):
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(endpoint + HEALTH, timeout=10) as answer:
-            health = json.loads(answer.read(LARGEST_ANSWER))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(endpoint + HEALTH, timeout=10) as response:
+            health = json.loads(response.read(MAX_RESPONSE_BYTES))
         enforced = health["isolation_enforced"] is True
         return describe_isolation(plain(str(health["isolation"]), 40), enforced), enforced
-    return "chosen by that simulator", None
+    return "chosen by the simulator", None
 
 
 @contextmanager
 def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Iterator[OpenPlace]:
-    """Run a simulator within the context. Docker's default image is built from the template's files.
+    """Run a simulator during the context. Docker's default image is built from the template's files.
 
-    show: called with each line about the build. Raises OSError if isolation is required but not possible here.
+    show: called with each line of the build. Raises OSError if isolation is required but not available.
     """
     image = settings.image
     if settings.engine == "docker" and image is None:
@@ -208,7 +207,7 @@ def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Itera
         with interrupts.deferred_at_both_ends(lambda: simulator):
             isolation = describe_isolation(simulator.isolation.name, simulator.isolation_enforced)
             services = Services(simulator.client)
-            where = ("the embedded simulator", REGION, isolation)
-            yield OpenPlace(services, BUCKET, ROLE_ARN, image or IMAGE, *where, has_ml=simulator.isolation_enforced)
+            location = ("the embedded simulator", REGION, isolation)
+            yield OpenPlace(services, BUCKET, ROLE_ARN, image or IMAGE, *location, has_ml=simulator.isolation_enforced)
     except NoSandboxError as error:
         raise OSError(f"{error}, or choose {settings.without_sandbox}") from error

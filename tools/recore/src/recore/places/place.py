@@ -1,4 +1,4 @@
-"""The settings that choose a place, and what the requests and the record of a run need to know about it."""
+"""Settings that choose a backend, and the properties of an open backend."""
 
 import threading
 from collections.abc import Callable
@@ -9,25 +9,25 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9
 
 
 class SimulatorGoneError(OSError):
-    """The simulator at a URL does not accept connections any more."""
+    """The simulator at a URL no longer accepts connections."""
 
     def __init__(self, url: str):
         super().__init__(
-            f"the simulator at {url} is gone: start it again with `stagemaker start` and the same --state, read its "
-            "variables again, and repeat this command"
+            f"the simulator at {url} has stopped; restart it with `stagemaker start` and the same --state, reload its "
+            "variables, and repeat this command"
         )
 
 
 class PlaceError(Exception):
-    """The settings exclude each other, or do not lead to a place that can be used. The message says what to change."""
+    """The settings contradict each other or lead to no usable backend. The message says what to change."""
 
 
 @dataclass(frozen=True)
 class Services:
-    """boto3 clients, each made when it is first used. A run happens wherever they lead.
+    """boto3 clients, each created at first use; they determine where a run happens.
 
-    make_client: makes that of a service. log_delay: seconds until a job's last lines are in its log. patience: seconds
-    to wait while AWS throttles, or the account has no room for another job.
+    make_client: creates the client of a service. log_delay: seconds until a job's last lines are in its log. patience:
+    seconds to wait while AWS throttles or the account's quota is full.
     """
 
     make_client: Callable[[str], Any]
@@ -43,7 +43,7 @@ class Services:
     runtime = property(lambda self: self._client("sagemaker-runtime"))
 
     def _client(self, service: str) -> Any:
-        with self._lock:  # threads must not make clients of one session at once
+        with self._lock:  # threads must not create clients of one session concurrently
             if service not in self._clients:
                 self._clients[service] = self.make_client(service)
             return self._clients[service]
@@ -51,12 +51,12 @@ class Services:
 
 @dataclass(frozen=True)
 class PlaceSettings:
-    """Which place to use, and what to use there.
+    """Settings that choose a backend.
 
     engine: "process", "docker" or "aws". AWS_ENDPOINT_URL replaces the embedded simulator of "process". isolation:
-    "auto", "required" or "off". role, bucket and image: None stands for the default of the place, if it has one.
-    scoring_role: of the jobs that score, if it is another one. patience: as in Services. without_sandbox: what the
-    command can choose if isolation is required and bubblewrap does not work here.
+    "auto", "required" or "off". role, bucket and image: None stands for the backend's default, if it has one.
+    scoring_role: role of scoring jobs, if different. patience: as in Services. without_sandbox: the alternative that
+    the command suggests if isolation is required and bubblewrap does not work.
     """
 
     engine: str = "process"
@@ -71,10 +71,10 @@ class PlaceSettings:
 
 @dataclass(frozen=True)
 class OpenPlace:
-    """A place that is open.
+    """An open backend.
 
-    isolation: a description for people. has_ml: whether jobs have a folder /opt/ml, as they do unless they are
-    processes without a sandbox. scoring_role: of the jobs that score, if it is another one.
+    isolation: a description for people. has_ml: whether jobs have a folder /opt/ml; processes without a sandbox do not.
+    scoring_role: role of scoring jobs, if different.
     """
 
     services: Services

@@ -1,11 +1,11 @@
-"""Reports what a Python program tries, by its audit events. Python imports this file at its start, before the program.
+"""Audit hook that reports the audit events of a Python program. Python imports this file at start-up.
 
 Each line is a JSON object: kind (network, files, processes, native), event, what, and the file and line of the
-submission that it comes from, if one is on the stack. Only what lies outside the folders of a job is reported of files.
-With RECORE_AUDIT=file, the lines go to the file `events` beside this one. With RECORE_AUDIT=log, as in a judged run,
-those of a submission's scripts and of the Pythons that they start go to standard output, after PREFIX. A hook cannot be
-removed, but code in other languages, and a program that imports ctypes, can pass it by: this observes, the sandbox
-protects.
+submission that caused it, if one is on the stack. Access to files is reported only outside the folders of a job.
+With RECORE_AUDIT=file, lines go to the file `events` next to this one. With RECORE_AUDIT=log, as in a judged run, the
+lines of a submission's scripts and of the Python processes that they start go to standard output, after PREFIX. A hook
+cannot be removed, but code in other languages, or a program that imports ctypes, can bypass it: the hook observes, the
+sandbox protects.
 """
 
 import json
@@ -17,98 +17,97 @@ from typing import Any
 
 SOCKET = "connect getaddrinfo gethostbyname gethostbyaddr getnameinfo sendto sendmsg bind".split()
 STARTS = "os.system os.exec os.posix_spawn os.fork os.forkpty pty.spawn subprocess.Popen".split()
-KINDS = {  # of events that are always reported
+KINDS = {  # events that are always reported
     **dict.fromkeys((f"socket.{name}" for name in SOCKET), "network"),
     **dict.fromkeys((*STARTS, "os.kill", "os.killpg", "signal.pthread_kill"), "processes"),
     "ctypes.dlopen": "native",
 }
 READING = ("os.listdir", "os.scandir", "os.chdir")
 WRITING = [f"os.{name}" for name in "remove rename rmdir mkdir symlink link chmod chown truncate utime".split()]
-ASKED = ("lscpu", "ldconfig", "uname")  # what libraries run to learn about the machine
-# facts about the machine that libraries read
-FACTS = tuple(
+SYSTEM_QUERIES = ("lscpu", "ldconfig", "uname")  # programs that libraries run to inspect the system
+# system files that libraries read
+SYSTEM_FILES = tuple(
     "/proc/cpuinfo /proc/meminfo /proc/stat /proc/self/ /proc/sys/ /proc/filesystems /proc/mounts /sys/devices/system/ "
     "/sys/fs/cgroup /etc/localtime /etc/ssl/ /etc/mime.types /etc/ld.so /dev/null /dev/urandom /dev/random /usr/ /lib "
     "/bin /sbin/".split()
 )
-OPEN = ("/tmp", "/dev/null", "/dev/shm")  # noqa: S108 - what any program may write
-MOST = 50  # lines of a kind that a process writes
-PREFIX = b"recore-audit: "  # of a line in a log
+WRITABLE = ("/tmp", "/dev/null", "/dev/shm")  # noqa: S108 - any program may write here
+MAX_LINES = 50  # of each kind, per process
+PREFIX = b"recore-audit: "  # of each line in a log
 SCRIPTS = ("train.py", "preprocess.py")
 
 
 class Reporter:
-    """Writes what events tell. file: an open one. prefix: of each line."""
+    """Reports events to an open file, each line with a prefix."""
 
     def __init__(self, file: int, base: str, prefix: bytes = b""):
         self.file, self.prefix = file, prefix
         self.code = (f"{base}/code/", f"{base}/model/code/", f"{base}/processing/input/code/")
-        self.writable = (base, os.environ.get("TMPDIR", OPEN[0]), *OPEN)
+        self.writable = (base, os.environ.get("TMPDIR", WRITABLE[0]), *WRITABLE)
         prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__))
-        # without a sandbox a job's folder is another one, and libraries still look into the platform's, on sys.path
+        # without a sandbox a job has a different folder, but libraries still look in /opt/ml, which is on sys.path
         self.readable = ("/opt/ml", *self.writable, *(os.path.realpath(each) for each in prefixes), *prefixes)
-        self.readable += tuple(each for each in sys.path if each)  # also what an editable installation adds
+        self.readable += tuple(each for each in sys.path if each)  # includes editable installations
         self.seen: dict[str, set[str]] = {}
-        self.here = threading.local()  # whether this thread is reporting
+        self.thread = threading.local()  # busy: whether this thread is reporting
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """The audit hook. Nothing that it does may raise, or cause events of its own that it reports."""
-        if event.startswith("cpython.run_"):  # the program begins, and this file has been imported
+        """Handle an audit event. The hook must not raise, nor report events that it causes itself."""
+        if event.startswith("cpython.run_"):  # the program starts, and this file has been imported
             sys.modules.pop("sitecustomize", None)
-        if event == "import" or getattr(self.here, "busy", False):
+        if event == "import" or getattr(self.thread, "busy", False):
             return
-        self.here.busy = True
+        self.thread.busy = True
         try:
             if kind := self.kind_of(event, arguments):
                 self.report(kind, event, arguments)
-        except Exception:  # noqa: S110 - the program must go on as it would without the hook
+        except Exception:  # noqa: S110 - the program must continue as it would without the hook
             pass
         finally:
-            self.here.busy = False
+            self.thread.busy = False
 
     def kind_of(self, event: str, arguments: tuple[Any, ...]) -> str | None:
-        """The kind under which an event is reported; None where it is not."""
-
+        """Return the kind under which an event is reported, or None if it is not reported."""
         if event == "open" or event in READING or event in WRITING:
             writes = event in WRITING or (event == "open" and bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR)))
             return "files" if self.is_outside(arguments[0], writes) else None
         return KINDS.get(event)
 
     def is_outside(self, path: Any, writes: bool) -> bool:
-        """Whether a path leads out of what a step needs."""
+        """Return whether a path is outside the files that a step needs."""
         if not isinstance(path, str | bytes | os.PathLike) or not path:
             return False
         absolute = os.path.abspath(os.fsdecode(path))
         roots = self.writable if writes else self.readable
         inside = any(absolute == root.rstrip("/") or absolute.startswith(root.rstrip("/") + "/") for root in roots)
-        return not inside and (writes or not absolute.startswith(FACTS))
+        return not inside and (writes or not absolute.startswith(SYSTEM_FILES))
 
     def report(self, kind: str, event: str, arguments: tuple[Any, ...]) -> None:
-        """Write a line about an event, once, unless a library or the server does what it always does."""
-        place, library, server, importing = self.caller()
-        texts = (each for each in arguments if isinstance(each, str | bytes | list | tuple | os.PathLike))
-        what = " ".join(os.fsdecode(each) if isinstance(each, bytes) else str(each) for each in texts)
-        if server and not place:  # of the server itself
+        """Write a line about an event, once, unless it is routine behaviour of a library or of the server."""
+        location, library, server, importing = self.caller()
+        printable = (each for each in arguments if isinstance(each, str | bytes | list | tuple | os.PathLike))
+        what = " ".join(os.fsdecode(each) if isinstance(each, bytes) else str(each) for each in printable)
+        if server and not location:  # caused by the server itself
             return
-        if kind == "files" and library and (importing or not place):  # what a library does on its own account
+        if kind == "files" and library and (importing or not location):  # caused by the library itself
             return
-        if kind == "native" and (library or importing or not place):
+        if kind == "native" and (library or importing or not location):
             return
-        if kind == "processes" and library and any(name in what for name in ASKED):
+        if kind == "processes" and library and any(name in what for name in SYSTEM_QUERIES):
             return
-        line: dict[str, Any] = {"kind": kind, "event": event, "what": what[:300]}
-        line |= {"file": place[0], "line": place[1]} if place else {"file": "", "line": 0}
-        text, seen = json.dumps(line), self.seen.setdefault(kind, set())
-        if text not in seen and len(seen) < MOST:
-            seen.add(text)
-            self.write(text)
+        record: dict[str, Any] = {"kind": kind, "event": event, "what": what[:300]}
+        record |= {"file": location[0], "line": location[1]} if location else {"file": "", "line": 0}
+        line, seen = json.dumps(record), self.seen.setdefault(kind, set())
+        if line not in seen and len(seen) < MAX_LINES:
+            seen.add(line)
+            self.write(line)
 
-    def write(self, text: str) -> None:
-        """Write a line, even after what the program has written without one."""
-        os.write(self.file, (b"\n" if self.prefix else b"") + self.prefix + text.encode() + b"\n")
+    def write(self, line: str) -> None:
+        """Write a line, even if the program has left its last line unfinished."""
+        os.write(self.file, (b"\n" if self.prefix else b"") + self.prefix + line.encode() + b"\n")
 
     def caller(self) -> tuple[tuple[str, int] | None, bool, bool, bool]:
-        """The submission's file and line on the stack; whether a library, the server or an import is nearer."""
+        """Return the submission's file and line on the stack; whether a library, the server or an import is nearer."""
         frame: FrameType | None = sys._getframe(2)
         library = server = importing = False
         while frame:
@@ -124,7 +123,7 @@ class Reporter:
 
 
 def hide(folder: str) -> None:
-    """Take this file's folder out of the paths that a program sees. Programs that it starts still inherit it."""
+    """Remove this file's folder from the paths that the program sees. Its child processes still inherit the folder."""
     sys.path[:] = [path for path in sys.path if path != folder]
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(":") if path != folder]
     os.environ._data[b"PYTHONPATH"] = ":".join(paths).encode()  # type: ignore[attr-defined]
@@ -133,14 +132,14 @@ def hide(folder: str) -> None:
 _folder, _base = os.path.dirname(os.path.abspath(__file__)), os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 _mode = os.environ.get("RECORE_AUDIT")
 if _mode == "log" and not any(os.path.basename(word) in SCRIPTS for word in sys.orig_argv):
-    _mode = None  # the toolkit, which starts such a script
+    _mode = None  # this is the toolkit, which then starts such a script
 if _mode:
     if _mode == "file":
         _reporter = Reporter(os.open(f"{_folder}/events", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666), _base)
     else:
         _reporter = Reporter(os.dup(1), _base, PREFIX)
         _reporter.write(json.dumps({"kind": "begins"}))
-        os.putenv("RECORE_AUDIT", "child")  # of programs that this one starts
+        os.putenv("RECORE_AUDIT", "child")  # for the programs that this one starts
     os.environ._data.pop(b"RECORE_AUDIT", None)  # type: ignore[attr-defined]
     sys.addaudithook(_reporter.hook)
     hide(_folder)

@@ -1,1 +1,1 @@
-"""A round of submissions as jobs on AWS: roles, packages, costs, and what an earlier call left running."""
+"""A round of submissions as jobs on AWS: roles, packages, costs, and clean-up after a killed call."""

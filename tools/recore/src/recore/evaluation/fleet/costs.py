@@ -1,4 +1,4 @@
-"""What a round on AWS can cost at most, and how many instances the account may have at a time."""
+"""Maximum cost of a round on AWS, and the account's instance quotas."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ QUOTAS = {"training": "training job", "processing": "processing job", "transform
 
 @dataclass(frozen=True)
 class Bound:
-    """An upper bound. hours: of instances. dollars: at the price."""
+    """An upper bound on instance-hours and their cost."""
 
     hours: float
     dollars: float
@@ -19,10 +19,11 @@ class Bound:
 def bound_costs(
     seconds: int, price: float, *, submissions: int = 0, tied: int = 0, folds: int = 0, package_lists: int = 0
 ) -> Bound:
-    """The bound if every job runs to its time limit. seconds: that of train.py and preprocess.py. price: of an hour.
+    """Return the bound if every job runs to its time limit.
 
-    tied: submissions whose held-out scores are recomputed, by one preprocessing and a training without each of the
-    folds. package_lists: different ones, each fetched by a job.
+    seconds: time limit of train.py and preprocess.py. price: of an instance-hour. tied: number of submissions whose
+    held-out scores are recomputed, by one preprocessing job and one training per fold. package_lists: number of
+    distinct lists, each fetched by one job.
     """
     run = (1 + 2) * seconds + (2 + 3) * JOB_SECONDS  # train, preprocess both sides; predict them, compute three scores
     hours = (submissions * run + tied * (1 + folds) * seconds + package_lists * JOB_SECONDS) / 3600
@@ -30,15 +31,15 @@ def bound_costs(
 
 
 def count_instances(submissions: int, jobs: int) -> dict[str, int]:
-    """How many instances a round uses at a time, at most, by kind of job."""
+    """Return the maximum number of instances that a round uses at a time, by type of job."""
     running = min(jobs, submissions)
     return {"training": running, "processing": 3 * running, "transform": 2 * running}
 
 
 def read_quotas(quotas: Any, settings: RunSettings) -> dict[str, float]:
-    """How many instances the account may use at a time, by kind of job; a kind is missing if AWS does not say.
+    """Return the account's quota of instances by type of job, without types for which AWS lists no quota.
 
-    quotas: the boto3 client of Service Quotas. Raises ClientError or BotoCoreError.
+    quotas: a boto3 client of Service Quotas. Raises ClientError or BotoCoreError.
     """
     names = {f"{getattr(settings, kind).type} for {words} usage": kind for kind, words in QUOTAS.items()}
     pages = quotas.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")

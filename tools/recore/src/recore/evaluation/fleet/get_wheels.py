@@ -1,6 +1,6 @@
-"""The program of a processing job with a network and without data: gets the packages of a requirements.txt as wheels.
+"""Script of a processing job that downloads the packages of a requirements.txt as wheels, with a network but no data.
 
-Only wheels: pip runs code of packages that it has to build, and this job's role can read the files of the round.
+Only wheels are downloaded: to build a package, pip runs its code, and this job's role can read the round's files.
 """
 
 import subprocess

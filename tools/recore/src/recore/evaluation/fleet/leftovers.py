@@ -1,4 +1,4 @@
-"""Finds and stops what an earlier call of the same round, which was killed, left running."""
+"""Stop the jobs that a killed call of the same round left running."""
 
 import time
 from typing import Any
@@ -11,15 +11,15 @@ from recore.evaluation.storage import list_objects, remove_objects, remove_versi
 from recore.places import Services
 
 KINDS = ("TrainingJob", "ProcessingJob", "TransformJob")
-LONGEST_STOP, PAUSE = 300.0, 1.0  # seconds: a job has two minutes after SIGTERM, and then writes its model
-GONE = ("ValidationException", "ResourceNotFound")  # it has ended meanwhile
+MAX_STOP_SECONDS, PAUSE = 300.0, 1.0  # seconds: a job has two minutes after SIGTERM, and then writes its model
+GONE = ("ValidationException", "ResourceNotFound")  # error codes if the job has ended meanwhile
 
 
 def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int]:
-    """Stop jobs whose names begin so, wait for their ends, and remove their models and objects.
+    """Stop the jobs whose names begin with `name`, wait until they end, and remove their models and objects.
 
-    Returns how many jobs and objects. Private assays are among the objects; a stopped training writes its model last.
-    Raises ClientError, BotoCoreError, or StepFailed if objects remain.
+    Returns the numbers of jobs and objects. The objects include private assays; a stopped training job writes its
+    model last. Raises ClientError, BotoCoreError, or StepFailed if objects remain.
     """
     sagemaker = services.sagemaker
     stopped = 0
@@ -31,7 +31,7 @@ def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int
             except ClientError as error:
                 if error.response["Error"]["Code"] not in GONE:
                     raise
-    deadline = time.monotonic() + LONGEST_STOP
+    deadline = time.monotonic() + MAX_STOP_SECONDS
     while any(_jobs(sagemaker, kind, name, "Stopping") for kind in KINDS) and time.monotonic() < deadline:
         time.sleep(PAUSE)
     for page in sagemaker.get_paginator("list_models").paginate(NameContains=name):

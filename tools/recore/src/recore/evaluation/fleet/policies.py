@@ -1,7 +1,7 @@
-"""The policies of the two roles of a round on AWS: the jobs of submissions, and those that score with private assays.
+"""IAM policies of the two roles of a round on AWS: one for submissions' jobs, one for scoring with private assays.
 
-Every job runs without network, so a submission cannot use its role; SageMaker reads and writes with it. Even if it
-could, the role of submissions cannot read the private assays.
+Every job runs without a network, so a submission cannot use its role; SageMaker uses it to read and write. Even if a
+submission could use it, its role cannot read the private assays.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ IMAGES = ["ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlF
 
 
 def describe_policies(bucket: str) -> dict[str, Policy]:
-    """The policies by name: who may take a role, and what each of the two may do in the bucket."""
+    """Return the policies by name: the trust policy, and the permissions of each role in the bucket."""
     service = {"Service": "sagemaker.amazonaws.com"}
     trust = _policy({"Effect": "Allow", "Principal": service, "Action": "sts:AssumeRole"})
     runs, assays = (f"arn:aws:s3:::{bucket}/{prefix}/*" for prefix in (PREFIX, HOSTS_PREFIX))
@@ -50,7 +50,7 @@ def _list(bucket: str, *prefixes: str) -> Policy:
 
 
 def _any_job() -> list[Policy]:
-    """What every job needs: to write its log and its metrics, and to get its image."""
+    """Return the permissions that every job needs: to write its log and metrics, and to pull its image."""
     metrics = _allow(["cloudwatch:PutMetricData"], "*") | {
         "Condition": {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
     }

@@ -1,7 +1,7 @@
-"""The packages that submissions ask for besides the container's: wheels, fetched once for each requirements.txt.
+"""Wheels of the packages that submissions require beyond the container's, fetched once for each requirements.txt.
 
-No job of a submission has a network. The job that fetches wheels has one, sees nothing but the names of packages, and
-runs no code of theirs.
+No job of a submission has a network. The job that fetches wheels has one; it sees only the names of the packages and
+runs none of their code.
 """
 
 import contextlib
@@ -23,48 +23,48 @@ from stagemaker import container_packages, read_requirements
 
 PROGRAM = Path(__file__).with_name("get_wheels.py")
 REQUIREMENTS = "requirements.txt"
-LARGEST = 2 << 30  # bytes of all wheels of a submission, which become part of its model
+MAX_BYTES = 2 << 30  # of all wheels of a submission, which become part of its model
 
 
 @dataclass(frozen=True)
 class Wheels:
-    """uri: their folder on S3. files: those of this machine by name."""
+    """Wheels of a submission. uri: the S3 prefix. files: local paths by name."""
 
     uri: str
     files: Mapping[str, Path]
 
 
 def asks_for_more(requirements: bytes) -> bool:
-    """Whether a requirements.txt asks for anything that the container does not have."""
-    held = {name.lower(): version for name, version in container_packages().items()}
+    """Return whether a requirements.txt lists anything that the container does not have."""
+    installed = {name.lower(): version for name, version in container_packages().items()}
     for line in read_requirements(requirements):
         if line.text and line.applies:
-            version = held.get(line.name)
+            version = installed.get(line.name)
             if not line.requirement or version is None or not line.requirement.specifier.contains(version, True):
                 return True
     return False
 
 
 def list_packages(requirements: bytes) -> bytes:
-    """A requirements.txt with the packages of the index alone, their hashes, and options that jobs support.
+    """Return a requirements.txt with only packages from the index, their hashes, and options that jobs support.
 
-    Raises StepFailed if it asks for anything else: pip could run code from there.
+    Raises StepFailed if it lists anything else, because pip could run code from there.
     """
     lines = read_requirements(requirements)
     for line in lines:
         if line.kind not in ("package", "option") or line.unsupported_options:
-            raise StepFailed(f"{REQUIREMENTS}, line {line.number}: {str(line)[:80]!r} is not a package of the index")
+            raise StepFailed(f"{REQUIREMENTS}, line {line.number}: {str(line)[:80]!r} is not a package from the index")
     return "".join(f"{line}\n" for line in lines).encode()
 
 
 def packages_to_fetch(files: Mapping[str, bytes]) -> bytes | None:
-    """Return the list of packages that a submission needs, or None if the container has all. Raises StepFailed."""
+    """Return the requirements that must be fetched, or None if the container has all packages. Raises StepFailed."""
     requirements = files.get(REQUIREMENTS, b"")
     return list_packages(requirements) if asks_for_more(requirements) else None
 
 
 def count_package_lists(submissions: Iterable[Mapping[str, bytes]]) -> int:
-    """How many jobs fetch packages for submissions: one for each different list that is not refused."""
+    """Return the number of jobs that fetch packages for submissions: one for each distinct valid list."""
     lists: set[bytes | None] = set()
     for files in submissions:
         with contextlib.suppress(StepFailed):
@@ -73,10 +73,10 @@ def count_package_lists(submissions: Iterable[Mapping[str, bytes]]) -> int:
 
 
 class WheelHouse:
-    """Fetches wheels, one job for each different list.
+    """Context manager that fetches wheels, with one job for each distinct list, and removes them at the end.
 
-    settings: of the jobs; their names and places begin with its name. folder: for wheels and the logs of jobs. say:
-    called with a line if packages cannot be fetched. A context manager, which removes all but the logs in the end.
+    settings: of the jobs, whose names and keys begin with settings.name. folder: for wheels and job logs, which are
+    kept. say: called with a line if packages cannot be fetched.
     """
 
     def __init__(self, services: Services, settings: RunSettings, folder: Path, say: Callable[[str], None]) -> None:
@@ -86,14 +86,14 @@ class WheelHouse:
         self._lock = threading.Lock()
 
     def wheels_for(self, files: Mapping[str, bytes], stopping: threading.Event) -> Wheels | None:
-        """The wheels of a submission; None if it needs none, or they cannot be fetched: its training fails then.
+        """Return the wheels of a submission, or None if it needs none or they cannot be fetched; training then fails.
 
-        stopping: when it is set, the job is stopped.
+        stopping: an event that stops the job.
         """
         try:
             if (packages := packages_to_fetch(files)) is None:
                 return None
-            with self._lock:  # those who ask for the same wait for it
+            with self._lock:  # other threads that need the same packages wait
                 if packages not in self._fetched:
                     self._fetched[packages] = None
                     self._fetched[packages] = self._fetch(packages, stopping)
@@ -101,11 +101,11 @@ class WheelHouse:
         except StepFailed as error:
             self._say(f"packages cannot be fetched: {error}")
         except StepStopped:
-            pass  # as the run of the submission will be
+            pass  # the run of the submission will be stopped, too
         return None
 
     def __enter__(self) -> "WheelHouse":
-        shutil.rmtree(self._wheels, ignore_errors=True)  # of a killed call
+        shutil.rmtree(self._wheels, ignore_errors=True)  # left by a killed call
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -114,7 +114,7 @@ class WheelHouse:
             try:
                 remove_objects(self._services.s3, self._settings.bucket, f"{PREFIX}/{self._settings.name}/")
             except (StepFailed, ClientError, BotoCoreError) as error:
-                self._say(f"packages are left in the bucket: {error}")
+                self._say(f"packages could not be removed from the bucket: {error}")
 
     def _fetch(self, packages: bytes, stopping: threading.Event) -> Wheels:
         settings, s3 = self._settings, self._services.s3
@@ -140,8 +140,8 @@ class WheelHouse:
         size = 0
         for item in list_objects(s3, bucket, prefix):
             size += item["Size"]
-            if size > LARGEST:
-                raise StepFailed(f"the packages of {REQUIREMENTS} are larger than {LARGEST >> 30} GB")
+            if size > MAX_BYTES:
+                raise StepFailed(f"the packages of {REQUIREMENTS} are larger than {MAX_BYTES >> 30} GB")
             name = item["Key"].removeprefix(prefix)
             if Path(name).name != name:
                 raise StepFailed(f"{name!r} is not the name of a wheel")
@@ -151,7 +151,7 @@ class WheelHouse:
 
 
 def wheels_request(settings: RunSettings, name: str, uri: str) -> dict[str, object]:
-    """The request of a job that fetches wheels: with a network, and without data."""
+    """Return the request for a job that fetches wheels, with a network and without data."""
     request = processing_arguments(
         settings.image,
         settings.role,
