@@ -49,7 +49,7 @@ def test_a_job_runs_others_wait_and_its_log_is_followed_until_it_is_stopped(clie
     jobs = [client.train(script, wait=False, seconds=600) for script in (COUNT, *[SLEEP] * count_cores())]
     last = jobs[-1]["TrainingJobName"]
     tab.open("training")
-    tab.wait_for("Waiting for a free processor: position", "tbody")
+    tab.wait_for("Waiting for a free CPU: position", "tbody")
     waiting = next(cells for cells in tab.rows("Training jobs") if cells[0] == last)
     assert waiting[1:4:2] == ["▶ InProgress", ""]
     name = jobs[0]["TrainingJobName"]

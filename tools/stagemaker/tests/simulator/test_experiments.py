@@ -185,7 +185,7 @@ def test_the_component_of_a_job_has_a_trial_and_a_name_of_its_own(client: Client
     assert client.end(job)["ProcessingJobStatus"] == "Failed"
     assert components(client, SourceArn=job["ProcessingJobArn"]) == [f"{first}-2", first]
     assert client.sagemaker.describe_trial_component(TrialComponentName=first)["Status"] == described["Status"]
-    with pytest.raises(ClientError, match=f"the trial '{names[1]}' is one of the experiment '{experiment}'"):
+    with pytest.raises(ClientError, match=f"the trial '{names[1]}' belongs to the experiment '{experiment}'"):
         client.process("pass", ExperimentConfig={"ExperimentName": other, "TrialName": names[1]})
 
 

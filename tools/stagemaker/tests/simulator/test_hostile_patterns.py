@@ -99,7 +99,7 @@ def test_the_path_of_a_target(client: Callable[[str], Any]) -> None:
         if is_accepted:
             events.put_targets(Rule="path", Targets=[target])
         else:
-            with pytest.raises(ClientError, match="a path has only names and numbers"):
+            with pytest.raises(ClientError, match="a path can only contain names and numbers"):
                 events.put_targets(Rule="path", Targets=[target])
     events.remove_targets(Rule="path", Ids=["1"])
 

@@ -143,12 +143,12 @@ def test_a_job_can_be_stopped_while_it_waits(any_client):
         *_, last = any_client.describe("TrainingJob", last_job["TrainingJobName"])["SecondaryStatusTransitions"]
         return last["StatusMessage"]
 
-    assert position() == "Waiting for a free processor: position 2 in the queue"
+    assert position() == "Waiting for a free CPU: position 2 in the queue"
     any_client.stop(waiting_job)
     job = any_client.end(waiting_job)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "ProcessingStartTime" not in job
-    assert position() == "Waiting for a free processor: position 1 in the queue"
+    assert position() == "Waiting for a free CPU: position 1 in the queue"
     any_client.stop(last_job)
     for job in running_jobs:
         assert status_of(any_client.describe("ProcessingJob", job["ProcessingJobName"])) == "InProgress"

@@ -62,7 +62,7 @@ def test_other_services_are_refused_by_name(service: str, operation: str, client
         getattr(client.simulator.client(service), operation)()
     error = caught.value.response
     assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == ("NotImplemented", 501)
-    assert f"does not support {service}; besides SageMaker, it has ecr, events, iam" in error["Error"]["Message"]
+    assert f"does not support {service}; besides SageMaker, it supports ecr, events, iam" in error["Error"]["Message"]
     assert error["ResponseMetadata"]["RetryAttempts"] == 0
 
 

@@ -100,7 +100,7 @@ INVALID_STEPS: list[tuple[list[Any], str]] = [
     ([step_with(get("Execution.TrainingJobName"))], "only in the arguments of Training"),
     ([step_with(get("Nothing.X"))], "'Nothing.X' is not a valid reference"),
     ([train(), step_with(get("Steps.T.Model"))], "there is no property 'Model'"),
-    ([train(), step_with(get("Steps.T.ModelArtifacts.S3"))], "unknown property 'S3': choose from S3ModelArtifacts"),
+    ([train(), step_with(get("Steps.T.ModelArtifacts.S3"))], "unknown property 'S3'; choose from S3ModelArtifacts"),
     ([train(), step_with(get("Steps.T.RoleArn.X"))], "has no property or item"),
     ([train(), step_with(get("Steps.T.SecondaryStatusTransitions['a'].Status"))], "this list is indexed by numbers"),
     (

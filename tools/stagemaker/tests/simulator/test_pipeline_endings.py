@@ -219,7 +219,7 @@ def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     assert (before["Again"]["AttemptCount"], after["Again"]["AttemptCount"]) == (1, 2)
     assert after["Again"]["Metadata"] != before["Again"]["Metadata"]
     message = refusal(sagemaker.retry_pipeline_execution, PipelineExecutionArn=execution)
-    assert "in status Executing: only a failed or stopped execution" in message
+    assert "in status Executing; only a failed or stopped execution" in message
     pipelines.stop(execution)
 
 

@@ -303,7 +303,7 @@ def test_executions_and_steps_are_listed(pipelines: Pipelines) -> None:
     sagemaker.update_pipeline_execution(PipelineExecutionArn=first_execution, **members)
     assert pipelines.describe(first_execution).items() >= members.items()
     message = refusal(sagemaker.retry_pipeline_execution, PipelineExecutionArn=first_execution)
-    assert "in status Succeeded: only a failed or stopped execution" in message
+    assert "in status Succeeded; only a failed or stopped execution" in message
     description = sagemaker.describe_pipeline(PipelineName=name)
     assert description["LastRunTime"] >= pipelines.describe(second_execution)["CreationTime"]
 

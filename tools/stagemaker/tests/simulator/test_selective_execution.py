@@ -63,7 +63,7 @@ def test_invalid_selections_are_refused(pipelines: Pipelines, pipeline: str) -> 
         return refusal(lambda: start(pipelines, *arguments, **members))
 
     assert "the pipeline has no step 'Fourth'" in reason(pipeline, "Fourth")
-    assert "step 'First' needs a SourcePipelineExecutionArn: select it, too" in reason(pipeline, "Second")
+    assert "step 'First' needs a SourcePipelineExecutionArn; select it, too" in reason(pipeline, "Second")
     assert "step 'Stop' did not succeed in the source execution" in reason(other, "After", source=failed)
     source = pipelines.start(pipeline)
     pipelines.wait(source)

@@ -97,7 +97,7 @@ UNUSABLE_FOLDERS: list[tuple[Callable[[Path], object], str, str]] = [
     (
         lambda folder: os.truncate(next((folder / "s3").iterdir()), 10),
         "{folder}/s3/",
-        "large has 10 instead of 120000 bytes: restore the folder",
+        "large has 10 instead of 120000 bytes; restore the folder",
     ),
 ]
 

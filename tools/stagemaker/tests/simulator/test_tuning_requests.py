@@ -57,8 +57,8 @@ def warm_start(*names: str, request: dict[str, Any] | None = None) -> dict[str, 
 
 
 INVALID_RANGES: list[tuple[dict[str, Any], str]] = [
-    (number_range("ContinuousParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1; swap them"),
-    (number_range("IntegerParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1"),
+    (number_range("ContinuousParameterRanges", "2", "1"), "'x': MinValue 2 exceeds MaxValue 1; swap them"),
+    (number_range("IntegerParameterRanges", "2", "1"), "'x': MinValue 2 exceeds MaxValue 1"),
     (number_range("IntegerParameterRanges", "1.5", "2"), "'x': MinValue '1.5' is not an integer"),
     (number_range("IntegerParameterRanges", "1", "9" * 256), "has more than 15 digits"),
     (number_range("IntegerParameterRanges", "1", "\u0661"), "MaxValue '\u0661' is not an integer"),
@@ -76,7 +76,7 @@ INVALID_RANGES: list[tuple[dict[str, Any], str]] = [
     (X | {"CategoricalParameterRanges": [categorical("x", "a")]}, "several ranges are named 'x'"),
     ({"CategoricalParameterRanges": [categorical("sagemaker_program", "a")]}, "both a range and a value in Static"),
     ({"CategoricalParameterRanges": [categorical("_tuning_objective_metric", "a")]}, "because SageMaker sets it"),
-    ({}, "there is no range to search"),
+    ({}, "specify at least one range to search"),
 ]
 INVALID_CONFIGS: list[tuple[dict[str, Any], str]] = [
     ({"Strategy": "Grid"}, "the Grid strategy accepts only categorical ranges, not 'x'"),

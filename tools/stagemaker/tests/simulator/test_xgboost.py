@@ -62,7 +62,7 @@ def test_pipe_mode_is_only_for_the_algorithm(client: Client, channels: list[dict
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert job["AlgorithmSpecification"]["TrainingInputMode"] == "Pipe"
     script = {"sagemaker_program": "script.py"}
-    with pytest.raises(ClientError, match="Channel train: TrainingInputMode Pipe is not simulated: use File or Fast"):
+    with pytest.raises(ClientError, match="Channel train: TrainingInputMode Pipe is not simulated; use File or Fast"):
         train(client, **request, HyperParameters=script)
     own_mode = [item | {"InputMode": "Pipe"} for item in channels]
     with pytest.raises(ClientError, match="InputMode Pipe is not simulated"):

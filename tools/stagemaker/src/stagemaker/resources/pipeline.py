@@ -9,10 +9,10 @@ from stagemaker.orchestration.pipelines.definition import read_definition
 from stagemaker.orchestration.pipelines.document import MAX_BYTES, located
 from stagemaker.orchestration.pipelines.records import DEFINITION, EXECUTED_DEFINITION, EXECUTION, StepRecords
 from stagemaker.orchestration.pipelines.step_cache import cache_kind
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.paging import make_page
-from stagemaker.resources.resource import Filter, Resource, refuse_other_members
+from stagemaker.resources.resource import Filter, Resource, reject_other_members
 from stagemaker.state.records import Record, now
 
 LOCATION = "PipelineDefinitionS3Location"
@@ -21,11 +21,11 @@ SIMULATED_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", DEFINITION, LOCATION, 
 
 
 class Pipelines(Resource):
-    """The pipelines. The text of a definition is in a separate record, so that lists need not read it."""
+    """The pipelines. A definition is in a separate record, so that lists need not read it."""
 
     kind = "Pipeline"
     arn_type = "pipeline"
-    exists_text = error_texts.PIPELINE_EXISTS
+    exists_message = error_messages.PIPELINE_EXISTS
     verbs = ("List",)
     newest_first = True
     runs = True
@@ -37,7 +37,7 @@ class Pipelines(Resource):
     }
 
     def CreatePipeline(self, request: Record) -> Record:
-        refuse_other_members(request, SIMULATED_MEMBERS, "CreatePipeline")
+        reject_other_members(request, SIMULATED_MEMBERS, "CreatePipeline")
         text = self._validated_definition(request)
         if text is None:
             raise ValidationException(f"A pipeline must have either a {DEFINITION} or a {LOCATION}")
@@ -53,7 +53,7 @@ class Pipelines(Resource):
         return self.run_once("CreatePipeline", request, create)
 
     def UpdatePipeline(self, request: Record) -> Record:
-        refuse_other_members(request, SIMULATED_MEMBERS, "UpdatePipeline")
+        reject_other_members(request, SIMULATED_MEMBERS, "UpdatePipeline")
         self.find("UpdatePipeline", request)
         text = self._validated_definition(request)
         members = {name: request[name] for name in CHANGEABLE_MEMBERS if name in request}
@@ -66,7 +66,7 @@ class Pipelines(Resource):
         return {"PipelineArn": pipeline["PipelineArn"]}
 
     def DescribePipeline(self, request: Record) -> Record:
-        refuse_other_members(request, {"PipelineName"}, "DescribePipeline")
+        reject_other_members(request, {"PipelineName"}, "DescribePipeline")
         with self.store.transaction():
             pipeline = self.find("DescribePipeline", request)
             return pipeline | (self.store.get(DEFINITION, pipeline["PipelineName"]) or {})

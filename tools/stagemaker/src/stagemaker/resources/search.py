@@ -1,4 +1,4 @@
-"""Search: finds the resources of one kind that satisfy an expression, and sorts them by any property."""
+"""Search, which returns the resources of a kind that satisfy an expression, sorted by any property."""
 
 import datetime
 import math
@@ -20,7 +20,7 @@ from stagemaker.text import parse_number
 
 Test = Callable[[Any], bool]
 Reader = Callable[[Any], list[Any]]
-# the kinds that Search calls otherwise
+# the kinds that have another name in Search
 OTHER_NAMES = {"ExperimentTrial": "Trial", "ExperimentTrialComponent": "TrialComponent"}
 INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 EMPTY_KINDS = ("ModelCard",)  # version 2 of the SDK searches for model cards, which the simulator does not have
@@ -54,7 +54,7 @@ ALLOWED_OPERATORS = {
 
 @dataclass(frozen=True)
 class Property:
-    """A property that Search can name: `ModelPackageName`, `InputDataConfig.ChannelName`, `Tags.team`.
+    """A property in a Search: `ModelPackageName`, `InputDataConfig.ChannelName`, `Tags.team`.
 
     type: text, number, time, boolean, parameter (text that may be a number), value (text or a number), or structure.
     shape: the shape of one value. read: returns the property's values in a resource, several if it is in a list.
@@ -65,22 +65,22 @@ class Property:
     shape: Shape
     read: Reader
 
-    def convert(self, text: str) -> Any:
-        """Convert text from a request to the property's type. Raises ServiceError if that is not possible."""
+    def convert(self, operand: str) -> Any:
+        """Convert a request's string to the property's type. Raises ServiceError if that is not possible."""
         try:
             if self.type == "number":
-                if (number := parse_number(text)) is None:
-                    raise ValueError(text)
+                if (number := parse_number(operand)) is None:
+                    raise ValueError(operand)
                 return number
             if self.type == "time":
-                time = datetime.datetime.fromisoformat(text)
+                time = datetime.datetime.fromisoformat(operand)
                 return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
             if self.type == "boolean":
-                return {"true": True, "false": False}[text.lower()]
+                return {"true": True, "false": False}[operand.lower()]
         except (ValueError, KeyError, OverflowError):
-            message = f"Value '{text[:80]}' of the filter on {self.name} is not a {self.type}"
+            message = f"Value '{operand[:80]}' of the filter on {self.name} is not a {self.type}"
             raise ValidationException(message) from None
-        return text
+        return operand
 
 
 class Searches(Resource):
@@ -200,7 +200,7 @@ def _make_comparison(property_: Property, comparison: str, text: str) -> Test:
 def _compare_parameter(
     compare: Callable[[Any, Any], bool], comparison: str, value: str, text: str, as_integer: bool
 ) -> bool:
-    """Compare numbers if both texts are, otherwise texts. as_integer: without decimals, as hyperparameters are."""
+    """Compare as numbers if both strings are numbers. as_integer: ignoring decimals, like hyperparameters."""
     if comparison in ("Contains", "In"):
         return compare(value, text)
     number, operand = parse_number(value), parse_number(text)

@@ -1,4 +1,4 @@
-"""The training job definitions in a tuning job's record, and what is derived from them."""
+"""The training job definitions in a tuning job's record."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from stagemaker.protocol.service_model import operation_model
 from stagemaker.state.records import Record
 
 MAX_RANGES, MAX_HYPERPARAMETERS = 30, 100
-OBJECTIVE_HYPERPARAMETER = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds for the toolkits to read
-# members of a definition that HyperParameterTuningJobConfig can have instead, under another name
+OBJECTIVE_HYPERPARAMETER = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds for the toolkits
+# members of a definition, with their names in HyperParameterTuningJobConfig, which can have them instead
 SHARED_MEMBERS = {"TuningObjective": "HyperParameterTuningJobObjective", "HyperParameterRanges": "ParameterRanges"}
 UNSIMULATED_MEMBERS = ("InstanceConfigs", "AllocationStrategy")  # members of HyperParameterTuningResourceConfig
 
@@ -23,12 +23,12 @@ UNSIMULATED_MEMBERS = ("InstanceConfigs", "AllocationStrategy")  # members of Hy
 class Definition:
     """A training job definition.
 
-    name: the definition's name; empty if it has none. place: where the definition is in the request, for error
+    name: the definition's name, or an empty string. location: the definition's location in the request, for error
     messages. settings: the static hyperparameters. request: the request for the training jobs, without their names.
     """
 
     name: str
-    place: str
+    location: str
     metric: str
     maximize: bool
     ranges: tuple[Range, ...]
@@ -36,7 +36,7 @@ class Definition:
     request: Record
 
     def job_request(self, name: str, values: dict[str, str]) -> Record:
-        """Return the request for a training job. values: the hyperparameters that have ranges."""
+        """Return the request for a training job. values: the values of hyperparameters with ranges."""
         return self.request | {"TrainingJobName": name, "HyperParameters": self.settings | values}
 
 
@@ -64,9 +64,9 @@ def read_definitions(record: Record) -> list[Definition]:
     return definitions
 
 
-def _read_definition(place: str, config: Record, item: Record) -> Definition:
+def _read_definition(location: str, config: Record, item: Record) -> Definition:
     if problem := next(_problems(config, item), None):
-        raise ValidationException(f"{place}: {problem}")
+        raise ValidationException(f"{location}: {problem}")
     range_lists = item.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
     if range_lists.get("AutoParameters"):
         raise ValidationException("AutoParameters are not simulated; specify a range for each hyperparameter")
@@ -77,9 +77,9 @@ def _read_definition(place: str, config: Record, item: Record) -> Definition:
     objective = _objective(config, item)
     metric, maximize = objective["MetricName"], objective["Type"] == "Maximize"
     settings = item.get("StaticHyperParameters", {}) | {OBJECTIVE_HYPERPARAMETER: metric}
-    _check_names(place, ranges, settings)
+    _check_names(location, ranges, settings)
     name = item.get("DefinitionName", "")
-    return Definition(name, place, metric, maximize, ranges, settings, _base_request(item))
+    return Definition(name, location, metric, maximize, ranges, settings, _base_request(item))
 
 
 def _objective(config: Record, item: Record) -> Record:
@@ -124,17 +124,17 @@ def _metric_problems(algorithm: Record, metric: str) -> Iterator[str]:
         yield f"MetricDefinitions: the objective metric '{metric}' is not defined; add its definition"
 
 
-def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]) -> None:
+def _check_names(location: str, ranges: tuple[Range, ...], settings: dict[str, str]) -> None:
     if not ranges:
-        raise ValidationException(f"{place}: there is no range to search; specify at least one in ParameterRanges")
+        raise ValidationException(f"{location}: specify at least one range to search in ParameterRanges")
     if len(ranges) > MAX_RANGES or len(ranges) + len(settings) > MAX_HYPERPARAMETERS:
         limits = f"{MAX_RANGES} ranges and {MAX_HYPERPARAMETERS - 1} hyperparameters, including the static ones"
-        raise ServiceError("ResourceLimitExceeded", f"{place}: a tuning job can have at most {limits}")
+        raise ServiceError("ResourceLimitExceeded", f"{location}: a tuning job can have at most {limits}")
     for item in ranges:
         if item.name == OBJECTIVE_HYPERPARAMETER:
-            raise ValidationException(f"{place}: {item.name} cannot have a range, because SageMaker sets it")
+            raise ValidationException(f"{location}: {item.name} cannot have a range, because SageMaker sets it")
         if item.name in settings:
-            problem = f"{place}: '{item.name}' has both a range and a value in StaticHyperParameters; remove one"
+            problem = f"{location}: '{item.name}' has both a range and a value in StaticHyperParameters; remove one"
             raise ValidationException(problem)
 
 

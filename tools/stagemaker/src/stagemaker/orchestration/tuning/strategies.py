@@ -1,4 +1,4 @@
-"""What the strategies of a tuning job require of its request: of Grid, its ranges; of Hyperband, its resources."""
+"""The requirements of tuning strategies: Grid's on the ranges, Hyperband's on the resources."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ EPOCH_HYPERPARAMETERS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epo
 
 
 def strategy_problems(config: Record, definitions: list[Definition]) -> Iterator[str]:
-    """Yield what a request has that its strategy does not accept."""
+    """Yield the problems with a request that its strategy does not accept."""
     strategy, max_jobs = config["Strategy"], config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
     if strategy == "Grid":
         if len(definitions) > 1:
@@ -43,7 +43,7 @@ def number_of_jobs(config: Record, definitions: list[Definition]) -> int:
 
 
 def hyperband_resources(config: Record, definition: Definition) -> tuple[int, int] | None:
-    """Return the MinResource and MaxResource of Hyperband, or None for other strategies. Raises ServiceError."""
+    """Return Hyperband's MinResource and MaxResource, or None for other strategies. Raises ServiceError."""
     if config["Strategy"] != "Hyperband":
         return None
     settings = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
