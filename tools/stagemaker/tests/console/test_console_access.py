@@ -92,10 +92,10 @@ def test_buttons_are_disabled_at_first_and_the_page_says_what_enables_them(chrom
         tab.open("registry", group)
         button = tab.page.get_by_role("button", name="Approve")
         assert button.is_disabled()
-        assert button.get_attribute("title") == "Read-only: see the foot of the page"
+        assert button.get_attribute("title") == "Read-only; see the bottom of the page"
         described = tab.text("footer")
         assert "stagemaker start --console-actions enables the buttons" in described
-        assert "no protection: whoever reaches this port can call the API" in " ".join(described.split())
+        assert "not a protection: anyone who can reach this port can call the API" in " ".join(described.split())
 
 
 def test_a_hidden_tab_asks_nothing(client: Client, tab: ConsoleTab) -> None:

@@ -39,19 +39,19 @@ def test_an_endpoint_shows_variants_traffic_and_the_answer_to_a_request(
     tab.page.get_by_role("combobox", name="Variant").select_option("good")
     tab.press("Send")
     tab.wait_for("200, variant good, ", "[data-key=form] [role=status]")
-    assert json.loads(tab.text("pre[aria-label=Answer]"))[:3] == ["good", "1,2", "text/csv"]
+    assert json.loads(tab.text("pre[aria-label=Response]"))[:3] == ["good", "1,2", "text/csv"]
     assert tab.page.get_by_label("Body").input_value() == "1,2"  # which a poll leaves as it is
     (tmp_path / "rows.csv").write_text("3,4")
     tab.page.get_by_label("or upload a file").set_input_files(tmp_path / "rows.csv")
     tab.press("Send")
-    tab.wait_for("3,4", "pre[aria-label=Answer]")
+    tab.wait_for("3,4", "pre[aria-label=Response]")
     tab.page.get_by_role("combobox", name="Variant").select_option("bad")
     tab.press("Send")
     tab.wait_for("Error", "[data-key=form] [role=status]")
     tab.expected.add(f"/endpoints/{endpoint}/invocations")
     tab.wait_for("Errors", "[data-key=metrics]")
     tab.wait_for("bad, 5XX: 1", "[data-key=metrics]")
-    tab.wait_for("Latency of the model, ms", "[data-key=metrics]")
+    tab.wait_for("Model latency, ms", "[data-key=metrics]")
     tab.wait_for("no such depth", "pre[aria-label=Log]")
 
 
@@ -171,13 +171,13 @@ def test_what_is_no_text_is_not_shown_and_an_unreachable_name_is_explained(clien
     client.put("console/model.bin", b"\0\1\2")
     assert "A binary file." in tab.open("s3", BUCKET, "console/model.bin").text()
     tab.page.goto(f"{tab.address}#/s3/{BUCKET}/console%2F..%2Fx")
-    tab.wait_for("A browser cannot address an object of this name", "#problem")
+    tab.wait_for("A browser cannot address an object with this key", "#problem")
     tab.page.goto(f"{tab.address}#/training/nobody")
     tab.wait_for("Requested resource not found", "#problem")
     tab.page.goto(f"{tab.address}#/s3/{BUCKET}/100%")
-    tab.wait_for("There is no such object", "#problem")
+    tab.wait_for("The object does not exist", "#problem")
     tab.page.goto(f"{tab.address}#/s3/{BUCKET}/nothing.txt")
-    tab.wait_for("There is no such object", "#problem")
+    tab.wait_for("The object does not exist", "#problem")
     tab.expected |= {"DescribeTrainingJob", f"/{BUCKET}/nothing.txt", f"/{BUCKET}/100%25"}
     tab.page.goto(f"{tab.address}#/nothing")
-    tab.wait_for("There is no page #/nothing", "#problem")
+    tab.wait_for("The page #/nothing does not exist", "#problem")
