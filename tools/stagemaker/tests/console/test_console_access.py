@@ -84,7 +84,7 @@ def test_a_page_that_a_job_has_written_to_s3_reaches_nothing(client: Client, chr
     page.close()
 
 
-def test_buttons_are_disabled_at_first_and_the_page_says_what_enables_them(chromium: Any) -> None:
+def test_buttons_are_disabled_by_default_and_the_page_explains_how_to_enable_them(chromium: Any) -> None:
     with Simulator(console=True, isolation="off") as simulator, open_console(chromium, simulator.endpoint) as tab:
         packages = Packages(Client(simulator))
         group = packages.group()
@@ -98,7 +98,7 @@ def test_buttons_are_disabled_at_first_and_the_page_says_what_enables_them(chrom
         assert "not a protection: anyone who can reach this port can call the API" in " ".join(described.split())
 
 
-def test_a_hidden_tab_asks_nothing(client: Client, tab: ConsoleTab) -> None:
+def test_a_hidden_tab_sends_no_requests(client: Client, tab: ConsoleTab) -> None:
     client.train("import time; time.sleep(60)", wait=False)  # something runs, so the page polls often
     tab.open()
     tab.page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
@@ -111,7 +111,7 @@ def test_a_hidden_tab_asks_nothing(client: Client, tab: ConsoleTab) -> None:
     assert len(tab.requests) > before
 
 
-def test_an_end_of_the_simulator_is_said(chromium: Any) -> None:
+def test_the_end_of_the_simulator_is_reported(chromium: Any) -> None:
     simulator = Simulator(console=True, isolation="off")
     with simulator:
         context = chromium.new_context()
@@ -123,11 +123,11 @@ def test_an_end_of_the_simulator_is_said(chromium: Any) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 360])
-def test_everybody_can_use_it(client: Client, chromium: Any, scheme: str, width: int) -> None:
+def test_pages_have_no_accessibility_barriers(client: Client, chromium: Any, scheme: str, width: int) -> None:
     name = client.train("raise ValueError('no copper')")["TrainingJobName"]
     client.put("folder/rows.csv", "1,2")
     pipelines, packages, endpoints = Pipelines(client), Packages(client), Endpoints(client)
-    pipeline = pipelines.create(fail("refuse", "too bad"))
+    pipeline = pipelines.create(fail("reject", "too bad"))
     execution = pipelines.start(pipeline)
     pipelines.wait(execution, "Failed")
     group = packages.group()
@@ -163,7 +163,7 @@ def test_the_keyboard_suffices(client: Client, tab: ConsoleTab) -> None:
     assert f"{name}: Completed" in tab.page.text_content("#news")
 
 
-def test_what_a_reader_does_stays_when_a_job_ends(client: Client, tab: ConsoleTab) -> None:
+def test_focus_and_scroll_position_stay_when_a_job_ends(client: Client, tab: ConsoleTab) -> None:
     job = client.train("import time\nfor n in range(100): print(n, flush=True)\ntime.sleep(8)", wait=False)
     tab.open("training", job["TrainingJobName"])
     tab.wait_for("99", "pre[aria-label=Log]")
@@ -187,7 +187,7 @@ def lose_one(operation: str) -> Callable[[Any], None]:
     return handle
 
 
-def test_a_page_recovers_when_an_answer_is_lost(client: Client, tab: ConsoleTab) -> None:
+def test_a_page_recovers_when_a_response_is_lost(client: Client, tab: ConsoleTab) -> None:
     name = client.train("print('loss=1;')", AlgorithmSpecification=ALGORITHM | {"MetricDefinitions": METRICS})
     for operation in ("GetLogEvents", "GetMetricData", "DescribeTrainingJob"):
         tab.open("s3")
@@ -201,7 +201,7 @@ def test_a_page_recovers_when_an_answer_is_lost(client: Client, tab: ConsoleTab)
     tab.problems.clear()  # the requests that were lost
 
 
-def test_pages_that_were_left_keep_no_memory(client: Client, tab: ConsoleTab) -> None:
+def test_closed_pages_free_their_memory(client: Client, tab: ConsoleTab) -> None:
     name = client.train("print('loss=1;')", AlgorithmSpecification=ALGORITHM | {"MetricDefinitions": METRICS})
     browser = tab.page.context.new_cdp_session(tab.page)
     for _ in range(3):
@@ -216,7 +216,7 @@ def test_pages_that_were_left_keep_no_memory(client: Client, tab: ConsoleTab) ->
     assert browser.send("Runtime.callFunctionOn", count)["result"]["value"] == 0
 
 
-def test_a_page_follows_a_simulator_that_starts_again(chromium: Any) -> None:
+def test_a_page_follows_a_simulator_that_restarts(chromium: Any) -> None:
     with running() as simulator:
         first = Client(simulator).train("print('first')", wait=False)
         with open_console(chromium, simulator.endpoint) as tab:

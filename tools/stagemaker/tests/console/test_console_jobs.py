@@ -31,7 +31,7 @@ def transform_fn(model, data, content_type, accept):
 MARKUP = "<img src=x onerror=alert(1)>"
 
 
-def test_a_newcomer_finds_why_the_third_job_failed(client: Client, tab: ConsoleTab) -> None:
+def test_a_user_finds_the_reason_why_a_job_failed(client: Client, tab: ConsoleTab) -> None:
     for script in ("print('good')", "print('better')", f"raise ValueError('no copper in {MARKUP}')"):
         job = client.train(script)
     name = job["TrainingJobName"]

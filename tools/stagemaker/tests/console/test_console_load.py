@@ -97,7 +97,7 @@ def polls(chromium: Any, simulator: SimulatorProcess) -> list[Poll]:
     return polls
 
 
-def test_ten_thousand_jobs_stay_quick(chromium: Any, tmp_path: Path) -> None:
+def test_ten_thousand_jobs_are_shown_quickly(chromium: Any, tmp_path: Path) -> None:
     with simulator_with(MANY_JOBS, tmp_path) as simulator, open_console(chromium, simulator.endpoint) as tab:
         for act, expected in (
             (lambda: tab.open("training"), "Page 1"),
@@ -156,7 +156,7 @@ def open_consoles(simulator: SimulatorProcess, polls: list[Poll]) -> Iterator[No
         future.result()
 
 
-def test_lists_take_at_most_twice_as_long_with_a_console_of_each_user(
+def test_lists_take_at_most_twice_as_long_with_a_console_per_user(
     simulator: SimulatorProcess, polls: list[Poll]
 ) -> None:
     percentile_of_lists(simulator)

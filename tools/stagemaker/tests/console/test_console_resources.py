@@ -27,7 +27,7 @@ def endpoint(client: Client) -> Iterator[str]:
     endpoints.delete_all()
 
 
-def test_an_endpoint_shows_variants_traffic_and_the_answer_to_a_request(
+def test_an_endpoint_shows_variants_traffic_and_the_response_to_a_request(
     endpoint: str, tab: ConsoleTab, tmp_path: Path
 ) -> None:
     tab.open("endpoints", endpoint)
@@ -74,7 +74,7 @@ def test_an_execution_is_a_graph_with_states_parameters_and_what_the_cache_gave(
     pipelines = Pipelines(client)
     prepare = pipelines.processing("prepare", "print(1)", CacheConfig=CACHED)
     decide = condition(
-        "decide", [equals(get("Parameters.Choice"), "a")], [model("register")], [fail("refuse", "too bad")], "prepare"
+        "decide", [equals(get("Parameters.Choice"), "a")], [model("register")], [fail("reject", "too bad")], "prepare"
     )
     parameters = [{"Name": "Choice", "Type": "String", "DefaultValue": "a"}]
     name = pipelines.create(prepare, decide, Parameters=parameters)
@@ -90,11 +90,11 @@ def test_an_execution_is_a_graph_with_states_parameters_and_what_the_cache_gave(
         "prepare": "✓ Succeeded",
         "decide": "✓ Succeeded",
         "register": "■ Not run",
-        "refuse": "✕ Failed",
+        "reject": "✕ Failed",
     }
     assert steps["prepare"][5] == f"From the cache, of execution {first.rpartition('/')[2]}"
     assert steps["decide"][5] == "Outcome: False"
-    assert "too bad" in steps["refuse"][5]
+    assert "too bad" in steps["reject"][5]
     assert tab.rows("Parameters") == [["Choice", "b"]]
     tab.page.locator("[data-key=properties] summary", has_text="prepare").click()
     assert '"ProcessingJobStatus": "Completed"' in tab.text("pre[aria-label=prepare]")
@@ -103,7 +103,7 @@ def test_an_execution_is_a_graph_with_states_parameters_and_what_the_cache_gave(
         "prepare✓ Succeeded",
         "decide✓ Succeeded",
         "register■ Not run (if branch)",
-        "refuse✕ Failed (else branch)",
+        "reject✕ Failed (else branch)",
     ]
     assert tab.page.locator(".graph path.line").count() == 3
     tops = [tab.page.locator(".graph .step rect").nth(place).bounding_box()["y"] for place in range(4)]

@@ -62,7 +62,7 @@ def test_the_script_calls_every_service_with_its_own_origin(simulator: Simulator
     ],
     ids=str,
 )
-def test_other_pages_are_refused(simulator: Simulator, change: dict[str, str | None]) -> None:
+def test_other_pages_are_rejected(simulator: Simulator, change: dict[str, str | None]) -> None:
     change = {name: value and value.format(port=simulator.port) for name, value in change.items()}
     status, _, text = ask(simulator, body="{}", **LIST | SCRIPT | {"Origin": simulator.endpoint} | change)
     assert (status, json.loads(text)["__type"]) == (403, "AccessDeniedException")
@@ -88,7 +88,7 @@ def test_the_files_have_a_strict_policy_and_other_pages_share_no_origin_with_the
     assert "Content-Security-Policy" not in ask(simulator, f"/{BUCKET}/page.html")[1]
 
 
-def test_without_the_console_its_script_is_refused_too() -> None:
+def test_without_the_console_its_script_is_rejected_too() -> None:
     with Simulator(isolation="off") as simulator:
         assert simulator.console_address is None
         assert ask(simulator, body="{}", **LIST, **SCRIPT, Origin=simulator.endpoint)[0] == 403

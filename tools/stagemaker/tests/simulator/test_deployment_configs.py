@@ -1,4 +1,4 @@
-"""A DeploymentConfig that is invalid or not simulated is refused when the endpoint is created or updated."""
+"""A DeploymentConfig that is invalid or not simulated is rejected when the endpoint is created or updated."""
 
 from typing import Any
 
@@ -77,7 +77,7 @@ def endpoint_name(endpoints: Endpoints) -> str:
     return endpoints.create(endpoints.config(variant(endpoints.named("old"))))
 
 
-def test_invalid_deployment_configs_are_refused(endpoints: Endpoints, endpoint_name: str) -> None:
+def test_invalid_deployment_configs_are_rejected(endpoints: Endpoints, endpoint_name: str) -> None:
     four_instances = endpoints.config(variant(endpoints.named("new"), count=4))
     unchecked_client = endpoints.client.unchecked()
     for deployment, reason in [*INVALID, *INVALID_FOR_AN_UPDATE]:

@@ -100,7 +100,7 @@ def test_there_are_rows() -> None:
 
 
 @pytest.mark.parametrize(("row", "operation"), CASES, ids=[operation for _, operation in CASES])
-def test_the_answer_is_the_documented_one(client: Client, row: str, operation: str) -> None:
+def test_the_error_is_the_documented_one(client: Client, row: str, operation: str) -> None:
     service = client.simulator.client("sagemaker-runtime") if operation == "InvokeEndpoint" else client.sagemaker
     with pytest.raises(ClientError) as caught:
         getattr(service, xform_name(operation))(**faulty_request(row, operation))

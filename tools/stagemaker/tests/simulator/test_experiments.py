@@ -35,7 +35,7 @@ def search(client: Client, resource: str, name: str, value: str) -> list[dict[st
     return client.sagemaker.search(Resource=resource, SearchExpression=expression)["Results"]
 
 
-def test_what_was_recorded_is_described_listed_and_found(client: Client, names: tuple[str, str, str]) -> None:
+def test_recorded_runs_are_described_listed_and_found(client: Client, names: tuple[str, str, str]) -> None:
     experiment, trial, component = names
     sagemaker = client.sagemaker
     sagemaker.update_experiment(ExperimentName=experiment, DisplayName="shown")
@@ -95,7 +95,7 @@ def test_the_statistics_of_metrics(client: Client, names: tuple[str, str, str]) 
     assert "none does not exist" in message
 
 
-def test_nothing_is_deleted_that_others_need(client: Client, names: tuple[str, str, str]) -> None:
+def test_resources_that_others_need_cannot_be_deleted(client: Client, names: tuple[str, str, str]) -> None:
     experiment, trial, component = names
     sagemaker = client.sagemaker
     assert f"it has the trial '{trial}'" in refusal(sagemaker.delete_experiment, ExperimentName=experiment)
@@ -169,7 +169,7 @@ def test_a_job_has_a_component(client: Client, names: tuple[str, str, str]) -> N
         client.process("pass", ExperimentConfig=missing)
 
 
-def test_the_component_of_a_job_has_a_trial_and_a_name_of_its_own(client: Client, names: tuple[str, str, str]) -> None:
+def test_each_job_component_has_a_separate_trial_and_name(client: Client, names: tuple[str, str, str]) -> None:
     experiment, other = names[0], f"experiment-{next(numbers)}"
     client.sagemaker.create_experiment(ExperimentName=other)
     members = {"ExperimentConfig": {"ExperimentName": experiment}, **output_to(f"s3://{BUCKET}/of-component")}

@@ -88,7 +88,7 @@ def test_opt_ml_can_be_translated_to_a_path_with_any_characters(text, expected):
 
 
 @needs_sandbox
-def test_files_on_this_machine_are_not_visible(client, tmp_path):
+def test_host_files_are_not_visible(client, tmp_path):
     (tmp_path / "secret").write_text("secret")
     root = Path(__file__).parents[2]
     paths = [
@@ -104,7 +104,7 @@ def test_files_on_this_machine_are_not_visible(client, tmp_path):
 
 
 @needs_sandbox
-def test_writing_elsewhere_changes_nothing_on_this_machine_and_is_not_seen_by_the_next_job(client):
+def test_writing_elsewhere_changes_no_host_file_and_is_invisible_to_the_next_job(client):
     name = uuid.uuid4().hex
     script = f"""
 result = {{}}
@@ -149,7 +149,7 @@ for pid in result['pids']:
 
 
 @needs_sandbox
-def test_a_sandbox_reveals_few_paths_on_this_machine(client):
+def test_a_sandbox_reveals_few_host_paths(client):
     """Its list of mounts names the job's folder, which cannot be hidden, and paths that the job may read."""
     folder = str(client.simulator.folder)
     script = "mounts = [line.split() for line in open('/proc/self/mountinfo')]\n"

@@ -68,7 +68,7 @@ def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
         assert command_line[command_line.index(name) - 1 : command_line.index(name) + 2] == ["--setenv", name, value]
 
 
-def test_a_null_byte_in_an_environment_variable_is_refused(tmp_path: Path) -> None:
+def test_a_null_byte_in_an_environment_variable_is_rejected(tmp_path: Path) -> None:
     """If null bytes were accepted, the text after one would become another argument of bubblewrap."""
     launch = launch_of(tmp_path, {"NAME": "value\0--bind\0/\0/host"})
     assert "The command could not be started: embedded null byte" in run(launch, tmp_path)

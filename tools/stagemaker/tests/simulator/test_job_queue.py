@@ -29,14 +29,14 @@ def fail_to_start_thread(*_: object, **__: object) -> NoReturn:
 
 
 @pytest.mark.parametrize("computes", [True, False])
-def test_work_without_a_thread_is_refused_and_never_runs(
+def test_work_without_a_thread_is_rejected_and_never_runs(
     computes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue, runs = JobQueue(tmp_path), []
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", fail_to_start_thread)
         with pytest.raises(RuntimeError, match="can't start new thread"):
-            queue.submit("refused", lambda job: runs.append("refused"), computes)
+            queue.submit("rejected", lambda job: runs.append("rejected"), computes)
     queue.submit("next", lambda job: runs.append("next"), computes)
     wait_until(lambda: "next" in runs)
     queue.close()

@@ -1,4 +1,4 @@
-"""linear-learner images through low-level requests: training, an endpoint, a transform job, tuning, and refusals."""
+"""linear-learner images through low-level requests: training, an endpoint, a transform job, tuning, and rejections."""
 
 import json
 from typing import Any
@@ -64,13 +64,13 @@ def test_an_endpoint_responds_with_json(client: Client, endpoints: Endpoints, jo
         endpoints.invoke(endpoint, b"\n#\xd7\xce", ContentType="application/x-recordio-protobuf")
 
 
-def test_a_models_script_is_refused(client: Client, endpoints: Endpoints) -> None:
+def test_a_models_script_is_rejected(client: Client, endpoints: Endpoints) -> None:
     archive = client.put(f"linear/{next(numbers)}.tar.gz", archive_of(**{"code/inference.py": b"1 / 0"}))
     model = model_of(client, archive, SAGEMAKER_PROGRAM="inference.py")
     assert "SAGEMAKER_PROGRAM is set, but this image runs no script" in endpoints.failure_reason(model)
 
 
-def test_a_training_script_is_refused(client: Client) -> None:
+def test_a_training_script_is_rejected(client: Client) -> None:
     settings = {"sagemaker_program": "train.py"}
     expected = "HyperParameters: sagemaker_program: linear-learner images run no script"
     with pytest.raises(ClientError, match=expected):

@@ -1,4 +1,4 @@
-"""Lists: filters, order and pages, compared with a naive model; refused members; and boto3's waiters."""
+"""Lists: filters, order and pages, compared with a naive model; rejected members; and boto3's waiters."""
 
 import base64
 import datetime
@@ -205,7 +205,7 @@ def test_ten_thousand_records_are_listed_in_seconds() -> None:
 
 
 @pytest.mark.parametrize("token", INVALID_TOKENS, ids=lambda token: token[:20])
-def test_an_invalid_token_is_refused(token: str) -> None:
+def test_an_invalid_token_is_rejected(token: str) -> None:
     with pytest.raises(ValidationException):
         resource_of([]).page("ListTrainingJobs", {"NextToken": token})
 
@@ -222,14 +222,14 @@ def test_a_token_from_another_request_returns_a_page() -> None:
     assert resource.page("ListTrainingJobs", {"NextToken": past_the_end}) == {"TrainingJobSummaries": []}
 
 
-def test_max_results_outside_its_range_is_refused(client: Client) -> None:
+def test_max_results_outside_its_range_is_rejected(client: Client) -> None:
     for number in (0, -1, 101, 10**12):
         for kind in ("models", "training_jobs", "processing_jobs", "transform_jobs"):
             refusal(getattr(client.unchecked(), f"list_{kind}"), MaxResults=number)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=operator.attrgetter("kind"))
-def test_every_member_of_a_list_request_works_or_is_refused_by_name(kind: type[Resource]) -> None:
+def test_every_member_of_a_list_request_works_or_is_rejected_by_name(kind: type[Resource]) -> None:
     resource = kind(SimpleNamespace(store=one_of_each_kind()))
     for operation in [name for name in kind.operations() if name.startswith("List") and name != EMPTY_LIST]:
 

@@ -241,7 +241,7 @@ def test_a_job_may_remove_its_data_but_not_replace_them(any_client: Client, uri:
 
 
 @pytest.mark.everywhere
-def test_a_folder_above_an_output_that_leads_to_this_machine_fails_the_job(
+def test_a_folder_above_an_output_that_links_to_the_host_fails_the_job(
     any_client: Client, uri: str, tmp_path: Path
 ) -> None:
     (tmp_path / "output/o").mkdir(parents=True)
@@ -284,7 +284,7 @@ os.chmod('shut', 0)
 
 
 @pytest.mark.everywhere
-def test_links_pipes_sockets_and_devices_reveal_nothing_of_this_machine(
+def test_links_pipes_sockets_and_devices_reveal_no_host_data(
     any_client: Client, uri: str, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_text("secret of the host")

@@ -221,7 +221,7 @@ INVALID_TEXTS = [
     ],
     ids=lambda value: "" if value.startswith("{") else value[:60],
 )
-def test_a_definition_that_cannot_run_is_refused(pipelines: Pipelines, text: str, part: str) -> None:
+def test_a_definition_that_cannot_run_is_rejected(pipelines: Pipelines, text: str, part: str) -> None:
     request = {"PipelineName": "text", "PipelineDefinition": text, "RoleArn": ROLE_ARN}
     assert part in refusal(pipelines.sagemaker.create_pipeline, **request)
 
@@ -241,7 +241,7 @@ def test_a_chain_of_a_thousand_steps_is_accepted(pipelines: Pipelines) -> None:
 @example("a" + "[0]" * 300)
 @example("a" + ".b" * 500 + "[")
 @given(text=st.text(st.sampled_from("aA.['\"]0-_ "), max_size=2000))
-def test_any_path_is_parsed_or_refused(text: str) -> None:
+def test_any_path_is_parsed_or_rejected(text: str) -> None:
     with contextlib.suppress(DefinitionError):
         assert PropertyPath(text).tokens
 
@@ -265,7 +265,7 @@ def test_durations_are_parsed(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "5", "P1.5D", "-P1D", "P999999D", "P99999Y", "P1D " + "1" * 9999])
-def test_invalid_durations_are_refused(text: str) -> None:
+def test_invalid_durations_are_rejected(text: str) -> None:
     with pytest.raises(DefinitionError):
         read_duration(text)
 

@@ -121,7 +121,7 @@ def test_parameters_of_all_types_are_passed_to_steps(pipelines: Pipelines) -> No
         assert listed == list(resolved.items())
 
 
-def test_invalid_parameter_values_are_refused(pipelines: Pipelines) -> None:
+def test_invalid_parameter_values_are_rejected(pipelines: Pipelines) -> None:
     parameters = [
         parameter("I", "Integer"),
         parameter("F", "Float", 1),

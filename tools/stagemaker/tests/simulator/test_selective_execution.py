@@ -26,7 +26,7 @@ def start(pipelines: Pipelines, pipeline: str, *steps: str, source: str | None =
     return pipelines.sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"]
 
 
-def test_the_selected_steps_run_with_what_they_need_from_the_source(pipelines: Pipelines, pipeline: str) -> None:
+def test_the_selected_steps_run_with_results_of_the_source(pipelines: Pipelines, pipeline: str) -> None:
     source = pipelines.start(pipeline, Text="given")
     pipelines.wait(source)
     execution = start(pipelines, pipeline, "Second", source=source)
@@ -55,7 +55,7 @@ def test_steps_without_predecessors_need_no_source(pipelines: Pipelines, pipelin
     assert pipelines.statuses(execution) == {"First": "Succeeded"}
 
 
-def test_invalid_selections_are_refused(pipelines: Pipelines, pipeline: str) -> None:
+def test_invalid_selections_are_rejected(pipelines: Pipelines, pipeline: str) -> None:
     failed = pipelines.run(pipelines.processing("Stop", FAILING_SCRIPT), model("After", "Stop"), status="Failed")
     other = failed.partition("/execution")[0].rpartition("/")[2]
 

@@ -1,4 +1,4 @@
-"""Training jobs that fail, and requests for training jobs that are refused."""
+"""Training jobs that fail, and requests for training jobs that are rejected."""
 
 from typing import Any
 
@@ -59,6 +59,6 @@ INVALID_METRIC = {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=("}]}
         ("the channel name a is used twice", "InputDataConfig", [channel("a", f"s3://bucket/{n}") for n in "12"]),
     ],
 )
-def test_invalid_requests_are_refused(client, message: str, name: str, value: Any) -> None:
+def test_invalid_requests_are_rejected(client, message: str, name: str, value: Any) -> None:
     member = ALGORITHM | value if name == "AlgorithmSpecification" else value
     assert message in refusal(submit, client, **{name: member})

@@ -1,4 +1,4 @@
-"""Requests for tuning jobs that are refused: the error names the problem, and no training job is created."""
+"""Requests for tuning jobs that are rejected: the error names the problem, and no training job is created."""
 
 from typing import Any
 
@@ -129,7 +129,7 @@ def sagemaker(client: Client) -> Any:
 @pytest.mark.parametrize(
     ("request_", "reason"), INVALID_REQUESTS, ids=lambda value: "" if isinstance(value, dict) else value
 )
-def test_invalid_requests_are_refused_and_create_nothing(sagemaker: Any, request_: dict[str, Any], reason: str) -> None:
+def test_invalid_requests_are_rejected_and_create_nothing(sagemaker: Any, request_: dict[str, Any], reason: str) -> None:
     assert reason in refusal(sagemaker.create_hyper_parameter_tuning_job, **request_)
     response = sagemaker.list_hyper_parameter_tuning_jobs(NameContains=request_[NAME])
     assert request_[NAME] not in [job[NAME] for job in response["HyperParameterTuningJobSummaries"]]
@@ -156,7 +156,7 @@ def test_there_are_limits_on_the_number_of_training_jobs(client: Client) -> None
         refusal(client.sagemaker.create_hyper_parameter_tuning_job, code="ResourceLimitExceeded", **request)
 
 
-def test_an_unknown_name_is_refused(client: Client) -> None:
+def test_an_unknown_name_is_rejected(client: Client) -> None:
     for verb, code in (("delete", "ValidationException"), ("list_training_jobs_for", "ResourceNotFound")):
         operation = getattr(client.sagemaker, f"{verb}_hyper_parameter_tuning_job")
         assert "can't find a tuning job called absent" in refusal(operation, code=code, **{NAME: "absent"})

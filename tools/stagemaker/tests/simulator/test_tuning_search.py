@@ -84,7 +84,7 @@ def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> N
 
 
 @pytest.mark.parametrize("has_results", [True, False])
-def test_the_search_goes_on_before_trials_have_ended_and_after_they_have_failed(has_results: bool) -> None:
+def test_the_search_continues_before_trials_have_ended_and_after_they_have_failed(has_results: bool) -> None:
     search = Search("Bayesian", RANGES, maximize=not has_results, seed=1)
     for _ in range(12):
         number, values = search.suggest()

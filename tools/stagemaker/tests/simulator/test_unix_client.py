@@ -132,12 +132,12 @@ def test_a_response_before_the_end_of_the_request_is_read(socket_path: Path) -> 
 
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X": "\u2028"}], ids=str)
-def test_a_request_that_is_not_valid_http_is_refused(socket_path: Path, headers: dict[str, str]) -> None:
+def test_a_request_that_is_not_valid_http_is_rejected(socket_path: Path, headers: dict[str, str]) -> None:
     with serve(socket_path, lambda connection: None), pytest.raises(NoResponse, match="the request is not valid HTTP"):
         UnixClient(socket_path).request("POST", "/invocations", b"body", headers, deadline=Deadline(5))
 
 
-def test_a_response_that_is_too_large_is_refused(socket_path: Path) -> None:
+def test_a_response_that_is_too_large_is_rejected(socket_path: Path) -> None:
     response = OK + b"Content-Length: 5000000\r\n\r\n" + b"x" * 5_000_000
     with serve(socket_path, answering(response)), pytest.raises(NoResponse, match="larger than 1 MB"):
         UnixClient(socket_path).request("POST", "/invocations", deadline=Deadline(5), max_bytes=1 << 20)
@@ -158,7 +158,7 @@ def test_status_headers_and_body_are_returned_and_connections_are_kept(socket_pa
         assert connections[0].recv(1) == b""
 
 
-def test_a_late_response_is_not_that_to_the_next_request(socket_path: Path) -> None:
+def test_a_late_response_is_not_used_for_the_next_request(socket_path: Path) -> None:
     timed_out = threading.Event()
 
     def respond(connection: socket.socket) -> None:
@@ -190,7 +190,7 @@ def test_a_missing_server_is_reported(socket_path: Path) -> None:
         UnixClient(socket_path).request("GET", "/ping", deadline=Deadline(5))
 
 
-def test_a_symbolic_link_in_place_of_the_socket_is_not_followed(socket_folder: Path, tmp_path: Path) -> None:
+def test_a_symbolic_link_instead_of_the_socket_is_not_followed(socket_folder: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as other_server:
         other_server.bind(str(socket_folder / "another"))
         other_server.listen()
