@@ -1,4 +1,4 @@
-"""Who can use the console, and how: read-only at first, by keyboard, on a phone; and pages that may not."""
+"""Use of the console: read-only by default, by keyboard, on a phone; and pages that must not use it."""
 
 import http.server
 import threading
@@ -19,14 +19,14 @@ from stagemaker_support.tuning_jobs import METRICS
 from stagemaker.server import BUCKET, Simulator
 
 pytestmark = pytest.mark.machine
-# what a page tries: to read, and to create something
+# the attempts of a page to read and to create something
 ATTACK = """async ([address, bucket]) => {
-  const found = [];
+  const results = [];
   const attempt = async (name, options, path = "/") => {
     try {
       const response = await fetch(address + path, options);
-      found.push(`${name}: ${response.type} ${response.status} ${(await response.text()).slice(0, 60)}`);
-    } catch (error) { found.push(`${name}: nothing`); }
+      results.push(`${name}: ${response.type} ${response.status} ${(await response.text()).slice(0, 60)}`);
+    } catch (error) { results.push(`${name}: nothing`); }
   };
   const headers = { "X-Stagemaker-Console": "sagemaker", "X-Amz-Target": "SageMaker.CreateModelPackageGroup" };
   const body = JSON.stringify({ ModelPackageGroupName: "attack" });
@@ -35,13 +35,13 @@ ATTACK = """async ([address, bucket]) => {
   await attempt("opaque call", { method: "POST", mode: "no-cors", body });
   await attempt("read", { headers: { "X-Stagemaker-Console": "s3" } });
   await attempt("settings", {}, "/_stagemaker/console/settings.json");
-  return found;
+  return results;
 }"""
 
 
 @pytest.fixture
 def other_origin() -> Iterator[str]:
-    """Return the address of another server on this machine."""
+    """Return the address of another local server."""
 
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -64,8 +64,8 @@ def test_a_page_of_another_origin_reaches_nothing(client: Client, chromium: Any,
     page.goto(other_origin)
     statuses: list[int] = []
     page.on("response", lambda response: statuses.append(response.status))
-    found = page.evaluate(ATTACK, [client.simulator.endpoint, BUCKET])
-    assert [line for line in found if not line.endswith(": nothing")] == ["opaque call: opaque 0 "]
+    results = page.evaluate(ATTACK, [client.simulator.endpoint, BUCKET])
+    assert [line for line in results if not line.endswith(": nothing")] == ["opaque call: opaque 0 "]
     assert set(statuses) == {403}
     assert client.sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"] == []
     assert client.s3.list_objects_v2(Bucket=BUCKET, Prefix="attack")["KeyCount"] == 0
@@ -233,5 +233,5 @@ def test_a_page_follows_a_simulator_that_restarts(chromium: Any) -> None:
                 tab.wait_for("second", "pre[aria-label=Log]")
                 assert "first" not in tab.text("pre[aria-label=Log]")
                 assert tab.page.get_by_role("button", name="Stop").is_enabled()
-                tab.problems.clear()  # the requests that nobody answered
+                tab.problems.clear()  # the requests without a response
                 tab.expected.add("DescribeTrainingJob")  # before there was the second job

@@ -1,4 +1,4 @@
-"""Jobs in the console: what runs, waits, failed and was stopped, their logs, metrics, objects and requests."""
+"""Jobs in the console: their statuses, logs, metrics, objects and requests."""
 
 import pytest
 from stagemaker_support.console_tab import ConsoleTab

@@ -101,7 +101,7 @@ def rejection(command: Callable[..., dict[str, Any]]) -> Callable[..., str]:
 
 
 class CommandLine:
-    """Commands that get the API's requests as JSON. The CLI's own waiters sleep for long, so they start at the end."""
+    """Commands that pass the API's requests as JSON. The CLI's waiters sleep for a long time, so they start late."""
 
     def __init__(self, aws: Callable[..., str], client: Client, folder: Path):
         self._aws, self._client, self._folder = aws, client, folder

@@ -243,7 +243,7 @@ def test_the_larger_of_two_commands_that_share_memory_is_ended(tmp_path: Path) -
 
 
 def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
-    """Each command knows the other's memory use, but not the other's decision."""
+    """Each command sees the other's memory use, but not its decision."""
     shares = [MemoryUse(str(tmp_path / "memory"), 100) for _ in range(2)]
     for _ in range(3):
         for share in shares:

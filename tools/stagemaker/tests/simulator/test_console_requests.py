@@ -1,4 +1,4 @@
-"""The requests that the console may send, and those that a page of somebody else may not."""
+"""Requests that the console may send and other pages may not."""
 
 import json
 import urllib.error
@@ -21,7 +21,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 def ask(simulator: Simulator, path: str = "/", body: str | None = None, **headers: str | None):
-    """Send a request; return status, headers and text of the answer. headers: None leaves one out."""
+    """Send a request; return the status, headers and body. headers: a header of None is omitted."""
     headers = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
     request = urllib.request.Request(simulator.endpoint + path, body and body.encode(), headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

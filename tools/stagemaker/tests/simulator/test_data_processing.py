@@ -58,7 +58,7 @@ def join(kind: str, body: bytes, response: bytes, **members: str) -> bytes:
 
 
 def with_peak(work: Callable[[], T]) -> tuple[T, int]:
-    """Return the result of a piece of work and the bytes of memory that it used at its peak."""
+    """Return the result of `work` and its peak memory use in bytes."""
     tracemalloc.start()
     try:
         return work(), tracemalloc.get_traced_memory()[1]

@@ -1,4 +1,4 @@
-"""Members that SageMaker returns although no request had them, and its lists of what is not simulated."""
+"""Default members in responses, and the empty lists of kinds that are not simulated."""
 
 import pytest
 from botocore import xform_name

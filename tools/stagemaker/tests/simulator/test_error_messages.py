@@ -70,7 +70,7 @@ def client() -> Iterator[Client]:
 
 
 def faulty_request(row: str, operation: str) -> Request:
-    """Return a request that the simulator must answer as a row of the tables says."""
+    """Return a request that must cause the error in a row of the tables."""
     verb, kind = re.fullmatch("([A-Z][a-z]+)(.*)", operation).groups()
     if "absent model data" in row:
         return {"ModelName": "absent", "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": ABSENT}}

@@ -61,7 +61,7 @@ def test_a_job_that_misbehaves_ends_and_leaves_nothing_behind(any_client, monkey
 
 
 def test_a_job_that_kills_all_processes_it_can_leaves_nothing_behind(any_client):
-    """Without a sandbox, the job can kill its supervisor; the process that it leaves behind is ended nevertheless."""
+    """Without a sandbox, the job can kill its supervisor; the remaining process is ended nevertheless."""
     is_enforced = any_client.simulator.isolation_enforced
     script = "subprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\n"
     script += "os.kill(-1, 9)" if is_enforced else "time.sleep(300)"

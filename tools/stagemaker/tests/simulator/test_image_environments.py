@@ -1,4 +1,4 @@
-"""Environments that are made: for the first job, once, also after a kill; and models of three versions in them."""
+"""Environments of images, which are created once, for the first job, and models of three versions in them."""
 
 import json
 import os

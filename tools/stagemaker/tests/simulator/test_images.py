@@ -51,7 +51,7 @@ def test_the_tag_of_an_image_is_found() -> None:
             assert image_tag(f"{repository}{digest}") == ""
 
 
-def rejection_message(client: Client, image: str, **members: Any) -> str:
+def error_of(client: Client, image: str, **members: Any) -> str:
     request = {"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members
     return refusal(submit, client, **request)
 
@@ -73,17 +73,17 @@ SOMEBODYS = "families run as processes on this machine, not 'somebody/else:1.0'"
     ],
 )
 def test_other_images_are_rejected_by_name(client: Client, image: str, text: str) -> None:
-    assert text in rejection_message(client, image)
+    assert text in error_of(client, image)
 
 
 def test_several_instances_are_rejected(client: Client) -> None:
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
-    assert "one instance" in rejection_message(client, XGBOOST, ResourceConfig=resources)
+    assert "one instance" in error_of(client, XGBOOST, ResourceConfig=resources)
 
 
 def test_an_image_with_its_own_metrics_accepts_no_metric_definitions(client: Client) -> None:
     metrics = {"MetricDefinitions": [{"Name": "train:rmse", "Regex": "rmse=(.*)"}]}
-    message = rejection_message(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
+    message = error_of(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
     assert "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry" in message
     request = tuning_request("")
     request["TrainingJobDefinition"]["AlgorithmSpecification"] = ALGORITHM | {"TrainingImage": XGBOOST}
@@ -94,7 +94,7 @@ def test_an_image_with_its_own_metrics_accepts_no_metric_definitions(client: Cli
 @pytest.mark.parametrize("name", ["torch_distributed", "mpi", "pytorch_ddp", "parameter_server"])
 def test_distributed_training_is_rejected_by_name(client: Client, name: str) -> None:
     settings = {f"sagemaker_{name}_enabled": "true", "sagemaker_program": "job.py"}
-    message = rejection_message(client, IMAGE, HyperParameters=settings)
+    message = error_of(client, IMAGE, HyperParameters=settings)
     expected = f"HyperParameters: sagemaker_{name}_enabled: distributed training is not simulated"
     assert expected in message
     request = tuning_request("")

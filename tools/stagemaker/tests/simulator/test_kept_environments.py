@@ -1,4 +1,4 @@
-"""Environments of images: where they are looked for, and which of them are removed."""
+"""Environments of images: where they are searched for, and which are removed."""
 
 import fcntl
 import sys

@@ -1,4 +1,4 @@
-"""Keys and paths that cannot become files are reported in one line; failure reasons name no folder on this machine."""
+"""Keys and paths that cannot become files are reported in one line; failure reasons contain no local folder."""
 
 from pathlib import Path
 

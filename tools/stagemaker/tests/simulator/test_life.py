@@ -75,7 +75,7 @@ def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
 
 
 def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
-    """Interrupt a simulator's start and return the place where it stopped, or "" if the start runs fewer lines."""
+    """Interrupt a simulator's start and return the position where it stopped, or "" if the start runs fewer lines."""
     simulator = Simulator(isolation="off", state=folder)
     sys.settrace(raise_at(line, error))
     try:

@@ -181,7 +181,7 @@ def test_a_package_without_a_group_is_created_listed_and_deleted(packages: Packa
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_invalid_and_unsupported_packages_are_rejected(packages: Packages, members: dict[str, Any], reason: str) -> None:
+def test_invalid_or_unsupported_packages_are_rejected(packages: Packages, members: dict[str, Any], reason: str) -> None:
     assert reason in refusal(packages.sagemaker.create_model_package, **members)
 
 

@@ -1,4 +1,4 @@
-"""Multi-model endpoints: models load when they are first invoked, make room for others, and fail by themselves."""
+"""Multi-model endpoints: models load when they are first invoked, are evicted for others, and fail independently."""
 
 import io
 import json
@@ -73,7 +73,7 @@ def endpoint(endpoints: Endpoints, prefix: str) -> str:
 @pytest.fixture(scope="module")
 def invoke(endpoints: Endpoints, endpoint: str) -> Callable[..., list[str]]:
     def invoke(target: str, body: str = "x") -> list[str]:
-        """Return the response's words: the model's name, the request and an ID of what was loaded."""
+        """Return the words of the response: the model's name, the request and the ID of the loaded model."""
         response = endpoints.invoke(endpoint, body, TargetModel=target, ContentType="text/csv")
         return response["Body"].read().decode().split()
 

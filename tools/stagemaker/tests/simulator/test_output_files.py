@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Iterator[OutputFolder]:
 
 
 def assert_states_a_reason(reason: str, folder: Path) -> None:
-    """Assert that the reason of a failure is one line without a path on this machine."""
+    """Assert that the reason of a failure is one line without a local path."""
     assert reason.startswith(("AlgorithmError: ", "ClientError: ")), reason
     assert reason.isprintable(), reason
     assert str(folder) not in reason
@@ -74,7 +74,7 @@ def run_job(client: Client, uri: str, folder: str, script: str, **members: Any) 
 
 
 def failures(client: Client, folder: OutputFolder, uri: str) -> list[str]:
-    """Return why a folder can neither be packed nor uploaded."""
+    """Return the reasons why a folder can neither be packed nor uploaded."""
     reasons = []
     for save in (partial(pack, folder, folder.ml / "archive"), partial(upload_folder, client.s3, folder, uri)):
         with pytest.raises(JobFailed) as caught:
@@ -284,9 +284,7 @@ os.chmod('shut', 0)
 
 
 @pytest.mark.everywhere
-def test_links_pipes_sockets_and_devices_reveal_no_host_data(
-    any_client: Client, uri: str, tmp_path: Path
-) -> None:
+def test_links_pipes_sockets_and_devices_reveal_no_host_data(any_client: Client, uri: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret of the host")
     script = f"host = {str(tmp_path / 'secret')!r}\nfor folder in folder, os.environ['SM_MODEL_DIR']:\n"
     script += "".join(f"    {line}\n" for line in LINKS_SCRIPT.splitlines())

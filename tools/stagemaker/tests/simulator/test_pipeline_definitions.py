@@ -1,4 +1,4 @@
-"""Pipeline definitions are checked as a whole, and an error names the step and the reason."""
+"""Pipeline definitions are checked completely, and errors state the step and the reason."""
 
 import contextlib
 import json

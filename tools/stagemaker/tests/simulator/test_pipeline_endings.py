@@ -33,7 +33,7 @@ SOME_FAILED = "Step failure: One or multiple steps failed."
 
 
 def transform(name: str, model_name: Any = "no-such-model", instances: int = 1, **members: Any) -> dict[str, Any]:
-    """Return a transform step; with too many instances, its request is rejected as exceeding the account's limit."""
+    """Return a transform step; with too many instances, its request exceeds the account's limit."""
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/nothing"}}
     arguments = {
         "ModelName": model_name,
@@ -75,7 +75,9 @@ def test_steps_that_depend_on_a_failed_step_do_not_run(pipelines: Pipelines) -> 
     reasons = {name: item.get("FailureReason", "") for name, item in steps.items()}
     assert reasons["Fails"].startswith("AlgorithmError: ")
     assert "no luck" in reasons["Fails"]
-    assert reasons["Rejected"].startswith("ClientError: sagemaker:CreateTransformJob was rejected: Could not find model")
+    assert reasons["Rejected"].startswith(
+        "ClientError: sagemaker:CreateTransformJob was rejected: Could not find model"
+    )
     assert "'not a name'" in reasons["Invalid"]
 
 
@@ -102,7 +104,7 @@ def test_a_fail_step_ends_the_execution(pipelines: Pipelines, message: Any, reas
 
 
 def test_a_fail_step_writes_an_outcome_as_expressions_do(pipelines: Pipelines) -> None:
-    """The Metadata have the API's True and False, and an expression writes false. Without a message, no reason."""
+    """The Metadata contain the API's True or False; expressions write false. Without a message, there is no reason."""
     message = join("it is ", get("Steps.C.Outcome"))
     steps = pipelines.steps(
         pipelines.run(condition("C", [equals(1, 2)], [], []), fail("Bad", message), status="Failed")

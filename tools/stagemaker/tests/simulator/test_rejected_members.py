@@ -1,7 +1,7 @@
-"""The table of rejected members in tools/stagemaker/docs/operations.md is what the simulator rejects.
+"""The table of rejected members in tools/stagemaker/docs/operations.md matches the simulator.
 
-Each member of a request, and each value of an enumeration, is sent in a request of its own; a structure that occurs in
-several places, only in the first of them.
+Each member of a request, and each value of an enumeration, is sent in a separate request; a structure that occurs
+several times is tested only once.
 """
 
 import itertools
@@ -113,7 +113,7 @@ def _rejected_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
     name_members = [name for name in shape.required_members if name == f"{operation.removeprefix('Create')}Name"]
 
     def send(request: dict[str, Any]) -> str:
-        # each resource that is created has a name of its own
+        # each created resource has a separate name
         return _error(service, operation, request | dict.fromkeys(name_members, f"x-{next(numbers)}"))
 
     base = smallest_value(shape) | BASES.get(operation, {})

@@ -1,4 +1,4 @@
-"""Selective executions: the selected steps run, and what they need comes from an earlier execution."""
+"""Selective executions: the selected steps run with the results of an earlier execution."""
 
 from typing import Any
 

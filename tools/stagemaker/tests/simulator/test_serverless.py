@@ -1,4 +1,4 @@
-"""Serverless variants: a server with the memory that was asked for, and a limit of invocations at once."""
+"""Serverless variants: servers with the requested memory, and a limit on concurrent invocations."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

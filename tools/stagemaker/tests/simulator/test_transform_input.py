@@ -1,4 +1,4 @@
-"""What transform jobs read: compressed objects, manifests, filtered records, and objects divided among instances."""
+"""The input of transform jobs: compressed objects, manifests, filtered records, and objects divided among instances."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Requests for tuning jobs that are rejected: the error names the problem, and no training job is created."""
+"""Requests for tuning jobs that are rejected: the error states the problem, and no training job is created."""
 
 from typing import Any
 
@@ -129,7 +129,7 @@ def sagemaker(client: Client) -> Any:
 @pytest.mark.parametrize(
     ("request_", "reason"), INVALID_REQUESTS, ids=lambda value: "" if isinstance(value, dict) else value
 )
-def test_invalid_requests_are_rejected_and_create_nothing(sagemaker: Any, request_: dict[str, Any], reason: str) -> None:
+def test_rejected_requests_create_nothing(sagemaker: Any, request_: dict[str, Any], reason: str) -> None:
     assert reason in refusal(sagemaker.create_hyper_parameter_tuning_job, **request_)
     response = sagemaker.list_hyper_parameter_tuning_jobs(NameContains=request_[NAME])
     assert request_[NAME] not in [job[NAME] for job in response["HyperParameterTuningJobSummaries"]]

@@ -1,6 +1,6 @@
-"""XGBoost through low-level requests: a job of the algorithm, and script mode. Tests of the clients show the rest.
+"""XGBoost through low-level requests: a job of the algorithm, and script mode. The clients' tests cover the rest.
 
-Predictions are identical to those that XGBoost makes in this process with the same hyperparameters.
+Predictions are identical to XGBoost's predictions in this process with the same hyperparameters.
 """
 
 import json
