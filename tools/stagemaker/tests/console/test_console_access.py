@@ -211,8 +211,8 @@ def test_closed_pages_free_their_memory(client: Client, tab: ConsoleTab) -> None
         tab.page.wait_for_timeout(200)
     browser.send("HeapProfiler.collectGarbage")
     prototype = browser.send("Runtime.evaluate", {"expression": "HTMLCanvasElement.prototype"})["result"]["objectId"]
-    found = browser.send("Runtime.queryObjects", {"prototypeObjectId": prototype})["objects"]["objectId"]
-    count = {"functionDeclaration": "function () { return this.length; }", "objectId": found}
+    objects = browser.send("Runtime.queryObjects", {"prototypeObjectId": prototype})["objects"]["objectId"]
+    count = {"functionDeclaration": "function () { return this.length; }", "objectId": objects}
     assert browser.send("Runtime.callFunctionOn", count)["result"]["value"] == 0
 
 

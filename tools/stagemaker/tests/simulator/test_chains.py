@@ -60,7 +60,7 @@ def reporting_script(name: str, content_type: str = "text/plain") -> str:
 def test_each_output_is_the_next_input_and_each_container_has_its_own_model_and_log(any_client: Client) -> None:
     source = {"S3Uri": any_client.put("folder/x/weights.txt", "w").removesuffix("weights.txt")}
     source |= {"S3DataType": "S3Prefix", "CompressionType": "None"}
-    containers = [  # the names are those of files and folders in a job, and of other things in messages
+    containers = [  # names of files and folders in a job, and of other things in messages
         container(
             any_client,
             reporting_script("one", "text/csv"),

@@ -34,14 +34,14 @@ def ask(simulator: Simulator, path: str = "/", body: str | None = None, **header
 
 
 def test_the_script_calls_every_service_with_its_own_origin(simulator: Simulator) -> None:
-    own = SCRIPT | {"Origin": simulator.endpoint}
-    status, _, text = ask(simulator, body="{}", **LIST, **own)
+    same_origin = SCRIPT | {"Origin": simulator.endpoint}
+    status, _, text = ask(simulator, body="{}", **LIST, **same_origin)
     assert (status, json.loads(text)) == (200, {"TrainingJobSummaries": []})
     assert BUCKET in ask(simulator, **SCRIPT | {"X-Stagemaker-Console": "s3"})[2]
     groups = {"X-Amz-Target": "Logs_20140328.DescribeLogGroups", "X-Stagemaker-Console": "logs"}
-    assert "logGroups" in ask(simulator, body="{}", **own | groups)[2]
+    assert "logGroups" in ask(simulator, body="{}", **same_origin | groups)[2]
     metrics = {"X-Amz-Target": "GraniteServiceVersion20100801.ListMetrics", "X-Stagemaker-Console": "monitoring"}
-    assert "Metrics" in ask(simulator, body="{}", **own | metrics)[2]
+    assert "Metrics" in ask(simulator, body="{}", **same_origin | metrics)[2]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_script_calls_every_service_with_its_own_origin(simulator: Simulator
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1"},  # another port
         {"Origin": "https://127.0.0.1:{port}"},
-        {"Origin": "http://localhost:{port}"},  # this machine by another name is another origin
+        {"Origin": "http://localhost:{port}"},  # another name of this host is another origin
         {"X-Stagemaker-Console": None},
         {"X-Stagemaker-Console": "iam"},
         {"Sec-Fetch-Site": "same-site"},
@@ -72,8 +72,8 @@ def test_the_files_have_a_strict_policy_and_other_pages_share_no_origin_with_the
     status, headers, text = ask(simulator, "/_stagemaker/console/", **DOCUMENT)
     assert status == 200
     assert '<script src="main.js"' in text
-    own = f"127.0.0.1:{simulator.port}/_stagemaker/console/"
-    assert f"default-src 'none'; script-src {own}; style-src {own}" in headers["Content-Security-Policy"]
+    source = f"127.0.0.1:{simulator.port}/_stagemaker/console/"
+    assert f"default-src 'none'; script-src {source}; style-src {source}" in headers["Content-Security-Policy"]
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert ask(simulator, "/_stagemaker/console/main.js", Origin=simulator.endpoint, **DOCUMENT)[0] == 200
     assert ask(simulator, "/_stagemaker/console/main.js", Origin="http://evil.example")[0] == 403

@@ -139,9 +139,9 @@ def test_expressions_that_sagemaker_does_not_document_are_rejected(path: str) ->
 
 
 @given(st.text(st.sampled_from("$.[]'*,:-01ab @?(\\\"é"), max_size=12))
-def test_any_string_is_accepted_or_rejected_as_an_expression(text: str) -> None:
+def test_any_string_is_accepted_or_rejected_as_an_expression(expression: str) -> None:
     with contextlib.suppress(ValueError, NoSelection):
-        JsonPath("$" + text).select(PERSON)
+        JsonPath("$" + expression).select(PERSON)
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=8), st.data())

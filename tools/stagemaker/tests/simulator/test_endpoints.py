@@ -52,7 +52,7 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
     sagemaker.delete_endpoint_config(EndpointConfigName=config)
     for model in models:
         sagemaker.delete_model(ModelName=model)
-    assert endpoints.describe(name)["EndpointConfigName"] == config  # the endpoint outlives what it was made of
+    assert endpoints.describe(name)["EndpointConfigName"] == config  # the endpoint outlives its configuration and model
     assert endpoints.invoke(name)["InvokedProductionVariant"] in ("one", "two")
     sagemaker.delete_endpoint(EndpointName=name)
     sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})

@@ -28,7 +28,7 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 """
-# What a script does, and the failure reason of its job, or None if it completes.
+# The actions of a script, and the failure reason of its job, or None if it completes.
 MISBEHAVIOURS = {
     "leaves a child": ("subprocess.Popen(['sleep', '300'])", None),
     "leaves a daemon": (DAEMON, None),
@@ -93,7 +93,7 @@ def replace_folder(path: Path, target: Path) -> None:
     path.parent.symlink_to(target)
 
 
-# How a job writes the file with its failure reason, and what is read from it; `host` is a folder outside the job's.
+# How a job writes its failure reason, and the reason that is read; `host` is a folder outside the job's folder.
 FAILURE_FILES = {
     "text": (lambda path, _: path.write_text("my own reason"), "my own reason"),
     "symbolic link": (lambda path, host: path.symlink_to(host / "failure"), ""),

@@ -63,7 +63,7 @@ SOMEBODYS = "families run as processes on this machine, not 'somebody/else:1.0'"
 
 
 @pytest.mark.parametrize(
-    ("image", "text"),
+    ("image", "message"),
     [
         *((f"{AWS}/{name}:1", BUILT_IN.format(name)) for name in ("kmeans", "forecasting-deepar", "blazingtext")),
         (f"{AWS}/tensorflow-training:2.19.0-cpu-py312", SAGEMAKERS.format("tensorflow-training")),
@@ -72,8 +72,8 @@ SOMEBODYS = "families run as processes on this machine, not 'somebody/else:1.0'"
         (f"{REGISTRY}/sagemaker-xgboost:9.9", "tags such as 1.7-1 and 3.0-5, not '9.9'"),
     ],
 )
-def test_other_images_are_rejected_by_name(client: Client, image: str, text: str) -> None:
-    assert text in error_of(client, image)
+def test_other_images_are_rejected_by_name(client: Client, image: str, message: str) -> None:
+    assert message in error_of(client, image)
 
 
 def test_several_instances_are_rejected(client: Client) -> None:

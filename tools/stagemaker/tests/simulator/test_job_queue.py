@@ -182,9 +182,9 @@ def test_every_job_whose_stop_is_acknowledged_ends_as_stopped(client):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processors", [1, 2])
-def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch, processors):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(processors))
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch, cpus):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cpus))
     queue = JobQueue(tmp_path)
     computed, finished = [], threading.Semaphore(0)
 
@@ -198,7 +198,7 @@ def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch
 
         return work
 
-    for number in range(8):  # more jobs than processors
+    for number in range(8):  # more jobs than CPUs
         queue.submit(f"pipeline-{number}", orchestrate(number), computes=False)
     for _ in range(8):
         assert finished.acquire(timeout=120)

@@ -39,8 +39,8 @@ def model_of(client: Client, uri: str, **variables: str) -> str:
     return create_model(client, {"Image": IMAGE, "ModelDataUrl": uri, "Environment": variables})
 
 
-def scores(text: str) -> list[float]:
-    return [item["score"] for item in json.loads(text)["predictions"]]
+def scores(body: str) -> list[float]:
+    return [item["score"] for item in json.loads(body)["predictions"]]
 
 
 def test_a_training_job_has_metrics_without_definitions(client: Client, job: dict[str, Any]) -> None:
@@ -100,6 +100,6 @@ def test_a_transform_job_writes_json(client: Client, job: dict[str, Any]) -> Non
             Input={"ContentType": "text/csv", "SplitType": "Line"},
             Output=accept | output,
         )
-        text = result.decode()
-        found = [json.loads(line)["score"] for line in text.splitlines()] if accept else scores(text)
+        body = result.decode()
+        found = [json.loads(line)["score"] for line in body.splitlines()] if accept else scores(body)
         assert np.corrcoef(found, TEST[:, 0])[0, 1] > 0.95

@@ -125,10 +125,10 @@ def expected_jobs(jobs: list[Record], request: Record) -> list[Record]:
         jobs = [job for job in jobs if job[member] < request.get(f"{member}Before", LATE)]
     jobs = [job for job in jobs if request.get("NameContains", "").lower() in job["TrainingJobName"].lower()]
     jobs = [job for job in jobs if job["TrainingJobStatus"] == request.get("StatusEquals", job["TrainingJobStatus"])]
-    return sorted(jobs, key=lambda job: place(job, request), reverse=request.get("SortOrder") == "Descending")
+    return sorted(jobs, key=lambda job: rank(job, request), reverse=request.get("SortOrder") == "Descending")
 
 
-def place(job: Record, request: Record) -> tuple[Any, str]:
+def rank(job: Record, request: Record) -> tuple[Any, str]:
     return job[SORT_MEMBERS[request.get("SortBy", "CreationTime")]], job["TrainingJobName"]
 
 
@@ -167,9 +167,9 @@ def test_changes_between_pages_skip_and_repeat_no_record(
 ) -> None:
     response = resource_of(before).page("ListTrainingJobs", request)
     if "NextToken" in response:
-        last = place(response["TrainingJobSummaries"][-1], request)
-        is_behind = operator.lt if request.get("SortOrder") == "Descending" else operator.gt
-        remaining_names = names([job for job in expected_jobs(after, request) if is_behind(place(job, request), last)])
+        last = rank(response["TrainingJobSummaries"][-1], request)
+        is_after = operator.lt if request.get("SortOrder") == "Descending" else operator.gt
+        remaining_names = names([job for job in expected_jobs(after, request) if is_after(rank(job, request), last)])
         listed_pages = pages(resource_of(after), request | {"NextToken": response["NextToken"]})
         assert all_names(listed_pages) == remaining_names
 

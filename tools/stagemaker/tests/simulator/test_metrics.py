@@ -74,10 +74,10 @@ def make_metrics(client, name, **definitions):
     return TrainingMetrics(client.simulator.client("cloudwatch"), NAMESPACE, name, definitions)
 
 
-@pytest.mark.parametrize("text", ["1_0", "\u0661", "\uff11", "nan", "inf", "1e999", "", "one"])
-def test_a_string_that_is_not_a_number_is_not_a_value(client, text):
+@pytest.mark.parametrize("string", ["1_0", "\u0661", "\uff11", "nan", "inf", "1e999", "", "one"])
+def test_a_string_that_is_not_a_number_is_not_a_value(client, string):
     training_metrics = make_metrics(client, "texts", loss="loss=(.*?);")
-    for line in ("loss= 2.5e0 ;", f"loss={text};"):
+    for line in ("loss= 2.5e0 ;", f"loss={string};"):
         training_metrics.measure(line)
     assert [entry["Value"] for entry in training_metrics.final_values()] == [2.5]
 

@@ -101,8 +101,8 @@ def test_metadata_only_omits_model_card_members_that_require_a_kms_key(packages:
     assert json.loads(card["ModelCardContent"]) == {"intended_uses": {"risk_rating": "Low"}}
     card = describe(ModelPackageName=package, IncludedData="AllData")["ModelCard"]
     assert json.loads(card["ModelCardContent"]) == content
-    for text in ("not JSON", "[1]", "[" * 50_000):
-        invalid_members = {"ModelCardContent": text}
+    for content in ("not JSON", "[1]", "[" * 50_000):
+        invalid_members = {"ModelCardContent": content}
         assert "JSON object" in refusal(packages.version, group=packages.group(), ModelCard=invalid_members)
 
 

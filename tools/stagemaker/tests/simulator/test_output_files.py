@@ -198,7 +198,7 @@ def test_a_folder_that_cannot_be_read_is_neither_packed_nor_uploaded(
     )
 
 
-# What replaces an output folder, and the keys of the objects that are uploaded from it, or None if this fails.
+# The replacement of an output folder, and the keys of the objects that are uploaded from it, or None if this fails.
 REPLACEMENTS: dict[str, tuple[Callable[[str], Any], list[str] | None]] = {
     "a file": (lambda path: Path(path).write_text("x"), [""]),
     "a pipe": (os.mkfifo, []),

@@ -101,8 +101,8 @@ def test_parameters_of_all_types_are_passed_to_steps(pipelines: Pipelines) -> No
     ]
     names = [item["Name"] for item in parameters]
     values = {name: get(f"Parameters.{name}") for name in names}
-    again = join(join("a", 1.5, True), "b")
-    step = model("M", **values, Joined=join(*values.values(), on=","), Again=again)
+    repeated = join(join("a", 1.5, True), "b")
+    step = model("M", **values, Joined=join(*values.values(), on=","), Again=repeated)
     pipeline = pipelines.create(step, Parameters=parameters)
     for passed, expected in (
         # an Integer as the default value of a Float is the same as if an execution passed it

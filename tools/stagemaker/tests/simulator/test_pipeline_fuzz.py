@@ -81,9 +81,9 @@ definitions = (
 )
 
 
-def create_pipeline(pipelines: Pipelines, text: str) -> tuple[int, Any]:
+def create_pipeline(pipelines: Pipelines, source: str) -> tuple[int, Any]:
     request = {"PipelineName": "tried", "RoleArn": ROLE_ARN, "ClientRequestToken": uuid.uuid4().hex}
-    body = json.dumps(request | {"PipelineDefinition": text}).encode()
+    body = json.dumps(request | {"PipelineDefinition": source}).encode()
     return ask(pipelines.client, "SageMaker.CreatePipeline", body)
 
 
@@ -115,6 +115,6 @@ def test_any_definition_is_rejected_or_runs(pipelines: Pipelines, document: Any)
 
 
 @examples(40)
-@given(text=st.text(max_size=200) | ANYTHING.map(lambda value: json.dumps(value)))
-def test_any_text_is_rejected(pipelines: Pipelines, text: str) -> None:
-    assert create_pipeline(pipelines, text)[1]["__type"] == "ValidationException"
+@given(string=st.text(max_size=200) | ANYTHING.map(lambda value: json.dumps(value)))
+def test_any_string_is_rejected(pipelines: Pipelines, string: str) -> None:
+    assert create_pipeline(pipelines, string)[1]["__type"] == "ValidationException"

@@ -131,14 +131,14 @@ class Recorded(Resource):
             self.store.add("Tags", arn, {"Tags": record.get("Tags", [])})
 
     def search(self, **request: Any) -> list[int]:
-        searches, found = Searches(self.platform, [self]), []
+        searches, results = Searches(self.platform, [self]), []
         request |= {"Resource": self.kind, "MaxResults": 3}
         while True:
             response = searches.Search(request)
-            found += [int(result[self.kind][f"{self.kind}Arn"]) for result in response["Results"]]
+            results += [int(result[self.kind][f"{self.kind}Arn"]) for result in response["Results"]]
             if "NextToken" not in response:
-                assert response["TotalHits"] == {"Value": len(found), "Relation": "EqualTo"}
-                return found
+                assert response["TotalHits"] == {"Value": len(results), "Relation": "EqualTo"}
+                return results
             assert len(response["NextToken"]) <= 8192
             request["NextToken"] = response["NextToken"]
 

@@ -43,10 +43,10 @@ def test_the_selected_steps_run_with_results_of_the_source(pipelines: Pipelines,
     environment = pipelines.environment(execution, "Second")
     assert environment == {"first": first["Metadata"]["Model"]["Arn"], "text": "given"}  # the source's parameter
     parameters = [{"Name": "Text", "Value": "other"}]
-    again = start(pipelines, pipeline, "Second", "Third", source=execution, PipelineParameters=parameters)
-    pipelines.wait(again)
-    assert pipelines.statuses(again) == dict.fromkeys(("First", "Second", "Third"), "Succeeded")
-    assert pipelines.environment(again, "Second")["text"] == "other"
+    second = start(pipelines, pipeline, "Second", "Third", source=execution, PipelineParameters=parameters)
+    pipelines.wait(second)
+    assert pipelines.statuses(second) == dict.fromkeys(("First", "Second", "Third"), "Succeeded")
+    assert pipelines.environment(second, "Second")["text"] == "other"
 
 
 def test_steps_without_predecessors_need_no_source(pipelines: Pipelines, pipeline: str) -> None:

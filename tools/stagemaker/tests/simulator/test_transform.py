@@ -59,10 +59,10 @@ def test_an_object_is_sent_as_one_request_by_default_and_a_prefix_selects_object
 
 @pytest.mark.parametrize("strategy", ["MultiRecord", "SingleRecord"])
 def test_lines_are_sent_together_or_one_by_one_and_responses_keep_their_order(client: Client, strategy: str) -> None:
-    texts = {"a.csv": "".join(f"{number * 'x'}\n" for number in range(100)), "deep/er/b.csv": "xxx\ny\n"}
+    contents = {"a.csv": "".join(f"{number * 'x'}\n" for number in range(100)), "deep/er/b.csv": "xxx\ny\n"}
     members = JOINED | {"BatchStrategy": strategy, "MaxPayloadInMB": 1, "MaxConcurrentTransforms": 4}
-    results = completed(client, create_model(client, COUNTING_SCRIPT), texts, **members)
-    for result, text in zip(results, texts.values(), strict=True):
+    results = completed(client, create_model(client, COUNTING_SCRIPT), contents, **members)
+    for result, text in zip(results, contents.values(), strict=True):
         requests = [text] if strategy == "MultiRecord" else text.splitlines(keepends=True)
         expected = [[request.count("\n"), len(request), "text/csv", "text/csv"] for request in requests]
         assert [json.loads(line) for line in result.splitlines()] == expected

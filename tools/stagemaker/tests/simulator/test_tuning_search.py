@@ -53,7 +53,7 @@ def test_bayesian_search_beats_random_search_with_equal_numbers_of_trials() -> N
 
     bayesian, random = best_losses("Bayesian"), best_losses("Random")
     assert statistics.fmean(bayesian) < 0.75 * statistics.fmean(random)
-    assert sum(map(operator.lt, bayesian, random)) >= 20  # by chance, this has a probability below 5 %
+    assert sum(map(operator.lt, bayesian, random)) >= 20  # by chance, this has a probability below 5%
 
 
 def test_a_grid_covers_all_combinations_once() -> None:

@@ -44,8 +44,8 @@ class Tracked(Resource):
         return super().key(request).lower()
 
     def handle(self, operation: str, request: Record) -> Any:
-        own = {self.operation("Create"): self.create, self.operation("Update"): self.update}
-        return own[operation](request) if operation in own else super().handle(operation, request)
+        handlers = {self.operation("Create"): self.create, self.operation("Update"): self.update}
+        return handlers[operation](request) if operation in handlers else super().handle(operation, request)
 
     def create(self, request: Record) -> Record:
         name = request[f"{self.kind}Name"]
@@ -93,7 +93,7 @@ class Trials(Tracked):
     arn_type = "experiment-trial"
     title = "trial"
     filters: ClassVar[dict[str, Filter]] = Tracked.filters | {
-        "ExperimentName": ("ExperimentName", lambda own, name: own.lower() == name.lower())
+        "ExperimentName": ("ExperimentName", lambda experiment, name: experiment.lower() == name.lower())
     }
 
     def create(self, request: Record) -> Record:
@@ -139,8 +139,8 @@ class TrialComponents(Tracked):
         def with_changes(record: StoredRecord) -> Record:
             for name in MAPS:
                 removed = request.get(f"{name}ToRemove", ())
-                kept = {key: value for key, value in record.get(name, {}).items() if key not in removed}
-                record[name] = kept | request.get(name, {})
+                remaining = {key: value for key, value in record.get(name, {}).items() if key not in removed}
+                record[name] = remaining | request.get(name, {})
             members = {name: request[name] for name in request if not name.startswith((*MAPS, "TrialComponentName"))}
             return record | members | {"LastModifiedTime": now()}
 

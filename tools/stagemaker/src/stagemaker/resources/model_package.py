@@ -175,7 +175,7 @@ def _make_unversioned(request: Record) -> tuple[str, Record]:
 def _apply_update(record: Record, request: Record) -> Record:
     removed_keys = request.get("CustomerMetadataPropertiesToRemove", [])
     old, new = (each.get("CustomerMetadataProperties", {}) for each in (record, request))
-    properties = {key: text for key, text in old.items() if key not in removed_keys} | new
+    properties = {key: value for key, value in old.items() if key not in removed_keys} | new
     if len(properties) > MAX_PROPERTIES:
         message = f"CustomerMetadataProperties: at most {MAX_PROPERTIES} properties are allowed, not {len(properties)}"
         raise ValidationException(message)

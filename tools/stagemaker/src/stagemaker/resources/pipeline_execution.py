@@ -65,7 +65,7 @@ class PipelineExecutions(Resource):
     def StartPipelineExecution(self, request: Record) -> Record:
         reject_other_members(request, START_MEMBERS, "StartPipelineExecution")
         name = request["PipelineName"].removeprefix(self.arn(""))
-        return self._run("StartPipelineExecution", request, self._text(DEFINITION, name), self._start)
+        return self._run("StartPipelineExecution", request, self._definition_source(DEFINITION, name), self._start)
 
     def StopPipelineExecution(self, request: Record) -> Record:
         return self.run_once("StopPipelineExecution", request, partial(self.stop, "StopPipelineExecution"))
@@ -74,15 +74,15 @@ class PipelineExecutions(Resource):
         return super().stop(operation, request) | {"PipelineExecutionArn": self.arn(self.key(request))}
 
     def RetryPipelineExecution(self, request: Record) -> Record:
-        text = self._text(EXECUTED_DEFINITION, self.key(request))
-        return self._run("RetryPipelineExecution", request, text, self._retry)
+        definition_source = self._definition_source(EXECUTED_DEFINITION, self.key(request))
+        return self._run("RetryPipelineExecution", request, definition_source, self._retry)
 
-    def _text(self, kind: str, key: str) -> str:
+    def _definition_source(self, kind: str, key: str) -> str:
         """Return a definition, or an empty string if it does not exist."""
         record: Record = self.store.get(kind, key) or {}
         return str(record.get(DEFINITION, ""))
 
-    def _run(self, operation: str, request: Record, text: str, act: Action) -> Record:
+    def _run(self, operation: str, request: Record, definition_source: str, act: Action) -> Record:
         """Carry out a request that starts executions of a definition.
 
         Reading a large definition takes seconds, in which a transaction would block all other changes. It is therefore
@@ -90,7 +90,7 @@ class PipelineExecutions(Resource):
         """
         read, started_keys = cache(read_definition), list[str]()
         with contextlib.suppress(DefinitionError):
-            read(text)
+            read(definition_source)
         response = self.run_once(operation, request, partial(act, started_keys, read))
         for key in started_keys:
             self.begin_work(key)
@@ -140,8 +140,8 @@ class PipelineExecutions(Resource):
         pipeline = Pipelines(self.platform).find("StartPipelineExecution", request)
         name = pipeline["PipelineName"]
         self._check_running_count("StartPipelineExecution")
-        text = self._text(DEFINITION, name)
-        definition = read(text)
+        definition_source = self._definition_source(DEFINITION, name)
+        definition = read(definition_source)
         values, reused = self._select(request, definition)
         key = f"{name}/execution/{''.join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))}"
         members = {member: request[member] for member in (*CHANGEABLE_MEMBERS, "RoleArn") if member in request}
@@ -156,7 +156,7 @@ class PipelineExecutions(Resource):
             names = self._experiment_config(key, definition)
             self.store.update(self.kind, key, PipelineExperimentConfig=names)
             self._add_trial(names)
-        self.store.add(EXECUTED_DEFINITION, key, {DEFINITION: text})
+        self.store.add(EXECUTED_DEFINITION, key, {DEFINITION: definition_source})
         self.store.update("Pipeline", name, LastRunTime=now(), LastExecutionTime=now())
         records = StepRecords(self.store, key)
         for step, record in reused.items():
@@ -226,7 +226,7 @@ class PipelineExecutions(Resource):
             message = f"The execution is in status {status}; only a failed or stopped execution can be retried"
             raise ValidationException(message)
         self._check_running_count("RetryPipelineExecution")
-        self._reschedule_steps(StepRecords(self.store, key), read(self._text(EXECUTED_DEFINITION, key)))
+        self._reschedule_steps(StepRecords(self.store, key), read(self._definition_source(EXECUTED_DEFINITION, key)))
         members = {"PipelineExecutionStatus": "Executing", "FailureReason": None, "LastModifiedTime": now()}
         members |= {name: request[name] for name in CHANGEABLE_MEMBERS if name in request}
         self.store.update(self.kind, key, **members)

@@ -75,8 +75,8 @@ class Resource:
 
     @classmethod
     def operations(cls) -> list[str]:
-        own_operations = [name for name in dir(cls) if name in sagemaker_model().operation_names]
-        return own_operations + [name for name in map(cls.operation, cls.verbs) if name not in own_operations]
+        special_operations = [name for name in dir(cls) if name in sagemaker_model().operation_names]
+        return special_operations + [name for name in map(cls.operation, cls.verbs) if name not in special_operations]
 
     @classmethod
     def operation(cls, verb: str) -> str:
@@ -253,10 +253,10 @@ def merge_tags(tags: list[Record], new_tags: list[Record]) -> list[Record]:
     return list(merged.values())
 
 
-def parse_json_object(text: str, location: str) -> dict[str, Any]:
+def parse_json_object(value: str, location: str) -> dict[str, Any]:
     """Parse a JSON object. Raises ServiceError if it is invalid. location: its location in the request."""
     try:
-        document = json.loads(text)
+        document = json.loads(value)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):

@@ -36,8 +36,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "GreaterThanOrEqualTo": operator.ge,
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
-    "Contains": lambda text, part: part in text,
-    "In": lambda text, texts: text in texts.split(","),
+    "Contains": lambda value, part: part in value,
+    "In": lambda value, values: value in values.split(","),
 }
 EQUALITY_OPERATORS = {"Equals", "NotEquals"}
 NUMBER_OPERATORS = COMPARISONS.keys() - {"Contains", "In"}
@@ -186,26 +186,26 @@ def _make_filter_test(shape: Shape, item: Record) -> Test:
     return lambda record: any(map(test, property_.read(record))) != is_negated
 
 
-def _make_comparison(property_: Property, comparison: str, text: str) -> Test:
+def _make_comparison(property_: Property, comparison: str, argument: str) -> Test:
     compare = COMPARISONS[comparison]
     if property_.type in ("parameter", "value"):
-        as_integer = property_.type == "parameter" and INTEGER.fullmatch(text) is not None
-        return lambda value: _compare_parameter(compare, comparison, str(value), text, as_integer)
-    operand = property_.convert(text)
+        as_integer = property_.type == "parameter" and INTEGER.fullmatch(argument) is not None
+        return lambda value: _compare_parameter(compare, comparison, str(value), argument, as_integer)
+    operand = property_.convert(argument)
     if property_.type == "time":  # responses contain times rounded to milliseconds
         return lambda value: compare(round(value.timestamp(), 3), round(operand.timestamp(), 3))
     return lambda value: compare(value, operand)
 
 
 def _compare_parameter(
-    compare: Callable[[Any, Any], bool], comparison: str, value: str, text: str, as_integer: bool
+    compare: Callable[[Any, Any], bool], comparison: str, value: str, argument: str, as_integer: bool
 ) -> bool:
     """Compare as numbers if both strings are numbers. as_integer: ignoring decimals, like hyperparameters."""
     if comparison in ("Contains", "In"):
-        return compare(value, text)
-    number, operand = parse_number(value), parse_number(text)
+        return compare(value, argument)
+    number, operand = parse_number(value), parse_number(argument)
     if number is None or operand is None:
-        return comparison in EQUALITY_OPERATORS and compare(value, text)
+        return comparison in EQUALITY_OPERATORS and compare(value, argument)
     return compare(int(number) if as_integer else number, operand)
 
 

@@ -76,8 +76,8 @@ class TrainingJobs(JobResource):
 
 def add_image_metrics(algorithm: Record) -> Record:
     """Return an AlgorithmSpecification as Describe returns it, with its image's metric definitions, if any."""
-    own_metrics = family_of(algorithm["TrainingImage"]).own_metrics(algorithm["TrainingImage"])
-    return algorithm | {"MetricDefinitions": own_metrics[:MAX_METRICS]} if own_metrics else algorithm
+    image_metrics = family_of(algorithm["TrainingImage"]).own_metrics(algorithm["TrainingImage"])
+    return algorithm | {"MetricDefinitions": image_metrics[:MAX_METRICS]} if image_metrics else algorithm
 
 
 def settings_problem(settings: Record, image: str) -> str | None:

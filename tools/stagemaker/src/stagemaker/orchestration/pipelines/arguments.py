@@ -29,9 +29,9 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
             if name in shape.members:
                 check_sizes(shape.members[name], item, f"{path}.{name}")
     elif isinstance(document, dict | list) and shape.type_name == ("map" if isinstance(document, dict) else "list"):
-        least, most = shape.metadata.get("min", 0), shape.metadata.get("max")
-        if len(document) < least or (most is not None and len(document) > most):
-            allowed = f"{least} or more" if most is None else f"{least} to {most}"
+        minimum, maximum = shape.metadata.get("min", 0), shape.metadata.get("max")
+        if len(document) < minimum or (maximum is not None and len(document) > maximum):
+            allowed = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum}"
             raise DefinitionError(f"{path} must have {allowed} items, not {len(document)}")
         for inner, key, item in _items(shape, document):
             check_sizes(inner, item, f"{path}[{key}]")

@@ -25,9 +25,9 @@ class Parameter:
     default: Value | None = None
     choices: tuple[Value, ...] = ()
 
-    def read(self, text: str) -> Value:
+    def read(self, string: str) -> Value:
         """Convert a string from a request to a value. Raises DefinitionError if the value is not allowed."""
-        return self._validate(read_value(text, self.type), f"'{text[:80]}'")
+        return self._validate(read_value(string, self.type), f"'{string[:80]}'")
 
     def check(self, value: Any) -> Value:
         """Convert a value from the definition to the parameter's type. Raises DefinitionError if it is invalid."""
@@ -49,16 +49,16 @@ class Parameter:
         return checked
 
 
-def read_value(text: str, kind: str) -> Value | None:
+def read_value(string: str, kind: str) -> Value | None:
     """Convert a string to a parameter type, or return None if that is not possible. kind: one of TYPES."""
     if kind == "String":
-        return text
+        return string
     if kind == "Boolean":
-        return {"true": True, "false": False}.get(text.lower())
-    if not text.isascii() or "_" in text:
+        return {"true": True, "false": False}.get(string.lower())
+    if not string.isascii() or "_" in string:
         return None
     try:
-        return int(text) if kind == "Integer" else float(text)
+        return int(string) if kind == "Integer" else float(string)
     except ValueError:
         return None
 

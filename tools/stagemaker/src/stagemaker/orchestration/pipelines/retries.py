@@ -71,9 +71,9 @@ def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
             raise DefinitionError("RetryPolicies: two policies contain the same ExceptionType")
         if "MaxAttempts" in members and "ExpireAfterMin" in members:
             raise DefinitionError("RetryPolicies: a policy can have either MaxAttempts or ExpireAfterMin, not both")
-        for name, (least, most) in LIMITS.items():
-            if not least <= members.get(name, least) <= most:
-                raise DefinitionError(f"RetryPolicies: {name} must be between {least} and {most}")
+        for name, (minimum, maximum) in LIMITS.items():
+            if not minimum <= members.get(name, minimum) <= maximum:
+                raise DefinitionError(f"RetryPolicies: {name} must be between {minimum} and {maximum}")
         minutes = members.get("ExpireAfterMin")
         attempts = None if minutes else members.get("MaxAttempts", 5)
         rate, interval = members.get("BackoffRate", 2.0), members.get("IntervalSeconds", 1)

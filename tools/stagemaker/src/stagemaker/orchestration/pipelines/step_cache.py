@@ -100,8 +100,8 @@ def cache_key(request: dict[str, Any], uncached: tuple[str, ...], contents: Cont
     remaining = request
     for path in uncached:
         remaining = _without(remaining, path.split("."))
-    text = json.dumps(_with_digests(remaining, contents), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    encoded = json.dumps(_with_digests(remaining, contents), sort_keys=True, default=str)
+    return hashlib.sha256(encoded.encode()).hexdigest()
 
 
 def _without(value: Any, path: list[str]) -> Any:

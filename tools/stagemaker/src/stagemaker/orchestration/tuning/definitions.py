@@ -51,9 +51,9 @@ def read_definitions(record: Record) -> list[Definition]:
     names = [item.get("DefinitionName", "") for item in items]
     if "" in names or len(set(names)) < len(names):
         raise ValidationException("TrainingJobDefinitions: each definition must have a unique DefinitionName")
-    for own, shared in SHARED_MEMBERS.items():
+    for member, shared in SHARED_MEMBERS.items():
         if config.get(shared):
-            advice = f"cannot be used with TrainingJobDefinitions; specify {own} in each definition instead"
+            advice = f"cannot be used with TrainingJobDefinitions; specify {member} in each definition instead"
             raise ValidationException(f"HyperParameterTuningJobConfig: {shared} {advice}")
     definitions = [
         _read_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in items
@@ -90,9 +90,9 @@ def _problems(config: Record, item: Record) -> Iterator[str]:
     algorithm, objective = item["AlgorithmSpecification"], _objective(config, item)
     if not objective:
         yield "an objective with a MetricName and the Type Minimize or Maximize is required"
-    for own, shared in SHARED_MEMBERS.items():
-        if item.get(own) and config.get(shared):
-            yield f"{own} is also in HyperParameterTuningJobConfig, as {shared}; specify it only once"
+    for name, shared in SHARED_MEMBERS.items():
+        if item.get(name) and config.get(shared):
+            yield f"{name} is also in HyperParameterTuningJobConfig, as {shared}; specify it only once"
     if "AlgorithmName" in algorithm:
         yield "AlgorithmName is not simulated; specify a TrainingImage instead"
     yield from _metric_problems(algorithm, objective["MetricName"])
@@ -117,10 +117,10 @@ def _metric_problems(algorithm: Record, metric: str) -> Iterator[str]:
             if groups == 0:
                 advice = "put the part that matches the value in parentheses"
                 yield f"MetricDefinitions: the Regex of '{item['Name']}' has no group; {advice}"
-    own = [item["Name"] for item in family_of(image).own_metrics(image)]
-    if own and metric not in own:
-        yield f"the image does not report the metric '{metric}'; it reports {own[0]}, for example"
-    if not own and metric not in {item["Name"] for item in definitions}:
+    image_metrics = [item["Name"] for item in family_of(image).own_metrics(image)]
+    if image_metrics and metric not in image_metrics:
+        yield f"the image does not report the metric '{metric}'; it reports {image_metrics[0]}, for example"
+    if not image_metrics and metric not in {item["Name"] for item in definitions}:
         yield f"MetricDefinitions: the objective metric '{metric}' is not defined; add its definition"
 
 

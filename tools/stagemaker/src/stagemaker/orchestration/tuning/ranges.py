@@ -27,8 +27,8 @@ class NumberRange:
         clamped = min(max(value, self.low), self.high)
         return str(round(clamped)) if self.is_integer else repr(float(clamped))
 
-    def parse(self, text: str) -> float | None:
-        unquoted = text.strip().strip('"')
+    def parse(self, value: str) -> float | None:
+        unquoted = value.strip().strip('"')
         if not (INTEGER if self.is_integer else DECIMAL).fullmatch(unquoted) or len(unquoted) > 300:
             return None
         number = float(unquoted)
@@ -45,8 +45,8 @@ class CategoricalRange:
     def format(self, value: str) -> str:
         return value
 
-    def parse(self, text: str) -> str | None:
-        return text if text in self.values else None
+    def parse(self, value: str) -> str | None:
+        return value if value in self.values else None
 
 
 Range = NumberRange | CategoricalRange
@@ -98,12 +98,12 @@ def _number_range(member: str, item: Mapping[str, Any], is_integer: bool) -> Num
     return NumberRange(item["Name"], low, high, scaling, is_integer)
 
 
-def _number(location: str, text: str, is_integer: bool) -> float:
-    if not (INTEGER if is_integer else DECIMAL).fullmatch(text):
-        raise ValueError(f"{location} '{text[:40]}' is not {'an integer' if is_integer else 'a number'}")
-    if is_integer and len(text.lstrip("+-").lstrip("0")) > MAX_DIGITS:
-        raise ValueError(f"{location} '{text[:40]}' has more than {MAX_DIGITS} digits; use a smaller number")
-    number = float(text)
+def _number(location: str, value: str, is_integer: bool) -> float:
+    if not (INTEGER if is_integer else DECIMAL).fullmatch(value):
+        raise ValueError(f"{location} '{value[:40]}' is not {'an integer' if is_integer else 'a number'}")
+    if is_integer and len(value.lstrip("+-").lstrip("0")) > MAX_DIGITS:
+        raise ValueError(f"{location} '{value[:40]}' has more than {MAX_DIGITS} digits; use a smaller number")
+    number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"{location} '{text[:40]}' is too large; use a smaller number")
+        raise ValueError(f"{location} '{value[:40]}' is too large; use a smaller number")
     return number

@@ -47,16 +47,16 @@ def hyperband_resources(config: Record, definition: Definition) -> tuple[int, in
     if config["Strategy"] != "Hyperband":
         return None
     settings = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
-    least, most = settings.get("MinResource", 1), settings.get("MaxResource")
-    if most is None:
+    min_resource, max_resource = settings.get("MinResource", 1), settings.get("MaxResource")
+    if max_resource is None:
         values = [definition.settings[name].strip('"') for name in EPOCH_HYPERPARAMETERS if name in definition.settings]
         numbers = [int(value) for value in values if regex.fullmatch("[0-9]{1,9}", value)]
         if not numbers:
             names = ", ".join(EPOCH_HYPERPARAMETERS)
             advice = f"Hyperband requires MaxResource, or one of the static hyperparameters {names}"
             raise ValidationException(f"HyperbandStrategyConfig: {advice}")
-        most = numbers[0]
-    if not least <= most <= MAX_RESOURCE:
+        max_resource = numbers[0]
+    if not min_resource <= max_resource <= MAX_RESOURCE:
         rules = f"MinResource must not exceed MaxResource, and MaxResource must not exceed {MAX_RESOURCE:,}"
-        raise ValidationException(f"HyperbandStrategyConfig: {rules}; they are {least} and {most}")
-    return least, most
+        raise ValidationException(f"HyperbandStrategyConfig: {rules}; they are {min_resource} and {max_resource}")
+    return min_resource, max_resource

@@ -88,8 +88,8 @@ def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | No
     records: the records of all trials, if the caller has already read them.
     """
     all_records: Sequence[Record] = store.all(KIND) if records is None else records
-    own = [record for record in all_records if record["TuningId"] == tuning.internal["TuningId"]]
-    return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]
+    job_records = [record for record in all_records if record["TuningId"] == tuning.internal["TuningId"]]
+    return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in job_records]
 
 
 def counters(trials: list[Trial]) -> Record:
