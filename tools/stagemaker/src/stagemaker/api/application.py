@@ -62,7 +62,7 @@ class Application:
     """The WSGI application. It rejects requests from web pages, because such requests could run code in a job.
 
     A request comes from a web page if its Origin or Sec-Fetch-Site header says so or, for a page whose host name
-    resolves to this host, if its Host header is unknown. Only the console is accepted. Any other response that a
+    resolves to this host, if its Host header is unknown. The console is the only exception. Any other response that a
     browser shows as a page, such as an S3 object, gets a separate origin: its scripts cannot act as the console.
     hosts: further names and addresses of this host. ports: the ports accepted in a Host header. health: the response to
     a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset: empties the

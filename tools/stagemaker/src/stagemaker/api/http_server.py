@@ -123,7 +123,7 @@ def waitress_settings() -> dict[str, Any]:
 
 
 class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """A thread pool of fixed size for requests, and one extra thread for each invocation of an endpoint.
+    """A thread for each invocation of an endpoint, and a fixed number of threads for all other requests.
 
     An invocation may wait up to a minute for a model server without delaying other requests. Only MAX_CONNECTIONS
     limits the number of invocations.

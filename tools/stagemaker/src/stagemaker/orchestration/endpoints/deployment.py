@@ -102,7 +102,7 @@ def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Re
 
 
 def is_serverless(deployment: Record) -> bool:
-    """Return whether a deployment is serverless, which means that its only variant is."""
+    """Return whether a deployment is serverless; a serverless variant is the only one."""
     return any("ServerlessConfig" in variant for variant in deployment["Variants"])
 
 

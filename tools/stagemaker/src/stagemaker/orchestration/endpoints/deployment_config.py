@@ -19,7 +19,7 @@ MAX_SHARE = Fraction(50, 100)
 
 @dataclass(frozen=True)
 class BlueGreenPolicy:
-    """How an update proceeds. Times are in seconds.
+    """The settings of an update. Times are in seconds.
 
     routing: the type of traffic routing. size: the CapacitySize of a canary or a linear step. interval: the wait after
     each shift. termination_wait: the wait before the old fleets end. time_limit: for the entire update. alarms: names

@@ -75,7 +75,7 @@ class GradualUpdate:
 
     An endpoint without a deployment in service has no old fleets: its new fleets get all traffic once they are ready.
 
-    deadline: the time at which the update must have ended, on the work's clock.
+    deadline: the time by which the update must end, on the work's clock.
     """
 
     def __init__(self, work: Work, hosting: Hosting, record: StoredRecord):

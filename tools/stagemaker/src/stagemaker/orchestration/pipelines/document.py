@@ -20,11 +20,11 @@ TYPE_NAMES |= {list: "a list", dict: "an object"}
 
 
 class DefinitionError(ValidationException):
-    """A definition is invalid. The message states the step and the reason."""
+    """An error in a definition. The message states the step and the reason."""
 
 
 class StepFailure(Exception):
-    """A step failed. The message becomes its FailureReason.
+    """The failure of a step, whose message becomes the FailureReason.
 
     kind: the exception type by which a retry policy selects this failure, or an empty string. status: the step's final
     status.

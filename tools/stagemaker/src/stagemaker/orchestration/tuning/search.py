@@ -64,7 +64,7 @@ class Search:
         return self._begin()
 
     def add(self, values: Mapping[str, str]) -> tuple[int, Values]:
-        """Start a trial. Returns its number and its values, as formatted. Raises ValueError if one is out of range."""
+        """Start a trial with these values. Returns its number and values. Raises ValueError if one is out of range."""
         params = self._params(values)
         if params is None:
             raise ValueError(f"the values {dict(values)} are not all within their ranges")
