@@ -68,9 +68,7 @@ def test_other_variants_have_other_curves(endpoint: str, client: Client, tab: Co
     assert tab.page.locator("figure canvas").count() == 3
 
 
-def test_an_execution_is_a_graph_with_states_parameters_and_what_the_cache_gave(
-    client: Client, tab: ConsoleTab
-) -> None:
+def test_an_execution_is_a_graph_with_states_parameters_and_cache_hits(client: Client, tab: ConsoleTab) -> None:
     pipelines = Pipelines(client)
     prepare = pipelines.processing("prepare", "print(1)", CacheConfig=CACHED)
     decide = condition(
@@ -106,7 +104,7 @@ def test_an_execution_is_a_graph_with_states_parameters_and_what_the_cache_gave(
         "reject✕ Failed (else branch)",
     ]
     assert tab.page.locator(".graph path.line").count() == 3
-    tops = [tab.page.locator(".graph .step rect").nth(place).bounding_box()["y"] for place in range(4)]
+    tops = [tab.page.locator(".graph .step rect").nth(index).bounding_box()["y"] for index in range(4)]
     assert tops[0] < tops[1] < tops[2] == tops[3]
 
 
@@ -167,7 +165,7 @@ def test_folders_lead_to_the_first_lines_of_a_text(
     assert Path(download.value.path()).read_bytes() == (body if isinstance(body, bytes) else body.encode())
 
 
-def test_what_is_no_text_is_not_shown_and_an_unreachable_name_is_explained(client: Client, tab: ConsoleTab) -> None:
+def test_binary_objects_are_not_shown_and_an_unreachable_key_is_explained(client: Client, tab: ConsoleTab) -> None:
     client.put("console/model.bin", b"\0\1\2")
     assert "A binary file." in tab.open("s3", BUCKET, "console/model.bin").text()
     tab.page.goto(f"{tab.address}#/s3/{BUCKET}/console%2F..%2Fx")

@@ -30,7 +30,7 @@ def test_the_failure_reason_describes_how_the_script_failed(client, script: str,
         client.get(job["ModelArtifacts"]["S3ModelArtifacts"])
 
 
-def test_the_failure_reason_names_what_is_missing(client) -> None:
+def test_the_failure_reason_names_the_missing_item(client) -> None:
     program, missing = {"sagemaker_program": "job.py"}, f"s3://{BUCKET}/nowhere.tar.gz"
     cases = [({}, "sagemaker_program"), (program, "job.py")]
     for uri, reason in (

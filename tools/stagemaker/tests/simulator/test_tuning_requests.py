@@ -30,7 +30,7 @@ def algorithm_with_metric(regex: str) -> dict[str, Any]:
 
 
 def with_config(request: dict[str, Any], **config: Any) -> dict[str, Any]:
-    """Return a request with other members of HyperParameterTuningJobConfig, without those that are None."""
+    """Return a request with other members of HyperParameterTuningJobConfig, without members that are None."""
     members = request["HyperParameterTuningJobConfig"] | config
     members = {name: value for name, value in members.items() if value is not None}
     return request | {"HyperParameterTuningJobConfig": members}

@@ -218,7 +218,7 @@ def _find_source_specification(store: Store, uri: str) -> Record | None:
 
 
 def _add_digests(package: Record) -> Record:
-    """Add an ImageDigest to containers without one: the SHA-256 of the image's name, because the simulator has no images."""
+    """Add an ImageDigest to containers without one: the SHA-256 of the image's name, because there is no image."""
 
     def add(specification: Record) -> Record:
         digests = [hashlib.sha256(item.get("Image", "").encode()).hexdigest() for item in specification["Containers"]]

@@ -200,7 +200,7 @@ def _make_comparison(property_: Property, comparison: str, argument: str) -> Tes
 def _compare_parameter(
     compare: Callable[[Any, Any], bool], comparison: str, value: str, argument: str, as_integer: bool
 ) -> bool:
-    """Compare as numbers if both strings are numbers. as_integer: whether decimals are ignored, as in hyperparameters."""
+    """Compare as numbers if both strings are numbers. as_integer: whether to ignore decimals, for hyperparameters."""
     if comparison in ("Contains", "In"):
         return compare(value, argument)
     number, operand = parse_number(value), parse_number(argument)

@@ -1,7 +1,7 @@
 """Record which objects in moto's S3 change, by watching moto's dictionaries.
 
-Requests do not show this reliably: the bucket may be in the path, the host or an access point, the keys may be in a form
-or in XML, and some services write to S3 themselves.
+Requests do not show this reliably: the bucket may be in the path, the host or an access point, the keys may be in a
+form or in XML, and some services write to S3 themselves.
 """
 
 import contextlib
