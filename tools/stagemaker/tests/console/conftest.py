@@ -15,7 +15,7 @@ __all__ = ["chromium"]
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    """Return a client of a simulator whose console may act."""
+    """Return a client of a simulator with console actions enabled."""
     with Simulator(console=True, console_actions=True) as simulator:
         yield Client(simulator)
 

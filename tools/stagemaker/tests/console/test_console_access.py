@@ -1,4 +1,4 @@
-"""Who can use the console, and how: read-only at first, by keyboard, on a phone; and pages that may not."""
+"""Use of the console: read-only by default, by keyboard, on a phone; and pages that must not use it."""
 
 import http.server
 import threading
@@ -19,14 +19,14 @@ from stagemaker_support.tuning_jobs import METRICS
 from stagemaker.server import BUCKET, Simulator
 
 pytestmark = pytest.mark.machine
-# what a page tries: to read, and to create something
+# the attempts of a page to read and to create something
 ATTACK = """async ([address, bucket]) => {
-  const found = [];
+  const results = [];
   const attempt = async (name, options, path = "/") => {
     try {
       const response = await fetch(address + path, options);
-      found.push(`${name}: ${response.type} ${response.status} ${(await response.text()).slice(0, 60)}`);
-    } catch (error) { found.push(`${name}: nothing`); }
+      results.push(`${name}: ${response.type} ${response.status} ${(await response.text()).slice(0, 60)}`);
+    } catch (error) { results.push(`${name}: nothing`); }
   };
   const headers = { "X-Stagemaker-Console": "sagemaker", "X-Amz-Target": "SageMaker.CreateModelPackageGroup" };
   const body = JSON.stringify({ ModelPackageGroupName: "attack" });
@@ -35,13 +35,13 @@ ATTACK = """async ([address, bucket]) => {
   await attempt("opaque call", { method: "POST", mode: "no-cors", body });
   await attempt("read", { headers: { "X-Stagemaker-Console": "s3" } });
   await attempt("settings", {}, "/_stagemaker/console/settings.json");
-  return found;
+  return results;
 }"""
 
 
 @pytest.fixture
 def other_origin() -> Iterator[str]:
-    """Return the address of another server on this machine."""
+    """Return the address of another local server."""
 
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -64,8 +64,8 @@ def test_a_page_of_another_origin_reaches_nothing(client: Client, chromium: Any,
     page.goto(other_origin)
     statuses: list[int] = []
     page.on("response", lambda response: statuses.append(response.status))
-    found = page.evaluate(ATTACK, [client.simulator.endpoint, BUCKET])
-    assert [line for line in found if not line.endswith(": nothing")] == ["opaque call: opaque 0 "]
+    results = page.evaluate(ATTACK, [client.simulator.endpoint, BUCKET])
+    assert [line for line in results if not line.endswith(": nothing")] == ["opaque call: opaque 0 "]
     assert set(statuses) == {403}
     assert client.sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"] == []
     assert client.s3.list_objects_v2(Bucket=BUCKET, Prefix="attack")["KeyCount"] == 0
@@ -84,7 +84,7 @@ def test_a_page_that_a_job_has_written_to_s3_reaches_nothing(client: Client, chr
     page.close()
 
 
-def test_buttons_are_disabled_at_first_and_the_page_says_what_enables_them(chromium: Any) -> None:
+def test_buttons_are_disabled_by_default_and_the_page_explains_how_to_enable_them(chromium: Any) -> None:
     with Simulator(console=True, isolation="off") as simulator, open_console(chromium, simulator.endpoint) as tab:
         packages = Packages(Client(simulator))
         group = packages.group()
@@ -92,13 +92,13 @@ def test_buttons_are_disabled_at_first_and_the_page_says_what_enables_them(chrom
         tab.open("registry", group)
         button = tab.page.get_by_role("button", name="Approve")
         assert button.is_disabled()
-        assert button.get_attribute("title") == "Read-only: see the foot of the page"
+        assert button.get_attribute("title") == "Read-only; see the bottom of the page"
         described = tab.text("footer")
         assert "stagemaker start --console-actions enables the buttons" in described
-        assert "no protection: whoever reaches this port can call the API" in " ".join(described.split())
+        assert "not a protection: anyone who can reach this port can call the API" in " ".join(described.split())
 
 
-def test_a_hidden_tab_asks_nothing(client: Client, tab: ConsoleTab) -> None:
+def test_a_hidden_tab_sends_no_requests(client: Client, tab: ConsoleTab) -> None:
     client.train("import time; time.sleep(60)", wait=False)  # something runs, so the page polls often
     tab.open()
     tab.page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
@@ -111,7 +111,7 @@ def test_a_hidden_tab_asks_nothing(client: Client, tab: ConsoleTab) -> None:
     assert len(tab.requests) > before
 
 
-def test_an_end_of_the_simulator_is_said(chromium: Any) -> None:
+def test_the_end_of_the_simulator_is_reported(chromium: Any) -> None:
     simulator = Simulator(console=True, isolation="off")
     with simulator:
         context = chromium.new_context()
@@ -123,11 +123,11 @@ def test_an_end_of_the_simulator_is_said(chromium: Any) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 360])
-def test_everybody_can_use_it(client: Client, chromium: Any, scheme: str, width: int) -> None:
+def test_pages_have_no_accessibility_barriers(client: Client, chromium: Any, scheme: str, width: int) -> None:
     name = client.train("raise ValueError('no copper')")["TrainingJobName"]
     client.put("folder/rows.csv", "1,2")
     pipelines, packages, endpoints = Pipelines(client), Packages(client), Endpoints(client)
-    pipeline = pipelines.create(fail("refuse", "too bad"))
+    pipeline = pipelines.create(fail("reject", "too bad"))
     execution = pipelines.start(pipeline)
     pipelines.wait(execution, "Failed")
     group = packages.group()
@@ -163,7 +163,7 @@ def test_the_keyboard_suffices(client: Client, tab: ConsoleTab) -> None:
     assert f"{name}: Completed" in tab.page.text_content("#news")
 
 
-def test_what_a_reader_does_stays_when_a_job_ends(client: Client, tab: ConsoleTab) -> None:
+def test_focus_and_scroll_position_stay_when_a_job_ends(client: Client, tab: ConsoleTab) -> None:
     job = client.train("import time\nfor n in range(100): print(n, flush=True)\ntime.sleep(8)", wait=False)
     tab.open("training", job["TrainingJobName"])
     tab.wait_for("99", "pre[aria-label=Log]")
@@ -187,7 +187,7 @@ def lose_one(operation: str) -> Callable[[Any], None]:
     return handle
 
 
-def test_a_page_recovers_when_an_answer_is_lost(client: Client, tab: ConsoleTab) -> None:
+def test_a_page_recovers_when_a_response_is_lost(client: Client, tab: ConsoleTab) -> None:
     name = client.train("print('loss=1;')", AlgorithmSpecification=ALGORITHM | {"MetricDefinitions": METRICS})
     for operation in ("GetLogEvents", "GetMetricData", "DescribeTrainingJob"):
         tab.open("s3")
@@ -201,7 +201,7 @@ def test_a_page_recovers_when_an_answer_is_lost(client: Client, tab: ConsoleTab)
     tab.problems.clear()  # the requests that were lost
 
 
-def test_pages_that_were_left_keep_no_memory(client: Client, tab: ConsoleTab) -> None:
+def test_closed_pages_free_their_memory(client: Client, tab: ConsoleTab) -> None:
     name = client.train("print('loss=1;')", AlgorithmSpecification=ALGORITHM | {"MetricDefinitions": METRICS})
     browser = tab.page.context.new_cdp_session(tab.page)
     for _ in range(3):
@@ -211,12 +211,12 @@ def test_pages_that_were_left_keep_no_memory(client: Client, tab: ConsoleTab) ->
         tab.page.wait_for_timeout(200)
     browser.send("HeapProfiler.collectGarbage")
     prototype = browser.send("Runtime.evaluate", {"expression": "HTMLCanvasElement.prototype"})["result"]["objectId"]
-    found = browser.send("Runtime.queryObjects", {"prototypeObjectId": prototype})["objects"]["objectId"]
-    count = {"functionDeclaration": "function () { return this.length; }", "objectId": found}
+    objects = browser.send("Runtime.queryObjects", {"prototypeObjectId": prototype})["objects"]["objectId"]
+    count = {"functionDeclaration": "function () { return this.length; }", "objectId": objects}
     assert browser.send("Runtime.callFunctionOn", count)["result"]["value"] == 0
 
 
-def test_a_page_follows_a_simulator_that_starts_again(chromium: Any) -> None:
+def test_a_page_follows_a_simulator_that_restarts(chromium: Any) -> None:
     with running() as simulator:
         first = Client(simulator).train("print('first')", wait=False)
         with open_console(chromium, simulator.endpoint) as tab:
@@ -233,5 +233,5 @@ def test_a_page_follows_a_simulator_that_starts_again(chromium: Any) -> None:
                 tab.wait_for("second", "pre[aria-label=Log]")
                 assert "first" not in tab.text("pre[aria-label=Log]")
                 assert tab.page.get_by_role("button", name="Stop").is_enabled()
-                tab.problems.clear()  # the requests that nobody answered
+                tab.problems.clear()  # the requests without a response
                 tab.expected.add("DescribeTrainingJob")  # before there was the second job

@@ -1,4 +1,4 @@
-"""Jobs in the console: what runs, waits, failed and was stopped, their logs, metrics, objects and requests."""
+"""Jobs in the console: their statuses, logs, metrics, objects and requests."""
 
 import pytest
 from stagemaker_support.console_tab import ConsoleTab
@@ -31,7 +31,7 @@ def transform_fn(model, data, content_type, accept):
 MARKUP = "<img src=x onerror=alert(1)>"
 
 
-def test_a_newcomer_finds_why_the_third_job_failed(client: Client, tab: ConsoleTab) -> None:
+def test_a_user_finds_the_reason_why_a_job_failed(client: Client, tab: ConsoleTab) -> None:
     for script in ("print('good')", "print('better')", f"raise ValueError('no copper in {MARKUP}')"):
         job = client.train(script)
     name = job["TrainingJobName"]
@@ -49,7 +49,7 @@ def test_a_job_runs_others_wait_and_its_log_is_followed_until_it_is_stopped(clie
     jobs = [client.train(script, wait=False, seconds=600) for script in (COUNT, *[SLEEP] * count_cores())]
     last = jobs[-1]["TrainingJobName"]
     tab.open("training")
-    tab.wait_for("Waiting for a free processor: position", "tbody")
+    tab.wait_for("Waiting for a free CPU: position", "tbody")
     waiting = next(cells for cells in tab.rows("Training jobs") if cells[0] == last)
     assert waiting[1:4:2] == ["▶ InProgress", ""]
     name = jobs[0]["TrainingJobName"]

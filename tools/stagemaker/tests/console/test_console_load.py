@@ -1,4 +1,4 @@
-"""The console's load: ten thousand jobs stay quick, and many open consoles hardly disturb others."""
+"""Load on the console: ten thousand jobs are shown quickly, and many open consoles hardly slow others down."""
 
 import http.client
 import random
@@ -77,8 +77,8 @@ class Poll:
 
 @pytest.fixture(scope="module")
 def polls(chromium: Any, simulator: SimulatorProcess) -> list[Poll]:
-    """Return those of the first page, and of a job that prints metrics."""
-    own = {"Origin": simulator.endpoint, "Sec-Fetch-Site": "same-origin"}
+    """Return the polls of the first page, and of a job that prints metrics."""
+    origin = {"Origin": simulator.endpoint, "Sec-Fetch-Site": "same-origin"}
     jobs = simulator.client("sagemaker").list_training_jobs(StatusEquals="InProgress", SortOrder="Ascending")
     job, polls = jobs["TrainingJobSummaries"][0]["TrainingJobName"], []
     for parts, first, seconds in (((), "ListTrainingJobs", 3), (("training", job), "DescribeTrainingJob", 1.5)):
@@ -86,18 +86,19 @@ def polls(chromium: Any, simulator: SimulatorProcess) -> list[Poll]:
         with open_console(chromium, simulator.endpoint) as tab:
             tab.open(*parts)
             tab.page.on(
-                "request", lambda request, all_=requests: all_.append((request.post_data, request.headers | own))
+                "request",
+                lambda request, all_=requests: all_.append((request.post_data, request.headers | origin)),
             )
             starts: list[int] = []
             while len(starts) < 3:
                 tab.page.wait_for_timeout(500)
                 targets = [headers["x-amz-target"] for _, headers in requests]
-                starts = [place for place, target in enumerate(targets) if target.endswith(f".{first}")]
+                starts = [index for index, target in enumerate(targets) if target.endswith(f".{first}")]
         polls.append(Poll(requests[starts[1] : starts[2]], seconds))
     return polls
 
 
-def test_ten_thousand_jobs_stay_quick(chromium: Any, tmp_path: Path) -> None:
+def test_ten_thousand_jobs_are_shown_quickly(chromium: Any, tmp_path: Path) -> None:
     with simulator_with(MANY_JOBS, tmp_path) as simulator, open_console(chromium, simulator.endpoint) as tab:
         for act, expected in (
             (lambda: tab.open("training"), "Page 1"),
@@ -112,7 +113,7 @@ def test_ten_thousand_jobs_stay_quick(chromium: Any, tmp_path: Path) -> None:
 
 
 def list_jobs(simulator: SimulatorProcess, user: int) -> list[float]:
-    """List jobs each second, as a user who waits for one does; return the seconds that each list took."""
+    """List jobs each second, like a user who waits for one; return the seconds for each list."""
     connection = http.client.HTTPConnection("127.0.0.1", simulator.port)
     headers = {"X-Amz-Target": "SageMaker.ListTrainingJobs", "Content-Type": "application/x-amz-json-1.1"}
     headers |= {"Authorization": "Credential=x/20260101/us-east-1/sagemaker/aws4_request"}
@@ -156,15 +157,15 @@ def open_consoles(simulator: SimulatorProcess, polls: list[Poll]) -> Iterator[No
         future.result()
 
 
-def test_lists_take_at_most_twice_as_long_with_a_console_of_each_user(
+def test_lists_take_at_most_twice_as_long_with_a_console_per_user(
     simulator: SimulatorProcess, polls: list[Poll]
 ) -> None:
     percentile_of_lists(simulator)
     without = percentile_of_lists(simulator)
     with open_consoles(simulator, polls):
-        beside = percentile_of_lists(simulator)
-    print(f"95th percentile of ListTrainingJobs: {1e3 * without:.1f} ms, beside consoles {1e3 * beside:.1f} ms")
-    assert beside <= 2 * without
+        with_consoles = percentile_of_lists(simulator)
+    print(f"95th percentile of ListTrainingJobs: {1e3 * without:.1f} ms, with consoles {1e3 * with_consoles:.1f} ms")
+    assert with_consoles <= 2 * without
 
 
 def test_an_hour_of_polling_takes_no_memory(simulator: SimulatorProcess, polls: list[Poll]) -> None:

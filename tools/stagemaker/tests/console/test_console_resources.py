@@ -27,7 +27,7 @@ def endpoint(client: Client) -> Iterator[str]:
     endpoints.delete_all()
 
 
-def test_an_endpoint_shows_variants_traffic_and_the_answer_to_a_request(
+def test_an_endpoint_shows_variants_traffic_and_the_response_to_a_request(
     endpoint: str, tab: ConsoleTab, tmp_path: Path
 ) -> None:
     tab.open("endpoints", endpoint)
@@ -39,19 +39,19 @@ def test_an_endpoint_shows_variants_traffic_and_the_answer_to_a_request(
     tab.page.get_by_role("combobox", name="Variant").select_option("good")
     tab.press("Send")
     tab.wait_for("200, variant good, ", "[data-key=form] [role=status]")
-    assert json.loads(tab.text("pre[aria-label=Answer]"))[:3] == ["good", "1,2", "text/csv"]
-    assert tab.page.get_by_label("Body").input_value() == "1,2"  # which a poll leaves as it is
+    assert json.loads(tab.text("pre[aria-label=Response]"))[:3] == ["good", "1,2", "text/csv"]
+    assert tab.page.get_by_label("Body").input_value() == "1,2"  # which a poll does not change
     (tmp_path / "rows.csv").write_text("3,4")
     tab.page.get_by_label("or upload a file").set_input_files(tmp_path / "rows.csv")
     tab.press("Send")
-    tab.wait_for("3,4", "pre[aria-label=Answer]")
+    tab.wait_for("3,4", "pre[aria-label=Response]")
     tab.page.get_by_role("combobox", name="Variant").select_option("bad")
     tab.press("Send")
     tab.wait_for("Error", "[data-key=form] [role=status]")
     tab.expected.add(f"/endpoints/{endpoint}/invocations")
     tab.wait_for("Errors", "[data-key=metrics]")
     tab.wait_for("bad, 5XX: 1", "[data-key=metrics]")
-    tab.wait_for("Latency of the model, ms", "[data-key=metrics]")
+    tab.wait_for("Model latency, ms", "[data-key=metrics]")
     tab.wait_for("no such depth", "pre[aria-label=Log]")
 
 
@@ -68,13 +68,11 @@ def test_other_variants_have_other_curves(endpoint: str, client: Client, tab: Co
     assert tab.page.locator("figure canvas").count() == 3
 
 
-def test_an_execution_is_a_graph_with_states_parameters_and_what_the_cache_gave(
-    client: Client, tab: ConsoleTab
-) -> None:
+def test_an_execution_is_a_graph_with_states_parameters_and_cache_hits(client: Client, tab: ConsoleTab) -> None:
     pipelines = Pipelines(client)
     prepare = pipelines.processing("prepare", "print(1)", CacheConfig=CACHED)
     decide = condition(
-        "decide", [equals(get("Parameters.Choice"), "a")], [model("register")], [fail("refuse", "too bad")], "prepare"
+        "decide", [equals(get("Parameters.Choice"), "a")], [model("register")], [fail("reject", "too bad")], "prepare"
     )
     parameters = [{"Name": "Choice", "Type": "String", "DefaultValue": "a"}]
     name = pipelines.create(prepare, decide, Parameters=parameters)
@@ -90,11 +88,11 @@ def test_an_execution_is_a_graph_with_states_parameters_and_what_the_cache_gave(
         "prepare": "✓ Succeeded",
         "decide": "✓ Succeeded",
         "register": "■ Not run",
-        "refuse": "✕ Failed",
+        "reject": "✕ Failed",
     }
     assert steps["prepare"][5] == f"From the cache, of execution {first.rpartition('/')[2]}"
     assert steps["decide"][5] == "Outcome: False"
-    assert "too bad" in steps["refuse"][5]
+    assert "too bad" in steps["reject"][5]
     assert tab.rows("Parameters") == [["Choice", "b"]]
     tab.page.locator("[data-key=properties] summary", has_text="prepare").click()
     assert '"ProcessingJobStatus": "Completed"' in tab.text("pre[aria-label=prepare]")
@@ -103,10 +101,10 @@ def test_an_execution_is_a_graph_with_states_parameters_and_what_the_cache_gave(
         "prepare✓ Succeeded",
         "decide✓ Succeeded",
         "register■ Not run (if branch)",
-        "refuse✕ Failed (else branch)",
+        "reject✕ Failed (else branch)",
     ]
     assert tab.page.locator(".graph path.line").count() == 3
-    tops = [tab.page.locator(".graph .step rect").nth(place).bounding_box()["y"] for place in range(4)]
+    tops = [tab.page.locator(".graph .step rect").nth(index).bounding_box()["y"] for index in range(4)]
     assert tops[0] < tops[1] < tops[2] == tops[3]
 
 
@@ -167,17 +165,17 @@ def test_folders_lead_to_the_first_lines_of_a_text(
     assert Path(download.value.path()).read_bytes() == (body if isinstance(body, bytes) else body.encode())
 
 
-def test_what_is_no_text_is_not_shown_and_an_unreachable_name_is_explained(client: Client, tab: ConsoleTab) -> None:
+def test_binary_objects_are_not_shown_and_an_unreachable_key_is_explained(client: Client, tab: ConsoleTab) -> None:
     client.put("console/model.bin", b"\0\1\2")
     assert "A binary file." in tab.open("s3", BUCKET, "console/model.bin").text()
     tab.page.goto(f"{tab.address}#/s3/{BUCKET}/console%2F..%2Fx")
-    tab.wait_for("A browser cannot address an object of this name", "#problem")
+    tab.wait_for("A browser cannot address an object with this key", "#problem")
     tab.page.goto(f"{tab.address}#/training/nobody")
     tab.wait_for("Requested resource not found", "#problem")
     tab.page.goto(f"{tab.address}#/s3/{BUCKET}/100%")
-    tab.wait_for("There is no such object", "#problem")
+    tab.wait_for("The object does not exist", "#problem")
     tab.page.goto(f"{tab.address}#/s3/{BUCKET}/nothing.txt")
-    tab.wait_for("There is no such object", "#problem")
+    tab.wait_for("The object does not exist", "#problem")
     tab.expected |= {"DescribeTrainingJob", f"/{BUCKET}/nothing.txt", f"/{BUCKET}/100%25"}
     tab.page.goto(f"{tab.address}#/nothing")
-    tab.wait_for("There is no page #/nothing", "#problem")
+    tab.wait_for("The page #/nothing does not exist", "#problem")

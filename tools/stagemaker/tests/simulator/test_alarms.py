@@ -225,7 +225,7 @@ def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "ComparisonOperator must be one of"),
     ],
 )
-def test_invalid_alarms_are_refused(client: Client, members: dict[str, Any], reason: str) -> None:
+def test_invalid_alarms_are_rejected(client: Client, members: dict[str, Any], reason: str) -> None:
     assert reason in refusal(WatchedMetric, client, code="ValidationError", **members)
 
 

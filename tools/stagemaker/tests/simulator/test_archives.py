@@ -49,7 +49,7 @@ def sign(changed: bytearray) -> bytes:
     return bytes(changed)
 
 
-def refusal(archive: bytes, folder: Path, volume: int = MIB) -> str:
+def unpack_error(archive: bytes, folder: Path, volume: int = MIB) -> str:
     path = folder / "a.tar.gz"
     path.write_bytes(archive)
     with pytest.raises(JobFailed) as caught:
@@ -63,18 +63,18 @@ def refusal(archive: bytes, folder: Path, volume: int = MIB) -> str:
 @pytest.mark.parametrize(
     ("archive", "volume", "count"),
     [
-        (bomb(header("zeros", size=12 << 30), 12 << 30), 1 << 30, 0),  # it is refused before it is written
+        (bomb(header("zeros", size=12 << 30), 12 << 30), 1 << 30, 0),  # it is rejected before it is written
         (archive_of(**{f"f{number}": bytes(300_000) for number in range(4)}), MIB, 3),
         (packed(*(member(f"f{number}") for number in range(70))), 64 * BYTES_PER_FILE, 64),
         (packed(*(member(f"{number}/{'d/' * 40}f") for number in range(10))), 20 * BYTES_PER_FILE, 0),
     ],
     ids=["bomb", "total size", "files", "folders implied by names"],
 )
-def test_archives_that_need_more_space_than_the_volume_has_are_refused(
+def test_archives_that_need_more_space_than_the_volume_has_are_rejected(
     archive: bytes, volume: int, count: int, tmp_path: Path
 ) -> None:
     assert len(archive) < 13 * MIB
-    assert "larger than the VolumeSizeInGB" in refusal(archive, tmp_path, volume)
+    assert "larger than the VolumeSizeInGB" in unpack_error(archive, tmp_path, volume)
     assert len(list((tmp_path / "unpacked").iterdir())) == count
 
 
@@ -125,24 +125,24 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("kind", HEADERS)
-def test_large_headers_are_refused_and_do_not_exhaust_memory(kind: str, tmp_path: Path) -> None:
+def test_large_headers_are_rejected_and_do_not_exhaust_memory(kind: str, tmp_path: Path) -> None:
     head, block = HEADERS[kind]
     link = header("a", tarfile.LNKTYPE, target="b")
     for start, reason in ((b"", "larger than 1024 KiB"), (link, "link to a file that is not earlier in the archive")):
         archive = bomb(start + head, 1 << 30, block)
         tracemalloc.start()
         try:
-            assert reason in refusal(archive, tmp_path, 100 << 30)
+            assert reason in unpack_error(archive, tmp_path, 100 << 30)
             assert tracemalloc.get_traced_memory()[1] < 32 * MIB
         finally:
             tracemalloc.stop()
 
 
-def test_a_sparse_file_with_more_content_than_its_size_is_refused(tmp_path: Path) -> None:
+def test_a_sparse_file_with_more_content_than_its_size_is_rejected(tmp_path: Path) -> None:
     pieces = b"%011o\0%011o\0" % (0, 30 << 20)  # the only piece's offset and size
     changes = {386: pieces, 483: b"%011o\0" % 1}  # the file's size is too small
     head = header("a", tarfile.GNUTYPE_SPARSE, 30 << 20, changes=changes)
-    assert "the size of 'a' is wrong" in refusal(bomb(head, 30 << 20), tmp_path)
+    assert "the size of 'a' is wrong" in unpack_error(bomb(head, 30 << 20), tmp_path)
 
 
 def pax(**values: str) -> bytes:
@@ -187,9 +187,9 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("kind", MALFORMED)
-def test_malformed_and_unsafe_archives_are_refused(kind: str, tmp_path: Path) -> None:
+def test_malformed_and_unsafe_archives_are_rejected(kind: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("mine")
-    assert str(tmp_path.parent) not in refusal(MALFORMED[kind], tmp_path)
+    assert str(tmp_path.parent) not in unpack_error(MALFORMED[kind], tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"a.tar.gz", "secret", "unpacked"}
 
 
@@ -201,12 +201,12 @@ def test_links_inside_an_archive_are_kept_and_absolute_names_are_below_the_folde
     assert (tmp_path / "inside/bin/f").is_file()  # although /bin is a symbolic link on many machines
 
 
-def test_archives_do_not_reveal_whether_a_file_exists_on_this_machine(tmp_path: Path) -> None:
+def test_archives_do_not_reveal_whether_a_local_file_exists(tmp_path: Path) -> None:
     kinds = "a hard link to a file on this machine", "a hard link to a file that does not exist"
-    assert len({refusal(MALFORMED[kind], tmp_path) for kind in kinds}) == 1
+    assert len({unpack_error(MALFORMED[kind], tmp_path) for kind in kinds}) == 1
 
 
-def test_damaged_archives_are_unpacked_or_refused(tmp_path: Path) -> None:
+def test_damaged_archives_are_unpacked_or_rejected(tmp_path: Path) -> None:
     rng = random.Random(20)
     with tarfile.open(fileobj=(intact_archive := io.BytesIO()), mode="w", format=tarfile.PAX_FORMAT) as tar:
         for kind, name in ((tarfile.REGTYPE, "ü" * 120), (tarfile.DIRTYPE, "d"), (tarfile.SYMTYPE, "l")):
@@ -245,7 +245,7 @@ def test_a_training_job_ends_while_its_source_is_unpacked(ending: str, client: C
     assert "Training" not in [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
 
 
-def test_a_jobs_archives_larger_than_its_volume_are_refused(client: Client, endpoints: Endpoints) -> None:
+def test_a_jobs_archives_larger_than_its_volume_are_rejected(client: Client, endpoints: Endpoints) -> None:
     uri = client.put("bomb/model.tar.gz", gzip.compress(header("zeros", size=31 << 30)))
     jobs = [(client.train("", HyperParameters={"sagemaker_submit_directory": uri}), 1)]
     for data in ({"ModelDataUrl": uri}, {"Variables": {"SAGEMAKER_SUBMIT_DIRECTORY": uri}}):

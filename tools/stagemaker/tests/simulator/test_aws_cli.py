@@ -89,8 +89,8 @@ def sagemaker(aws: Callable[..., str]) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def refused(command: Callable[..., dict[str, Any]]) -> Callable[..., str]:
-    """Return a function that runs a SageMaker operation that the service refuses, and returns its message."""
+def rejection(command: Callable[..., dict[str, Any]]) -> Callable[..., str]:
+    """Return a function that runs a SageMaker operation that the service rejects, and returns its message."""
 
     def run(*words: str) -> str:
         result = subprocess.run(**command("sagemaker", *words), capture_output=True, timeout=60)
@@ -101,7 +101,7 @@ def refused(command: Callable[..., dict[str, Any]]) -> Callable[..., str]:
 
 
 class CommandLine:
-    """Commands that get the API's requests as JSON. The CLI's own waiters sleep for long, so they start at the end."""
+    """Commands that pass the API's requests as JSON. The CLI's waiters sleep for a long time, so they start late."""
 
     def __init__(self, aws: Callable[..., str], client: Client, folder: Path):
         self._aws, self._client, self._folder = aws, client, folder
@@ -169,14 +169,14 @@ def test_files_are_copied_to_and_from_s3(aws: Callable[..., str], folder: Path) 
 
 
 def test_jobs_are_listed_and_unknown_ones_are_reported(
-    job: dict[str, Any], sagemaker: Callable[..., dict[str, Any]], refused: Callable[..., str]
+    job: dict[str, Any], sagemaker: Callable[..., dict[str, Any]], rejection: Callable[..., str]
 ) -> None:
     listed = sagemaker("list-training-jobs")["TrainingJobSummaries"]
     assert {item["TrainingJobName"]: item["TrainingJobStatus"] for item in listed}["fit"] == "Completed"
     described = sagemaker("describe-training-job", "--training-job-name", "fit")
     assert described["SecondaryStatus"] == "Completed"
-    assert "Requested resource not found" in refused("describe-training-job", "--training-job-name", "none")
-    assert "Could not find endpoint" in refused("describe-endpoint", "--endpoint-name", "none")
+    assert "Requested resource not found" in rejection("describe-training-job", "--training-job-name", "none")
+    assert "Could not find endpoint" in rejection("describe-endpoint", "--endpoint-name", "none")
 
 
 @pytest.mark.skipif(VERSION < 2, reason="the AWS CLI on PATH is older than version 2")
@@ -208,7 +208,7 @@ def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
 
 
 def test_a_pipeline_registers_a_version_that_becomes_a_model(
-    client: Client, sagemaker: Callable[..., dict[str, Any]], refused: Callable[..., str], folder: Path
+    client: Client, sagemaker: Callable[..., dict[str, Any]], rejection: Callable[..., str], folder: Path
 ) -> None:
     specification = {
         "Containers": [{"Image": IMAGE, "Environment": {"WORD": get("Parameters.Word")}}],
@@ -244,4 +244,4 @@ def test_a_pipeline_registers_a_version_that_becomes_a_model(
     results = sagemaker("search", "--resource", "ModelPackage", *filters)["Results"]
     assert latest["ModelPackageArn"] in [item["ModelPackage"]["ModelPackageArn"] for item in results]
     sagemaker("delete-pipeline", *pipeline_option, "--client-request-token", "x" * 32)
-    assert "Could not find pipeline" in refused("describe-pipeline", *pipeline_option)
+    assert "Could not find pipeline" in rejection("describe-pipeline", *pipeline_option)

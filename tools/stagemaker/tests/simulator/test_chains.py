@@ -60,7 +60,7 @@ def reporting_script(name: str, content_type: str = "text/plain") -> str:
 def test_each_output_is_the_next_input_and_each_container_has_its_own_model_and_log(any_client: Client) -> None:
     source = {"S3Uri": any_client.put("folder/x/weights.txt", "w").removesuffix("weights.txt")}
     source |= {"S3DataType": "S3Prefix", "CompressionType": "None"}
-    containers = [  # the names are those of files and folders in a job, and of other things in messages
+    containers = [  # names of files and folders in a job, and of other things in messages
         container(
             any_client,
             reporting_script("one", "text/csv"),
@@ -243,7 +243,7 @@ def test_the_larger_of_two_commands_that_share_memory_is_ended(tmp_path: Path) -
 
 
 def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
-    """Each command knows the other's memory use, but not the other's decision."""
+    """Each command sees the other's memory use, but not its decision."""
     shares = [MemoryUse(str(tmp_path / "memory"), 100) for _ in range(2)]
     for _ in range(3):
         for share in shares:
@@ -289,7 +289,7 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
     ],
     ids=lambda value: str(value)[:60] if isinstance(value, dict) else "",
 )
-def test_invalid_and_unsupported_models_are_refused(client: Client, members: dict, expected: str) -> None:
+def test_invalid_and_unsupported_models_are_rejected(client: Client, members: dict, expected: str) -> None:
     def with_image(container: dict) -> dict:
         return {name: value for name, value in ({"Image": IMAGE} | container).items() if value is not None}
 
@@ -297,7 +297,7 @@ def test_invalid_and_unsupported_models_are_refused(client: Client, members: dic
         members = {"PrimaryContainer": with_image(members["PrimaryContainer"])}
     else:
         members |= {"Containers": [with_image(container) for container in members.get("Containers", [{}, {}])]}
-    assert expected in refusal(client.sagemaker.create_model, ModelName="refused", **members)
+    assert expected in refusal(client.sagemaker.create_model, ModelName="rejected", **members)
 
 
 def test_a_failing_instance_ends_one_that_is_still_loading(chain: Callable[..., Chain], tmp_path: Path) -> None:
@@ -306,9 +306,9 @@ def test_a_failing_instance_ends_one_that_is_still_loading(chain: Callable[..., 
     chains = [chain(sleeping_script, job=job, name="slow"), chain(reporting_script("fast"), job=job, name="fast")]
 
     def work(chain: Chain, items: Iterator[int]) -> None:
-        raise JobFailed(f"{next(items)} is refused")
+        raise JobFailed(f"{next(items)} is rejected")
 
-    with pytest.raises(JobFailed, match=r"^1 is refused$"):
+    with pytest.raises(JobFailed, match=r"^1 is rejected$"):
         distribute(job, chains, [1, 2], work)
     assert time.monotonic() - started < 120
     assert all(chain.ending for chain in chains)

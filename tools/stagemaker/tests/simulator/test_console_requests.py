@@ -1,4 +1,4 @@
-"""The requests that the console may send, and those that a page of somebody else may not."""
+"""Requests that the console may send and other pages may not."""
 
 import json
 import urllib.error
@@ -21,7 +21,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 def ask(simulator: Simulator, path: str = "/", body: str | None = None, **headers: str | None):
-    """Send a request; return status, headers and text of the answer. headers: None leaves one out."""
+    """Send a request; return the status, headers and body. headers: a header of None is omitted."""
     headers = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
     request = urllib.request.Request(simulator.endpoint + path, body and body.encode(), headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -34,14 +34,14 @@ def ask(simulator: Simulator, path: str = "/", body: str | None = None, **header
 
 
 def test_the_script_calls_every_service_with_its_own_origin(simulator: Simulator) -> None:
-    own = SCRIPT | {"Origin": simulator.endpoint}
-    status, _, text = ask(simulator, body="{}", **LIST, **own)
+    same_origin = SCRIPT | {"Origin": simulator.endpoint}
+    status, _, text = ask(simulator, body="{}", **LIST, **same_origin)
     assert (status, json.loads(text)) == (200, {"TrainingJobSummaries": []})
     assert BUCKET in ask(simulator, **SCRIPT | {"X-Stagemaker-Console": "s3"})[2]
     groups = {"X-Amz-Target": "Logs_20140328.DescribeLogGroups", "X-Stagemaker-Console": "logs"}
-    assert "logGroups" in ask(simulator, body="{}", **own | groups)[2]
+    assert "logGroups" in ask(simulator, body="{}", **same_origin | groups)[2]
     metrics = {"X-Amz-Target": "GraniteServiceVersion20100801.ListMetrics", "X-Stagemaker-Console": "monitoring"}
-    assert "Metrics" in ask(simulator, body="{}", **own | metrics)[2]
+    assert "Metrics" in ask(simulator, body="{}", **same_origin | metrics)[2]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_script_calls_every_service_with_its_own_origin(simulator: Simulator
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1"},  # another port
         {"Origin": "https://127.0.0.1:{port}"},
-        {"Origin": "http://localhost:{port}"},  # this machine by another name is another origin
+        {"Origin": "http://localhost:{port}"},  # another name of this host is another origin
         {"X-Stagemaker-Console": None},
         {"X-Stagemaker-Console": "iam"},
         {"Sec-Fetch-Site": "same-site"},
@@ -62,7 +62,7 @@ def test_the_script_calls_every_service_with_its_own_origin(simulator: Simulator
     ],
     ids=str,
 )
-def test_other_pages_are_refused(simulator: Simulator, change: dict[str, str | None]) -> None:
+def test_other_pages_are_rejected(simulator: Simulator, change: dict[str, str | None]) -> None:
     change = {name: value and value.format(port=simulator.port) for name, value in change.items()}
     status, _, text = ask(simulator, body="{}", **LIST | SCRIPT | {"Origin": simulator.endpoint} | change)
     assert (status, json.loads(text)["__type"]) == (403, "AccessDeniedException")
@@ -72,8 +72,8 @@ def test_the_files_have_a_strict_policy_and_other_pages_share_no_origin_with_the
     status, headers, text = ask(simulator, "/_stagemaker/console/", **DOCUMENT)
     assert status == 200
     assert '<script src="main.js"' in text
-    own = f"127.0.0.1:{simulator.port}/_stagemaker/console/"
-    assert f"default-src 'none'; script-src {own}; style-src {own}" in headers["Content-Security-Policy"]
+    source = f"127.0.0.1:{simulator.port}/_stagemaker/console/"
+    assert f"default-src 'none'; script-src {source}; style-src {source}" in headers["Content-Security-Policy"]
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert ask(simulator, "/_stagemaker/console/main.js", Origin=simulator.endpoint, **DOCUMENT)[0] == 200
     assert ask(simulator, "/_stagemaker/console/main.js", Origin="http://evil.example")[0] == 403
@@ -88,7 +88,7 @@ def test_the_files_have_a_strict_policy_and_other_pages_share_no_origin_with_the
     assert "Content-Security-Policy" not in ask(simulator, f"/{BUCKET}/page.html")[1]
 
 
-def test_without_the_console_its_script_is_refused_too() -> None:
+def test_without_the_console_its_script_is_rejected_too() -> None:
     with Simulator(isolation="off") as simulator:
         assert simulator.console_address is None
         assert ask(simulator, body="{}", **LIST, **SCRIPT, Origin=simulator.endpoint)[0] == 403

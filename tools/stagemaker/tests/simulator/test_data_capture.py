@@ -125,7 +125,7 @@ def test_the_sampling_percentage_is_respected(endpoints: Endpoints, platform: Pl
 
 
 @pytest.mark.slow
-def test_an_update_changes_what_is_captured(endpoints: Endpoints, model: str) -> None:
+def test_an_update_changes_the_captured_data(endpoints: Endpoints, model: str) -> None:
     without_capture, with_capture = capture_config("update", EnableCapture=False), capture_config("update")
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=without_capture))
     assert endpoints.describe(name)["DataCaptureConfig"]["CaptureStatus"] == "Stopped"

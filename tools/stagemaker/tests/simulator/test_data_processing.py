@@ -58,7 +58,7 @@ def join(kind: str, body: bytes, response: bytes, **members: str) -> bytes:
 
 
 def with_peak(work: Callable[[], T]) -> tuple[T, int]:
-    """Return the result of a piece of work and the bytes of memory that it used at its peak."""
+    """Return the result of `work` and its peak memory use in bytes."""
     tracemalloc.start()
     try:
         return work(), tracemalloc.get_traced_memory()[1]
@@ -133,15 +133,15 @@ def test_a_path_that_is_missing_from_a_document_fails_the_job(path: str) -> None
     ["", "id", "$id", "$.", "$..id", "$[", "$[]", "$[a]", "$['a'", "$['a',1]", "$[?(@.a)]", "$[1:2:3]", "$.a b", "$$",
      "$[(@.length-1)]", "$['a\\'b']", '$["a"]', "$[0", "$.[0]", "$[0]]", "$.id ", " $", "$[" + ": , " * 60 + "!"],
 )  # fmt: skip
-def test_expressions_that_sagemaker_does_not_document_are_refused(path: str) -> None:
+def test_expressions_that_sagemaker_does_not_document_are_rejected(path: str) -> None:
     with pytest.raises(ValueError, match="InputFilter: the expression"):
         processing(JSON, InputFilter=path)
 
 
 @given(st.text(st.sampled_from("$.[]'*,:-01ab @?(\\\"é"), max_size=12))
-def test_any_string_is_accepted_or_refused_as_an_expression(text: str) -> None:
+def test_any_string_is_accepted_or_rejected_as_an_expression(expression: str) -> None:
     with contextlib.suppress(ValueError, NoSelection):
-        JsonPath("$" + text).select(PERSON)
+        JsonPath("$" + expression).select(PERSON)
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=8), st.data())
@@ -191,7 +191,7 @@ def test_joined_documents_have_the_result_under_a_key(records: list[Any], data: 
         assert json.loads(line) == expected | {"SageMakerOutput": result}
 
 
-def test_a_whole_json_object_is_one_record() -> None:
+def test_a_json_object_is_one_record() -> None:
     members = {"InputFilter": "$.x", "JoinSource": "Input", "OutputFilter": "$['k','SageMakerOutput']"}
     whole, body = processing(JSON, "None", "None", **members), json.dumps({"k": 1, "x": [1.5, 2]}, indent=1).encode()
     assert whole.request_body(body, MAX_BODY_SIZE) == b"[1.5,2]"
@@ -344,6 +344,6 @@ BOTH_FORMATS = r"text/csv records cannot be combined with application/json resul
         ({"JoinSource": "Input", "accept": ""}, "TransformOutput: Accept"),
     ],
 )
-def test_invalid_requests_are_refused(members: dict[str, str], expected: str) -> None:
+def test_invalid_requests_are_rejected(members: dict[str, str], expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         processing(**members)

@@ -1,4 +1,4 @@
-"""Members that SageMaker returns although no request had them, and its lists of what is not simulated."""
+"""Default members in responses, and the empty lists of kinds that are not simulated."""
 
 import pytest
 from botocore import xform_name
@@ -30,7 +30,7 @@ def test_two_inputs_cannot_have_one_folder(client: Client) -> None:
         client.process("", ProcessingInputs=inputs)
 
 
-def test_a_pipeline_and_what_it_registers_have_default_members(client: Client) -> None:
+def test_a_pipeline_and_its_model_package_have_default_members(client: Client) -> None:
     pipelines = Pipelines(client)
     specification = SPECIFICATION | {"Containers": [{"Image": "some-image"}]}
     arguments = {"ModelPackageGroupName": "default-members", "InferenceSpecification": specification}
@@ -47,10 +47,10 @@ def test_a_pipeline_and_what_it_registers_have_default_members(client: Client) -
     assert client.sagemaker.list_pipeline_versions(PipelineName=name)["PipelineVersionSummaries"] == []
 
 
-def test_lists_of_what_is_not_simulated_are_empty(client: Client) -> None:
+def test_lists_of_unsimulated_kinds_are_empty(client: Client) -> None:
     assert client.sagemaker.list_monitoring_schedules(EndpointName="any")["MonitoringScheduleSummaries"] == []
-    own = {name for kind in KINDS for name in kind.operations()}
-    names = [xform_name(name) for name in EmptyLists.operations() if name not in own]
+    simulated = {name for kind in KINDS for name in kind.operations()}
+    names = [xform_name(name) for name in EmptyLists.operations() if name not in simulated]
     assert len(names) > 50
     for name in names:
         assert [value for value in getattr(client.sagemaker, name)().values() if isinstance(value, list)] == [[]], name

@@ -1,4 +1,4 @@
-"""A DeploymentConfig that is invalid or not simulated is refused when the endpoint is created or updated."""
+"""A DeploymentConfig that is invalid or not simulated is rejected when the endpoint is created or updated."""
 
 from typing import Any
 
@@ -42,10 +42,10 @@ INVALID = [
         {"RollingUpdatePolicy": {"MaximumBatchSize": ONE_INSTANCE, "WaitIntervalInSeconds": 0}},
         "RollingUpdatePolicy is not simulated",
     ),
-    (alarms("unknown"), "there is no CloudWatch alarm 'unknown'"),
-    (alarms("percentile"), "the alarm 'percentile' cannot be used: ExtendedStatistic is not simulated"),
-    (alarms("expression"), "the alarm 'expression' cannot be used: Metrics is not simulated"),
-    (config("ALL_AT_ONCE") | alarms("good", "unknown"), "there is no CloudWatch alarm 'unknown'"),
+    (alarms("unknown"), "the CloudWatch alarm 'unknown' does not exist"),
+    (alarms("percentile"), "the alarm 'percentile' cannot be used because ExtendedStatistic is not simulated"),
+    (alarms("expression"), "the alarm 'expression' cannot be used because Metrics is not simulated"),
+    (config("ALL_AT_ONCE") | alarms("good", "unknown"), "the CloudWatch alarm 'unknown' does not exist"),
     ({"AutoRollbackConfiguration": {"Alarms": [{}]}}, "an alarm has no AlarmName"),
     ({"AutoRollbackConfiguration": {"Alarms": []}}, "valid min length: 1"),
     (alarms(*["good"] * 11), "less than or equal to 10"),
@@ -77,7 +77,7 @@ def endpoint_name(endpoints: Endpoints) -> str:
     return endpoints.create(endpoints.config(variant(endpoints.named("old"))))
 
 
-def test_invalid_deployment_configs_are_refused(endpoints: Endpoints, endpoint_name: str) -> None:
+def test_invalid_deployment_configs_are_rejected(endpoints: Endpoints, endpoint_name: str) -> None:
     four_instances = endpoints.config(variant(endpoints.named("new"), count=4))
     unchecked_client = endpoints.client.unchecked()
     for deployment, reason in [*INVALID, *INVALID_FOR_AN_UPDATE]:
@@ -100,5 +100,5 @@ def test_a_retained_deployment_config_is_checked_again(endpoints: Endpoints, end
     call = endpoints.sagemaker.update_endpoint
     assert "at most 50% of the instance count" in refusal(call, EndpointConfigName=one_instance, **update)
     cloudwatch.delete_alarms(AlarmNames=["passing"])
-    assert "no CloudWatch alarm 'passing'" in refusal(call, EndpointConfigName=two_instances, **update)
+    assert "the CloudWatch alarm 'passing' does not exist" in refusal(call, EndpointConfigName=two_instances, **update)
     assert endpoints.describe(name)["EndpointStatus"] == "InService"

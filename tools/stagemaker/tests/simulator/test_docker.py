@@ -127,8 +127,8 @@ def test_a_model_without_a_network_starts_only_if_it_would_on_aws(client: Client
     model = create_model(client, serving_container, EnableNetworkIsolation=True)
     job, _ = transform(client, model, {"a.csv": "1,2\n"}, Input={"ContentType": "text/csv"})
     assert job["TransformJobStatus"] == status, job.get("FailureReason")
-    is_refused = "Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment" in job.get("FailureReason", "")
-    assert is_refused == (status == "Failed")
+    is_rejected = "Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment" in job.get("FailureReason", "")
+    assert is_rejected == (status == "Failed")
     assert not containers(os.getpid())
 
 

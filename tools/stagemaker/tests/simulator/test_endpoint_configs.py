@@ -1,4 +1,4 @@
-"""Endpoint configurations: members that are recorded or refused as not simulated, and invalid requests."""
+"""Endpoint configurations: members that are recorded or rejected as not simulated, and invalid requests."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def test_the_life_cycle_of_a_configuration(endpoints: Endpoints, model: str) -> 
     ],
     ids=str,
 )
-def test_invalid_and_unsupported_variants_are_refused(
+def test_invalid_and_unsupported_variants_are_rejected(
     endpoints: Endpoints, model: str, variants: list[dict[str, Any]], reason: str
 ) -> None:
     request_variants = [variant(model) | members for members in variants]
@@ -86,7 +86,7 @@ CAPTURE = {
     ],
     ids=str,
 )
-def test_unsupported_members_are_refused(
+def test_unsupported_members_are_rejected(
     endpoints: Endpoints, model: str, members: dict[str, Any], reason: str
 ) -> None:
     assert reason in refusal(endpoints.config, variant(model), **members)

@@ -52,7 +52,7 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
     sagemaker.delete_endpoint_config(EndpointConfigName=config)
     for model in models:
         sagemaker.delete_model(ModelName=model)
-    assert endpoints.describe(name)["EndpointConfigName"] == config  # the endpoint outlives what it was made of
+    assert endpoints.describe(name)["EndpointConfigName"] == config  # the endpoint outlives its configuration and model
     assert endpoints.invoke(name)["InvokedProductionVariant"] in ("one", "two")
     sagemaker.delete_endpoint(EndpointName=name)
     sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
@@ -90,7 +90,7 @@ def test_a_model_whose_archive_is_unusable_fails_the_endpoint(endpoints: Endpoin
     assert ("model.tar.gz could not be unpacked" if is_broken else url) in reason
 
 
-def test_operations_are_refused_while_another_is_in_progress(endpoints: Endpoints, config: str) -> None:
+def test_operations_are_rejected_while_another_is_in_progress(endpoints: Endpoints, config: str) -> None:
     sagemaker = endpoints.sagemaker
     slow_model = endpoints.model("import time\ntime.sleep(3)\n" + NAMED.format(name="slow"))
     name = endpoints.create(endpoints.config(variant(slow_model)), wait=False)
@@ -112,7 +112,7 @@ def test_operations_are_refused_while_another_is_in_progress(endpoints: Endpoint
     endpoints.delete(name)
 
 
-def test_invalid_requests_are_refused(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
+def test_invalid_requests_are_rejected(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
     sagemaker = endpoints.sagemaker
     create, update = sagemaker.create_endpoint, sagemaker.update_endpoint
     update_weights = sagemaker.update_endpoint_weights_and_capacities
@@ -190,7 +190,7 @@ def test_running_instances_count_towards_the_limit(endpoints: Endpoints, monkeyp
     endpoints.delete(endpoints.create(two_instances), name, failed_endpoint)
 
 
-def test_endpoints_do_not_take_processors_from_jobs(endpoints: Endpoints) -> None:
+def test_endpoints_do_not_take_cpus_from_jobs(endpoints: Endpoints) -> None:
     count = (os.cpu_count() or 1) + 1
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"), count=min(count, 10))))
     assert endpoints.client.process("print('done')")["ProcessingJobStatus"] == "Completed"

@@ -1,4 +1,4 @@
-"""Two jobs side by side that try to exchange data, and the system calls that jobs in a sandbox cannot use."""
+"""Two concurrent jobs that try to exchange data, and the system calls that jobs in a sandbox cannot use."""
 
 import errno
 import json

@@ -35,7 +35,7 @@ def search(client: Client, resource: str, name: str, value: str) -> list[dict[st
     return client.sagemaker.search(Resource=resource, SearchExpression=expression)["Results"]
 
 
-def test_what_was_recorded_is_described_listed_and_found(client: Client, names: tuple[str, str, str]) -> None:
+def test_recorded_runs_are_described_listed_and_found(client: Client, names: tuple[str, str, str]) -> None:
     experiment, trial, component = names
     sagemaker = client.sagemaker
     sagemaker.update_experiment(ExperimentName=experiment, DisplayName="shown")
@@ -59,14 +59,14 @@ def test_what_was_recorded_is_described_listed_and_found(client: Client, names: 
     for filters in ({"ExperimentName": experiment}, {"TrialName": trial}):
         assert components(client, **filters) == [component]
     assert search(client, "ExperimentTrialComponent", "Parameters.rate", "0") == []
-    [found] = search(client, "ExperimentTrialComponent", "Parameters.rate", "0.5")
-    assert found["TrialComponent"]["Parents"] == [{"TrialName": trial, "ExperimentName": experiment}]
-    [found] = search(client, "ExperimentTrialComponent", "Parents.ExperimentName", experiment)
-    assert found["TrialComponent"]["TrialComponentName"] == component
-    [found] = search(client, "ExperimentTrial", "ExperimentName", experiment)
-    assert found["Trial"]["TrialName"] == trial
-    [found] = search(client, "Experiment", "Tags.k", "v")[:1]
-    assert found["Experiment"]["Tags"] == [{"Key": "k", "Value": "v"}]
+    [result] = search(client, "ExperimentTrialComponent", "Parameters.rate", "0.5")
+    assert result["TrialComponent"]["Parents"] == [{"TrialName": trial, "ExperimentName": experiment}]
+    [result] = search(client, "ExperimentTrialComponent", "Parents.ExperimentName", experiment)
+    assert result["TrialComponent"]["TrialComponentName"] == component
+    [result] = search(client, "ExperimentTrial", "ExperimentName", experiment)
+    assert result["Trial"]["TrialName"] == trial
+    [result] = search(client, "Experiment", "Tags.k", "v")[:1]
+    assert result["Experiment"]["Tags"] == [{"Key": "k", "Value": "v"}]
 
 
 def test_the_statistics_of_metrics(client: Client, names: tuple[str, str, str]) -> None:
@@ -81,21 +81,21 @@ def test_the_statistics_of_metrics(client: Client, names: tuple[str, str, str]) 
     }  # fmt: skip
     assert loss["StdDev"] == pytest.approx(3.5**0.5)
     assert loss["TimeStamp"].timestamp() == TIME
-    [found] = search(client, "ExperimentTrialComponent", "metrics.loss.max", "6")
-    assert found["TrialComponent"]["TrialComponentName"] == names[2]
+    [result] = search(client, "ExperimentTrialComponent", "metrics.loss.max", "6")
+    assert result["TrialComponent"]["TrialComponentName"] == names[2]
     for name, value in (("huge", 1e200), ("huge", -1e200), ("large", 1e9), ("large", 1e9 + 2)):
         data = [{"MetricName": name, "Timestamp": TIME, "Value": value}]
         metrics.batch_put_metrics(TrialComponentName=names[2].lower(), MetricData=data)
     summaries = client.sagemaker.describe_trial_component(TrialComponentName=names[2])["Metrics"]
-    found = {metric["MetricName"]: metric for metric in summaries}
-    assert (found["huge"]["Max"], "StdDev" in found["huge"]) == (1e200, False), "the deviation is infinite"
-    assert found["large"]["StdDev"] == 1
+    result = {metric["MetricName"]: metric for metric in summaries}
+    assert (result["huge"]["Max"], "StdDev" in result["huge"]) == (1e200, False), "the deviation is infinite"
+    assert result["large"]["StdDev"] == 1
     missing = {"TrialComponentName": "none", "MetricData": data}
     message = refusal(metrics.batch_put_metrics, code="ResourceNotFound", **missing)
     assert "none does not exist" in message
 
 
-def test_nothing_is_deleted_that_others_need(client: Client, names: tuple[str, str, str]) -> None:
+def test_resources_that_others_need_cannot_be_deleted(client: Client, names: tuple[str, str, str]) -> None:
     experiment, trial, component = names
     sagemaker = client.sagemaker
     assert f"it has the trial '{trial}'" in refusal(sagemaker.delete_experiment, ExperimentName=experiment)
@@ -169,7 +169,7 @@ def test_a_job_has_a_component(client: Client, names: tuple[str, str, str]) -> N
         client.process("pass", ExperimentConfig=missing)
 
 
-def test_the_component_of_a_job_has_a_trial_and_a_name_of_its_own(client: Client, names: tuple[str, str, str]) -> None:
+def test_each_job_component_has_a_separate_trial_and_name(client: Client, names: tuple[str, str, str]) -> None:
     experiment, other = names[0], f"experiment-{next(numbers)}"
     client.sagemaker.create_experiment(ExperimentName=other)
     members = {"ExperimentConfig": {"ExperimentName": experiment}, **output_to(f"s3://{BUCKET}/of-component")}
@@ -185,7 +185,7 @@ def test_the_component_of_a_job_has_a_trial_and_a_name_of_its_own(client: Client
     assert client.end(job)["ProcessingJobStatus"] == "Failed"
     assert components(client, SourceArn=job["ProcessingJobArn"]) == [f"{first}-2", first]
     assert client.sagemaker.describe_trial_component(TrialComponentName=first)["Status"] == described["Status"]
-    with pytest.raises(ClientError, match=f"the trial '{names[1]}' is one of the experiment '{experiment}'"):
+    with pytest.raises(ClientError, match=f"the trial '{names[1]}' belongs to the experiment '{experiment}'"):
         client.process("pass", ExperimentConfig={"ExperimentName": other, "TrialName": names[1]})
 
 

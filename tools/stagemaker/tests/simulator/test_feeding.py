@@ -26,7 +26,7 @@ def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
 
 
 class Feeding:
-    """Feeds a server that returns its requests. bodies: those of the requests."""
+    """A feed to a server that returns its requests. bodies: the bodies of the requests."""
 
     def __init__(self, folder: Path):
         self.folder, self.bodies, self._lock = folder, list[bytes](), threading.Lock()
@@ -62,7 +62,7 @@ def test_lines_are_returned_unchanged(text: bytes, concurrency: int, tmp_path: P
             assert all(body.count(b"\n") <= 1 for body in feeding.bodies)
 
 
-def test_a_record_over_the_limit_is_refused_before_it_is_sent(feeding: Feeding) -> None:
+def test_a_record_over_the_limit_is_rejected_before_it_is_sent(feeding: Feeding) -> None:
     with pytest.raises(JobFailed, match="larger than the MaxPayloadInMB of 1"):
         feeding.feed(b"a\n" + b"x" * (1 << 20) + b"\n", split="Line", max_megabytes=1)
     assert all(len(body) < 1 << 20 for body in feeding.bodies)
@@ -120,7 +120,7 @@ TOO_LARGE = "larger than the MaxPayloadInMB of 6"
     ],
     ids=["plain", "short", "checksum", "damaged", "long line", "large"],
 )
-def test_compressed_objects_that_are_broken_or_too_large_are_refused(
+def test_compressed_objects_that_are_broken_or_too_large_are_rejected(
     content: bytes, split: str, error: str, feeding: Feeding
 ) -> None:
     with pytest.raises(JobFailed, match=error):

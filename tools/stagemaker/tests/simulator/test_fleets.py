@@ -96,7 +96,7 @@ def transform_fn(model, data, content_type, accept):
 
 
 @pytest.mark.slow
-def test_a_broken_connection_leaves_a_busy_server_in_service(
+def test_a_broken_connection_keeps_a_busy_server_in_service(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server responds to /ping only after all earlier requests, when the start-up limit has already passed."""

@@ -61,7 +61,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
 
 
 class Target:
-    """An endpoint with the old configuration, which each test leaves it with, and what changes and watches it."""
+    """An endpoint that has the old configuration before and after each test, which update and monitor it."""
 
     def __init__(self, endpoints: Endpoints):
         self.endpoints, self.cloudwatch = endpoints, endpoints.client.simulator.client("cloudwatch")

@@ -1,4 +1,4 @@
-"""A pattern that a request chooses is matched at once. A regular expression could hold the interpreter for years."""
+"""Patterns in requests are matched quickly. As regular expressions they could block the interpreter for years."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ EXPRESSION = "(a+)+b"
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[SimulatorProcess]:
-    """Run another process, since a pattern that froze this one would freeze its time-out, too."""
+    """Run a separate process: a pattern that froze this one would also freeze its time-out."""
     with simulator_process() as simulator:
         yield simulator
 
@@ -99,7 +99,7 @@ def test_the_path_of_a_target(client: Callable[[str], Any]) -> None:
         if is_accepted:
             events.put_targets(Rule="path", Targets=[target])
         else:
-            with pytest.raises(ClientError, match="a path has only names and numbers"):
+            with pytest.raises(ClientError, match="a path can only contain names and numbers"):
                 events.put_targets(Rule="path", Targets=[target])
     events.remove_targets(Rule="path", Ids=["1"])
 

@@ -72,7 +72,7 @@ def read_response(connection: socket.socket) -> tuple[int, dict[str, str], bytes
         b"PUT /buck",
     ],
 )
-def test_a_request_that_ends_too_early_is_refused_and_stores_nothing(client: Client, request_bytes: bytes) -> None:
+def test_a_request_that_ends_too_early_is_rejected_and_stores_nothing(client: Client, request_bytes: bytes) -> None:
     status, headers, body = exchange(client.simulator.port, request_bytes, shutdown_write=True)
     assert (status, headers["Connection"]) == (400, "close")
     assert json.loads(body)["message"] == "The request ended before it was complete"
@@ -98,7 +98,7 @@ def test_a_request_that_ends_too_early_is_refused_and_stores_nothing(client: Cli
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_requests_not_in_http_or_too_large_are_refused(
+def test_requests_not_in_http_or_too_large_are_rejected(
     client: Client, request_bytes: bytes, status: int, code: str
 ) -> None:
     actual_status, headers, body = exchange(client.simulator.port, request_bytes)

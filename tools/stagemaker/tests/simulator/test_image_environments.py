@@ -1,4 +1,4 @@
-"""Environments that are made: for the first job, once, also after a kill; and models of three versions in them."""
+"""Environments of images, which are created once, for the first job, and models of three versions in them."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def setup(cache: Path, **options: object) -> "subprocess.Popen[str]":
     )
 
 
-def test_the_first_job_says_that_its_environment_is_made_and_the_time_does_not_count(
+def test_the_first_job_reports_that_its_environment_is_created_and_the_time_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
@@ -61,7 +61,7 @@ def test_the_first_job_says_that_its_environment_is_made_and_the_time_does_not_c
     assert [path.name for path in (cache / "stagemaker").glob(f"{OLD}-*/{READY}")] == [READY]
 
 
-def test_an_environment_is_made_once_and_again_after_a_kill(tmp_path: Path) -> None:
+def test_an_environment_is_created_once_and_recreated_after_a_kill(tmp_path: Path) -> None:
     killed = setup(tmp_path, start_new_session=True)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("stagemaker/*/lib/python3*/site-packages/*")):

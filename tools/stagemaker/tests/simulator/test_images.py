@@ -51,7 +51,7 @@ def test_the_tag_of_an_image_is_found() -> None:
             assert image_tag(f"{repository}{digest}") == ""
 
 
-def refusal_of(client: Client, image: str, **members: Any) -> str:
+def error_of(client: Client, image: str, **members: Any) -> str:
     request = {"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members
     return refusal(submit, client, **request)
 
@@ -63,7 +63,7 @@ SOMEBODYS = "families can run as processes, not 'somebody/else:1.0'"
 
 
 @pytest.mark.parametrize(
-    ("image", "text"),
+    ("image", "message"),
     [
         *((f"{AWS}/{name}:1", BUILT_IN.format(name)) for name in ("kmeans", "forecasting-deepar", "blazingtext")),
         (f"{AWS}/tensorflow-training:2.19.0-cpu-py312", SAGEMAKERS.format("tensorflow-training")),
@@ -72,18 +72,18 @@ SOMEBODYS = "families can run as processes, not 'somebody/else:1.0'"
         (f"{REGISTRY}/sagemaker-xgboost:9.9", "tags such as 1.7-1 and 3.0-5, not '9.9'"),
     ],
 )
-def test_other_images_are_refused_by_name(client: Client, image: str, text: str) -> None:
-    assert text in refusal_of(client, image)
+def test_other_images_are_rejected_by_name(client: Client, image: str, message: str) -> None:
+    assert message in error_of(client, image)
 
 
-def test_several_instances_are_refused(client: Client) -> None:
+def test_several_instances_are_rejected(client: Client) -> None:
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
-    assert "one instance" in refusal_of(client, XGBOOST, ResourceConfig=resources)
+    assert "one instance" in error_of(client, XGBOOST, ResourceConfig=resources)
 
 
 def test_an_image_with_its_own_metrics_accepts_no_metric_definitions(client: Client) -> None:
     metrics = {"MetricDefinitions": [{"Name": "train:rmse", "Regex": "rmse=(.*)"}]}
-    message = refusal_of(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
+    message = error_of(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
     assert "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry" in message
     request = tuning_request("")
     request["TrainingJobDefinition"]["AlgorithmSpecification"] = ALGORITHM | {"TrainingImage": XGBOOST}
@@ -92,9 +92,9 @@ def test_an_image_with_its_own_metrics_accepts_no_metric_definitions(client: Cli
 
 
 @pytest.mark.parametrize("name", ["torch_distributed", "mpi", "pytorch_ddp", "parameter_server"])
-def test_distributed_training_is_refused_by_name(client: Client, name: str) -> None:
+def test_distributed_training_is_rejected_by_name(client: Client, name: str) -> None:
     settings = {f"sagemaker_{name}_enabled": "true", "sagemaker_program": "job.py"}
-    message = refusal_of(client, IMAGE, HyperParameters=settings)
+    message = error_of(client, IMAGE, HyperParameters=settings)
     expected = f"HyperParameters: sagemaker_{name}_enabled: distributed training is not simulated"
     assert expected in message
     request = tuning_request("")
@@ -104,7 +104,7 @@ def test_distributed_training_is_refused_by_name(client: Client, name: str) -> N
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
-def test_an_image_that_needs_a_python_that_is_not_here_is_refused_with_the_remedy(
+def test_an_image_that_needs_a_missing_python_is_rejected_with_the_remedy(
     family: ImageFamily, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -182,7 +182,7 @@ def test_the_log_names_the_differences_from_an_image() -> None:
     assert line.endswith("is for GPUs, but this job runs on CPUs.")
 
 
-def test_other_images_named_xgboost_have_no_metrics_of_their_own() -> None:
+def test_other_images_named_xgboost_have_no_built_in_metrics() -> None:
     assert len(xgboost.FAMILY.own_metrics(XGBOOST)) == len(xgboost.FAMILY.metrics)
     assert xgboost.FAMILY.own_metrics("registry.local/team/xgboost:mine") == []
 

@@ -77,7 +77,7 @@ def command_endpoint(endpoints: Endpoints) -> str:
     return endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT))))
 
 
-def refusal(call: Any, *arguments: Any, **request: Any) -> dict[str, Any]:
+def error_response(call: Any, *arguments: Any, **request: Any) -> dict[str, Any]:
     with pytest.raises(ClientError) as caught:
         call(*arguments, **request)
     return caught.value.response
@@ -120,43 +120,43 @@ def test_custom_attributes_are_passed_in_both_directions(endpoints: Endpoints, c
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_invalid_requests_are_refused(
+def test_invalid_requests_are_rejected(
     endpoints: Endpoints, command_endpoint: str, members: dict[str, str], reason: str
 ) -> None:
-    response = refusal(endpoints.invoke, command_endpoint, "x", **members)
+    response = error_response(endpoints.invoke, command_endpoint, "x", **members)
     assert response["Error"]["Code"] == "ValidationError"
     assert reason in response["Error"]["Message"]
 
 
-def test_an_unknown_endpoint_is_refused(endpoints: Endpoints) -> None:
-    response = refusal(endpoints.invoke, "nowhere", "x")
+def test_an_unknown_endpoint_is_rejected(endpoints: Endpoints) -> None:
+    response = error_response(endpoints.invoke, "nowhere", "x")
     assert response["Error"] == {
         "Code": "ValidationError",
         "Message": "Endpoint nowhere of account 123456789012 not found.",
     }
     invoke_async = endpoints.runtime.invoke_endpoint_async
-    response = refusal(invoke_async, EndpointName="nowhere", InputLocation="s3://bucket/key")
+    response = error_response(invoke_async, EndpointName="nowhere", InputLocation="s3://bucket/key")
     assert response["Error"]["Code"] == "NotImplemented"
 
 
 def test_a_request_body_must_not_exceed_25_mib(endpoints: Endpoints, command_endpoint: str) -> None:
     assert len(endpoints.invoke(command_endpoint, bytes(MAX_BODY_SIZE))["Body"].read()) == MAX_BODY_SIZE
     for body in (bytes(MAX_BODY_SIZE + 1), io.BytesIO(bytes(MAX_BODY_SIZE + 1))):
-        response = refusal(endpoints.invoke, command_endpoint, body)
+        response = error_response(endpoints.invoke, command_endpoint, body)
         assert response["Error"]["Code"] == "ValidationError"
         assert str(MAX_BODY_SIZE) in response["Error"]["Message"]
 
 
 def test_a_response_must_not_exceed_25_mib(endpoints: Endpoints, command_endpoint: str) -> None:
     assert len(endpoints.invoke(command_endpoint, f"bytes {MAX_BODY_SIZE}")["Body"].read()) == MAX_BODY_SIZE
-    response = refusal(endpoints.invoke, command_endpoint, f"bytes {MAX_BODY_SIZE + 1}")
+    response = error_response(endpoints.invoke, command_endpoint, f"bytes {MAX_BODY_SIZE + 1}")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
     assert response["OriginalMessage"] == "the server's response is larger than 25 MB"
 
 
 @pytest.mark.parametrize("status", [400, 499, 500, 503])
 def test_a_model_error_is_reported(endpoints: Endpoints, command_endpoint: str, status: int) -> None:
-    response = refusal(endpoints.invoke, command_endpoint, f"status {status}")
+    response = error_response(endpoints.invoke, command_endpoint, f"status {status}")
     assert response["Error"]["Code"] == "ModelError"
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
     assert (response["OriginalStatusCode"], response["OriginalMessage"]) == (status, "the model said this")
@@ -172,7 +172,7 @@ def test_a_hooks_error_is_a_model_error(endpoints: Endpoints, command_endpoint: 
         ("raise", "text/csv", "LookupError: the request asked for an error"),
         ("x", "text/unknown", "ValueError: no text/unknown here"),
     ):
-        response = refusal(endpoints.invoke, command_endpoint, body, ContentType=kind)
+        response = error_response(endpoints.invoke, command_endpoint, body, ContentType=kind)
         assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
         assert message in response["OriginalMessage"]
         assert "Traceback" in response["OriginalMessage"]
@@ -186,7 +186,7 @@ def test_an_error_names_its_container(endpoints: Endpoints) -> None:
         endpoints.config(variant(create_model(endpoints.client, NAMED.format(name="first"), failing_script)))
     )
     assert len(endpoints.describe(name)["ProductionVariants"][0]["DeployedImages"]) == 2
-    response = refusal(endpoints.invoke, name, "x")
+    response = error_response(endpoints.invoke, name, "x")
     assert 'Received server error (500) from container-2 with message "' in response["Error"]["Message"]
     assert "LookupError: in the second" in response["OriginalMessage"]
     group, _, stream = response["LogStreamArn"].partition(":log-stream:")
@@ -208,7 +208,7 @@ def test_responses_are_streamed_in_parts(endpoints: Endpoints, command_endpoint:
         events = list(response["Body"])
         assert b"".join(event["PayloadPart"]["Bytes"] for event in events) == body
         assert len(events) == (2 if size > 8 << 20 else 1)
-    response = refusal(invoke, EndpointName=command_endpoint, Body="raise", ContentType="text/csv")
+    response = error_response(invoke, EndpointName=command_endpoint, Body="raise", ContentType="text/csv")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
 
 
@@ -264,7 +264,7 @@ def invoked(endpoints: Endpoints) -> str:
     for body in (*(f"number {number}" for number in range(6)), "sleep 0.2", "status 400", "status 400", "status 503"):
         with contextlib.suppress(ClientError):
             endpoints.invoke(name, body)
-    response = refusal(endpoints.invoke, name, "exit")
+    response = error_response(endpoints.invoke, name, "exit")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
     assert "closed the connection" in response["OriginalMessage"]
     for _ in range(3):  # the instances that are ready respond

@@ -59,7 +59,7 @@ def test_paths_in_arguments_and_environment_variables_lead_to_the_jobs_files(any
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("argument", "expected"),
     [
         ("/opt/ml", "/e/ml"), ("/opt/ml/model", "/e/ml/model"), ("--x=/opt/ml/model", "--x=/e/ml/model"),
         ("/opt/ml/a:/opt/ml/b", "/e/ml/a:/e/ml/b"), ('{"a": "/opt/ml/x"}', '{"a": "/e/ml/x"}'),
@@ -67,12 +67,12 @@ def test_paths_in_arguments_and_environment_variables_lead_to_the_jobs_files(any
         ("/opt/mlx/y", "/opt/mlx/y"), ("/home/opt/ml/x", "/home/opt/ml/x"), ("unix:/run/server/http", "unix:/e/s/http"),
     ],
 )  # fmt: skip
-def test_paths_are_translated(text, expected):
-    assert translate_paths(text, {"/opt/ml": Path("/e/ml"), "/run/server": Path("/e/s")}) == expected
+def test_paths_are_translated(argument, expected):
+    assert translate_paths(argument, {"/opt/ml": Path("/e/ml"), "/run/server": Path("/e/s")}) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("argument", "expected"),
     [
         ("--to=/opt/ml/x", "--to=/t m\"p/ü/x"),
         ("pkg @ file:///opt/ml/code/pkg", "pkg @ file:///t%20m%22p/%C3%BC/code/pkg"),
@@ -83,12 +83,12 @@ def test_paths_are_translated(text, expected):
         ("{" * 100_000 + "/opt/ml", "{" * 100_000 + '/t m"p/ü'),
     ],
 )  # fmt: skip
-def test_opt_ml_can_be_translated_to_a_path_with_any_characters(text, expected):
-    assert translate_paths(text, {"/opt/ml": Path('/t m"p/ü')}) == expected
+def test_opt_ml_can_be_translated_to_a_path_with_any_characters(argument, expected):
+    assert translate_paths(argument, {"/opt/ml": Path('/t m"p/ü')}) == expected
 
 
 @needs_sandbox
-def test_files_on_this_machine_are_not_visible(client, tmp_path):
+def test_host_files_are_not_visible(client, tmp_path):
     (tmp_path / "secret").write_text("secret")
     root = Path(__file__).parents[2]
     paths = [
@@ -104,7 +104,7 @@ def test_files_on_this_machine_are_not_visible(client, tmp_path):
 
 
 @needs_sandbox
-def test_writing_elsewhere_changes_nothing_on_this_machine_and_is_not_seen_by_the_next_job(client):
+def test_writing_elsewhere_changes_no_host_file_and_is_invisible_to_the_next_job(client):
     name = uuid.uuid4().hex
     script = f"""
 result = {{}}
@@ -126,8 +126,8 @@ assert len(open('/dev/urandom', 'rb').read(1)) == 1
     layered_paths = {f"{folder}/{name}" for folder in ("/", "/etc", "/tmp", "/var", "/opt/ml/processing")}
     assert f"/tmp/{name}" in written
     assert set(written) <= layered_paths | {"/etc/passwd"}
-    seen = run_script(client, f"result = [path for path in {written!r} if os.path.exists(path)]")
-    assert set(seen) <= {"/etc/passwd"}
+    visible = run_script(client, f"result = [path for path in {written!r} if os.path.exists(path)]")
+    assert set(visible) <= {"/etc/passwd"}
 
 
 @needs_sandbox
@@ -149,8 +149,8 @@ for pid in result['pids']:
 
 
 @needs_sandbox
-def test_a_sandbox_reveals_few_paths_on_this_machine(client):
-    """Its list of mounts names the job's folder, which cannot be hidden, and paths that the job may read."""
+def test_a_sandbox_reveals_few_host_paths(client):
+    """Its list of mounts contains the job's folder, which cannot be hidden, and paths that the job may read."""
     folder = str(client.simulator.folder)
     script = "mounts = [line.split() for line in open('/proc/self/mountinfo')]\n"
     mounts = run_script(client, f"{script}result = [(fields[3], fields[4]) for fields in mounts]")

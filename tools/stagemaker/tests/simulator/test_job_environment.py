@@ -68,15 +68,15 @@ def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
         assert command_line[command_line.index(name) - 1 : command_line.index(name) + 2] == ["--setenv", name, value]
 
 
-def test_a_null_byte_in_an_environment_variable_is_refused(tmp_path: Path) -> None:
-    """If null bytes were accepted, the text after one would become another argument of bubblewrap."""
+def test_a_null_byte_in_an_environment_variable_is_rejected(tmp_path: Path) -> None:
+    """If null bytes were accepted, the rest of the value would become another argument of bubblewrap."""
     launch = launch_of(tmp_path, {"NAME": "value\0--bind\0/\0/host"})
     assert "The command could not be started: embedded null byte" in run(launch, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder outside the sandbox that VARIABLES name. The program in it would leave a file if it ran."""
+    """Return the folder outside the sandbox to which VARIABLES refer. Its program would create a file if it ran."""
     folder = tmp_path_factory.mktemp("named")
     program = folder / "bwrap"
     program.write_text(f"#!/bin/sh\n: > {folder}/started\n")

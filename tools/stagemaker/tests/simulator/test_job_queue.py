@@ -1,4 +1,4 @@
-"""The job queue: the order in which jobs start, many at once, no thread for one, and stops at the last moment."""
+"""The job queue: the order of jobs, many concurrent jobs, missing threads, and stops at the last moment."""
 
 import os
 import threading
@@ -29,14 +29,14 @@ def fail_to_start_thread(*_: object, **__: object) -> NoReturn:
 
 
 @pytest.mark.parametrize("computes", [True, False])
-def test_work_without_a_thread_is_refused_and_never_runs(
+def test_work_without_a_thread_is_rejected_and_never_runs(
     computes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue, runs = JobQueue(tmp_path), []
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", fail_to_start_thread)
         with pytest.raises(RuntimeError, match="can't start new thread"):
-            queue.submit("refused", lambda job: runs.append("refused"), computes)
+            queue.submit("rejected", lambda job: runs.append("rejected"), computes)
     queue.submit("next", lambda job: runs.append("next"), computes)
     wait_until(lambda: "next" in runs)
     queue.close()
@@ -182,9 +182,9 @@ def test_every_job_whose_stop_is_acknowledged_ends_as_stopped(client):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processors", [1, 2])
-def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch, processors):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(processors))
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch, cpus):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cpus))
     queue = JobQueue(tmp_path)
     computed, finished = [], threading.Semaphore(0)
 
@@ -198,7 +198,7 @@ def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch
 
         return work
 
-    for number in range(8):  # more jobs than processors
+    for number in range(8):  # more jobs than CPUs
         queue.submit(f"pipeline-{number}", orchestrate(number), computes=False)
     for _ in range(8):
         assert finished.acquire(timeout=120)

@@ -1,4 +1,4 @@
-"""Environments of images: where they are looked for, and which of them are removed."""
+"""Environments of images: where they are searched for, and which are removed."""
 
 import fcntl
 import sys
@@ -34,7 +34,7 @@ def packages(tmp_path: Path, text: str, **members: object) -> PackageSet:
     return PackageSet("tiny", (tmp_path / "packages.txt",), **{"pythons": ("3.12",)} | members)
 
 
-def test_packages_that_are_installed_here_need_no_environment(tmp_path: Path) -> None:
+def test_installed_packages_need_no_environment(tmp_path: Path) -> None:
     installed = packages(tmp_path, f"# of the tests\npytest=={pytest.__version__}\n")
     assert installed.is_here
     assert installed.find().version_of("pytest") == pytest.__version__
@@ -58,7 +58,7 @@ def test_only_a_complete_environment_is_used(tmp_path: Path, cache: Path) -> Non
     assert other.find() is None
 
 
-def test_a_python_that_is_not_here_is_named() -> None:
+def test_a_missing_python_is_reported() -> None:
     assert find_python("3.99") is None
     missing = PackageSet("tiny", (Path(__file__),), ("3.99",))
     assert missing.problem().startswith("tiny requires Python 3.99 with venv, which was not found: ")
@@ -66,7 +66,7 @@ def test_a_python_that_is_not_here_is_named() -> None:
         missing.make(print)
 
 
-def test_what_no_image_needs_is_removed_unless_it_is_in_use(cache: Path) -> None:
+def test_unneeded_environments_are_removed_unless_they_are_in_use(cache: Path) -> None:
     needed = [make_folder(each.folder) for each in package_sets()]
     unneeded, half = make_folder(cache / "scikit-learn-0.1-0123456789ab"), cache / "pytorch-0123456789ab"
     make_folder(half, is_ready=False)
@@ -84,7 +84,7 @@ def test_what_no_image_needs_is_removed_unless_it_is_in_use(cache: Path) -> None
     assert sorted(path.name for path in cache.glob("[!.]*")) == ["link-0123456789ab", "notes", "notes-0123456789abc"]
 
 
-def test_an_environment_that_this_process_uses_stays_until_it_is_made_anew(tmp_path: Path, cache: Path) -> None:
+def test_an_environment_that_this_process_uses_stays_until_it_is_recreated(tmp_path: Path, cache: Path) -> None:
     tiny = packages(tmp_path, "no-such-package==1.0\n")
     make_folder(tiny.folder)
     assert tiny.find()

@@ -1,4 +1,4 @@
-"""Keys and paths that cannot become files are reported in one line; failure reasons name no folder on this machine."""
+"""Keys and paths that cannot become files are reported in one line; failure reasons contain no local folder."""
 
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def s3_object(uri: str) -> dict[str, object]:
     ],
     ids=["folder above", "folders above", "long", "null", "file and folder", "empty", "folder alone"],
 )
-def test_keys_that_cannot_be_files_are_refused(client: Client, tmp_path: Path, keys: list[str], reason: str) -> None:
+def test_keys_that_cannot_be_files_are_rejected(client: Client, tmp_path: Path, keys: list[str], reason: str) -> None:
     root = f"keys-{next(numbers)}"
     for key in keys:
         client.put(f"{root}/{key}", "x")
@@ -118,7 +118,7 @@ def test_a_uri_can_name_a_single_object(endpoints: Endpoints) -> None:
 
 
 @pytest.mark.parametrize("path", [LONG_PATH, "/opt/ml/a\0b", "/opt/ml/../../etc"], ids=["long", "null", "above"])
-def test_submit_directories_that_cannot_be_folders_are_refused(endpoints: Endpoints, path: str) -> None:
+def test_submit_directories_that_cannot_be_folders_are_rejected(endpoints: Endpoints, path: str) -> None:
     reason = f"submit_directory {path[:200]!r} is not a valid path below /opt/ml"
     settings = {"sagemaker_submit_directory": path, "sagemaker_program": "a"}
     assert reason in endpoints.client.train("", HyperParameters=settings)["FailureReason"]
@@ -128,7 +128,7 @@ def test_submit_directories_that_cannot_be_folders_are_refused(endpoints: Endpoi
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\u00e9" * 200, "..", "a/../../b"])
-def test_local_paths_that_cannot_be_folders_are_refused(unsandboxed_client: Client, name: str) -> None:
+def test_local_paths_that_cannot_be_folders_are_rejected(unsandboxed_client: Client, name: str) -> None:
     uri = unsandboxed_client.put("input/a", "1")
     with pytest.raises(ClientError, match="must be below /opt/ml/processing/"):
         unsandboxed_client.process("", **input_from(uri, f"/opt/ml/processing/{name}"))
@@ -154,7 +154,7 @@ def model_fn(model_dir):
 }
 
 
-def test_a_jobs_failure_reason_names_no_folder_on_this_machine(unsandboxed_client: Client) -> None:
+def test_a_jobs_failure_reason_contains_no_local_folder(unsandboxed_client: Client) -> None:
     script = "import os; raise ValueError(os.environ['SM_MODEL_DIR'], os.environ['TMPDIR'])"
     for job in (unsandboxed_client.train(script), unsandboxed_client.process(script)):
         assert "ValueError: ('/opt/ml/model', '/tmp')" in job["FailureReason"]
@@ -165,7 +165,7 @@ def test_a_jobs_failure_reason_names_no_folder_on_this_machine(unsandboxed_clien
 
 
 @pytest.mark.parametrize("script", FAILING_MODELS.values(), ids=FAILING_MODELS.keys())
-def test_an_endpoints_failure_reason_names_no_folder_on_this_machine(endpoints: Endpoints, script: str) -> None:
+def test_an_endpoints_failure_reason_contains_no_local_folder(endpoints: Endpoints, script: str) -> None:
     reason = endpoints.failure_reason(endpoints.model(script))
     assert "/opt/ml/code/inference.py" in reason
     assert str(endpoints.client.simulator.folder) not in reason

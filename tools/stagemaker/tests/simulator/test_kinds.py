@@ -1,4 +1,4 @@
-"""The operations that each kind of resource implements, their documentation, and what all kinds share."""
+"""The operations that each kind of resource implements, their documentation, and the behaviour that all kinds share."""
 
 import operator
 import re

@@ -75,7 +75,7 @@ def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
 
 
 def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
-    """Interrupt a simulator's start and return the place where it stopped, or "" if the start runs fewer lines."""
+    """Interrupt a simulator's start and return the position where it stopped, or "" if the start runs fewer lines."""
     simulator = Simulator(isolation="off", state=folder)
     sys.settrace(raise_at(line, error))
     try:
@@ -110,7 +110,7 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "ZeroDivisionError"])
-def test_a_start_that_fails_at_any_line_leaves_nothing_for_long(
+def test_a_start_that_fails_at_any_line_leaves_nothing_behind_permanently(
     error: str, temporary_folder: Path, tmp_path: Path
 ) -> None:
     command = [sys.executable, __file__, error, str(tmp_path / "state")]

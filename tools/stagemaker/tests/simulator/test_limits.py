@@ -93,7 +93,7 @@ def test_a_job_that_exceeds_the_memory_of_its_instance_type_fails(any_client, mo
     assert_memory_limit_ends_job(getattr(any_client, kind), allocation, monkeypatch, reason)
 
 
-@needs_sandbox  # without a sandbox, a job uses this machine's /dev/shm
+@needs_sandbox  # without a sandbox, a job uses the host's /dev/shm
 def test_files_in_memory_count_as_memory(client, monkeypatch):
     assert_memory_limit_ends_job(client.process, "files", monkeypatch, ".*(memory|No space left)")
 
@@ -143,12 +143,12 @@ def test_a_job_can_be_stopped_while_it_waits(any_client):
         *_, last = any_client.describe("TrainingJob", last_job["TrainingJobName"])["SecondaryStatusTransitions"]
         return last["StatusMessage"]
 
-    assert position() == "Waiting for a free processor: position 2 in the queue"
+    assert position() == "Waiting for a free CPU: position 2 in the queue"
     any_client.stop(waiting_job)
     job = any_client.end(waiting_job)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "ProcessingStartTime" not in job
-    assert position() == "Waiting for a free processor: position 1 in the queue"
+    assert position() == "Waiting for a free CPU: position 1 in the queue"
     any_client.stop(last_job)
     for job in running_jobs:
         assert status_of(any_client.describe("ProcessingJob", job["ProcessingJobName"])) == "InProgress"
@@ -166,7 +166,7 @@ def test_a_job_can_be_stopped_while_it_downloads(client):
     assert "never" not in client.log(job)
 
 
-# A program whose child has a child of its own. It prints their IDs, and what it finds before and after they end.
+# A program whose child has another child. It prints its and their IDs, and the results before and after they end.
 PROGRAM = """
 import json, os, re, subprocess, sys, threading
 from stagemaker.compute.processes import supervisor
@@ -181,13 +181,13 @@ thread = threading.Thread(target=lambda: child.append(subprocess.Popen(command, 
 thread.start()
 thread.join()
 pids = [child[0].pid, int(child[0].stdout.readline())]
-found = supervisor.descendants()
-memory = [supervisor.memory_of(pid, proportional) for pid in found for proportional in (False, True)]
+descendants = supervisor.descendants()
+memory = [supervisor.memory_of(pid, proportional) for pid in descendants for proportional in (False, True)]
 files = sorted(map(int, read))
 for pid in pids:
     os.kill(pid, 9)
 child[0].wait()
-print(json.dumps([os.getpid(), pids, found, memory, files, supervisor.memory_of(pids[0], False)]))
+print(json.dumps([os.getpid(), pids, descendants, memory, files, supervisor.memory_of(pids[0], False)]))
 """
 
 
@@ -195,9 +195,9 @@ print(json.dumps([os.getpid(), pids, found, memory, files, supervisor.memory_of(
 def test_descendants_and_their_memory_are_found(lists: bool) -> None:
     command = [sys.executable, "-c", PROGRAM.replace("ENABLED", str(lists))]
     program = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    own, pids, found, memory, files, memory_after_end = json.loads(program.stdout)
-    assert sorted(found) == sorted(pids)
+    own_pid, pids, descendants, memory, files, memory_after_end = json.loads(program.stdout)
+    assert sorted(descendants) == sorted(pids)
     assert all(10_000 < size < 100 << 20 for size in memory)
     assert memory_after_end == 0
     if lists and supervisor.KERNEL_LISTS_CHILDREN:  # nothing is read of the machine's other processes
-        assert set(files) <= {own, *pids}
+        assert set(files) <= {own_pid, *pids}

@@ -1,4 +1,4 @@
-"""linear-learner images through low-level requests: training, an endpoint, a transform job, tuning, and refusals."""
+"""linear-learner images through low-level requests: training, an endpoint, a transform job, tuning, and rejections."""
 
 import json
 from typing import Any
@@ -39,8 +39,8 @@ def model_of(client: Client, uri: str, **variables: str) -> str:
     return create_model(client, {"Image": IMAGE, "ModelDataUrl": uri, "Environment": variables})
 
 
-def scores(text: str) -> list[float]:
-    return [item["score"] for item in json.loads(text)["predictions"]]
+def scores(body: str) -> list[float]:
+    return [item["score"] for item in json.loads(body)["predictions"]]
 
 
 def test_a_training_job_has_metrics_without_definitions(client: Client, job: dict[str, Any]) -> None:
@@ -60,17 +60,17 @@ def test_an_endpoint_responds_with_json(client: Client, endpoints: Endpoints, jo
     assert response["ContentType"] == "application/json"
     found = np.array(scores(response["Body"].read().decode()))
     assert np.sqrt(np.mean((found - TEST[:, 0]) ** 2)) < 0.8
-    with pytest.raises(ClientError, match="x-recordio-protobuf is not simulated: use text/csv"):
+    with pytest.raises(ClientError, match="x-recordio-protobuf is not simulated; use text/csv"):
         endpoints.invoke(endpoint, b"\n#\xd7\xce", ContentType="application/x-recordio-protobuf")
 
 
-def test_a_models_script_is_refused(client: Client, endpoints: Endpoints) -> None:
+def test_a_models_script_is_rejected(client: Client, endpoints: Endpoints) -> None:
     archive = client.put(f"linear/{next(numbers)}.tar.gz", archive_of(**{"code/inference.py": b"1 / 0"}))
     model = model_of(client, archive, SAGEMAKER_PROGRAM="inference.py")
     assert "SAGEMAKER_PROGRAM is set, but this image runs no script" in endpoints.failure_reason(model)
 
 
-def test_a_training_script_is_refused(client: Client) -> None:
+def test_a_training_script_is_rejected(client: Client) -> None:
     settings = {"sagemaker_program": "train.py"}
     expected = "HyperParameters: sagemaker_program: linear-learner images run no script"
     with pytest.raises(ClientError, match=expected):
@@ -100,6 +100,6 @@ def test_a_transform_job_writes_json(client: Client, job: dict[str, Any]) -> Non
             Input={"ContentType": "text/csv", "SplitType": "Line"},
             Output=accept | output,
         )
-        text = result.decode()
-        found = [json.loads(line)["score"] for line in text.splitlines()] if accept else scores(text)
+        body = result.decode()
+        found = [json.loads(line)["score"] for line in body.splitlines()] if accept else scores(body)
         assert np.corrcoef(found, TEST[:, 0])[0, 1] > 0.95

@@ -1,4 +1,4 @@
-"""Lists: filters, order and pages, compared with a naive model; refused members; and boto3's waiters."""
+"""Lists: filters, order and pages, compared with a naive model; rejected members; and boto3's waiters."""
 
 import base64
 import datetime
@@ -125,10 +125,10 @@ def expected_jobs(jobs: list[Record], request: Record) -> list[Record]:
         jobs = [job for job in jobs if job[member] < request.get(f"{member}Before", LATE)]
     jobs = [job for job in jobs if request.get("NameContains", "").lower() in job["TrainingJobName"].lower()]
     jobs = [job for job in jobs if job["TrainingJobStatus"] == request.get("StatusEquals", job["TrainingJobStatus"])]
-    return sorted(jobs, key=lambda job: place(job, request), reverse=request.get("SortOrder") == "Descending")
+    return sorted(jobs, key=lambda job: rank(job, request), reverse=request.get("SortOrder") == "Descending")
 
 
-def place(job: Record, request: Record) -> tuple[Any, str]:
+def rank(job: Record, request: Record) -> tuple[Any, str]:
     return job[SORT_MEMBERS[request.get("SortBy", "CreationTime")]], job["TrainingJobName"]
 
 
@@ -167,9 +167,9 @@ def test_changes_between_pages_skip_and_repeat_no_record(
 ) -> None:
     response = resource_of(before).page("ListTrainingJobs", request)
     if "NextToken" in response:
-        last = place(response["TrainingJobSummaries"][-1], request)
-        is_behind = operator.lt if request.get("SortOrder") == "Descending" else operator.gt
-        remaining_names = names([job for job in expected_jobs(after, request) if is_behind(place(job, request), last)])
+        last = rank(response["TrainingJobSummaries"][-1], request)
+        is_after = operator.lt if request.get("SortOrder") == "Descending" else operator.gt
+        remaining_names = names([job for job in expected_jobs(after, request) if is_after(rank(job, request), last)])
         listed_pages = pages(resource_of(after), request | {"NextToken": response["NextToken"]})
         assert all_names(listed_pages) == remaining_names
 
@@ -205,7 +205,7 @@ def test_ten_thousand_records_are_listed_in_seconds() -> None:
 
 
 @pytest.mark.parametrize("token", INVALID_TOKENS, ids=lambda token: token[:20])
-def test_an_invalid_token_is_refused(token: str) -> None:
+def test_an_invalid_token_is_rejected(token: str) -> None:
     with pytest.raises(ValidationException):
         resource_of([]).page("ListTrainingJobs", {"NextToken": token})
 
@@ -222,14 +222,14 @@ def test_a_token_from_another_request_returns_a_page() -> None:
     assert resource.page("ListTrainingJobs", {"NextToken": past_the_end}) == {"TrainingJobSummaries": []}
 
 
-def test_max_results_outside_its_range_is_refused(client: Client) -> None:
+def test_max_results_outside_its_range_is_rejected(client: Client) -> None:
     for number in (0, -1, 101, 10**12):
         for kind in ("models", "training_jobs", "processing_jobs", "transform_jobs"):
             refusal(getattr(client.unchecked(), f"list_{kind}"), MaxResults=number)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=operator.attrgetter("kind"))
-def test_every_member_of_a_list_request_works_or_is_refused_by_name(kind: type[Resource]) -> None:
+def test_every_member_of_a_list_request_works_or_is_rejected_by_name(kind: type[Resource]) -> None:
     resource = kind(SimpleNamespace(store=one_of_each_kind()))
     for operation in [name for name in kind.operations() if name.startswith("List") and name != EMPTY_LIST]:
 

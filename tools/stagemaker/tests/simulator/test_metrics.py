@@ -74,10 +74,10 @@ def make_metrics(client, name, **definitions):
     return TrainingMetrics(client.simulator.client("cloudwatch"), NAMESPACE, name, definitions)
 
 
-@pytest.mark.parametrize("text", ["1_0", "\u0661", "\uff11", "nan", "inf", "1e999", "", "one"])
-def test_a_text_that_is_no_number_elsewhere_is_no_value(client, text):
+@pytest.mark.parametrize("string", ["1_0", "\u0661", "\uff11", "nan", "inf", "1e999", "", "one"])
+def test_a_string_that_is_not_a_number_is_not_a_value(client, string):
     training_metrics = make_metrics(client, "texts", loss="loss=(.*?);")
-    for line in ("loss= 2.5e0 ;", f"loss={text};"):
+    for line in ("loss= 2.5e0 ;", f"loss={string};"):
         training_metrics.measure(line)
     assert [entry["Value"] for entry in training_metrics.final_values()] == [2.5]
 
@@ -145,7 +145,7 @@ def test_a_value_is_found_while_another_thread_computes(client):
     assert training_metrics.warnings == []
 
 
-def test_metrics_that_cloudwatch_refuses_are_discarded(client):
+def test_metrics_that_cloudwatch_rejects_are_discarded(client):
     training_metrics = make_metrics(client, "x", loss="loss=(.*?);")
     training_metrics._namespace = "AWS/reserved" * 100
     training_metrics.measure("loss=1;")

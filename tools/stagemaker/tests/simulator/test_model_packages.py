@@ -101,8 +101,8 @@ def test_metadata_only_omits_model_card_members_that_require_a_kms_key(packages:
     assert json.loads(card["ModelCardContent"]) == {"intended_uses": {"risk_rating": "Low"}}
     card = describe(ModelPackageName=package, IncludedData="AllData")["ModelCard"]
     assert json.loads(card["ModelCardContent"]) == content
-    for text in ("not JSON", "[1]", "[" * 50_000):
-        invalid_members = {"ModelCardContent": text}
+    for content in ("not JSON", "[1]", "[" * 50_000):
+        invalid_members = {"ModelCardContent": content}
         assert "JSON object" in refusal(packages.version, group=packages.group(), ModelCard=invalid_members)
 
 
@@ -116,7 +116,7 @@ def test_concurrent_requests_register_different_versions(packages: Packages) -> 
     ]
 
 
-def test_refused_versions_use_no_number_and_deleted_numbers_are_not_reused(packages: Packages) -> None:
+def test_rejected_versions_use_no_number_and_deleted_numbers_are_not_reused(packages: Packages) -> None:
     group = packages.group()
     first, second = packages.version(group), packages.version(group)
     tags = [{"Key": "a", "Value": "b"}]
@@ -181,7 +181,7 @@ def test_a_package_without_a_group_is_created_listed_and_deleted(packages: Packa
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_invalid_and_unsupported_packages_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
+def test_invalid_or_unsupported_packages_are_rejected(packages: Packages, members: dict[str, Any], reason: str) -> None:
     assert reason in refusal(packages.sagemaker.create_model_package, **members)
 
 
@@ -225,7 +225,7 @@ def test_approval_is_recorded(packages: Packages) -> None:
         assert after["LastModifiedTime"] >= before["LastModifiedTime"]
 
 
-def test_an_update_changes_only_the_members_that_it_names(packages: Packages) -> None:
+def test_an_update_changes_only_the_members_that_it_contains(packages: Packages) -> None:
     package = packages.version(packages.group(), **OPTIONAL_MEMBERS)
     update = packages.sagemaker.update_model_package
     before = packages.describe(package)
@@ -259,7 +259,7 @@ def test_an_update_changes_only_the_members_that_it_names(packages: Packages) ->
     assert "CustomerMetadataProperties" not in packages.describe(package)
 
 
-def test_refused_updates_change_nothing(packages: Packages) -> None:
+def test_rejected_updates_change_nothing(packages: Packages) -> None:
     properties = {f"key-{number}": "x" for number in range(50)}
     additional = [{"Name": f"name-{number}", "Containers": [{"Image": "i"}]} for number in range(15)]
     package = packages.version(

@@ -36,7 +36,7 @@ def test_a_model_is_created_described_and_deleted(client: Client, name: str) -> 
     client.sagemaker.create_model(**request)
 
 
-def test_an_existing_name_is_refused(client: Client, name: str) -> None:
+def test_an_existing_name_is_rejected(client: Client, name: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("old")])
     duplicate = {"ModelName": name, "PrimaryContainer": {"Image": "other"}, "Tags": [tag("new")]}
     refusal(client.sagemaker.create_model, **duplicate)
@@ -59,7 +59,7 @@ def test_an_existing_name_is_refused(client: Client, name: str) -> None:
     ],
     ids=lambda invalid_members: str(invalid_members)[:50],
 )
-def test_requests_against_the_service_model_are_refused(
+def test_requests_that_violate_the_service_model_are_rejected(
     client: Client, name: str, invalid_members: dict[str, Any]
 ) -> None:
     request = {"ModelName": name, "PrimaryContainer": CONTAINER} | invalid_members
@@ -108,7 +108,7 @@ def test_a_resource_has_at_most_fifty_tags(client: Client, name: str) -> None:
         "{name}",
     ],
 )
-def test_tag_requests_for_missing_resources_are_refused(client: Client, name: str, arn: str) -> None:
+def test_tag_requests_for_missing_resources_are_rejected(client: Client, name: str, arn: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
     resource = {"ResourceArn": arn.format(name=name)}
     refusal(client.sagemaker.list_tags, **resource)

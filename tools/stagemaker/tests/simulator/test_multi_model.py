@@ -1,4 +1,4 @@
-"""Multi-model endpoints: models load when they are first invoked, make room for others, and fail by themselves."""
+"""Multi-model endpoints: models load when they are first invoked, are evicted for others, and fail independently."""
 
 import io
 import json
@@ -73,7 +73,7 @@ def endpoint(endpoints: Endpoints, prefix: str) -> str:
 @pytest.fixture(scope="module")
 def invoke(endpoints: Endpoints, endpoint: str) -> Callable[..., list[str]]:
     def invoke(target: str, body: str = "x") -> list[str]:
-        """Return the response's words: the model's name, the request and an ID of what was loaded."""
+        """Return the words of the response: the model's name, the request and the ID of the loaded model."""
         response = endpoints.invoke(endpoint, body, TargetModel=target, ContentType="text/csv")
         return response["Body"].read().decode().split()
 
@@ -105,7 +105,7 @@ def error(call: Callable[..., Any], *arguments: str) -> tuple[str, str]:
     return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
 
-def test_each_model_has_a_server_of_its_own_that_stays(invoke: Callable[..., list[str]]) -> None:
+def test_each_model_has_a_separate_server_that_stays(invoke: Callable[..., list[str]]) -> None:
     first = invoke("a.tar.gz")  # before the others: the two instances could both load it at once
     with ThreadPoolExecutor(3) as pool:
         second, *again = pool.map(invoke, ["in/folder:b.tar.gz", "a.tar.gz", "a.tar.gz"])
@@ -154,7 +154,7 @@ def test_the_target_model_is_for_multi_model_endpoints(endpoints: Endpoints, end
     assert (code, "is not a multi-model endpoint" in message) == ("ValidationError", True)
 
 
-def test_where_a_multi_model_container_is_refused(endpoints: Endpoints) -> None:
+def test_unsupported_multi_model_containers_are_rejected(endpoints: Endpoints) -> None:
     create = endpoints.sagemaker.create_model
     container = {"Image": IMAGE, "Mode": "MultiModel"}
     assert "requires a ModelDataUrl" in refusal(create, ModelName="m", PrimaryContainer=container)
@@ -191,7 +191,7 @@ def server(client: Client, platform: Platform, tmp_path: Path) -> Iterator[Multi
         yield server
 
 
-def test_the_models_that_were_not_used_for_longest_make_room(server: MultiModelServer) -> None:
+def test_the_least_recently_used_models_are_evicted(server: MultiModelServer) -> None:
     def invoke(name: str) -> str:
         headers = {TARGET_MODEL: f"{name}.tar.gz", "Content-Type": "text/csv"}
         response = server.invoke(b"x", headers, Deadline(60))
@@ -223,7 +223,7 @@ def test_a_model_that_does_not_load_leaves_nothing(server: MultiModelServer, tmp
     assert not server.holds("broken.tar.gz")
 
 
-def test_a_model_that_loads_for_longer_than_an_invocation_waits_goes_on_loading(server: MultiModelServer) -> None:
+def test_a_model_that_loads_for_longer_than_an_invocation_waits_continues_to_load(server: MultiModelServer) -> None:
     headers = {TARGET_MODEL: "a.tar.gz", "Content-Type": "text/csv"}
     with pytest.raises(ServiceError, match=r"still loading after 0\.01 s") as caught:
         server.invoke(b"x", headers, Deadline(0.01))

@@ -1,4 +1,4 @@
-"""The services besides SageMaker: those that SageMaker programs need answer, and none of them leaves the simulator."""
+"""The services besides SageMaker: those that programs need work, and none of them connects to other hosts."""
 
 import contextlib
 import http.client
@@ -23,7 +23,7 @@ from stagemaker.server import BUCKET
 from stagemaker.services.moto_inside import SERVICES
 
 ARN = f"arn:aws:%s:{REGION}:{ACCOUNT}:%s"
-Refused = Callable[[Any], Any]
+Rejected = Callable[[Any], Any]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ Refused = Callable[[Any], Any]
         ("kms", "create_key", "KeyMetadata"),
     ],
 )
-def test_services_that_programs_need_answer(service: str, operation: str, member: str, client: Client) -> None:
+def test_services_that_programs_need_respond(service: str, operation: str, member: str, client: Client) -> None:
     assert member in getattr(client.simulator.client(service), operation)()
 
 
@@ -57,12 +57,12 @@ def test_the_table_in_operations_md_lists_these_services() -> None:
         ("route53", "list_hosted_zones"),  # REST with XML
     ],
 )
-def test_other_services_are_refused_by_name(service: str, operation: str, client: Client) -> None:
+def test_other_services_are_rejected_by_name(service: str, operation: str, client: Client) -> None:
     with pytest.raises(ClientError) as caught:
         getattr(client.simulator.client(service), operation)()
     error = caught.value.response
     assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == ("NotImplemented", 501)
-    assert f"does not support {service}; besides SageMaker, it has ecr, events, iam" in error["Error"]["Message"]
+    assert f"does not support {service}; besides SageMaker, it supports ecr, events, iam" in error["Error"]["Message"]
     assert error["ResponseMetadata"]["RetryAttempts"] == 0
 
 
@@ -80,34 +80,34 @@ def exchange(
 
 
 def send(port: int, path: str, service: str = "", **request: Any) -> int:
-    """Send a request as it is, and return the response's status."""
+    """Send a request unchanged, and return the response's status."""
     return exchange(port, path, service, **request)[0].status
 
 
-def test_no_service_of_aws_answers_but_those_in_the_table(client: Client) -> None:
+def test_only_the_aws_services_in_the_table_respond(client: Client) -> None:
     session = botocore.session.get_session()
     names = {session.get_service_model(name).signing_name for name in ("batch", "lambda", "sns", "sqs", "events")}
     names |= {path.name for path in Path(botocore.__file__).with_name("data").iterdir() if path.is_dir()}
-    refused = names - SERVICES.keys() - {"sagemaker", "sagemaker-runtime", "sagemaker-metrics"}
-    refused -= {name for name in refused if name.startswith("sagemaker")}
-    assert len(refused) > 300
+    rejected = names - SERVICES.keys() - {"sagemaker", "sagemaker-runtime", "sagemaker-metrics"}
+    rejected -= {name for name in rejected if name.startswith("sagemaker")}
+    assert len(rejected) > 300
     port = client.simulator.port
-    assert {name for name in refused if send(port, "/", name) != 501} == set()
+    assert {name for name in rejected if send(port, "/", name) != 501} == set()
     for service in ("lambda", "batch", "sns"):
         credential = f"x%2F20260101%2Fus-east-1%2F{service}%2Faws4_request"
         assert send(port, f"/?X-Amz-Credential={credential}", method="GET") == 501
         assert send(port, f"/{service}_us-east-1/x", method="GET") == 404  # a bucket
 
 
-def call(service: str, operation: str, **request: Any) -> Refused:
+def call(service: str, operation: str, **request: Any) -> Rejected:
     return lambda client: getattr(client(service), operation)(**request)
 
 
-def target(service: str, resource: str, rule: str = "other") -> Refused:
+def target(service: str, resource: str, rule: str = "other") -> Rejected:
     return call("events", "put_targets", Rule=rule, Targets=[{"Id": "1", "Arn": ARN % (service, resource)}])
 
 
-def notification(kind: str, service: str) -> Refused:
+def notification(kind: str, service: str) -> Rejected:
     member = "LambdaFunctionArn" if kind == "LambdaFunction" else f"{kind}Arn"
     configurations = [{member: ARN % (service, "x"), "Events": ["s3:ObjectCreated:*"]}]
     members = {f"{kind}Configurations": configurations}
@@ -135,7 +135,7 @@ LEADING_OUT = [
 ]
 
 
-def test_what_leads_out_of_the_simulator_is_refused(client: Client) -> None:
+def test_connections_to_other_hosts_are_rejected(client: Client) -> None:
     events = client.simulator.client("events")
     events.put_rule(Name="other", EventPattern='{"source": ["x"]}')
     events.create_archive(ArchiveName="kept", EventSourceArn=BUS)
@@ -152,7 +152,7 @@ def subscribe(simulator: SimulatorProcess, url: str) -> None:
 
 
 def test_no_request_makes_the_simulator_connect_to_another_server(tmp_path: Path) -> None:
-    """Neither to an address that the request names, nor to Docker."""
+    """It connects neither to an address in the request nor to Docker."""
     with socket.create_server(("127.0.0.1", 0)) as trap:
         address = f"127.0.0.1:{trap.getsockname()[1]}"
         variables = {"DOCKER_HOST": f"tcp://{address}", "MOTO_EVENTS_INVOKE_HTTP": "true"}
@@ -178,7 +178,7 @@ def test_a_page_cannot_make_the_simulator_record_requests(client: Client) -> Non
     assert os.listdir() == before
 
 
-def test_a_presigned_url_is_answered_by_the_service_that_it_is_for(client: Client) -> None:
+def test_a_presigned_url_reaches_its_service(client: Client) -> None:
     for service, operation, status in (
         ("sts", "get_caller_identity", 200),
         ("iam", "list_roles", 200),
@@ -252,7 +252,7 @@ def test_a_malformed_request_to_s3_gets_an_error_in_xml_and_one_line_in_the_log(
         ("/%00", "ecr", {"X_Amz_Target": "\t"}),
     ],
 )
-def test_what_moto_does_not_expect_is_one_line_in_the_log(
+def test_an_unexpected_error_in_moto_is_one_line_in_the_log(
     path: str, service: str, headers: dict[str, str], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):

@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Iterator[OutputFolder]:
 
 
 def assert_states_a_reason(reason: str, folder: Path) -> None:
-    """Assert that the reason of a failure is one line without a path on this machine."""
+    """Assert that the reason of a failure is one line without a local path."""
     assert reason.startswith(("AlgorithmError: ", "ClientError: ")), reason
     assert reason.isprintable(), reason
     assert str(folder) not in reason
@@ -74,7 +74,7 @@ def run_job(client: Client, uri: str, folder: str, script: str, **members: Any) 
 
 
 def failures(client: Client, folder: OutputFolder, uri: str) -> list[str]:
-    """Return why a folder can neither be packed nor uploaded."""
+    """Return the reasons why a folder can neither be packed nor uploaded."""
     reasons = []
     for save in (partial(pack, folder, folder.ml / "archive"), partial(upload_folder, client.s3, folder, uri)):
         with pytest.raises(JobFailed) as caught:
@@ -198,7 +198,7 @@ def test_a_folder_that_cannot_be_read_is_neither_packed_nor_uploaded(
     )
 
 
-# What replaces an output folder, and the keys of the objects that are uploaded from it, or None if this fails.
+# The replacement of an output folder, and the keys of the objects that are uploaded from it, or None if this fails.
 REPLACEMENTS: dict[str, tuple[Callable[[str], Any], list[str] | None]] = {
     "a file": (lambda path: Path(path).write_text("x"), [""]),
     "a pipe": (os.mkfifo, []),
@@ -241,7 +241,7 @@ def test_a_job_may_remove_its_data_but_not_replace_them(any_client: Client, uri:
 
 
 @pytest.mark.everywhere
-def test_a_folder_above_an_output_that_leads_to_this_machine_fails_the_job(
+def test_a_folder_above_an_output_that_links_to_the_host_fails_the_job(
     any_client: Client, uri: str, tmp_path: Path
 ) -> None:
     (tmp_path / "output/o").mkdir(parents=True)
@@ -284,9 +284,7 @@ os.chmod('shut', 0)
 
 
 @pytest.mark.everywhere
-def test_links_pipes_sockets_and_devices_reveal_nothing_of_this_machine(
-    any_client: Client, uri: str, tmp_path: Path
-) -> None:
+def test_links_pipes_sockets_and_devices_reveal_no_host_data(any_client: Client, uri: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret of the host")
     script = f"host = {str(tmp_path / 'secret')!r}\nfor folder in folder, os.environ['SM_MODEL_DIR']:\n"
     script += "".join(f"    {line}\n" for line in LINKS_SCRIPT.splitlines())

@@ -167,7 +167,7 @@ def test_outputs_larger_than_the_volume_fail_the_job(client: Client) -> None:
     assert job["FailureReason"] in client.log(job)
 
 
-def test_an_output_that_is_too_large_for_one_request_is_refused(client: Client, tmp_path: Path) -> None:
+def test_an_output_that_is_too_large_for_one_request_is_rejected(client: Client, tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     with open(tmp_path / "large", "wb") as file:
         file.truncate((5 << 30) + 1)
@@ -178,7 +178,7 @@ def test_an_output_that_is_too_large_for_one_request_is_refused(client: Client, 
     assert client.keys(uri) == ["/a"]
 
 
-def test_too_many_output_files_are_refused(client: Client, tmp_path: Path) -> None:
+def test_too_many_output_files_are_rejected(client: Client, tmp_path: Path) -> None:
     for number in range(10_001):
         (tmp_path / str(number)).touch()
     uri = f"s3://{BUCKET}/many-outputs"

@@ -43,7 +43,7 @@ def test_a_transform_job_runs_an_inference_pipeline_from_a_package(packages: Pac
     assert completed(client, model, {"a": "3"}, Input={"ContentType": "text/csv"}) == [b"210.0"]
 
 
-def test_a_models_environment_variables_override_those_of_its_package(packages: Packages) -> None:
+def test_a_models_environment_variables_override_its_packages_variables(packages: Packages) -> None:
     group = packages.group()
     additional_specification = {"Name": "other", "Containers": [multiplier_container(packages, 10)]}
     package = packages.version(
@@ -95,7 +95,7 @@ def test_a_version_must_be_approved_but_not_a_package_without_a_group(packages: 
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_invalid_containers_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
+def test_invalid_containers_are_rejected(packages: Packages, members: dict[str, Any], reason: str) -> None:
     package = packages.version(packages.group(), ModelApprovalStatus="Approved")
     assert reason in refusal(create_model, packages, package, **members)
 
@@ -118,7 +118,7 @@ def test_no_model_can_be_created_from_an_unsuitable_package(packages: Packages, 
     assert reason in refusal(create_model, packages, f"{ARN}{group}/1")
 
 
-def test_invalid_inference_pipelines_from_packages_are_refused(packages: Packages) -> None:
+def test_invalid_inference_pipelines_from_packages_are_rejected(packages: Packages) -> None:
     specification = {"Containers": [{"Image": IMAGE}] * 8}
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
     message = refusal(create_model_of, packages.client, *[{"ModelPackageName": package}] * 2)

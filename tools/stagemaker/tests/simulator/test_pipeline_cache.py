@@ -46,13 +46,13 @@ def process(pipelines: Pipelines, script: str = COPY_SCRIPT, cache: Any = CACHE_
     return pipelines.processing("P", script, outputs=["out"], Arguments=arguments, CacheConfig=cache)
 
 
-def archive(text: str, time: int) -> bytes:
+def archive(content: str, time: int) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, content in (("job.py", text), ("__pycache__/job.pyc", str(time))):
+        for name, data in (("job.py", content), ("__pycache__/job.pyc", str(time))):
             member = tarfile.TarInfo(name)
-            member.size, member.mtime = len(content), time
-            tar.addfile(member, io.BytesIO(content.encode()))
+            member.size, member.mtime = len(data), time
+            tar.addfile(member, io.BytesIO(data.encode()))
     return buffer.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Pipeline definitions are checked as a whole, and an error names the step and the reason."""
+"""Pipeline definitions are checked completely, and errors state the step and the reason."""
 
 import contextlib
 import json
@@ -81,7 +81,7 @@ for _ in range(70):
     NESTED_JOIN = join(NESTED_JOIN)
 RETRY_POLICY = {"ExceptionType": ["Step.THROTTLING"]}
 STEP_WITH_FILE = process(PropertyFiles=[PROPERTY_FILE])
-# Steps, members and texts of invalid definitions, each with a part of the error message
+# Steps, members and JSON of invalid definitions, each with a part of the error message
 INVALID_STEPS: list[tuple[list[Any], str]] = [
     ([train("A", "A")], "Step A: the steps depend on each other in a cycle: A -> A"),
     (
@@ -100,7 +100,7 @@ INVALID_STEPS: list[tuple[list[Any], str]] = [
     ([step_with(get("Execution.TrainingJobName"))], "only in the arguments of Training"),
     ([step_with(get("Nothing.X"))], "'Nothing.X' is not a valid reference"),
     ([train(), step_with(get("Steps.T.Model"))], "there is no property 'Model'"),
-    ([train(), step_with(get("Steps.T.ModelArtifacts.S3"))], "unknown property 'S3': choose from S3ModelArtifacts"),
+    ([train(), step_with(get("Steps.T.ModelArtifacts.S3"))], "unknown property 'S3'; choose from S3ModelArtifacts"),
     ([train(), step_with(get("Steps.T.RoleArn.X"))], "has no property or item"),
     ([train(), step_with(get("Steps.T.SecondaryStatusTransitions['a'].Status"))], "this list is indexed by numbers"),
     (
@@ -212,7 +212,7 @@ INVALID_TEXTS = [
 
 
 @pytest.mark.parametrize(
-    ("text", "part"),
+    ("source", "part"),
     [
         *((definition(*steps, Parameters=[{"Name": "S", "Type": "String"}]), part) for steps, part in INVALID_STEPS),
         *((definition(model("M"), **members), part) for members, part in INVALID_MEMBERS),
@@ -221,8 +221,8 @@ INVALID_TEXTS = [
     ],
     ids=lambda value: "" if value.startswith("{") else value[:60],
 )
-def test_a_definition_that_cannot_run_is_refused(pipelines: Pipelines, text: str, part: str) -> None:
-    request = {"PipelineName": "text", "PipelineDefinition": text, "RoleArn": ROLE_ARN}
+def test_a_definition_that_cannot_run_is_rejected(pipelines: Pipelines, source: str, part: str) -> None:
+    request = {"PipelineName": "source", "PipelineDefinition": source, "RoleArn": ROLE_ARN}
     assert part in refusal(pipelines.sagemaker.create_pipeline, **request)
 
 
@@ -240,10 +240,10 @@ def test_a_chain_of_a_thousand_steps_is_accepted(pipelines: Pipelines) -> None:
 @example("[" * 1000)
 @example("a" + "[0]" * 300)
 @example("a" + ".b" * 500 + "[")
-@given(text=st.text(st.sampled_from("aA.['\"]0-_ "), max_size=2000))
-def test_any_path_is_parsed_or_refused(text: str) -> None:
+@given(path=st.text(st.sampled_from("aA.['\"]0-_ "), max_size=2000))
+def test_any_path_is_parsed_or_rejected(path: str) -> None:
     with contextlib.suppress(DefinitionError):
-        assert PropertyPath(text).tokens
+        assert PropertyPath(path).tokens
 
 
 @pytest.mark.timing
@@ -256,18 +256,18 @@ def test_a_condition_of_200_000_values_is_read_in_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"),
+    ("duration", "seconds"),
     [("P30D", 2_592_000), ("p30d", 2_592_000), ("T12H", 43_200), ("30dT5h", 2_610_000), ("PT1S", 1), ("P1Y2M1W", 0)],
 )
-def test_durations_are_parsed(text: str, seconds: int) -> None:
+def test_durations_are_parsed(duration: str, seconds: int) -> None:
     expected = seconds or (365 + 60 + 7) * 86_400
-    assert read_duration(text).total_seconds() == expected
+    assert read_duration(duration).total_seconds() == expected
 
 
-@pytest.mark.parametrize("text", ["", "P", "PT", "5", "P1.5D", "-P1D", "P999999D", "P99999Y", "P1D " + "1" * 9999])
-def test_invalid_durations_are_refused(text: str) -> None:
+@pytest.mark.parametrize("duration", ["", "P", "PT", "5", "P1.5D", "-P1D", "P999999D", "P99999Y", "P1D " + "1" * 9999])
+def test_invalid_durations_are_rejected(duration: str) -> None:
     with pytest.raises(DefinitionError):
-        read_duration(text)
+        read_duration(duration)
 
 
 def test_each_resource_that_a_step_creates_is_simulated() -> None:

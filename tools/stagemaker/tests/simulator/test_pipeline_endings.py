@@ -33,7 +33,7 @@ SOME_FAILED = "Step failure: One or multiple steps failed."
 
 
 def transform(name: str, model_name: Any = "no-such-model", instances: int = 1, **members: Any) -> dict[str, Any]:
-    """Return a transform step; with too many instances, its request is refused as exceeding the account's limit."""
+    """Return a transform step; with too many instances, its request exceeds the account's limit."""
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/nothing"}}
     arguments = {
         "ModelName": model_name,
@@ -61,21 +61,23 @@ def summary(pipelines: Pipelines, execution: str) -> dict[str, Any]:
 def test_steps_that_depend_on_a_failed_step_do_not_run(pipelines: Pipelines) -> None:
     dependent_steps = [model("After", "Fails"), model("AfterThat", X=get("Steps.After.ModelName"))]
     independent_steps = [model("Alone"), model("AfterAlone", "Alone")]
-    refused_steps = [transform("Refused"), transform("Invalid", get("Parameters.P"))]
+    rejected_steps = [transform("Rejected"), transform("Invalid", get("Parameters.P"))]
     execution = pipelines.run(
-        *(pipelines.processing("Fails", FAILING_SCRIPT), *dependent_steps, *independent_steps, *refused_steps),
+        *(pipelines.processing("Fails", FAILING_SCRIPT), *dependent_steps, *independent_steps, *rejected_steps),
         Parameters=[{"Name": "P", "Type": "String", "DefaultValue": "not a name"}],
         status="Failed",
     )
     assert pipelines.describe(execution)["FailureReason"] == SOME_FAILED
     assert summary(pipelines, execution)["PipelineExecutionFailureReason"] == SOME_FAILED
     steps = pipelines.steps(execution)
-    assert set(steps) == {"Fails", "Alone", "AfterAlone", "Refused", "Invalid"}
+    assert set(steps) == {"Fails", "Alone", "AfterAlone", "Rejected", "Invalid"}
     assert "EndTime" in steps["Fails"]
     reasons = {name: item.get("FailureReason", "") for name, item in steps.items()}
     assert reasons["Fails"].startswith("AlgorithmError: ")
     assert "no luck" in reasons["Fails"]
-    assert reasons["Refused"].startswith("ClientError: sagemaker:CreateTransformJob was rejected: Could not find model")
+    assert reasons["Rejected"].startswith(
+        "ClientError: sagemaker:CreateTransformJob was rejected: Could not find model"
+    )
     assert "'not a name'" in reasons["Invalid"]
 
 
@@ -102,7 +104,7 @@ def test_a_fail_step_ends_the_execution(pipelines: Pipelines, message: Any, reas
 
 
 def test_a_fail_step_writes_an_outcome_as_expressions_do(pipelines: Pipelines) -> None:
-    """The Metadata have the API's True and False, and an expression writes false. Without a message, no reason."""
+    """The Metadata contain the API's True or False; expressions write false. Without a message, there is no reason."""
     message = join("it is ", get("Steps.C.Outcome"))
     steps = pipelines.steps(
         pipelines.run(condition("C", [equals(1, 2)], [], []), fail("Bad", message), status="Failed")
@@ -122,12 +124,12 @@ def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch
     errors = iter([ClientError(error_response, "StopProcessingJob")])
     make_api_call = BaseClient._make_api_call
 
-    def refuse_first_stop_request(self: BaseClient, operation: str, *arguments: Any) -> Any:
+    def reject_first_stop_request(self: BaseClient, operation: str, *arguments: Any) -> Any:
         if operation == "StopProcessingJob" and (error := next(errors, None)):
             raise error
         return make_api_call(self, operation, *arguments)
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", refuse_first_stop_request)
+    monkeypatch.setattr(BaseClient, "_make_api_call", reject_first_stop_request)
     pipelines.stop(execution)
     assert pipelines.statuses(execution) == {"Sleeps": "Stopped"}
     assert next(errors, None) is None
@@ -137,13 +139,13 @@ def fail_writes(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading
     """Make writes of step records with this status fail; return events for a failed write and for free space."""
     put, write_failed, disk_has_space = StepRecords.put, threading.Event(), threading.Event()
 
-    def refuse(self: StepRecords, name: str, **members: Any) -> Any:
+    def reject(self: StepRecords, name: str, **members: Any) -> Any:
         if members.get("StepStatus") == status and not disk_has_space.is_set():
             write_failed.set()
             raise OSError("No space left on device")
         return put(self, name, **members)
 
-    monkeypatch.setattr(StepRecords, "put", refuse)
+    monkeypatch.setattr(StepRecords, "put", reject)
     return write_failed, disk_has_space
 
 
@@ -219,7 +221,7 @@ def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     assert (before["Again"]["AttemptCount"], after["Again"]["AttemptCount"]) == (1, 2)
     assert after["Again"]["Metadata"] != before["Again"]["Metadata"]
     message = refusal(sagemaker.retry_pipeline_execution, PipelineExecutionArn=execution)
-    assert "in status Executing: only a failed or stopped execution" in message
+    assert "in status Executing; only a failed or stopped execution" in message
     pipelines.stop(execution)
 
 
@@ -239,7 +241,7 @@ def test_retry_runs_the_failed_step_again_and_discards_later_steps(pipelines: Pi
     assert after["Any"]["Metadata"] != before["Any"]["Metadata"]
 
 
-def test_only_errors_named_by_a_retry_policy_are_retried(pipelines: Pipelines) -> None:
+def test_only_errors_in_a_retry_policy_are_retried(pipelines: Pipelines) -> None:
     limit_policy = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 1, "MaxAttempts": 1}
     limit_policy["BackoffRate"] = 1.0
     other_policy = {"ExceptionType": ["Step.THROTTLING", "Step.SERVICE_FAULT"], "ExpireAfterMin": 5}

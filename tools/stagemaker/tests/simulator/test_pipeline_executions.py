@@ -101,8 +101,8 @@ def test_parameters_of_all_types_are_passed_to_steps(pipelines: Pipelines) -> No
     ]
     names = [item["Name"] for item in parameters]
     values = {name: get(f"Parameters.{name}") for name in names}
-    again = join(join("a", 1.5, True), "b")
-    step = model("M", **values, Joined=join(*values.values(), on=","), Again=again)
+    repeated = join(join("a", 1.5, True), "b")
+    step = model("M", **values, Joined=join(*values.values(), on=","), Again=repeated)
     pipeline = pipelines.create(step, Parameters=parameters)
     for passed, expected in (
         # an Integer as the default value of a Float is the same as if an execution passed it
@@ -121,7 +121,7 @@ def test_parameters_of_all_types_are_passed_to_steps(pipelines: Pipelines) -> No
         assert listed == list(resolved.items())
 
 
-def test_invalid_parameter_values_are_refused(pipelines: Pipelines) -> None:
+def test_invalid_parameter_values_are_rejected(pipelines: Pipelines) -> None:
     parameters = [
         parameter("I", "Integer"),
         parameter("F", "Float", 1),
@@ -303,7 +303,7 @@ def test_executions_and_steps_are_listed(pipelines: Pipelines) -> None:
     sagemaker.update_pipeline_execution(PipelineExecutionArn=first_execution, **members)
     assert pipelines.describe(first_execution).items() >= members.items()
     message = refusal(sagemaker.retry_pipeline_execution, PipelineExecutionArn=first_execution)
-    assert "in status Succeeded: only a failed or stopped execution" in message
+    assert "in status Succeeded; only a failed or stopped execution" in message
     description = sagemaker.describe_pipeline(PipelineName=name)
     assert description["LastRunTime"] >= pipelines.describe(second_execution)["CreationTime"]
 

@@ -1,4 +1,4 @@
-"""Random definitions are accepted or refused with a modelled error; accepted definitions are run.
+"""Random definitions are accepted or rejected with a modelled error; accepted definitions are run.
 
 Their steps start no jobs, so many definitions can be tried.
 """
@@ -81,15 +81,15 @@ definitions = (
 )
 
 
-def create_pipeline(pipelines: Pipelines, text: str) -> tuple[int, Any]:
+def create_pipeline(pipelines: Pipelines, source: str) -> tuple[int, Any]:
     request = {"PipelineName": "tried", "RoleArn": ROLE_ARN, "ClientRequestToken": uuid.uuid4().hex}
-    body = json.dumps(request | {"PipelineDefinition": text}).encode()
+    body = json.dumps(request | {"PipelineDefinition": source}).encode()
     return ask(pipelines.client, "SageMaker.CreatePipeline", body)
 
 
 @examples(8)
 @given(document=definitions | definitions.flatmap(modified_documents))
-def test_any_definition_is_refused_or_runs(pipelines: Pipelines, document: Any) -> None:
+def test_any_definition_is_rejected_or_runs(pipelines: Pipelines, document: Any) -> None:
     status, response = create_pipeline(pipelines, json.dumps(document))
     if status != 200:
         assert (status, response["__type"]) == (400, "ValidationException"), response
@@ -115,6 +115,6 @@ def test_any_definition_is_refused_or_runs(pipelines: Pipelines, document: Any) 
 
 
 @examples(40)
-@given(text=st.text(max_size=200) | ANYTHING.map(lambda value: json.dumps(value)))
-def test_any_text_is_refused(pipelines: Pipelines, text: str) -> None:
-    assert create_pipeline(pipelines, text)[1]["__type"] == "ValidationException"
+@given(string=st.text(max_size=200) | ANYTHING.map(lambda value: json.dumps(value)))
+def test_any_string_is_rejected(pipelines: Pipelines, string: str) -> None:
+    assert create_pipeline(pipelines, string)[1]["__type"] == "ValidationException"

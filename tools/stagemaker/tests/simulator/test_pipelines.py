@@ -50,7 +50,7 @@ def test_a_pipeline_is_created_updated_and_deleted(pipelines: Pipelines) -> None
     assert "not found" in refusal(sagemaker.list_tags, ResourceArn=arn)
 
 
-def test_a_definition_that_cannot_be_read_from_s3_is_refused(pipelines: Pipelines) -> None:
+def test_a_definition_that_cannot_be_read_from_s3_is_rejected(pipelines: Pipelines) -> None:
     request: dict[str, Any] = {"PipelineName": "there", "RoleArn": ROLE_ARN}
     pipelines.client.put("definitions/binary", b"\xff\xfe")
     for bucket, key in ((BUCKET, "definitions/nothing"), ("no-such-bucket", "a"), (BUCKET, "definitions/binary")):

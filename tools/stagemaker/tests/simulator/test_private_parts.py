@@ -1,4 +1,4 @@
-"""The one module for each package whose inside stagemaker leans on, to review when the version changes."""
+"""The modules that rely on a package's internals, one for each package, to review when its version changes."""
 
 import re
 import subprocess

@@ -78,7 +78,7 @@ REFUSED: dict[tuple[int, str], list[dict[str, Any]]] = {
 }
 
 
-def test_wrong_targets_methods_and_headers_are_refused(client: Client) -> None:
+def test_wrong_targets_methods_and_headers_are_rejected(client: Client) -> None:
     for outcome, requests in REFUSED.items():
         for request in requests:
             status, document = ask(client, **request)

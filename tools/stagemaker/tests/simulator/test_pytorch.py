@@ -119,7 +119,7 @@ def model_warmup_fn(model_dir, model, context):
 def input_fn(data, content_type, context):
     if data == "unnamed":
         raise ValueError("日本 → \\x1b[31m\\x00" + 70_000 * "x")
-    if data == "refused":
+    if data == "rejected":
         raise BaseInferenceToolkitError(422, "cannot be read", "no number")
     return float(data), context.get_request_header(0, "X-Amzn-SageMaker-Custom-Attributes")
 
@@ -141,7 +141,7 @@ def test_hooks_take_a_context_and_responses_have_the_accepted_type(client: Clien
         calls = ["pre_model_fn", "model_fn None", "model_warmup_fn"]
         assert json.loads(response["Body"].read()) == {"sum": 15.0, "attributes": "hole=7", "called": calls}
     with pytest.raises(ClientError) as caught:
-        endpoints.invoke(name, "refused", ContentType="text/csv")
+        endpoints.invoke(name, "rejected", ContentType="text/csv")
     assert caught.value.response["OriginalStatusCode"] == 422
     assert caught.value.response["OriginalMessage"].startswith("cannot be read\n")
     with pytest.raises(ClientError, match="could not convert string to float: 'deep'"):

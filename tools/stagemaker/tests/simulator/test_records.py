@@ -1,4 +1,4 @@
-"""The record store behaves like a dict of dicts, even with many threads and restarts; it refuses damaged files."""
+"""The record store behaves like a dict of dicts, even with many threads and restarts; it rejects damaged files."""
 
 import contextlib
 import copy
@@ -188,7 +188,7 @@ def test_reading_does_not_wait_for_a_change_that_is_being_written(database: Data
 
 
 @pytest.mark.parametrize("value", [{1, 2}, b"bytes", Path("/"), {"nested": [object()]}])
-def test_values_that_json_cannot_represent_are_refused(value: Any) -> None:
+def test_values_that_json_cannot_represent_are_rejected(value: Any) -> None:
     store = Store()
     with pytest.raises(TypeError):
         store.add("Model", "a", {"value": value})
@@ -253,7 +253,7 @@ DAMAGE_ERRORS = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE_ERRORS)
-def test_a_damaged_or_foreign_file_is_refused_and_not_changed(kind: str, tmp_path: Path) -> None:
+def test_a_damaged_or_foreign_file_is_rejected_and_not_changed(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     make_database(path)
     damage(path, kind)

@@ -21,9 +21,7 @@ from stagemaker.server import BUCKET
 @pytest.mark.slow
 @pytest.mark.fuzz
 @pytest.mark.parametrize("kill", range(max(1, TIMES // 4)))
-def test_what_was_acknowledged_under_load_exists_after_a_kill_and_version_numbers_continue(
-    kill: int, tmp_path: Path
-) -> None:
+def test_changes_acknowledged_under_load_survive_a_kill_and_version_numbers_continue(kill: int, tmp_path: Path) -> None:
     objects: dict[str, bytes | None] = {}  # those that were stored or deleted, by the ARN of a version as the key
     count = generator(f"kill {kill}").randint(1, 60)
     with running("--state", tmp_path) as simulator:

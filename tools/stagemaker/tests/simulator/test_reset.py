@@ -31,7 +31,7 @@ def send_reset(port: int) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("POST", "/moto-api/reset")
     response = connection.getresponse()
-    assert response.read() == b'{"status": "ok"}'  # as moto's server answers
+    assert response.read() == b'{"status": "ok"}'  # like the response of moto's server
     return response.status
 
 
@@ -49,8 +49,8 @@ def test_a_reset_ends_all_work_and_deletes_everything(tmp_path: Path) -> None:
         wait_until(lambda: not processes(recursive=True))
         assert client.s3.list_buckets()["Buckets"] == []
         assert client.logs.describe_log_groups()["logGroups"] == []
-        found = {name: getattr(client.sagemaker, name)()[member] for name, member in LISTS.items()}
-        assert not any(found.values()), found
+        resources = {name: getattr(client.sagemaker, name)()[member] for name, member in LISTS.items()}
+        assert not any(resources.values()), resources
     assert list((tmp_path / "s3").iterdir()) == []
     with simulator_process(tmp_path) as simulator:  # what it restores
         client = Client(simulator)

@@ -1,4 +1,4 @@
-"""Responses from a model server: valid ones are read, and invalid or ambiguous ones are refused."""
+"""Responses from a model server: valid ones are read, and invalid or ambiguous ones are rejected."""
 
 import contextlib
 import socket
@@ -78,7 +78,7 @@ INVALID_RESPONSES = [
 
 
 @pytest.mark.parametrize(("data", "reason"), INVALID_RESPONSES, ids=lambda value: repr(value)[:70])
-def test_invalid_responses_are_refused(data: bytes, reason: str) -> None:
+def test_invalid_responses_are_rejected(data: bytes, reason: str) -> None:
     with pytest.raises(NoResponse, match=f"^the server's response is not valid HTTP: ({reason})") as caught:
         read(data)
     assert type(caught.value) is NoResponse
@@ -97,7 +97,7 @@ def test_invalid_responses_are_refused(data: bytes, reason: str) -> None:
     ],
     ids=lambda data: repr(data[15:60]),
 )
-def test_responses_that_are_too_large_are_refused(data: bytes) -> None:
+def test_responses_that_are_too_large_are_rejected(data: bytes) -> None:
     with pytest.raises(NoResponse, match=r"^the server's response is larger than 1 MB$"):
         read(data)
 
@@ -136,7 +136,7 @@ def test_valid_responses_are_read(data: bytes, body: bytes, keeps_connection: bo
 @pytest.mark.parametrize(
     "data", [OK + b"A: b\r\nContent-Length: 5\r\n\r\nhello", CHUNKED_HEAD + b"5\r\nhello\r\n0\r\nA: b\r\n\r\n"]
 )
-def test_a_response_that_is_cut_off_is_refused(data: bytes) -> None:
+def test_a_response_that_is_cut_off_is_rejected(data: bytes) -> None:
     with pytest.raises(Disconnected, match=r"^the server did not respond: it closed the connection$"):
         read(b"")
     for end in range(1, len(data)):

@@ -102,13 +102,13 @@ def test_the_newest_events_of_the_most_recently_written_streams_are_kept() -> No
         stream.put_log_events([{"timestamp": 1, "message": message} for message in messages[:count]])
     size = retention.event_size(messages[0])
 
-    def kept() -> list[list[str]]:
+    def remaining() -> list[list[str]]:
         return [[event.message for event in stream.events] for stream in streams]
 
     retention.trim_streams(streams, stream_bytes=100 * size, total_bytes=1000 * size)
-    assert kept() == [messages[:40], messages[:40], [retention.TRIM_NOTE, *messages[200:]]]
+    assert remaining() == [messages[:40], messages[:40], [retention.TRIM_NOTE, *messages[200:]]]
     retention.trim_streams(streams, stream_bytes=1000 * size, total_bytes=150 * size)
-    assert kept() == [
+    assert remaining() == [
         [retention.TRIM_NOTE, *messages[31:40]],
         messages[:40],
         [retention.TRIM_NOTE, *messages[200:]],

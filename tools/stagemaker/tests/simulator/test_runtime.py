@@ -37,7 +37,7 @@ def test_an_async_invocation_is_not_simulated(client: Client) -> None:
         ("POST", "/x", "sagemaker-geospatial", 501, "NotImplemented"),
     ],
 )
-def test_wrong_paths_and_methods_are_refused(
+def test_wrong_paths_and_methods_are_rejected(
     client: Client, method: str, path: str, service: str | None, status: int, code: str
 ) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
@@ -50,7 +50,7 @@ def test_wrong_paths_and_methods_are_refused(
         assert path in json.loads(response.read())["Message"] or path.endswith("/invocations")
 
 
-def test_paths_that_only_resemble_an_invocation_are_refused(client: Client) -> None:
+def test_paths_that_only_resemble_an_invocation_are_rejected(client: Client) -> None:
     """Such paths are not invocations: text before a colon is part of the path unless '//' follows the colon."""
     for path in ("x:/endpoints/x/invocations", "/endp\toints/x/invocations"):
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{client.simulator.port}\r\n"

@@ -19,24 +19,24 @@ KEYS = st.sets(st.text("ab/é\U0010ffff", min_size=1, max_size=6), max_size=30)
 
 def entries_one_by_one(keys: set[str], prefix: str, delimiter: str) -> list[str]:
     """Return a listing's entries by looking at every key, as moto does."""
-    found = set()
+    results = set()
     for key in keys:
         if key.startswith(prefix):
             inner, separator, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key[len(prefix) :], "", "")
-            found.add(prefix + inner + separator)
-    return sorted(found)
+            results.add(prefix + inner + separator)
+    return sorted(results)
 
 
 @given(KEYS, st.text("ab/", max_size=2), st.sampled_from(["", "/", "b", "//"]), st.integers(1, 5))
 def test_pages_have_all_entries_in_order(keys: set[str], prefix: str, delimiter: str, size: int) -> None:
-    expected, found, after = entries_one_by_one(keys, prefix, delimiter), [], ""
+    expected, results, after = entries_one_by_one(keys, prefix, delimiter), [], ""
     ordered = SortedKeys(lambda: keys).get()
     while page := list(itertools.islice(entries(ordered, prefix, delimiter, after), size)):
-        found += [entry for entry, _, _ in page]
-        after = found[-1]
+        results += [entry for entry, _, _ in page]
+        after = results[-1]
         for entry, is_prefix, its_keys in page:
             assert its_keys == sorted(key for key in keys if (key.startswith(entry) if is_prefix else key == entry))
-    assert found == expected
+    assert results == expected
 
 
 @pytest.fixture

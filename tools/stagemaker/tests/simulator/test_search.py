@@ -1,4 +1,4 @@
-"""Search: filters, expressions, order and pages, compared with a naive model; refusals; and results through boto3."""
+"""Search: filters, expressions, order and pages, compared with a naive model; rejections; and results through boto3."""
 
 import datetime
 import operator
@@ -131,14 +131,14 @@ class Recorded(Resource):
             self.store.add("Tags", arn, {"Tags": record.get("Tags", [])})
 
     def search(self, **request: Any) -> list[int]:
-        searches, found = Searches(self.platform, [self]), []
+        searches, results = Searches(self.platform, [self]), []
         request |= {"Resource": self.kind, "MaxResults": 3}
         while True:
             response = searches.Search(request)
-            found += [int(result[self.kind][f"{self.kind}Arn"]) for result in response["Results"]]
+            results += [int(result[self.kind][f"{self.kind}Arn"]) for result in response["Results"]]
             if "NextToken" not in response:
-                assert response["TotalHits"] == {"Value": len(found), "Relation": "EqualTo"}
-                return found
+                assert response["TotalHits"] == {"Value": len(results), "Relation": "EqualTo"}
+                return results
             assert len(response["NextToken"]) <= 8192
             request["NextToken"] = response["NextToken"]
 
@@ -158,7 +158,7 @@ def recorded(job: Record) -> Record:
     return record
 
 
-def test_in_compares_whole_values() -> None:
+def test_in_compares_complete_values() -> None:
     resource = Recorded("TrainingJob", {"TrainingJobStatus": "a"}, {"TrainingJobStatus": "ab"})
     filters = [{"Name": "TrainingJobStatus", "Operator": "In", "Value": "ab,c"}]
     assert resource.search(SearchExpression={"Filters": filters}) == [1]
@@ -342,7 +342,7 @@ NESTED = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": 
     ],
     ids=lambda value: str(value)[:80],
 )
-def test_invalid_searches_are_refused(client: Client, request_: dict[str, Any], reason: str) -> None:
+def test_invalid_searches_are_rejected(client: Client, request_: dict[str, Any], reason: str) -> None:
     assert reason in refusal(client.sagemaker.search, **{"Resource": "ModelPackage"} | request_)
 
 

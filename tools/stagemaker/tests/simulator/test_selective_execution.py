@@ -1,4 +1,4 @@
-"""Selective executions: the selected steps run, and what they need comes from an earlier execution."""
+"""Selective executions: the selected steps run with the results of an earlier execution."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def start(pipelines: Pipelines, pipeline: str, *steps: str, source: str | None =
     return pipelines.sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"]
 
 
-def test_the_selected_steps_run_with_what_they_need_from_the_source(pipelines: Pipelines, pipeline: str) -> None:
+def test_the_selected_steps_run_with_results_of_the_source(pipelines: Pipelines, pipeline: str) -> None:
     source = pipelines.start(pipeline, Text="given")
     pipelines.wait(source)
     execution = start(pipelines, pipeline, "Second", source=source)
@@ -43,10 +43,10 @@ def test_the_selected_steps_run_with_what_they_need_from_the_source(pipelines: P
     environment = pipelines.environment(execution, "Second")
     assert environment == {"first": first["Metadata"]["Model"]["Arn"], "text": "given"}  # the source's parameter
     parameters = [{"Name": "Text", "Value": "other"}]
-    again = start(pipelines, pipeline, "Second", "Third", source=execution, PipelineParameters=parameters)
-    pipelines.wait(again)
-    assert pipelines.statuses(again) == dict.fromkeys(("First", "Second", "Third"), "Succeeded")
-    assert pipelines.environment(again, "Second")["text"] == "other"
+    second = start(pipelines, pipeline, "Second", "Third", source=execution, PipelineParameters=parameters)
+    pipelines.wait(second)
+    assert pipelines.statuses(second) == dict.fromkeys(("First", "Second", "Third"), "Succeeded")
+    assert pipelines.environment(second, "Second")["text"] == "other"
 
 
 def test_steps_without_predecessors_need_no_source(pipelines: Pipelines, pipeline: str) -> None:
@@ -55,7 +55,7 @@ def test_steps_without_predecessors_need_no_source(pipelines: Pipelines, pipelin
     assert pipelines.statuses(execution) == {"First": "Succeeded"}
 
 
-def test_invalid_selections_are_refused(pipelines: Pipelines, pipeline: str) -> None:
+def test_invalid_selections_are_rejected(pipelines: Pipelines, pipeline: str) -> None:
     failed = pipelines.run(pipelines.processing("Stop", FAILING_SCRIPT), model("After", "Stop"), status="Failed")
     other = failed.partition("/execution")[0].rpartition("/")[2]
 
@@ -63,7 +63,7 @@ def test_invalid_selections_are_refused(pipelines: Pipelines, pipeline: str) -> 
         return refusal(lambda: start(pipelines, *arguments, **members))
 
     assert "the pipeline has no step 'Fourth'" in reason(pipeline, "Fourth")
-    assert "step 'First' needs a SourcePipelineExecutionArn: select it, too" in reason(pipeline, "Second")
+    assert "step 'First' needs a SourcePipelineExecutionArn; select it, too" in reason(pipeline, "Second")
     assert "step 'Stop' did not succeed in the source execution" in reason(other, "After", source=failed)
     source = pipelines.start(pipeline)
     pipelines.wait(source)

@@ -1,4 +1,4 @@
-"""Serverless variants: a server with the memory that was asked for, and a limit of invocations at once."""
+"""Serverless variants: servers with the requested memory, and a limit on concurrent invocations."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, 
     endpoints.delete(endpoint)
 
 
-def test_a_model_has_the_memory_that_was_asked_for(endpoints: Endpoints) -> None:
+def test_a_model_has_the_requested_memory(endpoints: Endpoints) -> None:
     model = endpoints.model(LARGE)
     name = endpoints.create(endpoints.config(serverless_variant(model)), wait=False)
     assert "memory" in endpoints.settle(name)["FailureReason"]
@@ -72,7 +72,7 @@ def test_a_model_has_the_memory_that_was_asked_for(endpoints: Endpoints) -> None
         ({"InstanceType": "ml.m5.large"}, "InstanceType cannot be used with ServerlessConfig"),
     ],
 )
-def test_invalid_variants_are_refused(endpoints: Endpoints, members: dict[str, Any], reason: str) -> None:
+def test_invalid_variants_are_rejected(endpoints: Endpoints, members: dict[str, Any], reason: str) -> None:
     model = endpoints.named("m")
     assert reason in refusal(endpoints.config, serverless_variant(model, **members))
     other = serverless_variant(model, VariantName="two")

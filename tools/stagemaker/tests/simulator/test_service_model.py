@@ -19,7 +19,7 @@ from stagemaker.protocol.service_model import operation_model, read_request, sag
 OPERATIONS = sagemaker_model().operation_names
 
 
-def refusal(name: str, document: Any) -> str:
+def error_message(name: str, document: Any) -> str:
     with pytest.raises(ServiceError) as caught:
         read_request(operation_model(name), document)
     assert caught.value.code == "ValidationException"
@@ -125,23 +125,23 @@ def test_constraints_apply_at_every_depth(
 
 
 def test_a_message_names_the_member_and_the_constraint() -> None:
-    result = refusal("ListModels", {"SortBy": "Size", "NameContains": "_"})
+    result = error_message("ListModels", {"SortBy": "Size", "NameContains": "_"})
     assert result.startswith("2 validation errors detected: Value 'Size' at 'sortBy' failed to satisfy constraint")
     assert "enum value set: [Name, CreationTime]" in result
     assert "pattern: [a-zA-Z0-9-]+" in result
     tags = [{"Key": "fine", "Value": ""}, {"Key": "", "Value": "x" * 257}]
     arn = "arn:aws:sagemaker:us-east-1:123456789012:model/m"
     assert "Value 'xxx" in (
-        result := refusal("AddTags", {"ResourceArn": arn, "Tags": [tags[0], tags[1] | {"Key": "a"}]})
+        result := error_message("AddTags", {"ResourceArn": arn, "Tags": [tags[0], tags[1] | {"Key": "a"}]})
     )
     assert "at 'tags.2.member.value'" in result
-    assert "Tags[1].Key" in refusal("AddTags", {"ResourceArn": arn, "Tags": tags})
+    assert "Tags[1].Key" in error_message("AddTags", {"ResourceArn": arn, "Tags": tags})
 
 
 def test_a_message_stays_short() -> None:
-    result = refusal("DeleteTags", {"ResourceArn": "x", "TagKeys": ["!" * 200] * 40_000})
+    result = error_message("DeleteTags", {"ResourceArn": "x", "TagKeys": ["!" * 200] * 40_000})
     assert len(result) < 10_000
-    assert len(refusal("DeleteTags", {"ResourceArn": "x" * 1_000_000, "TagKeys": [7] * 40_000})) < 10_000
+    assert len(error_message("DeleteTags", {"ResourceArn": "x" * 1_000_000, "TagKeys": [7] * 40_000})) < 10_000
 
 
 @pytest.mark.parametrize("pattern", ["[a-z0-9]([-a-z0-9]*[a-z0-9]){0,39}?", r"https://([.\-_a-zA-Z0-9]+/?){3,1016}"])
@@ -157,7 +157,7 @@ class Stalled(str):
         return super().__len__()
 
 
-def test_only_processor_time_counts_towards_the_time_limit_of_patterns() -> None:
+def test_only_cpu_time_counts_towards_the_time_limit_of_patterns() -> None:
     operation = model_of(X=STRING | {"pattern": "[a-z]+"})
     assert read_request(operation, {"X": Stalled("stalled")}, 0.1) == {"X": "stalled"}
 
@@ -199,7 +199,7 @@ def assert_read_as_sent(operation: OperationModel, document: Any) -> None:
 
 @examples(80)
 @given(st.data())
-def test_valid_requests_are_read_as_they_were_sent_and_others_refused(data: st.DataObject) -> None:
+def test_valid_requests_are_read_unchanged_and_others_rejected(data: st.DataObject) -> None:
     operation = operation_model(data.draw(st.sampled_from([name for name in OPERATIONS if has_members(name)])))
     document = data.draw(valid_values(operation.input_shape))
     assert_read_as_sent(operation, json.loads(json.dumps(document)))

@@ -1,4 +1,4 @@
-"""The state folder: its contents, and what happens if it cannot be used."""
+"""The state folder: its contents, and the errors if it cannot be used."""
 
 import os
 import shutil
@@ -97,7 +97,7 @@ UNUSABLE_FOLDERS: list[tuple[Callable[[Path], object], str, str]] = [
     (
         lambda folder: os.truncate(next((folder / "s3").iterdir()), 10),
         "{folder}/s3/",
-        "large has 10 instead of 120000 bytes: restore the folder",
+        "large has 10 instead of 120000 bytes; restore the folder",
     ),
 ]
 
@@ -127,7 +127,7 @@ def test_an_unusable_folder_is_reported_in_one_line_and_not_changed(
     assert after.items() >= before.items()
 
 
-def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_folder_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file: the folder could not be used"), State(tmp_path / "file"):
         pass
@@ -156,15 +156,15 @@ with Simulator(state=folder, isolation="off") as simulator:
     model = dict(ExecutionRoleArn="arn:aws:iam::123456789012:role/r",
                  PrimaryContainer={"Image": "sklearn:1", "Environment": {"a": "x" * 1000}})
     sagemaker.create_model(ModelName="first", **model)
-    acknowledged, refused = [], []
+    acknowledged, rejected = [], []
     for number in range(60):
         body = str(number).encode() * (100_000 if number % 2 else 10_000)
         try:
             s3.put_object(Bucket=BUCKET, Key=f"{number}", Body=body)
             acknowledged.append(number)
         except ClientError as error:
-            refused.append(error)
-    assert len(refused) > 20
+            rejected.append(error)
+    assert len(rejected) > 20
     for request in (
         lambda: s3.put_object(Bucket=BUCKET, Key="overwritten", Body=b"2" * 300_000),
         lambda: [sagemaker.create_model(ModelName=f"m-{n}", **model) for n in range(2000)],
@@ -172,8 +172,8 @@ with Simulator(state=folder, isolation="off") as simulator:
         try:
             request()
         except ClientError as error:
-            refused.append(error)
-    for error in refused:
+            rejected.append(error)
+    for error in rejected:
         assert str(folder) in str(error) and "free" in str(error) and "space" in str(error), error
     assert s3.get_object(Bucket=BUCKET, Key="first")["Body"].read() == b"1"
     assert sagemaker.describe_model(ModelName="first")["ModelArn"]
@@ -183,7 +183,7 @@ with Simulator(state=folder, isolation="off") as simulator:
 
 
 @needs_sandbox
-def test_a_full_disk_refuses_new_data_and_keeps_the_rest(tmp_path: Path) -> None:
+def test_a_full_disk_rejects_new_data_and_keeps_the_rest(tmp_path: Path) -> None:
     small_disk = tmp_path / "small"
     small_disk.mkdir()
     sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", "2000000", "--tmpfs", small_disk]

@@ -8,7 +8,7 @@ from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import create_model, failure_reason
 
-# A script that sends the content of its request as the whole response and closes the connection.
+# A script that sends the content of its request as the complete response and closes the connection.
 RAW_SCRIPT = """
 import inspect, socket
 

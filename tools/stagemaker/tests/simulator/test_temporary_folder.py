@@ -94,7 +94,7 @@ def test_the_next_simulator_removes_a_killed_simulators_folders(
 
 
 def run_simulator() -> None:
-    """Start and end a simulator in a process of its own: those of this one share a folder, which one of them opened."""
+    """Start and end a simulator in a separate process: simulators in this process share a temporary folder."""
     subprocess.run(
         [sys.executable, "-c", SIMULATOR_PROGRAM], cwd=ROOT, env=environment(), input="", text=True, check=True
     )

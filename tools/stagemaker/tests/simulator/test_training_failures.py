@@ -1,4 +1,4 @@
-"""Training jobs that fail, and requests for training jobs that are refused."""
+"""Training jobs that fail, and requests for training jobs that are rejected."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def test_the_failure_reason_describes_how_the_script_failed(client, script: str,
         client.get(job["ModelArtifacts"]["S3ModelArtifacts"])
 
 
-def test_the_failure_reason_names_what_is_missing(client) -> None:
+def test_the_failure_reason_names_the_missing_item(client) -> None:
     program, missing = {"sagemaker_program": "job.py"}, f"s3://{BUCKET}/nowhere.tar.gz"
     cases = [({}, "sagemaker_program"), (program, "job.py")]
     for uri, reason in (
@@ -59,6 +59,6 @@ INVALID_METRIC = {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=("}]}
         ("the channel name a is used twice", "InputDataConfig", [channel("a", f"s3://bucket/{n}") for n in "12"]),
     ],
 )
-def test_invalid_requests_are_refused(client, message: str, name: str, value: Any) -> None:
+def test_invalid_requests_are_rejected(client, message: str, name: str, value: Any) -> None:
     member = ALGORITHM | value if name == "AlgorithmSpecification" else value
     assert message in refusal(submit, client, **{name: member})

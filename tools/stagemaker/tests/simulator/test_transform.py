@@ -31,8 +31,8 @@ def model_fn(model_dir):
     return None
 
 def transform_fn(model, data, content_type, accept):
-    if "refuse" in data:
-        raise ValueError("this row is refused")
+    if "reject" in data:
+        raise ValueError("this row is rejected")
     return "".join(line + line + "\\n" for line in data.splitlines())
 """
 ROWS = "".join(f"{number},{number}\n" for number in range(1000))
@@ -59,10 +59,10 @@ def test_an_object_is_sent_as_one_request_by_default_and_a_prefix_selects_object
 
 @pytest.mark.parametrize("strategy", ["MultiRecord", "SingleRecord"])
 def test_lines_are_sent_together_or_one_by_one_and_responses_keep_their_order(client: Client, strategy: str) -> None:
-    texts = {"a.csv": "".join(f"{number * 'x'}\n" for number in range(100)), "deep/er/b.csv": "xxx\ny\n"}
+    contents = {"a.csv": "".join(f"{number * 'x'}\n" for number in range(100)), "deep/er/b.csv": "xxx\ny\n"}
     members = JOINED | {"BatchStrategy": strategy, "MaxPayloadInMB": 1, "MaxConcurrentTransforms": 4}
-    results = completed(client, create_model(client, COUNTING_SCRIPT), texts, **members)
-    for result, text in zip(results, texts.values(), strict=True):
+    results = completed(client, create_model(client, COUNTING_SCRIPT), contents, **members)
+    for result, text in zip(results, contents.values(), strict=True):
         requests = [text] if strategy == "MultiRecord" else text.splitlines(keepends=True)
         expected = [[request.count("\n"), len(request), "text/csv", "text/csv"] for request in requests]
         assert [json.loads(line) for line in result.splitlines()] == expected
@@ -73,7 +73,7 @@ def test_without_a_content_type_the_default_of_the_container_applies(client: Cli
     assert json.loads(result)[2:] == ["application/json", "application/json"]
 
 
-def test_variables_of_the_job_replace_those_of_the_model(client: Client) -> None:
+def test_the_jobs_variables_replace_the_models_variables(client: Client) -> None:
     script = COUNTING_SCRIPT.replace("json.dumps([", "os.environ['A'] + os.environ['B'] + str([")
     definition = container(client, f"import os\n{script}", Variables={"A": "model", "B": "model"})
     model = create_model(client, definition)
@@ -87,10 +87,10 @@ def test_payloads_above_the_default_reach_the_server(client: Client) -> None:
     assert json.loads(result)[1] == len(body)
 
 
-def test_the_failure_reason_names_a_refused_row(client: Client) -> None:
+def test_the_failure_reason_names_a_rejected_row(client: Client) -> None:
     configuration = {"InvocationsMaxRetries": 1, "InvocationsTimeoutInSeconds": 20}
-    reason = reason_of(client, DOUBLING_SCRIPT, {"a.csv": "a\nrefuse\n"}, ModelClientConfig=configuration, **LINES)
-    assert "this row is refused" in reason
+    reason = reason_of(client, DOUBLING_SCRIPT, {"a.csv": "a\nreject\n"}, ModelClientConfig=configuration, **LINES)
+    assert "this row is rejected" in reason
 
 
 def test_the_failure_reason_names_the_error_of_a_model_that_fails_to_load(any_client: Client) -> None:
@@ -111,7 +111,7 @@ def test_the_failure_reason_names_the_error_of_a_model_that_fails_to_load(any_cl
 def test_a_server_that_hangs_or_ends_fails_the_job_in_time(client: Client, behaviour: str, problem: str) -> None:
     configuration = {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": 1}
     start = time.monotonic()
-    script = f"import os, time\n{DOUBLING_SCRIPT}".replace('    if "refuse"', f'    {behaviour}\n    if "refuse"')
+    script = f"import os, time\n{DOUBLING_SCRIPT}".replace('    if "reject"', f'    {behaviour}\n    if "reject"')
     reason = reason_of(client, script, {"a.csv": "a\n"}, ModelClientConfig=configuration)
     assert reason.startswith("ClientError: The model's server failed to handle a request: the ")
     assert problem in reason
@@ -135,15 +135,15 @@ def test_a_model_with_network_isolation_starts_only_if_it_would_on_aws(
 
 
 def test_a_transform_job_can_be_stopped(any_client: Client) -> None:
-    slow = "    print('a row', flush=True)\n    time.sleep(0.5)\n    if \"refuse\""
-    model = create_model(any_client, "import time\n" + DOUBLING_SCRIPT.replace('    if "refuse"', slow))
+    slow = "    print('a row', flush=True)\n    time.sleep(0.5)\n    if \"reject\""
+    model = create_model(any_client, "import time\n" + DOUBLING_SCRIPT.replace('    if "reject"', slow))
     job, _ = transform(any_client, model, {"a.csv": ROWS}, wait=False, BatchStrategy="SingleRecord", **LINES)
     wait_until(lambda: "a row" in any_client.log(job))
     any_client.stop(job)
     assert any_client.end(job)["TransformJobStatus"] == "Stopped"
 
 
-def test_invalid_requests_are_refused(client: Client) -> None:
+def test_invalid_requests_are_rejected(client: Client) -> None:
     model = create_model(client, DOUBLING_SCRIPT)
     with pytest.raises(ClientError, match="must not exceed 100 MB"):
         transform(client, model, {}, MaxPayloadInMB=30, MaxConcurrentTransforms=4)

@@ -1,4 +1,4 @@
-"""What transform jobs read: compressed objects, manifests, filtered records, and objects divided among instances."""
+"""The input of transform jobs: compressed objects, manifests, filtered records, and objects divided among instances."""
 
 import gzip
 import json
@@ -56,7 +56,7 @@ def test_a_filter_that_selects_nothing_fails_the_job(client: Client, model: str)
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_invalid_or_unsupported_requests_are_refused(
+def test_invalid_or_unsupported_requests_are_rejected(
     client: Client, model: str, members: dict[str, Any], expected: str
 ) -> None:
     assert expected in refusal(transform, client, model, {}, **CSV_LINES | members)
@@ -74,7 +74,7 @@ def manifest(client: Client, content: Any) -> dict[str, str]:
     return {"S3DataType": "ManifestFile", "S3Uri": client.put(f"manifests/{next(numbers)}.json", body)}
 
 
-def test_a_manifest_names_the_objects(client: Client, model: str) -> None:
+def test_a_manifest_lists_the_objects(client: Client, model: str) -> None:
     folder = f"listed-{next(numbers)}"
     for key in ("x/a.csv", "b.csv", "c.csv"):
         client.put(f"{folder}/{key}", "1,2\n")
@@ -105,7 +105,7 @@ def test_a_manifest_names_the_objects(client: Client, model: str) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_broken_manifests_are_refused(client: Client, content: Any, expected: str) -> None:
+def test_broken_manifests_are_rejected(client: Client, content: Any, expected: str) -> None:
     with pytest.raises(JobFailed, match=re.escape(expected)):
         source_objects(client.s3, manifest(client, content))
 

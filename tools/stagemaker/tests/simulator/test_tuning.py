@@ -241,7 +241,7 @@ def test_later_steps_refer_to_the_best_training_jobs(client: Client, tuning: Tun
     assert model["Environment"] == {"BEST": best["TrainingJobName"], "X": "2", "STATUS": "Completed"}
 
 
-def test_a_deleted_tuning_job_leaves_its_training_jobs(
+def test_a_deleted_tuning_job_keeps_its_training_jobs(
     tuning: Tuning, grid_search: dict[str, Any], client: Client
 ) -> None:
     """Only the tuning job is deleted. This test comes last, because other tests use that tuning job."""

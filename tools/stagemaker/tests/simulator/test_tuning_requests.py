@@ -1,4 +1,4 @@
-"""Requests for tuning jobs that are refused: the error names the problem, and no training job is created."""
+"""Requests for tuning jobs that are rejected: the error states the problem, and no training job is created."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def algorithm_with_metric(regex: str) -> dict[str, Any]:
 
 
 def with_config(request: dict[str, Any], **config: Any) -> dict[str, Any]:
-    """Return a request with other members of HyperParameterTuningJobConfig, without those that are None."""
+    """Return a request with other members of HyperParameterTuningJobConfig, without members that are None."""
     members = request["HyperParameterTuningJobConfig"] | config
     members = {name: value for name, value in members.items() if value is not None}
     return request | {"HyperParameterTuningJobConfig": members}
@@ -57,8 +57,8 @@ def warm_start(*names: str, request: dict[str, Any] | None = None) -> dict[str, 
 
 
 INVALID_RANGES: list[tuple[dict[str, Any], str]] = [
-    (number_range("ContinuousParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1; swap them"),
-    (number_range("IntegerParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1"),
+    (number_range("ContinuousParameterRanges", "2", "1"), "'x': MinValue 2 exceeds MaxValue 1; swap them"),
+    (number_range("IntegerParameterRanges", "2", "1"), "'x': MinValue 2 exceeds MaxValue 1"),
     (number_range("IntegerParameterRanges", "1.5", "2"), "'x': MinValue '1.5' is not an integer"),
     (number_range("IntegerParameterRanges", "1", "9" * 256), "has more than 15 digits"),
     (number_range("IntegerParameterRanges", "1", "\u0661"), "MaxValue '\u0661' is not an integer"),
@@ -76,7 +76,7 @@ INVALID_RANGES: list[tuple[dict[str, Any], str]] = [
     (X | {"CategoricalParameterRanges": [categorical("x", "a")]}, "several ranges are named 'x'"),
     ({"CategoricalParameterRanges": [categorical("sagemaker_program", "a")]}, "both a range and a value in Static"),
     ({"CategoricalParameterRanges": [categorical("_tuning_objective_metric", "a")]}, "because SageMaker sets it"),
-    ({}, "there is no range to search"),
+    ({}, "specify at least one range to search"),
 ]
 INVALID_CONFIGS: list[tuple[dict[str, Any], str]] = [
     ({"Strategy": "Grid"}, "the Grid strategy accepts only categorical ranges, not 'x'"),
@@ -129,7 +129,7 @@ def sagemaker(client: Client) -> Any:
 @pytest.mark.parametrize(
     ("request_", "reason"), INVALID_REQUESTS, ids=lambda value: "" if isinstance(value, dict) else value
 )
-def test_invalid_requests_are_refused_and_create_nothing(sagemaker: Any, request_: dict[str, Any], reason: str) -> None:
+def test_rejected_requests_create_nothing(sagemaker: Any, request_: dict[str, Any], reason: str) -> None:
     assert reason in refusal(sagemaker.create_hyper_parameter_tuning_job, **request_)
     response = sagemaker.list_hyper_parameter_tuning_jobs(NameContains=request_[NAME])
     assert request_[NAME] not in [job[NAME] for job in response["HyperParameterTuningJobSummaries"]]
@@ -156,7 +156,7 @@ def test_there_are_limits_on_the_number_of_training_jobs(client: Client) -> None
         refusal(client.sagemaker.create_hyper_parameter_tuning_job, code="ResourceLimitExceeded", **request)
 
 
-def test_an_unknown_name_is_refused(client: Client) -> None:
+def test_an_unknown_name_is_rejected(client: Client) -> None:
     for verb, code in (("delete", "ValidationException"), ("list_training_jobs_for", "ResourceNotFound")):
         operation = getattr(client.sagemaker, f"{verb}_hyper_parameter_tuning_job")
         assert "can't find a tuning job called absent" in refusal(operation, code=code, **{NAME: "absent"})

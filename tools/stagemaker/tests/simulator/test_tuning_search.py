@@ -53,7 +53,7 @@ def test_bayesian_search_beats_random_search_with_equal_numbers_of_trials() -> N
 
     bayesian, random = best_losses("Bayesian"), best_losses("Random")
     assert statistics.fmean(bayesian) < 0.75 * statistics.fmean(random)
-    assert sum(map(operator.lt, bayesian, random)) >= 20  # by chance, this has a probability below 5 %
+    assert sum(map(operator.lt, bayesian, random)) >= 20  # by chance, this has a probability below 5%
 
 
 def test_a_grid_covers_all_combinations_once() -> None:
@@ -84,7 +84,7 @@ def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> N
 
 
 @pytest.mark.parametrize("has_results", [True, False])
-def test_the_search_goes_on_before_trials_have_ended_and_after_they_have_failed(has_results: bool) -> None:
+def test_the_search_continues_before_trials_have_ended_and_after_they_have_failed(has_results: bool) -> None:
     search = Search("Bayesian", RANGES, maximize=not has_results, seed=1)
     for _ in range(12):
         number, values = search.suggest()

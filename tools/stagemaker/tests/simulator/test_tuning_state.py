@@ -27,7 +27,7 @@ def test_parallel_jobs_are_limited_and_stop_with_their_tuning_job(client: Client
     job = tuning.describe(name)
     assert job["TrainingJobStatusCounters"]["InProgress"] == job["ObjectiveStatusCounters"]["Pending"] == 4
     message = refusal(tuning.sagemaker.delete_hyper_parameter_tuning_job, **{NAME: name})
-    assert "is in status InProgress: stop it before" in message
+    assert "is in status InProgress; stop it before" in message
 
     first_job = tuning.jobs(name)[0]["TrainingJobName"]  # once it has ended, another job takes its place
     client.sagemaker.stop_training_job(TrainingJobName=first_job)

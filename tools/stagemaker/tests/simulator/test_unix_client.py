@@ -30,7 +30,7 @@ def socket_path(socket_folder: Path) -> Path:
 def serve(path: Path, respond: Callable[[socket.socket], None]) -> Iterator[list[socket.socket]]:
     connections: list[socket.socket] = []
 
-    def answer(connection: socket.socket) -> None:
+    def respond_once(connection: socket.socket) -> None:
         try:
             respond(connection)
         except OSError:
@@ -40,7 +40,7 @@ def serve(path: Path, respond: Callable[[socket.socket], None]) -> Iterator[list
         with contextlib.suppress(OSError):  # the server was closed
             while True:
                 connections.append(server.accept()[0])
-                threading.Thread(target=answer, args=(connections[-1],), daemon=True).start()
+                threading.Thread(target=respond_once, args=(connections[-1],), daemon=True).start()
 
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
@@ -61,7 +61,7 @@ def read_request(connection: socket.socket) -> bytes:
     return head
 
 
-def answering(response: bytes) -> Callable[[socket.socket], None]:
+def responding(response: bytes) -> Callable[[socket.socket], None]:
     """Return a function that reads a request's head, sends this response and closes the connection."""
 
     def respond(connection: socket.socket) -> None:
@@ -118,13 +118,13 @@ def test_a_broken_connection_or_response_is_reported(
     socket_path: Path, body: bytes, response: bytes, expected: type[NoResponse], message: str
 ) -> None:
     """Disconnected, raised only if no response has begun, means that the server may not have received the request."""
-    with serve(socket_path, answering(response)), pytest.raises(NoResponse, match=message) as caught:
+    with serve(socket_path, responding(response)), pytest.raises(NoResponse, match=message) as caught:
         UnixClient(socket_path).request("POST", "/invocations", body, deadline=Deadline(5))
     assert type(caught.value) is expected
 
 
 def test_a_response_before_the_end_of_the_request_is_read(socket_path: Path) -> None:
-    with serve(socket_path, answering(b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large")):
+    with serve(socket_path, responding(b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large")):
         client = UnixClient(socket_path)
         for _ in range(3):
             response = client.request("POST", "/invocations", b"x" * (5 << 20), deadline=Deadline(5))
@@ -132,14 +132,14 @@ def test_a_response_before_the_end_of_the_request_is_read(socket_path: Path) -> 
 
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X": "\u2028"}], ids=str)
-def test_a_request_that_is_not_valid_http_is_refused(socket_path: Path, headers: dict[str, str]) -> None:
+def test_a_request_that_is_not_valid_http_is_rejected(socket_path: Path, headers: dict[str, str]) -> None:
     with serve(socket_path, lambda connection: None), pytest.raises(NoResponse, match="the request is not valid HTTP"):
         UnixClient(socket_path).request("POST", "/invocations", b"body", headers, deadline=Deadline(5))
 
 
-def test_a_response_that_is_too_large_is_refused(socket_path: Path) -> None:
+def test_a_response_that_is_too_large_is_rejected(socket_path: Path) -> None:
     response = OK + b"Content-Length: 5000000\r\n\r\n" + b"x" * 5_000_000
-    with serve(socket_path, answering(response)), pytest.raises(NoResponse, match="larger than 1 MB"):
+    with serve(socket_path, responding(response)), pytest.raises(NoResponse, match="larger than 1 MB"):
         UnixClient(socket_path).request("POST", "/invocations", deadline=Deadline(5), max_bytes=1 << 20)
 
 
@@ -158,7 +158,7 @@ def test_status_headers_and_body_are_returned_and_connections_are_kept(socket_pa
         assert connections[0].recv(1) == b""
 
 
-def test_a_late_response_is_not_that_to_the_next_request(socket_path: Path) -> None:
+def test_a_late_response_is_not_used_for_the_next_request(socket_path: Path) -> None:
     timed_out = threading.Event()
 
     def respond(connection: socket.socket) -> None:
@@ -178,7 +178,7 @@ def test_a_late_response_is_not_that_to_the_next_request(socket_path: Path) -> N
 
 
 def test_the_client_reconnects_to_a_server_that_closes_its_connections(socket_path: Path) -> None:
-    with serve(socket_path, answering(OK + b"Content-Length: 2\r\n\r\nok")):
+    with serve(socket_path, responding(OK + b"Content-Length: 2\r\n\r\nok")):
         client = UnixClient(socket_path)
         for _ in range(5):
             assert client.request("GET", "/ping", deadline=Deadline(5)).body == b"ok"
@@ -190,7 +190,7 @@ def test_a_missing_server_is_reported(socket_path: Path) -> None:
         UnixClient(socket_path).request("GET", "/ping", deadline=Deadline(5))
 
 
-def test_a_symbolic_link_in_place_of_the_socket_is_not_followed(socket_folder: Path, tmp_path: Path) -> None:
+def test_a_symbolic_link_instead_of_the_socket_is_not_followed(socket_folder: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as other_server:
         other_server.bind(str(socket_folder / "another"))
         other_server.listen()

@@ -1,6 +1,6 @@
-"""XGBoost through low-level requests: a job of the algorithm, and script mode. Tests of the clients show the rest.
+"""XGBoost through low-level requests: a job of the algorithm, and script mode. The clients' tests cover the rest.
 
-Predictions are identical to those that XGBoost makes in this process with the same hyperparameters.
+Predictions are identical to XGBoost's predictions in this process with the same hyperparameters.
 """
 
 import json
@@ -62,7 +62,7 @@ def test_pipe_mode_is_only_for_the_algorithm(client: Client, channels: list[dict
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert job["AlgorithmSpecification"]["TrainingInputMode"] == "Pipe"
     script = {"sagemaker_program": "script.py"}
-    with pytest.raises(ClientError, match="Channel train: TrainingInputMode Pipe is not simulated: use File or Fast"):
+    with pytest.raises(ClientError, match="Channel train: TrainingInputMode Pipe is not simulated; use File or Fast"):
         train(client, **request, HyperParameters=script)
     own_mode = [item | {"InputMode": "Pipe"} for item in channels]
     with pytest.raises(ClientError, match="InputMode Pipe is not simulated"):

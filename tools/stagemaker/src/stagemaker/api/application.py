@@ -1,4 +1,4 @@
-"""Routes each request to SageMaker's control plane, to its runtime, or to another service of AWS."""
+"""Route each request to SageMaker's control plane, to its runtime or to another AWS service."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from werkzeug import Request, Response
 from werkzeug.utils import redirect
 
 from stagemaker.api.console import PATH as CONSOLE
-from stagemaker.api.console import TEXT, Console, is_own, sign
+from stagemaker.api.console import TEXT, Console, is_console_request, sign
 from stagemaker.api.other_services import OtherServices
 from stagemaker.api.responses import (
     JSON,
@@ -31,7 +31,7 @@ MAX_REQUEST_BYTES = 4 << 20
 # S3 clients may put the bucket's name before the host name
 HOST = r"127\.0\.0\.1|\[::1\]|(?:[a-z0-9_-]+\.)*localhost"
 HTTP_PORT = "80"
-OWN_SITES = ("none", "same-origin")  # of the header Sec-Fetch-Site: a person or a page of this host made the request
+TRUSTED_SITES = ("none", "same-origin")  # values of the header Sec-Fetch-Site: a user or a page of this host
 MOTO_API = re.compile("/moto-api(/|$)")
 HEALTH = "/_stagemaker/health"  # no bucket's name begins with an underscore
 
@@ -59,14 +59,14 @@ class ControlPlane:
 
 
 class Application:
-    """The WSGI application. It refuses requests from web pages, because such requests could run code in a job.
+    """The WSGI application. It rejects requests from web pages, because such requests could run code in a job.
 
-    Their Origin or Sec-Fetch-Site header says so or, if the page's own host name resolves to this machine, their Host.
-    The one exception is the console. Any other answer that a browser shows as a page, such as an object on S3, has an
-    origin of its own, so that no script in it passes for the console's.
-    hosts: further names and addresses of this machine. ports: those that an accepted request's Host can name. health:
-    the answer to a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset:
-    empties the simulator; None refuses to. console: None serves none.
+    A request comes from a web page if its Origin or Sec-Fetch-Site header says so or, for a page whose host name
+    resolves to this host, if its Host header is unknown. The console is the only exception. Any other response that a
+    browser shows as a page, such as an S3 object, gets a separate origin: its scripts cannot act as the console.
+    hosts: further names and addresses of this host. ports: the ports accepted in a Host header. health: the response to
+    a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset: empties the
+    simulator; None rejects resets. console: None disables the console.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Application:
         self._console = console
         self._ports = [str(port) for port in ports]
         names = "|".join((HOST, *(re.escape(f"[{host}]" if ":" in host else host) for host in hosts)))
-        self._host = re.compile(rf"(?:{names})(?::([0-9]{{1,5}}))?", re.IGNORECASE)  # HTTP's own port is left out
+        self._host = re.compile(rf"(?:{names})(?::([0-9]{{1,5}}))?", re.IGNORECASE)  # clients omit HTTP's default port
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
@@ -100,11 +100,11 @@ class Application:
             accepted = f"127.0.0.1:{self._ports[0]} and localhost:{self._ports[0]}"
             message = f"The simulator accepts requests to {accepted}, not to '{name[:80]}'"
             return _access_denied(request, f"{message}; `stagemaker start --allow-host NAME` accepts NAME, too")
-        own = self._console is not None and is_own(request)
+        is_console = self._console is not None and is_console_request(request)
         site = request.headers.get("Sec-Fetch-Site", "none")
-        if site not in OWN_SITES or ("Origin" in request.headers and not own):
+        if site not in TRUSTED_SITES or ("Origin" in request.headers and not is_console):
             return _access_denied(request, "The simulator does not accept requests from web pages")
-        if own:
+        if is_console:
             sign(request)
         if request.path == HEALTH:
             return make_response(json.dumps(self._health).encode(), "application/json")
@@ -113,7 +113,7 @@ class Application:
         if self._console and request.path.startswith(CONSOLE):
             return self._console.respond(request)
         if MOTO_API.match(request.path):
-            return partial(respond, operate=self._operate, refuse=json_error_response)
+            return partial(respond, operate=self._operate, make_error=json_error_response)
         service = signed_service(request.headers.get("Authorization", ""))
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith(TARGET_PREFIX) or (service == "sagemaker" and request.path == "/"):
@@ -137,9 +137,9 @@ class Application:
 def _start_sandboxed(
     start_response: Callable[..., Any], status: str, headers: list[tuple[str, str]], *error: Any
 ) -> Any:
-    """Begin an answer that shares its origin with no page."""
-    own = [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
-    return start_response(status, [*headers, *own], *error)
+    """Start a response whose origin differs from the origin of every page."""
+    sandbox_headers = [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
+    return start_response(status, [*headers, *sandbox_headers], *error)
 
 
 def _access_denied(request: Request, message: str) -> Response:

@@ -1,7 +1,7 @@
 """The HTTP server: waitress, extended for the clients of S3 and SageMaker.
 
-One thread reads all sockets and passes on only complete requests, so that a slow or silent client occupies a
-connection but no worker. Large bodies are kept on disk, in unnamed files that disappear with the process.
+One thread reads all sockets and dispatches only complete requests, so that a slow or silent client occupies a
+connection but no worker. Large bodies are stored on disk, in unnamed files that disappear with the process.
 """
 
 import contextlib
@@ -33,11 +33,11 @@ MAX_CONNECTIONS = 2000
 WORKERS = 100  # threads for all requests except invocations
 INVOCATION_PREFIX = "/endpoints/"  # prefix of the paths of invocations
 SILENCE_TIMEOUT = 60  # seconds; a client that sends nothing for this long in the middle of a request is disconnected
-MAX_LINE_BYTES = 4 << 10  # in a line between two chunks of a body
-DISK_THRESHOLD = 1 << 20  # bytes; larger bodies are kept on disk
+MAX_LINE_BYTES = 4 << 10  # of a line between two chunks of a body
+DISK_THRESHOLD = 1 << 20  # bytes; larger bodies are stored on disk
 CLOSE_TIMEOUT = 10.0  # seconds for requests in progress to end
 ERROR_CODES = {413: "RequestEntityTooLarge", 431: "RequestHeaderFieldsTooLarge", 501: "NotImplemented"}
-URL_ORIGIN = re.compile("(?:[^/?#:]+://[^/?#]*)?/*")  # what precedes a URL's path, and the path's leading slashes
+URL_ORIGIN = re.compile("(?:[^/?#:]+://[^/?#]*)?/*")  # the scheme and host of a URL, and the path's leading slashes
 USER_METADATA = re.compile(rb"^(x-amz-meta-[^:\s]*_[^:\s]*):[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
 logger = logging.getLogger(__name__)
@@ -45,9 +45,9 @@ logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiti
 
 
 class HttpServer:
-    """Serves a WSGI application on a listening socket, from `start` to `close`.
+    """An HTTP server that serves a WSGI application on a listening socket, from `start` to `close`.
 
-    workers: the number of threads for all requests except invocations. silence_timeout: in seconds.
+    workers: number of threads for all requests except invocations. silence_timeout: in seconds.
     """
 
     def __init__(
@@ -125,8 +125,8 @@ def waitress_settings() -> dict[str, Any]:
 class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
     """A thread for each invocation of an endpoint, and a fixed number of threads for all other requests.
 
-    An invocation may wait up to a minute for a model server, and must not delay other requests. The number of
-    invocations is limited only by MAX_CONNECTIONS.
+    An invocation may wait up to a minute for a model server without delaying other requests. Only MAX_CONNECTIONS
+    limits the number of invocations.
     """
 
     def __init__(self) -> None:
@@ -165,9 +165,9 @@ class DiskFull(Error):  # type: ignore[misc]
 
 
 class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
-    """The body of a request. If it does not fit on the disk, it is read to its end but not kept.
+    """The body of a request. If it does not fit on the disk, it is read to its end and discarded.
 
-    Otherwise the connection would be closed while the client is still sending, and the client would not see the reason.
+    If the connection were closed while the client is still sending, the client would not receive the error.
     """
 
     is_lost = False
@@ -187,7 +187,7 @@ class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
     """A request that is being read. It keeps S3 metadata with an underscore in the name, which waitress would drop.
 
-    The path is normalised, because it determines which application handles the request, and in which thread.
+    The path is normalised because it determines which application and which thread handle the request.
     """
 
     path = request_uri = ""  # until the header has been read
@@ -199,13 +199,13 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         consumed_bytes: int = super().received(data)
         if self.completed and self.body_rcv is not None and self.body_rcv.buf.is_lost:
-            self.refuse("", DiskFull)
+            self.reject("", DiskFull)
         if self.completed:
-            self.expect_continue = False  # otherwise waitress waits for a body that is missing or refused
+            self.expect_continue = False  # otherwise waitress waits for a body that is missing or rejected
         elif isinstance(self.body_rcv, ChunkedReceiver) and (
             max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > MAX_LINE_BYTES
         ):
-            self.refuse(f"A line between chunks must not exceed {MAX_LINE_BYTES} bytes")
+            self.reject(f"A line between chunks must not exceed {MAX_LINE_BYTES} bytes")
         return consumed_bytes
 
     def parse_header(self, header: bytes) -> None:
@@ -227,7 +227,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
                 values.setdefault(key, []).append(value.strip(b" \t").decode("latin-1"))
         self.headers |= {key: ",".join(items) for key, items in values.items()}
 
-    def refuse(self, reason: str, error_type: type[Error] = BadRequest) -> None:
+    def reject(self, reason: str, error_type: type[Error] = BadRequest) -> None:
         """Respond with an error, by default 400 (Bad Request), and stop reading the request."""
         self.error = error_type(reason)
         self.completed = True
@@ -242,7 +242,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
         return environ
 
     def build_response_header(self) -> bytes:
-        """Keep the case of header names, which waitress would capitalise: the names of S3 metadata must not change."""
+        """Preserve the case of header names, which waitress would capitalise and which S3 metadata depends on."""
         original_names = {
             "-".join(part.capitalize() for part in name.split("-")): name for name, _ in self.response_headers
         }
@@ -252,8 +252,8 @@ class RequestTask(WSGITask):  # type: ignore[misc]
         return "\r\n".join([status_line, *restored_lines]).encode("latin-1")
 
 
-class RefusalTask(ErrorTask):  # type: ignore[misc]
-    """A request that is not valid HTTP, is too large or does not fit on the disk. The response is an AWS error."""
+class ErrorResponseTask(ErrorTask):  # type: ignore[misc]
+    """The AWS error response to a request that is invalid HTTP, is too large or does not fit on the disk."""
 
     def execute(self) -> None:
         error = self.request.error
@@ -272,16 +272,16 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    parser_class, task_class, error_task_class = RequestParser, RequestTask, RefusalTask
+    parser_class, task_class, error_task_class = RequestParser, RequestTask, ErrorResponseTask
     request: Any
 
     def handle_read(self) -> None:
-        """Read data. If the client closes its side in the middle of a request, refuse the request."""
+        """Read data. Reject the request if the client closes its side of the connection before the end."""
         if self.request is None or not self._has_client_closed():
             super().handle_read()
             return
         with self.requests_lock:
-            self.request.refuse("The request ended before it was complete")
+            self.request.reject("The request ended before it was complete")
             self.requests.append(self.request)
             self.request = None
             self.server.add_task(self)

@@ -1,4 +1,4 @@
-"""AWS's other services: those of moto that SageMaker programs need, and an IAM operation that moto does not support."""
+"""The other AWS services that SageMaker programs need: moto's, and an IAM operation that moto does not support."""
 
 import io
 import logging
@@ -17,7 +17,7 @@ from stagemaker.protocol.errors import ServiceError
 logger = logging.getLogger(__name__)
 UNSIGNED_ACTIONS = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")  # of STS
 MAX_FORM_BYTES = 1 << 20
-INVALID = (ValueError, LookupError, TypeError, AttributeError, AssertionError)  # what moto raises for such requests
+INVALID = (ValueError, LookupError, TypeError, AttributeError, AssertionError)  # moto's errors for invalid requests
 STATUS = re.compile("[1-5][0-9][0-9]( |$)")
 VALUE = re.compile("[\\t\x20-\x7e\x80-\xff]*")  # of a header
 S3_CONTROL_PATH = "/v20180820/"  # requests to S3 Control are signed for s3, too
@@ -26,7 +26,7 @@ S3_CONTROL_PATH = "/v20180820/"  # requests to S3 Control are signed for s3, too
 class OtherServices:
     """A WSGI application that handles requests to all services except SageMaker.
 
-    prepare: called before each request, to restore what the services have stored. moto is imported by the first one.
+    prepare: called before each request, to restore the services' stored data. The first request imports moto.
     """
 
     def __init__(self, prepare: Callable[[], None]) -> None:
@@ -42,7 +42,7 @@ class OtherServices:
             environ[UNDERSCORED_NAMES] = environ.get(HEADER_NAMES, {})
             if service not in SERVICES:
                 supported = ", ".join(sorted(SERVICES))
-                message = f"The simulator does not support {service[:80]}; besides SageMaker, it has {supported}"
+                message = f"The simulator does not support {service[:80]}; besides SageMaker, it supports {supported}"
                 raise ServiceError("NotImplemented", message, 501)
             form = _read_form(request)
             action = form.get("Action", [""])[0]
@@ -53,13 +53,13 @@ class OtherServices:
             body: Iterable[bytes] = application(service)(environ, _checked(start_response))
             return body
         except ServiceError as error:
-            refusal = error
+            response_error = error
         except OSError as error:
-            refusal = disk_error(error)
+            response_error = disk_error(error)
         except Exception as error:
             logger.error("%s %r failed: %s: %.1000r", request.method, request.path[:200], service, error)
-            refusal = _explain(error)
-        return error_response(refusal, service, request.mimetype)(environ, start_response)
+            response_error = _explain(error)
+        return error_response(response_error, service, request.mimetype)(environ, start_response)
 
 
 def _read_form(request: Request) -> dict[str, list[str]]:
@@ -71,7 +71,7 @@ def _read_form(request: Request) -> dict[str, list[str]]:
 
 
 def _explain(error: Exception) -> ServiceError:
-    """Return the error for a request that moto did not expect. Most such requests are invalid, and no bug of moto."""
+    """Return the error for an exception in moto, which is usually due to an invalid request, not to a bug."""
     if isinstance(error, ExpatError):
         return ServiceError("MalformedXML", f"The XML in the request is not valid: {error}")
     if isinstance(error, NotImplementedError):
@@ -82,7 +82,7 @@ def _explain(error: Exception) -> ServiceError:
 
 
 def _checked(start_response: Callable[..., Any]) -> Callable[..., Any]:
-    """Raise ValueError for a head that is not valid HTTP: requests can choose a form's status, an object's headers."""
+    """Wrap start_response to raise ValueError for an invalid status or header, which a request can choose."""
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
         if not STATUS.match(status):

@@ -1,4 +1,4 @@
-"""HTTP responses in AWS's form, and the service that a request is signed for, on which the form of an error depends."""
+"""HTTP responses in AWS's format. The format of an error depends on the service for which a request is signed."""
 
 import json
 import logging
@@ -21,12 +21,12 @@ SIGNED_SERVICE = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 HEADER_NAMES = "stagemaker.header_names"  # in the WSGI environment: the names of headers with an underscore
 FORM, JSON, XML = "application/x-www-form-urlencoded", "application/x-amz-json-1.1", "text/xml"
 FULL_DISK = "This machine's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
-S3_CODES = {"InternalFailure": "InternalError"}  # by the code that other services have for the same error
-XML_SERVICES = {"cloudfront", "route53", "s3control"}  # whose errors are XML, whatever a request's type is
+S3_CODES = {"InternalFailure": "InternalError"}  # by the other services' codes for the same errors
+XML_SERVICES = {"cloudfront", "route53", "s3control"}  # services that always return XML errors
 
 
 def make_response(body: bytes, content_type: str, status: int = 200) -> Response:
-    """Return a response with the headers that all responses of AWS have."""
+    """Return a response with the headers that every AWS response contains."""
     headers = {"Content-Type": content_type, "Content-Length": str(len(body)), "x-amzn-RequestId": str(uuid.uuid4())}
     return Response(body, status, headers)
 
@@ -36,19 +36,19 @@ def json_error_response(error: ServiceError) -> Response:
 
 
 def error_response(error: ServiceError, service: str, mimetype: str = "") -> Response:
-    """Return an error in the form that clients of a service read. mimetype: of the request."""
+    """Return an error in the format that a service's clients expect. mimetype: the request's type."""
     code = S3_CODES.get(error.code, error.code) if service == "s3" else error.code
-    text = f"<Code>{code}</Code><Message>{escape(str(error))}</Message>"
+    details = f"<Code>{code}</Code><Message>{escape(str(error))}</Message>"
     if service == "s3":
-        return make_response(f"<Error>{text}</Error>".encode(), XML, error.status)
+        return make_response(f"<Error>{details}</Error>".encode(), XML, error.status)
     if mimetype == FORM or service in XML_SERVICES:
-        text = f"<ErrorResponse><Error><Type>Receiver</Type>{text}</Error></ErrorResponse>"
-        return make_response(text.encode(), XML, error.status)
+        body = f"<ErrorResponse><Error><Type>Receiver</Type>{details}</Error></ErrorResponse>"
+        return make_response(body.encode(), XML, error.status)
     return json_error_response(error)
 
 
 def disk_error(error: OSError) -> ServiceError:
-    """Return the error for a request that failed because of this machine, usually because its disk is full.
+    """Return the error for a request that failed because of a local error, usually a full disk.
 
     Clients do not retry requests that fail with status 507.
     """
@@ -58,7 +58,7 @@ def disk_error(error: OSError) -> ServiceError:
 
 
 def read_body(request: Request, limit: int, code: str, status: int = 400) -> bytes:
-    """Return the body of a request. Raises ServiceError, with this code and status, if it exceeds `limit` bytes."""
+    """Return the body of a request. Raises ServiceError with `code` and `status` if it exceeds `limit` bytes."""
     request.max_content_length = limit
     try:
         return request.get_data(cache=False)
@@ -76,23 +76,23 @@ def respond(
     environ: dict[str, Any],
     start_response: Callable[..., Any],
     operate: Callable[[Request], Response],
-    refuse: Callable[[ServiceError], Response],
+    make_error: Callable[[ServiceError], Response],
 ) -> Iterable[bytes]:
-    """Respond with what `operate` returns for the request or, if it raises an error, with what `refuse` returns."""
+    """Respond with the result of `operate` or, if it raises an error, of `make_error`."""
     try:
         response = operate(Request(environ))
     except ServiceError as error:
-        response = refuse(error)
+        response = make_error(error)
     except OSError as error:
-        response = refuse(disk_error(error))
+        response = make_error(disk_error(error))
     except Exception as error:
         logger.exception("a request failed")
-        response = refuse(ServiceError("InternalFailure", f"{error!r}"[:1000], 500))
+        response = make_error(ServiceError("InternalFailure", f"{error!r}"[:1000], 500))
     return response(environ, start_response)
 
 
 def parse_document(body: bytes) -> Any:
-    """Return the JSON document in a request's body, {} without one. Raises ServiceError if it is not valid."""
+    """Return the JSON document in a request's body, or {} for an empty body. Raises ServiceError if it is invalid."""
     try:
         document = json.loads(body.decode() or "{}", parse_constant=refuse_constant)
         json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair

@@ -1,7 +1,7 @@
-"""SageMaker's runtime and SageMaker Metrics, REST interfaces: a path for each operation, members in headers and body.
+"""SageMaker's runtime and SageMaker Metrics: REST interfaces with one path per operation.
 
-A resource that has a method named after an operation (InvokeEndpoint, ...) handles that operation: the method gets the
-request's members and returns the response's members, as the runtime's service model describes them.
+The resource with a method named after an operation (InvokeEndpoint, ...) handles it. The method receives the request's
+members and returns the response's members, according to the runtime's service model.
 """
 
 import json

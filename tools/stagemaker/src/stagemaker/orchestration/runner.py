@@ -1,4 +1,4 @@
-"""Work that waits for other resources. It survives the end of the simulator, because its records show its progress."""
+"""Background work that waits for other resources. The next simulator continues it from the progress in its records."""
 
 import contextlib
 import logging
@@ -29,12 +29,12 @@ MAX_REASON_LENGTH = 1024  # characters
 class Work(ABC):
     """The background work of one resource: it creates other resources, waits for them and ends.
 
-    All state is in the records, and each step is recorded before the next one begins. `run` can therefore resume from
-    the records at any time, in this simulator process or in a later one.
+    All state is in the records, and each step is recorded before the next one begins. `run` can therefore resume at any
+    time, in this simulator process or in a later one.
     """
 
     def __init__(self, platform: Platform, key: str, job: Job):
-        """Prepare the work. key: the key of the resource's record. job: cancels the work when the simulator ends."""
+        """Initialise. key: the key of the resource's record. job: cancels the work when the simulator ends."""
         self.platform, self.store, self.key, self.job = platform, platform.store, key, job
         self._preparing_seconds = 0.0
 
@@ -56,11 +56,11 @@ class Work(ABC):
             raise JobStopped
 
     def clock(self) -> float:
-        """Return a monotonic time in seconds, without what `make_available` has taken."""
+        """Return a monotonic time in seconds, without the time spent in `make_available`."""
         return time.monotonic() - self._preparing_seconds
 
     def make_available(self, images: Iterable[str]) -> None:
-        """Make images available. If that fails, what uses one says why. Raises JobStopped when the simulator ends."""
+        """Make images available. Failures surface when an image is used. Raises JobStopped when the simulator ends."""
         began, report = time.monotonic(), partial(logger.warning, "stagemaker: %s")
         for image in images:
             with contextlib.suppress(OSError):
@@ -70,15 +70,13 @@ class Work(ABC):
     def persist(self, access: Callable[[], T]) -> T:
         """Return the result of `access`, which reads or writes records. Retries while it raises OSError.
 
-        Raises JobStopped when the simulator ends.
-
-        This is for work that cannot restart from the records while the simulator runs.
+        For work that cannot restart from the records while the simulator runs. Raises JobStopped when it ends.
         """
         while True:
             try:
                 return access()
             except OSError as error:
-                logger.warning("The records could not be accessed; retrying: %s", error)
+                logger.warning("Could not access the records, retrying: %s", error)
                 self.wait(RETRY_DELAY)
 
 
@@ -96,13 +94,13 @@ def begin(platform: Platform, kind: str, key: str, make_work: Callable[[Platform
             except JobStopped:
                 return
             except OSError as error:  # no change may be lost while the disk is full
-                logger.warning("The work of %s %s was interrupted; retrying: %s", kind, key, error)
+                logger.warning("The work of %s %s was interrupted, retrying: %s", kind, key, error)
                 job.stopping.wait(RETRY_DELAY)
 
     try:
         platform.jobs.submit(f"{kind}/{key}/{uuid.uuid4()}", work, computes=False)
     except RuntimeError as error:  # no thread can be started
-        make_work(platform, key, Job(Path())).fail(reason_of(error))
+        make_work(platform, key, Job(Path())).fail(failure_reason(error))
 
 
 def _run(work: Work, kind: str) -> None:
@@ -114,20 +112,20 @@ def _run(work: Work, kind: str) -> None:
         if work.job.stopping.is_set():  # the error may be due to the simulator's end
             raise JobStopped from None
         logger.exception("The work of %s %s failed", kind, work.key)
-        work.fail(reason_of(error))
+        work.fail(failure_reason(error))
 
 
-def reason_of(error: Exception) -> str:
-    text = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
-    return text[:MAX_REASON_LENGTH]
+def failure_reason(error: Exception) -> str:
+    reason = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
+    return reason[:MAX_REASON_LENGTH]
 
 
 def send(platform: Platform, operation: str, request: Record) -> Any:
-    """Send a request to the simulator itself and return the response. Raises ClientError for an error response."""
+    """Send a request to the simulator itself and return the response. Raises ClientError for an error."""
     return getattr(platform.sagemaker, xform_name(operation))(**request)
 
 
 def raise_if_unavailable(error: ClientError) -> None:
-    """Raise OSError for a server error, so that the request is repeated. The disk may be full, for example."""
+    """Raise OSError for a server error, such as a full disk, so that the request is repeated."""
     if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
         raise OSError(str(error)) from None

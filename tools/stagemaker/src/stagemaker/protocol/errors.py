@@ -4,7 +4,7 @@ from typing import Any
 
 
 class ServiceError(Exception):
-    """An error that the service returns: its code, a message for the caller, and further members."""
+    """An error that the service returns, with its code, its message and further members."""
 
     def __init__(self, code: str, message: str, status: int = 400, **members: Any):
         super().__init__(message)
@@ -16,8 +16,8 @@ class ValidationException(ServiceError):
         super().__init__("ValidationException", message)
 
 
-def unsupported(what: str, reason: str) -> ServiceError:
-    return ServiceError("NotImplemented", f"The simulator does not support {what}: {reason}", 501)
+def unsupported(feature: str, reason: str) -> ServiceError:
+    return ServiceError("NotImplemented", f"The simulator does not support {feature}: {reason}", 501)
 
 
 def validation_error(problems: list[str]) -> ValidationException:

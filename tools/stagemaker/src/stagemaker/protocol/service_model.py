@@ -1,4 +1,4 @@
-"""SageMaker's API as botocore's service models describe it: which requests are valid, and what a response contains."""
+"""SageMaker's API according to botocore's service models: valid requests and the members of responses."""
 
 import datetime
 import itertools
@@ -15,12 +15,12 @@ from botocore.validate import ParamValidator
 from stagemaker.protocol.errors import ServiceError, validation_error
 from stagemaker.protocol.session import simulator_botocore_session
 
-MAX_DEPTH = 50  # levels of nesting in a request; some shapes are recursive, and set no limit
+MAX_DEPTH = 50  # levels of nesting in a request; some shapes are recursive and have no limit
 MAX_VALUES = 50_000  # values in a request; each invalid one costs memory and a line of the response
 MAX_PROBLEMS = 20  # problems listed in a response
-# processor time for all patterns of a request: some take exponential time on a value that does not match
+# CPU time for all patterns of a request: some take exponential time on a value that does not match
 PATTERN_SECONDS = 2.0
-# maximum number and length of the values that are remembered as matching a pattern
+# of the values that are remembered as matching a pattern
 MAX_REMEMBERED_MATCHES, MAX_REMEMBERED_LENGTH = 1000, 200
 UPPER_BOUNDS = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": math.inf, "timestamp": math.inf}
 
@@ -41,7 +41,7 @@ def metrics_model() -> ServiceModel:
 
 
 def operation_model(name: str) -> OperationModel:
-    """Return the model of an operation. Raises ServiceError if SageMaker has no operation of that name."""
+    """Return the model of an operation. Raises ServiceError if SageMaker has no such operation."""
     if name not in sagemaker_model().operation_names:
         raise ServiceError("UnknownOperationException", f"SageMaker has no operation '{name[:80]}'")
     return sagemaker_model().operation_model(name)
@@ -50,7 +50,7 @@ def operation_model(name: str) -> OperationModel:
 def read_request(operation: OperationModel, document: Any, pattern_seconds: float = PATTERN_SECONDS) -> dict[str, Any]:
     """Return a request's JSON document as Python values, validated against the service model.
 
-    botocore's validator checks members and types; unknown members, patterns, enums, lengths and ranges are checked
+    botocore's validator checks members and types. Unknown members, patterns, enums, lengths and ranges are checked
     here.
     Raises ServiceError: SerializationException if the document cannot be a request, otherwise ValidationException.
     """
@@ -66,7 +66,7 @@ def read_request(operation: OperationModel, document: Any, pattern_seconds: floa
 def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]:
     """Return the problems with the value at a path of a request, or an empty list if the value is valid.
 
-    deadline: a time.thread_time() value; a pattern that has not matched by then counts as no match.
+    deadline: a time.thread_time() value; a pattern that has not matched by then counts as a mismatch.
     """
     try:
         return _problems(shape, _to_python(shape, value, f"{path}."), path, deadline)
@@ -75,7 +75,7 @@ def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list
 
 
 def shape_response(shape: Shape | None, value: Any) -> Any:
-    """Return a value as it appears in a JSON response: only the shape's members, times in seconds, no None or NaN."""
+    """Convert a value for a JSON response: only the shape's members, times in seconds, and no None or NaN."""
     if shape is None:
         return {}
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
@@ -125,9 +125,9 @@ def children(value: Any) -> Iterable[Any]:
 
 
 def _to_python(shape: Shape, value: Any, path: str) -> Any:
-    """Convert JSON to what botocore's validator expects: times as datetime objects, and no null members.
+    """Convert JSON for botocore's validator: times to datetime objects, without null members.
 
-    Refuse what the validator would accept: True as a number, a string as a time, and numbers that are not finite.
+    Reject values that the validator would accept: True as a number, a string as a time, and non-finite numbers.
     """
     if shape.type_name == "structure" and isinstance(value, dict):
         members = shape.members
@@ -145,7 +145,7 @@ def _to_python(shape: Shape, value: Any, path: str) -> Any:
     try:
         if is_number and math.isfinite(value) and abs(value) < UPPER_BOUNDS[shape.type_name]:
             return datetime.datetime.fromtimestamp(value, datetime.UTC) if shape.type_name == "timestamp" else value
-    except (ValueError, OverflowError, OSError):  # beyond the range of floats or of datetime
+    except (ValueError, OverflowError, OSError):  # outside the range of floats or of datetime
         pass
     expected = "a time in seconds" if shape.type_name == "timestamp" else "a number in the valid range"
     raise validation_error([f"Value '{str(value)[:80]}' at '{path.rstrip('.')}' is not {expected}"])
@@ -188,18 +188,18 @@ def _violated_constraints(constraints: Mapping[str, Any], value: Any, deadline: 
 
 
 @cache
-def _compile_pattern(text: str) -> "regex.Pattern[str]":
+def _compile_pattern(pattern: str) -> "regex.Pattern[str]":
     r"""Compile a pattern of the model, which is in Java's syntax.
 
     In Java, \w, \d, \s and \p{Alnum} match only ASCII. A character above U+FFFF may be written as a surrogate pair.
     """
-    text = text.replace(r"\p{Alnum}", "a-zA-Z0-9")
-    text = regex.sub(
+    pattern = pattern.replace(r"\p{Alnum}", "a-zA-Z0-9")
+    pattern = regex.sub(
         r"\\u(D[89AB]..)\\u(D[C-F]..)",
         lambda surrogates: bytes.fromhex(surrogates[1] + surrogates[2]).decode("utf-16-be"),
-        text,
+        pattern,
     )
-    return regex.compile(text, 0 if r"\p" in text else regex.ASCII)
+    return regex.compile(pattern, 0 if r"\p" in pattern else regex.ASCII)
 
 
 def _matches_fully(pattern: "regex.Pattern[str]", value: str, deadline: float) -> bool:
@@ -210,7 +210,7 @@ def _matches_fully(pattern: "regex.Pattern[str]", value: str, deadline: float) -
         try:
             is_match = pattern.fullmatch(value, timeout=seconds_left, concurrent=True) is not None
             break
-        except TimeoutError:  # regex counts the processor time of all threads, so this thread may have time left
+        except TimeoutError:  # regex counts the CPU time of all threads, so this thread may have time left
             continue
     if is_match and len(value) < MAX_REMEMBERED_LENGTH:
         if len(_remembered_matches) >= MAX_REMEMBERED_MATCHES:

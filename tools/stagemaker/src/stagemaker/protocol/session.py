@@ -23,7 +23,7 @@ def simulator_botocore_session() -> botocore.session.Session:
     for file in ("config_file", "credentials_file"):
         variables[file] = (None, None, os.devnull, None)
     session = botocore.session.Session(variables)
-    # S3's settings are not session variables: they come from a section of the configuration file
+    # S3's settings are not session variables, but a section of the configuration file
     session.get_component("config_store").set_config_variable("s3", {})
     loader = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)  # without ~/.aws/models
     session.register_component("data_loader", loader)

@@ -19,12 +19,12 @@ from stagemaker.orchestration.endpoints.deployment import (
 )
 from stagemaker.orchestration.endpoints.deployment_config import alarm_definitions, read_deployment_config
 from stagemaker.orchestration.endpoints.endpoint_work import EndpointWork, Hosting, resume_serving
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ServiceError, ValidationException
-from stagemaker.resources.resource import Resource, refuse_members
+from stagemaker.resources.resource import Resource, reject_members
 from stagemaker.state.records import Record, StoredRecord, now
 
-MAX_INSTANCES = 20  # for all endpoints together: each instance is a server with its own processes
+MAX_INSTANCES = 20  # of all endpoints together; each instance is a server with its own processes
 
 
 class Endpoints(Resource):
@@ -32,13 +32,12 @@ class Endpoints(Resource):
 
     Deployment: the deployment in service, or None. Pending: the deployment that will replace it, or None.
     PendingSince: when Pending was requested. Rescaling: whether Pending changes only weights and instance counts.
-    Retiring: the number of old instances that are ending after a deployment. Alarms: the alarm definitions of the
-    update in progress.
+    Retiring: the number of old instances that are ending. Alarms: the alarm definitions of the update in progress.
     """
 
     kind = "Endpoint"
     arn_type = "endpoint"
-    missing_text = error_texts.COULD_NOT_FIND
+    missing_message = error_messages.COULD_NOT_FIND
     verbs = ("Describe", "List")
     newest_first = True
     runs = True
@@ -80,7 +79,7 @@ class Endpoints(Resource):
             members["ProductionVariants"] = described_variants(deployment, pending)
         elif pending:
             pending_since = record.internal["PendingSince"]
-            first_stage = Stage("Creating", start_time=pending_since)  # for a deployment that has not begun yet
+            first_stage = Stage("Creating", start_time=pending_since)  # of a deployment that has not begun yet
             stage = self._hosting.stages.get(record["EndpointName"], first_stage)
             members["PendingDeploymentSummary"] = {
                 "EndpointConfigName": pending["EndpointConfigName"],
@@ -90,7 +89,7 @@ class Endpoints(Resource):
         return record | members
 
     def UpdateEndpoint(self, request: Record) -> Record:
-        read_deployment_config(request.get("DeploymentConfig"))  # an invalid one is refused first
+        read_deployment_config(request.get("DeploymentConfig"))  # an invalid one is rejected first
         pending = self._make_deployment(request)
         if "DeploymentConfig" in request and request.get("RetainDeploymentConfig"):
             raise ValidationException("RetainDeploymentConfig cannot be used with a DeploymentConfig")
@@ -110,7 +109,7 @@ class Endpoints(Resource):
 
     def UpdateEndpointWeightsAndCapacities(self, request: Record) -> Record:
         for entry in request["DesiredWeightsAndCapacities"]:
-            refuse_members(entry, ["ServerlessUpdateConfig"], "DesiredWeightsAndCapacities")
+            reject_members(entry, ["ServerlessUpdateConfig"], "DesiredWeightsAndCapacities")
         with self.store.transaction():
             record = self._find_in_status("UpdateEndpointWeightsAndCapacities", request, "InService")
             self._update(record, {"Pending": rescale(record.internal["Deployment"], request), "Rescaling": True})

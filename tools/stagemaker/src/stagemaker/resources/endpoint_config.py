@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from stagemaker.compute.servers.chain import named_containers
 from stagemaker.compute.servers.multi_model import is_multi_model
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.model import Models
-from stagemaker.resources.resource import Resource, refuse_members, refuse_other_members, repeated
+from stagemaker.resources.resource import Resource, reject_members, reject_other_members, repeated
 from stagemaker.resources.s3_data import output_problem
 from stagemaker.state.records import Record
 
-# members that are simulated; requests with other members are refused
+# the simulated members; requests with other members are rejected
 CONFIG_MEMBERS = {"EndpointConfigName", "ProductionVariants", "DataCaptureConfig", "ExecutionRoleArn", "Tags"}
 VARIANT_MEMBERS = {
     *(
@@ -27,14 +27,14 @@ class EndpointConfigs(Resource):
     kind = "EndpointConfig"
     arn_type = "endpoint-config"
     title = "endpoint configuration"
-    missing_text = error_texts.COULD_NOT_FIND
+    missing_message = error_messages.COULD_NOT_FIND
     verbs = ("Describe", "List", "Delete")
     newest_first = True
 
     def CreateEndpointConfig(self, request: Record) -> Record:
-        refuse_other_members(request, CONFIG_MEMBERS, "CreateEndpointConfig")
+        reject_other_members(request, CONFIG_MEMBERS, "CreateEndpointConfig")
         capture = request.get("DataCaptureConfig", {})
-        refuse_members(capture, ["KmsKeyId"], "DataCaptureConfig")
+        reject_members(capture, ["KmsKeyId"], "DataCaptureConfig")
         if capture and (problem := output_problem("DestinationS3Uri", capture["DestinationS3Uri"])):
             raise ValidationException(f"DataCaptureConfig: {problem}")
         variants = request["ProductionVariants"]
@@ -52,26 +52,26 @@ class EndpointConfigs(Resource):
         return {"EndpointConfigArn": self.add(request | {"ProductionVariants": variants})}
 
     def _check_variant(self, variant: Record) -> None:
-        place = f"Production variant {variant['VariantName']}"
-        refuse_other_members(variant, VARIANT_MEMBERS, place)
+        location = f"Production variant {variant['VariantName']}"
+        reject_other_members(variant, VARIANT_MEMBERS, location)
         is_serverless = "ServerlessConfig" in variant
         for name in ("ModelName", *(() if is_serverless else INSTANCE_MEMBERS)):
             if name not in variant:
-                raise ValidationException(f"{place}: {name} is missing")
+                raise ValidationException(f"{location}: {name} is missing")
         model = self.store.get(Models.kind, variant["ModelName"])
         if model is None:
-            raise ValidationException(Models.message(Models.missing_text, variant["ModelName"]))
+            raise ValidationException(Models.message(Models.missing_message, variant["ModelName"]))
         if is_serverless:
-            _check_serverless(variant, place)
+            _check_serverless(variant, location)
             for reason, is_excluded in _excluded_models(model | model.internal):
                 if is_excluded:
-                    raise ValidationException(f"{place}: a serverless variant cannot serve a model with {reason}")
+                    raise ValidationException(f"{location}: a serverless variant cannot serve a model with {reason}")
 
 
 def _excluded_models(model: Record) -> Iterator[tuple[str, bool]]:
-    """Yield what the model of a serverless variant cannot have, and whether this one has it.
+    """Yield the features that a serverless variant's model cannot have, and whether this model has them.
 
-    The features are those that the developer guide excludes (*Feature exclusions* of Serverless Inference).
+    Source: *Feature exclusions* of Serverless Inference in the developer guide.
     """
     yield "a multi-model container", is_multi_model(model)
     yield "several containers", len(named_containers(model)) > 1
@@ -79,11 +79,12 @@ def _excluded_models(model: Record) -> Iterator[tuple[str, bool]]:
     yield "a VpcConfig", "VpcConfig" in model
 
 
-def _check_serverless(variant: Record, place: str) -> None:
+def _check_serverless(variant: Record, location: str) -> None:
     if other_members := [name for name in (*INSTANCE_MEMBERS, "VolumeSizeInGB") if name in variant]:
-        raise ValidationException(f"{place}: {other_members[0]} cannot be used with ServerlessConfig")
+        raise ValidationException(f"{location}: {other_members[0]} cannot be used with ServerlessConfig")
     serverless = variant["ServerlessConfig"]
     if serverless["MemorySizeInMB"] not in SERVERLESS_MEGABYTES:
-        raise ValidationException(f"{place}: MemorySizeInMB must be one of {', '.join(map(str, SERVERLESS_MEGABYTES))}")
+        sizes = ", ".join(map(str, SERVERLESS_MEGABYTES))
+        raise ValidationException(f"{location}: MemorySizeInMB must be one of {sizes}")
     if serverless.get("ProvisionedConcurrency", 0) > serverless["MaxConcurrency"]:
-        raise ValidationException(f"{place}: ProvisionedConcurrency must not exceed MaxConcurrency")
+        raise ValidationException(f"{location}: ProvisionedConcurrency must not exceed MaxConcurrency")

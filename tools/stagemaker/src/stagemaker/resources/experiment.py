@@ -1,6 +1,6 @@
-"""Experiments: what programs record about their runs, and what is known about jobs with an ExperimentConfig.
+"""Experiments: records of runs that programs write, and of jobs with an ExperimentConfig.
 
-An experiment has trials, with which trial components are associated: a run of version 2 of the SDK is one component.
+An experiment has trials, with which trial components are associated. A run in version 2 of the SDK is one component.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from stagemaker.resources.resource import Filter, Resource
 from stagemaker.state.records import Record, StoredRecord, now
 from stagemaker.text import parse_number
 
-# of the names of jobs' components
+# of the names of job components
 SUFFIXES = {
     "TrainingJob": "-aws-training-job",
     "ProcessingJob": "-aws-processing-job",
@@ -24,14 +24,14 @@ MAPS = ("Parameters", "InputArtifacts", "OutputArtifacts")
 
 
 class Tracked(Resource):
-    """A kind whose records are made and changed by their users alone, with the same five operations.
+    """Base class of the kinds with five identical operations, whose records only users create and change.
 
-    Names are not case-sensitive: keys are in lower case.
+    Names are case-insensitive: keys are in lower case.
     """
 
     verbs = ("Create", "Describe", "List", "Update", "Delete")
-    missing_text = "{title} '{arn}' does not exist"
-    exists_text = "{title} '{name}' already exists"  # version 2 of the SDK searches for these words
+    missing_message = "{title} '{arn}' does not exist"
+    exists_message = "{title} '{name}' already exists"  # version 2 of the SDK searches for this message
     newest_first = True
     new_internal: ClassVar[Record] = {}  # the internal members of a new record
     filters: ClassVar[dict[str, Filter]] = {
@@ -44,8 +44,8 @@ class Tracked(Resource):
         return super().key(request).lower()
 
     def handle(self, operation: str, request: Record) -> Any:
-        own = {self.operation("Create"): self.create, self.operation("Update"): self.update}
-        return own[operation](request) if operation in own else super().handle(operation, request)
+        handlers = {self.operation("Create"): self.create, self.operation("Update"): self.update}
+        return handlers[operation](request) if operation in handlers else super().handle(operation, request)
 
     def create(self, request: Record) -> Record:
         name = request[f"{self.kind}Name"]
@@ -67,11 +67,11 @@ class Tracked(Resource):
         return {f"{self.kind}Arn": record[f"{self.kind}Arn"]}
 
     def dependents(self, name: str) -> list[str]:
-        """Return descriptions of what must be deleted, or disassociated, before a record."""
+        """Return labels of the resources that must be deleted or disassociated before a record."""
         return []
 
     def require(self, kind: str, name: str) -> StoredRecord:
-        """Return the record of a kind. Raises ServiceError if it does not exist."""
+        """Return a record of a kind. Raises ServiceError if it does not exist."""
         record = self.store.get(kind, name.lower())
         if record is None:
             raise ServiceError("ResourceNotFound", f"{kind} '{name}' does not exist")
@@ -93,7 +93,7 @@ class Trials(Tracked):
     arn_type = "experiment-trial"
     title = "trial"
     filters: ClassVar[dict[str, Filter]] = Tracked.filters | {
-        "ExperimentName": ("ExperimentName", lambda own, name: own.lower() == name.lower())
+        "ExperimentName": ("ExperimentName", lambda experiment, name: experiment.lower() == name.lower())
     }
 
     def create(self, request: Record) -> Record:
@@ -121,8 +121,8 @@ class Trials(Tracked):
 class TrialComponents(Tracked):
     """The trial components. Their internal members:
 
-    Trials: the keys of those that a component is associated with. Metrics: the statistics of each metric, by name.
-    JobKind: of a job that the component describes, while the job exists.
+    Trials: the keys of the trials with which a component is associated. Metrics: the statistics of each metric, by
+    name. JobKind: the kind of the job that the component describes, while the job exists.
     """
 
     kind = "TrialComponent"
@@ -139,8 +139,8 @@ class TrialComponents(Tracked):
         def with_changes(record: StoredRecord) -> Record:
             for name in MAPS:
                 removed = request.get(f"{name}ToRemove", ())
-                kept = {key: value for key, value in record.get(name, {}).items() if key not in removed}
-                record[name] = kept | request.get(name, {})
+                remaining = {key: value for key, value in record.get(name, {}).items() if key not in removed}
+                record[name] = remaining | request.get(name, {})
             members = {name: request[name] for name in request if not name.startswith((*MAPS, "TrialComponentName"))}
             return record | members | {"LastModifiedTime": now()}
 
@@ -161,7 +161,7 @@ class TrialComponents(Tracked):
         return self._associate("DisassociateTrialComponent", request, is_associated=False)
 
     def BatchPutMetrics(self, request: Record) -> Record:
-        """Add values to the metrics of a component, an operation of the service SageMaker Metrics."""
+        """Add values to the metrics of a component. The operation is part of SageMaker Metrics."""
 
         def with_values(record: StoredRecord) -> Record:
             metrics = record.internal["Metrics"]
@@ -185,7 +185,7 @@ class TrialComponents(Tracked):
         return record | {"Metrics": summaries, "Parents": parents, "TrialComponentSource": record.get("Source")}
 
     def _with_job(self, record: StoredRecord) -> StoredRecord:
-        """Return a component with what its job, if it exists, says now."""
+        """Return a component with the current state of its job, if the job exists."""
         kind: str = record.internal.get("JobKind") or ""
         job = kind and self.store.get(kind, record["Source"]["SourceArn"].rpartition("/")[2])
         if not job:
@@ -196,7 +196,7 @@ class TrialComponents(Tracked):
         return StoredRecord(record | members, record.internal | {"Metrics": metrics}, record.revision)
 
     def keep(self, key: str) -> None:
-        """Store in a component what its job says, if that has ended: so it can be changed, and outlives the job."""
+        """Store an ended job's state in its component, which can then be changed and outlives the job."""
 
         def with_job(record: StoredRecord) -> Record:
             full = self._with_job(record)
@@ -205,7 +205,7 @@ class TrialComponents(Tracked):
                 return full
             return record
 
-        if self.store.get(self.kind, key):  # its user may have deleted it
+        if self.store.get(self.kind, key):  # the user may have deleted it
             self.store.change(self.kind, key, with_job)
 
     def page(self, operation: str, request: Record) -> Record:
@@ -213,11 +213,11 @@ class TrialComponents(Tracked):
         summaries = [self.describe_record(record) for record in response["TrialComponentSummaries"]]
         return response | {"TrialComponentSummaries": summaries}
 
-    def add_of_job(self, request: Record, kind: str, arn: str) -> str:
+    def add_job_component(self, request: Record, kind: str, arn: str) -> str:
         """Add the component of a job with an ExperimentConfig, and return its key.
 
-        Without a TrialName, it gets a trial of its own. Raises ServiceError if its experiment or trial does not exist,
-        or do not belong together.
+        Without a TrialName, it gets a separate trial. Raises ServiceError if the experiment or trial does not exist, or
+        if they do not belong together.
         """
         config = request["ExperimentConfig"]
         name = f"{request[f'{kind}Name']}{SUFFIXES[kind]}"
@@ -233,7 +233,7 @@ class TrialComponents(Tracked):
         if trial_name:
             trial = self.require("Trial", trial_name)
             if trial["ExperimentName"].lower() != config.get("ExperimentName", trial["ExperimentName"]).lower():
-                message = f"the trial '{trial['TrialName']}' is one of the experiment '{trial['ExperimentName']}'"
+                message = f"the trial '{trial['TrialName']}' belongs to the experiment '{trial['ExperimentName']}'"
                 raise ValidationException(f"ExperimentConfig: {message}")
             trials = [trial["TrialName"].lower()]
         members = {
@@ -266,7 +266,7 @@ class TrialComponents(Tracked):
 
 
 def job_members(record: Record, kind: str) -> Record:
-    """Return what the component of a job says about it. record: the job's. kind: its kind."""
+    """Return the members of a job's component. record: the job's record. kind: the job's kind."""
     activity = kind.removesuffix("Job")
     inputs, outputs = {}, {}
     for channel in record.get("InputDataConfig", []):
@@ -289,9 +289,9 @@ def job_members(record: Record, kind: str) -> Record:
     }
 
 
-def _parameter(text: str) -> Record:
-    number = parse_number(text)
-    return {"StringValue": text} if number is None else {"NumberValue": number}
+def _parameter(value: str) -> Record:
+    number = parse_number(value)
+    return {"StringValue": value} if number is None else {"NumberValue": number}
 
 
 def _summary(source: str, name: str, metric: Record) -> Record:

@@ -1,10 +1,10 @@
-"""The base class of all kinds of jobs, which are queued, listed, described and stopped in the same way."""
+"""The base class of all kinds of jobs, which share their queue and the operations List, Describe and Stop."""
 
 from typing import Any, ClassVar
 
 from stagemaker.compute.failure import INTERRUPTED
 from stagemaker.compute.job_run import JobRun
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.experiment import TrialComponents
 from stagemaker.resources.resource import Resource
@@ -12,13 +12,13 @@ from stagemaker.state.records import Record
 
 
 class JobResource(Resource):
-    """The jobs of one kind. Their internal member TrialComponent is the key of the component that describes a job."""
+    """The jobs of one kind. The internal member TrialComponent is the key of the component that describes a job."""
 
     verbs: ClassVar[tuple[str, ...]] = ("Describe", "List", "Stop")
     runs = True
-    missing_code = "ValidationException"  # although the model has ResourceNotFound
-    missing_text = error_texts.JOB_MISSING
-    exists_text = error_texts.JOB_EXISTS
+    missing_code = "ValidationException"  # although the service model lists ResourceNotFound
+    missing_message = error_messages.JOB_MISSING
+    exists_message = error_messages.JOB_EXISTS
     job_run: ClassVar[type[JobRun]]
 
     def resume(self) -> None:
@@ -31,7 +31,7 @@ class JobResource(Resource):
         with self.store.transaction():  # a job without the component of its experiment is not added
             internal = {}
             if "ExperimentConfig" in request:
-                component = TrialComponents(self.platform).add_of_job(request, self.kind, self.arn(name))
+                component = TrialComponents(self.platform).add_job_component(request, self.kind, self.arn(name))
                 internal = {"TrialComponent": component}
             arn = self.add(request | {f"{self.kind}Status": "InProgress"}, None, internal, **members)
         job_run = self.job_run(self.platform, name)

@@ -2,10 +2,10 @@
 
 from stagemaker.compute.servers.container_server import model_data
 from stagemaker.compute.servers.multi_model import is_multi_model
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.model_package import SHARED_MEMBERS, ModelPackages
-from stagemaker.resources.resource import Resource, refuse_members, repeated
+from stagemaker.resources.resource import Resource, reject_members, repeated
 from stagemaker.resources.s3_data import check_model_data
 from stagemaker.state.records import Record, Store
 
@@ -21,7 +21,7 @@ MAX_CONTAINERS = 15
 class Models(Resource):
     kind = "Model"
     arn_type = "model"
-    missing_text = error_texts.COULD_NOT_FIND
+    missing_message = error_messages.COULD_NOT_FIND
     verbs = ("Describe", "List", "Delete")
     newest_first = True
 
@@ -33,7 +33,7 @@ class Models(Resource):
             raise ValidationException(message)
         requested = request.get("Containers") or [request["PrimaryContainer"]]
         for container in requested:
-            refuse_members(container, UNSIMULATED_MEMBERS, "Container")
+            reject_members(container, UNSIMULATED_MEMBERS, "Container")
             if "ModelPackageName" not in container:  # the data of a package may have been deleted since
                 _check_container(container)
                 # not in the transaction: it may wait for a thread that restores S3, which waits to change the database
@@ -68,9 +68,9 @@ def _check_container(container: Record) -> None:
     if "Image" not in container:
         raise ValidationException("A container must have an Image")
     if container.get("MultiModelConfig", {}).get("ModelCacheSetting") == "Disabled":
-        raise ValidationException("MultiModelConfig: ModelCacheSetting Disabled is not simulated: models stay loaded")
+        raise ValidationException("MultiModelConfig: ModelCacheSetting Disabled is not simulated; models stay loaded")
     if container.get("Mode") == "MultiModel" and "ModelDataUrl" not in container:
-        raise ValidationException("Mode MultiModel requires a ModelDataUrl: the prefix of the models")
+        raise ValidationException("Mode MultiModel requires a ModelDataUrl, the prefix of the models")
     try:
         model_data(container)
     except ValueError as error:
@@ -78,13 +78,13 @@ def _check_container(container: Record) -> None:
 
 
 def _resolve_containers(store: Store, container: Record) -> list[Record]:
-    """Return the containers to serve: the request's, or those of its model package, with the request's variables."""
+    """Return the containers to serve, from the request or its model package, with the request's variables."""
     if "ModelPackageName" not in container:
         if "InferenceSpecificationName" in container:
             raise ValidationException("InferenceSpecificationName requires a ModelPackageName")
         return [container]
     if other_members := sorted(container.keys() - MEMBERS_WITH_PACKAGE):
-        message = f"A container with a ModelPackageName cannot have {other_members[0]}: it comes from the model package"
+        message = f"A container with a ModelPackageName cannot have {other_members[0]}; the model package contains it"
         raise ValidationException(message)
     package = _find_approved_package(store, container["ModelPackageName"])
     packaged_containers = _find_specification(package, container.get("InferenceSpecificationName"))["Containers"]
@@ -98,7 +98,7 @@ def _find_approved_package(store: Store, name: str) -> Record:
     key = ModelPackages.key({"ModelPackageName": name})
     package = store.get(ModelPackages.kind, key)
     if package is None:
-        raise ValidationException(ModelPackages.message(ModelPackages.missing_text, key))
+        raise ValidationException(ModelPackages.message(ModelPackages.missing_message, key))
     status = package.get("ModelApprovalStatus", "Approved")  # packages without a group have no status
     if status != "Approved":
         message = f"Cannot create a model from the model package '{package['ModelPackageArn']}' in status {status}"
@@ -116,7 +116,7 @@ def _find_specification(package: Record, name: str | None) -> Record:
 
 
 def _merge_container(container: Record, packaged: Record) -> Record:
-    refuse_members(packaged, UNSIMULATED_PACKAGED_MEMBERS, "Container of a model package")
+    reject_members(packaged, UNSIMULATED_PACKAGED_MEMBERS, "Container of a model package")
     merged = {member: packaged[member] for member in SHARED_MEMBERS if member in packaged}
     merged |= {member: container[member] for member in ("ContainerHostname", "Mode") if member in container}
     return merged | {"Environment": packaged.get("Environment", {}) | container.get("Environment", {})}

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 from stagemaker.compute.periodic import PeriodicDelivery
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.servers.chain import named_containers
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.account import arn
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.model_package_group import ModelPackageGroups
 from stagemaker.resources.paging import Position
-from stagemaker.resources.resource import Filter, Resource, parse_json_object, refuse_members, repeated
+from stagemaker.resources.resource import Filter, Resource, parse_json_object, reject_members, repeated
 from stagemaker.state.records import Record, Store, now
 
 UNSIMULATED_MEMBERS = "SourceAlgorithmSpecification ValidationSpecification SecurityConfig ManagedStorageType".split()
@@ -37,7 +37,7 @@ MAX_SPECIFICATIONS = 15  # the limit on additional inference specifications
 SHARED_MEMBERS = ("ContainerHostname", "Image", "ModelDataUrl", "ModelDataSource", "Environment")
 SOURCE_ARN = re.compile(r"(arn:[^:]*:sagemaker:[^:]*:[^:]*:(model|model-package)/)(.+)")
 SOURCE_KINDS = {"model": "Model", "model-package": "ModelPackage"}
-# members of a model card's content that are never encrypted; if IncludedData is MetadataOnly, only these are returned
+# members of a model card that are never encrypted, and that are returned if IncludedData is MetadataOnly
 CARD_METADATA = {
     "model_overview": ("model_id", "model_name"),
     "intended_uses": ("risk_rating",),
@@ -56,8 +56,8 @@ class ModelPackages(Resource):
 
     kind = "ModelPackage"
     arn_type = "model-package"
-    missing_text = error_texts.PACKAGE_MISSING
-    exists_text = error_texts.PACKAGE_EXISTS
+    missing_message = error_messages.PACKAGE_MISSING
+    exists_message = error_messages.PACKAGE_EXISTS
     verbs = ("List", "Delete")
     newest_first = True  # unlike in the API reference, because AWS's samples expect the latest package first
     filters: ClassVar[dict[str, Filter]] = {
@@ -111,7 +111,7 @@ class ModelPackages(Resource):
         return value, f"{record.get('ModelPackageVersion', 0):09}/{package}"  # version 10 comes after version 9
 
     def _run_and_report(self, operation: str, request: Record, act: Callable[[Record], tuple[Record, bool]]) -> Record:
-        """Carry out a request, and send an event if `act` says that the state of its package has changed."""
+        """Carry out a request, and send an event if `act` returns that the state of its package has changed."""
         events: list[Record] = []
 
         def carry_out(request: Record) -> Record:
@@ -128,7 +128,7 @@ class ModelPackages(Resource):
         return response
 
     def _create(self, request: Record) -> tuple[Record, bool]:
-        refuse_members(request, UNSIMULATED_MEMBERS, "CreateModelPackage")
+        reject_members(request, UNSIMULATED_MEMBERS, "CreateModelPackage")
         if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
             raise ValidationException("A model package must have either a ModelPackageName or a ModelPackageGroupName")
         _check_additional_specifications(request.get("AdditionalInferenceSpecifications", []))
@@ -161,7 +161,7 @@ class ModelPackages(Resource):
 
 
 def _make_unversioned(request: Record) -> tuple[str, Record]:
-    refuse_members(request, ["CertifyForMarketplace"], "CreateModelPackage")
+    reject_members(request, ["CertifyForMarketplace"], "CreateModelPackage")
     if "InferenceSpecification" not in request:
         raise ValidationException("A model package without a group must have an InferenceSpecification")
     for name in INSTANCE_TYPE_MEMBERS:
@@ -175,7 +175,7 @@ def _make_unversioned(request: Record) -> tuple[str, Record]:
 def _apply_update(record: Record, request: Record) -> Record:
     removed_keys = request.get("CustomerMetadataPropertiesToRemove", [])
     old, new = (each.get("CustomerMetadataProperties", {}) for each in (record, request))
-    properties = {key: text for key, text in old.items() if key not in removed_keys} | new
+    properties = {key: value for key, value in old.items() if key not in removed_keys} | new
     if len(properties) > MAX_PROPERTIES:
         message = f"CustomerMetadataProperties: at most {MAX_PROPERTIES} properties are allowed, not {len(properties)}"
         raise ValidationException(message)
@@ -193,7 +193,7 @@ def _apply_update(record: Record, request: Record) -> Record:
 
 
 def _add_source(store: Store, package: Record, request: Record) -> Record:
-    """Add a SourceUri to a package and, if it has none, the specification of the model or package that this names."""
+    """Add a SourceUri to a package and, if it has no specification, the source's specification."""
     if "SourceUri" not in request:
         return package
     if "InferenceSpecification" in request:
@@ -218,7 +218,7 @@ def _find_source_specification(store: Store, uri: str) -> Record | None:
 
 
 def _add_digests(package: Record) -> Record:
-    """Add an ImageDigest to containers without one: the SHA-256 of the image's name, as there are no images."""
+    """Add an ImageDigest to containers without one: the SHA-256 of the image's name, because there is no image."""
 
     def add(specification: Record) -> Record:
         digests = [hashlib.sha256(item.get("Image", "").encode()).hexdigest() for item in specification["Containers"]]
@@ -268,14 +268,14 @@ def _check_additional_specifications(specifications: list[Record]) -> None:
 
 
 class StateChanges:
-    """Sends events to EventBridge, promptly and in order. Requests neither wait for it nor fail."""
+    """Delivery of events to EventBridge, promptly and in order, for which requests neither wait nor fail."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
         self._periodic = PeriodicDelivery(platform, "state changes", self._send)
 
     def put(self, kind: str, arn: str, detail: Record) -> None:
-        """Send an event. kind: as in its detail-type. detail: JSON values and times."""
+        """Send an event. kind: the kind in its detail-type. detail: JSON values and times."""
         event = {
             "Source": "aws.sagemaker",
             "DetailType": f"SageMaker {kind} State Change",

@@ -2,23 +2,23 @@
 
 from typing import ClassVar
 
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
-from stagemaker.resources.resource import Filter, Resource, parse_json_object, refuse_members
+from stagemaker.resources.resource import Filter, Resource, parse_json_object, reject_members
 from stagemaker.state.records import Record
 
 
 class ModelPackageGroups(Resource):
     """Groups of model packages.
 
-    The internal member LastVersion is the highest version number so far. It is stored because no number is reused.
+    The internal member LastVersion is the highest version number so far, because numbers are never reused.
     """
 
     kind = "ModelPackageGroup"
     arn_type = "model-package-group"
-    missing_text = error_texts.GROUP_MISSING
-    missing_texts: ClassVar[dict[str, str]] = {"GetModelPackageGroupPolicy": error_texts.GROUP_OF_POLICY_MISSING}
-    exists_text = error_texts.GROUP_EXISTS
+    missing_message = error_messages.GROUP_MISSING
+    missing_messages: ClassVar[dict[str, str]] = {"GetModelPackageGroupPolicy": error_messages.GROUP_OF_POLICY_MISSING}
+    exists_message = error_messages.GROUP_EXISTS
     verbs = ("Describe", "List")
     # there is one account, which owns all groups
     filters: ClassVar[dict[str, Filter]] = {
@@ -26,7 +26,7 @@ class ModelPackageGroups(Resource):
     }
 
     def CreateModelPackageGroup(self, request: Record) -> Record:
-        refuse_members(request, ["ManagedConfiguration"], "CreateModelPackageGroup")
+        reject_members(request, ["ManagedConfiguration"], "CreateModelPackageGroup")
         members = {"ModelPackageGroupStatus": "Completed", "CreatedBy": {}}
         return {"ModelPackageGroupArn": self.add(request, None, {"LastVersion": 0}, **members)}
 
@@ -46,7 +46,7 @@ class ModelPackageGroups(Resource):
     def GetModelPackageGroupPolicy(self, request: Record) -> Record:
         group = self.find("GetModelPackageGroupPolicy", request)
         if group.get("ResourcePolicy") is None:
-            raise ValidationException(self.message(error_texts.POLICY_MISSING, group["ModelPackageGroupName"]))
+            raise ValidationException(self.message(error_messages.POLICY_MISSING, group["ModelPackageGroupName"]))
         return {"ResourcePolicy": group["ResourcePolicy"]}
 
     def DeleteModelPackageGroupPolicy(self, request: Record) -> Record:

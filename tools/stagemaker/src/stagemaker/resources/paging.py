@@ -12,11 +12,11 @@ from stagemaker.protocol.errors import ValidationException
 from stagemaker.state.records import Record
 
 MAX_SORT_LENGTH = 512  # characters; only the beginning of a string is used for sorting
-Position = tuple[str, str]  # a record's position in a list: its sort key as text, then a string that orders equal keys
+Position = tuple[str, str]  # a record's position in a list: its sort key, then a string that orders equal keys
 
 
 def make_page(request: Record, member: str, entries: list[tuple[Position, Record]], descending: bool) -> Record:
-    """Return a response with the page that a request asks for, and with NextToken if more pages follow.
+    """Return a response with the requested page, and with NextToken if more pages follow.
 
     member: the response's member for the page. Raises ServiceError if the request's NextToken is invalid.
     """
@@ -36,7 +36,7 @@ def make_page(request: Record, member: str, entries: list[tuple[Position, Record
 
 
 def sort_key(value: Any) -> str:
-    """Return a string that sorts as the value does among values of the same kind: text, numbers or times.
+    """Return a string that sorts like the value among values of the same type: strings, numbers or times.
 
     Only the beginning of a string is used, because the result is part of a NextToken, which must not exceed 8,192
     characters.

@@ -9,10 +9,10 @@ from stagemaker.orchestration.pipelines.definition import read_definition
 from stagemaker.orchestration.pipelines.document import MAX_BYTES, located
 from stagemaker.orchestration.pipelines.records import DEFINITION, EXECUTED_DEFINITION, EXECUTION, StepRecords
 from stagemaker.orchestration.pipelines.step_cache import cache_kind
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.paging import make_page
-from stagemaker.resources.resource import Filter, Resource, refuse_other_members
+from stagemaker.resources.resource import Filter, Resource, reject_other_members
 from stagemaker.state.records import Record, now
 
 LOCATION = "PipelineDefinitionS3Location"
@@ -21,11 +21,11 @@ SIMULATED_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", DEFINITION, LOCATION, 
 
 
 class Pipelines(Resource):
-    """The pipelines. The text of a definition is in a separate record, so that lists need not read it."""
+    """The pipelines. A definition is in a separate record, so that lists need not read it."""
 
     kind = "Pipeline"
     arn_type = "pipeline"
-    exists_text = error_texts.PIPELINE_EXISTS
+    exists_message = error_messages.PIPELINE_EXISTS
     verbs = ("List",)
     newest_first = True
     runs = True
@@ -37,9 +37,9 @@ class Pipelines(Resource):
     }
 
     def CreatePipeline(self, request: Record) -> Record:
-        refuse_other_members(request, SIMULATED_MEMBERS, "CreatePipeline")
-        text = self._validated_definition(request)
-        if text is None:
+        reject_other_members(request, SIMULATED_MEMBERS, "CreatePipeline")
+        definition = self._validated_definition(request)
+        if definition is None:
             raise ValidationException(f"A pipeline must have either a {DEFINITION} or a {LOCATION}")
 
         def create(request: Record) -> Record:
@@ -47,26 +47,26 @@ class Pipelines(Resource):
                 members = {name: value for name, value in request.items() if name not in (DEFINITION, LOCATION)}
                 members.setdefault("PipelineDisplayName", request["PipelineName"])
                 arn = self.add(members, PipelineStatus="Active", CreatedBy={}, LastModifiedBy={})
-                self.store.add(DEFINITION, request["PipelineName"], {DEFINITION: text})
+                self.store.add(DEFINITION, request["PipelineName"], {DEFINITION: definition})
             return {"PipelineArn": arn}
 
         return self.run_once("CreatePipeline", request, create)
 
     def UpdatePipeline(self, request: Record) -> Record:
-        refuse_other_members(request, SIMULATED_MEMBERS, "UpdatePipeline")
+        reject_other_members(request, SIMULATED_MEMBERS, "UpdatePipeline")
         self.find("UpdatePipeline", request)
-        text = self._validated_definition(request)
+        definition = self._validated_definition(request)
         members = {name: request[name] for name in CHANGEABLE_MEMBERS if name in request}
         with self.store.transaction():  # the pipeline may have been deleted since the check above
             pipeline = self.find("UpdatePipeline", request)
             name = pipeline["PipelineName"]
             self.store.update(self.kind, name, LastModifiedTime=now(), **members)
-            if text is not None:
-                self.store.update(DEFINITION, name, **{DEFINITION: text})
+            if definition is not None:
+                self.store.update(DEFINITION, name, **{DEFINITION: definition})
         return {"PipelineArn": pipeline["PipelineArn"]}
 
     def DescribePipeline(self, request: Record) -> Record:
-        refuse_other_members(request, {"PipelineName"}, "DescribePipeline")
+        reject_other_members(request, {"PipelineName"}, "DescribePipeline")
         with self.store.transaction():
             pipeline = self.find("DescribePipeline", request)
             return pipeline | (self.store.get(DEFINITION, pipeline["PipelineName"]) or {})
@@ -105,11 +105,11 @@ class Pipelines(Resource):
     def _validated_definition(self, request: Record) -> str | None:
         if DEFINITION in request and LOCATION in request:
             raise ValidationException(f"A pipeline can have either a {DEFINITION} or a {LOCATION}, not both")
-        text = self._read_from_s3(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
-        if text is not None:
+        definition = self._read_from_s3(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
+        if definition is not None:
             with located(DEFINITION):
-                read_definition(text)
-        return text
+                read_definition(definition)
+        return definition
 
     def _read_from_s3(self, location: Record) -> str:
         version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}

@@ -1,4 +1,4 @@
-"""Pipeline executions: starts, stops, retries and describes them, and resumes them after a restart."""
+"""Pipeline executions, which can be started, stopped, retried and described, and resume after a restart."""
 
 import contextlib
 import operator
@@ -14,7 +14,7 @@ from stagemaker.orchestration.pipelines.definition import PipelineDefinition, re
 from stagemaker.orchestration.pipelines.document import DefinitionError
 from stagemaker.orchestration.pipelines.execution_work import ExecutionWork
 from stagemaker.orchestration.pipelines.expressions import parse
-from stagemaker.orchestration.pipelines.parameters import as_text, parameter_values
+from stagemaker.orchestration.pipelines.parameters import format_value, parameter_values
 from stagemaker.orchestration.pipelines.records import (
     DEFINITION,
     EXECUTED_DEFINITION,
@@ -27,14 +27,14 @@ from stagemaker.protocol.service_model import operation_model, value_problems
 from stagemaker.resources.experiment import TrackedExperiments, Trials
 from stagemaker.resources.paging import Position, make_page
 from stagemaker.resources.pipeline import Pipelines
-from stagemaker.resources.resource import Filter, Resource, refuse_other_members
+from stagemaker.resources.resource import Filter, Resource, reject_other_members
 from stagemaker.state.records import Record, StoredRecord, now
 
 CHANGEABLE_MEMBERS = {"PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration"}
 START_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", "PipelineParameters", "ClientRequestToken", "RoleArn"}
 START_MEMBERS |= {SELECTION}
 MAX_RUNNING_EXECUTIONS = 200
-PATTERN_SECONDS = 0.5  # processor time for matching the patterns of the names of an experiment and its trial
+PATTERN_SECONDS = 0.5  # CPU time for matching the patterns of the names of an experiment and its trial
 ID_LENGTH, ID_ALPHABET = 12, string.ascii_lowercase + string.digits
 ReadDefinition = Callable[[str], PipelineDefinition]
 # carries out a request, and appends the keys of the executions that must run to the list
@@ -63,9 +63,9 @@ class PipelineExecutions(Resource):
     sort_members: ClassVar[dict[str, str]] = {"PipelineExecutionArn": "PipelineExecutionArn"}
 
     def StartPipelineExecution(self, request: Record) -> Record:
-        refuse_other_members(request, START_MEMBERS, "StartPipelineExecution")
+        reject_other_members(request, START_MEMBERS, "StartPipelineExecution")
         name = request["PipelineName"].removeprefix(self.arn(""))
-        return self._run("StartPipelineExecution", request, self._text(DEFINITION, name), self._start)
+        return self._run("StartPipelineExecution", request, self._definition_source(DEFINITION, name), self._start)
 
     def StopPipelineExecution(self, request: Record) -> Record:
         return self.run_once("StopPipelineExecution", request, partial(self.stop, "StopPipelineExecution"))
@@ -74,23 +74,23 @@ class PipelineExecutions(Resource):
         return super().stop(operation, request) | {"PipelineExecutionArn": self.arn(self.key(request))}
 
     def RetryPipelineExecution(self, request: Record) -> Record:
-        text = self._text(EXECUTED_DEFINITION, self.key(request))
-        return self._run("RetryPipelineExecution", request, text, self._retry)
+        definition_source = self._definition_source(EXECUTED_DEFINITION, self.key(request))
+        return self._run("RetryPipelineExecution", request, definition_source, self._retry)
 
-    def _text(self, kind: str, key: str) -> str:
-        """Return the text of a definition, or an empty one if it does not exist."""
+    def _definition_source(self, kind: str, key: str) -> str:
+        """Return a definition, or an empty string if it does not exist."""
         record: Record = self.store.get(kind, key) or {}
         return str(record.get(DEFINITION, ""))
 
-    def _run(self, operation: str, request: Record, text: str, act: Action) -> Record:
+    def _run(self, operation: str, request: Record, definition_source: str, act: Action) -> Record:
         """Carry out a request that starts executions of a definition.
 
         Reading a large definition takes seconds, in which a transaction would block all other changes. It is therefore
-        read before, and within the transaction only if it has changed in the meantime.
+        read before the transaction, and again only if it has changed in the meantime.
         """
         read, started_keys = cache(read_definition), list[str]()
         with contextlib.suppress(DefinitionError):
-            read(text)
+            read(definition_source)
         response = self.run_once(operation, request, partial(act, started_keys, read))
         for key in started_keys:
             self.begin_work(key)
@@ -132,7 +132,7 @@ class PipelineExecutions(Resource):
         execution = self.find("ListPipelineParametersForExecution", request)
         values = enumerate(execution.internal["Parameters"].items())
         entries = [
-            ((f"{number:06}", name), {"Name": name, "Value": as_text(value)}) for number, (name, value) in values
+            ((f"{number:06}", name), {"Name": name, "Value": format_value(value)}) for number, (name, value) in values
         ]
         return make_page(request, "PipelineParameters", entries, descending=False)
 
@@ -140,8 +140,8 @@ class PipelineExecutions(Resource):
         pipeline = Pipelines(self.platform).find("StartPipelineExecution", request)
         name = pipeline["PipelineName"]
         self._check_running_count("StartPipelineExecution")
-        text = self._text(DEFINITION, name)
-        definition = read(text)
+        definition_source = self._definition_source(DEFINITION, name)
+        definition = read(definition_source)
         values, reused = self._select(request, definition)
         key = f"{name}/execution/{''.join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))}"
         members = {member: request[member] for member in (*CHANGEABLE_MEMBERS, "RoleArn") if member in request}
@@ -156,7 +156,7 @@ class PipelineExecutions(Resource):
             names = self._experiment_config(key, definition)
             self.store.update(self.kind, key, PipelineExperimentConfig=names)
             self._add_trial(names)
-        self.store.add(EXECUTED_DEFINITION, key, {DEFINITION: text})
+        self.store.add(EXECUTED_DEFINITION, key, {DEFINITION: definition_source})
         self.store.update("Pipeline", name, LastRunTime=now(), LastExecutionTime=now())
         records = StepRecords(self.store, key)
         for step, record in reused.items():
@@ -165,9 +165,9 @@ class PipelineExecutions(Resource):
         return {"PipelineExecutionArn": arn}
 
     def _select(self, request: Record, definition: PipelineDefinition) -> tuple[Record, dict[str, Record]]:
-        """Return an execution's parameters and, of a selective one, the records of steps that it takes from its source.
+        """Return an execution's parameters and the records of the source's steps that a selective execution needs.
 
-        Those are the steps that the selected ones need. Parameters that the request does not give are the source's.
+        Parameters that are missing in the request come from the source execution.
         """
         selected, parameters = selected_steps(request), request.get("PipelineParameters", [])
         if selected is None:
@@ -175,7 +175,7 @@ class PipelineExecutions(Resource):
         if unknown := sorted(selected - definition.steps.keys()):
             raise ValidationException(f"{SELECTION}: the pipeline has no step '{unknown[0]}'")
         if gap := _steps_between(definition, selected):
-            message = f"step '{gap[0]}' is between selected steps: select it, too"
+            message = f"step '{gap[0]}' is between selected steps; select it, too"
             raise ValidationException(f"{SELECTION}: {message}")
         needed = {need for name in selected for need in definition.steps[name].needs} - selected
         arn, records = request[SELECTION].get("SourcePipelineExecutionArn"), dict[str, StoredRecord]()
@@ -188,13 +188,14 @@ class PipelineExecutions(Resource):
             records = StepRecords(self.store, self.key({"PipelineExecutionArn": arn})).by_name
             others = definition.parameters.keys() - {item["Name"] for item in parameters}
             earlier = {name: value for name, value in source.internal["Parameters"].items() if name in others}
-            parameters = [*parameters, *({"Name": name, "Value": as_text(value)} for name, value in earlier.items())]
+            earlier_parameters = ({"Name": name, "Value": format_value(value)} for name, value in earlier.items())
+            parameters = [*parameters, *earlier_parameters]
         values = parameter_values(definition.parameters, parameters)
         reused: dict[str, Record] = {}
         for name in sorted(needed, key=[*definition.steps].index):
             if name not in records or records[name]["StepStatus"] != "Succeeded":
                 reason = "did not succeed in the source execution" if arn else "needs a SourcePipelineExecutionArn"
-                raise ValidationException(f"{SELECTION}: step '{name}' {reason}: select it, too")
+                raise ValidationException(f"{SELECTION}: step '{name}' {reason}; select it, too")
             result = {"SelectiveExecutionResult": {"SourcePipelineExecutionArn": arn}}
             members = {"Position": len(reused) + 1, "Properties": records[name].internal["Properties"]}
             reused[name] = records[name] | members | result
@@ -204,12 +205,12 @@ class PipelineExecutions(Resource):
         execution = self.find("StartPipelineExecution", {"PipelineExecutionArn": self.arn(key)})
         context = StepContext(execution, self.platform.s3, {})
         return {
-            name: as_text(parse(value, definition.scope()).evaluate(context))
+            name: format_value(parse(value, definition.scope()).evaluate(context))
             for name, value in definition.experiment.items()
         }
 
     def _add_trial(self, names: Record) -> None:
-        """Add an execution's trial, and its experiment, unless they exist or their names are not valid for them."""
+        """Add an execution's trial and experiment, unless they exist or their names are invalid."""
         shape, deadline = operation_model("CreateTrial").input_shape, time.thread_time() + PATTERN_SECONDS
         if value_problems(shape, names, "PipelineExperimentConfig", deadline):
             return
@@ -222,10 +223,10 @@ class PipelineExecutions(Resource):
         execution = self.find("RetryPipelineExecution", request)
         status, key = execution["PipelineExecutionStatus"], self.key(request)
         if status not in ("Failed", "Stopped", "CompletedWithFailures"):
-            message = f"The execution is in status {status}: only a failed or stopped execution can be retried"
+            message = f"The execution is in status {status}; only a failed or stopped execution can be retried"
             raise ValidationException(message)
         self._check_running_count("RetryPipelineExecution")
-        self._reschedule_steps(StepRecords(self.store, key), read(self._text(EXECUTED_DEFINITION, key)))
+        self._reschedule_steps(StepRecords(self.store, key), read(self._definition_source(EXECUTED_DEFINITION, key)))
         members = {"PipelineExecutionStatus": "Executing", "FailureReason": None, "LastModifiedTime": now()}
         members |= {name: request[name] for name in CHANGEABLE_MEMBERS if name in request}
         self.store.update(self.kind, key, **members)
@@ -253,9 +254,9 @@ class PipelineExecutions(Resource):
 
 
 def _steps_between(definition: PipelineDefinition, selected: set[str]) -> list[str]:
-    """Return the steps that are not selected, although selected ones need them and they need selected ones."""
+    """Return the unselected steps between selected ones: selected steps need them, and they need selected steps."""
     after, before = set[str](), set[str]()
-    for name, step in definition.steps.items():  # each after those that it needs
+    for name, step in definition.steps.items():  # each after the steps it needs
         if not (selected | after).isdisjoint(step.needs):
             after.add(name)
     for name in reversed(definition.steps):

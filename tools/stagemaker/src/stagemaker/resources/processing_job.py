@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from stagemaker.compute.processing_run import NO_ENTRYPOINT, ProcessingRun, local_members
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.job import JobResource
 from stagemaker.resources.resource import repeated, unsimulated_value
@@ -46,13 +46,13 @@ def _check_names(request: Record) -> None:
     inputs, outputs = request.get("ProcessingInputs", []), request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     names = [item["InputName"] for item in inputs] + [item["OutputName"] for item in outputs]
     if repeated_names := repeated(names):
-        raise ValidationException(error_texts.NAMES_NOT_UNIQUE.format(names=", ".join(repeated_names)))
+        raise ValidationException(error_messages.NAMES_NOT_UNIQUE.format(names=", ".join(repeated_names)))
     name_by_folder: dict[Path, str] = {}
     for item in inputs:
         folder, name = Path(item["S3Input"]["LocalPath"]), item["InputName"]
         if folder in name_by_folder:
             message = f"the inputs {name_by_folder[folder]} and {name} have the same LocalPath, {folder}"
-            raise ValidationException(f"ProcessingInputs: {message}: give each input a folder of its own")
+            raise ValidationException(f"ProcessingInputs: {message}; give each input a separate folder")
         name_by_folder[folder] = name
 
 

@@ -22,9 +22,9 @@ from stagemaker.state.records import Record
 
 
 class EmptyLists(Resource):
-    """The List operations of kinds that do not exist here, but for those of another resource: no records.
+    """The List operations of unsupported kinds, which return no records.
 
-    Programs that take stock or clean up call many of them. All filters are accepted: each of them selects nothing.
+    Inventory and clean-up programs call many of them. All filters are accepted.
     """
 
     kind = "Nothing"

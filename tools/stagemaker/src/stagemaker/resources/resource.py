@@ -1,8 +1,8 @@
 """The base class of all kinds of resources: records with keys and ARNs, and the operations that all kinds share.
 
-Each kind is a subclass of Resource in a file of its own, and one line in the registry. Its methods are named after the
-API's operations, get requests that the service model accepts, and return what the response is shaped from. If Describe,
-List, Stop or Delete needs no code of its own, the kind names it in `verbs` instead.
+Each kind is a subclass of Resource in a separate file, and one line in the registry. Its methods are named after the
+API's operations, receive requests that the service model accepts, and return the members of the response. Kinds that
+need no special code for Describe, List, Stop or Delete list these operations in `verbs` instead.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from stagemaker.compute.job import Job
 from stagemaker.compute.platform import Platform
 from stagemaker.orchestration.runner import Work, begin
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.account import arn
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.protocol.service_model import operation_model, sagemaker_model
@@ -23,8 +23,8 @@ from stagemaker.state.records import Record, StoredRecord, now, to_json
 
 MAX_TAGS = 50
 
-Filter = tuple[str, Callable[[Any, Any], bool]]  # a record's member, and how it is compared with the request's value
-# for kinds whose message in SageMaker is unknown: it has all phrases that programs search for in such messages
+Filter = tuple[str, Callable[[Any, Any], bool]]  # a record's member, and its comparison with the request's value
+# for kinds whose message in SageMaker is unknown; contains all phrases for which programs search
 UNKNOWN = "Could not find {title} '{arn}', which does not exist (Requested resource not found)"
 PAGING_MEMBERS = {"MaxResults", "NextToken", "SortBy", "SortOrder"}
 
@@ -32,24 +32,24 @@ PAGING_MEMBERS = {"MaxResults", "NextToken", "SortBy", "SortOrder"}
 class Resource:
     """The records of one kind of resource. The API's members are named after the kind: `kind` + Name, Arn, Status.
 
-    arn_type: the part of an ARN before the record's key. verbs: those of Describe, List, Stop and Delete that this
-    class implements for the kind. filters: List's filters by member of the request, in addition to the common ones.
-    sort_members: the member to sort by for each value of List's SortBy, in addition to the common ones. newest_first:
-    whether List returns the newest records first by default. runs: whether the simulator runs such a resource, instead
-    of only recording it. work: makes the background work of resources that wait for others. running_statuses: the
-    statuses of a resource whose work has not ended. title: the kind's name in messages, if it differs from arn_type.
-    missing_text, exists_text: the messages for a resource that does not exist, or exists already, with the placeholders
-    of `error_texts`. missing_texts: those of single operations, if they differ. missing_code: the error's code, where
-    the operation's model lists it.
+    arn_type: the part of an ARN before the record's key. verbs: the operations among Describe, List, Stop and Delete
+    that this class implements for the kind. filters: List's additional filters by member of the request. sort_members:
+    the member to sort by for each additional value of List's SortBy. newest_first: whether List returns the newest
+    records first by default. runs: whether the simulator runs such a resource, instead of only recording it. work:
+    creates the background work of resources that wait for others. running_statuses: the statuses of a resource whose
+    work has not ended. title: the kind's name in messages, if it differs from arn_type. missing_message,
+    exists_message: the messages for a missing or existing resource, with the placeholders of `error_messages`.
+    missing_messages: different messages of single operations. missing_code: the error's code, if the operation's model
+    lists it.
     """
 
     kind: ClassVar[str]
     arn_type: ClassVar[str]
     title: ClassVar[str] = ""
     missing_code: ClassVar[str] = "ResourceNotFound"
-    missing_text: ClassVar[str] = UNKNOWN
-    missing_texts: ClassVar[dict[str, str]] = {}
-    exists_text: ClassVar[str] = error_texts.ALREADY_EXISTS
+    missing_message: ClassVar[str] = UNKNOWN
+    missing_messages: ClassVar[dict[str, str]] = {}
+    exists_message: ClassVar[str] = error_messages.ALREADY_EXISTS
     verbs: ClassVar[tuple[str, ...]] = ()
     filters: ClassVar[dict[str, Filter]] = {}
     sort_members: ClassVar[dict[str, str]] = {}
@@ -75,8 +75,8 @@ class Resource:
 
     @classmethod
     def operations(cls) -> list[str]:
-        own_operations = [name for name in dir(cls) if name in sagemaker_model().operation_names]
-        return own_operations + [name for name in map(cls.operation, cls.verbs) if name not in own_operations]
+        special_operations = [name for name in dir(cls) if name in sagemaker_model().operation_names]
+        return special_operations + [name for name in map(cls.operation, cls.verbs) if name not in special_operations]
 
     @classmethod
     def operation(cls, verb: str) -> str:
@@ -95,15 +95,15 @@ class Resource:
 
     @classmethod
     def key(cls, request: Record) -> str:
-        """Return the key of the record that a request names by its name or ARN. An ARN ends with the key."""
+        """Return the key of the record whose name or ARN is in the request. An ARN ends with the key."""
         name_or_arn: str = request.get(f"{cls.kind}Name") or request[f"{cls.kind}Arn"]
         return name_or_arn.removeprefix(cls.arn(""))
 
     @classmethod
-    def message(cls, text: str, key: str, **values: str) -> str:
-        """Return a message about a key: a text with its placeholders filled. The key can also be an ARN of any kind."""
+    def message(cls, template: str, key: str, **values: str) -> str:
+        """Return a message about a key, from a template with placeholders. The key can also be an ARN of any kind."""
         title = cls.title or cls.arn_type.replace("-", " ")
-        return text.format(title=title, name=key, arn=key if key.startswith("arn:") else cls.arn(key), **values)
+        return template.format(title=title, name=key, arn=key if key.startswith("arn:") else cls.arn(key), **values)
 
     def check_image(self, image: str) -> None:
         if problem := self.platform.isolation.refusal(image):
@@ -132,12 +132,12 @@ class Resource:
         return self.arn(key)
 
     def find(self, operation: str, request: Record) -> StoredRecord:
-        """Return the record that a request names. Raises ServiceError if it does not exist."""
+        """Return the record to which a request refers. Raises ServiceError if it does not exist."""
         key = self.key(request)
         record = self.store.get(self.kind, key)
         if record is None:
-            text = self.missing_texts.get(operation, self.missing_text)
-            raise self.error(operation, self.missing_code, self.message(text, key))
+            template = self.missing_messages.get(operation, self.missing_message)
+            raise self.error(operation, self.missing_code, self.message(template, key))
         return record
 
     def describe_record(self, record: StoredRecord) -> Record:
@@ -154,13 +154,13 @@ class Resource:
         with self.store.transaction():  # so that the resource does not end in the meantime
             status = self.find(operation, request)[f"{self.kind}Status"]
             if status not in self.running_statuses:
-                raise ValidationException(self.message(error_texts.NOT_STOPPABLE, self.key(request), status=status))
+                raise ValidationException(self.message(error_messages.NOT_STOPPABLE, self.key(request), status=status))
             members = {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
             self.store.update(self.kind, self.key(request), **members)
         return {}
 
     def delete(self, operation: str, request: Record) -> Record:
-        """Delete the record that a request names, with its tags. Raises ServiceError if it does not exist."""
+        """Delete the record to which a request refers, and its tags. Raises ServiceError if it does not exist."""
         with self.store.transaction():  # a later resource of the same name must not inherit the tags
             record = self.find(operation, request)
             self.store.delete("Tags", record[f"{self.kind}Arn"])
@@ -168,15 +168,15 @@ class Resource:
         return {}
 
     def run_once(self, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:
-        """Carry out a request with `act`, or return the first response again if the request's client token is repeated.
+        """Carry out a request with `act`, or return the first response if the request's client token is repeated.
 
-        act: receives the request without its token, and responds. Raises ServiceError if its token is another's.
+        act: returns the response to a request without its token. Raises ServiceError if the token was used differently.
         """
         token = request.pop("ClientToken", None) or request.pop("ClientRequestToken", None)
         if token is None:
             return act(request)
-        key, text = f"{operation}/{token}", json.dumps(json.loads(to_json(request)), sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        key, document = f"{operation}/{token}", json.dumps(json.loads(to_json(request)), sort_keys=True)
+        digest = hashlib.sha256(document.encode()).hexdigest()
         with self.store.transaction():  # a second request with the same token waits for the response of the first
             earlier_request = self.store.get("ClientToken", key)
             if earlier_request is None:
@@ -189,7 +189,7 @@ class Resource:
         return dict(earlier_request["Answer"])
 
     def already_exists(self, key: str) -> ServiceError:
-        return self.error(f"Create{self.kind}", "ResourceInUse", self.message(self.exists_text, key))
+        return self.error(f"Create{self.kind}", "ResourceInUse", self.message(self.exists_message, key))
 
     def error(self, operation: str, code: str, message: str) -> ServiceError:
         """Return an error with this code if the operation's model lists it, otherwise a ValidationException."""
@@ -197,9 +197,9 @@ class Resource:
         return ServiceError(code if code in error_codes else "ValidationException", message)
 
     def page(self, operation: str, request: Record) -> Record:
-        """Return the response of List, with the records filtered, sorted and paged as the request asks.
+        """Return the response of List: the records, filtered, sorted and paged according to the request.
 
-        Raises ServiceError if this kind does not support a filter or the sort order of the request.
+        Raises ServiceError if this kind does not support a filter or the sort order.
         """
         members = operation_model(operation).output_shape.members
         [member] = [name for name, shape in members.items() if shape.type_name == "list"]
@@ -214,7 +214,7 @@ class Resource:
         )
 
     def listed_value(self, record: Record, member: str) -> Any:
-        """Return the value of a member that List operations filter and sort by, or None if the record has no value."""
+        """Return the value of a member by which List filters and sorts, or None if it is missing."""
         return record.get(member)
 
     def position(self, record: Record, sort_member: str) -> Position:
@@ -244,7 +244,7 @@ def repeated(names: Sequence[str]) -> list[str]:
 
 
 def merge_tags(tags: list[Record], new_tags: list[Record]) -> list[Record]:
-    """Add new tags to tags, replacing those with the same keys. Raises ServiceError if they are not allowed."""
+    """Add new tags, replacing tags with the same keys. Raises ServiceError if they are not allowed."""
     merged = {tag["Key"]: tag for tag in [*tags, *new_tags]}
     if len(merged) > MAX_TAGS:
         raise ValidationException(f"A resource can have at most {MAX_TAGS} tags")
@@ -253,10 +253,10 @@ def merge_tags(tags: list[Record], new_tags: list[Record]) -> list[Record]:
     return list(merged.values())
 
 
-def parse_json_object(text: str, location: str) -> dict[str, Any]:
-    """Parse a JSON object. Raises ServiceError if the text is not one. location: where the text is in the request."""
+def parse_json_object(value: str, location: str) -> dict[str, Any]:
+    """Parse a JSON object. Raises ServiceError if it is invalid. location: its location in the request."""
     try:
-        document = json.loads(text)
+        document = json.loads(value)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
@@ -264,24 +264,24 @@ def parse_json_object(text: str, location: str) -> dict[str, Any]:
     return document
 
 
-def refuse_members(request: Record, unsimulated_members: Iterable[str], location: str) -> None:
-    """Raise ServiceError if a request has one of these members, unless its value is false."""
+def reject_members(request: Record, unsimulated_members: Iterable[str], location: str) -> None:
+    """Raise ServiceError if a request has one of these members, unless it is false."""
     for name in unsimulated_members:
         if request.get(name, False) is not False:
             raise ValidationException(f"{location}: {name} is not simulated")
 
 
 def unsimulated_value(members: Record, simulated_values: Mapping[str, Sequence[str]]) -> str | None:
-    """Return a message about the first member whose value is not simulated, or None if there is no such member.
+    """Return a message about the first member whose value is not simulated, or None.
 
-    simulated_values: the values of each member that are simulated, its default first.
+    simulated_values: the simulated values of each member, its default first.
     """
     for name, values in simulated_values.items():
         if (value := members.get(name, values[0])) not in values:
-            return f"{name} {value} is not simulated: use {' or '.join(values)}"
+            return f"{name} {value} is not simulated; use {' or '.join(values)}"
     return None
 
 
-def refuse_other_members(request: Record, simulated_members: set[str], location: str) -> None:
-    """Raise ServiceError if a request has a member other than these, unless its value is false."""
-    refuse_members(request, [name for name in request if name not in simulated_members], location)
+def reject_other_members(request: Record, simulated_members: set[str], location: str) -> None:
+    """Raise ServiceError if a request has a member other than these, unless it is false."""
+    reject_members(request, [name for name in request if name not in simulated_members], location)

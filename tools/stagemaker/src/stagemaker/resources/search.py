@@ -1,4 +1,4 @@
-"""Search: finds the resources of one kind that satisfy an expression, and sorts them by any property."""
+"""Search, which returns the resources of a kind that satisfy an expression, sorted by any property."""
 
 import datetime
 import math
@@ -20,7 +20,7 @@ from stagemaker.text import parse_number
 
 Test = Callable[[Any], bool]
 Reader = Callable[[Any], list[Any]]
-# the kinds that Search calls otherwise
+# the kinds that have another name in Search
 OTHER_NAMES = {"ExperimentTrial": "Trial", "ExperimentTrialComponent": "TrialComponent"}
 INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 EMPTY_KINDS = ("ModelCard",)  # version 2 of the SDK searches for model cards, which the simulator does not have
@@ -36,8 +36,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "GreaterThanOrEqualTo": operator.ge,
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
-    "Contains": lambda text, part: part in text,
-    "In": lambda text, texts: text in texts.split(","),
+    "Contains": lambda value, part: part in value,
+    "In": lambda value, values: value in values.split(","),
 }
 EQUALITY_OPERATORS = {"Equals", "NotEquals"}
 NUMBER_OPERATORS = COMPARISONS.keys() - {"Contains", "In"}
@@ -54,7 +54,7 @@ ALLOWED_OPERATORS = {
 
 @dataclass(frozen=True)
 class Property:
-    """A property that Search can name: `ModelPackageName`, `InputDataConfig.ChannelName`, `Tags.team`.
+    """A property in a Search: `ModelPackageName`, `InputDataConfig.ChannelName`, `Tags.team`.
 
     type: text, number, time, boolean, parameter (text that may be a number), value (text or a number), or structure.
     shape: the shape of one value. read: returns the property's values in a resource, several if it is in a list.
@@ -65,22 +65,22 @@ class Property:
     shape: Shape
     read: Reader
 
-    def convert(self, text: str) -> Any:
-        """Convert text from a request to the property's type. Raises ServiceError if that is not possible."""
+    def convert(self, operand: str) -> Any:
+        """Convert a request's string to the property's type. Raises ServiceError if that is not possible."""
         try:
             if self.type == "number":
-                if (number := parse_number(text)) is None:
-                    raise ValueError(text)
+                if (number := parse_number(operand)) is None:
+                    raise ValueError(operand)
                 return number
             if self.type == "time":
-                time = datetime.datetime.fromisoformat(text)
+                time = datetime.datetime.fromisoformat(operand)
                 return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
             if self.type == "boolean":
-                return {"true": True, "false": False}[text.lower()]
+                return {"true": True, "false": False}[operand.lower()]
         except (ValueError, KeyError, OverflowError):
-            message = f"Value '{text[:80]}' of the filter on {self.name} is not a {self.type}"
+            message = f"Value '{operand[:80]}' of the filter on {self.name} is not a {self.type}"
             raise ValidationException(message) from None
-        return text
+        return operand
 
 
 class Searches(Resource):
@@ -186,26 +186,26 @@ def _make_filter_test(shape: Shape, item: Record) -> Test:
     return lambda record: any(map(test, property_.read(record))) != is_negated
 
 
-def _make_comparison(property_: Property, comparison: str, text: str) -> Test:
+def _make_comparison(property_: Property, comparison: str, argument: str) -> Test:
     compare = COMPARISONS[comparison]
     if property_.type in ("parameter", "value"):
-        as_integer = property_.type == "parameter" and INTEGER.fullmatch(text) is not None
-        return lambda value: _compare_parameter(compare, comparison, str(value), text, as_integer)
-    operand = property_.convert(text)
+        as_integer = property_.type == "parameter" and INTEGER.fullmatch(argument) is not None
+        return lambda value: _compare_parameter(compare, comparison, str(value), argument, as_integer)
+    operand = property_.convert(argument)
     if property_.type == "time":  # responses contain times rounded to milliseconds
         return lambda value: compare(round(value.timestamp(), 3), round(operand.timestamp(), 3))
     return lambda value: compare(value, operand)
 
 
 def _compare_parameter(
-    compare: Callable[[Any, Any], bool], comparison: str, value: str, text: str, as_integer: bool
+    compare: Callable[[Any, Any], bool], comparison: str, value: str, argument: str, as_integer: bool
 ) -> bool:
-    """Compare numbers if both texts are, otherwise texts. as_integer: without decimals, as hyperparameters are."""
+    """Compare as numbers if both strings are numbers. as_integer: whether to ignore decimals, for hyperparameters."""
     if comparison in ("Contains", "In"):
-        return compare(value, text)
-    number, operand = parse_number(value), parse_number(text)
+        return compare(value, argument)
+    number, operand = parse_number(value), parse_number(argument)
     if number is None or operand is None:
-        return comparison in EQUALITY_OPERATORS and compare(value, text)
+        return comparison in EQUALITY_OPERATORS and compare(value, argument)
     return compare(int(number) if as_integer else number, operand)
 
 

@@ -6,14 +6,14 @@ import regex
 
 from stagemaker.compute.training_run import TrainingRun
 from stagemaker.images.catalogue import family_of
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.job import JobResource
 from stagemaker.resources.resource import unsimulated_value
 from stagemaker.resources.s3_data import check_input, output_problem
 from stagemaker.state.records import Record, StoredRecord, now
 
-# The values of a channel's members that are simulated. FastFile is File here: a job sees no difference. So is Pipe for
+# The simulated values of a channel's members. FastFile is File here: a job sees no difference. So is Pipe for
 # a built-in algorithm, but a script would have to read from pipes.
 MODES = ("File", "FastFile")
 CHANNEL_VALUES: dict[str, tuple[str, ...]] = {"InputMode": MODES, "TrainingInputMode": MODES}
@@ -27,8 +27,8 @@ DISTRIBUTION_PARAMETER = re.compile("sagemaker_.*_enabled")
 class TrainingJobs(JobResource):
     kind = "TrainingJob"
     arn_type = "training-job"
-    missing_text = error_texts.TRAINING_JOB_MISSING
-    exists_text = error_texts.TRAINING_JOB_EXISTS
+    missing_message = error_messages.TRAINING_JOB_MISSING
+    exists_message = error_messages.TRAINING_JOB_EXISTS
     verbs = (*JobResource.verbs, "Delete")
     job_run = TrainingRun
 
@@ -53,50 +53,48 @@ class TrainingJobs(JobResource):
         trial: Record = self.store.get("TuningTrial", record["TrainingJobName"]) or {}
         # SageMaker always returns KmsKeyId, and version 2 of its SDK reads it
         output = {"KmsKeyId": ""} | record["OutputDataConfig"]
-        algorithm = add_own_metrics(record["AlgorithmSpecification"])
+        algorithm = add_image_metrics(record["AlgorithmSpecification"])
         members = {"OutputDataConfig": output, "AlgorithmSpecification": algorithm}
         if position := self.platform.jobs.position(record["TrainingJobArn"]):
             *before, last = record["SecondaryStatusTransitions"]
-            message = f"Waiting for a free processor: position {position} in the queue"
+            message = f"Waiting for a free CPU: position {position} in the queue"
             members["SecondaryStatusTransitions"] = [*before, last | {"StatusMessage": message}]
         return record | members | {"TuningJobArn": trial.get("HyperParameterTuningJobArn")}
 
     def delete(self, operation: str, request: Record) -> Record:
         key = self.key(request)
         with self.store.transaction():
-            if trial := self.store.get("TuningTrial", key):  # which has the name of its job, but not its results
+            if trial := self.store.get("TuningTrial", key):  # named after its job, without its results
                 name = trial["HyperParameterTuningJobName"]
                 tuning = self.store.get("HyperParameterTuningJob", name)
                 if tuning and tuning.internal["TuningId"] == trial["TuningId"]:
-                    message = f"belongs to the tuning job '{name}': delete that one first"
+                    message = f"belongs to the tuning job '{name}'; delete the tuning job first"
                     raise ValidationException(f"TrainingJob '{key}' {message}")
                 self.store.delete("TuningTrial", key)
             return super().delete(operation, request)
 
 
-def add_own_metrics(algorithm: Record) -> Record:
-    """Return an AlgorithmSpecification as Describe does: with its image's own metric definitions, if there are any."""
-    own_metrics = family_of(algorithm["TrainingImage"]).own_metrics(algorithm["TrainingImage"])
-    return algorithm | {"MetricDefinitions": own_metrics[:MAX_METRICS]} if own_metrics else algorithm
+def add_image_metrics(algorithm: Record) -> Record:
+    """Return an AlgorithmSpecification as Describe returns it, with its image's metric definitions, if any."""
+    image_metrics = family_of(algorithm["TrainingImage"]).own_metrics(algorithm["TrainingImage"])
+    return algorithm | {"MetricDefinitions": image_metrics[:MAX_METRICS]} if image_metrics else algorithm
 
 
 def settings_problem(settings: Record, image: str) -> str | None:
-    """Return why a job with these hyperparameters and this image cannot run, or None if it can.
+    """Return why a job with these hyperparameters and this image cannot run, or None.
 
-    They may not request distributed training, or a script if the image only has an algorithm.
+    They must not request distributed training, or a script if the image only has an algorithm.
     """
     for name, value in settings.items():
         if DISTRIBUTION_PARAMETER.fullmatch(name) and value.strip('"').lower() == "true":
             return f"HyperParameters: {name}: distributed training is not simulated; remove the `distribution` argument"
     if "sagemaker_program" in settings and not (family := family_of(image)).runs_scripts:
-        return (
-            f"HyperParameters: sagemaker_program: {family.name} images run no script; remove the `entry_point` argument"
-        )
+        return f"HyperParameters: sagemaker_program: {family.name} images run no scripts; remove `entry_point`"
     return None
 
 
 def request_problem(request: Record) -> str | None:
-    """Return the reason why a request is invalid or not simulated, or None if it can be carried out."""
+    """Return the reason why a request is invalid or not simulated, or None."""
     algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
     if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
         return "ResourceConfig: InstanceType is required, and only one instance is simulated"
@@ -120,7 +118,7 @@ def request_problem(request: Record) -> str | None:
             return f"InputDataConfig: the channel name {name} is used twice, or is not a valid folder name"
         names.add(name)
         if "S3DataSource" not in source:
-            return f"Channel {name}: {next(iter(source), 'an empty DataSource')} is not simulated: use S3DataSource"
+            return f"Channel {name}: {next(iter(source), 'an empty DataSource')} is not simulated; use S3DataSource"
         mode = {} if "InputMode" in channel else {"TrainingInputMode": algorithm.get("TrainingInputMode", "File")}
         if problem := unsimulated_value(mode | channel | source["S3DataSource"], channel_values):
             return f"Channel {name}: {problem}"

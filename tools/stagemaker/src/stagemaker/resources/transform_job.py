@@ -7,11 +7,11 @@ from stagemaker.compute.batch_transform.feeding import MAX_MEGABYTES
 from stagemaker.compute.servers.chain import named_containers
 from stagemaker.compute.servers.multi_model import is_multi_model
 from stagemaker.compute.transform_run import TransformRun
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.job import JobResource
 from stagemaker.resources.model import Models
-from stagemaker.resources.resource import refuse_members, unsimulated_value
+from stagemaker.resources.resource import reject_members, unsimulated_value
 from stagemaker.resources.s3_data import check_input, output_problem
 from stagemaker.state.records import Record
 
@@ -22,16 +22,16 @@ MAX_INSTANCES = 20  # for one job
 class TransformJobs(JobResource):
     kind = "TransformJob"
     arn_type = "transform-job"
-    missing_texts: ClassVar[dict[str, str]] = {"StopTransformJob": error_texts.JOB_TO_STOP_MISSING}
+    missing_messages: ClassVar[dict[str, str]] = {"StopTransformJob": error_messages.JOB_TO_STOP_MISSING}
     newest_first = True
     job_run = TransformRun
 
     def CreateTransformJob(self, request: Record) -> Record:
-        refuse_members(request, ["DataCaptureConfig"], "CreateTransformJob")
-        refuse_members(request["TransformResources"], ["TransformAmiVersion"], "TransformResources")
+        reject_members(request, ["DataCaptureConfig"], "CreateTransformJob")
+        reject_members(request["TransformResources"], ["TransformAmiVersion"], "TransformResources")
         model = self.store.get(Models.kind, request["ModelName"])
         if model is None:
-            raise ValidationException(Models.message(Models.missing_text, request["ModelName"]))
+            raise ValidationException(Models.message(Models.missing_message, request["ModelName"]))
         for _, container in named_containers(model | model.internal):
             self.check_image(container.get("Image", ""))
         if is_multi_model(model | model.internal):

@@ -1,4 +1,4 @@
-"""Hyperparameter tuning jobs, which run training jobs with values that a search chooses, and report the best job."""
+"""Hyperparameter tuning jobs, which run training jobs with values from a search, and report the best job."""
 
 import secrets
 import uuid
@@ -8,11 +8,11 @@ from stagemaker.orchestration.tuning.strategies import hyperband_resources, numb
 from stagemaker.orchestration.tuning.trials import KIND, Trial, best_trial, completion_details, counters, trials_of
 from stagemaker.orchestration.tuning.tuning_work import TuningWork
 from stagemaker.orchestration.tuning.warm_start import check_warm_start, comparable_trials
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.paging import Position, make_page, sort_key
 from stagemaker.resources.resource import Resource
-from stagemaker.resources.training_job import add_own_metrics, request_problem, settings_problem
+from stagemaker.resources.training_job import add_image_metrics, request_problem, settings_problem
 from stagemaker.state.records import Record, StoredRecord, now
 
 MAX_JOBS, MAX_PARALLEL_JOBS = 750, 100
@@ -26,8 +26,8 @@ class TuningJobs(Resource):
 
     kind = "HyperParameterTuningJob"
     arn_type = "hyper-parameter-tuning-job"
-    missing_text = error_texts.TUNING_JOB_MISSING
-    exists_text = error_texts.TUNING_JOB_EXISTS
+    missing_message = error_messages.TUNING_JOB_MISSING
+    exists_message = error_messages.TUNING_JOB_EXISTS
     verbs = ("Describe", "List", "Stop", "Delete")
     runs = True
     work = TuningWork
@@ -84,7 +84,7 @@ class TuningJobs(Resource):
     def delete(self, operation: str, request: Record) -> Record:
         with self.store.transaction():
             if (status := self.find(operation, request)[f"{self.kind}Status"]) in self.running_statuses:
-                raise ValidationException(f"The tuning job is in status {status}: stop it before you delete it")
+                raise ValidationException(f"The tuning job is in status {status}; stop it before you delete it")
             return super().delete(operation, request)
 
 
@@ -95,11 +95,11 @@ def _position(trial: Trial, sort_by: str) -> Position:
 
 
 def _describe_definitions(record: Record) -> Record:
-    """As version 2 of the SDK expects: the objective's metric is a hyperparameter, and a ResourceConfig is there."""
+    """Return definitions for version 2 of the SDK, with a ResourceConfig and the objective as a hyperparameter."""
 
     def describe(item: Record, definition: Definition) -> Record:
         resources = definition.request["ResourceConfig"]
-        algorithm = add_own_metrics(item["AlgorithmSpecification"])
+        algorithm = add_image_metrics(item["AlgorithmSpecification"])
         members = {"AlgorithmSpecification": algorithm, "ResourceConfig": resources}
         return item | members | {"StaticHyperParameters": definition.settings}
 
@@ -118,7 +118,7 @@ def _check_request(request: Record) -> None:
     for definition in definitions:
         hyperband_resources(config, definition)
         if problem := request_problem(definition.request | {"HyperParameters": definition.settings}):
-            raise ValidationException(f"{definition.place}: {problem}")
+            raise ValidationException(f"{definition.location}: {problem}")
     max_jobs, max_parallel = number_of_jobs(config, definitions), config["ResourceLimits"]["MaxParallelTrainingJobs"]
     if max_jobs > MAX_JOBS or max_parallel > MAX_PARALLEL_JOBS:
         limit = f"at most {MAX_JOBS} training jobs, {MAX_PARALLEL_JOBS} of them in parallel"

@@ -1,6 +1,6 @@
-"""Computes the state of an alarm from the data points of its metric, according to CloudWatch's documented rules.
+"""Compute the state of an alarm from its metric's data points, according to CloudWatch's documented rules.
 
-moto accepts every alarm, and never compares its metric with its threshold. Requests for alarms are checked here, too.
+moto accepts every alarm and never evaluates it. Requests for alarms are also checked here.
 
 Source: Amazon CloudWatch User Guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data".
 """
@@ -26,7 +26,7 @@ Points = Sequence[float | None]  # a value for each period of the evaluation ran
 
 
 def find_problem(alarm: Mapping[str, Any]) -> str | None:
-    """Return what is invalid about an alarm for a single metric, or None. alarm: arguments of put_metric_alarm."""
+    """Return the first problem with a single-metric alarm, or None. alarm: arguments of put_metric_alarm."""
     if alarm.get("rule") is None and not alarm.get("metric_data_queries"):
         return next(_problems(alarm), None)
     return None
@@ -58,9 +58,9 @@ def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
 
 
 def alarm_state(alarm: Any, points: Points) -> str | None:
-    """Return the state of one of moto's alarms, or None if its state does not change.
+    """Return the state of a moto alarm, or None if its state does not change.
 
-    points: the values of its EvaluationPeriods and of EXTRA_PERIODS periods before them.
+    points: the values of its EvaluationPeriods, preceded by EXTRA_PERIODS values.
     """
     periods, treatment = alarm.evaluation_periods, alarm.treat_missing_data or "missing"
     datapoints_to_alarm, compare = alarm.datapoints_to_alarm or periods, COMPARISONS[alarm.comparison_operator]
@@ -81,7 +81,7 @@ def alarm_state(alarm: Any, points: Points) -> str | None:
 
 
 def unsimulated_feature(alarm: Mapping[str, Any]) -> str:
-    """Return the feature that prevents an alarm's evaluation because it is not simulated, or an empty string.
+    """Return the unsimulated feature that prevents an alarm's evaluation, or an empty string.
 
     alarm: arguments of moto's put_metric_alarm.
     """
@@ -97,7 +97,7 @@ def unsimulated_feature(alarm: Mapping[str, Any]) -> str:
 def data_by_period(data: Iterable[Any], alarm: Any, now: datetime.datetime) -> list[list[Any]]:
     """Return an alarm's metric data for each period of its evaluation range, oldest first.
 
-    data, alarm: moto's. now: the end of the last period, a naive time in UTC, like moto's.
+    data, alarm: moto's objects. now: the end of the last period, as a naive time in UTC.
     """
     periods: list[list[Any]] = [[] for _ in range(alarm.evaluation_periods + EXTRA_PERIODS)]
     dimensions = _pairs(alarm.dimensions)
@@ -112,7 +112,7 @@ def data_by_period(data: Iterable[Any], alarm: Any, now: datetime.datetime) -> l
 
 
 def changed_state(alarm: Any, points: Points) -> tuple[str, str] | None:
-    """Return the new state of one of moto's alarms and its reason, or None if the state does not change."""
+    """Return the new state of a moto alarm and the reason, or None if the state does not change."""
     state, periods = alarm_state(alarm, points), alarm.evaluation_periods
     if state in (None, alarm.state_value):
         return None

@@ -1,7 +1,6 @@
-"""Limits the metrics and logs that are kept: moto keeps them all in memory, and endpoints keep adding more.
+"""Limit the metrics and logs in memory, where moto would keep them all.
 
-Metrics get coarser with age and expire, as in CloudWatch. CloudWatch keeps logs forever; here, only the newest log
-events are kept.
+Metrics get coarser with age and expire, as in CloudWatch. Unlike in CloudWatch, only the newest log events are kept.
 """
 
 import copy
@@ -34,7 +33,7 @@ def age_data(
 ) -> list[Any]:
     """Return the metric data that CloudWatch would still have at the time `now`, at most the newest `limit`.
 
-    data: moto's. now: a naive time in UTC. merge: merges the data of a period into one datum.
+    data: moto's objects. now: a naive time in UTC. merge: merges the data of a period into one datum.
     """
     recent_data: list[Any] = []
     data_by_period: dict[tuple[Any, ...], list[Any]] = {}
@@ -53,7 +52,7 @@ def age_data(
 
 
 def find_problem(data: Iterable[dict[str, Any]]) -> str | None:
-    """Return why the metric data of a request is refused, or None. moto stores a value as often as its count says."""
+    """Return why a request's metric data is rejected, or None. moto stores each value `count` times."""
     total = sum(float(count) for datum in data for count in datum.get("Counts") or [])
     is_allowed = total <= MAX_TOTAL_COUNT  # not for NaN
     return None if is_allowed else f"Counts that add up to more than {MAX_TOTAL_COUNT:,} are not simulated"
@@ -69,9 +68,9 @@ def count_data_points(data: Iterable[dict[str, Any]]) -> int:
 def trim_streams(
     streams: Iterable[Any], stream_bytes: int = MAX_STREAM_BYTES, total_bytes: int = MAX_TOTAL_BYTES
 ) -> None:
-    """Remove the oldest events of each of moto's log streams that takes too much memory.
+    """Remove the oldest events of each moto log stream that uses too much memory.
 
-    If all streams together take too much, events of the least recently written streams are removed.
+    If all streams together use too much, events of the least recently written streams are removed.
     """
     remaining_bytes = total_bytes
     for stream in sorted(streams, key=lambda stream: stream.last_ingestion_time or stream.creation_time, reverse=True):
@@ -83,7 +82,7 @@ def event_size(message: str) -> int:
 
 
 def _keep_newest(stream: Any, limit: int) -> int:
-    """Keep the newest events that fit into `limit` bytes. Returns how many they use, or `limit` if any were removed."""
+    """Keep the newest events that fit into `limit` bytes. Returns their size, or `limit` if any were removed."""
     size = 0
     for index, event in reversed(list(enumerate(stream.events))):
         size += event_size(event.message)

@@ -1,4 +1,4 @@
-"""Records which objects in moto's S3 change, by watching the dictionaries in which moto stores them.
+"""Record which objects in moto's S3 change, by watching moto's dictionaries.
 
 Requests do not show this reliably: the bucket may be in the path, the host or an access point, the keys may be in a
 form or in XML, and some services write to S3 themselves.
@@ -9,13 +9,13 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
-Change = tuple[object, str]  # moto's mapping from a bucket's keys to its objects, and a key
+Change = tuple[object, str]  # a moto mapping from a bucket's keys to its objects, and a key
 
 _watchers: set["Changes"] = set()
 
 
 def note(keys: object, key: str) -> None:
-    """Tell every watching `Changes` that a mapping of moto has changed."""
+    """Notify every watching `Changes` that a moto mapping has changed."""
     for changes in tuple(_watchers):
         changes.note((keys, key))
 
@@ -35,7 +35,7 @@ class Changes:
 
     @contextlib.contextmanager
     def collect_for_request(self) -> Iterator[list[Change]]:
-        """Collect the changes that this thread makes within the context, but for those of a context within it.
+        """Collect the changes that this thread makes within the context, except in nested contexts.
 
         If the context ends with an exception, `take_other_changes` returns these changes.
         """

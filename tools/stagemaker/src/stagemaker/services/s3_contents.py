@@ -1,7 +1,7 @@
 """The contents of S3 objects. Large contents are in files, which are open only while they are read or written.
 
 moto keeps contents of up to 5 MB in memory and larger ones in files that stay open: a few thousand outputs of a job
-would exhaust this machine's memory or the simulator's limit on open files.
+would exhaust the memory or the limit on open files.
 """
 
 import contextlib
@@ -42,8 +42,8 @@ class Contents:
 class Content:
     """The content of one object, with the file methods that moto uses: `seek(0)` and `read`, or `truncate` and `write`.
 
-    Each thread has its own position, because moto reads without a lock when it computes an ETag. A content that was
-    replaced or deleted remains until the last request that reads it has ended.
+    Each thread has its own position, because moto reads without a lock when it computes an ETag. Replaced or deleted
+    contents remain until the last request that reads them has ended.
     """
 
     _thread_local = threading.local()  # the content that this thread is reading, and the position in it

@@ -1,4 +1,4 @@
-"""An SQLite database in a file or in memory. When a call that makes a change returns, the change is on disk."""
+"""An SQLite database in a file or in memory. A call that changes it returns when the change is on disk."""
 
 import contextlib
 import os
@@ -22,20 +22,20 @@ CREATE TABLE objects (
 );
 """
 REMEDIES = {
-    "FULL": "the disk is full: free some space and repeat the request",
-    "READONLY": "it cannot be written to: allow this user to write to the file and its folder, or use another folder",
-    "CANTOPEN": "it cannot be opened: allow this user to read and write it and its folder, or use another folder",
-    "NOTADB": "it is damaged or is not a simulator database: restore it from a backup, or use another folder",
-    "CORRUPT": "it is damaged: restore it from a backup, or use another folder",
-    "BUSY": "another program is using it: close that program",
-    "IOERR": "it could not be read or written: check the disk and its free space",
+    "FULL": "the disk is full; free some space and repeat the request",
+    "READONLY": "it cannot be written to; allow this user to write to the file and its folder, or use another folder",
+    "CANTOPEN": "it cannot be opened; allow this user to read and write it and its folder, or use another folder",
+    "NOTADB": "it is damaged or is not a simulator database; restore it from a backup, or use another folder",
+    "CORRUPT": "it is damaged; restore it from a backup, or use another folder",
+    "BUSY": "another program is using it; close that program",
+    "IOERR": "it could not be read or written; check the disk and its free space",
 }
 
 
 class Database:
     """An SQLite database that threads can share. Changes are serialised. Reads need not wait for a change in progress.
 
-    Every file error is raised as an OSError with a one-line message: the file, the problem and the remedy.
+    Every file error is raised as an OSError whose one-line message states the file, the problem and the remedy.
     """
 
     def __init__(self, writer: sqlite3.Connection, reader: sqlite3.Connection | None, path: Path | None):
@@ -136,7 +136,7 @@ def _create(path: Path) -> None:
 def _check(path: Path) -> None:
     if not path.is_file():
         raise OSError(f"{path}: {REMEDIES['CANTOPEN']}")
-    # A rejected file must stay unchanged. Closing a writable one would copy the changes from its -wal file into it.
+    # A rejected file must stay unchanged. Closing a writable one would apply the changes in its -wal file.
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         application_id, layout = (
             connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
@@ -144,7 +144,7 @@ def _check(path: Path) -> None:
         if application_id != APPLICATION_ID or layout < 1:
             raise OSError(f"{path}: {REMEDIES['NOTADB']}")
         if layout != LAYOUT:
-            raise OSError(f"{path}: another version of stagemaker wrote it: use that version, or another folder")
+            raise OSError(f"{path}: another version of stagemaker wrote it; use that version, or another folder")
         if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise OSError(f"{path}: {REMEDIES['CORRUPT']}")
 

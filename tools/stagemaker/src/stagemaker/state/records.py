@@ -12,8 +12,8 @@ from stagemaker.protocol.errors import ServiceError
 from stagemaker.state.database import Database
 
 Record = dict[str, Any]
-MAX_SHARED_RECORDS = 20_000  # that stay decoded
-MAX_SHARED_LENGTH = 4096  # characters of such a record
+MAX_SHARED_RECORDS = 20_000  # records that stay decoded
+MAX_SHARED_LENGTH = 4096  # characters of a record that stays decoded
 
 
 def now() -> datetime.datetime:
@@ -34,8 +34,8 @@ class StoredRecord(Record):
 class Store:
     """Records by kind and key, in memory unless a database is given. Thread-safe.
 
-    A key is any string, such as a name, an ARN or a name with a version. A record contains JSON values and times. Each
-    returned record is a copy: only this class's methods change the stored records.
+    A key is any string, such as a name or an ARN. A record contains JSON values and times. Returned records are copies:
+    only this class's methods change the stored records.
     """
 
     def __init__(self, database: Database | None = None):
@@ -48,7 +48,7 @@ class Store:
         """Apply all changes made in the context, or none. Other threads make no changes in between."""
         with self._database.transaction() as connection:
             if self._is_replaced:
-                raise ServiceError("ServiceUnavailable", "The simulator was reset meanwhile", 503)
+                raise ServiceError("ServiceUnavailable", "The simulator was reset in the meantime", 503)
             yield connection
 
     def add(self, kind: str, key: str, record: Record, internal: Record | None = None) -> bool:
@@ -63,8 +63,8 @@ class Store:
     ) -> StoredRecord:
         """Replace a record with the result of a function, as one transaction, and return the new record.
 
-        The function receives a copy of the record or, without one, of the default. It returns the API's members, and
-        may change the copy's internal members. If it raises an error, nothing changes. Raises KeyError if there is
+        The function receives a copy of the record or, if there is none, of the default. It returns the API's members,
+        and may change the copy's internal members. If it raises an error, nothing changes. Raises KeyError if there is
         neither a record nor a default.
         """
         with self.transaction() as connection:
@@ -100,9 +100,9 @@ class Store:
         return [record for _, record in self.items(kind)]
 
     def shared(self, kind: str) -> list[StoredRecord]:
-        """Return all records of a kind in insertion order, which others also get: they must not be changed.
+        """Return all records of a kind in insertion order. They are shared: callers must not change them.
 
-        Records that have not changed are not decoded again, so that listing thousands page by page stays fast.
+        Unchanged records are decoded only once, so that listing thousands page by page stays fast.
         """
         statement = "SELECT record, internal, revision FROM records WHERE kind = ? ORDER BY position"
         return [
@@ -120,7 +120,7 @@ class Store:
             return connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key)).rowcount > 0
 
     def replace(self) -> "Store":
-        """Delete all records, and return the store for new ones. This one refuses further changes."""
+        """Delete all records, and return the store for new ones. This one rejects further changes."""
         with self._database.transaction() as connection:
             self._is_replaced = True
             connection.execute("DELETE FROM records")
@@ -136,8 +136,8 @@ def to_json(value: Any) -> str:
     return json.dumps(_encode_times(value))
 
 
-def from_json(text: str) -> Any:
-    return json.loads(text, object_hook=_decode_times)
+def from_json(document: str) -> Any:
+    return json.loads(document, object_hook=_decode_times)
 
 
 def _encode_times(value: Any) -> Any:

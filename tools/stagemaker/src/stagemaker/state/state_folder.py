@@ -1,4 +1,4 @@
-"""A state folder: resource records and S3 objects, which are written to disk before the simulator responds."""
+"""A state folder: resource records and S3 objects, written to disk before the simulator responds."""
 
 import contextlib
 import fcntl
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 class State:
     """A folder that outlives a simulator: `state.sqlite`, and `s3/` with the contents of large objects.
 
-    It is a context manager. records: the store of resource records, while the context is open.
+    Use it as a context manager. records: the store of resource records, while the context is open.
     """
 
     records: Store
@@ -37,7 +37,7 @@ class State:
         """Lock the folder and open the database; create either if it is missing.
 
         Raises OSError, and changes nothing, if another simulator uses the folder, if it is not writable, or if another
-        version or program wrote its content.
+        version or program wrote its contents.
         """
         with contextlib.ExitStack() as exit_stack:
             try:
@@ -48,7 +48,7 @@ class State:
                 raise OSError(f"{self.folder} is in use by another simulator") from None
             except OSError as error:
                 remedy = "allow this user to write to it, or use another folder"
-                raise OSError(f"{self.folder}: the folder could not be used ({error.strerror}): {remedy}") from error
+                raise OSError(f"{self.folder}: the folder could not be used ({error.strerror}); {remedy}") from error
             database, contents = self.folder / "state.sqlite", self.folder / "s3"
             self._check(database, contents)
             opened_database = exit_stack.enter_context(contextlib.closing(Database.open(database)))
@@ -103,7 +103,7 @@ class State:
         return respond
 
     def _store(self, changes: list[Change]) -> None:
-        """Write changes to the disk. Raises OSError if this fails; the next change that can be written tries again."""
+        """Write changes to the disk. Raises OSError if this fails; the next successful write includes them."""
         try:
             self._objects.store_buckets()
             self._objects.store(changes)
@@ -129,13 +129,13 @@ class State:
         old_records = self.folder / "records"
         if old_records.exists():
             problem = "an earlier version of stagemaker wrote it"
-            raise OSError(f"{old_records}: {problem}: use that version, or another folder")
+            raise OSError(f"{old_records}: {problem}; use that version, or another folder")
         if not database.exists() and contents.is_dir() and any(contents.iterdir()):
-            raise OSError(f"{database} is missing and is needed to read {contents}: restore it from a backup")
+            raise OSError(f"{database} is missing and is needed to read {contents}; restore it from a backup")
 
 
 def _not_written_response(start_response: Callable[..., Any], error: OSError) -> Iterable[bytes]:
-    """Return S3's response to a change that could not be written. Clients do not retry requests with this status."""
+    """Return S3's response to a change that could not be written, with a status that clients do not retry."""
     body = f"<Error><Code>InternalError</Code><Message>{escape(str(error))}</Message></Error>".encode()
     headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
     start_response("507 Insufficient Storage", headers)

@@ -1,4 +1,4 @@
-"""S3 buckets and objects on disk: database rows, and a file for each large object's content."""
+"""S3 buckets and objects on disk: database rows, and a file for the content of each large object."""
 
 import contextlib
 import os
@@ -12,15 +12,14 @@ from stagemaker.services.s3_changes import Change
 from stagemaker.state.database import REMEDIES, Database, sync_folder
 from stagemaker.state.records import from_json, to_json
 
-MAX_BYTES_IN_DATABASE = 64 << 10  # for an object's content; a row waits for the disk once, a file 3 times
+MAX_BYTES_IN_DATABASE = 64 << 10  # of an object's content; writing a row waits for the disk once, a file 3 times
 
 
 class StoredObjects:
-    """Copies moto's objects to the disk, and from the disk to moto at startup.
+    """Copies of moto's objects on disk, from which moto's are restored at startup.
 
-    An object's content, metadata, storage class, ETag, checksum and time are stored. In a versioned bucket, only the
-    latest version is stored. Each large content is written to a file with a new name, so that a row always refers to
-    a complete file.
+    An object's content, metadata, storage class, ETag, checksum and time are stored, for the latest version only. Each
+    large content is written to a file with a new name, so that a row always refers to a complete file.
     """
 
     def __init__(self, database: Database, folder: Path):
@@ -31,7 +30,7 @@ class StoredObjects:
         self._key_locks = [threading.Lock() for _ in range(64)]
 
     def check(self) -> None:
-        """Raise OSError if a file of an object is missing, or has the wrong size."""
+        """Raise OSError if an object's file is missing or has the wrong size."""
         with self._database.transaction() as connection:
             rows = "SELECT bucket, key, size, file FROM objects WHERE file IS NOT NULL"
             for bucket, key, size, file in connection.execute(rows):
@@ -55,7 +54,7 @@ class StoredObjects:
         self._unlink(path.name for path in self._folder.iterdir() if path.name not in files)
 
     def store_buckets(self) -> None:
-        """Store new buckets, and delete those that moto no longer has. Returns when the changes are on disk."""
+        """Store new buckets, and delete buckets that moto no longer has. Returns when the changes are on disk."""
         from stagemaker.services.moto_inside.s3 import s3_buckets
 
         if s3_buckets() == self._buckets:
@@ -78,7 +77,7 @@ class StoredObjects:
             self._unlink(file for (file,) in files)
 
     def store(self, changes: Iterable[Change]) -> None:
-        """Store what moto now has under the changed keys. Returns when the changes are on disk.
+        """Store moto's current objects under the changed keys. Returns when the changes are on disk.
 
         Raises OSError if the disk is full.
         """
@@ -110,7 +109,7 @@ class StoredObjects:
         return [file for (file,) in files]
 
     def _row(self, bucket: str, key: str, written_files: list[str]) -> tuple[Any, ...] | None:
-        """Return an object's row, if it exists. A large one is written to a new file, which is added to the list."""
+        """Return an object's row, if it exists. Writes a large content to a new file and appends it to the list."""
         from stagemaker.services.moto_inside.s3 import read_s3_object
 
         result = read_s3_object(bucket, key)
@@ -140,10 +139,10 @@ class StoredObjects:
         try:
             content = open(path, "rb")  # noqa: SIM115 - the caller closes it
         except OSError as error:
-            raise OSError(f"{path}: s3://{bucket}/{key} could not be read ({error.strerror}): {remedy}") from error
-        if (found := os.fstat(content.fileno()).st_size) != size:
+            raise OSError(f"{path}: s3://{bucket}/{key} could not be read ({error.strerror}); {remedy}") from error
+        if (actual_size := os.fstat(content.fileno()).st_size) != size:
             content.close()
-            raise OSError(f"{path}: s3://{bucket}/{key} has {found} instead of {size} bytes: {remedy}")
+            raise OSError(f"{path}: s3://{bucket}/{key} has {actual_size} instead of {size} bytes; {remedy}")
         return content
 
     def _unlink(self, files: Iterable[str | None]) -> None:

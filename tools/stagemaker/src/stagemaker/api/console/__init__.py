@@ -1,4 +1,4 @@
-"""The console: a web page that shows what runs. Its script is one more client of AWS's API, on the same port."""
+"""The console: a web page that shows jobs and resources. Its script calls AWS's API on the same port."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from werkzeug import Request, Response
 from stagemaker.protocol.account import REGION
 
 PATH = "/_stagemaker/console/"  # no bucket's name begins with an underscore
-HEADER = "X-Stagemaker-Console"  # names the service that a request is for, as a signature does
+HEADER = "X-Stagemaker-Console"  # the service to which a request is sent, as in a signature
 SERVICES = ("sagemaker", "s3", "logs", "monitoring")
 TEXT = "text/plain; charset=utf-8"
 TYPES = {
@@ -22,7 +22,7 @@ TYPES = {
 
 
 class Console:
-    """The files of the page. actions: whether its buttons are enabled, which its script reads as settings.json."""
+    """The files of the page. actions: whether its buttons are enabled, as reported in settings.json."""
 
     def __init__(self, actions: bool) -> None:
         folder = Path(__file__).with_name("static")
@@ -30,14 +30,14 @@ class Console:
         self._files["settings.json"] = json.dumps({"actions": actions}).encode()
 
     def respond(self, request: Request) -> Response:
-        """Return the file that a request for a path below PATH asks for."""
+        """Return the requested file. The path must be below PATH."""
         name = request.path.removeprefix(PATH) or "index.html"
         if request.method not in ("GET", "HEAD") or name not in self._files:
             return Response("The console has no such file", 404, content_type=TEXT)
-        # other pages of this address, such as an object on S3, may not contribute to this one. A policy cannot name
-        # an address of IPv6
-        own = "'self'" if "[" in request.host else f"{request.host}{PATH}"
-        policy = f"default-src 'none'; script-src {own}; style-src {own}; img-src {own}; connect-src 'self'"
+        # other pages at this address, such as S3 objects, must not contribute to this one. A policy cannot contain
+        # an IPv6 address
+        source = "'self'" if "[" in request.host else f"{request.host}{PATH}"
+        policy = f"default-src 'none'; script-src {source}; style-src {source}; img-src {source}; connect-src 'self'"
         headers = {
             "Content-Security-Policy": f"{policy}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
             "X-Content-Type-Options": "nosniff",
@@ -47,10 +47,10 @@ class Console:
         return Response(self._files[name], headers=headers, content_type=TYPES[Path(name).suffix])
 
 
-def is_own(request: Request) -> bool:
-    """Return whether the console sent a request: for one of its files, or as its script, which names a service.
+def is_console_request(request: Request) -> bool:
+    """Return whether the console sent a request, for one of its files or to a service.
 
-    A page of another origin can send neither this Origin nor, without asking first, the header.
+    A page of another origin can send neither this Origin nor, without a preflight request, the header.
     """
     address = request.host_url.rstrip("/")
     if request.headers.get("Origin", address) != address:
@@ -60,6 +60,6 @@ def is_own(request: Request) -> bool:
 
 
 def sign(request: Request) -> None:
-    """Let a call of the script count as signed for the service that it names."""
+    """Treat a request of the script as signed for the service in its HEADER."""
     if service := request.headers.get(HEADER):
         request.environ["HTTP_AUTHORIZATION"] = f"Credential=console/date/{REGION}/{service}/aws4_request"

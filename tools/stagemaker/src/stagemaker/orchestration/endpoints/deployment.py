@@ -1,8 +1,8 @@
-"""A deployment: what an endpoint serves, as a record that does not depend on other records.
+"""A deployment: the variants that an endpoint serves, as a record that does not depend on other records.
 
 It contains the endpoint configuration's name, its DataCaptureConfig (or None) and its Variants. Each variant has the
 members of a production variant and, in addition, its Weight, its Count (the number of instances) and its Model.
-Therefore, an endpoint keeps working if its configuration or a model is deleted.
+An endpoint therefore keeps working if its configuration or a model is deleted.
 """
 
 import datetime
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from stagemaker.compute.endpoints.traffic import Parts
 from stagemaker.compute.servers.chain import named_containers
-from stagemaker.protocol import error_texts
+from stagemaker.protocol import error_messages
 from stagemaker.protocol.account import arn
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.state.records import Record, Store, StoredRecord, now
@@ -37,7 +37,7 @@ class Stage:
 
 
 def make_deployment(store: Store, config_name: str) -> Record:
-    """Return the deployment of an endpoint configuration. Raises ServiceError if it or one of its models is missing."""
+    """Return an endpoint configuration's deployment. Raises ServiceError if it or one of its models is missing."""
     config = _find(store, "EndpointConfig", "endpoint configuration", f"endpoint-config/{config_name}")
     variants = []
     for variant in config["ProductionVariants"]:
@@ -51,7 +51,7 @@ def make_deployment(store: Store, config_name: str) -> Record:
 def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
     record = store.get(kind, resource.partition("/")[2])
     if record is None:
-        raise ValidationException(error_texts.COULD_NOT_FIND.format(title=title, arn=arn(resource)))
+        raise ValidationException(error_messages.COULD_NOT_FIND.format(title=title, arn=arn(resource)))
     return record
 
 
@@ -77,7 +77,7 @@ def retain_properties(pending: Record, current: Record, request: Record) -> Reco
 
 
 def rescale(current: Record, request: Record) -> Record:
-    """Return a deployment after an UpdateEndpointWeightsAndCapacities request. Raises ServiceError."""
+    """Return a deployment after an UpdateEndpointWeightsAndCapacities request. Raises ServiceError if it is invalid."""
     properties: dict[str, Record] = {}
     variant_names = [variant["VariantName"] for variant in current["Variants"]]
     for entry in request["DesiredWeightsAndCapacities"]:
@@ -102,7 +102,7 @@ def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Re
 
 
 def is_serverless(deployment: Record) -> bool:
-    """Return whether a deployment's variant, which then is the only one, is serverless."""
+    """Return whether a deployment is serverless; a serverless variant is the only one."""
     return any("ServerlessConfig" in variant for variant in deployment["Variants"])
 
 

@@ -1,4 +1,4 @@
-"""The DeploymentConfig of CreateEndpoint and UpdateEndpoint: how traffic shifts, and what rolls an update back."""
+"""The DeploymentConfig of CreateEndpoint and UpdateEndpoint: traffic shifts and automatic rollback."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -19,11 +19,11 @@ MAX_SHARE = Fraction(50, 100)
 
 @dataclass(frozen=True)
 class BlueGreenPolicy:
-    """How an update proceeds. Times are in seconds.
+    """The settings of an update. Times are in seconds.
 
     routing: the type of traffic routing. size: the CapacitySize of a canary or a linear step. interval: the wait after
-    each shift. termination_wait: the wait before the old fleets end. time_limit: of the whole update. alarms: the names
-    of those that roll it back.
+    each shift. termination_wait: the wait before the old fleets end. time_limit: for the entire update. alarms: names
+    of the alarms that roll it back.
     """
 
     routing: str = "ALL_AT_ONCE"
@@ -43,18 +43,18 @@ class BlueGreenPolicy:
             if self.size and not MIN_SHARES[self.routing] <= self._share(variant["Count"]) <= MAX_SHARE:
                 limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
                 capacity = f"the instance count of variant {variant['VariantName']}, which is {variant['Count']}"
-                raise refusal(f"{SIZE_MEMBERS[self.routing]} must be {limits} of {capacity}")
+                raise config_error(f"{SIZE_MEMBERS[self.routing]} must be {limits} of {capacity}")
         waits = self.interval * sum(1 for _ in self.steps(deployment)) + self.termination_wait
         if waits >= self.time_limit:
-            raise refusal(
+            raise config_error(
                 f"MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, which is {waits:g}"
             )
 
     def _share(self, count: int) -> Fraction:
         if self.size is None:
             return Fraction(1)
-        whole = 100 if self.size["Type"] == "CAPACITY_PERCENT" else count
-        return min(Fraction(self.size["Value"], whole), Fraction(1))
+        total = 100 if self.size["Type"] == "CAPACITY_PERCENT" else count
+        return min(Fraction(self.size["Value"], total), Fraction(1))
 
 
 def read_deployment_config(config: Record | None) -> BlueGreenPolicy:
@@ -62,10 +62,10 @@ def read_deployment_config(config: Record | None) -> BlueGreenPolicy:
     if config is None:
         return BlueGreenPolicy()
     if "RollingUpdatePolicy" in config:
-        raise refusal("RollingUpdatePolicy is not simulated")
+        raise config_error("RollingUpdatePolicy is not simulated")
     entries = config.get("AutoRollbackConfiguration", {}).get("Alarms", [])
     if not all("AlarmName" in alarm for alarm in entries):
-        raise refusal("AutoRollbackConfiguration: an alarm has no AlarmName")
+        raise config_error("AutoRollbackConfiguration: an alarm has no AlarmName")
     names = tuple(alarm["AlarmName"] for alarm in entries)
     if "BlueGreenUpdatePolicy" not in config:
         return BlueGreenPolicy(alarms=names)
@@ -75,7 +75,7 @@ def read_deployment_config(config: Record | None) -> BlueGreenPolicy:
     time_limit = policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
     if interval + wait >= time_limit:
         waits = "WaitIntervalInSeconds and TerminationWaitInSeconds"
-        raise refusal(f"MaximumExecutionTimeoutInSeconds must be greater than the sum of {waits}")
+        raise config_error(f"MaximumExecutionTimeoutInSeconds must be greater than the sum of {waits}")
     return BlueGreenPolicy(routing["Type"], _read_size(routing), interval, wait, time_limit, names)
 
 
@@ -92,9 +92,9 @@ def alarm_definitions(names: Sequence[str]) -> list[Record]:
     for name in names:
         definition = alarm_definition(name)
         if definition is None:
-            raise ValidationException(f"AutoRollbackConfiguration: there is no CloudWatch alarm '{name}'")
+            raise ValidationException(f"AutoRollbackConfiguration: the CloudWatch alarm '{name}' does not exist")
         if reason := unsimulated_feature(definition):
-            message = f"AutoRollbackConfiguration: the alarm '{name}' cannot be used: {reason} is not simulated"
+            message = f"AutoRollbackConfiguration: the alarm '{name}' cannot be used because {reason} is not simulated"
             raise ValidationException(message)
         definitions.append(definition)
     return definitions
@@ -104,17 +104,17 @@ def _read_size(routing: Record) -> Record | None:
     kind = routing["Type"]
     for name in SIZE_MEMBERS.values():
         if name in routing and name != SIZE_MEMBERS.get(kind):
-            raise refusal(f"{name} cannot be used with traffic routing of Type {kind}")
+            raise config_error(f"{name} cannot be used with traffic routing of Type {kind}")
     if kind not in SIZE_MEMBERS:
         return None
     if SIZE_MEMBERS[kind] not in routing:
-        raise refusal(f"traffic routing of Type {kind} requires {SIZE_MEMBERS[kind]}")
+        raise config_error(f"traffic routing of Type {kind} requires {SIZE_MEMBERS[kind]}")
     size: Record = routing[SIZE_MEMBERS[kind]]
     if size["Type"] == "CAPACITY_PERCENT" and not 100 * MIN_SHARES[kind] <= size["Value"] <= 100 * MAX_SHARE:
         minimum = max(1, int(100 * MIN_SHARES[kind]))
-        raise refusal(f"{SIZE_MEMBERS[kind]} must be {minimum} to {int(100 * MAX_SHARE)} percent of the capacity")
+        raise config_error(f"{SIZE_MEMBERS[kind]} must be {minimum} to {int(100 * MAX_SHARE)} percent of the capacity")
     return size
 
 
-def refusal(reason: str) -> ServiceError:
+def config_error(reason: str) -> ServiceError:
     return ValidationException(f"DeploymentConfig: {reason}")

@@ -1,4 +1,4 @@
-"""An endpoint's background work: its life cycle from its creation to its deletion, as its record requires.
+"""An endpoint's background work: its life cycle from its creation to its deletion.
 
 The record's internal members include Deployment, which is in service, and Pending, which will replace it. Either may
 be None.
@@ -15,11 +15,11 @@ from stagemaker.compute.job import Job
 from stagemaker.compute.platform import Platform
 from stagemaker.orchestration.endpoints.deployment import Stage, images, instance_count
 from stagemaker.orchestration.endpoints.deployment_config import read_deployment_config
-from stagemaker.orchestration.runner import Work, reason_of
+from stagemaker.orchestration.runner import Work, failure_reason
 from stagemaker.state.records import Record, Store, StoredRecord, now
 
 KIND = "Endpoint"
-POLL_INTERVAL = 0.05  # seconds between two checks whether fleets are ready
+POLL_INTERVAL = 0.05  # seconds between two checks of whether fleets are ready
 ALARM_INTERVAL = 0.25  # seconds between two evaluations of the alarms
 
 
@@ -45,7 +45,7 @@ def start_fleets(work: Work, fleets: dict[str, Fleet], variants: list[Record], d
     """Scale fleets, wait until the new instances of all are ready at the same time, and let them receive traffic.
 
     An instance whose servers have ended by then has failed, even if they were ready before. deadline: a time on the
-    clock of `work`, which waits. Raises JobFailed or JobStopped.
+    clock of `work`. Raises JobFailed or JobStopped.
     """
     scale_fleets(fleets, variants)
     while waiting := [fleet.variant for fleet in fleets.values() if not fleet.is_ready()]:
@@ -71,11 +71,11 @@ def change_record(work: Work, internal: Record | None = None, /, **members: Any)
 
 
 class GradualUpdate:
-    """One update, in which an endpoint's pending deployment replaces the one in service, as its DeploymentConfig says.
+    """An update that replaces an endpoint's deployment in service with the pending one, according to DeploymentConfig.
 
     An endpoint without a deployment in service has no old fleets: its new fleets get all traffic once they are ready.
 
-    deadline: when the update must be over, on the work's clock.
+    deadline: the time by which the update must end, on the work's clock.
     """
 
     def __init__(self, work: Work, hosting: Hosting, record: StoredRecord):
@@ -89,8 +89,8 @@ class GradualUpdate:
     def run(self) -> None:
         """Start the new fleets, shift the traffic to them, and end the old fleets.
 
-        The old fleets get all traffic back if the new ones do not start, if an alarm goes off, or if the time is up
-        before. Raises JobStopped when the simulator ends.
+        The old fleets get all traffic back if the new ones do not start, if an alarm goes off, or if the time limit is
+        exceeded. Raises JobStopped when the simulator ends.
         """
         self._hosting.stages[self._name] = Stage("Creating")
         models = [variant["Model"] for variant in self._pending["Variants"]]
@@ -102,7 +102,7 @@ class GradualUpdate:
         except JobStopped:
             raise
         except Exception as error:
-            self._roll_back(reason_of(error))
+            self._roll_back(failure_reason(error))
         else:
             self._complete()
 
@@ -132,14 +132,14 @@ class GradualUpdate:
 
         for name in self._policy.alarms:
             state, reason = alarm_state(name) or (None, "")
-            if state is None:  # nothing monitors the update any more
+            if state is None:  # nothing monitors the update any longer
                 raise JobFailed(f"The CloudWatch alarm '{name}' was deleted during the update")
             if state == "ALARM":
                 raise JobFailed(f"The CloudWatch alarm '{name}' is in ALARM: {reason}")
 
     def _roll_back(self, reason: str) -> None:
         if self._old_traffic:
-            self._hosting.traffic[self._name] = self._old_traffic  # first, because writing the record may take long
+            self._hosting.traffic[self._name] = self._old_traffic  # first, because writing the record may be slow
             self._hosting.stages[self._name] = Stage("Deleting")
             change_record(self._work, EndpointStatus="RollingBack", FailureReason=reason)
         end_fleets(self._new_traffic)
@@ -196,7 +196,7 @@ class EndpointWork(Work):
         except JobStopped:
             raise
         except Exception as error:
-            change_record(self, EndpointStatus="RollingBack", FailureReason=reason_of(error))
+            change_record(self, EndpointStatus="RollingBack", FailureReason=failure_reason(error))
             scale_fleets(fleets, current["Variants"])
             change_record(self, {"Pending": None}, EndpointStatus="InService")
             return
@@ -218,7 +218,7 @@ class EndpointWork(Work):
         self.persist(delete)
 
     def _restore(self, record: StoredRecord) -> None:
-        """Start the fleets of an earlier simulator's endpoint, then continue its update, with or without them."""
+        """Start the fleets of an earlier simulator's endpoint, then continue its update, even if they failed."""
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)
         try:
@@ -229,7 +229,7 @@ class EndpointWork(Work):
             del self._hosting.traffic[self.key]
             end_fleets(traffic)
             if not pending:
-                self.fail(reason_of(error))
+                self.fail(failure_reason(error))
                 return
         if pending:
             self._update(record)
@@ -238,7 +238,7 @@ class EndpointWork(Work):
 
 
 def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None:
-    """Prepare an endpoint that an earlier simulator process left to serve again as soon as its fleets are restored.
+    """Prepare an earlier simulator's endpoint to serve again as soon as its fleets are restored.
 
     An update that was being rolled back is abandoned; any other update continues.
     """

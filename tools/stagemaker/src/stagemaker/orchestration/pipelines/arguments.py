@@ -7,12 +7,12 @@ from botocore.model import Shape
 from stagemaker.orchestration.pipelines.context import StepContext
 from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, located
 from stagemaker.orchestration.pipelines.expressions import SCALARS, Scope, has_expression, is_expression, parse
-from stagemaker.orchestration.pipelines.parameters import as_text
+from stagemaker.orchestration.pipelines.parameters import format_value
 from stagemaker.orchestration.pipelines.property_path import PROPERTY_TYPES
 from stagemaker.protocol.service_model import value_problems
 
 INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
-# by a shape's type: the types of expressions that it accepts, where there are others than the type itself
+# the expression types that a shape accepts, by shape type, if it accepts others than its own
 ACCEPTED = {"string": (*SCALARS, "any"), "boolean": ("boolean", "any")}
 ACCEPTED |= dict.fromkeys(INTEGERS, ("integer", "any")) | dict.fromkeys(FLOATS, ("integer", "float", "any"))
 
@@ -29,18 +29,18 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
             if name in shape.members:
                 check_sizes(shape.members[name], item, f"{path}.{name}")
     elif isinstance(document, dict | list) and shape.type_name == ("map" if isinstance(document, dict) else "list"):
-        least, most = shape.metadata.get("min", 0), shape.metadata.get("max")
-        if len(document) < least or (most is not None and len(document) > most):
-            allowed = f"{least} or more" if most is None else f"{least} to {most}"
+        minimum, maximum = shape.metadata.get("min", 0), shape.metadata.get("max")
+        if len(document) < minimum or (maximum is not None and len(document) > maximum):
+            allowed = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum}"
             raise DefinitionError(f"{path} must have {allowed} items, not {len(document)}")
         for inner, key, item in _items(shape, document):
             check_sizes(inner, item, f"{path}[{key}]")
 
 
 def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, optional: str = "") -> None:
-    """Raise DefinitionError if arguments violate their request's shape, as far as can be known before an execution.
+    """Raise DefinitionError if arguments certainly violate their request's shape.
 
-    deadline: the time at which matching the service model's patterns must end, on the clock of time.thread_time().
+    deadline: a time.thread_time() value at which matching the service model's patterns must end.
     optional: a member that the shape requires but the arguments may omit.
     """
     if is_expression(document):
@@ -112,7 +112,7 @@ def _fits(required: Shape, actual: Shape) -> bool:
 
 def _convert(required: str, value: Any, path: str) -> Any:
     if required == "string" and not isinstance(value, dict | list):
-        return as_text(value) if isinstance(value, str | bool | int | float) else value.isoformat()
+        return format_value(value) if isinstance(value, str | bool | int | float) else value.isoformat()
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if required in INTEGERS and is_number and value == value // 1:
         return int(value)

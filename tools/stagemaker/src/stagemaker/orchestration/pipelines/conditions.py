@@ -1,6 +1,6 @@
 """The conditions of a Condition step.
 
-A text, such as a hyperparameter, can be compared with a number or a boolean: it is read as one.
+A string, such as a hyperparameter, can be compared with a number or a boolean: it is converted to one.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 from stagemaker.orchestration.pipelines.context import StepContext
 from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, read_members
 from stagemaker.orchestration.pipelines.expressions import SCALARS, Expression, Scope, Values, parse, steps_of
-from stagemaker.orchestration.pipelines.parameters import as_text, read_value
+from stagemaker.orchestration.pipelines.parameters import format_value, read_value
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
@@ -20,7 +20,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
 }
-KINDS = {str: "string", bool: "boolean"}  # of values that are no numbers
+KINDS = {str: "string", bool: "boolean"}  # of non-numeric values
 OPERAND = (dict, str, int, float, bool)
 MEMBERS: dict[str, dict[str, Any]] = {name: {"LeftValue": OPERAND, "RightValue": OPERAND} for name in COMPARISONS}
 MEMBERS |= {"In": {"QueryValue": OPERAND, "Values": list}, "Not": {"Condition": dict}, "Or": {"Conditions": list}}
@@ -69,16 +69,16 @@ def _holds(kind: str, compare: Callable[[Any, Any], bool], left: Any, right: Any
     if kind == "In" and len(types) > 1:
         return False  # another value may be equal
     if len(types) > 1 or (kind not in ("Equals", "In") and types == {"boolean"}):
-        operands = f"{as_text(left)[:80]!r} and {as_text(right)[:80]!r}"
+        operands = f"{format_value(left)[:80]!r} and {format_value(right)[:80]!r}"
         raise StepFailure(f"ClientError: {kind}: {operands} cannot be compared because of their types")
     return compare(first, second)
 
 
 def _read_like(value: Any, other: Any) -> Any:
-    """Return a text as a value of the other operand's type, if it denotes one; otherwise return the value itself."""
+    """Convert a string to the other operand's type, if it has such a value; otherwise return the value unchanged."""
     if not isinstance(value, str) or isinstance(other, str):
         return value
-    for kind in ("Boolean",) if isinstance(other, bool) else ("Integer", "Float"):  # a large integer is no exact float
+    for kind in ("Boolean",) if isinstance(other, bool) else ("Integer", "Float"):  # floats round large integers
         read = read_value(value, kind)
         is_finite = not isinstance(read, float) or math.isfinite(read)
         if read is not None and is_finite:

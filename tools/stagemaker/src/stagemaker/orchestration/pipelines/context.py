@@ -16,7 +16,7 @@ MAX_FILE_SIZE = 16 << 20  # bytes of a property file
 
 
 class StepContext:
-    """The values that the expressions of one step refer to.
+    """The values to which one step's expressions refer.
 
     records: the records of the execution's steps, by name. step: the name of this step, if there is one.
     """

@@ -1,4 +1,4 @@
-"""A pipeline's definition: read and checked as a whole, with its steps in an order in which they can run."""
+"""A pipeline's complete, validated definition, with its steps in an order in which they can run."""
 
 import graphlib
 import json
@@ -24,7 +24,7 @@ Branch = tuple[str, bool]
 class PipelineDefinition:
     """A valid pipeline definition.
 
-    steps: the steps by name, each after the steps that it needs. experiment: the expressions in
+    steps: the steps by name, each after the steps it needs. experiment: the expressions in
     PipelineExperimentConfig, by member.
     """
 
@@ -33,17 +33,17 @@ class PipelineDefinition:
     experiment: dict[str, Any]
 
     def scope(self, step: PipelineStep | None = None) -> Scope:
-        """Return the scope of the expressions in a step, or in PipelineExperimentConfig if no step is given."""
+        """Return the scope of the expressions in a step, or in PipelineExperimentConfig without a step."""
         if step is None:
             return Scope(self.parameters, self.steps)
         return Scope(self.parameters, self.steps, self.experiment, step.type.name)
 
 
-def read_definition(text: str) -> PipelineDefinition:
-    """Read a definition and check that it can run. Raises DefinitionError, which names the step and the reason."""
+def read_definition(source: str) -> PipelineDefinition:
+    """Read a definition. Raises DefinitionError, which states the step and the reason, if it cannot run."""
     required = {"Version": str, "Steps": list}
     optional: Types = {"Metadata": dict, "Parameters": list, "PipelineExperimentConfig": dict, "MlflowConfig": dict}
-    members = read_members(read_json(text), "The definition", required, optional)
+    members = read_members(read_json(source), "The definition", required, optional)
     if "MlflowConfig" in members:
         raise DefinitionError("The definition: MlflowConfig is not simulated")
     if members["Version"] != VERSION:
@@ -115,8 +115,8 @@ def _sorted_steps(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
 def _check_branches(steps: dict[str, PipelineStep]) -> None:
     outcomes_by_step: dict[str, frozenset[tuple[str, bool]]] = {}
     for step in steps.values():
-        own = [step.branch] if step.branch else []
-        outcomes = frozenset(own).union(*(outcomes_by_step[name] for name in step.needs))
+        branch = [step.branch] if step.branch else []
+        outcomes = frozenset(branch).union(*(outcomes_by_step[name] for name in step.needs))
         for condition, outcome in outcomes:
             if outcome and (condition, False) in outcomes:
                 message = f"the step can never run, because it needs steps of both branches of {condition}"

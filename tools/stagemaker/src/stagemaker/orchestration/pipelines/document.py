@@ -1,7 +1,4 @@
-"""A definition's JSON: parsing within size limits, checks of the members of objects, and the errors of both.
-
-An execution's steps fail with StepFailure.
-"""
+"""Parsing of a definition's JSON within size limits, checks of the members of objects, and errors."""
 
 import contextlib
 import json
@@ -23,11 +20,11 @@ TYPE_NAMES |= {list: "a list", dict: "an object"}
 
 
 class DefinitionError(ValidationException):
-    """A definition is invalid. The message names the step and the reason."""
+    """An error in a definition. The message states the step and the reason."""
 
 
 class StepFailure(Exception):
-    """A step failed. The message becomes its FailureReason.
+    """The failure of a step, whose message becomes the FailureReason.
 
     kind: the exception type by which a retry policy selects this failure, or an empty string. status: the step's final
     status.
@@ -39,20 +36,20 @@ class StepFailure(Exception):
 
 
 @contextlib.contextmanager
-def located(place: str) -> Iterator[None]:
-    """Prefix the message of each DefinitionError with the place where it occurred."""
+def located(location: str) -> Iterator[None]:
+    """Prefix the message of each DefinitionError with its location."""
     try:
         yield
     except DefinitionError as problem:
-        raise DefinitionError(f"{place}: {problem}") from None
+        raise DefinitionError(f"{location}: {problem}") from None
 
 
-def read_json(text: str) -> dict[str, Any]:
-    """Parse the text of a definition. Raises DefinitionError if it is not a JSON object within the limits."""
-    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
+def read_json(definition: str) -> dict[str, Any]:
+    """Parse a definition. Raises DefinitionError if it is not a JSON object within the limits."""
+    if len(definition.encode("utf-8", "replace")) > MAX_BYTES:
         raise DefinitionError(f"A definition must not exceed {MAX_BYTES} bytes")
     try:
-        document = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=_unique_members)
+        document = json.loads(definition, parse_constant=refuse_constant, object_pairs_hook=_unique_members)
         json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair
     except RecursionError:
         raise DefinitionError(f"A definition can have at most {MAX_LEVELS} levels of nesting") from None
@@ -64,24 +61,24 @@ def read_json(text: str) -> dict[str, Any]:
     return document
 
 
-def read_members(value: Any, place: str, required: Types, optional: Types) -> dict[str, Any]:
+def read_members(value: Any, location: str, required: Types, optional: Types) -> dict[str, Any]:
     """Return the members of an object, without optional members that are null.
 
     Raises DefinitionError if the value is not an object, or if a member is missing, unknown or of the wrong type.
     """
     if not isinstance(value, dict):
-        raise DefinitionError(f"{place} must be an object")
+        raise DefinitionError(f"{location} must be an object")
     if unknown := sorted(value.keys() - required.keys() - optional.keys()):
-        raise DefinitionError(f"{place}: {unknown[0][:80]} is unknown or not simulated")
+        raise DefinitionError(f"{location}: {unknown[0][:80]} is unknown or not simulated")
     if missing := sorted(required.keys() - value.keys()):
-        raise DefinitionError(f"{place}: {missing[0]} is missing")
+        raise DefinitionError(f"{location}: {missing[0]} is missing")
     present = {name: item for name, item in value.items() if item is not None or name in required}
     for name, item in present.items():
         types = required.get(name) or optional[name]
         allowed = types if isinstance(types, tuple) else (types,)
         if not isinstance(item, allowed) or (isinstance(item, bool) and bool not in allowed):
             names = dict.fromkeys(TYPE_NAMES[kind] for kind in allowed)
-            raise DefinitionError(f"{place}: {name} must be {' or '.join(names)}")
+            raise DefinitionError(f"{location}: {name} must be {' or '.join(names)}")
     return present
 
 

@@ -1,4 +1,4 @@
-"""The work of one pipeline execution: which steps run when, and how the execution ends."""
+"""The work of one pipeline execution: it starts steps, polls them and ends the execution."""
 
 from collections.abc import Iterator
 
@@ -20,19 +20,19 @@ from stagemaker.state.records import Record, StoredRecord, now
 POLL_INTERVAL = 0.05  # seconds between two polls of up to POLLED_JOBS jobs; proportionally longer for more
 POLLED_JOBS = 10
 MAX_PARALLEL_STEPS = 50  # the default limit on steps that run at a time
-STEP_FAILURE = "Step failure: One or multiple steps failed."  # AWS's sentence: the steps have the reasons
+STEP_FAILURE = "Step failure: One or multiple steps failed."  # AWS's message; the steps have the reasons
 
 
 class ExecutionWork(Work):
-    """The work of one execution. It waits for the jobs of its steps and does no computation of its own."""
+    """The work of one execution. It only waits for the jobs of its steps."""
 
     _is_open = False
 
     def run(self) -> None:
-        execution, text = self.store.get(EXECUTION, self.key), self.store.get(EXECUTED_DEFINITION, self.key)
-        if execution is None or text is None:
+        execution, definition = self.store.get(EXECUTION, self.key), self.store.get(EXECUTED_DEFINITION, self.key)
+        if execution is None or definition is None:
             return
-        self._definition = read_definition(text[DEFINITION])
+        self._definition = read_definition(definition[DEFINITION])
         self._records = StepRecords(self.store, self.key)
         self._steps = StepRunner(self, execution, self._definition, self._records)
         self._selected = selected_steps(execution)
@@ -68,7 +68,7 @@ class ExecutionWork(Work):
         self.store.update(EXECUTION, self.key, **members)
 
     def _resume(self) -> None:
-        """Repeat what an earlier simulator's end interrupted, and finish attempts, whose jobs the records may lack."""
+        """Repeat actions that an earlier simulator's end interrupted, and finish attempts with unrecorded jobs."""
         ending = self._is_ending()
         for step, record in list(self._running()):
             if record.internal.get("RetryAt"):
@@ -113,7 +113,7 @@ class ExecutionWork(Work):
         if step.branch is None:
             return True
         condition, outcome = step.branch
-        # a text in executions that an earlier stagemaker began
+        # a string in executions that an earlier version began
         return str(records[condition].internal["Properties"]["Outcome"]) == str(outcome)
 
     def _stop_running(self) -> None:
@@ -143,7 +143,7 @@ class ExecutionWork(Work):
     def _end(self) -> None:
         records = self._records.by_name.values()
         failed = [record for record in records if record["StepStatus"] == "Failed"]
-        # the end of the execution, which also stops steps, is no reason
+        # the end of the execution, which also stops steps, does not count
         failed += [record for record in records if record["StepStatus"] == "Stopped" and record["FailureReason"]]
         status = "Failed" if failed else "Succeeded"
         if failed and all(map(self._has_successor, failed)):

@@ -1,6 +1,6 @@
-"""The expressions that a definition can have instead of values: Get, Std:Join and Std:JsonGet.
+"""The expressions that a definition can contain instead of values: Get, Std:Join and Std:JsonGet.
 
-When a pipeline is created, `parse` checks what an expression refers to and determines the type of its value. It returns
+When a pipeline is created, `parse` checks an expression's references and determines the type of its value. It returns
 an Expression, which computes the value during an execution.
 """
 
@@ -15,7 +15,7 @@ from botocore.model import Shape
 from stagemaker.compute.batch_transform.json_path import JsonPath, NoSelection, SelectionTooLarge
 from stagemaker.orchestration.pipelines.context import StepContext
 from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, located, read_members
-from stagemaker.orchestration.pipelines.parameters import Parameter, as_text
+from stagemaker.orchestration.pipelines.parameters import Parameter, format_value
 from stagemaker.orchestration.pipelines.property_path import PROPERTY_TYPES, PropertyPath
 from stagemaker.protocol.service_model import children
 
@@ -28,19 +28,19 @@ EXECUTION_VARIABLES = (
     "PipelineName PipelineArn PipelineExecutionId PipelineExecutionArn StartDateTime CurrentDateTime TrainingJobName "
     "ProcessingJobName"
 ).split()
-# the execution variables that have a value only in the arguments of one type of step
+# execution variables that have a value only in the arguments of one type of step
 JOB_NAMES = {"TrainingJobName": "Training", "ProcessingJobName": "Processing"}
 TYPES = {str: "string", int: "integer", float: "float", bool: "boolean"}
 SCALARS = tuple(TYPES.values())
 STEP_REFERENCE = re.compile(r"Steps\.([A-Za-z0-9_-]+)\.")
 MAX_JOIN_LENGTH = 1 << 20  # characters of the result of a Std:Join
 MAX_PATH_LENGTH = 256  # characters
-MAX_SELECTED_VALUES = 1000  # values that each step of a Std:JsonGet's path may select
+MAX_SELECTED_VALUES = 1000  # maximum for each step of a Std:JsonGet's path
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What expressions may refer to.
+    """The parameters, steps and members to which expressions may refer.
 
     experiment: the members of PipelineExperimentConfig. type_name: the type of the step that contains the expressions,
     or an empty string outside a step.
@@ -56,9 +56,9 @@ class Scope:
 class Expression:
     """A parsed expression or constant.
 
-    type: the type of its value: one of SCALARS, list, map, structure, or any if it is known only at run time. evaluate:
-    returns its value in an execution; raises StepFailure. steps: the names of the steps that it needs. shape: the shape
-    of the step property that it refers to, if any.
+    type: the type of the value: one of SCALARS, list, map, structure, or any if it is known only at run time. evaluate:
+    returns the value in an execution; raises StepFailure. steps: the names of the steps it needs. shape: the shape of
+    the step property to which it refers, if any.
     """
 
     type: str
@@ -68,7 +68,7 @@ class Expression:
 
 
 class Values:
-    """The scalars and expressions of a list. Scalars stay as they are: a list can have hundreds of thousands.
+    """The scalars and expressions of a list. Scalars are not parsed, because there can be hundreds of thousands.
 
     types: the types of the values, each once. steps: the names of the steps that the expressions need.
     """
@@ -99,7 +99,7 @@ def has_expression(value: Any) -> bool:
 
 
 def parse(value: Any, scope: Scope) -> Expression:
-    """Parse an expression, or a scalar, which is its own value. Raises DefinitionError if it is invalid."""
+    """Parse an expression or a constant scalar. Raises DefinitionError if it is invalid."""
     if isinstance(value, str | bool | int | float):
         return Expression(TYPES[type(value)], lambda _: value)
     if not is_expression(value):
@@ -112,7 +112,7 @@ def parse(value: Any, scope: Scope) -> Expression:
 
 
 def references(value: Any, scope: Scope) -> Iterator[str]:
-    """Yield the names of the steps that a document's expressions need. Raises DefinitionError."""
+    """Yield the names of the steps that a document's expressions need. Raises DefinitionError if one is invalid."""
     if is_expression(value):
         yield from parse(value, scope).steps
         return
@@ -124,8 +124,8 @@ def steps_of(expressions: Iterable[Expression]) -> tuple[str, ...]:
     return tuple(name for expression in expressions for name in expression.steps)
 
 
-def _parse_get(text: str, scope: Scope) -> Expression:
-    root, _, name = text.partition(".")
+def _parse_get(reference: str, scope: Scope) -> Expression:
+    root, _, name = reference.partition(".")
     if root == "Parameters":
         if name not in scope.parameters:
             raise DefinitionError(f"there is no parameter '{name[:80]}'")
@@ -133,7 +133,7 @@ def _parse_get(text: str, scope: Scope) -> Expression:
     if root == "Execution":
         if name not in EXECUTION_VARIABLES:
             raise DefinitionError(
-                f"there is no execution variable '{name[:80]}': the variables are {', '.join(EXECUTION_VARIABLES)}"
+                f"there is no execution variable '{name[:80]}'; choose from {', '.join(EXECUTION_VARIABLES)}"
             )
         if JOB_NAMES.get(name, scope.type_name) != scope.type_name:
             raise DefinitionError(f"Execution.{name} has a value only in the arguments of {JOB_NAMES[name]} steps")
@@ -142,9 +142,9 @@ def _parse_get(text: str, scope: Scope) -> Expression:
         if name not in scope.experiment:
             raise DefinitionError(f"{EXPERIMENT} has no member '{name[:80]}'")
         return Expression("string", lambda context: context.experiment[name])
-    step = _find_step(text, scope)
-    path = PropertyPath(text.removeprefix(f"Steps.{step.name}."))
-    with located(f"'{text[:200]}'"):
+    step = _find_step(reference, scope)
+    path = PropertyPath(reference.removeprefix(f"Steps.{step.name}."))
+    with located(f"'{reference[:200]}'"):
         return _step_property(step, path)
 
 
@@ -166,13 +166,13 @@ def _parse_join(argument: Any, scope: Scope) -> Expression:
             raise DefinitionError(f"{JOIN}: a {type_name} cannot be joined")
 
     def evaluate(context: StepContext) -> str:
-        texts, length = list[str](), 0
+        strings, length = list[str](), 0
         for value in values.evaluate(context):
-            texts.append(as_text(value))
-            length += len(texts[-1]) + len(members["On"])
+            strings.append(format_value(value))
+            length += len(strings[-1]) + len(members["On"])
             if length > MAX_JOIN_LENGTH:
                 raise StepFailure(f"ClientError: {JOIN}: the joined string exceeds {MAX_JOIN_LENGTH} characters")
-        return str(members["On"]).join(texts)
+        return str(members["On"]).join(strings)
 
     return Expression("string", evaluate, values.steps)
 
@@ -190,25 +190,25 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
         uri = _property_file(members["PropertyFile"], scope)
 
     def evaluate(context: StepContext) -> Any:
-        address = str(uri.evaluate(context))
-        document = context.read_json(address)
+        source = str(uri.evaluate(context))
+        document = context.read_json(source)
         try:
             value = path.select(document, MAX_SELECTED_VALUES)
         except (NoSelection, SelectionTooLarge) as problem:
-            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {address}: {problem}") from None
+            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {source}: {problem}") from None
         if not isinstance(value, str | bool | int | float):
-            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {address} is not a string, number or boolean")
+            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {source} is not a string, number or boolean")
         return value
 
     return Expression("any", evaluate, uri.steps)
 
 
-def _property_file(reference: Any, scope: Scope) -> Expression:
-    text = read_members(reference, f"{JSON_GET}: PropertyFile", {GET: str}, {})[GET]
-    step = _find_step(text, scope)
-    kind, _, name = text.removeprefix(f"Steps.{step.name}.").partition(".")
+def _property_file(document: Any, scope: Scope) -> Expression:
+    reference = read_members(document, f"{JSON_GET}: PropertyFile", {GET: str}, {})[GET]
+    step = _find_step(reference, scope)
+    kind, _, name = reference.removeprefix(f"Steps.{step.name}.").partition(".")
     if kind != "PropertyFiles" or name not in step.files:
-        raise DefinitionError(f"'{text[:200]}': the step {step.name} has no such property file")
+        raise DefinitionError(f"'{reference[:200]}': the step {step.name} has no such property file")
     output, file = step.files[name]
     folder = _step_property(step, PropertyPath(f"ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri"))
 
@@ -218,21 +218,21 @@ def _property_file(reference: Any, scope: Scope) -> Expression:
     return Expression("string", evaluate, folder.steps)
 
 
-def _find_step(text: str, scope: Scope) -> "PipelineStep":
-    match = STEP_REFERENCE.match(text)
+def _find_step(reference: str, scope: Scope) -> "PipelineStep":
+    match = STEP_REFERENCE.match(reference)
     if match is None:
         beginnings = f"Parameters., Execution., {EXPERIMENT}. or Steps.NAME."
-        raise DefinitionError(f"'{text[:200]}' is not a valid reference: references begin with {beginnings}")
+        raise DefinitionError(f"'{reference[:200]}' is not a valid reference; references begin with {beginnings}")
     if match[1] not in scope.steps:
-        raise DefinitionError(f"'{text[:200]}': there is no step '{match[1][:80]}'")
+        raise DefinitionError(f"'{reference[:200]}': there is no step '{match[1][:80]}'")
     return scope.steps[match[1]]
 
 
-def _json_path(text: str) -> JsonPath:
-    if len(text) > MAX_PATH_LENGTH:
+def _json_path(path: str) -> JsonPath:
+    if len(path) > MAX_PATH_LENGTH:
         raise DefinitionError(f"{JSON_GET}: a Path must not exceed {MAX_PATH_LENGTH} characters")
-    start = "" if text.startswith("$") else "$" if text.startswith("[") else "$."
+    start = "" if path.startswith("$") else "$" if path.startswith("[") else "$."
     try:
-        return JsonPath(start + text)
+        return JsonPath(start + path)
     except ValueError as error:
         raise DefinitionError(f"{JSON_GET}: Path: {error}") from None

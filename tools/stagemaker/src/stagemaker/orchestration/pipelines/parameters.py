@@ -18,22 +18,22 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter that a definition declares. default: None if each execution must pass a value."""
+    """A declared parameter. default: None if each execution must pass a value."""
 
     name: str
     type: str
     default: Value | None = None
     choices: tuple[Value, ...] = ()
 
-    def read(self, text: str) -> Value:
-        """Convert text from a request to a value. Raises DefinitionError if the parameter cannot have this value."""
-        return self._validate(read_value(text, self.type), f"'{text[:80]}'")
+    def read(self, string: str) -> Value:
+        """Convert a string from a request to a value. Raises DefinitionError if the value is not allowed."""
+        return self._validate(read_value(string, self.type), f"'{string[:80]}'")
 
     def check(self, value: Any) -> Value:
-        """Return a value from the definition as the parameter's type. Raises DefinitionError if it is invalid."""
+        """Convert a value from the definition to the parameter's type. Raises DefinitionError if it is invalid."""
         return self._validate(value, json.dumps(value)[:80])
 
-    def _validate(self, value: Any, text: str) -> Value:
+    def _validate(self, value: Any, label: str) -> Value:
         matches = {
             "String": isinstance(value, str) and len(value) <= MAX_LENGTH,
             "Integer": isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63,
@@ -41,42 +41,42 @@ class Parameter:
             "Boolean": isinstance(value, bool),
         }
         if not matches[self.type]:
-            raise DefinitionError(f"Parameter {self.name}: {text} is not of type {self.type}")
+            raise DefinitionError(f"Parameter {self.name}: {label} is not of type {self.type}")
         checked: Value = float(value) if self.type == "Float" else value
         if self.choices and checked not in self.choices:
-            names = ", ".join(map(as_text, self.choices))
-            raise DefinitionError(f"Parameter {self.name}: {as_text(checked)[:80]} is not one of {names[:400]}")
+            names = ", ".join(map(format_value, self.choices))
+            raise DefinitionError(f"Parameter {self.name}: {format_value(checked)[:80]} is not one of {names[:400]}")
         return checked
 
 
-def read_value(text: str, kind: str) -> Value | None:
-    """Return the value that a text denotes, or None if it denotes none. kind: one of TYPES."""
+def read_value(string: str, kind: str) -> Value | None:
+    """Convert a string to a parameter type, or return None if that is not possible. kind: one of TYPES."""
     if kind == "String":
-        return text
+        return string
     if kind == "Boolean":
-        return {"true": True, "false": False}.get(text.lower())
-    if not text.isascii() or "_" in text:
+        return {"true": True, "false": False}.get(string.lower())
+    if not string.isascii() or "_" in string:
         return None
     try:
-        return int(text) if kind == "Integer" else float(text)
+        return int(string) if kind == "Integer" else float(string)
     except ValueError:
         return None
 
 
 def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
-    """Return the parameters that a definition declares, by name. Raises DefinitionError if one is invalid."""
+    """Return the declared parameters by name. Raises DefinitionError if one is invalid."""
     if len(documents) > MAX_PARAMETERS:
         raise DefinitionError(f"A pipeline can have at most {MAX_PARAMETERS} parameters")
     parameters: dict[str, Parameter] = {}
     for number, document in enumerate(documents, 1):
-        place = f"Parameter {number}"
+        location = f"Parameter {number}"
         checked = read_members(
-            document, place, {"Name": str, "Type": str}, {"DefaultValue": ANY_VALUE, "EnumValues": list}
+            document, location, {"Name": str, "Type": str}, {"DefaultValue": ANY_VALUE, "EnumValues": list}
         )
         name, kind = checked["Name"], checked["Type"]
         if not NAME.fullmatch(name):
             raise DefinitionError(
-                f"{place}: the name must be 1 to 256 letters, digits, hyphens or underscores, not '{name[:80]}'"
+                f"{location}: the name must be 1 to 256 letters, digits, hyphens or underscores, not '{name[:80]}'"
             )
         if name in parameters:
             raise DefinitionError(f"Parameter {name}: the name is used twice")
@@ -90,7 +90,7 @@ def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
 
 
 def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[str, str]]) -> dict[str, Value]:
-    """Return the values of an execution's parameters: those from a request, and otherwise the defaults.
+    """Return the values of an execution's parameters, from the request or the defaults.
 
     Raises DefinitionError if one is unknown, passed twice, missing, empty or of the wrong type.
     """
@@ -112,6 +112,6 @@ def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[
     return values
 
 
-def as_text(value: Any) -> str:
-    """Return a value as SageMaker writes it in a string: numbers and booleans as in JSON."""
+def format_value(value: Any) -> str:
+    """Format a value like SageMaker: numbers and booleans as in JSON."""
     return value if isinstance(value, str) else json.dumps(value)

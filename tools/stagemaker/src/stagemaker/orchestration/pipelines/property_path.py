@@ -12,7 +12,7 @@ from botocore.model import Shape
 from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure
 
 MAX_LENGTH = 1024  # characters
-# no text matches in two ways, so the matching time is linear in the length
+# no string matches in two ways, so the matching time is linear in the length
 TOKEN = re.compile(r"""(?:^|\.)([A-Za-z0-9_-]+)|\[([0-9]{1,6})\]|\['([^'\]]*)'\]|\["([^"\]]*)"\]""")
 Token = str | int
 # expression types by shape type, where their names differ
@@ -60,7 +60,7 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
     below: Shape
     if shape.type_name == "structure" and isinstance(token, str):
         if token not in shape.members:
-            raise DefinitionError(f"unknown property '{token[:80]}': choose from {', '.join(shape.members)}"[:400])
+            raise DefinitionError(f"unknown property '{token[:80]}'; choose from {', '.join(shape.members)}"[:400])
         below = shape.members[token]
     elif shape.type_name == "map" and isinstance(token, str):
         below = shape.value
@@ -76,7 +76,7 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
 
 
 def value_below(value: Any, token: Token) -> Any:
-    """Return the member or item that a token names, or None. A list's item has its name in a Key or a ...Name."""
+    """Return the member or item with a name or index, or None. A list item has its name in a Key or a ...Name."""
     if isinstance(value, dict) and isinstance(token, str):
         return value.get(token)
     items = value if isinstance(value, list) else []

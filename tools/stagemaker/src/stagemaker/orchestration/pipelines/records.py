@@ -1,10 +1,10 @@
-"""The records of the steps of one execution. A step gets its record when it starts."""
+"""The records of one execution's steps. A step gets its record when it starts."""
 
 from typing import Any
 
 from stagemaker.state.records import Record, Store, StoredRecord
 
-# kinds of records: executions, the definitions with which they were started, and the definitions of pipelines
+# kinds of records: executions, their definitions, and the definitions of pipelines
 EXECUTION, EXECUTED_DEFINITION, DEFINITION = "PipelineExecution", "PipelineExecutionDefinition", "PipelineDefinition"
 SELECTION = "SelectiveExecutionConfig"
 RUNNING = ("Starting", "Executing", "Stopping")
@@ -22,9 +22,9 @@ class StepRecords:
     """The records of one execution's steps. by_name: the records of the steps that have started.
 
     The internal members of a record are Position (in the order in which the steps started), Job (the name of the
-    attempt's resource), Properties (to which other steps can refer), CacheKey (of the result), AttemptTime (when the
-    attempt began), RetryAt (when a failed step runs again), Retries (how often each policy was applied) and FirstFailed
-    (when the first attempt failed).
+    attempt's resource), Properties (to which other steps can refer), CacheKey (of the result), AttemptTime (the start
+    of the attempt), RetryAt (the time of the next attempt), Retries (the number of retries by policy) and FirstFailed
+    (the time of the first failure).
     """
 
     def __init__(self, store: Store, execution: str):
@@ -32,7 +32,7 @@ class StepRecords:
         self.by_name: dict[str, StoredRecord] = dict(store.items(self._kind))
 
     def put(self, name: str, **members: Any) -> None:
-        """Change members of a record and store it. The record is created if it does not exist."""
+        """Change members of a record and store it. A missing record is created."""
         changed = self._changed(name, members)
 
         def write(record: StoredRecord) -> Record:

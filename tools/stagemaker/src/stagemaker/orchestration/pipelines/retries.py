@@ -11,7 +11,7 @@ SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
 INTERNAL_ERROR, CAPACITY = "SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"
 RESOURCE_LIMIT = "SageMaker.RESOURCE_LIMIT"
 EXCEPTIONS = (SERVICE_FAULT, THROTTLING, INTERNAL_ERROR, CAPACITY, RESOURCE_LIMIT)
-# the exception types of rejected requests, by error code
+# exception types of rejected requests, by error code
 EXCEPTION_TYPES_BY_CODE = {
     "ThrottlingException": THROTTLING,
     "Throttling": THROTTLING,
@@ -19,7 +19,7 @@ EXCEPTION_TYPES_BY_CODE = {
     "InternalFailure": SERVICE_FAULT,
     "ServiceUnavailable": SERVICE_FAULT,
 }
-# the exception types of failed jobs, by the beginning of the FailureReason
+# exception types of failed jobs, by the beginning of the FailureReason
 EXCEPTION_TYPES_BY_REASON = {
     "InternalServerError": INTERNAL_ERROR,
     "CapacityError": CAPACITY,
@@ -35,9 +35,9 @@ MEMBERS: Types = dict.fromkeys(LIMITS, int) | {"BackoffRate": (int, float)}
 class RetryPolicy:
     """A retry policy.
 
-    exceptions: the exception types after which the policy applies. interval: the seconds before the first retry. rate:
-    the factor from each wait to the next. attempts: the most retries, or None if there is a time limit. minutes: this
-    limit, counted from the first failure, or None.
+    exceptions: the exception types after which the policy applies. interval: seconds before the first retry. rate: the
+    factor from each wait to the next. attempts: the maximum number of retries, or None. minutes: the time limit after
+    the first failure, or None.
     """
 
     exceptions: frozenset[str]
@@ -47,9 +47,9 @@ class RetryPolicy:
     minutes: int | None
 
     def delay(self, retries: int, elapsed: datetime.timedelta) -> float | None:
-        """Return the number of seconds until the next retry, or None if there is no further retry.
+        """Return the number of seconds until the next retry, or None for no further retry.
 
-        retries: how many times this policy has been applied. elapsed: the time since the first failure.
+        retries: the number of times this policy has been applied. elapsed: the time since the first failure.
         """
         if self.attempts is not None and retries >= self.attempts:
             return None
@@ -71,9 +71,9 @@ def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
             raise DefinitionError("RetryPolicies: two policies contain the same ExceptionType")
         if "MaxAttempts" in members and "ExpireAfterMin" in members:
             raise DefinitionError("RetryPolicies: a policy can have either MaxAttempts or ExpireAfterMin, not both")
-        for name, (least, most) in LIMITS.items():
-            if not least <= members.get(name, least) <= most:
-                raise DefinitionError(f"RetryPolicies: {name} must be between {least} and {most}")
+        for name, (minimum, maximum) in LIMITS.items():
+            if not minimum <= members.get(name, minimum) <= maximum:
+                raise DefinitionError(f"RetryPolicies: {name} must be between {minimum} and {maximum}")
         minutes = members.get("ExpireAfterMin")
         attempts = None if minutes else members.get("MaxAttempts", 5)
         rate, interval = members.get("BackoffRate", 2.0), members.get("IntervalSeconds", 1)

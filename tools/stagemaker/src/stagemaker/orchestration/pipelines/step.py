@@ -1,4 +1,4 @@
-"""A step of a pipeline definition: the steps that it waits for, and whether it may reuse an earlier result."""
+"""A step of a pipeline definition, with its dependencies and cache settings."""
 
 import datetime
 import re
@@ -34,7 +34,7 @@ TRIGGERS = {
     "Stopped": frozenset({"Stopped"}),
     "Any": frozenset({"Succeeded", "Failed", "Stopped"}),
 }
-Endings = dict[str, frozenset[str]]  # the statuses with which steps may end, by step name
+Endings = dict[str, frozenset[str]]  # the statuses in which steps may end, by step name
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,17 @@ def read_cache_config(document: Any) -> CacheConfig:
     return CacheConfig(config["Enabled"], read_duration(config["ExpireAfter"]) if "ExpireAfter" in config else None)
 
 
-def read_duration(text: str) -> datetime.timedelta:
+def read_duration(duration: str) -> datetime.timedelta:
     """Read an ISO 8601 duration. A year has 365 days, and a month has 30. Raises DefinitionError if it is invalid."""
-    match = DURATION.fullmatch(text)
+    match = DURATION.fullmatch(duration)
     parts = match.groups() if match else ()
     numbers = [int(part or 0) for part in parts]
     if not any(parts):
-        raise DefinitionError(f"CacheConfig: ExpireAfter '{text[:80]}' is not an ISO 8601 duration such as P30D")
+        raise DefinitionError(f"CacheConfig: ExpireAfter '{duration[:80]}' is not an ISO 8601 duration such as P30D")
     days = sum(number * length for number, length in zip(numbers, DAYS, strict=False))
     hours, minutes, seconds = numbers[4:]
     if days > MAX_DAYS:
-        raise DefinitionError(f"CacheConfig: ExpireAfter '{text[:80]}' is longer than a thousand years")
+        raise DefinitionError(f"CacheConfig: ExpireAfter '{duration[:80]}' is longer than a thousand years")
     return datetime.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
@@ -70,8 +70,8 @@ class PipelineStep:
     """A step of a pipeline.
 
     branch: for a step inside a Condition step, the Condition step's name and the outcome for which this step runs.
-    files: the output and the path of each property file, by name. labels: the StepDisplayName and StepDescription, if
-    given. needs: the steps that this one waits for, with the statuses with which they may end; `check` determines them.
+    files: the output and the path of each property file, by name. labels: the StepDisplayName and StepDescription.
+    needs: the steps that this one waits for, with the statuses in which they may end; `check` determines them.
     """
 
     name: str
@@ -87,39 +87,39 @@ class PipelineStep:
 
     @property
     def request_type(self) -> RequestStepType:
-        """The type of a step that creates a resource. Raises TypeError if it creates none."""
+        """The type of a step that creates a resource. Raises TypeError for other steps."""
         if not isinstance(self.type, RequestStepType):
             raise TypeError(f"step {self.name} does not create a resource")
         return self.type
 
     def property_shape(self, path: PropertyPath) -> Shape:
-        """Return the shape of the property at a path. Raises DefinitionError if the step certainly does not have it."""
+        """Return the shape of the property at a path. Raises DefinitionError if the step cannot have it."""
         shape = path.shape_in(self.type.properties())
         self.type.check_property(self.arguments, path)
         return shape
 
     def check(self, scope: Scope) -> None:
-        """Determine which steps this one needs. Raises DefinitionError if it cannot run."""
+        """Determine the steps that this one needs. Raises DefinitionError if it cannot run."""
         succeeded = [*self.type.check(self.arguments, scope), *(self.branch or ())[:1]]
         self.needs.update(_combine_endings([*self.depends_on.items(), *((name, SUCCEEDED) for name in succeeded)]))
 
 
 def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
-    """Read a step without checking its expressions. Raises DefinitionError, which names the step."""
+    """Read a step without checking its expressions. Raises DefinitionError if it is invalid."""
     name = document.get("Name") if isinstance(document, dict) else None
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise DefinitionError(
             f"A step's Name must be 1 to 64 letters, digits, hyphens or underscores, not {str(name)[:80]!r}"
         )
-    place, type_name = f"Step {name}", document.get("Type")
+    location, type_name = f"Step {name}", document.get("Type")
     step_type = STEP_TYPES.get(type_name) if isinstance(type_name, str) else None
     if step_type is None:
         types = ", ".join(STEP_TYPES)
-        raise DefinitionError(f"{place}: the type {str(type_name)[:80]} is not simulated; use one of {types}")
+        raise DefinitionError(f"{location}: the type {str(type_name)[:80]} is not simulated; use one of {types}")
     required = {"Name": str, "Type": str, "Arguments": dict}
     optional = COMMON_MEMBERS | {option: OPTIONAL_MEMBERS[option] for option in step_type.options}
-    members = read_members(document, place, required, optional)
-    with located(place):
+    members = read_members(document, location, required, optional)
+    with located(location):
         for member, max_length in MAX_LENGTHS.items():
             if len(members.get(member, "")) > max_length:
                 raise DefinitionError(f"{member} must not exceed {max_length} characters")

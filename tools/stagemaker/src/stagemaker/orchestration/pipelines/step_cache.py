@@ -1,6 +1,6 @@
-"""The results of cached steps, which are reused for equal requests as long as they are new enough and still on S3.
+"""The results of cached steps, which are reused for equal requests if they are new enough and still on S3.
 
-The key of a result is a digest of the step's request, in which S3 URIs are replaced with digests of their contents.
+The key of a result is a digest of the step's request, with S3 URIs replaced by digests of their contents.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
 Limits = tuple[int, int, int]
 ARCHIVE_LIMITS = 256 << 20, 1 << 30, 50_000  # bytes, bytes of content, files
 PYCACHE_FOLDER = "__pycache__"  # a folder whose files contain the modification times of their sources
-ContentReader = Callable[[str], Any]  # returns the digests of the objects below an S3 URI, or None if there are none
+ContentReader = Callable[[str], Any]  # returns the digests of the objects below an S3 URI, or None if it has no objects
 
 
 class StepCache:
@@ -42,7 +42,7 @@ class StepCache:
         self._content_digests = cache(lambda uri: content_digests(platform.s3, uri, check))
 
     def forget_contents(self) -> None:
-        """Forget what was read from S3. Called once before several steps start: they often read the same objects."""
+        """Forget contents that were read from S3. Called once before several steps start, which often share objects."""
         self._content_digests.cache_clear()
 
     def key(self, step: PipelineStep, request: Record) -> str:
@@ -94,14 +94,14 @@ def cache_kind(pipeline: str) -> str:
 def cache_key(request: dict[str, Any], uncached: tuple[str, ...], contents: ContentReader) -> str:
     """Return a digest of a request without the members that do not affect its result.
 
-    uncached: the paths of these members. Each S3 URI, even inside a hyperparameter's JSON string, is replaced with
+    uncached: the paths of these members. Each S3 URI, even inside a hyperparameter's JSON string, is replaced by
     digests of its contents.
     """
     remaining = request
     for path in uncached:
         remaining = _without(remaining, path.split("."))
-    text = json.dumps(_with_digests(remaining, contents), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    encoded = json.dumps(_with_digests(remaining, contents), sort_keys=True, default=str)
+    return hashlib.sha256(encoded.encode()).hexdigest()
 
 
 def _without(value: Any, path: list[str]) -> Any:
@@ -129,15 +129,14 @@ def etags_below(s3: Any, uri: str) -> dict[str, str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     try:
         return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", [])}
-    except (ClientError, BotoCoreError):  # the URI may name a bucket that does not exist
+    except (ClientError, BotoCoreError):  # the bucket may not exist
         return {}
 
 
 def content_digests(s3: Any, uri: str, check: Check, limits: Limits = ARCHIVE_LIMITS) -> dict[str, str] | None:
-    """Return a digest of each object below a URI, or None if there are no objects.
+    """Return digests of the objects below a URI by their file names in a job, or None if the URI has no objects.
 
-    The digests' keys are the names that the objects' files have in a job. limits: of an archive that is read; a larger
-    one is compared by its ETag.
+    limits: of an archive whose members are compared; larger archives are compared by their ETags.
     """
     bucket, prefix = transfers.parse(uri)
     digests: dict[str, str] = {}

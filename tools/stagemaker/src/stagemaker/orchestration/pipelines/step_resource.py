@@ -23,8 +23,8 @@ ALPHABET = string.ascii_letters + string.digits
 class StepResource:
     """The resource that one attempt at a step creates.
 
-    name: the name of the resource. A model package has no name, so its request contains a ClientToken that is derived
-    from this name. execution: the ARN of the pipeline execution.
+    name: the name of the resource. A model package has no name; its request contains a ClientToken derived from this
+    name. execution: the ARN of the pipeline execution.
     """
 
     def __init__(self, platform: Platform, step_type: RequestStepType, name: str, execution: str):
@@ -47,8 +47,8 @@ class StepResource:
             response = send(self._platform, operation, request)
         except ClientError as error:
             code, message = (str(error.response["Error"].get(part, "")) for part in ("Code", "Message"))
-            text = f"ClientError: sagemaker:{operation} was rejected: {message} ({code})"
-            raise StepFailure(text, EXCEPTION_TYPES_BY_CODE.get(code, "")) from None
+            reason = f"ClientError: sagemaker:{operation} was rejected: {message} ({code})"
+            raise StepFailure(reason, EXCEPTION_TYPES_BY_CODE.get(code, "")) from None
         except BotoCoreError as error:
             raise StepFailure(f"ClientError: sagemaker:{operation}: {error}") from None
         return str(response[f"{self._type.kind}Arn"])
@@ -103,7 +103,7 @@ class StepResource:
         return self._platform.store.get(self._type.kind, self.name)
 
     def _training_jobs(self, tuning: Record) -> list[Any]:
-        """Return up to 100 of a tuning job's training jobs: the best first, those without an objective last."""
+        """Return up to 100 training jobs of a tuning job: the best first, jobs without an objective last."""
         configuration = tuning.get("HyperParameterTuningJobConfig", {})
         objectives = [configuration.get("HyperParameterTuningJobObjective")]
         objectives += [definition.get("TuningObjective") for definition in tuning.get("TrainingJobDefinitions", [])]
@@ -124,7 +124,7 @@ class StepResource:
 
 
 def new_name(step_type: RequestStepType, execution: str, step: str, prefix: str = "") -> str:
-    """Return a name for an attempt's resource. execution: the execution's ID. prefix: the name in the arguments."""
+    """Return a name for an attempt's resource. execution: ID of the execution. prefix: name in the arguments."""
     end = "".join(secrets.choice(ALPHABET) for _ in range(SUFFIX_LENGTH))
     start = prefix or f"{execution}-{step}"
     if not prefix and step_type.name_length >= 63:

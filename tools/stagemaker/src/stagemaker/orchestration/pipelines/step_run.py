@@ -1,4 +1,4 @@
-"""Runs each attempt at a step, from start to end."""
+"""Run attempts at steps, from start to end."""
 
 import contextlib
 import datetime
@@ -12,7 +12,7 @@ from stagemaker.orchestration.pipelines.context import StepContext
 from stagemaker.orchestration.pipelines.definition import PipelineDefinition
 from stagemaker.orchestration.pipelines.document import StepFailure
 from stagemaker.orchestration.pipelines.expressions import parse
-from stagemaker.orchestration.pipelines.parameters import as_text
+from stagemaker.orchestration.pipelines.parameters import format_value
 from stagemaker.orchestration.pipelines.records import StepRecords
 from stagemaker.orchestration.pipelines.step import PipelineStep
 from stagemaker.orchestration.pipelines.step_cache import StepCache
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class StepRunner:
-    """Runs the steps of one execution. records: the steps' records, to which each change is written."""
+    """Runner of the steps of one execution. records: the steps' records, to which each change is written."""
 
     def __init__(self, work: Work, execution: StoredRecord, definition: PipelineDefinition, records: StepRecords):
         self._platform, self._execution, self._definition = work.platform, execution, definition
@@ -56,7 +56,7 @@ class StepRunner:
         self.attempt(step)
 
     def attempt(self, step: PipelineStep) -> None:
-        """Continue an attempt that has begun, perhaps under an earlier simulator, until its job is created."""
+        """Continue an attempt, perhaps from an earlier simulator, until its job is created."""
         with self._or_fail(step):
             if isinstance(step.type, ConditionStepType):
                 self._decide(step)
@@ -72,7 +72,7 @@ class StepRunner:
 
     @contextlib.contextmanager
     def _or_fail(self, step: PipelineStep) -> Iterator[None]:
-        """Let an error in the block fail only this step, and let JobStopped and OSError through."""
+        """Fail only this step if the block raises an error other than JobStopped and OSError."""
         try:
             yield
         except StepFailure as failure:
@@ -89,7 +89,7 @@ class StepRunner:
         return self._job_name(step) is not None and self._resource(step).was_interrupted()
 
     def adopt(self, step: PipelineStep) -> None:
-        """Record that an attempt's job is running, if its creation was not recorded, so that it can be stopped."""
+        """Record an attempt's job whose creation was not recorded, so that it can be stopped."""
         if self._job_name(step) and (arn := self._resource(step).find_arn()):
             self._records.put(step.name, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}})
 
@@ -131,7 +131,7 @@ class StepRunner:
                 logger.exception("The result of step %s was not cached", step.name)
 
     def _cache_result(self, step: PipelineStep, key: str, properties: Record) -> None:
-        """Cache the result, unless the inputs changed meanwhile: the job may have read the old or the new data."""
+        """Cache the result, unless the inputs have changed since the start: the job may have read either version."""
         self.cache.forget_contents()
         if self.cache.key(step, self._request(step)) == key:
             metadata = self._records.by_name[step.name]["Metadata"]
@@ -152,14 +152,14 @@ class StepRunner:
         scope, context = self._definition.scope(step), self._context(step)
         conditions = step.arguments["Conditions"]
         outcome = all(parse_condition(condition, scope).evaluate(context) for condition in conditions)
-        # the API describes the outcome as True or False, expressions get a boolean, which they write as true or false
+        # the API formats the outcome as True or False, expressions as true or false
         members = {"Metadata": {step.type.metadata: {"Outcome": str(outcome)}}, "Properties": {"Outcome": outcome}}
         self._records.put(step.name, StepStatus="Succeeded", EndTime=now(), **members)
 
     def _fail_execution(self, step: PipelineStep) -> None:
         expression = parse(step.arguments["ErrorMessage"], self._definition.scope(step))
         try:
-            message = as_text(expression.evaluate(self._context(step)))
+            message = format_value(expression.evaluate(self._context(step)))
         except StepFailure as failure:  # the execution ends even if the message cannot be evaluated
             message = str(failure)
         metadata = {step.type.metadata: {"ErrorMessage": message[:3072]}}

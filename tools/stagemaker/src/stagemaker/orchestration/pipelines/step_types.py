@@ -22,7 +22,7 @@ from stagemaker.orchestration.pipelines.expressions import (
 from stagemaker.orchestration.pipelines.property_path import PropertyPath, value_below
 from stagemaker.protocol.service_model import operation_model
 
-PATTERN_SECONDS = 2.0  # processor time for matching all patterns in a step's arguments
+PATTERN_SECONDS = 2.0  # CPU time for matching all patterns in a step's arguments
 BRANCHES = {"IfSteps": True, "ElseSteps": False}
 TUNING_JOB = "HyperParameterTuningJob"
 SUMMARIES, LIST_JOBS = "TrainingJobSummaries", "ListTrainingJobsForHyperParameterTuningJob"
@@ -33,8 +33,8 @@ Document = dict[str, Any]
 class StepType:
     """A type of step.
 
-    name: the type's name in definitions. metadata: the type's member in the Metadata of a listed step. options: the
-    members that steps of this type can have in addition to those of all steps.
+    name: the type's name in definitions. metadata: the type's member in the Metadata of a listed step. options:
+    additional members of steps of this type.
     """
 
     name: str
@@ -45,11 +45,11 @@ class StepType:
         return {}
 
     def check(self, arguments: Document, scope: Scope) -> Iterable[str]:
-        """Return the steps that the arguments refer to. Raises DefinitionError if a step with them cannot run."""
+        """Return the names of the steps to which the arguments refer. Raises DefinitionError if the step cannot run."""
         raise NotImplementedError
 
     def check_property(self, arguments: Document, path: PropertyPath) -> None:
-        """Raise DefinitionError if a step with these arguments will certainly not have the property."""
+        """Raise DefinitionError if a step with these arguments cannot have the property."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class RequestStepType(StepType):
 
     kind: of the resource. outputs: returns the URIs of a step's outputs, given its properties. uncached: the paths of
     request members that do not affect a cached result; a list on a path stands for all its items. is_job: whether the
-    resource is a job, which must end before the step ends. name_length: the most characters of the resource's name.
+    resource is a job, which must end before the step ends. name_length: the maximum length of the resource's name.
     """
 
     options: frozenset[str] = frozenset({"CacheConfig", "RetryPolicies"})
@@ -78,7 +78,7 @@ class RequestStepType(StepType):
         return shape
 
     def properties(self) -> Mapping[str, Shape]:
-        """Return the members of Describe's response, and a tuning job's training jobs, the best first."""
+        """Return the members of Describe's response and, for a tuning job, its training jobs, the best first."""
         jobs = {SUMMARIES: _response_members(LIST_JOBS)[SUMMARIES]} if self.kind == TUNING_JOB else {}
         return {**_response_members(f"Describe{self.kind}"), **jobs}
 
@@ -88,7 +88,7 @@ class RequestStepType(StepType):
         return references(arguments, scope)
 
     def check_property(self, arguments: Document, path: PropertyPath) -> None:
-        """Raise DefinitionError if Describe copies the property from the request, but the request does not have it."""
+        """Raise DefinitionError if Describe copies the property from the request and the request lacks it."""
         shape: Any = self.request_shape
         value: Any = arguments
         for token in path.tokens:
@@ -120,7 +120,7 @@ class ConditionStepType(StepType):
         return steps_of(parse_condition(condition, scope) for condition in conditions)
 
     def branches(self, arguments: Document) -> list[tuple[bool, Any]]:
-        """Return the documents of the inner steps, each with the outcome for which it runs. Raises DefinitionError."""
+        """Return the inner steps' documents, each with the outcome for which it runs. Raises DefinitionError."""
         members = self._read(arguments)
         return [(outcome, document) for branch, outcome in BRANCHES.items() for document in members.get(branch, [])]
 
@@ -197,7 +197,7 @@ TYPES = (
         uncached=("TransformOutput.S3OutputPath", "TransformOutput.KmsKeyId", "TransformResources"),
     ),
     RequestStepType("Model", "Model", frozenset({"RetryPolicies"}), kind="Model", is_job=False),
-    # registers a version of a group, which is created if it does not exist
+    # registers a version of a group, which is created if it is missing
     RequestStepType("RegisterModel", "RegisterModel", frozenset({"RetryPolicies"}), kind="ModelPackage", is_job=False),
     ConditionStepType("Condition", "Condition"),
     FailStepType("Fail", "Fail"),
@@ -211,7 +211,7 @@ def _response_members(operation: str) -> Mapping[str, Shape]:
 
 
 def _item(value: Any, token: str | int) -> Any:
-    """Return an item, or None if it does not exist, or an expression if only an execution can determine that."""
+    """Return an item, None if it does not exist, or an expression if only an execution can determine the item."""
     item = value_below(value, token)
     if item is None and isinstance(value, list) and isinstance(token, str):
         has_expressions = any(isinstance(each, dict) and any(map(is_expression, each.values())) for each in value)

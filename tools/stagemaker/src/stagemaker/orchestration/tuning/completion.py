@@ -1,4 +1,4 @@
-"""The rules that stop a training job early, or complete a tuning job before its last planned training job."""
+"""Rules for stopping a training job early, or completing a tuning job before its last planned training job."""
 
 import itertools
 import statistics
@@ -7,7 +7,7 @@ from typing import Any
 
 MIN_IMPROVEMENT = 0.01  # relative to the best objective; a smaller gain does not count as an improvement
 CONVERGED_AFTER = 10  # consecutive jobs without an improvement
-MIN_JOBS_FOR_MEDIAN = 3  # that have reached the same step; a median of fewer jobs would not be meaningful
+MIN_JOBS_FOR_MEDIAN = 3  # at the same step; a median of fewer jobs would not be meaningful
 
 
 def jobs_without_improvement(objectives: Sequence[float], maximize: bool) -> list[int]:
@@ -53,7 +53,7 @@ def running_averages(values: Sequence[float]) -> list[float]:
 def is_worse_than_median(step: int, value: float, others: Sequence[Sequence[float]], maximize: bool) -> bool:
     """Return whether a job's value at a step is worse than the median of the other jobs' averages at that step.
 
-    step: counted from 1. others: the running averages of jobs that have ended; those that did not reach the step are
+    step: counted from 1. others: the running averages of ended jobs; jobs that did not reach the step are
     ignored. Source: the median stopping rule of Golovin et al., Google Vizier (2017), applied to the last value, as
     SageMaker documents.
     """

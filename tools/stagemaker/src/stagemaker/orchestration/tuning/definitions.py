@@ -1,4 +1,4 @@
-"""The training job definitions in a tuning job's record, and what is derived from them."""
+"""The training job definitions in a tuning job's record."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from stagemaker.protocol.service_model import operation_model
 from stagemaker.state.records import Record
 
 MAX_RANGES, MAX_HYPERPARAMETERS = 30, 100
-OBJECTIVE_HYPERPARAMETER = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds for the toolkits to read
-# members of a definition that HyperParameterTuningJobConfig can have instead, under another name
+OBJECTIVE_HYPERPARAMETER = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds for the toolkits
+# members of a definition, with their names in HyperParameterTuningJobConfig, which can have them instead
 SHARED_MEMBERS = {"TuningObjective": "HyperParameterTuningJobObjective", "HyperParameterRanges": "ParameterRanges"}
 UNSIMULATED_MEMBERS = ("InstanceConfigs", "AllocationStrategy")  # members of HyperParameterTuningResourceConfig
 
@@ -23,12 +23,12 @@ UNSIMULATED_MEMBERS = ("InstanceConfigs", "AllocationStrategy")  # members of Hy
 class Definition:
     """A training job definition.
 
-    name: the definition's name; empty if it has none. place: where the definition is in the request, for error
+    name: the definition's name, or an empty string. location: the definition's location in the request, for error
     messages. settings: the static hyperparameters. request: the request for the training jobs, without their names.
     """
 
     name: str
-    place: str
+    location: str
     metric: str
     maximize: bool
     ranges: tuple[Range, ...]
@@ -36,7 +36,7 @@ class Definition:
     request: Record
 
     def job_request(self, name: str, values: dict[str, str]) -> Record:
-        """Return the request for a training job. values: the hyperparameters that have ranges."""
+        """Return the request for a training job. values: the values of hyperparameters with ranges."""
         return self.request | {"TrainingJobName": name, "HyperParameters": self.settings | values}
 
 
@@ -51,9 +51,9 @@ def read_definitions(record: Record) -> list[Definition]:
     names = [item.get("DefinitionName", "") for item in items]
     if "" in names or len(set(names)) < len(names):
         raise ValidationException("TrainingJobDefinitions: each definition must have a unique DefinitionName")
-    for own, shared in SHARED_MEMBERS.items():
+    for member, shared in SHARED_MEMBERS.items():
         if config.get(shared):
-            advice = f"cannot be used with TrainingJobDefinitions; specify {own} in each definition instead"
+            advice = f"cannot be used with TrainingJobDefinitions; specify {member} in each definition instead"
             raise ValidationException(f"HyperParameterTuningJobConfig: {shared} {advice}")
     definitions = [
         _read_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in items
@@ -64,9 +64,9 @@ def read_definitions(record: Record) -> list[Definition]:
     return definitions
 
 
-def _read_definition(place: str, config: Record, item: Record) -> Definition:
+def _read_definition(location: str, config: Record, item: Record) -> Definition:
     if problem := next(_problems(config, item), None):
-        raise ValidationException(f"{place}: {problem}")
+        raise ValidationException(f"{location}: {problem}")
     range_lists = item.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
     if range_lists.get("AutoParameters"):
         raise ValidationException("AutoParameters are not simulated; specify a range for each hyperparameter")
@@ -77,9 +77,9 @@ def _read_definition(place: str, config: Record, item: Record) -> Definition:
     objective = _objective(config, item)
     metric, maximize = objective["MetricName"], objective["Type"] == "Maximize"
     settings = item.get("StaticHyperParameters", {}) | {OBJECTIVE_HYPERPARAMETER: metric}
-    _check_names(place, ranges, settings)
+    _check_names(location, ranges, settings)
     name = item.get("DefinitionName", "")
-    return Definition(name, place, metric, maximize, ranges, settings, _base_request(item))
+    return Definition(name, location, metric, maximize, ranges, settings, _base_request(item))
 
 
 def _objective(config: Record, item: Record) -> Record:
@@ -90,9 +90,9 @@ def _problems(config: Record, item: Record) -> Iterator[str]:
     algorithm, objective = item["AlgorithmSpecification"], _objective(config, item)
     if not objective:
         yield "an objective with a MetricName and the Type Minimize or Maximize is required"
-    for own, shared in SHARED_MEMBERS.items():
-        if item.get(own) and config.get(shared):
-            yield f"{own} is also in HyperParameterTuningJobConfig, as {shared}; specify it only once"
+    for name, shared in SHARED_MEMBERS.items():
+        if item.get(name) and config.get(shared):
+            yield f"{name} is also in HyperParameterTuningJobConfig, as {shared}; specify it only once"
     if "AlgorithmName" in algorithm:
         yield "AlgorithmName is not simulated; specify a TrainingImage instead"
     yield from _metric_problems(algorithm, objective["MetricName"])
@@ -117,24 +117,24 @@ def _metric_problems(algorithm: Record, metric: str) -> Iterator[str]:
             if groups == 0:
                 advice = "put the part that matches the value in parentheses"
                 yield f"MetricDefinitions: the Regex of '{item['Name']}' has no group; {advice}"
-    own = [item["Name"] for item in family_of(image).own_metrics(image)]
-    if own and metric not in own:
-        yield f"the image does not report the metric '{metric}'; it reports {own[0]}, for example"
-    if not own and metric not in {item["Name"] for item in definitions}:
+    image_metrics = [item["Name"] for item in family_of(image).own_metrics(image)]
+    if image_metrics and metric not in image_metrics:
+        yield f"the image does not report the metric '{metric}'; it reports {image_metrics[0]}, for example"
+    if not image_metrics and metric not in {item["Name"] for item in definitions}:
         yield f"MetricDefinitions: the objective metric '{metric}' is not defined; add its definition"
 
 
-def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]) -> None:
+def _check_names(location: str, ranges: tuple[Range, ...], settings: dict[str, str]) -> None:
     if not ranges:
-        raise ValidationException(f"{place}: there is no range to search; specify at least one in ParameterRanges")
+        raise ValidationException(f"{location}: specify at least one range to search in ParameterRanges")
     if len(ranges) > MAX_RANGES or len(ranges) + len(settings) > MAX_HYPERPARAMETERS:
         limits = f"{MAX_RANGES} ranges and {MAX_HYPERPARAMETERS - 1} hyperparameters, including the static ones"
-        raise ServiceError("ResourceLimitExceeded", f"{place}: a tuning job can have at most {limits}")
+        raise ServiceError("ResourceLimitExceeded", f"{location}: a tuning job can have at most {limits}")
     for item in ranges:
         if item.name == OBJECTIVE_HYPERPARAMETER:
-            raise ValidationException(f"{place}: {item.name} cannot have a range, because SageMaker sets it")
+            raise ValidationException(f"{location}: {item.name} cannot have a range, because SageMaker sets it")
         if item.name in settings:
-            problem = f"{place}: '{item.name}' has both a range and a value in StaticHyperParameters; remove one"
+            problem = f"{location}: '{item.name}' has both a range and a value in StaticHyperParameters; remove one"
             raise ValidationException(problem)
 
 

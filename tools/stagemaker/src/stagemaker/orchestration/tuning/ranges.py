@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MAX_DIGITS = 15  # limit for integers: a float can represent every integer with up to this many digits
-LOGARITHMIC_RATIO = 100  # with Auto scaling, a range is logarithmic if its ends differ by this factor or more
+MAX_DIGITS = 15  # limit for integers: a float can represent every integer with at most this many digits
+LOGARITHMIC_RATIO = 100  # with Auto scaling, ranges whose ends differ by at least this factor are logarithmic
 INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -23,12 +23,12 @@ class NumberRange:
     is_integer: bool
 
     def format(self, value: float) -> str:
-        """Format a value as a hyperparameter. If rounding moves it out of the range, the nearest end is used."""
+        """Format a value as a hyperparameter, clamped to the range after rounding."""
         clamped = min(max(value, self.low), self.high)
         return str(round(clamped)) if self.is_integer else repr(float(clamped))
 
-    def parse(self, text: str) -> float | None:
-        unquoted = text.strip().strip('"')
+    def parse(self, value: str) -> float | None:
+        unquoted = value.strip().strip('"')
         if not (INTEGER if self.is_integer else DECIMAL).fullmatch(unquoted) or len(unquoted) > 300:
             return None
         number = float(unquoted)
@@ -45,8 +45,8 @@ class CategoricalRange:
     def format(self, value: str) -> str:
         return value
 
-    def parse(self, text: str) -> str | None:
-        return text if text in self.values else None
+    def parse(self, value: str) -> str | None:
+        return value if value in self.values else None
 
 
 Range = NumberRange | CategoricalRange
@@ -55,7 +55,7 @@ Range = NumberRange | CategoricalRange
 def read_ranges(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Range]:
     """Read the ranges of a request's ParameterRanges.
 
-    Raises ValueError, with a message that names the range and the fix, if one of them is invalid.
+    Raises ValueError, which states the range and the fix, if one of them is invalid.
     """
     result: list[Range] = []
     for is_integer, member in ((True, "IntegerParameterRanges"), (False, "ContinuousParameterRanges")):
@@ -72,38 +72,38 @@ def read_ranges(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Range
 
 def _categorical_range(item: Mapping[str, Any]) -> CategoricalRange:
     values = tuple(item["Values"])
-    place = f"CategoricalParameterRanges: '{item['Name']}'"
+    location = f"CategoricalParameterRanges: '{item['Name']}'"
     if len(set(values)) < len(values):
-        raise ValueError(f"{place} lists a value twice; list each of its Values only once")
+        raise ValueError(f"{location} lists a value twice; list each of its Values only once")
     return CategoricalRange(item["Name"], values)
 
 
 def _number_range(member: str, item: Mapping[str, Any], is_integer: bool) -> NumberRange:
-    place = f"{member}: '{item['Name']}'"
-    low, high = (_number(f"{place}: {end}", item[end], is_integer) for end in ("MinValue", "MaxValue"))
+    location = f"{member}: '{item['Name']}'"
+    low, high = (_number(f"{location}: {end}", item[end], is_integer) for end in ("MinValue", "MaxValue"))
     if low > high:
-        raise ValueError(f"{place}: MinValue {item['MinValue']} is greater than MaxValue {item['MaxValue']}; swap them")
+        raise ValueError(f"{location}: MinValue {item['MinValue']} exceeds MaxValue {item['MaxValue']}; swap them")
     if not math.isfinite(high - low):
-        raise ValueError(f"{place}: MinValue and MaxValue are too far apart; choose a narrower range")
+        raise ValueError(f"{location}: MinValue and MaxValue are too far apart; choose a narrower range")
     scaling = item.get("ScalingType", "Auto")
     if scaling == "Auto":
         scaling = "Logarithmic" if low > 0 and high / low >= LOGARITHMIC_RATIO else "Linear"
     if scaling == "Logarithmic" and low <= 0:
-        raise ValueError(f"{place}: Logarithmic scaling requires a MinValue above 0, not {item['MinValue']}")
+        raise ValueError(f"{location}: Logarithmic scaling requires a MinValue above 0, not {item['MinValue']}")
     if scaling == "ReverseLogarithmic":
         if is_integer:
-            raise ValueError(f"{place}: {scaling} scaling is only for continuous ranges; choose another ScalingType")
+            raise ValueError(f"{location}: {scaling} scaling is only for continuous ranges; choose another ScalingType")
         if low < 0 or high >= 1:
-            raise ValueError(f"{place}: {scaling} scaling requires a MinValue of at least 0 and a MaxValue below 1")
+            raise ValueError(f"{location}: {scaling} scaling requires a MinValue of at least 0 and a MaxValue below 1")
     return NumberRange(item["Name"], low, high, scaling, is_integer)
 
 
-def _number(place: str, text: str, is_integer: bool) -> float:
-    if not (INTEGER if is_integer else DECIMAL).fullmatch(text):
-        raise ValueError(f"{place} '{text[:40]}' is not {'an integer' if is_integer else 'a number'}")
-    if is_integer and len(text.lstrip("+-").lstrip("0")) > MAX_DIGITS:
-        raise ValueError(f"{place} '{text[:40]}' has more than {MAX_DIGITS} digits; use a smaller number")
-    number = float(text)
+def _number(location: str, value: str, is_integer: bool) -> float:
+    if not (INTEGER if is_integer else DECIMAL).fullmatch(value):
+        raise ValueError(f"{location} '{value[:40]}' is not {'an integer' if is_integer else 'a number'}")
+    if is_integer and len(value.lstrip("+-").lstrip("0")) > MAX_DIGITS:
+        raise ValueError(f"{location} '{value[:40]}' has more than {MAX_DIGITS} digits; use a smaller number")
+    number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"{place} '{text[:40]}' is too large; use a smaller number")
+        raise ValueError(f"{location} '{value[:40]}' is too large; use a smaller number")
     return number

@@ -1,6 +1,6 @@
 """A hyperparameter search with Optuna. It suggests the next values to try, based on the trials so far.
 
-It knows nothing about jobs: a trial consists of a number, values as strings, and the objective's values during and
+It does not depend on jobs: a trial consists of a number, values as strings, and the objective's values during and
 after the trial.
 """
 
@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from stagemaker.orchestration.tuning.ranges import CategoricalRange, NumberRange, Range
 
-Values = dict[str, str]  # hyperparameters in the form in which a job receives them
+Values = dict[str, str]  # hyperparameters as a job receives them
 
 REDUCTION_FACTOR = 3  # at each rung, Hyperband continues one trial in this many
 STARTUP_TRIALS = 10  # random trials at the beginning of a Bayesian search
@@ -24,7 +24,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class Search:
-    """A search. Suggestions depend only on the seed, the trials so far and their results.
+    """A search, whose suggestions depend only on the seed, the trials so far and their results.
 
     strategy: Random, Grid (over categorical ranges), Bayesian (the tree-structured Parzen estimator, Bergstra et al.
     2011) or Hyperband (Li et al. 2018; Optuna's asynchronous form, with random values). resources: for Hyperband, the
@@ -81,7 +81,7 @@ class Search:
         return True
 
     def report(self, number: int, step: int, value: float) -> bool:
-        """Report a running trial's value at a step, counted from 1. Returns whether Hyperband stops the trial now."""
+        """Report a running trial's value at a step, counted from 1. Returns whether Hyperband stops the trial."""
         if not self._resources:
             return False
         trial = self._trials[number]
@@ -89,7 +89,7 @@ class Search:
         return step >= self._resources[1] or trial.should_prune()
 
     def finish(self, number: int, objective: float | None) -> None:
-        """Record the end of a trial. objective: the last value of its objective, or None if it has no value."""
+        """Record the end of a trial. objective: the last value of its objective, or None."""
         state = optuna.trial.TrialState.FAIL if objective is None else optuna.trial.TrialState.COMPLETE
         self._study.tell(self._trials[number], objective, state)
 
@@ -101,7 +101,7 @@ class Search:
         return len(self._trials) - 1, values
 
     def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
-        startup_trials = STARTUP_TRIALS if self._strategy == "Bayesian" else sys.maxsize  # else only random values
+        startup_trials = STARTUP_TRIALS if self._strategy == "Bayesian" else sys.maxsize  # otherwise only random values
         return _Sampler({item.name: item for item in self._ranges}, seed, startup_trials)
 
     def _params(self, values: Mapping[str, str]) -> dict[str, Any] | None:
@@ -115,19 +115,19 @@ class Search:
 
 
 class _Sampler(optuna.samplers.TPESampler):
-    """Samples only values that stay the same when they are written as text and read again.
+    """A sampler of values that do not change when they are formatted and parsed.
 
-    A job's values are text, and a search that continues after a restart reads them from there. A reverse logarithmic
-    value is sampled as its distance from 1, which would lose its last digits on the way.
+    After a restart, a search continues with the formatted values in the jobs. A reverse logarithmic value is sampled
+    as its distance from 1, which would lose its last digits in the conversion.
     """
 
     def __init__(self, ranges: Mapping[str, Range], seed: int, startup_trials: int):
-        # running trials count as bad, so that parallel trials differ from each other
+        # running trials count as bad, so that parallel trials differ
         super().__init__(seed=seed, n_startup_trials=startup_trials, multivariate=True, constant_liar=True)
         self._ranges = ranges
 
     def sample_relative(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return {name: self._as_read(name, value) for name, value in super().sample_relative(*args, **kwargs).items()}
+        return {name: self._round_trip(name, value) for name, value in super().sample_relative(*args, **kwargs).items()}
 
     def sample_independent(
         self,
@@ -137,15 +137,15 @@ class _Sampler(optuna.samplers.TPESampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         value = super().sample_independent(study, trial, param_name, param_distribution)
-        return self._as_read(param_name, value)
+        return self._round_trip(param_name, value)
 
-    def _as_read(self, name: str, value: Any) -> Any:
+    def _round_trip(self, name: str, value: Any) -> Any:
         item = self._ranges[name]
         return _to_optuna(item, item.parse(_from_optuna(item, value)))
 
 
 def _distribution(item: Range) -> BaseDistribution:
-    """Return a range in Optuna's form. A reverse logarithmic range is logarithmic in the distance from 1."""
+    """Return a range as an Optuna distribution. Reverse logarithmic means logarithmic in the distance from 1."""
     if isinstance(item, CategoricalRange):
         return CategoricalDistribution(item.values)
     logarithmic = item.scaling == "Logarithmic"

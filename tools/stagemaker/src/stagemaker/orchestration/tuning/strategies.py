@@ -1,4 +1,4 @@
-"""What the strategies of a tuning job require of its request: of Grid, its ranges; of Hyperband, its resources."""
+"""The requirements of tuning strategies: Grid's on the ranges, Hyperband's on the resources."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ EPOCH_HYPERPARAMETERS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epo
 
 
 def strategy_problems(config: Record, definitions: list[Definition]) -> Iterator[str]:
-    """Yield what a request has that its strategy does not accept."""
+    """Yield the problems with a request that its strategy does not accept."""
     strategy, max_jobs = config["Strategy"], config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
     if strategy == "Grid":
         if len(definitions) > 1:
@@ -43,20 +43,20 @@ def number_of_jobs(config: Record, definitions: list[Definition]) -> int:
 
 
 def hyperband_resources(config: Record, definition: Definition) -> tuple[int, int] | None:
-    """Return the MinResource and MaxResource of Hyperband, or None for other strategies. Raises ServiceError."""
+    """Return Hyperband's MinResource and MaxResource, or None for other strategies. Raises ServiceError."""
     if config["Strategy"] != "Hyperband":
         return None
     settings = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
-    least, most = settings.get("MinResource", 1), settings.get("MaxResource")
-    if most is None:
+    min_resource, max_resource = settings.get("MinResource", 1), settings.get("MaxResource")
+    if max_resource is None:
         values = [definition.settings[name].strip('"') for name in EPOCH_HYPERPARAMETERS if name in definition.settings]
         numbers = [int(value) for value in values if regex.fullmatch("[0-9]{1,9}", value)]
         if not numbers:
             names = ", ".join(EPOCH_HYPERPARAMETERS)
             advice = f"Hyperband requires MaxResource, or one of the static hyperparameters {names}"
             raise ValidationException(f"HyperbandStrategyConfig: {advice}")
-        most = numbers[0]
-    if not least <= most <= MAX_RESOURCE:
+        max_resource = numbers[0]
+    if not min_resource <= max_resource <= MAX_RESOURCE:
         rules = f"MinResource must not exceed MaxResource, and MaxResource must not exceed {MAX_RESOURCE:,}"
-        raise ValidationException(f"HyperbandStrategyConfig: {rules}; they are {least} and {most}")
-    return least, most
+        raise ValidationException(f"HyperbandStrategyConfig: {rules}; they are {min_resource} and {max_resource}")
+    return min_resource, max_resource

@@ -1,7 +1,7 @@
 """The trials of a tuning job: the values and the result of each training job, and the best one.
 
-A trial's record is stored before its training job is created, under the training job's name. If the simulator is
-killed, no job is therefore created twice or forgotten. A trial's result is always read from the training job's record.
+A trial's record is stored under its training job's name before the job is created, so that no job is created twice or
+forgotten if the simulator is killed. A trial's result is always read from the training job's record.
 """
 
 import datetime
@@ -40,12 +40,12 @@ class Trial:
 
     @property
     def interrupted(self) -> bool:
-        """Whether the end of a simulator interrupted the job. If so, another job replaces it."""
+        """Whether the end of a simulator interrupted the job, so that another job replaces it."""
         return self.job is not None and was_interrupted(self.job)
 
     @property
     def objective(self) -> float | None:
-        """The last value of the objective. None if the job is running or has failed, or if it reported no value."""
+        """The last value of the objective, or None if the job is running, has failed or reported no value."""
         if self.job is None or self.status not in ("Completed", "Stopped"):
             return None
         metrics = self.job.get("FinalMetricDataList", [])
@@ -88,8 +88,8 @@ def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | No
     records: the records of all trials, if the caller has already read them.
     """
     all_records: Sequence[Record] = store.all(KIND) if records is None else records
-    own = [record for record in all_records if record["TuningId"] == tuning.internal["TuningId"]]
-    return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]
+    job_records = [record for record in all_records if record["TuningId"] == tuning.internal["TuningId"]]
+    return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in job_records]
 
 
 def counters(trials: list[Trial]) -> Record:
@@ -105,19 +105,19 @@ def counters(trials: list[Trial]) -> Record:
 
 def best_trial(trials: list[Trial]) -> Trial | None:
     """Return the trial with the best objective, or None. In a tie, the trial that ended first wins."""
-    ended = in_order_of_end(trials)
+    ended = sorted_by_end_time(trials)
     if not ended:
         return None
     choose = max if ended[0].record["ObjectiveType"] == "Maximize" else min
     return choose(ended, key=lambda trial: trial.objective or 0.0)
 
 
-def in_order_of_end(trials: Sequence[Trial]) -> list[Trial]:
+def sorted_by_end_time(trials: Sequence[Trial]) -> list[Trial]:
     return sorted((trial for trial in trials if trial.objective is not None), key=lambda trial: trial.end_time)
 
 
 def completion_details(trials: list[Trial]) -> Record:
-    ended = in_order_of_end(trials)
+    ended = sorted_by_end_time(trials)
     if not ended:
         return {"NumberOfTrainingJobsObjectiveNotImproving": 0}
     objectives, maximize = [trial.objective or 0.0 for trial in ended], ended[0].record["ObjectiveType"] == "Maximize"

@@ -14,7 +14,7 @@ from stagemaker.orchestration.tuning.completion import is_complete, is_worse_tha
 from stagemaker.orchestration.tuning.definitions import read_definitions
 from stagemaker.orchestration.tuning.ranges import Range
 from stagemaker.orchestration.tuning.strategies import hyperband_resources, number_of_jobs
-from stagemaker.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, in_order_of_end, trials_of
+from stagemaker.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, sorted_by_end_time, trials_of
 from stagemaker.orchestration.tuning.warm_start import TUNING_JOB, warm_start
 from stagemaker.state.records import Record, StoredRecord, now
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from stagemaker.orchestration.tuning.search import Search
 
 POLL_INTERVAL = 0.1  # seconds between two polls of the training jobs
-MAX_JOBS_WITHOUT_OBJECTIVE = 5  # ended training jobs, none with an objective, after which the tuning job fails
+MAX_JOBS_WITHOUT_OBJECTIVE = 5  # if this many training jobs have ended, all without an objective, the tuning job fails
 
 
 @dataclass
 class TrackedTrial(Trial):
     """A trial of a running tuning job.
 
-    index: of its definition. number: in its search. averages: the running averages of the values, if the trial has
-    ended. metrics_read: how many observed metrics have been read. stop_requested: whether the job was asked to stop.
+    index: index of its definition. number: its number in the search. averages: the running averages of the values, if
+    the trial has ended. metrics_read: the number of metrics read. stop_requested: whether a stop was requested.
     """
 
     index: int
@@ -137,13 +137,13 @@ class TuningWork(Work):
         if self._failure:
             return "Failed", self._failure
         trials = [trial for trial in self._trials if not trial.interrupted]
-        objectives = [trial.objective or 0.0 for trial in in_order_of_end(trials)]
+        objectives = [trial.objective or 0.0 for trial in sorted_by_end_time(trials)]
         ended_trials = [trial for trial in trials if trial.ended]
         limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds", math.inf)
         timed_out = self.clock() - self._began > limit
         finished = len(trials) >= self._max_jobs and len(ended_trials) == len(trials)
         if not objectives and (len(ended_trials) >= MAX_JOBS_WITHOUT_OBJECTIVE or finished or timed_out):
-            # this is final: running jobs are stopped
+            # final: running jobs are stopped
             self._failure = _failure_reason(ended_trials, self._definitions[0].metric)
             return "Failed", self._failure
         criteria = self._config.get("TuningJobCompletionCriteria", {})
@@ -193,7 +193,7 @@ class TuningWork(Work):
         return True
 
     def _suggest(self, index: int, count: int) -> tuple[int, dict[str, str]] | None:
-        """Return the next trial's number and values, if there is one. The values of a warm start come first."""
+        """Return the number and values of the next trial, if any. The values of a warm start come first."""
         if count < len(self._initial_values):
             ranges: tuple[Range, ...] = self._definitions[index].ranges
             values = {item.name: self._initial_values[count].get(item.name, "") for item in ranges}

@@ -1,9 +1,9 @@
-"""Warm start: what a tuning job reuses from its parents."""
+"""Warm start: reuse of the results of a tuning job's parents."""
 
 from typing import TYPE_CHECKING
 
 from stagemaker.orchestration.tuning.definitions import Definition, read_definitions
-from stagemaker.orchestration.tuning.trials import Trial, in_order_of_end, trials_of
+from stagemaker.orchestration.tuning.trials import Trial, sorted_by_end_time, trials_of
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.state.records import Record, Store, StoredRecord
 
@@ -16,38 +16,38 @@ TRANSFERRED_JOBS = 3  # the number of each parent's best jobs whose values Trans
 
 
 def check_warm_start(store: Store, record: Record) -> None:
-    """Raise ServiceError if a request names parents that its tuning job cannot start from."""
+    """Raise ServiceError if a tuning job cannot start from its parents."""
     if "WarmStartConfig" not in record:
         return
     parents = record["WarmStartConfig"]["ParentHyperParameterTuningJobs"]
     names = [parent.get(f"{TUNING_JOB}Name", "") for parent in parents]
     if len(set(names)) < len(names):
-        raise _refusal("a parent is listed twice")
+        raise _warm_start_error("a parent is listed twice")
     if (strategy := record["HyperParameterTuningJobConfig"]["Strategy"]) not in ("Bayesian", "Random"):
-        raise _refusal(f"warm start is not simulated for the strategy {strategy}; choose Bayesian or Random")
+        raise _warm_start_error(f"warm start is not simulated for the strategy {strategy}; choose Bayesian or Random")
     definitions = read_definitions(record)
     if len(definitions) > 1:
-        raise _refusal("warm start is not simulated with several TrainingJobDefinitions")
+        raise _warm_start_error("warm start is not simulated with several TrainingJobDefinitions")
     for name in names:
         parent = store.get(TUNING_JOB, name)
         if parent is None:
-            raise _refusal(f"could not find hyper parameter tuning job '{name}'")
+            raise _warm_start_error(f"could not find hyper parameter tuning job '{name}'")
         if parent[f"{TUNING_JOB}Status"] in ("InProgress", "Stopping"):
-            raise _refusal(f"'{name}' is in status {parent[f'{TUNING_JOB}Status']}; wait until it has ended")
+            raise _warm_start_error(f"'{name}' is in status {parent[f'{TUNING_JOB}Status']}; wait until it has ended")
         identical = record["WarmStartConfig"]["WarmStartType"] == IDENTICAL
         if problem := _difference(definitions[0], read_definitions(parent), identical):
-            raise _refusal(f"'{name}' {problem}")
+            raise _warm_start_error(f"'{name}' {problem}")
 
 
 def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dict[str, str]]:
     """Add the results of the parents to a search. Returns the values to try first.
 
-    With IdenticalDataAndAlgorithm, the parents' results count like the tuning job's own. With TransferLearning, they
-    come from other data or another algorithm and are not comparable, but their best values are tried first.
+    With IdenticalDataAndAlgorithm, the parents' results count like the tuning job's own results. With TransferLearning,
+    they are not comparable, but their best values are tried first.
     """
     initial_values: list[dict[str, str]] = []
     for parent in _parents(store, record):
-        trials = in_order_of_end(trials_of(store, parent))
+        trials = sorted_by_end_time(trials_of(store, parent))
         if record["WarmStartConfig"]["WarmStartType"] == IDENTICAL:
             for trial in trials:
                 search.learn(_settings(trial), trial.objective or 0.0)
@@ -60,7 +60,7 @@ def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dic
 
 
 def comparable_trials(store: Store, record: StoredRecord) -> list[Trial]:
-    """Return the parents' trials whose objectives are comparable with those of a tuning job."""
+    """Return the parents' trials whose objectives are comparable with the tuning job's."""
     if record.get("WarmStartConfig", {}).get("WarmStartType") != IDENTICAL:
         return []
     return [trial for parent in _parents(store, record) for trial in trials_of(store, parent)]
@@ -73,7 +73,7 @@ def _parents(store: Store, record: Record) -> list[StoredRecord]:
 
 
 def _settings(trial: Trial) -> dict[str, str]:
-    """Return all hyperparameters of a training job, including static ones, which may have ranges in the new job."""
+    """Return all hyperparameters of a training job; static ones may have ranges in the new job."""
     return dict((trial.job or {}).get("HyperParameters", {}))
 
 
@@ -97,5 +97,5 @@ def _difference(definition: Definition, parent_definitions: list[Definition], id
     return None
 
 
-def _refusal(message: str) -> ServiceError:
+def _warm_start_error(message: str) -> ServiceError:
     return ValidationException(f"WarmStartConfig: {message}")

@@ -1,12 +1,12 @@
-"""AWS's other services: moto, with what it lacks. Only this package imports moto.
+"""The other AWS services: moto, extended. Only this package imports moto.
 
-Only the services in SERVICES answer. Others of moto run containers (Batch, Lambda), connect to addresses that a caller
-chooses (SNS, Firehose) or create resources of any service (CloudFormation).
+Only the services in SERVICES are available. moto's others run containers (Batch, Lambda), connect to addresses that a
+caller chooses (SNS, Firehose) or create resources of any service (CloudFormation).
 
-This package takes a second to import, with the first request to one of these services. That changes moto, for the rest
-of the process: subclasses of its backends are put into its registries and, where moto has no hook, `_install` replaces
-names in its modules. All this leans on moto's inside, which any release may change, so `test_private_parts.py` pins the
-version.
+The first request to one of these services imports this package, which takes a second. The import changes moto for the
+rest of the process: subclasses of its backends are put into its registries and, where moto has no hook, `_install`
+replaces names in its modules. This relies on moto's internals, which any release may change, so `test_private_parts.py`
+pins the version.
 """
 
 import re
@@ -38,9 +38,9 @@ from stagemaker.services.moto_inside.patterns import ECR, replace_expressions
 from stagemaker.services.moto_inside.s3 import S3, WatchedKeys, make_s3_bucket
 from stagemaker.services.s3_contents import Content
 
-TARGET = re.compile("arn:[^:]+:(logs:[^:]*:[^:]*:log-group:|events:[^:]*:::$)")  # the second is moto's for an archive
+TARGET = re.compile("arn:[^:]+:(logs:[^:]*:[^:]*:log-group:|events:[^:]*:::$)")  # the second is an archive in moto
 INPUT_PATH = re.compile(r"""\$(\.[\w-]+|\[\d+\]|\['[^'\]]*'\]|\["[^"\]]*"\])*""")  # others could take very long
-SERVICES = {  # that answer: moto's names, by the names for which clients sign requests
+SERVICES = {  # moto's names of the available services, by the names for which clients sign requests
     "ecr": "ecr",
     "events": "events",
     "iam": "iam",
@@ -58,27 +58,27 @@ LISTED_TIME = property(lambda item: item.last_modified.replace(microsecond=0))  
 
 
 class Events(EventsBackend):
-    """EventBridge, which delivers events to log groups and archives, and to no address outside the simulator."""
+    """EventBridge, which delivers events only to log groups and archives inside the simulator."""
 
     __module__ = EventsBackend.__module__
 
     def put_targets(self, name: str, event_bus_arn: str | None, targets: list[dict[str, Any]]) -> None:
         for target in targets:
             if not TARGET.match(target["Arn"]):
-                raise unsupported(f"the target {target['Arn'][:200]}", "a rule can have log groups as targets")
+                raise unsupported(f"the target {target['Arn'][:200]}", "only log groups can be targets of a rule")
             for path in target.get("InputTransformer", {}).get("InputPathsMap", {}).values():
                 if not INPUT_PATH.fullmatch(path):
-                    raise unsupported(f"the path {path[:200]}", "a path has only names and numbers, as $.detail.name")
+                    raise unsupported(f"the path {path[:200]}", "a path can only contain names and numbers")
         super().put_targets(name, event_bus_arn, targets)
 
     def list_rules(self, prefix: str | None = None, **members: Any) -> Any:  # type: ignore[override]
         return super().list_rules(prefix=None if prefix is None else re.escape(prefix), **members)
 
     def create_connection(self, *arguments: Any, **members: Any) -> Any:
-        raise unsupported("CreateConnection", "no event leaves it")
+        raise unsupported("CreateConnection", "events are not sent to other hosts")
 
     def create_api_destination(self, *arguments: Any, **members: Any) -> Any:
-        raise unsupported("CreateApiDestination", "no event leaves it")
+        raise unsupported("CreateApiDestination", "events are not sent to other hosts")
 
 
 def _install() -> None:
@@ -108,7 +108,7 @@ def create_role(name: str, policy: str) -> None:
 
 
 def create_session(role_arn: str, name: str, credentials: dict[str, str]) -> None:
-    """Create a session of a role with these credentials, named as in the response of AssumeRole."""
+    """Create a session of a role. credentials: with the member names of AssumeRole's response."""
     session = sts_backends[ACCOUNT][PARTITION].assume_role(REGION, name, role_arn, "", SESSION_SECONDS, "")
     session.access_key.access_key_id = session.access_key_id = credentials["AccessKeyId"]
     session.access_key.secret_access_key = session.secret_access_key = credentials["SecretAccessKey"]
@@ -120,7 +120,7 @@ def create_bucket(name: str) -> None:
 
 
 def reset(access_key: str = "") -> None:
-    """Delete everything that the services have stored, except for the session of a role that has this access key."""
+    """Delete all stored data of the services, except for the role session with this access key."""
     sessions = sts_backends[ACCOUNT][PARTITION].assumed_roles
     kept_sessions = [session for session in sessions if session.access_key_id == access_key]
     moto_api_backend.reset()
@@ -129,9 +129,9 @@ def reset(access_key: str = "") -> None:
 
 @cache
 def application(service: str) -> Any:
-    """Return moto's WSGI application for one of SERVICES. It raises exceptions that moto does not expect.
+    """Return moto's WSGI application for a service in SERVICES. It does not catch unexpected exceptions.
 
-    It is without Flask's debug mode, which keeps past requests in memory.
+    Flask's debug mode, which keeps past requests in memory, is disabled.
     """
     application = create_backend_app(SERVICES[service])  # type: ignore[arg-type]
     application.config |= {"DEBUG": False, "PROPAGATE_EXCEPTIONS": True}

@@ -21,7 +21,7 @@ from stagemaker.protocol.account import ACCOUNT, REGION
 from stagemaker.services import alarms, retention
 
 MAX_STATISTICS_POINTS = 1440  # of GetMetricStatistics
-MAX_DATA_POINTS = 100_800  # of GetMetricData, all queries together
+MAX_DATA_POINTS = 100_800  # of all queries in a GetMetricData request
 TOO_MANY_POINTS = (
     "You have requested up to {} datapoints, which exceeds the limit of {}. You may reduce the datapoints requested by "
     "increasing Period, or decreasing the time range."
@@ -38,7 +38,7 @@ def _period_problem(period: Any) -> str | None:
 
 
 def _rounded(start: Time, periods: Iterable[int]) -> Time:
-    """Return a start as CloudWatch rounds it down, which is to an hour at most: old data have no finer times."""
+    """Return a start time, rounded down like CloudWatch by at most an hour: old data have no finer times."""
     age = utcnow() - alarms.to_naive_utc(start)
     seconds = next((seconds for limit, seconds in retention.RESOLUTIONS if age > limit), min([60, *periods]))
     return start - datetime.timedelta(
@@ -79,14 +79,14 @@ def _evaluated(find: Callable[..., Iterable[Alarm]]) -> Any:
 
 
 class CloudWatch(CloudWatchBackend):
-    """Alarms are evaluated whenever their state is read, requests are checked, and old metrics get coarser."""
+    """CloudWatch with alarms that are evaluated when read, checked requests, and old metrics that get coarser."""
 
     __module__ = CloudWatchBackend.__module__
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
         self.lock = threading.RLock()  # of the alarms' states and the next two attributes
-        self._held_until: dict[str, datetime.datetime] = {}  # by alarm: when a state that was set by request ends
+        self._held_until: dict[str, datetime.datetime] = {}  # by alarm: the end of a state that a request has set
         self._new_data_points = 0  # since the last clean-up
 
     def put_metric_alarm(self, **members: Any) -> Alarm:  # type: ignore[override]
@@ -107,7 +107,7 @@ class CloudWatch(CloudWatchBackend):
         """Set a state that lasts until CloudWatch would evaluate the alarm again."""
         with self.lock:
             alarm = self.alarms.get(alarm_name)
-            super().set_alarm_state(alarm_name, reason, reason_data, state_value)  # fails if there is no alarm
+            super().set_alarm_state(alarm_name, reason, reason_data, state_value)  # fails for a missing alarm
             interval = 10 if alarm and alarm.period in alarms.HIGH_RESOLUTION else 60
             self._held_until[alarm_name] = utcnow() + datetime.timedelta(seconds=interval)
 
@@ -139,7 +139,7 @@ class CloudWatch(CloudWatchBackend):
         dimensions: list[dict[str, str]],
         unit: str | None = None,
     ) -> list[Statistics]:
-        """Let periods begin at the start of the request, unlike moto, whose first one begins with the first datum."""
+        """Begin periods at the requested start, unlike moto, whose first period begins with the first datum."""
         start, end = start_time.replace(microsecond=0), end_time.replace(microsecond=0)
         if start >= end:
             raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
@@ -150,8 +150,8 @@ class CloudWatch(CloudWatchBackend):
         start = _rounded(start, [period])
         metric = {"Namespace": namespace, "MetricName": metric_name, "Dimensions": dimensions}
         data = [datum for datum in self.get_all_metrics() if start <= datum.timestamp < end]
-        found = _periods(_data_of({"Metric": metric, "Unit": unit}, data), start, period)
-        return [_statistics(stats, time, found[time]) for time in sorted(found)]
+        data_by_period = _periods(_data_of({"Metric": metric, "Unit": unit}, data), start, period)
+        return [_statistics(stats, time, data_by_period[time]) for time in sorted(data_by_period)]
 
     def get_metric_data(
         self, queries: list[dict[str, Any]], start_time: Time, end_time: Time, scan_by: str = "TimestampAscending"
@@ -215,7 +215,7 @@ def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricD
 
 
 def _periods(data: list[MetricDatumBase], start: Time, period: int) -> dict[Time, list[MetricDatumBase]]:
-    """Return the data of each period that has any, by the time at which it begins."""
+    """Return the data of each period that has any, by the period's start."""
     periods: dict[Time, list[MetricDatumBase]] = {}
     length = datetime.timedelta(seconds=period)
     for datum in data:
@@ -224,7 +224,7 @@ def _periods(data: list[MetricDatumBase], start: Time, period: int) -> dict[Time
 
 
 def _series(data: list[MetricDatumBase], start: Time, period: int, statistic: str) -> dict[Time, float]:
-    values = {time: _statistic(found, statistic) for time, found in _periods(data, start, period).items()}
+    values = {time: _statistic(period_data, statistic) for time, period_data in _periods(data, start, period).items()}
     return {time: value for time, value in values.items() if value is not None}
 
 

@@ -12,7 +12,7 @@ from stagemaker.services import retention
 
 
 class Logs(LogsBackend):
-    """Only the newest log events are kept, FilterLogEvents respects logStreamNamePrefix, and no event is sent on."""
+    """CloudWatch Logs, which keeps the newest events, respects logStreamNamePrefix and forwards no events."""
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)

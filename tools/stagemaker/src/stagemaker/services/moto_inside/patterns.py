@@ -1,6 +1,6 @@
-"""The patterns that requests choose. moto makes regular expressions of them, which can take practically forever.
+"""Wildcard patterns in requests. moto converts them to regular expressions, which can take practically forever.
 
-The time of these functions grows with the length of the text. Unsupported patterns are rejected when they are stored.
+These functions take time proportional to the length of the string. Unsupported patterns are rejected when stored.
 """
 
 import re
@@ -14,45 +14,45 @@ ESCAPED = re.compile(r"\\([*\\])|(\*)")  # in a pattern of EventBridge: characte
 MAX_STARS = 2  # in a filter of ECR
 
 
-def matches(pattern: str, text: str) -> bool:
-    """Return whether a text matches a pattern in which * stands for any characters."""
-    return _matches_parts(pattern.split("*"), text)
+def matches(pattern: str, value: str) -> bool:
+    """Return whether a string matches a pattern in which * stands for any characters."""
+    return _matches_parts(pattern.split("*"), value)
 
 
-def _matches_parts(parts: list[str], text: str) -> bool:
+def _matches_parts(parts: list[str], value: str) -> bool:
     first, last = parts[0], parts[-1]
     if len(parts) == 1:
-        return text == first
-    position, end = len(first), len(text) - len(last)
-    if position > end or not (text.startswith(first) and text.endswith(last)):
+        return value == first
+    position, end = len(first), len(value) - len(last)
+    if position > end or not (value.startswith(first) and value.endswith(last)):
         return False
     for part in parts[1:-1]:
-        found = text.find(part, position, end)
-        if found < 0:
+        start = value.find(part, position, end)
+        if start < 0:
             return False
-        position = found + len(part)
+        position = start + len(part)
     return True
 
 
 def _matches_wildcard(item: Any, pattern: Any) -> bool:
-    """Return whether a value of an event matches a wildcard of EventBridge, in which a backslash can precede a *."""
+    """Return whether an event's value matches an EventBridge wildcard, in which a backslash can escape a *."""
     parts, position = [""], 0
-    for found in ESCAPED.finditer(pattern):
-        parts[-1] += pattern[position : found.start()] + (found[1] or "")
-        if found[2]:
+    for match in ESCAPED.finditer(pattern):
+        parts[-1] += pattern[position : match.start()] + (match[1] or "")
+        if match[2]:
             parts.append("")
-        position = found.end()
+        position = match.end()
     parts[-1] += pattern[position:]
     return isinstance(item, str) and _matches_parts(parts, item)
 
 
-def _find(pattern: str, text: str) -> bool | None:
-    """Return None if a text does not match, as functions for regular expressions do."""
-    return matches(pattern, text) or None
+def _find(pattern: str, value: str) -> bool | None:
+    """Return None for a mismatch, like the functions of `re`."""
+    return matches(pattern, value) or None
 
 
 class ECR(ECRBackend):
-    """Filters of repositories and tags are patterns as AWS describes them, and no regular expressions."""
+    """ECR, whose filters of repositories and tags are wildcard patterns, as on AWS, not regular expressions."""
 
     __module__ = ECRBackend.__module__
 
@@ -67,6 +67,6 @@ class ECR(ECRBackend):
 
 
 def replace_expressions() -> None:
-    """Make moto use these functions, for the rest of this process."""
+    """Make moto use these functions for the rest of this process."""
     EventPattern._wildcard_match = staticmethod(_matches_wildcard)  # type: ignore[method-assign]
     IAMPolicyStatement._match = staticmethod(_find)  # type: ignore[method-assign, assignment]

@@ -22,7 +22,7 @@ from moto.utilities.utils import md5_hash
 from stagemaker.protocol.errors import unsupported
 from stagemaker.services import s3_changes
 
-LARGEST_PAGE = 1000  # entries; S3 returns no more, whatever a request asks for
+MAX_PAGE_SIZE = 1000  # entries; S3 returns no more, even on request
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 LISTINGS = {  # the root of the response, by operation
     "ListObjects": "ListBucketResult",
@@ -31,12 +31,12 @@ LISTINGS = {  # the root of the response, by operation
 }
 LISTED_NAMES = {"Versions": "Version", "DeleteMarkers": "DeleteMarker"}  # in XML, by member
 CHECKSUM = re.compile(rb"x-amz-checksum-\w+:(.+={1,2})")
-TRAILER_BYTES = 1000  # of the lines that follow the body of a request
+TRAILER_BYTES = 1000  # of the lines after the body of a request
 CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
 
 
 class SortedKeys:
-    """The keys of a bucket in S3's order, sorted again only after a change. all_keys: returns them in any order."""
+    """The keys of a bucket in S3's order, sorted only after a change. all_keys: returns them in any order."""
 
     def __init__(self, all_keys: Callable[[], Iterable[str]]) -> None:
         self._all_keys = all_keys
@@ -55,31 +55,31 @@ class SortedKeys:
 
 
 def entries(keys: Sequence[str], prefix: str, delimiter: str, after: str) -> Iterator[tuple[str, bool, Sequence[str]]]:
-    """Yield the entries of a listing that come after `after`: the entry, whether it is a common prefix, and its keys.
+    """Yield the entries of a listing after `after`: the entry, whether it is a common prefix, and its keys.
 
-    An entry is a key, or what several keys have in common up to the first delimiter behind `prefix`.
+    An entry is a key, or the common beginning of several keys up to the first delimiter after `prefix`.
     """
     position = max(bisect_left(keys, prefix), bisect_right(keys, after))
     while position < len(keys) and keys[position].startswith(prefix):
         key = keys[position]
-        place = key.find(delimiter, len(prefix)) if delimiter else -1
+        index = key.find(delimiter, len(prefix)) if delimiter else -1
         entry, end = key, position + 1
-        if place >= 0:
-            entry = key[: place + len(delimiter)]
-            end = bisect_left(keys, True, position, key=partial(_is_behind, entry))
+        if index >= 0:
+            entry = key[: index + len(delimiter)]
+            end = bisect_left(keys, True, position, key=partial(_is_after, entry))
         if entry > after:  # a common prefix can be `after` itself
-            yield entry, place >= 0, keys[position:end]
+            yield entry, index >= 0, keys[position:end]
         position = end
 
 
-def _is_behind(common_prefix: str, key: str) -> bool:
+def _is_after(common_prefix: str, key: str) -> bool:
     return not key.startswith(common_prefix)
 
 
 class S3(S3Backend):
-    """Listings take a time that depends on the page, and a change of an object is an event for EventBridge alone."""
+    """S3 with listings that take time only for their page, and notifications only through EventBridge."""
 
-    __module__ = S3Backend.__module__  # next to which moto looks for the URLs of the service
+    __module__ = S3Backend.__module__  # where moto looks for the URLs of the service
 
     @property
     def url_paths(self) -> Any:
@@ -88,7 +88,7 @@ class S3(S3Backend):
     def put_bucket_notification_configuration(self, bucket_name: str, notification_config: dict[str, Any]) -> None:
         for kind in ("Topic", "Queue", "CloudFunction"):
             if notification_config.get(f"{kind}Configuration"):
-                raise unsupported(f"{kind}Configuration", "a bucket can notify EventBridge only")
+                raise unsupported(f"{kind}Configuration", "a bucket can only notify EventBridge")
         super().put_bucket_notification_configuration(bucket_name, notification_config)
 
     def list_objects(
@@ -122,7 +122,7 @@ class S3(S3Backend):
         def items() -> Iterator[tuple[str, Any]]:
             for entry, is_prefix, its_keys in entries(keys.sorted.get(), prefix or "", delimiter or "", after):
                 objects = (item for key in its_keys if isinstance(item := keys.get(key), FakeKey))
-                if (first := next(objects, None)) is not None:  # otherwise they have been deleted
+                if (first := next(objects, None)) is not None:  # None: they have been deleted
                     yield entry, entry if is_prefix else first
 
         page, has_more, token = *_first_page(items(), max_keys), None
@@ -136,7 +136,7 @@ class S3(S3Backend):
         bucket_name: str,
         delimiter: str | None = None,
         key_marker: str | None = None,
-        max_keys: int | None = LARGEST_PAGE,
+        max_keys: int | None = MAX_PAGE_SIZE,
         prefix: str = "",
         version_id_marker: str | None = None,
     ) -> tuple[Any, list[str], Any, str | None, str | None]:
@@ -150,7 +150,7 @@ class S3(S3Backend):
 
         def items() -> Iterator[Any]:
             if key_marker and version_id_marker and key_marker.startswith(prefix):
-                # the last page may have ended between the versions of a key, and may have been deleted since
+                # the last page may have ended between two versions of a key, which may have been deleted since
                 of_key = versions(key_marker)
                 passed = [number for number, item in enumerate(of_key, 1) if item.version_id == version_id_marker]
                 yield from of_key[max(passed, default=0) :]
@@ -159,13 +159,14 @@ class S3(S3Backend):
 
         page, has_more = _first_page(items(), max_keys)
         next_marker = _marker(page[-1]) if has_more else (None, None)
-        found, deleted = ([item for item in page if isinstance(item, kind)] for kind in (FakeKey, FakeDeleteMarker))
-        return found, [item for item in page if isinstance(item, str)], deleted, *next_marker
+        objects, markers = ([item for item in page if isinstance(item, kind)] for kind in (FakeKey, FakeDeleteMarker))
+        prefixes = [item for item in page if isinstance(item, str)]
+        return objects, prefixes, markers, *next_marker
 
 
 def _first_page(items: Iterator[Any], max_keys: int | None) -> tuple[list[Any], bool]:
     """Return the items of a page, and whether another page follows it. An empty page is the last one."""
-    limit = LARGEST_PAGE if max_keys is None else max(0, min(max_keys, LARGEST_PAGE))
+    limit = MAX_PAGE_SIZE if max_keys is None else max(0, min(max_keys, MAX_PAGE_SIZE))
     page = list(islice(items, limit))
     return page, bool(page) and next(items, None) is not None
 
@@ -175,7 +176,7 @@ def _marker(item: Any) -> tuple[str, str | None]:
 
 
 class S3Responses(S3Response):
-    """moto's operations of S3. The responses of listings are written directly, several times faster than moto does."""
+    """moto's operations of S3, with listings written directly, several times faster than by moto."""
 
     def serialized(self, action_result: ActionResult) -> Any:
         if (root := LISTINGS.get(self._get_action())) is None:
@@ -191,8 +192,8 @@ class S3Responses(S3Response):
         header = f"x-amz-checksum-{algorithm.lower()}"
         if not algorithm or self.headers.get(header):
             return super()._get_checksum(response_headers)
-        found = CHECKSUM.search(self.raw_body[-TRAILER_BYTES:])
-        value = found[1] if found else compute_checksum(self.raw_body, algorithm=algorithm)
+        match = CHECKSUM.search(self.raw_body[-TRAILER_BYTES:])
+        value = match[1] if match else compute_checksum(self.raw_body, algorithm=algorithm)
         response_headers[header] = value.decode()
         return algorithm, response_headers[header]
 
@@ -242,7 +243,7 @@ class WatchedKeys(_VersionedKeyStore):
 
 
 def s3_buckets() -> dict[str, Any]:
-    """Return all of moto's buckets by name. Names are unique across accounts."""
+    """Return moto's buckets by name, which is unique across accounts."""
     backends = [backend for account in list(s3_backends.values()) for backend in list(account.values())]
     return {name: bucket for backend in backends for name, bucket in backend.buckets.copy().items()}
 
@@ -253,7 +254,7 @@ def make_s3_bucket(name: str, account: str, partition: str, region: str) -> Any:
 
 
 def read_s3_object(bucket: str, key: str) -> tuple[bytes, dict[str, Any]] | None:
-    """Return an object's content and attributes, or None if it does not exist. Other requests may replace it meanwhile.
+    """Return an object's content and attributes, or None if it does not exist. It may be replaced concurrently.
 
     Raises OSError if the content cannot be read.
     """
@@ -271,11 +272,11 @@ def read_s3_object(bucket: str, key: str) -> tuple[bytes, dict[str, Any]] | None
                 "checksum": {name: getattr(moto_object, name) for name in CHECKSUM_ATTRIBUTES},
             }
         time.sleep(0.001)
-    raise OSError(f"s3://{bucket}/{key}: the content could not be read from moto: upload the object again")
+    raise OSError(f"s3://{bucket}/{key}: the content could not be read from moto; upload the object again")
 
 
 def put_s3_object(bucket: Any, key: str, value: bytes, attributes: Mapping[str, Any]) -> None:
-    """Put an object that `read_s3_object` has returned into one of moto's buckets."""
+    """Put an object that `read_s3_object` has returned into a moto bucket."""
     moto_object = s3_backends[bucket.account_id][bucket.partition].put_object(
         bucket.name, key, value, storage=attributes["storage"], etag=attributes["etag"], disable_notification=True
     )

@@ -1,4 +1,4 @@
-/* Endpoints: variants, traffic, latency and errors, log, and a form that sends a request. */
+/* Endpoints: variants, traffic, latency, errors, log, and a form for requests. */
 
 import { call, readMetrics, send } from "./api.js";
 import { chart } from "./charts.js";
@@ -9,7 +9,7 @@ import { list } from "./paging.js";
 
 const CHANGING = ["Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"];
 const STATUSES = [...CHANGING, "InService", "Failed", "OutOfService"];
-const WINDOW = 3600, PERIOD = 10, LARGEST_RESPONSE = 20_000; // seconds of metrics, and characters
+const WINDOW = 3600, PERIOD = 10, MAX_RESPONSE = 20_000; // seconds of metrics, and characters
 const METRICS = [["Invocations", "Sum"], ["ModelLatency", "Average"], ["Invocation4XXErrors", "Sum"], ["Invocation5XXErrors", "Sum"]];
 
 export async function endpoints(view) {
@@ -22,23 +22,23 @@ export async function endpoints(view) {
 
 export async function endpoint(view) {
   const [, name] = view.parts;
-  const found = await call("DescribeEndpoint", { EndpointName: name });
-  const config = await call("DescribeEndpointConfig", { EndpointConfigName: found.EndpointConfigName }).catch(() => ({ ProductionVariants: [] }));
-  view.busy = true; // requests come at any time
-  view.say(`${name}: ${found.EndpointStatus}`);
-  const variants = found.ProductionVariants ?? [];
+  const details = await call("DescribeEndpoint", { EndpointName: name });
+  const config = await call("DescribeEndpointConfig", { EndpointConfigName: details.EndpointConfigName }).catch(() => ({ ProductionVariants: [] }));
+  view.busy = true; // requests can arrive at any time
+  view.say(`${name}: ${details.EndpointStatus}`);
+  const variants = details.ProductionVariants ?? [];
   return [
-    element("h1", {}, name, " ", badge(found.EndpointStatus)),
-    failure(found.FailureReason),
-    facts([["Created", time(found.CreationTime)], ["Last modified", time(found.LastModifiedTime)],
-      ["Endpoint configuration", found.EndpointConfigName]]),
+    element("h1", {}, name, " ", badge(details.EndpointStatus)),
+    failure(details.FailureReason),
+    facts([["Created", time(details.CreationTime)], ["Last modified", time(details.LastModifiedTime)],
+      ["Endpoint configuration", details.EndpointConfigName]]),
     section("variants", "Variants",
       table("Variants", ["Variant", "Model", "Traffic", "Instances"], variants.map((each) => drawVariant(each, variants, config)))),
     await drawMetrics(view, name, variants.map((variant) => variant.VariantName)),
     drawForm(view, name, variants),
     await followLog(view, `/aws/sagemaker/Endpoints/${name}`, "", `stagemaker logs endpoint/${name}`),
     objectLinks(config),
-    json("DescribeEndpoint response", found), json("DescribeEndpointConfig response", config),
+    json("DescribeEndpoint response", details), json("DescribeEndpointConfig response", config),
   ];
 }
 
@@ -55,33 +55,33 @@ async function drawMetrics(view, name, variants) {
   const now = Date.now() / 1000;
   const queries = METRICS.map(([metric, statistic]) => ({ label: metric, metric, statistic }));
   const read = (variant) => readMetrics("AWS/SageMaker", { EndpointName: name, VariantName: variant }, queries, now - WINDOW, now, PERIOD);
-  const found = await Promise.all(variants.map(read));
-  const series = (place, suffix = "") => variants.map((name, which) => ({ ...found[which][place], label: name + suffix, total: place !== 1 }));
+  const metrics = await Promise.all(variants.map(read));
+  const series = (metric, suffix = "") => variants.map((name, index) => ({ ...metrics[index][metric], label: name + suffix, total: metric !== 1 }));
   const latency = series(1).map((each) => ({ ...each, values: each.values.map((value) => value / 1000) })); // from microseconds
   const figures = () => element("div", { class: "charts" }, chart(view, "Requests", "Time", series(0)),
-    chart(view, "Latency of the model, ms", "Time", latency), chart(view, "Errors", "Time", [...series(2, ", 4XX"), ...series(3, ", 5XX")]));
+    chart(view, "Model latency, ms", "Time", latency), chart(view, "Errors", "Time", [...series(2, ", 4XX"), ...series(3, ", 5XX")]));
   const any = series(0).some((each) => each.values.length);
-  return section("metrics", "Requests of the last hour, in steps of 10 s", any ? figures() : element("p", { class: "soft" }, "None."));
+  return section("metrics", "Requests in the last hour, in steps of 10 s", any ? figures() : element("p", { class: "soft" }, "None."));
 }
 
 function drawForm(view, name, variants) {
-  const answer = view.kept.answer;
+  const { reply } = view.state;
   const post = async (event) => {
     event.preventDefault();
     const { type, accept, variant, body, file } = event.target.elements;
     const headers = { "Content-Type": type.value, Accept: accept.value };
     if (variant.value) headers["X-Amzn-SageMaker-Target-Variant"] = variant.value;
     const began = performance.now();
-    view.kept.answer = ["Sending", ""];
+    view.state.reply = ["Sending", ""];
     view.refresh();
     try {
       const request = { method: "POST", headers, body: file.files[0] ?? body.value };
       const response = await send("sagemaker", `/endpoints/${encodeURIComponent(name)}/invocations`, request);
-      const text = await response.text();
+      const content = await response.text();
       const took = Math.round(performance.now() - began), get = (header) => response.headers.get(header);
       const facts = `${response.status}, variant ${get("x-Amzn-Invoked-Production-Variant")}, ${took} ms, ${get("Content-Type")}`;
-      view.kept.answer = [facts, text.slice(0, LARGEST_RESPONSE)];
-    } catch (error) { view.kept.answer = [`Error ${error.status ?? ""}`, error.message]; }
+      view.state.reply = [facts, content.slice(0, MAX_RESPONSE)];
+    } catch (error) { view.state.reply = [`Error ${error.status ?? ""}`, error.message]; }
     view.refresh();
   };
   const { enabled } = view;
@@ -95,6 +95,6 @@ function drawForm(view, name, variants) {
     element("p", { class: "controls" },
       element("label", {}, "or upload a file ", element("input", { type: "file", name: "file", ...enabled })),
       element("button", enabled, "Send")));
-  const shown = element("div", { role: "status" }, answer && element("p", {}, answer[0]), answer && pre("Answer", answer[1]));
-  return section("form", "Send a request", form, shown);
+  const result = element("div", { role: "status" }, reply && element("p", {}, reply[0]), reply && pre("Response", reply[1]));
+  return section("form", "Send a request", form, result);
 }

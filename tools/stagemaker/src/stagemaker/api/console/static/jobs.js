@@ -7,7 +7,7 @@ import { followLog } from "./logs.js";
 import { objectLinks } from "./objects.js";
 import { list } from "./paging.js";
 
-/* By the first part of the address. member: what the API's names begin with. span: the members of start and end. */
+/* By the first part of the address. member: prefix of the API's names. span: prefix of the members StartTime and EndTime. */
 export const KINDS = {
   training: { title: "Training jobs", member: "TrainingJob", span: "Training", group: "/aws/sagemaker/TrainingJobs" },
   processing: { title: "Processing jobs", member: "ProcessingJob", span: "Processing", group: "/aws/sagemaker/ProcessingJobs" },
@@ -15,10 +15,10 @@ export const KINDS = {
   tuning: { title: "Tuning jobs", member: "HyperParameterTuningJob", span: "HyperParameterTuning" },
 };
 const STATUSES = ["InProgress", "Completed", "Failed", "Stopping", "Stopped"], RUNNING = ["InProgress", "Stopping"];
-const NEWEST = 8; // of each kind on the first page
-const MOST_VALUES = 90_000; // that CloudWatch returns at once
+const NEWEST = 8; // jobs of each kind on the first page
+const MAX_VALUES = 90_000; // that CloudWatch returns in one response
 const RESPONSE_ONLY = /Status|Time$|Arn$|Reason|ExitMessage|FinalMetric|ModelArtifacts|InSeconds$|BestTrainingJob|[dt]edBy|Details|Consumed/;
-const MOST_KEPT = 500, ended = new Map(); // descriptions of jobs that have ended, by name: they change no more
+const MAX_CACHED = 500, ended = new Map(); // descriptions of ended jobs, which no longer change, by name
 
 export async function overview(view) {
   const sections = Object.entries(KINDS).map(async ([name, { title, member }]) => {
@@ -39,21 +39,21 @@ const drawTable = (title, rows) => table(title, ["Name", "Status", "Created", "D
 async function drawRows(view, name, items) {
   const { member } = KINDS[name];
   const jobs = await Promise.all(items.map((item) => describe(name, item)));
-  return jobs.map((job, place) => {
-    const id = items[place][`${member}Name`], status = items[place][`${member}Status`];
+  return jobs.map((job, index) => {
+    const id = items[index][`${member}Name`], status = items[index][`${member}Status`];
     view.busy ||= RUNNING.includes(status);
     const progress = element("span", { class: "reason" }, progressOf(name, job));
     return row(id, [link(id, name, id), badge(status), time(job.CreationTime), duration(...spanOf(name, job)), progress]);
   });
 }
 
-/* Describe a job of a list: its summary does not say why it failed or what it waits for. */
+/* Describe a listed job: its summary lacks the failure reason and the progress. */
 async function describe(name, item) {
   const { member } = KINDS[name], status = item[`${member}Status`];
   const key = `${name} ${item[`${member}Name`]} ${item.CreationTime}`;
   if (ended.has(key)) return ended.get(key);
   const job = await call(`Describe${member}`, { [`${member}Name`]: item[`${member}Name`] }).catch(() => null);
-  if (ended.size > MOST_KEPT) ended.clear();
+  if (ended.size > MAX_CACHED) ended.clear();
   if (job && !RUNNING.includes(status)) ended.set(key, job);
   return job ?? item;
 }
@@ -63,7 +63,7 @@ function spanOf(name, job) {
   return [job[`${span}StartTime`] ?? (name === "tuning" ? job.CreationTime : null), job[`${span}EndTime`]];
 }
 
-/* What a job waits for or does, or why it failed. */
+/* Return a job's progress or failure reason. */
 function progressOf(name, job) {
   if (job.FailureReason) return job.FailureReason;
   const status = job[`${KINDS[name].member}Status`];
@@ -74,14 +74,14 @@ function progressOf(name, job) {
   }
   if (status !== "InProgress") return job.ExitMessage ?? "";
   const message = job.SecondaryStatusTransitions?.at(-1)?.StatusMessage;
-  return message ?? (spanOf(name, job)[0] ? "Running" : "Waiting for a free processor");
+  return message ?? (spanOf(name, job)[0] ? "Running" : "Waiting for a free CPU");
 }
 
 export async function job(view) {
   const [name, id] = view.parts, kind = KINDS[name], { member } = kind;
   const job = await call(`Describe${member}`, { [`${member}Name`]: id });
   const status = job[`${member}Status`], [start, end] = spanOf(name, job), reason = job.FailureReason;
-  if ((view.kept.created ??= job.CreationTime) !== job.CreationTime) dispatchEvent(new Event("hashchange")); // another job of this name
+  if ((view.state.created ??= job.CreationTime) !== job.CreationTime) dispatchEvent(new Event("hashchange")); // another job of this name
   view.busy = RUNNING.includes(status);
   view.say(`${id}: ${status}`);
   const stop = () => call(`Stop${member}`, { [`${member}Name`]: id });
@@ -98,22 +98,22 @@ export async function job(view) {
   if (name === "tuning") parts.push(await drawTrials(view, id, job));
   if (kind.group) parts.push(await followLog(view, kind.group, `${id}/`, `stagemaker logs ${id}`));
   const request = Object.fromEntries(Object.entries(job).filter(([key]) => key === "RoleArn" || !RESPONSE_ONLY.test(key)));
-  const named = { ...job, ModelArtifacts: status === "Completed" ? job.ModelArtifacts : null }; // which others name, too
-  parts.push(objectLinks(named), section("request", "Request", json(`Create${member} request`, request), json(`Describe${member} response`, job)));
+  const details = { ...job, ModelArtifacts: status === "Completed" ? job.ModelArtifacts : null }; // other jobs can have the same URI
+  parts.push(objectLinks(details), section("request", "Request", json(`Create${member} request`, request), json(`Describe${member} response`, job)));
   return parts;
 }
 
 const ARNS = { "training-job": "training", "processing-job": "processing", "transform-job": "transform", "hyper-parameter-tuning-job": "tuning" };
 const readArn = (arn) => arn.split(":").slice(5).join(":").split("/");
 
-/* A link to the page of a job or of a version, from its ARN. */
+/* Return a link to the page of a job or version. */
 export function linkToArn(arn) {
   const [type, ...names] = readArn(arn);
   if (type === "model-package") return link(names.join(" version "), "registry", ...names);
   return ARNS[type] ? link(names[0], ARNS[type], names[0]) : names[0];
 }
 
-/* Describe a job, a model or a version, from its ARN. */
+/* Describe the job, model or version with this ARN. */
 export function describeArn(arn) {
   const [type, name] = readArn(arn), kind = KINDS[ARNS[type]]?.member ?? (type === "model" ? "Model" : "ModelPackage");
   return call(`Describe${kind}`, { [`${kind}Name`]: kind === "ModelPackage" ? arn : name });
@@ -124,11 +124,11 @@ async function drawMetrics(view, id, job) {
   const listed = await call("ListMetrics", { Namespace: namespace, Dimensions }, "monitoring");
   const names = [...new Set(listed.Metrics.map((metric) => metric.MetricName))].sort();
   const start = job.TrainingStartTime ?? job.CreationTime, end = job.TrainingEndTime ?? Date.now() / 1000;
-  const length = end - start, period = length < 3600 && length * names.length < MOST_VALUES ? 1 : 60 * Math.ceil(length / 60_000);
+  const length = end - start, period = length < 3600 && length * names.length < MAX_VALUES ? 1 : 60 * Math.ceil(length / 60_000);
   const queries = names.map((metric) => ({ label: metric, metric, statistic: "Average" }));
   const series = names.length ? await readMetrics(namespace, { TrainingJobName: id }, queries, start, end, period) : [];
   const figures = series.map((each) => chart(view, each.label, "Time", [each]));
-  const none = element("p", { class: "soft" }, "None. MetricDefinitions of a request define them.");
+  const none = element("p", { class: "soft" }, "None. They are defined by MetricDefinitions in the request.");
   return section("metrics", "Metrics", figures.length ? element("div", { class: "charts" }, figures) : none);
 }
 
@@ -140,10 +140,10 @@ async function drawTrials(view, id, job) {
   const better = direction === "Minimize" ? Math.min : Math.max;
   let best = null;
   const bests = values.map((value) => { best = value === null ? best : better(value, best ?? value); return best; });
-  const times = values.map((_, place) => place + 1), label = metric ?? "Objective";
-  const rows = trials.map(({ TrainingJobName: trial, TrainingJobStatus, TunedHyperParameters, FailureReason }, place) => {
+  const times = values.map((_, index) => index + 1), label = metric ?? "Objective";
+  const rows = trials.map(({ TrainingJobName: trial, TrainingJobStatus, TunedHyperParameters, FailureReason }, index) => {
     const tuned = Object.entries(TunedHyperParameters).map(([key, value]) => `${key} = ${value}`).join(", ");
-    const value = values[place] === null ? "" : number(values[place]);
+    const value = values[index] === null ? "" : number(values[index]);
     return row(trial, [link(trial, "training", trial), badge(TrainingJobStatus), value, tuned, FailureReason]);
   });
   const series = [{ label, times, values, points: true }, { label: "Best so far", times, values: bests }];

@@ -1,4 +1,4 @@
-/* The addresses of the pages, and their polling, which stops while the tab is hidden. */
+/* The addresses of the pages, and polling, which pauses while the tab is hidden. */
 
 import { send } from "./api.js";
 import { address, element, update } from "./dom.js";
@@ -8,46 +8,46 @@ import { objects } from "./objects.js";
 import { execution, pipeline, pipelines } from "./pipelines.js";
 import { group, groups, version } from "./registry.js";
 
-const QUICK = 1500, LIST = 3000, SLOW = 6000; // milliseconds between two polls: of what runs, of a list in which it is, and of the rest
-const SHARE = 10; // a poll takes at most a tenth of the time, so that a busy server is asked less often
+const QUICK = 1500, LIST = 3000, SLOW = 6000; // milliseconds between two polls of a running job, a list with running jobs, and other pages
+const SHARE = 10; // a poll takes at most a tenth of the time, so that a busy server gets fewer requests
 const PAGES = {
   endpoints: [endpoints, endpoint], pipelines: [pipelines, pipeline, execution], registry: [groups, group, version], s3: [objects, objects],
 };
 const NAMES = { endpoints: "Endpoints", pipelines: "Pipelines", registry: "Model registry", s3: "S3" };
 const main = document.querySelector("main"), problem = document.querySelector("#problem"), news = document.querySelector("#news");
-let shown = 0; // counts what was shown, so that what an earlier page still fetches is dropped
-let asked = false, endPause = () => {}; // whether the next poll should come at once
+let current = 0; // the number of the current page: results for earlier pages are dropped
+let isWoken = false, endPause = () => {}; // whether the next poll should come at once
 
-/* What a page gets: parts of its address, filters, settings, what it keeps from one poll to the next, and, as `waiting`,
-   what it calls once its content is drawn. */
+/* The context of a page: parts of its address, filters, settings, state between polls, and `waiting`, the functions to
+   call once its content is drawn. */
 class View {
   constructor(number, parts, query) {
-    Object.assign(this, { number, parts, query, settings: null, kept: {}, busy: false, waiting: [], refresh: wake });
+    Object.assign(this, { number, parts, query, settings: null, state: {}, busy: false, waiting: [], refresh: wake });
   }
 
-  /* The attributes of a control that changes something: disabled unless the simulator was started with --console-actions. */
-  get enabled() { return this.settings.actions ? {} : { disabled: true, title: "Read-only: see the foot of the page" }; }
+  /* The attributes of controls for actions, which are disabled unless the simulator was started with --console-actions. */
+  get enabled() { return this.settings.actions ? {} : { disabled: true, title: "Read-only; see the bottom of the page" }; }
 
-  /* Change a filter, which the address keeps. */
+  /* Change a filter, which is part of the address. */
   filter(name, value) {
     if (value) this.query.set(name, value); else this.query.delete(name);
-    this.kept.tokens = [undefined];
+    this.state.tokens = [undefined];
     history.replaceState(null, "", `${location.hash.split("?")[0]}?${this.query}`);
     wake();
   }
 
-  /* A button that changes something. */
+  /* Return a button for an action. */
   action(label, act, question) {
     const run = async () => {
       if (question && !confirm(question)) return;
       try { await act(); } catch (error) { alert(error.message); }
-      main.focus({ preventScroll: true }); // the button may go
+      main.focus({ preventScroll: true }); // the button may disappear
       wake();
     };
     return element("button", { type: "button", ...this.enabled, onclick: run }, label);
   }
 
-  say(text) { if (this.number === shown) announce(news, text); }
+  say(message) { if (this.number === current) announce(news, message); }
 }
 
 function decode(part) {
@@ -62,7 +62,7 @@ function choose(parts) {
 }
 
 async function show() {
-  const number = ++shown;
+  const number = ++current;
   problem.textContent = news.textContent = "";
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const parts = path.split("/").filter(Boolean).map(decode);
@@ -70,22 +70,22 @@ async function show() {
   const pace = parts.length > 1 ? QUICK : LIST, title = [...parts].reverse().concat("stagemaker").join(" - ");
   let first = true;
   drawNavigation(parts[0]);
-  while (number === shown) {
+  while (number === current) {
     const began = performance.now();
     Object.assign(view, { busy: false, waiting: [] });
     try {
       view.settings ??= await readSettings();
-      if (!render) throw new Error(`There is no page ${location.hash}`);
+      if (!render) throw new Error(`The page ${location.hash} does not exist`);
       const content = await render(view);
-      if (number !== shown) return;
+      if (number !== current) return;
       if (first) main.replaceChildren();
       update(main, element("main", {}, content));
       view.waiting.forEach((draw) => draw());
       if (problem.dataset.polling) problem.textContent = "";
       delete problem.dataset.polling;
     } catch (error) {
-      if (number !== shown) return;
-      if (!error.status) view.settings = null; // the simulator may start again with others
+      if (number !== current) return;
+      if (!error.status) view.settings = null; // the simulator may restart with other settings
       if (first || (error.status && parts.length > 1)) main.replaceChildren(element("h1", {}, parts.at(-1) ?? "stagemaker"));
       announce(problem, error.message);
       problem.dataset.polling = true;
@@ -93,17 +93,17 @@ async function show() {
     if (first) { document.title = title; if (number > 1) main.focus({ preventScroll: true }); }
     first = false;
     await pause(Math.max(view.busy ? pace : SLOW, SHARE * (performance.now() - began)));
-    asked = false;
+    isWoken = false;
     await untilVisible();
   }
 }
 
-function announce(place, text) { if (place.textContent !== text) place.textContent = text; } // a screen reader speaks what changes
+function announce(target, message) { if (target.textContent !== message) target.textContent = message; } // a screen reader reads changes
 
-function wake() { asked = true; endPause(); }
+function wake() { isWoken = true; endPause(); }
 
 const pause = (milliseconds) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, asked ? 0 : milliseconds);
+  const timer = setTimeout(resolve, isWoken ? 0 : milliseconds);
   endPause = () => { clearTimeout(timer); resolve(); };
 });
 
@@ -111,17 +111,17 @@ async function untilVisible() {
   while (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
 }
 
-function drawNavigation(current) {
+function drawNavigation(kind) {
   const entries = [...Object.entries(KINDS).map(([name, kind]) => [name, kind.title]), ...Object.entries(NAMES)];
-  const links = entries.map(([name, title]) => element("a", { href: address(name), "aria-current": name === current ? "page" : null }, title));
+  const links = entries.map(([name, title]) => element("a", { href: address(name), "aria-current": name === kind ? "page" : null }, title));
   update(document.querySelector("nav"), element("nav", {}, links));
 }
 
 function begin() {
-  const anew = () => { wake(); show(); };
+  const restart = () => { wake(); show(); };
   document.querySelector("a.skip").onclick = (event) => { event.preventDefault(); main.focus(); };
-  window.addEventListener("hashchange", anew);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", anew); // charts are drawn in its colours
+  window.addEventListener("hashchange", restart);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restart); // charts use its colours
   show();
 }
 
@@ -133,4 +133,4 @@ async function readSettings() {
 
 const { hostname, port } = location;
 if (isSecureContext) begin();
-else problem.textContent = `Browsers run this page only from localhost: try ssh -L ${port}:127.0.0.1:${port} ${hostname}, and open localhost:${port}`;
+else problem.textContent = `Browsers run this page only from localhost: run ssh -L ${port}:127.0.0.1:${port} ${hostname} and open localhost:${port}`;

@@ -4,7 +4,7 @@ import { objectPath, readXml, send } from "./api.js";
 import { element, facts, link, pre, row, section, size, table, time } from "./dom.js";
 import { drawPages } from "./paging.js";
 
-const readTime = (text) => time(Date.parse(text) / 1000);
+const readTime = (date) => time(Date.parse(date) / 1000);
 const nameOf = (part) => part.replace(/\/$/, "") || "(empty)";
 const FIRST_BYTES = 64 << 10, FIRST_LINES = 100, PAGE_SIZE = 100;
 
@@ -16,19 +16,19 @@ export async function objects(view) {
 }
 
 async function buckets() {
-  const { lists: [found] } = await readXml("/", "Bucket");
-  const rows = found.map((each) => row(each.Name, [link(each.Name, "s3", each.Name), readTime(each.CreationDate)]));
+  const { lists: [items] } = await readXml("/", "Bucket");
+  const rows = items.map((each) => row(each.Name, [link(each.Name, "s3", each.Name), readTime(each.CreationDate)]));
   return [element("h1", {}, "Buckets"), table("Buckets", ["Name", "Created"], rows)];
 }
 
 function drawPath(bucket, key) {
   const parts = key.match(/[^/]*\/|[^/]+$/g) ?? [];
-  const links = parts.map((part, place) => [" / ", link(nameOf(part), "s3", bucket, parts.slice(0, place + 1).join(""))]);
+  const links = parts.map((part, index) => [" / ", link(nameOf(part), "s3", bucket, parts.slice(0, index + 1).join(""))]);
   return element("h1", {}, link("S3", "s3"), " / ", link(bucket, "s3", bucket), links);
 }
 
 async function folder(view, bucket, prefix) {
-  const tokens = view.kept.tokens ??= [undefined];
+  const tokens = view.state.tokens ??= [undefined];
   const query = new URLSearchParams({ "list-type": 2, delimiter: "/", prefix, "max-keys": PAGE_SIZE, "encoding-type": "url" });
   if (tokens.at(-1)) query.set("continuation-token", tokens.at(-1));
   const { lists: [files, folders], next } = await readXml(`/${encodeURIComponent(bucket)}?${query}`, "Contents", "CommonPrefixes");
@@ -43,19 +43,19 @@ async function object(view, bucket, key) {
   const path = objectPath(bucket, key);
   const head = await send("s3", path, { method: "HEAD" });
   const bytes = Number(head.headers.get("Content-Length")), etag = head.headers.get("ETag");
-  if (view.kept.etag !== etag) Object.assign(view.kept, { etag, text: bytes ? await firstText(path) : "" });
-  const { text } = view.kept;
+  if (view.state.etag !== etag) Object.assign(view.state, { etag, lines: bytes ? await readFirstLines(path) : "" });
+  const { lines } = view.state;
   const modified = readTime(head.headers.get("Last-Modified")), type = head.headers.get("Content-Type");
   return [
     facts([["Size", size(bytes)], ["Modified", modified], ["Content type", type], ["Address", `s3://${bucket}/${key}`]]),
-    // without a header that names S3, an address counts as signed if it says so
+    // without the console's header, the address must identify the service
     element("p", {}, element("a", { href: `${path}?X-Amz-Signature=none`, download: key.split("/").at(-1) }, "Download")),
-    text === null ? element("p", { class: "soft" }, "A binary file.") : pre("First lines", text),
+    lines === null ? element("p", { class: "soft" }, "A binary file.") : pre("First lines", lines),
   ];
 }
 
-/* Return the first lines of an object, or null if they are not text. */
-async function firstText(path) {
+/* Return the first lines of an object, or null if it is binary. */
+async function readFirstLines(path) {
   const response = await send("s3", path, { headers: { Range: `bytes=0-${FIRST_BYTES - 1}` } });
   const bytes = await response.arrayBuffer();
   try {
@@ -64,19 +64,19 @@ async function firstText(path) {
   } catch { return null; }
 }
 
-/* The objects that a description names, as links. */
+/* Return links to the objects in a description. */
 export function objectLinks(description) {
-  const found = [];
+  const uris = [];
   const walk = (value, path) => {
-    if (typeof value === "string" && /^s3:\/\/[^/]+/.test(value)) found.push([path.join(" "), value]);
+    if (typeof value === "string" && /^s3:\/\/[^/]+/.test(value)) uris.push([path.join(" "), value]);
     else if (value && typeof value === "object") {
       for (const [key, each] of Object.entries(value)) walk(each, [...path, each?.ChannelName ?? each?.InputName ?? each?.OutputName ?? key]);
     }
   };
   walk(description, []);
-  const rows = found.map(([path, uri], place) => {
-    const [, bucket, key = ""] = uri.match(/^s3:\/\/([^/]+)\/?(.*)$/s), isFile = !key || /\.[^/]*$|\/$/.test(key); // others are folders
-    return row(`${place} ${uri}`, [path, link(uri, "s3", bucket, isFile ? key : `${key}/`)]);
+  const rows = uris.map(([path, uri], index) => {
+    const [, bucket, key = ""] = uri.match(/^s3:\/\/([^/]+)\/?(.*)$/s), isFile = !key || /\.[^/]*$|\/$/.test(key); // all others are folders
+    return row(`${index} ${uri}`, [path, link(uri, "s3", bucket, isFile ? key : `${key}/`)]);
   });
-  return found.length > 0 && section("objects", "Inputs and outputs", table("Inputs and outputs", ["Field", "Object or folder"], rows));
+  return uris.length > 0 && section("objects", "Inputs and outputs", table("Inputs and outputs", ["Field", "Object or folder"], rows));
 }

@@ -1,15 +1,15 @@
-/* Lists of the API, a page at a time, with filters that the API itself applies. */
+/* Paged lists, which the API filters. */
 
 import { call } from "./api.js";
 import { element } from "./dom.js";
 
 const PAGE_SIZE = 25;
 
-/* Return a page of a list and the controls for it. statuses: those to filter by. */
+/* Return a page of a list and its controls. statuses: the options of the status filter. */
 export async function list(view, operation, members, { statuses = [], filters = true } = {}) {
-  view.kept.tokens ??= [undefined]; // of the pages so far: the last is shown
+  view.state.tokens ??= [undefined]; // of the pages so far; the last one is displayed
   const name = view.query.get("name"), status = view.query.get("status");
-  const request = { ...members, MaxResults: PAGE_SIZE, SortOrder: "Descending", NextToken: view.kept.tokens.at(-1) };
+  const request = { ...members, MaxResults: PAGE_SIZE, SortOrder: "Descending", NextToken: view.state.tokens.at(-1) };
   if (filters && name) request.NameContains = name;
   if (status) request.StatusEquals = status;
   const response = await call(operation, request);
@@ -26,9 +26,9 @@ function drawFilters(view, name, status, statuses) {
     statuses.length > 0 && element("label", {}, "Status ", element("select", { name: "status", onchange: choose }, options)));
 }
 
-/* The controls of the pages of a list, of which view.kept.tokens has the tokens so far. */
+/* Return the controls for the pages of a list. view.state.tokens: the tokens of the pages so far. */
 export function drawPages(view, next) {
-  const { tokens } = view.kept;
+  const { tokens } = view.state;
   if (tokens.length === 1 && !next) return null;
   const turn = (label, allowed, change) => {
     const onclick = () => { change(); view.refresh(); };

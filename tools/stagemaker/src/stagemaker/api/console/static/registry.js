@@ -1,4 +1,4 @@
-/* The model registry: groups, their versions, and the approval of a version. */
+/* The model registry: groups, their versions, and approval. */
 
 import { call } from "./api.js";
 import { badge, element, facts, json, link, row, table, time } from "./dom.js";
@@ -32,16 +32,16 @@ export async function version(view) {
   const [, name, id] = view.parts;
   const { ModelPackageGroupArn } = await call("DescribeModelPackageGroup", { ModelPackageGroupName: name });
   const ModelPackageName = `${ModelPackageGroupArn.replace(":model-package-group/", ":model-package/")}/${id}`;
-  const found = await call("DescribeModelPackage", { ModelPackageName });
-  const metadata = Object.entries(found.CustomerMetadataProperties ?? {}).map((pair) => pair.join(": ")).join(", ");
+  const details = await call("DescribeModelPackage", { ModelPackageName });
+  const metadata = Object.entries(details.CustomerMetadataProperties ?? {}).map((pair) => pair.join(": ")).join(", ");
   return [
-    element("h1", {}, `${name}, version ${id} `, badge(found.ModelApprovalStatus)),
+    element("h1", {}, `${name}, version ${id} `, badge(details.ModelApprovalStatus)),
     facts([
-      ["Created", time(found.CreationTime)], ["Description", found.ModelPackageDescription], ["Approval description", found.ApprovalDescription],
-      ["Metadata", metadata],
+      ["Created", time(details.CreationTime)], ["Description", details.ModelPackageDescription],
+      ["Approval description", details.ApprovalDescription], ["Metadata", metadata],
     ]),
-    element("p", { class: "controls" }, drawApproval(view, found)),
-    objectLinks(found), json("DescribeModelPackage response", found),
+    element("p", { class: "controls" }, drawApproval(view, details)),
+    objectLinks(details), json("DescribeModelPackage response", details),
   ];
 }
 

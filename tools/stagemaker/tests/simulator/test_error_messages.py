@@ -70,7 +70,7 @@ def client() -> Iterator[Client]:
 
 
 def faulty_request(row: str, operation: str) -> Request:
-    """Return a request that the simulator must answer as a row of the tables says."""
+    """Return a request that must cause the error in a row of the tables."""
     verb, kind = re.fullmatch("([A-Z][a-z]+)(.*)", operation).groups()
     if "absent model data" in row:
         return {"ModelName": "absent", "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": ABSENT}}
@@ -100,7 +100,7 @@ def test_there_are_rows() -> None:
 
 
 @pytest.mark.parametrize(("row", "operation"), CASES, ids=[operation for _, operation in CASES])
-def test_the_answer_is_the_documented_one(client: Client, row: str, operation: str) -> None:
+def test_the_error_is_the_documented_one(client: Client, row: str, operation: str) -> None:
     service = client.simulator.client("sagemaker-runtime") if operation == "InvokeEndpoint" else client.sagemaker
     with pytest.raises(ClientError) as caught:
         getattr(service, xform_name(operation))(**faulty_request(row, operation))
@@ -115,12 +115,12 @@ def test_the_answer_is_the_documented_one(client: Client, row: str, operation: s
 
 def test_a_model_can_lack_a_role_and_a_folder_can_lack_data(client: Client) -> None:
     client.sagemaker.create_model(ModelName="no-role", PrimaryContainer={"Image": IMAGE})
-    text = refusal(client.sagemaker.create_transform_job, **requests(ABSENT, name="no-role")["CreateTransformJob"])
-    assert "and that the model's role has" in text
+    message = refusal(client.sagemaker.create_transform_job, **requests(ABSENT, name="no-role")["CreateTransformJob"])
+    assert "and that the model's role has" in message
     source = {"S3Uri": f"{ABSENT}/", "S3DataType": "S3Prefix", "CompressionType": "None"}
     container = {"Image": IMAGE, "ModelDataSource": {"S3DataSource": source}}
-    text = refusal(client.sagemaker.create_model, ModelName="absent", PrimaryContainer=container)
-    assert "Could not find model data" in text
+    message = refusal(client.sagemaker.create_model, ModelName="absent", PrimaryContainer=container)
+    assert "Could not find model data" in message
 
 
 PIPELINE, GROUP = {"PipelineName": "nothing"}, {"ModelPackageGroupName": "nothing"}
@@ -144,8 +144,8 @@ UNDOCUMENTED = [
 
 def error(client: Client, operation: str, code: str, request: Request) -> None:
     """Send a request that must fail with one of the operation's modelled errors."""
-    text = refusal(getattr(client.sagemaker, xform_name(operation)), code=code, **request)
-    assert code in {INVALID, *(shape.name for shape in operation_model(operation).error_shapes)}, text
+    message = refusal(getattr(client.sagemaker, xform_name(operation)), code=code, **request)
+    assert code in {INVALID, *(shape.name for shape in operation_model(operation).error_shapes)}, message
 
 
 @pytest.mark.parametrize(("request_members", "code", "operations"), UNDOCUMENTED)

@@ -1,6 +1,6 @@
-"""SageMaker's words for errors that programs recognise by their text. docs/errors.md names the sources.
+"""SageMaker's messages for errors that programs recognise by their message. docs/errors.md lists the sources.
 
-arn: the resource's ARN. name: its name. title: what SageMaker calls its kind. The other placeholders are parts of the
+Placeholders: arn and name identify the resource, title is SageMaker's name for its kind; the others come from the
 request.
 """
 

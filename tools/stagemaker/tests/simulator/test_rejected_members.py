@@ -1,7 +1,7 @@
-"""The table of refused members in tools/stagemaker/docs/operations.md is what the simulator refuses.
+"""The table of rejected members in tools/stagemaker/docs/operations.md matches the simulator.
 
-Each member of a request, and each value of an enumeration, is sent in a request of its own; a structure that occurs in
-several places, only in the first of them.
+Each member of a request, and each value of an enumeration, is sent in a separate request; a structure that occurs
+several times is tested only once.
 """
 
 import itertools
@@ -79,13 +79,13 @@ BASE_ERRORS = {
 }
 
 
-def test_the_docs_list_every_refused_member() -> None:
+def test_the_docs_list_every_rejected_member() -> None:
     with Simulator(isolation="off") as simulator:
-        table = refused_table(simulator)
+        table = rejected_table(simulator)
     assert_documented(table)
 
 
-def refused_table(simulator: Simulator) -> str:
+def rejected_table(simulator: Simulator) -> str:
     rows = ["| operation | refused members and values |", "|---|---|"]
     sagemaker, runtime = simulator.client("sagemaker"), simulator.client("sagemaker-runtime")
     sagemaker.create_model(ModelName=MODEL, ExecutionRoleArn=ROLE, **BASES["CreateModel"])
@@ -96,33 +96,33 @@ def refused_table(simulator: Simulator) -> str:
     operations += [(runtime, name) for name in ("InvokeEndpoint", "InvokeEndpointWithResponseStream")]
     for service, operation in sorted(operations, key=operator.itemgetter(1)):
         shape = service.meta.service_model.operation_model(operation).input_shape
-        if shape and (refused := list(_refused_by(service, operation, shape))):
-            rows.append(_row(f"`{operation}`", refused))
+        if shape and (rejected := list(_rejected_by(service, operation, shape))):
+            rows.append(_row(f"`{operation}`", rejected))
         if operation == "CreateModel":
-            rows.append(_row("`CreateModel` from a model package", list(_refused_packaged_members(service))))
+            rows.append(_row("`CreateModel` from a model package", list(_rejected_packaged_members(service))))
     return "\n".join(rows)
 
 
-def _row(title: str, refused: list[str]) -> str:
-    return f"| {title} | {', '.join(f'`{member}`' for member in refused)} |"
+def _row(title: str, rejected: list[str]) -> str:
+    return f"| {title} | {', '.join(f'`{member}`' for member in rejected)} |"
 
 
-def _refused_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
-    """Yield the members and values that an operation refuses. shape: the shape of its requests."""
+def _rejected_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
+    """Yield the members and values that an operation rejects. shape: the shape of its requests."""
     numbers = itertools.count()
     name_members = [name for name in shape.required_members if name == f"{operation.removeprefix('Create')}Name"]
 
     def send(request: dict[str, Any]) -> str:
-        # each resource that is created has a name of its own
+        # each created resource has a separate name
         return _error(service, operation, request | dict.fromkeys(name_members, f"x-{next(numbers)}"))
 
     base = smallest_value(shape) | BASES.get(operation, {})
     if operation in BASES:
         assert re.search(BASE_ERRORS.get(operation, "^$"), send(base))
-    yield from _refused_members(shape, base, send, "", set())
+    yield from _rejected_members(shape, base, send, "", set())
 
 
-def _refused_packaged_members(service: Any) -> Iterator[str]:
+def _rejected_packaged_members(service: Any) -> Iterator[str]:
     numbers = itertools.count()
     base = BASES["CreateModelPackage"]
     specification = base["InferenceSpecification"]
@@ -137,7 +137,7 @@ def _refused_packaged_members(service: Any) -> Iterator[str]:
     [container] = specification["Containers"]
     assert not send(container)
     shape = service.meta.service_model.shape_for("ModelPackageContainerDefinition")
-    yield from _refused_members(shape, container, send, "Containers.", set())
+    yield from _rejected_members(shape, container, send, "Containers.", set())
 
 
 def _error(service: Any, operation: str, request: dict[str, Any]) -> str:
@@ -150,7 +150,7 @@ def _error(service: Any, operation: str, request: dict[str, Any]) -> str:
     return ""
 
 
-def _refused_members(
+def _rejected_members(
     shape: Shape, value: dict[str, Any], send: Callable[[dict[str, Any]], str], prefix: str, seen: set[str]
 ) -> Iterator[str]:
     if shape.name in seen:
@@ -162,13 +162,13 @@ def _refused_members(
             yield f"{prefix}{name}"
             continue
         if member.type_name == "structure":
-            yield from _refused_members(
+            yield from _rejected_members(
                 member, inner, lambda item, name=name: send(value | {name: item}), f"{prefix}{name}.", seen
             )
         elif member.type_name == "list" and member.member.type_name == "structure":
             first, *others = inner
             send_item = lambda item, name=name, others=others: send(value | {name: [item, *others]})  # noqa: E731
-            yield from _refused_members(member.member, first, send_item, f"{prefix}{name}.", seen)
+            yield from _rejected_members(member.member, first, send_item, f"{prefix}{name}.", seen)
         # any instance type is accepted, and there are hundreds of them
         choices = () if member.name.endswith("InstanceType") else getattr(member, "enum", ())
         for choice in choices:
