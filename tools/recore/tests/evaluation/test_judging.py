@@ -97,7 +97,7 @@ def test_each_submission_is_judged_once_and_ranked(
     ranked = sorted(judge.entries, key=lambda entry: entry.rank, reverse=True)
     assert [entry.path.relative_to(tmp_path).parts[0] for entry in ranked[:3]] == ["b", "a", "copy"]
     assert ranked[-1].path == tmp_path / "nowhere"
-    assert "no such submission" in ranked[-1].result
+    assert "the submission does not exist" in ranked[-1].result
     results = {entry.path.name: entry.result for entry in ranked}
     assert results["copy"] == "completed"
     assert results["partly"] == "private preprocess failed"  # without its reason, which could quote private spectra

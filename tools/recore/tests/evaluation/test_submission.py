@@ -213,7 +213,7 @@ def test_an_archive_with_a_folder_at_its_top_is_rejected(tmp_path: Path) -> None
 
 
 def test_missing_and_invalid_submissions_are_rejected(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no such submission"):
+    with pytest.raises(FileNotFoundError, match="the submission does not exist"):
         read_submission(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"there is no setup\.py to list the files to upload"):
         read_submission(write(tmp_path / "mine", {"train.py": ""}))
