@@ -70,7 +70,7 @@ def test_a_submission_runs_validates_passes_the_check_and_follows_the_contract(
     assert recore("run", submission, "--out", tmp_path / "run", cwd=tmp_path).returncode == 0
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert {step["state"] for step in record["steps"]} == {"Completed"}
-    result = recore("validate", submission, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0)
+    result = recore("validate", submission, "--out", tmp_path / "v.html", "--repeats", 1, "--time-limit", 0)
     assert result.returncode == 0, result.stderr
     result = recore_process("check", submission, "--json")
     codes = {finding["code"] for finding in json.loads(result.stdout)["findings"]}

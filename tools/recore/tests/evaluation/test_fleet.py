@@ -332,7 +332,7 @@ def test_a_round_that_is_killed_goes_on_with_what_is_missing(sample: Path, tmp_p
     paths += [tiny(tmp_path / "stopped", {"train.py": SLOW + TRAIN})]
     with Simulator(isolation="required") as simulator:
         sagemaker, folder = simulator.client("sagemaker"), tmp_path / "judged"
-        options = [*file_options(sample, allow_unsandboxed=False), "--out", folder, "--minutes", 1, "--yes"]
+        options = [*file_options(sample, allow_unsandboxed=False), "--out", folder, "--time-limit", 1, "--yes"]
         command = ["judge", *paths, *options, "--engine", "aws", *ROLES, "--jobs", 4]
         words = [sys.executable, "-m", "recore", *map(str, command)]
         with open(tmp_path / "log", "w") as log:

@@ -199,7 +199,7 @@ def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFra
     assert found["alarm"] == "monitored-2-drift"
     [alarm] = monitored.alarms()
     assert (alarm["AlarmName"], alarm["StateValue"]) == ("monitored-2-drift", "ALARM")
-    error = commands.refuse("update", 2, "--alarm", found["alarm"], "--strategy", "canary", "--seconds", 0, status=1)
+    error = commands.refuse("update", 2, "--alarm", found["alarm"], "--strategy", "canary", "--interval", 0, status=1)
     assert "the update was rolled back" in error
     assert "monitored-2-drift" in error
     assert monitored.monitor("--version", 2, "--alarm", status=1)["samples"] == len(samples)  # as before
@@ -227,7 +227,7 @@ def test_retraining_with_changed_spectra_ends_the_drift(
     assert (found["drift"], found["version"]) == (False, 2)
     assert found["compared_with"] == "the 20 drill holes new since version 1"
     assert found["next"] == f"production update 2 --strategy canary --alarm {found['alarm']}"
-    commands.succeed("update", 2, "--strategy", "canary", "--seconds", 0, "--alarm", found["alarm"])
+    commands.succeed("update", 2, "--strategy", "canary", "--interval", 0, "--alarm", found["alarm"])
 
     monitored = Monitored(commands)
     monitored.clear()

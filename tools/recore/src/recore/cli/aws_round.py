@@ -74,7 +74,7 @@ class AwsRound:
         if self.at_most is not None and bound.dollars > self.at_most:
             raise click.UsageError(
                 f"the round could cost ${bound.dollars:,.2f}, more than --at-most {self.at_most:g}: judge a --share of "
-                "the submissions, or set a shorter --minutes"
+                "the submissions, or set a shorter --time-limit"
             )
         if not self.yes:
             click.confirm("Start these jobs?", abort=True, err=True)

@@ -55,10 +55,10 @@ def take_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Path
 @click.option("--out", type=FOLDER, default=Path("judged"), help="Folder for the runs and judged.csv.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, help="Submissions that run at the same time.")
 @click.option(
-    "--minutes",
+    "--time-limit",
     type=FiniteNumber(0.02, 1440),
     default=60.0,
-    help="Time limit of each job that runs train.py or preprocess.py.",
+    help="Minutes that each job of train.py or preprocess.py may take.",
 )
 @click.option(
     "--share",
@@ -76,7 +76,7 @@ def judge(
     actual: Path | None,
     out: Path,
     jobs: int,
-    minutes: float,
+    time_limit: float,
     share: tuple[int, int] | None,
     engine: str,
     as_json: bool,
@@ -118,7 +118,7 @@ def judge(
     aws_round = AwsRound(**aws) if engine == "aws" else None
     if any(aws.values()) and not aws_round:
         raise click.UsageError("--role, --bucket and the other options for AWS need --engine aws")
-    this_round = Round(DataFiles(public, private, actual), out, round(60 * minutes))
+    this_round = Round(DataFiles(public, private, actual), out, round(60 * time_limit))
     if share:
         submissions = tuple(take_share(submissions, share))
         if not submissions:  # a task of a job array, which must not fail for that
@@ -129,7 +129,7 @@ def judge(
     judging.announce()
     if judging.to_run or tied_by_private_score(entries):
         try:
-            judging.run(jobs, engine, aws_round, {"jobs": jobs, "minutes": minutes, "engine": engine, "share": share})
+            judging.run(jobs, engine, aws_round, {"jobs": jobs, "minutes": time_limit, "engine": engine, "share": share})
         except KeyboardInterrupt:
             line = f"{interrupts.line('recore')}, its jobs are stopped; {judging.done} of {len(judging.to_run)} judged"
             click.echo(f"{line}: the same command judges the others", err=True)

@@ -55,17 +55,17 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     help="How many sets of folds: those of train.py, and others that are drawn, to see how the score varies.",
 )
 @click.option(
-    "--minutes",
+    "--time-limit",
     type=FiniteNumber(0),
     default=3.0,
-    help="Time for the whole command. The score of the first folds is always computed; the rest is skipped if it would "
-    "take longer, and the report says what was skipped.",
+    help="Minutes for the entire command. The score of the first folds is always computed; the rest is skipped if it "
+    "would take longer, and the report lists what was skipped.",
 )
 @click.option(
-    "--fit-minutes",
+    "--fit-time-limit",
     type=FiniteNumber(0, min_open=True),
     default=60.0,
-    help="Time after which a fit that does not end is stopped, and the validation fails.",
+    help="Minutes after which a fit that has not ended is stopped, and the validation fails.",
 )
 @click.option(
     "--curve",
@@ -89,7 +89,7 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
     \b
     Example:
       python -m recore validate
-      python -m recore validate --curve n_components=5,10,20 --minutes 10
+      python -m recore validate --curve n_components=5,10,20 --time-limit 10
     """
     from recore.report import check_place, validate_submission, write_page
     from recore.validation import SubmissionError, ValidationSettings

@@ -50,13 +50,13 @@ class Variant:
 class Strategy:
     """How an update moves the traffic. step: percent of the capacity moved first, or at a time.
 
-    seconds: between two steps, and until the old instances end. alarms: of CloudWatch, which roll back. Raises
+    interval: seconds between two steps, and until the old instances end. alarms: of CloudWatch, which roll back. Raises
     ProductionError for what SageMaker does not allow.
     """
 
     kind: str = "all-at-once"
     step: int = 10
-    seconds: int = 60
+    interval: int = 60
     alarms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -65,18 +65,18 @@ class Strategy:
             raise ProductionError(f"--step {self.step}: {self.kind} needs {smallest} to 50 percent")
         if self.duration > LONGEST_UPDATE - MARGIN:
             hours = LONGEST_UPDATE // 3600
-            raise ProductionError(f"the update would take longer than SageMaker's limit of {hours} h: reduce --seconds")
+            raise ProductionError(f"the update would take longer than SageMaker's limit of {hours} h: reduce --interval")
 
     @property
     def duration(self) -> int:
         """Seconds that the update waits between its steps."""
         steps = {"canary": 2, "linear": math.ceil(100 / self.step)}.get(self.kind, 1)
-        return steps * self.seconds
+        return steps * self.interval
 
     @property
     def request(self) -> dict[str, Any]:
         """The DeploymentConfig of UpdateEndpoint."""
-        routing: dict[str, Any] = {"Type": self.kind.upper().replace("-", "_"), "WaitIntervalInSeconds": self.seconds}
+        routing: dict[str, Any] = {"Type": self.kind.upper().replace("-", "_"), "WaitIntervalInSeconds": self.interval}
         size = {"Type": "CAPACITY_PERCENT", "Value": self.step}
         routing |= {"canary": {"CanarySize": size}, "linear": {"LinearStepSize": size}}.get(self.kind, {})
         policy = {"TrafficRoutingConfiguration": routing, "MaximumExecutionTimeoutInSeconds": self.duration + MARGIN}

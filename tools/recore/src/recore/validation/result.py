@@ -18,15 +18,15 @@ class ValidationSettings:
     """How much is calculated.
 
     rows: use at most this many. repeats: how many sets of folds, first those of train.py, then those that are drawn.
-    minutes: on the clock; optional fits that would end later are skipped. fit_minutes: after which a single fit is
+    time_limit: minutes; optional fits that would end later are skipped. fit_time_limit: minutes after which a fit is
     stopped and the validation fails. seed: of the first draw; each further one adds one. curve: the hyperparameter to
     vary, NAME or NAME=1,2,4; None to choose it.
     """
 
     rows: int = 2500
     repeats: int = 3
-    minutes: float = 3.0
-    fit_minutes: float = 60.0
+    time_limit: float = 3.0
+    fit_time_limit: float = 60.0
     seed: int = 0
     curve: str | None = None
 

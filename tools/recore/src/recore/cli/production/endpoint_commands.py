@@ -38,7 +38,7 @@ strategy_options = add_options(
         help="How the requests are moved to the new instances.",
     ),
     click.option("--step", type=click.IntRange(1, 50), default=10, help="Percent moved first, or at a time."),
-    click.option("--seconds", type=click.IntRange(0, 3600), default=60, help="Between two steps."),
+    click.option("--interval", type=click.IntRange(0, 3600), default=60, help="Seconds between two steps."),
     click.option("--alarm", "alarms", multiple=True, metavar="NAME", help="CloudWatch alarm that rolls back."),
 )
 

@@ -36,7 +36,7 @@ SENSITIVITY_NOTE = (
     "deviation of the bin: for a linear model, the coefficient times the standard deviation. The slope of a model "
     "that predicts in steps, such as trees, is not meaningful. "
 )
-FEWER_PROBES = "More rows (at most {limit}) would have taken too much of the time; --minutes sets the time. "
+FEWER_PROBES = "More rows (at most {limit}) would have taken too much of the time; --time-limit sets the time. "
 PATTERN_NOTE = (
     "Pattern: Pearson's correlation of the cross-validated predictions with each bin (Haufe et al., NeuroImage 87, "
     "2014, explain why patterns can be interpreted and coefficients cannot). "

@@ -12,7 +12,7 @@ from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
 LARGEST_LOSS = 0.3  # of R2 below a target's best, at which the colour scale ends
 CLEAR_LOSS = 0.005  # of the score; smaller differences can be chance
 
-NO_TIME = "Not drawn: there was no time for it; --minutes sets the time."
+NO_TIME = "Not drawn: there was no time for it; --time-limit sets the time."
 TITLE = "Hyperparameter"
 READING = (
     "Good: a maximum inside the range, flat at the top, with the default (dashed line) about as high. Bad: a maximum "
