@@ -39,9 +39,9 @@ CHANGES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "no index": (lambda d: d.set_index("DepthTo"), "the first column must be the index; it is 'DepthTo'"),
     "few channels": (
         lambda d: d[["SiteID", CHANNEL, "CuPPM"]],
-        "1 channels, separated by commas; 7 or more are needed",
+        "1 comma-separated channels; at least 7 are needed",
     ),
-    "no rows": (lambda d: d.iloc[:0], "no rows, or columns that are not separated by commas"),
+    "no rows": (lambda d: d.iloc[:0], "no rows, or columns not separated by commas"),
     "zero spectrum": (
         lambda d: d.assign(**{name: d[name].where(d.index != 9, 0.0) for name in d if name.isdigit()}),
         "index 9: no value above zero to normalise by",
@@ -57,7 +57,7 @@ def refusal_of(script: str, source: Path, folder: Path, script_error_here) -> st
         "train.py": ("--data_dir", source.parent, "--model_dir", output.parent),
     }[script]
     message = script_error_here(ROOT / script, *arguments, output=output)
-    assert message.startswith(f"{script}: {source}: ")
+    assert message.startswith(f"{script}: {source}")
     return message
 
 
@@ -73,12 +73,12 @@ def test_a_file_with_invalid_data_is_refused(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "there is no such file: `recore sample --out data` makes one, `unearthed new` downloads"),
+        (None, "there is no such file; `recore sample --out data` creates one, `unearthed new` downloads"),
         (b"", "No columns to parse"),
         (gzip.compress(b"", mtime=0), "No columns to parse"),
         (b"DepthTo,SiteID\n1,a\n", "Not a gzipped file"),
         (gzip.compress(b"\x89PNG\r\n\x1a\n" * 30, mtime=0), "decode"),
-        (gzip.compress(b"\tSiteID\t4000\n0\t1\t0.5\n", mtime=0), "columns that are not separated by commas"),
+        (gzip.compress(b"\tSiteID\t4000\n0\t1\t0.5\n", mtime=0), "columns not separated by commas"),
         (gzip.compress(b",4000\n0,1\n1,2,3\n", mtime=0), "Expected 2 fields in line 3, saw 3"),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_truncated_gzip_file_is_refused(share: float, sample: Path, tmp_path: 
     [
         (lambda d: d.drop(columns=preprocess.TARGETS), "there are no assays to train on"),
         (lambda d: d.assign(**dict.fromkeys(preprocess.TARGETS)), "there are no assays to train on"),
-        (lambda d: d.drop(columns="SiteID"), "no column 'SiteID', whose rows are held out together"),
+        (lambda d: d.drop(columns="SiteID"), "there is no column 'SiteID', by which rows are held out"),
     ],
 )
 def test_train_py_needs_assays_and_drill_holes(
@@ -119,7 +119,7 @@ def test_train_py_needs_assays_and_drill_holes(
 def test_a_missing_model_is_refused(sample: Path, tmp_path: Path, script_error_here) -> None:
     arguments = ("--input", sample / "private/private.csv.gz", "--model_dir", tmp_path, "--output", tmp_path / "o.csv")
     message = script_error_here(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
-    assert f"there is no model in {tmp_path}: run train.py first" in message
+    assert f"no model in {tmp_path}: run train.py first" in message
 
 
 @pytest.mark.parametrize("position", [0, 6, 7, 40, 423])

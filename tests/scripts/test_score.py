@@ -145,7 +145,7 @@ def test_invalid_prediction_tables_are_refused(text: str | bytes, reason: str, r
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (",DepthTo,4000.0\n0,1,0.5\n", "no column is named after one of the 49 targets"),
+        (",DepthTo,4000.0\n0,1,0.5\n", "no column for any of the 49 targets"),
         (",CuPPM\n", "no rows"),
         (",CuPPM\n0,inf\n1,2\n", "row 1, column CuPPM: 'inf' is not a finite number"),
         (",CuPPM\n0,<0.5\n", "row 1, column CuPPM: '<0.5' is not a finite number"),
@@ -158,11 +158,11 @@ def test_invalid_assays_are_refused(text: str, reason: str, refusal_of: Callable
 
 def test_missing_files_and_unknown_arguments_are_refused(script_error_here, tmp_path: Path) -> None:
     missing = ("--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
-    reason = "none.csv.gz: there is no such file: `recore sample --out data` makes one"
+    reason = "none.csv.gz: there is no such file; `recore sample --out data` creates one"
     assert reason in script_error_here(ROOT / "score.py", *missing)
     frames(0, 3)[0].to_csv(tmp_path / "actual.csv.gz")
     missing = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "none", "--output", tmp_path / "o")
-    assert "none: there is no such file: predict.py writes it" in script_error_here(ROOT / "score.py", *missing)
+    assert "none: there is no such file; predict.py writes it" in script_error_here(ROOT / "score.py", *missing)
     for arguments in (("--unknown", "y"), ("--predicte", "x"), ("--output", "details.json")):
         assert run_here(ROOT / "score.py", *arguments, cwd=tmp_path).returncode == 2
 

@@ -123,7 +123,7 @@ def test_holes_may_be_named_by_texts(fork: Path, some_rows: pd.DataFrame) -> Non
 
 def test_a_fold_that_cannot_be_fitted_is_named_and_has_no_predictions(fork: Path, some_rows: pd.DataFrame) -> None:
     text = train_fork(fork, some_rows, "--without", 4)
-    assert len(re.findall(r"fold \d is not predicted: ZeroDivisionError: a hole is missing\n", text)) == 1
+    assert len(re.findall(r"fold \d could not be predicted: ZeroDivisionError: a hole is missing\n", text)) == 1
     missing = pd.read_csv(fork / "model/held_out.csv", index_col=0).isna().all(axis=1)
     assert set(some_rows["SiteID"][missing]) < set(some_rows["SiteID"])
     assert missing[some_rows["SiteID"] == 4].all()
@@ -136,11 +136,11 @@ def test_nothing_is_held_out_without_folds_or_time(reason: str, fork: Path, some
     train_fork(fork, some_rows, "--folds", 2)
     assert (fork / "model/held_out.csv").exists()
     source = (fork / "train.py").read_text()
-    assert "LONGEST = 50 * 60" in source
+    assert "MAX_SECONDS = 50 * 60" in source
     if reason == "no time":
-        (fork / "train.py").write_text(source.replace("LONGEST = 50 * 60", "LONGEST = 0"))
+        (fork / "train.py").write_text(source.replace("MAX_SECONDS = 50 * 60", "MAX_SECONDS = 0"))
     text = train_fork(fork, some_rows, "--folds", 0 if reason == "no folds" else 2)
-    assert "train: not validated: " in text
+    assert "train: no validation with " in text
     assert "validation:" not in text
     assert [path.name for path in fork.glob("model/*")] == ["model.pkl"]  # the older held_out.csv is removed
 
@@ -184,7 +184,7 @@ def test_a_submission_may_consist_of_pandas_and_one_line(some_rows: pd.DataFrame
         ("train.py", "return Mean().fit(inputs, factor * targets)", "return None", "fit() must return a model"),
         ("train.py", "fit(inputs, factor * targets)", "fit(inputs, targets['CuPPM'])", "a column for each target"),
         ("preprocess.py", "return inputs,", "return inputs[1:],", "preprocess() returned 54 of 55 rows"),
-        ("preprocess.py", '.add_prefix("nm ")', "", "preprocess() names inputs by numbers"),
+        ("preprocess.py", '.add_prefix("nm ")', "", "preprocess() uses numbers as column names"),
     ],
 )
 def test_a_mistake_in_fit_or_preprocess_is_reported_in_one_line(

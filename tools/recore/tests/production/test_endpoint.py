@@ -175,7 +175,7 @@ def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
     ("options", "reason"),
     [
         (["--strategy", "linear", "--step", 5], "--step 5: linear needs 10 to 50 percent"),
-        (["--strategy", "linear", "--interval", 3600], "longer than SageMaker's limit of 8 h"),
+        (["--strategy", "linear", "--interval", 3600], "exceed SageMaker's limit of 8 h"),
     ],
 )
 def test_a_strategy_that_sagemaker_refuses_is_refused(

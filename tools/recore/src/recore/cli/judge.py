@@ -129,7 +129,8 @@ def judge(
     judging.announce()
     if judging.to_run or tied_by_private_score(entries):
         try:
-            judging.run(jobs, engine, aws_round, {"jobs": jobs, "minutes": time_limit, "engine": engine, "share": share})
+            recorded = {"jobs": jobs, "minutes": time_limit, "engine": engine, "share": share}
+            judging.run(jobs, engine, aws_round, recorded)
         except KeyboardInterrupt:
             line = f"{interrupts.line('recore')}, its jobs are stopped; {judging.done} of {len(judging.to_run)} judged"
             click.echo(f"{line}: the same command judges the others", err=True)

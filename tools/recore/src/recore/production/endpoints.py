@@ -65,7 +65,7 @@ class Strategy:
             raise ProductionError(f"--step {self.step}: {self.kind} needs {smallest} to 50 percent")
         if self.duration > LONGEST_UPDATE - MARGIN:
             hours = LONGEST_UPDATE // 3600
-            raise ProductionError(f"the update would take longer than SageMaker's limit of {hours} h: reduce --interval")
+            raise ProductionError(f"the update would exceed SageMaker's limit of {hours} h: reduce --interval")
 
     @property
     def duration(self) -> int:

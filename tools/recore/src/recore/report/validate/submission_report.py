@@ -116,7 +116,7 @@ def _data_findings(result: ValidationResult) -> list[PageFinding]:
     if result.skipped:
         names = ", ".join(sorted({PURPOSES[each.purpose] for each in result.skipped}))
         text = (
-            f"not everything could be computed within --time-limit {result.settings.time_limit:g}; missing or incomplete: "
+            f"not everything was computed within --time-limit {result.settings.time_limit:g}; missing or incomplete: "
             f"{names}; the held-out score is complete"
         )
         findings.append(PageFinding("note", "time", text, "", {"skipped": len(result.skipped)}))
