@@ -121,7 +121,7 @@ def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
     scores = [f"{record['scores'][side]['value']:.4f}" for side in ("public", "private")]
     assert ["score", *scores] in [line.split() for line in text.splitlines()]
     assert text.splitlines()[-3:-1] == [
-        f"run: {runs.good} holds logs, model.tar.gz, predictions, report, report.html, run.json, score.py, scores",
+        f"run: {runs.good} contains logs, model.tar.gz, predictions, report, report.html, run.json, score.py, scores",
         f"report: {runs.good / 'report.html'}",
     ]
     assert text.splitlines()[-1].startswith("next: ")

@@ -19,7 +19,7 @@ def submission(tmp_path: Path) -> Path:
 
 
 PUBLIC, PRIVATE, ACTUAL, FILE = "PUBLIC", "PRIVATE", "ACTUAL", "FILE"  # the sample's, with their options; a file alone
-NO_REGULAR_FILE = "is a pipe, a socket or a device: a regular file is needed;"
+NO_REGULAR_FILE = "is not a regular file but a pipe, a socket or a device;"
 OPENED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]}  # options, and those that each needs
 REFUSED: list[tuple[list[object], str]] = [
     (

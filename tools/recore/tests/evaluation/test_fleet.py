@@ -155,7 +155,7 @@ def test_options_that_do_not_fit_are_refused_in_one_line(simulator: Simulator, s
     same = ("--role", ROLES[1], "--scoring-role", ROLES[1])
     for words, reason in (
         ((*command, *ROLES), "--role, --bucket and the other options for AWS need --engine aws"),
-        ((*command, "--engine", "aws", *same), "--scoring-role is another role than --role"),
+        ((*command, "--engine", "aws", *same), "--scoring-role must differ from --role"),
         (("judge", *files), "SUBMISSIONS, --public, --private and --actual are needed"),
     ):
         result = recore(*words, **simulator.variables())
@@ -352,7 +352,7 @@ def test_a_round_that_is_killed_goes_on_with_what_is_missing(sample: Path, tmp_p
         somebody.join()
         assert result.returncode == 0, result.stderr
         assert len(recorded.of("CreateTrainingJob")) == 12 - len(kept)
-        assert "aws: an earlier call left" in result.stderr
+        assert "of an earlier call" in result.stderr
         assert running_jobs(sagemaker, f"recore-{round_id(BUCKET, folder)}-") == []
         assert objects_below_recore(simulator) == []
     results = (folder / "judged.csv").read_text()

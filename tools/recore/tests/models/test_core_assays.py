@@ -245,18 +245,18 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "details"),
     [
-        (lambda datum: {name: values[:3] for name, values in datum.items()}, "the request: 3 channels"),
+        (lambda datum: {name: values[:3] for name, values in datum.items()}, "the request: 3 comma-separated channels"),
         (
             lambda datum: {name: values[:-7] for name, values in datum.items()},
-            "not the columns that the model was trained",
+            "the columns differ from those in training",
         ),
         (
             lambda datum: datum | {"wavenumbers": [value + 0.5 for value in datum["wavenumbers"]]},
-            "not the columns that the model was trained on",
+            "the columns differ from those in training",
         ),
         (
             lambda datum: datum | {"absorbances": [0] * 171},
-            "the request: index 1: no value above zero",
+            "the request, index 1: no value above zero",
         ),
     ],
     ids=["few", "fewer", "shifted", "zero"],

@@ -115,7 +115,7 @@ def test_a_code_archive_contains_the_users_files_and_this_package(tmp_path: Path
     for archive in ("a.tar.gz", "b.tar.gz"):
         write_code_archive(tmp_path / archive, folder)
     assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
-    with pytest.raises(NotADirectoryError, match="is not a folder of code"):
+    with pytest.raises(NotADirectoryError, match="is not a folder"):
         code_files(tmp_path / "missing")
 
 

@@ -154,7 +154,7 @@ def test_an_interrupted_update_is_finished_by_the_same_command(serving: Producti
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "the update goes on: the same command waits for it" in errors
+    assert "the update continues if it has started: run the same command" in errors
     assert "serves version 2: `update` it first" in serving.refuse("delete", "--version", 2)
     assert "is being changed (Updating)" in serving.refuse("deploy", "--variant", "A=1")
     updated = serving.succeed("update", 2)
