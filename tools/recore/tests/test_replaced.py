@@ -58,7 +58,7 @@ def test_predictions_by_hand_equal_those_of_the_hooks(submission: Path, sample: 
         np.testing.assert_allclose(predict(lines[3]), predicted[2:3], rtol=1e-6)
         table = pd.read_csv(submission / "data/preprocess/public.csv", index_col=0).iloc[:5, ::-1]
         np.testing.assert_allclose(predict(table.to_csv()), predicted[:5], rtol=1e-6)
-        with pytest.raises(ValueError, match="not the columns that the model was trained on"):
+        with pytest.raises(ValueError, match="the columns differ from those in training"):
             predict(table.iloc[:, 1:].to_csv())
 
 

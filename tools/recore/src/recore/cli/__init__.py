@@ -118,7 +118,7 @@ def main(debug: bool) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def doctor(as_json: bool) -> None:
-    """Check whether this computer has all that `recore run` needs.
+    """Check whether `recore run` can work here.
 
     The checks do not use the network. Each explains what is lost without a component, and how to install it.
     `ok`: present; `note`: missing, but `recore run` works without it; `fail`: `recore run` cannot work.

@@ -34,7 +34,7 @@ def handover(
     isolation: str,
     as_json: bool,
 ) -> None:
-    """Write the winner's deliverables for the partner to one folder.
+    """Write the winner's deliverables for the partner.
 
     RUN is the folder of a completed run. The hand-over contains a model card, the commands that repeat the run, the
     code and the model, exact versions, hashes, a worked request with its response, and open licence questions. The

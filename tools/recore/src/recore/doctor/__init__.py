@@ -1,4 +1,4 @@
-"""Checks whether a machine has what `recore run` needs: what stagemaker checks, and what only recore uses.
+"""Checks of the requirements of `recore run`: those of stagemaker, and those of recore alone.
 
 The package uses only the standard library and click, so that it works in an incomplete environment.
 """
