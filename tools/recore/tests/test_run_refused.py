@@ -52,7 +52,7 @@ REFUSED: list[tuple[list[object], str]] = [
 
 
 @pytest.mark.parametrize(("words", "reason"), REFUSED, ids=lambda value: "-".join(map(str, value))[:60])
-def test_a_run_that_cannot_work_is_refused_in_one_line(
+def test_a_run_that_cannot_work_is_rejected_in_one_line(
     words: list[object], reason: str, submission: Path, tmp_path: Path, sample: Path
 ) -> None:
     (tmp_path / "runs").mkdir()
@@ -71,7 +71,7 @@ def test_a_run_that_cannot_work_is_refused_in_one_line(
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 
 
-def test_endless_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
+def test_endless_submissions_are_rejected(tmp_path: Path, sample: Path) -> None:
     public = file_options(sample, "public")
     for name in ("setup.py", "MANIFEST.in"):
         folder = tiny(tmp_path / f"loop of {name}")

@@ -28,8 +28,8 @@ TRAINING, PREPROCESSING = ("train.py", TRAIN, 1), ("preprocess.py", PREPROCESS, 
 def start_sleeping_run(
     folder: Path, sample: Path, sleeping_step: tuple[str, str, int], out: Path, *options: object
 ) -> RunningCommand:
-    script, text, _ = sleeping_step
-    submission = tiny(folder / "mine", {script: SLEEP + text})
+    script, code, _ = sleeping_step
+    submission = tiny(folder / "mine", {script: SLEEP + code})
     return start(folder / "work", submission, *file_options(sample, "public", "private"), "--out", out, *options)
 
 

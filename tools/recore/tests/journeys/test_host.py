@@ -1,4 +1,4 @@
-"""A host's evening: data are split, submissions are judged in one call, and the board says who won."""
+"""A host's evening: data are split, submissions are judged in one call, and the board shows the winner."""
 
 import signal
 from pathlib import Path
