@@ -138,9 +138,7 @@ def test_invalid_predictions_are_rejected_with_their_row_and_column(
         (b"\xff\xfe\x00\x01", "decode"),
     ],
 )
-def test_invalid_prediction_tables_are_rejected(
-    content: str | bytes, reason: str, error_of: Callable[..., str]
-) -> None:
+def test_invalid_prediction_tables_are_rejected(content: str | bytes, reason: str, error_of: Callable) -> None:
     assert reason in error_of(None, content)
 
 

@@ -155,12 +155,7 @@ def test_a_model_class_must_be_named(ml: Path, command: str) -> None:
         ("generate-dataset", "Empty", {}, "Empty: .DATASET_GENERATOR should be an instance of ModelDatasetGenerator"),
         ("generate-dataset", "UnsourcedModel", {}, "there are no houses at s3://a-bucket/houses"),
         *(
-            (
-                "serve",
-                "Ready",
-                {name: value},
-                f"the environment variable {name} is {value[:40]!r}: it must be an integer",
-            )
+            ("serve", "Ready", {name: value}, f"the environment variable {name} is {value[:40]!r}: it must be an int")
             for name in ("SAGEMAKER_BIND_TO_PORT", "MAX_CONTENT_LENGTH")
             for value in ("eighty", "-1", "9" * 5000)
         ),

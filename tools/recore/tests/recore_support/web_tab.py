@@ -39,7 +39,7 @@ class Tab:
         self.wait()
 
     def drop(self, files: dict[str, bytes], zeros: int = 0) -> None:
-        """Drop files on the page, and wait as `add_files` does. zeros: the number of zeros that each contains instead of data."""
+        """Drop files on the page, and wait as `add_files` does. zeros: the number of zeros in each, instead of data."""
         encoded = [[name, base64.b64encode(content).decode(), zeros] for name, content in files.items()]
         self.page.locator("#drop").evaluate(DROP, encoded)
         self.wait()

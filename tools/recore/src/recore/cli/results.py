@@ -99,7 +99,7 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
 
 
 def show_scores(by_name: "dict[str, Score]", strangers: bool = False) -> None:
-    """Print tables of scores and their meanings. strangers: whether the submission is somebody else's."""
+    """Print tables of scores and their meanings. strangers: whether the submission is third-party."""
     from rich.console import Console
 
     from recore.evaluation import explain_own_held_out, make_tables

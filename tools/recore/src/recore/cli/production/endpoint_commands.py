@@ -49,10 +49,8 @@ def report_interrupt(operation: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        show_line(
-            f"interrupted; {operation} continues if it has started: run the same command to wait, or "
-            "`delete --endpoint` to stop it"
-        )
+        remedy = "run the same command to wait, or `delete --endpoint` to stop it"
+        show_line(f"interrupted; {operation} continues if it has started: {remedy}")
         raise
 
 
@@ -190,22 +188,21 @@ def delete(endpoint: bool, version: int | None, delete_all: bool, yes: bool, as_
       python -m recore production delete --all
       python -m recore production delete --all --yes
     """
-    from recore.production.deleting import delete_all as delete_project
-    from recore.production.deleting import delete_version, describe_all, describe_deleted
+    from recore.production import deleting
     from recore.production.endpoints import delete_endpoint
 
     if sum((endpoint, bool(version), delete_all)) != 1:
         raise click.UsageError("choose one of --endpoint, --version and --all")
     with open_here() as project:
-        if delete_all and not yes and (contents := describe_all(project)):
+        if delete_all and not yes and (contents := deleting.describe_all(project)):
             _confirm(contents)
         with show_work("delete") as advance:
             if version:
-                outcome = delete_version(project, version)
+                outcome = deleting.delete_version(project, version)
             elif delete_all:
-                outcome = delete_project(project, advance)
+                outcome = deleting.delete_all(project, advance)
             else:
-                outcome = describe_deleted(delete_endpoint(project, advance), "there is no endpoint")
+                outcome = deleting.describe_deleted(delete_endpoint(project, advance), "there is no endpoint")
     show_outcome(outcome, as_json)
 
 
