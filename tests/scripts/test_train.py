@@ -60,10 +60,8 @@ def some_rows(public: pd.DataFrame) -> pd.DataFrame:
 
 def make_fork(folder: Path, fit: str) -> Path:
     copy_scripts(folder)
-    script = (folder / "train.py").read_text()
-    (folder / "train.py").write_text(
-        script[: script.index("def fit(")] + fit + script[script.index("def save_model(") :]
-    )
+    old = (folder / "train.py").read_text()
+    (folder / "train.py").write_text(old[: old.index("def fit(")] + fit + old[old.index("def save_model(") :])
     return folder
 
 
@@ -171,7 +169,7 @@ def test_a_class_of_train_py_can_be_loaded_if_the_module_is_imported(fork: Path,
 def test_a_submission_may_consist_of_pandas_and_one_line(some_rows: pd.DataFrame, tmp_path: Path) -> None:
     folder = make_fork(tmp_path / "plain", RIDGE)
     (folder / "estimators.py").unlink()
-    script = (folder / "train.py").read_text()
+    old = (folder / "train.py").read_text()
     (folder / "train.py").write_text(re.sub(r"^from estimators .*\n", "", script, flags=re.MULTILINE))
     (folder / "preprocess.py").write_text(PREPROCESS)
     output = train_fork(folder, some_rows, "--folds", 3)
