@@ -170,7 +170,7 @@ def test_a_submission_may_consist_of_pandas_and_one_line(some_rows: pd.DataFrame
     folder = make_fork(tmp_path / "plain", RIDGE)
     (folder / "estimators.py").unlink()
     old = (folder / "train.py").read_text()
-    (folder / "train.py").write_text(re.sub(r"^from estimators .*\n", "", script, flags=re.MULTILINE))
+    (folder / "train.py").write_text(re.sub(r"^from estimators .*\n", "", old, flags=re.MULTILINE))
     (folder / "preprocess.py").write_text(PREPROCESS)
     output = train_fork(folder, some_rows, "--folds", 3)
     assert output.count("fitting without fold") == 3
