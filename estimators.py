@@ -1,7 +1,7 @@
-"""The estimators of the default model, which scikit-learn does not have.
+"""Estimators of the default model that scikit-learn does not provide.
 
-model.pkl refers to them by name, so setup.py uploads this file with train.py. Each keeps scikit-learn's rules for
-estimators and depends on nothing else here. A model that does not use them does not need this file.
+model.pkl refers to them by name, so setup.py uploads this file with train.py. They follow scikit-learn's rules for
+estimators and depend on no other file. A model that does not use them does not need this file.
 """
 
 from typing import Any, Self
@@ -11,13 +11,13 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.dummy import DummyRegressor
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-WITH_GAPS = {"dtype": float, "ensure_2d": False, "ensure_all_finite": "allow-nan"}  # how y is checked
+WITH_GAPS = {"dtype": float, "ensure_2d": False, "ensure_all_finite": "allow-nan"}  # validation of y
 
 
 def slopes(spectra: np.ndarray) -> np.ndarray:
-    """Return the differences of neighbouring bins, (rows, bins - 1), of the standard normal variates of spectra.
+    """Return differences of neighbouring bins, (rows, bins - 1), after the standard normal variate transform.
 
-    The standard normal variate (SNV; Barnes, Dhanoa and Lister 1989) is a spectrum less its mean, which cancels in the
+    The standard normal variate (SNV; Barnes, Dhanoa and Lister 1989) is a spectrum minus its mean, which cancels in the
     differences, divided by its standard deviation.
     """
     spread = spectra.std(axis=1, keepdims=True)
@@ -25,29 +25,29 @@ def slopes(spectra: np.ndarray) -> np.ndarray:
 
 
 class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """The mean of the predictions of several regressors that are fitted to the same data; at least `lowest`."""
+    """Average the predictions of several regressors fitted to the same data; values below `lowest` are clipped."""
 
     def __init__(self, regressors: list[Any], lowest: float = -np.inf) -> None:
         self.regressors = regressors
         self.lowest = lowest
 
     def fit(self, X: Any, y: Any) -> Self:
-        """X (rows, features); y (rows, targets) or (rows,), with NaN if the regressors take it."""
+        """Fit to X (rows, features) and y (rows, targets) or (rows,); y may contain NaN if the regressors allow it."""
         X, y = validate_data(self, X, y, validate_separately=({"dtype": float}, WITH_GAPS))
         self.regressors_ = [clone(regressor).fit(X, y) for regressor in self.regressors]
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return predictions of the shape of y in fit."""
+        """Return predictions in the shape of y in fit."""
         check_is_fitted(self)
-        # an array, as the check of a DataFrame takes longer than the prediction; in one order, for the same last digits
+        # an array, because checking a DataFrame takes longer than predicting; C order, so that the last digits agree
         values = check_array(np.asarray(X), dtype=float, order="C")
-        validate_data(self, X, reset=False, skip_check_array=True)  # the number and the names of the features
+        validate_data(self, X, reset=False, skip_check_array=True)  # checks the number and names of features
         return np.mean([regressor.predict(values) for regressor in self.regressors_], axis=0).clip(self.lowest)
 
 
 class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """For assays with gaps: targets that were measured on the same rows share a clone of `regressor`, fitted to these.
+    """Fit assays with gaps: targets measured on the same rows share a clone of `regressor`, fitted to those rows.
 
     A target with fewer than min_rows measured rows is predicted as their mean, one without any as NaN.
     """
@@ -57,11 +57,11 @@ class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.min_rows = min_rows
 
     def fit(self, X: Any, y: Any) -> Self:
-        """X (rows, features); y (rows, targets) or (rows,), NaN where not measured. Raises ValueError if all are."""
+        """Fit to X (rows, features) and y (rows, targets) or (rows,). Raises ValueError if y has only NaN."""
         X, y = validate_data(self, X, y, validate_separately=({"dtype": float}, WITH_GAPS))
         self.one_target_ = y.ndim == 1
         targets = y.reshape(len(X), -1)
-        self.fitted_ = []  # pairs of column numbers in y and the regressor that predicts them
+        self.fitted_ = []  # pairs: column numbers in y, and the regressor that predicts them
         patterns, pattern_of = np.unique(~np.isnan(targets), axis=1, return_inverse=True)
         for number, rows in enumerate(patterns.T):
             columns = np.flatnonzero(pattern_of == number)
@@ -75,7 +75,7 @@ class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return predictions of the shape of y in fit."""
+        """Return predictions in the shape of y in fit."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=float, reset=False)
         predicted = np.full((len(X), self.n_targets_), np.nan)

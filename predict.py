@@ -1,9 +1,9 @@
-"""Predictions without a server.
+"""Predict without a server.
 
-The Unearthed CLI runs this file in its container, as `python predict.py`, and you can run it for any data file:
+The Unearthed CLI runs this file in its container, as `python predict.py`, and you can run it on any data file:
 `python predict.py --input data/private/private.csv.gz --output data/predictions/private.csv.out`.
-The platform does not run it: there a server predicts, with the functions of train.py. This file calls them, too, except
-input_fn, and a change that is made here alone has no effect on the platform.
+The platform does not run it: there, a server predicts with the functions of train.py. This file calls the same
+functions except input_fn, so a change here has no effect on the platform.
 """
 
 import argparse
@@ -19,16 +19,16 @@ def main() -> None:
     model_dir = os.environ.get("SM_MODEL_DIR") or default_folder("/opt/ml/model", "model")
     data_dir = os.environ.get("SM_CHANNEL_TRAINING") or default_folder("/opt/ml/input/data/training", "data/public")
     output_dir = os.environ.get("SM_OUTPUT_DIR") or default_folder("/opt/ml/output", "data/predictions")
-    parser.add_argument("--model_dir", default=model_dir, help="folder of the model (%(default)s)")
-    parser.add_argument("--data_dir", default=data_dir, help="folder of public.csv.gz (%(default)s)")
-    parser.add_argument("--output_dir", default=output_dir, help="folder for public.csv.out (%(default)s)")
-    parser.add_argument("--input", help="a data file, with or without assays, instead of the one in data_dir")
-    parser.add_argument("--output", help="the predictions, instead of public.csv.out in output_dir")
+    parser.add_argument("--model_dir", default=model_dir, help="folder that contains model.pkl (%(default)s)")
+    parser.add_argument("--data_dir", default=data_dir, help="folder that contains public.csv.gz (%(default)s)")
+    parser.add_argument("--output_dir", default=output_dir, help="folder to write public.csv.out to (%(default)s)")
+    parser.add_argument("--input", help="data file to predict, with or without assays, instead of the one in data_dir")
+    parser.add_argument("--output", help="CSV file to write, instead of public.csv.out in output_dir")
     arguments, unknown = parser.parse_known_args()
     data_file = arguments.input or os.path.join(arguments.data_dir, "public.csv.gz")
     output = arguments.output or os.path.join(arguments.output_dir, "public.csv.out")
     if not os.path.isdir(arguments.model_dir) or not os.listdir(arguments.model_dir):
-        sys.exit(f"predict.py: there is no model in {arguments.model_dir}: run train.py first")
+        sys.exit(f"predict.py: no model in {arguments.model_dir}: run train.py first")
     try:
         model = model_fn(arguments.model_dir)
         inputs, _ = preprocess(data_file)
@@ -36,7 +36,7 @@ def main() -> None:
         os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
         with open(f"{output}.part", "w") as file:
             file.write(predictions)
-        os.replace(f"{output}.part", output)  # so that the output is never half a file
+        os.replace(f"{output}.part", output)  # so that the output is never incomplete
     except (OSError, ValueError) as error:
         sys.exit(f"predict.py: {error}")
     ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""

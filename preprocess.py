@@ -1,13 +1,13 @@
-"""Step 2: raw spectra -> model inputs.
+"""Step 2: convert raw spectra to model inputs.
 
 The platform runs this file ALONE, as `python preprocess.py`: without your other files, without the model, and on
 private data without targets. train.py and predict.py call `preprocess(data_file)`.
 
-Edit it, or write your own: the other scripts need preprocess() and GROUP. Train again afterwards. Three rules hold:
-  - There is one row of inputs for each row of the file, in the same order. Otherwise predictions are compared with the
+Edit or replace it; the other scripts need preprocess() and GROUP. Train again afterwards. Follow three rules:
+  - Return one row of inputs for each row of the file, in the same order. Otherwise predictions are compared with the
     wrong assays.
-  - A row's inputs depend on that row alone, because in production rows arrive a few at a time.
-  - The columns of the inputs are not named by numbers, because a server would take such a header for a row.
+  - Compute the inputs of a row from that row alone, because in production rows arrive a few at a time.
+  - Do not use numbers as column names, because a server would read such a header as a row.
 """
 
 import argparse
@@ -20,15 +20,15 @@ import pandas as pd
 
 IDS = ["DepthTo", "SiteID", "DepthFrom"]
 GROUP = "SiteID"  # the ID whose rows are held out together: the drill hole
-TARGETS = (  # as in score.py, which does not travel with this file
+TARGETS = (  # the same as in score.py, which is not uploaded
     "AgPPM AsPPM AuPPM BaPPM BiPPM CdPPM CoPPM CuPPM FePCT MnPPM MoPPM NiPPM PPCT PbPPM SPPM SbPPM SePPM "
     "SnPPM SrPPM TePPB ThPPB UPPB VPCT WPPM ZnPPM ZrPPM BePPM AlPPM CaPPM CePPM CrPPM CsPPM GaPPM GePPM "
     "HfPPM InPPM KPPM LaPPM LiPPM MgPPM NaPPM NbPPM RbPPM RePPM ScPPM TaPPM TiPPM TlPPM YPPM"
 ).split()
 
-EDGE = 100  # channels at either end that do not normalise a spectrum: a detector is noisy there
-BIN = 7  # neighbouring channels that are summed into one bin; those left over at the upper end are not used
-DECIMALS = 5  # of a bin in the CSV; further decimals would be noise of the instrument
+EDGE = 100  # channels at each end that are not used to normalise a spectrum, because detectors are noisy there
+BIN = 7  # neighbouring channels that are summed into one bin; an incomplete bin at the upper end is dropped
+DECIMALS = 5  # decimal places of a bin in the CSV; any more would be instrument noise
 
 
 class DataError(ValueError):
@@ -36,9 +36,9 @@ class DataError(ValueError):
 
 
 def preprocess(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Return (inputs, targets) of a data file: DataFrames with its rows, in order, and its index.
+    """Return the inputs and targets of a data file, both with its rows in order and its index.
 
-    inputs: one column for each bin, no IDs. targets: the assays, NaN where missing; None if the file has none.
+    inputs: one column per bin, no IDs. targets: the assays, NaN where missing; None if the file has none.
     """
     data = read(data_file)
     channels = [name for name in data if name not in IDS and name not in TARGETS]
@@ -46,12 +46,12 @@ def preprocess(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         if not re.fullmatch(r"\d+(\.\d+)?", name):
             raise DataError(f"{data_file}: the column {name!r} is neither an ID, a target nor a channel (a number)")
     if len(channels) < BIN:
-        raise DataError(f"{data_file}: {len(channels)} channels, separated by commas; {BIN} or more are needed")
-    channels.sort(key=float)  # some files list them rising, some falling
+        raise DataError(f"{data_file}: {len(channels)} comma-separated channels; at least {BIN} are needed")
+    channels.sort(key=float)  # files list them in ascending or descending order
     bins = to_bins(numbers(data[channels], data_file))
     usable = np.isfinite(bins).all(axis=1)
     if not usable.all():
-        raise DataError(f"{data_file}: index {data.index[usable.argmin()]}: no value above zero to normalise by")
+        raise DataError(f"{data_file}, index {data.index[usable.argmin()]}: no value above zero to normalise by")
     ends = zip(channels[::BIN], channels[BIN - 1 :: BIN], strict=False)
     inputs = pd.DataFrame(bins, data.index, [f"bin_{first}_{last}" for first, last in ends])
     if not any(name in TARGETS for name in data):
@@ -63,69 +63,69 @@ def preprocess(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
 def to_bins(spectra: np.ndarray) -> np.ndarray:
     """Convert spectra (rows, channels) to bins (rows, channels // BIN).
 
-    A spectrum is clipped to its minimum and its maximum between the edges and divided by that maximum; then
-    neighbouring channels are summed. Bins are rounded to the decimals of the CSV, so that they are the same in memory,
-    in a file and over HTTP.
+    Each spectrum is clipped to its minimum and maximum between the edges and divided by that maximum; then
+    neighbouring channels are summed. Bins are rounded as in the CSV, so that they are the same in memory, in a file and
+    over HTTP.
     """
     edge = min(EDGE, spectra.shape[1] // 20)
     window = spectra[:, edge : spectra.shape[1] - edge]
     low, high = window.min(axis=1, keepdims=True), window.max(axis=1, keepdims=True)
     normalised = spectra.clip(low, high) / np.where(high > 0, high, np.nan)
-    whole = spectra.shape[1] // BIN * BIN
-    return normalised[:, :whole].reshape(len(spectra), -1, BIN).sum(axis=2).round(DECIMALS)
+    binned = spectra.shape[1] // BIN * BIN
+    return normalised[:, :binned].reshape(len(spectra), -1, BIN).sum(axis=2).round(DECIMALS)
 
 
 def read(data_file: str) -> pd.DataFrame:
-    """Return the table in a data file, with the first column as index."""
+    """Read a data file into a DataFrame with the first column as its index."""
     try:
         header = pd.read_csv(data_file, header=None, nrows=1, dtype=str).iloc[0]
         data = pd.read_csv(data_file, index_col=0, low_memory=False)
-    except Exception as error:  # whatever it is, the file cannot be read
+    except Exception as error:  # for any reason, the file cannot be read
         missing = (
-            "there is no such file: `recore sample --out data` makes one, `unearthed new` downloads the challenge's; a "
-            "job has it in /opt/ml/input/data/training (train.py) or /opt/ml/processing/input/public (preprocess.py)"
+            "there is no such file; `recore sample --out data` creates one, `unearthed new` downloads the challenge's; "
+            "jobs have it in /opt/ml/input/data/training (train.py) or /opt/ml/processing/input/public (preprocess.py)"
         )
         reason = missing if isinstance(error, FileNotFoundError) else str(error).strip()
         raise DataError(f"{data_file}: {reason}") from error
-    if header.duplicated().any():  # pandas has renamed the second one, maybe to the name of a channel
+    if header.duplicated().any():  # pandas has renamed the second one, possibly to a channel's name
         raise DataError(f"{data_file}: the column {header[header.duplicated()].iloc[0]!r} appears more than once")
     if data.index.name in [*IDS, *TARGETS] or re.fullmatch(r"\d+(\.\d+)?", str(data.index.name)):
         raise DataError(f"{data_file}: the first column must be the index; it is {data.index.name!r}")
     if data.empty:
-        raise DataError(f"{data_file}: no rows, or columns that are not separated by commas")
+        raise DataError(f"{data_file}: no rows, or columns not separated by commas")
     return data
 
 
 def numbers(table: pd.DataFrame, data_file: str, gaps: bool = False) -> np.ndarray:
-    """Return a table as an array of finite numbers; with gaps, empty cells become NaN."""
+    """Convert a table to an array of finite numbers; with gaps, empty cells become NaN."""
     others = table.columns[[kind.kind not in "iuf" for kind in table.dtypes]]
     values = table.assign(**{name: pd.to_numeric(table[name].astype(str), "coerce") for name in others}).to_numpy(float)
-    wrong = ~np.isfinite(values) & ~(gaps & table.isna().to_numpy())
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
+    invalid = ~np.isfinite(values) & ~(gaps & table.isna().to_numpy())
+    if invalid.any():
+        row, column = np.argwhere(invalid)[0]
         cell = "empty" if pd.isna(table.iat[row, column]) else repr(str(table.iat[row, column]))
-        place = f"index {table.index[row]}, column {table.columns[column]!r}"
-        raise DataError(f"{data_file}: {place}: {cell} is not a finite number")
+        location = f"{data_file}, index {table.index[row]}, column {table.columns[column]!r}"
+        raise DataError(f"{location}: {cell} is not a finite number")
     return values
 
 
-def default_folder(on_platform: str, here: str) -> str:
-    """Return the platform's folder if it exists, else the folder `here` beside this file."""
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
-    return on_platform if os.path.isdir(on_platform) else beside
+def default_folder(on_platform: str, local: str) -> str:
+    """Return the platform's folder if it exists, otherwise the folder `local` next to this file."""
+    next_to_script = os.path.join(os.path.dirname(os.path.abspath(__file__)), local)
+    return on_platform if os.path.isdir(on_platform) else next_to_script
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Step 2: raw spectra to model inputs.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(description="Step 2: convert raw spectra to model inputs.", allow_abbrev=False)
     source = default_folder("/opt/ml/processing/input/public", "data/public")
     output = default_folder("/opt/ml/processing/output/preprocess", "data/preprocess")
     parser.add_argument("--input", default=os.path.join(source, "public.csv.gz"), help="data file (%(default)s)")
-    parser.add_argument("--output", default=os.path.join(output, "public.csv"), help="inputs as CSV (%(default)s)")
+    parser.add_argument("--output", default=os.path.join(output, "public.csv"), help="CSV file to write (%(default)s)")
     arguments, unknown = parser.parse_known_args()
     inputs, _ = preprocess(arguments.input)
     os.makedirs(os.path.dirname(os.path.abspath(arguments.output)), exist_ok=True)
     inputs.to_csv(f"{arguments.output}.part")
-    os.replace(f"{arguments.output}.part", arguments.output)  # so that the output is never half a file
+    os.replace(f"{arguments.output}.part", arguments.output)  # so that the output is never incomplete
     ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
     print(f"preprocess: {len(inputs)} rows of {arguments.input} in {arguments.output}{ignored}", flush=True)
 

@@ -1,10 +1,10 @@
-"""Step 4: the score. This is the host's file: it is not uploaded, and editing it changes your own score alone.
+"""Step 4: score the predictions. This is the host's file: it is not uploaded, so edits change only your local score.
 
-It defines the challenge: the targets with their weights, and the IDs. All of recore reads them here.
-The platform calls it with the raw assays and a submission's predictions; so do the Unearthed CLI, and you.
-The score is the sum over the targets of weight x R2; a perfect prediction scores the sum of the weights.
+It defines the challenge: the targets with their weights, and the IDs. All of recore reads them from here.
+The platform runs it with the raw assays and a submission's predictions; the Unearthed CLI does the same, and so can
+you. The score is the sum over the targets of weight x R2; a perfect prediction scores the sum of the weights.
 A row without a measured assay does not count for that target. A target with fewer than two measured rows
-adds nothing, and the weights are not rescaled; the sum of the weights that were scored is printed. A target whose
+adds nothing, and the weights are not rescaled; the sum of the scored weights is printed. A target whose
 predictions are all empty, because it was never measured in the training data, scores 0.
 """
 
@@ -41,67 +41,67 @@ class DataError(ValueError):
 
 
 def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndarray]:
-    """Score predictions against assays, (rows, targets) both, NaN where not measured.
+    """Score predictions against assays, both (rows, targets), with NaN where not measured.
 
-    Returns the score and R2 per target, NaN for a target with fewer than two measured rows, 0 for one without any
-    prediction. Raises DataError where another prediction is not a finite number though the assay was measured.
+    Returns the score and R2 per target: NaN for a target with fewer than two measured rows, 0 for one without any
+    prediction. Raises DataError if any other prediction of a measured assay is not a finite number.
     """
     if predicted.isna().all(axis=None):
-        raise DataError("predictions: every prediction is empty")
+        raise DataError("every prediction is empty")
     r2 = np.full(len(TARGETS), np.nan)
     for column, name in enumerate(TARGETS):
         cells, measured = predicted.iloc[:, column], actual[name].notna().to_numpy()
         values = pd.to_numeric(cells.astype(str) if cells.dtype == bool else cells, errors="coerce").to_numpy(float)
-        wrong = np.flatnonzero(measured & ~np.isfinite(values))
-        if len(wrong) and not cells.isna().all():
-            place = f"predictions, row {wrong[0] + 1}, column {column + 1} ({name})"
-            raise DataError(f"{place}: {str(cells.iloc[wrong[0]])[:40]!r} is not a finite number")
+        invalid = np.flatnonzero(measured & ~np.isfinite(values))
+        if len(invalid) and not cells.isna().all():
+            location = f"predictions, row {invalid[0] + 1}, column {column + 1} ({name})"
+            raise DataError(f"{location}: {str(cells.iloc[invalid[0]])[:40]!r} is not a finite number")
         if measured.sum() > 1:
             with np.errstate(over="ignore"):
-                r2[column] = 0.0 if len(wrong) else r2_score(actual[name][measured], values[measured])
+                r2[column] = 0.0 if len(invalid) else r2_score(actual[name][measured], values[measured])
             if not np.isfinite(r2[column]):
                 raise DataError(f"predictions, column {column + 1} ({name}): too large to be squared")
     return float(np.dot(np.nan_to_num(r2), list(WEIGHTS.values()))), r2
 
 
 def read_actual(path: str) -> pd.DataFrame:
-    """Return the assays of a data file, (rows, targets), NaN where missing, read as the official score does."""
-    missing = "`recore sample --out data` makes one, `unearthed new` downloads the challenge's"
-    actual = read(path, missing, usecols=lambda name: name in TARGETS)
+    """Read the assays of a data file as the official score does: (rows, targets), NaN where missing."""
+    remedy = "`recore sample --out data` creates one, `unearthed new` downloads the challenge's"
+    actual = read(path, remedy, usecols=lambda name: name in TARGETS)
     if actual.empty:
-        raise DataError(f"{path}: no rows, or no column is named after one of the {len(TARGETS)} targets")
+        raise DataError(f"{path}: no rows, or no column for any of the {len(TARGETS)} targets")
     for name, cells in actual.items():
         values = pd.to_numeric(cells, errors="coerce")
-        wrong = np.flatnonzero(cells.notna() & ~np.isfinite(values))
-        if len(wrong):
-            cell = str(cells.iloc[wrong[0]])[:40]
-            raise DataError(f"{path}: row {wrong[0] + 1}, column {name}: {cell!r} is not a finite number")
+        invalid = np.flatnonzero(cells.notna() & ~np.isfinite(values))
+        if len(invalid):
+            cell = str(cells.iloc[invalid[0]])[:40]
+            raise DataError(f"{path}, row {invalid[0] + 1}, column {name}: {cell!r} is not a finite number")
     return actual.reindex(columns=TARGETS)
 
 
 def read_predicted(path: str, rows: int) -> pd.DataFrame:
-    """Return predictions, (rows, targets)."""
+    """Read predictions, (rows, targets)."""
     predicted = read(path, "predict.py writes it", header=None)
     if predicted.shape != (rows, len(TARGETS)):
-        rule = "write one line per row and one column per target, without header or index"
-        raise DataError(f"{path}: the shape is {predicted.shape} instead of {(rows, len(TARGETS))}: {rule}")
+        remedy = "write one line per row and one column per target, without header or index"
+        raise DataError(f"{path}: the shape is {predicted.shape} instead of {(rows, len(TARGETS))}; {remedy}")
     return predicted
 
 
-def read(path: str, missing: str, **options: object) -> pd.DataFrame:
-    """Return the table in a CSV file. missing: what to do if the file does not exist."""
+def read(path: str, remedy: str, **options: object) -> pd.DataFrame:
+    """Read a CSV file. remedy: what to do if the file does not exist."""
     try:
         return pd.read_csv(path, **options)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file: {missing}") from error
-    except Exception as error:  # whatever it is, the file cannot be read
+        raise DataError(f"{path}: there is no such file; {remedy}") from error
+    except Exception as error:  # for any reason, the file cannot be read
         raise DataError(f"{path}: {str(error).strip()}") from error
 
 
-def default_folder(on_platform: str, here: str) -> str:
-    """Return the platform's folder if it exists, else the folder `here` beside this file."""
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
-    return on_platform if os.path.isdir(on_platform) else beside
+def default_folder(on_platform: str, local: str) -> str:
+    """Return the platform's folder if it exists, otherwise the folder `local` next to this file."""
+    next_to_script = os.path.join(os.path.dirname(os.path.abspath(__file__)), local)
+    return on_platform if os.path.isdir(on_platform) else next_to_script
 
 
 def main() -> None:
@@ -112,12 +112,12 @@ def main() -> None:
     actual_file = os.path.join(source, "public", "public.csv.gz")
     predicted_file, output = os.path.join(predictions, "public.csv.out"), os.path.join(scores, "public.txt")
     parser.add_argument("--actual", default=actual_file, help="data file with the assays (%(default)s)")
-    parser.add_argument("--predicted", default=predicted_file, help="predictions, a line for each row (%(default)s)")
-    parser.add_argument("--output", default=output, help="the score; details go beside it, .json (%(default)s)")
+    parser.add_argument("--predicted", default=predicted_file, help="CSV file with the predictions (%(default)s)")
+    parser.add_argument("--output", default=output, help="file for the score; details go into a .json (%(default)s)")
     arguments = parser.parse_args()
     details_file = os.path.splitext(arguments.output)[0] + ".json"
     if arguments.output == details_file:
-        parser.error("--output is for the score alone and cannot end in .json: its details go there")
+        parser.error("--output is for the score and cannot end in .json: its details are written there")
 
     actual = read_actual(arguments.actual)
     predicted = read_predicted(arguments.predicted, len(actual))
@@ -128,28 +128,28 @@ def main() -> None:
         for column, (name, weight) in enumerate(WEIGHTS.items())
     }
     width = max(6, *map(len, TARGETS))
-    left_out = [name for name, target in targets.items() if target["r2"] is None]
+    unscored = [name for name, target in targets.items() if target["r2"] is None]
     for name, target in targets.items():
-        if name not in left_out:
-            text = f"weight {target['weight']:.3f}  R2 {target['r2']:8.4f}  measured {target['measured']}"
-            print(f"{name:{width}} {text}")
+        if name not in unscored:
+            line = f"weight {target['weight']:.3f}  R2 {target['r2']:8.4f}  measured {target['measured']}"
+            print(f"{name:{width}} {line}")
     if empty := [name for column, name in enumerate(TARGETS) if counts[name] >= 2 and predicted[column].isna().all()]:
         print("not predicted, so R2 0:", *empty)
-    if left_out:
-        print("not scored, fewer than two measured:", *left_out)
-    scored = round(sum(target["weight"] for name, target in targets.items() if name not in left_out), 6)
+    if unscored:
+        print("not scored, fewer than two measured:", *unscored)
+    scored = round(sum(target["weight"] for name, target in targets.items() if name not in unscored), 6)
     print(f"weights scored: {scored:g} of {round(sum(WEIGHTS.values()), 6):g}")
     details = {"score": value, "weights_scored": scored, "rows": len(actual), "targets": targets}
-    write_whole(details_file, json.dumps(details, indent=1))
-    write_whole(arguments.output, str(value))
+    write_atomically(details_file, json.dumps(details, indent=1))
+    write_atomically(arguments.output, str(value))
     print(f"score: {value}", flush=True)
 
 
-def write_whole(path: str, text: str) -> None:
-    """Write a file under a temporary name, then rename it, so that `path` is never half a file."""
+def write_atomically(path: str, content: str) -> None:
+    """Write a file under a temporary name, then rename it, so that `path` is never incomplete."""
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(f"{path}.part", "w", encoding="ascii") as file:
-        file.write(text)
+        file.write(content)
     os.replace(f"{path}.part", path)
 
 

@@ -1,7 +1,7 @@
-"""Which files are uploaded: `unearthed build` packs what is named here and the files that MANIFEST.in adds.
+"""List the files to upload: `unearthed build` packs the modules below and the files that MANIFEST.in adds.
 
-Python 3.8 reads this file with setuptools alone, so nothing else may be imported here. If you add a module of your own,
-name it in py_modules; otherwise the upload cannot import it. score.py is the host's and stays here.
+Python 3.8 runs this file with only setuptools installed, so import nothing else here. If you add a module, list it in
+py_modules; otherwise the upload cannot import it. score.py belongs to the host and is not uploaded.
 """
 
 from setuptools import setup

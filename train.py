@@ -1,9 +1,9 @@
-"""Step 1: fit the model. Step 3: load it and answer requests.
+"""Step 1: fit the model. Step 3: load it and respond to requests.
 
 The platform runs this file as `python train.py --hyperparameter value ...`, with the public data and for at most an
 hour. The serving container calls model_fn once, then input_fn, predict_fn and output_fn for each request.
 
-Edit `fit`: docs/your-model.md of the template shows how. What it imports of yours must be named in setup.py.
+Edit `fit`; docs/your-model.md of the template shows how. List your own modules that it imports in setup.py.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 import preprocess
 from estimators import MeanRegressor, MeasuredRowsRegressor, slopes
 
-LONGEST = 50 * 60  # seconds that all fits may take, because a training job has an hour
+MAX_SECONDS = 50 * 60  # of all fits together, because a training job has an hour
 
 
 def fit(
@@ -44,12 +44,12 @@ def fit(
     inputs: (rows, bins), as preprocess() returns them. targets: (rows, targets), NaN where not measured. groups:
     (rows,), the drill hole of each row. The rest are hyperparameters: `python train.py --alphas 11` passes alphas=11.
 
-    Returns a model whose predict(inputs) gives (rows, targets). Any regressor of scikit-learn for several targets does.
+    Returns a model whose predict(inputs) returns (rows, targets), such as any multi-output regressor of scikit-learn.
     """
     rows, bins = inputs.shape
-    strengths = np.geomspace(alpha_min, alpha_max, alphas)
-    ridge = MeasuredRowsRegressor(RidgeCV(strengths, alpha_per_target=True, gcv_mode="svd"))
-    # similarity to n_components training spectra (Williams and Seeger 2001), about 0.6 at the mean distance of two
+    alpha_grid = np.geomspace(alpha_min, alpha_max, alphas)
+    ridge = MeasuredRowsRegressor(RidgeCV(alpha_grid, alpha_per_target=True, gcv_mode="svd"))
+    # similarity to n_components training spectra (Williams and Seeger 2001), about 0.6 for two at mean distance
     kernel = Nystroem(gamma=0.25 / max(bins - 1, 1), n_components=min(n_components, rows), random_state=0)
     similarity = make_pipeline(FunctionTransformer(slopes, validate=True), StandardScaler(), kernel)
     lowest = -np.inf if (targets < 0).any(axis=None) else 0.0
@@ -58,7 +58,7 @@ def fit(
 
 
 def save_model(model: Any, model_dir: str) -> None:
-    """Write model.pkl."""
+    """Write the model to model.pkl."""
     os.makedirs(model_dir, exist_ok=True)
     path = os.path.join(model_dir, "model.pkl")
     with open(f"{path}.part", "wb") as file:
@@ -73,27 +73,27 @@ def model_fn(model_dir: str) -> Any:
 
 
 def input_fn(input_data: str | bytes, content_type: str) -> pd.DataFrame:
-    """Read a request, CSV as preprocess.py writes it: the index, then the inputs.
+    """Parse a request: CSV as preprocess.py writes it, with the index in the first column.
 
     The first line is a header if it has no number after the index. Without a header, the columns are numbered. Raises
     ValueError for an empty cell.
     """
     if str(content_type).partition(";")[0].strip().lower() != "text/csv":
-        raise ValueError(f"the request is {content_type!r}: send text/csv")
-    text = (input_data if isinstance(input_data, str) else bytes(input_data).decode()).removeprefix("\ufeff")
-    first, _, rest = text.partition("\n")
+        raise ValueError(f"unsupported content type {content_type!r}: send text/csv")
+    body = (input_data if isinstance(input_data, str) else bytes(input_data).decode()).removeprefix("\ufeff")
+    first, _, rest = body.partition("\n")
     names = [cell.strip('" \r') for cell in first.split(",")[1:]]
     header = not any(map(is_number, names))
     if header and not rest.strip():
         raise ValueError("the request has no rows")
     settings: dict[str, Any] = {"delimiter": ",", "quotechar": '"', "comments": None, "skiprows": int(header)}
-    try:  # a hundred times as fast as pandas for a request of one row; the converter reads the index, which is not used
-        values = np.loadtxt(io.StringIO(text), ndmin=2, converters={0: len}, **settings)[:, 1:]
+    try:  # for one row, a hundred times as fast as pandas; the converter accepts any index, which is not used
+        values = np.loadtxt(io.StringIO(body), ndmin=2, converters={0: len}, **settings)[:, 1:]
     except ValueError as error:
         reason = "a cell is empty or not a number, or a line has more or fewer cells than the others"
-        raise ValueError(f"the request cannot be read: {reason} ({error}; rows count from 0)") from None
+        raise ValueError(f"the request could not be parsed: {reason} ({error}; rows count from 0)") from None
     if header and values.shape[1] != len(names):
-        raise ValueError(f"the header names {len(names)} inputs, but the rows have {values.shape[1]}")
+        raise ValueError(f"the header has {len(names)} inputs, but the rows have {values.shape[1]}")
     return pd.DataFrame(values, columns=names if header else None)
 
 
@@ -108,15 +108,15 @@ def is_number(cell: str) -> bool:
 def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
     """Predict (rows, targets) from inputs (rows, bins).
 
-    The columns are numbered, or named in any order if the model knows their names, as scikit-learn's do. Raises
-    ValueError for other columns than in training, and for empty cells.
+    The columns are numbered, or named in any order if the model has stored their names, as scikit-learn's do. Raises
+    ValueError if the columns differ from those in training, or a cell is empty.
     """
     trained = list(getattr(model, "feature_names_in_", inputs.columns))
     if inputs.columns.inferred_type == "integer" and inputs.shape[1] == len(trained):
         inputs = inputs.set_axis(trained, axis=1)
     if differing := sorted(map(str, set(inputs.columns) ^ set(trained))):
         cause = "was preprocess.py changed after training, or does the file have other channels?"
-        raise ValueError(f"not the columns that the model was trained on ({' '.join(differing[:3])} ...): {cause}")
+        raise ValueError(f"the columns differ from those in training ({' '.join(differing[:3])} ...): {cause}")
     if list(inputs.columns) != trained:
         inputs = inputs[trained]
     finite = np.isfinite(inputs.to_numpy(float)).all(axis=1)
@@ -126,7 +126,7 @@ def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
 
 
 def output_fn(prediction: np.ndarray, accept: str) -> str:
-    """Return the text that score.py reads, whatever `accept` says: a line of numbers for each row."""
+    """Return CSV as score.py reads it, a line for each row, regardless of `accept`."""
     return pd.DataFrame(prediction).to_csv(header=False, index=False)
 
 
@@ -134,8 +134,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Step 1: fit the model and save it.", allow_abbrev=False)
     model_dir = os.environ.get("SM_MODEL_DIR") or default_folder("/opt/ml/model", "model")
     data_dir = os.environ.get("SM_CHANNEL_TRAINING") or default_folder("/opt/ml/input/data/training", "data/public")
-    parser.add_argument("--model_dir", default=model_dir, help="folder for model.pkl (%(default)s)")
-    parser.add_argument("--data_dir", default=data_dir, help="folder of public.csv.gz (%(default)s)")
+    parser.add_argument("--model_dir", default=model_dir, help="folder to write model.pkl to (%(default)s)")
+    parser.add_argument("--data_dir", default=data_dir, help="folder that contains public.csv.gz (%(default)s)")
     parser.add_argument(
         "--folds", type=int, default=5, help="folds of groups (drill holes) for validation; 0 skips it (%(default)s)"
     )
@@ -151,19 +151,19 @@ def main() -> None:
     start = time.monotonic()
     model = fit(inputs, targets, groups, **values)
     seconds = time.monotonic() - start
-    shape, needed = predict_fn(inputs[:2], model).shape if hasattr(model, "predict") else None, targets[:2].shape
-    if shape != needed:
-        reason = "fit() must return a model with which predict_fn gives a column for each target"
-        sys.exit(f"train.py: {reason}: {needed}, not {shape}")
+    shape, expected = predict_fn(inputs[:2], model).shape if hasattr(model, "predict") else None, targets[:2].shape
+    if shape != expected:
+        rule = "fit() must return a model for which predict_fn returns a column for each target"
+        sys.exit(f"train.py: {rule}; the shape is {shape} instead of {expected}")
     save_model(model, arguments.model_dir)
     ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
-    print(f"train: model of {len(inputs)} rows in {arguments.model_dir}{ignored}", flush=True)
+    print(f"train: fitted {len(inputs)} rows, model in {arguments.model_dir}{ignored}", flush=True)
     held_out = os.path.join(arguments.model_dir, "held_out.csv")
     if os.path.exists(held_out):  # of an earlier model
         os.remove(held_out)
     folds = min(arguments.folds, len(inputs))
-    if folds < 2 or seconds * (folds + 1) > LONGEST:
-        print(f"train: not validated: {folds} folds, and one fit took {seconds:.0f} s", flush=True)
+    if folds < 2 or seconds * (folds + 1) > MAX_SECONDS:
+        print(f"train: no validation with {folds} folds, as one fit took {seconds:.0f} s", flush=True)
         return
     predicted = hold_out(inputs, targets, groups, folds, values)
     predicted.to_csv(held_out, index_label="index")
@@ -173,24 +173,24 @@ def main() -> None:
 def hold_out(
     inputs: pd.DataFrame, targets: pd.DataFrame, groups: np.ndarray, folds: int, hyperparameters: dict[str, Any]
 ) -> pd.DataFrame:
-    """Return predictions (rows, targets), each by a model that was fitted without the row's group."""
+    """Predict each row with a model fitted without the row's group; return (rows, targets)."""
     predicted = pd.DataFrame(np.nan, inputs.index, targets.columns)
-    together = groups if len(set(groups)) > 1 else np.arange(len(groups))  # with a single group, rows are held out
-    splits = GroupKFold(min(folds, len(set(together)))).split(inputs, groups=together)
-    for number, (rest, held) in enumerate(splits, 1):
+    blocks = groups if len(set(groups)) > 1 else np.arange(len(groups))  # with a single group, rows are held out
+    splits = GroupKFold(min(folds, len(set(blocks)))).split(inputs, groups=blocks)
+    for number, (fitted, held_out) in enumerate(splits, 1):
         print(f"train: fitting without fold {number}", flush=True)
         try:
-            model = fit(inputs.iloc[rest], targets.iloc[rest], groups[rest], **hyperparameters)
-            predicted.iloc[held] = predict_fn(inputs.iloc[held], model)
-        except Exception as error:  # the model itself is saved, and the job should not fail
-            print(f"train: fold {number} is not predicted: {type(error).__name__}: {error}", flush=True)
+            model = fit(inputs.iloc[fitted], targets.iloc[fitted], groups[fitted], **hyperparameters)
+            predicted.iloc[held_out] = predict_fn(inputs.iloc[held_out], model)
+        except Exception as error:  # the model is already saved, so the job should not fail
+            print(f"train: fold {number} could not be predicted: {type(error).__name__}: {error}", flush=True)
     return predicted
 
 
 def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Return inputs (rows, bins), targets (rows, targets) and the group of each row, a text, of a data file.
+    """Return inputs (rows, bins), targets (rows, targets) and groups (rows,), as strings, of a data file.
 
-    The targets are in the order of preprocess.TARGETS, or, without it, in that of preprocess().
+    Targets are in the order of preprocess.TARGETS or, without it, of preprocess().
     """
     group = getattr(preprocess, "GROUP", None)
     if group is None:
@@ -201,12 +201,12 @@ def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     except (OSError, ValueError) as error:
         sys.exit(f"train.py: {error}")
     if group not in ids:
-        sys.exit(f"train.py: {data_file}: no column {group!r}, whose rows are held out together")
+        sys.exit(f"train.py: {data_file}: there is no column {group!r}, by which rows are held out")
     if len(inputs) != len(ids):
         sys.exit(f"train.py: preprocess() returned {len(inputs)} of {len(ids)} rows: keep every row, in order")
     if pd.to_numeric(inputs.columns.astype(str), errors="coerce").notna().any():
         sys.exit(
-            "train.py: preprocess() names inputs by numbers, which a server takes for a row: write bin_4000, not 4000"
+            "train.py: preprocess() uses numbers as column names, which a server reads as a row: use bin_4000, not 4000"
         )
     if targets is None or targets.isna().all(axis=None):
         sys.exit(f"train.py: {data_file}: there are no assays to train on")
@@ -215,9 +215,9 @@ def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
 
 
 def print_r2(targets: pd.DataFrame, predicted: pd.DataFrame) -> None:
-    """Print R2 of held-out predictions for each target, and their mean.
+    """Print R2 of held-out predictions for each target, and the mean over targets.
 
-    A training job's metric definition can read these lines: the Regex of the mean is "validation:r2=([-.0-9]+)".
+    Metric definitions of a training job can match these lines: the mean with "validation:r2=([-.0-9]+)".
     """
     known = targets.notna() & predicted.notna()
     names = [name for name in targets if known[name].sum() > 1]
@@ -226,20 +226,20 @@ def print_r2(targets: pd.DataFrame, predicted: pd.DataFrame) -> None:
         print(f"validation:{name}={value:.6f}", flush=True)
 
 
-def true_or_false(text: str) -> bool:
-    """Convert a boolean argument: bool() itself would take the text False for True."""
-    if text.lower() not in ("true", "false"):
-        raise ValueError(text)
-    return text.lower() == "true"
+def true_or_false(argument: str) -> bool:
+    """Convert a boolean argument; bool("False") would be True."""
+    if argument.lower() not in ("true", "false"):
+        raise ValueError(argument)
+    return argument.lower() == "true"
 
 
-def default_folder(on_platform: str, here: str) -> str:
-    """Return the platform's folder if it exists, else the folder `here` beside this file."""
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
-    return on_platform if os.path.isdir(on_platform) else beside
+def default_folder(on_platform: str, local: str) -> str:
+    """Return the platform's folder if it exists, otherwise the folder `local` next to this file."""
+    next_to_script = os.path.join(os.path.dirname(os.path.abspath(__file__)), local)
+    return on_platform if os.path.isdir(on_platform) else next_to_script
 
 
 if __name__ == "__main__":
-    import train  # so that classes of this file are pickled as train.X, which the server finds, and not as __main__.X
+    import train  # so that this file's classes are pickled as train.X, which the server can import, not __main__.X
 
     train.main()

@@ -1,14 +1,14 @@
-"""The gate: every test that gives the same result each time and needs nothing but what `make test` installs.
+"""Run the gate: every deterministic test that needs only the packages that `make test` installs.
 
     python .ci/gate.py [--first | --later] FOLDER [PYTEST_ARGUMENT ...]
 
---first leaves out the test files that the later.txt of a distribution lists, and --later runs only those. `make test`
+--first skips the test files listed in the later.txt of a distribution, and --later runs only those files. `make test`
 uses --first, and `make test-tools` uses --later.
 
 If at most three tests fail, they run once more, alone. A test that then passes is listed as unstable with its first
 failure. Its cause must still be found, but the gate passes. In every other case, the exit status is pytest's.
-At the end, the gate prints how long the tests of each folder and of the slowest files took, and the processor time
-that all of them used.
+At the end, the gate prints how long the tests of each folder and of the slowest files took, and their total CPU
+time.
 """
 
 import argparse
@@ -36,8 +36,8 @@ def main() -> int:
     """Run the gate and return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     part = parser.add_mutually_exclusive_group()
-    part.add_argument("--first", action="store_true", help="without the files that later.txt lists")
-    part.add_argument("--later", action="store_true", help="only the files that later.txt lists")
+    part.add_argument("--first", action="store_true", help="skip the files listed in later.txt")
+    part.add_argument("--later", action="store_true", help="run only the files listed in later.txt")
     parser.add_argument("folder", type=Path)
     chosen, arguments = parser.parse_known_args()
     later = [file for name in LATER for file in later_files(name, (ROOT / name).read_text("utf-8"))]
@@ -47,17 +47,17 @@ def main() -> int:
     files = later if chosen.later else [chosen.folder]
     if chosen.first:
         arguments += [f"--ignore={file}" for file in later]
-    # the gate starts thousands of processes, and without bytecode each would compile whatever it imports
+    # the gate starts thousands of processes, which without bytecode would compile every import
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     status = run([*map(str, files), *arguments])
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"processor seconds: {used.ru_utime + used.ru_stime:.0f}", flush=True)
+    print(f"CPU seconds: {used.ru_utime + used.ru_stime:.0f}", flush=True)
     return status
 
 
-def later_files(name: str, text: str) -> list[str]:
-    """Return the test files in a list, relative to the repository's root. Its lines are relative to its own folder."""
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+def later_files(name: str, content: str) -> list[str]:
+    """Return the test files listed in a later.txt, relative to the repository's root instead of its folder."""
+    lines = [line for line in content.splitlines() if line and not line.startswith("#")]
     return [(Path(name).parent / line).as_posix() for line in lines]
 
 
@@ -74,7 +74,7 @@ def run(arguments: list[str]) -> int:
         is_repeated = status == FAILED and 0 < len(failed) <= MAX_REPEATED
         if not is_repeated or not all("::" in test for test in failed):  # a module that cannot be imported has no tests
             return status
-        print(f"\nrunning again, alone: {', '.join(failed)}", flush=True)
+        print(f"\nrerunning alone: {', '.join(failed)}", flush=True)
         second_run = subprocess.run(
             [*command, "--last-failed", "--last-failed-no-failures", "none", "-n", "0"], check=False
         )

@@ -14,9 +14,9 @@ PAGE = ROOT / "docs/by-hand.md"
 HEADING = "## Without tools/"
 
 
-def printed_commands(text: str) -> list[str]:
+def printed_commands(page: str) -> list[str]:
     """Return the commands of the section, except those of blocks tagged `self`, which install packages or run tests."""
-    section = text.partition(f"\n{HEADING}\n")[2].partition("\n## ")[0]
+    section = page.partition(f"\n{HEADING}\n")[2].partition("\n## ")[0]
     blocks = re.findall(r"^```console\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 

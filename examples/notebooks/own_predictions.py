@@ -1,4 +1,4 @@
-"""Predicts a data file with a submission's own functions, without a server: for comparison with the containers.
+"""Predict a data file with a submission's functions, without a server, for comparison with the containers.
 
     python own_predictions.py model.tar.gz private.csv.gz predictions.csv
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def predict(archive: str, data_file: str) -> str:
-    """Return CSV as train.py writes it: a line for each row of the data file."""
+    """Return CSV as train.py writes it, one line per row of the data file."""
     model_dir = tempfile.mkdtemp()
     shutil.unpack_archive(archive, model_dir)
     sys.path.insert(0, f"{model_dir}/code/submission")

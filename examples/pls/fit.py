@@ -1,4 +1,4 @@
-"""fit() for train.py: partial least squares (PLS). `recore new FOLDER --model pls` puts it there."""
+"""fit() for train.py: partial least squares (PLS). `recore new FOLDER --model pls` copies it there."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from estimators import MeanRegressor, MeasuredRowsRegressor
 
 
 def fit(inputs: pd.DataFrame, targets: pd.DataFrame, groups: np.ndarray, n_components: int = 15) -> Any:
-    """PLS on the standard normal variate (SNV) of the bins (targets measured on the same rows together)."""
+    """Fit PLS to the standard normal variate (SNV) of the bins, targets measured on the same rows together."""
     snv = FunctionTransformer(scale, kw_args={"axis": 1})
     pls = MeasuredRowsRegressor(PLSRegression(n_components, scale=False), min_rows=n_components + 1)
     lowest = -np.inf if (targets < 0).any(axis=None) else 0.0

@@ -11,14 +11,14 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 BATCH = 128  # rows
-torch.set_num_threads(1)  # so that the result is the same with any number of processors
+torch.set_num_threads(1)  # so that the result does not depend on the number of CPUs
 
 
 class NetworkRegressor(RegressorMixin, BaseEstimator):
     """A neural network with one hidden layer that predicts all targets at once.
 
-    It is trained with AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019). Its numbers
-    have double precision, so that a row's prediction is the same alone and among others, except for the last digits.
+    It is trained with AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019), in double
+    precision, so that a row's prediction is the same alone and among others, except for the last digits.
     """
 
     def __init__(self, hidden: int, epochs: int, learning_rate: float, weight_decay: float, seed: int) -> None:
@@ -29,7 +29,7 @@ class NetworkRegressor(RegressorMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, X: Any, Y: Any) -> Self:
-        """X (rows, features). Y (rows, targets), NaN where not measured: the loss leaves these cells out."""
+        """Fit to X (rows, features) and Y (rows, targets); the loss ignores NaN, where not measured."""
         with np.errstate(invalid="ignore"):  # the mean of a target that was never measured
             self.scaler_ = StandardScaler().fit(np.asarray(Y, dtype=float))
         inputs = torch.as_tensor(np.asarray(X, dtype=float))
@@ -38,7 +38,7 @@ class NetworkRegressor(RegressorMixin, BaseEstimator):
             torch.manual_seed(self.seed)
             network = self._make_network(inputs.shape[1], targets.shape[1])
             self._minimise(network, inputs, targets)
-        # arrays, because pickled tensors depend on the version of PyTorch, and their bytes differ from run to run
+        # arrays, because pickled tensors depend on PyTorch's version, and their bytes differ between runs
         self.weights_ = {name: weights.numpy() for name, weights in network.state_dict().items()}
         return self
 
@@ -77,6 +77,6 @@ def fit(
     weight_decay: float = 0.1,
     seed: int = 0,
 ) -> Any:
-    """A network for all targets on the standardised bins."""
+    """Fit a network for all targets to the standardised bins."""
     network = NetworkRegressor(hidden, epochs, learning_rate, weight_decay, seed)
     return make_pipeline(StandardScaler(), network).fit(inputs, targets)

@@ -1,4 +1,4 @@
-"""fit() for train.py: gradient-boosted trees (XGBoost). `recore new FOLDER --model xgboost` puts it there."""
+"""fit() for train.py: gradient-boosted trees (XGBoost). `recore new FOLDER --model xgboost` copies it there."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ def fit(
     max_depth: int = 3,
     learning_rate: float = 0.1,
 ) -> Any:
-    """Boosted trees for each target on the principal components of the bins, on the rows where it was measured."""
-    # One thread for each model: on so little data several threads cost more than they save.
+    """Fit boosted trees for each target to principal components of the bins, on the rows where it was measured."""
+    # One thread per model, because several threads cost more than they save on so few data.
     components = PCA(min(n_components, *inputs.shape), whiten=True, random_state=0)
     trees = XGBRegressor(n_estimators=n_estimators, max_depth=max_depth, learning_rate=learning_rate, n_jobs=1)
     pipeline = make_pipeline(components, MeasuredRowsRegressor(trees))

@@ -1,6 +1,6 @@
 """Fixtures for tests of any submission. It is packed as for the platform and trained once on generated data.
 
-The submission is the folder above tests/, or the one that the environment variable SUBMISSION names. Only pytest and
+The submission is the folder above tests/, or the one in the environment variable SUBMISSION. Only pytest and
 packages that the submission itself needs are imported, so these tests run wherever the submission runs.
 """
 
@@ -26,7 +26,7 @@ TIME_LIMIT = 600  # seconds for each script
 # Files that the Unearthed CLI removes from the source distribution before it packs the rest.
 DROPPED_FILES = ("PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
 MADE_FILES = (".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
-OTHER_FILES = ("docs", "examples", "tests", "tools", "predict.py", "score.py")  # beside a submission
+OTHER_FILES = ("docs", "examples", "tests", "tools", "predict.py", "score.py")  # next to a submission
 # Calls the hooks as a server does: imports the module by name, loads the model once, and responds to one request
 # after another, with the error of those that fail.
 SERVER = """

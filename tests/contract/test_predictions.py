@@ -36,7 +36,7 @@ def test_every_prediction_is_a_finite_number(all_predictions: np.ndarray) -> Non
 @pytest.mark.parametrize(
     ("way", "rows"), [("parts", slice(None)), ("single rows", slice(3)), ("reversed", slice(None, None, -1))]
 )
-def test_rows_are_predicted_as_in_the_whole_file_and_in_the_order_of_the_request(
+def test_rows_are_predicted_as_in_the_entire_file_and_in_the_order_of_the_request(
     way: str, rows: slice, all_predictions: np.ndarray, served: Served
 ) -> None:
     np.testing.assert_allclose(served(way), all_predictions[rows], **TOLERANCE)

@@ -103,6 +103,6 @@ def test_complete_targets_take_one_fit(bins: np.ndarray, targets: np.ndarray) ->
     assert MeasuredRowsRegressor(RIDGE).fit(bins, targets[:, 0]).predict(bins).shape == (40,)
 
 
-def test_targets_without_any_measured_row_are_refused(bins: np.ndarray, targets: np.ndarray) -> None:
+def test_targets_without_any_measured_row_are_rejected(bins: np.ndarray, targets: np.ndarray) -> None:
     with pytest.raises(ValueError, match="no target was measured"):
         MeasuredRowsRegressor(RIDGE).fit(bins, np.full_like(targets, np.nan))

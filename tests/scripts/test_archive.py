@@ -48,10 +48,10 @@ def test_the_challenge_file_has_every_key_and_no_address() -> None:
 
 
 def test_the_docker_image_has_no_entrypoint_and_names_the_model_folder() -> None:
-    text = re.sub(r"^#.*$", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
-    assert "ENTRYPOINT" not in text
-    assert "SM_MODEL_DIR=/opt/ml/model" in text
-    assert "ARG BASE_IMAGE=" in text
+    dockerfile = re.sub(r"^#.*$", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    assert "ENTRYPOINT" not in dockerfile
+    assert "SM_MODEL_DIR=/opt/ml/model" in dockerfile
+    assert "ARG BASE_IMAGE=" in dockerfile
 
 
 def test_no_script_imports_tools_and_preprocess_and_score_import_no_other_script() -> None:

@@ -1,4 +1,4 @@
-"""Invalid data and requests: each is refused in one line that names the place and the reason, and no output is left.
+"""Invalid data and requests: each is rejected in one line with its location and reason, and no output is written.
 
 The scripts run in this process. test_interrupted.py shows that a process ends in the same way.
 """
@@ -39,9 +39,9 @@ CHANGES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "no index": (lambda d: d.set_index("DepthTo"), "the first column must be the index; it is 'DepthTo'"),
     "few channels": (
         lambda d: d[["SiteID", CHANNEL, "CuPPM"]],
-        "1 channels, separated by commas; 7 or more are needed",
+        "1 comma-separated channels; at least 7 are needed",
     ),
-    "no rows": (lambda d: d.iloc[:0], "no rows, or columns that are not separated by commas"),
+    "no rows": (lambda d: d.iloc[:0], "no rows, or columns not separated by commas"),
     "zero spectrum": (
         lambda d: d.assign(**{name: d[name].where(d.index != 9, 0.0) for name in d if name.isdigit()}),
         "index 9: no value above zero to normalise by",
@@ -49,51 +49,51 @@ CHANGES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
 }
 
 
-def refusal_of(script: str, source: Path, folder: Path, script_error_here) -> str:
-    """Return the line with which a script refuses a data file, and check that it leaves no output."""
+def error_of(script: str, source: Path, folder: Path, script_error_here) -> str:
+    """Return the line with which a script rejects a data file, and check that it writes no output."""
     output = folder / "out" / {"preprocess.py": "public.csv", "train.py": "model.pkl"}[script]
     arguments = {
         "preprocess.py": ("--input", source, "--output", output),
         "train.py": ("--data_dir", source.parent, "--model_dir", output.parent),
     }[script]
     message = script_error_here(ROOT / script, *arguments, output=output)
-    assert message.startswith(f"{script}: {source}: ")
+    assert message.startswith(f"{script}: {source}")
     return message
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_file_with_invalid_data_is_refused(
+def test_a_file_with_invalid_data_is_rejected(
     name: str, public: pd.DataFrame, tmp_path: Path, script_error_here
 ) -> None:
     change, part = CHANGES[name]
     source = write_csv(tmp_path / "public.csv.gz", change(public.iloc[:40].copy()))
-    assert part in refusal_of("preprocess.py", source, tmp_path, script_error_here)
+    assert part in error_of("preprocess.py", source, tmp_path, script_error_here)
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "there is no such file: `recore sample --out data` makes one, `unearthed new` downloads"),
+        (None, "there is no such file; `recore sample --out data` creates one, `unearthed new` downloads"),
         (b"", "No columns to parse"),
         (gzip.compress(b"", mtime=0), "No columns to parse"),
         (b"DepthTo,SiteID\n1,a\n", "Not a gzipped file"),
         (gzip.compress(b"\x89PNG\r\n\x1a\n" * 30, mtime=0), "decode"),
-        (gzip.compress(b"\tSiteID\t4000\n0\t1\t0.5\n", mtime=0), "columns that are not separated by commas"),
+        (gzip.compress(b"\tSiteID\t4000\n0\t1\t0.5\n", mtime=0), "columns not separated by commas"),
         (gzip.compress(b",4000\n0,1\n1,2,3\n", mtime=0), "Expected 2 fields in line 3, saw 3"),
     ],
 )
 @pytest.mark.parametrize("script", ["preprocess.py", "train.py"])
-def test_a_file_that_is_not_gzipped_csv_is_refused(
+def test_a_file_that_is_not_gzipped_csv_is_rejected(
     content: bytes | None, reason: str, script: str, tmp_path: Path, script_error_here
 ) -> None:
     source = tmp_path / "public.csv.gz"
     if content is not None:
         source.write_bytes(content)
-    assert reason in refusal_of(script, source, tmp_path, script_error_here)
+    assert reason in error_of(script, source, tmp_path, script_error_here)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
-def test_a_truncated_gzip_file_is_refused(share: float, sample: Path, tmp_path: Path) -> None:
+def test_a_truncated_gzip_file_is_rejected(share: float, sample: Path, tmp_path: Path) -> None:
     content = (sample / "private/private.csv.gz").read_bytes()
     path = tmp_path / "private.csv.gz"
     path.write_bytes(content[: int(share * len(content))])
@@ -106,24 +106,24 @@ def test_a_truncated_gzip_file_is_refused(share: float, sample: Path, tmp_path: 
     [
         (lambda d: d.drop(columns=preprocess.TARGETS), "there are no assays to train on"),
         (lambda d: d.assign(**dict.fromkeys(preprocess.TARGETS)), "there are no assays to train on"),
-        (lambda d: d.drop(columns="SiteID"), "no column 'SiteID', whose rows are held out together"),
+        (lambda d: d.drop(columns="SiteID"), "there is no column 'SiteID', by which rows are held out"),
     ],
 )
 def test_train_py_needs_assays_and_drill_holes(
     change, reason: str, public: pd.DataFrame, tmp_path: Path, script_error_here
 ) -> None:
     source = write_csv(tmp_path / "public.csv.gz", change(public.iloc[:40]))
-    assert reason in refusal_of("train.py", source, tmp_path, script_error_here)
+    assert reason in error_of("train.py", source, tmp_path, script_error_here)
 
 
-def test_a_missing_model_is_refused(sample: Path, tmp_path: Path, script_error_here) -> None:
+def test_a_missing_model_is_rejected(sample: Path, tmp_path: Path, script_error_here) -> None:
     arguments = ("--input", sample / "private/private.csv.gz", "--model_dir", tmp_path, "--output", tmp_path / "o.csv")
     message = script_error_here(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
-    assert f"there is no model in {tmp_path}: run train.py first" in message
+    assert f"no model in {tmp_path}: run train.py first" in message
 
 
 @pytest.mark.parametrize("position", [0, 6, 7, 40, 423])
-def test_other_channels_than_in_training_are_refused(
+def test_other_channels_than_in_training_are_rejected(
     position: int, project: Path, public: pd.DataFrame, tmp_path: Path, script_error_here
 ) -> None:
     """Positions are from the upper end. The first four channels are in no bin, but without one the others move."""
@@ -141,7 +141,7 @@ NUMBERS = ("0", "9", "1.0", "-0.0", "5e-324", "0.30000000000000004", "1e-05")
 NO_NUMBERS = ("", "nan", "inf", "abc", "1e999")
 
 
-def random_text(random: np.random.Generator) -> str:
+def random_content(random: np.random.Generator) -> str:
     size = random.integers(0, 81)
     special = random.permutation(list(',"\n\r;.x0159e-+\0é'))[: random.integers(1, 18)]
     anything = [chr(point) for point in (*random.integers(0, 0x80, 5), *random.integers(0xE000, 0x110000, 5))]
@@ -149,12 +149,12 @@ def random_text(random: np.random.Generator) -> str:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_any_text_is_read_or_raises_a_data_error(seed: int, tmp_path: Path) -> None:
+def test_random_content_is_read_or_raises_a_data_error(seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
-    text, cells = random_text(random), [*NUMBERS, *NO_NUMBERS][: len(NUMBERS) + seed % 6]
+    garbage, cells = random_content(random), [*NUMBERS, *NO_NUMBERS][: len(NUMBERS) + seed % 6]
     row = ",".join(random.choice(cells, preprocess.BIN + 1))  # in a sixth of the cases, all are numbers
     header = "".join(f",{4000 - number}" for number in range(preprocess.BIN))
-    for content in (text, f"{header}\n{text}", f"{header}\n{row}"):
+    for content in (garbage, f"{header}\n{garbage}", f"{header}\n{row}"):
         path = write_gz(tmp_path / "any.csv.gz", content)
         try:
             inputs, _ = preprocess.preprocess(path)
@@ -170,10 +170,10 @@ def model(project: Path) -> object:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_a_request_of_any_text_raises_an_error_with_a_reason(seed: int, model: object) -> None:
-    """Every such text is refused, because it is too short to contain the model's bins."""
+def test_a_random_request_raises_an_error_with_a_reason(seed: int, model: object) -> None:
+    """All such requests are rejected, because they are too short to contain the model's bins."""
     random = np.random.default_rng(seed)
-    for body in (random_text(random), random.bytes(random.integers(0, 81))):
+    for body in (random_content(random), random.bytes(random.integers(0, 81))):
         with pytest.raises(ValueError, match=r"\w"):
             train.predict_fn(train.input_fn(body, "text/csv"), model)
 

@@ -71,7 +71,7 @@ def test_all_scripts_choose_the_default_folders_in_the_same_way() -> None:
     """predict.py imports the function from train.py."""
 
     def source(name: str) -> str:
-        text = (ROOT / name).read_text()
-        return text[text.index("def default_folder(") :].split("\n\n\n")[0]
+        code = (ROOT / name).read_text()
+        return code[code.index("def default_folder(") :].split("\n\n\n")[0]
 
     assert source("preprocess.py") == source("train.py") == source("score.py")

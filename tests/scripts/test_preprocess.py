@@ -128,7 +128,7 @@ def test_column_names_are_not_numbers(all_lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize("labels", [["007", "a,b", 'say "x"'], [30, -4, 5]])
-def test_an_index_of_texts_or_integers_is_kept(
+def test_an_index_of_strings_or_integers_is_kept(
     labels: list, public: pd.DataFrame, lines_of: Lines, tmp_path: Path
 ) -> None:
     renamed = public.iloc[:3].set_axis(labels)

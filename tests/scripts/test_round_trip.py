@@ -39,17 +39,17 @@ def lines(project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def request_predictions(model: object, body: str | bytes, content_type: str = "text/csv") -> np.ndarray:
     """Pass a request through the hooks of train.py, as a server would. Return the parsed response, (rows, 49)."""
-    text = train.output_fn(train.predict_fn(train.input_fn(body, content_type), model), "text/csv")
-    return pd.read_csv(io.StringIO(text), header=None).to_numpy()
+    content = train.output_fn(train.predict_fn(train.input_fn(body, content_type), model), "text/csv")
+    return pd.read_csv(io.StringIO(content), header=None).to_numpy()
 
 
 @pytest.mark.parametrize("content_type", ["text/csv", "text/csv; charset=utf-8", "Text/CSV;header=present"])
 @pytest.mark.parametrize("kind", [str, bytes, bytearray])
-def test_a_whole_file_produces_the_same_predictions(
+def test_an_entire_file_produces_the_same_predictions(
     model: object, lines: list[str], expected: np.ndarray, kind: type, content_type: str
 ) -> None:
-    text = "".join(lines)
-    body = text if kind is str else kind(text.encode())
+    content = "".join(lines)
+    body = content if kind is str else kind(content.encode())
     np.testing.assert_allclose(request_predictions(model, body, content_type), expected, rtol=TOLERANCE)
 
 
@@ -58,7 +58,7 @@ def with_shuffled_columns(lines: list[str]) -> str:
     return frame.iloc[:, np.random.default_rng(2).permutation(frame.shape[1])].to_csv()
 
 
-def with_texts_as_index(lines: list[str]) -> str:
+def with_strings_as_index(lines: list[str]) -> str:
     return "".join(f"sample {number},{line.partition(',')[2]}" for number, line in enumerate(lines[1:]))
 
 
@@ -73,8 +73,8 @@ FORMS: dict[str, Callable[[list[str]], list[str | bytes]]] = {
     "Windows line ends and a byte order mark": lambda lines: [
         b"\xef\xbb\xbf" + "".join(lines).replace("\n", "\r\n").encode()
     ],
-    "texts as index": lambda lines: [with_texts_as_index(lines)],
-    "texts as index, with a header": lambda lines: [lines[0] + with_texts_as_index(lines)],
+    "strings as index": lambda lines: [with_strings_as_index(lines)],
+    "strings as index, with a header": lambda lines: [lines[0] + with_strings_as_index(lines)],
 }
 
 
@@ -86,7 +86,7 @@ def test_the_form_of_the_requests_changes_no_prediction(
     np.testing.assert_allclose(predicted, expected, rtol=TOLERANCE)
 
 
-def test_a_request_without_rows_is_refused(model: object, lines: list[str]) -> None:
+def test_a_request_without_rows_is_rejected(model: object, lines: list[str]) -> None:
     with pytest.raises(ValueError, match="the request has no rows"):
         train.predict_fn(train.input_fn(lines[0], "text/csv"), model)
 
@@ -101,15 +101,15 @@ def test_predictions_that_are_nan_are_empty_cells() -> None:
     ("body", "content_type", "reason"),
     [
         ("", "text/csv", "the request has no rows"),
-        ("0\n1\n", "text/csv", "not the columns that the model was trained on"),
+        ("0\n1\n", "text/csv", "the columns differ from those in training"),
         ("[[1, 2]]", "application/json", "send text/csv"),
-        ("0,1.5,2.5\n", "text/csv", "not the columns that the model was trained on"),
+        ("0,1.5,2.5\n", "text/csv", "the columns differ from those in training"),
         (",bin_1_7,bin_8_14\n0,1.5,2.5\n", "text/csv", r"\(bin_.* does the file have other channels\?"),
         ("0,1.5\n1,2.5,3.5\n", "text/csv", "number of columns changed from 2 to 3 at row 2"),
         (b"0,\xff\xfe\n", "text/csv", "decode"),
     ],
 )
-def test_a_bad_request_is_refused_with_its_reason(
+def test_a_bad_request_is_rejected_with_its_reason(
     model: object, body: str | bytes, content_type: str, reason: str
 ) -> None:
     with pytest.raises(ValueError, match=reason):
@@ -117,7 +117,7 @@ def test_a_bad_request_is_refused_with_its_reason(
 
 
 @pytest.mark.parametrize(("cell", "reason"), [("abc", "'abc'"), ("", "string ''"), ("inf", "not finite")])
-def test_a_bad_cell_is_refused(model: object, lines: list[str], cell: str, reason: str) -> None:
+def test_a_bad_cell_is_rejected(model: object, lines: list[str], cell: str, reason: str) -> None:
     row = lines[3].split(",")
     row[8] = cell
     for header in ("", lines[0]):

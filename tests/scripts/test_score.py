@@ -1,4 +1,4 @@
-"""score.py: the result equals the official score to the last digit; what is left out, and what is refused."""
+"""score.py: the result equals the official score to the last digit; omissions and invalid input."""
 
 import json
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) ->
 
 
 def test_rows_without_an_assay_or_a_target_without_predictions(tmp_path: Path) -> None:
-    """Such rows do not count. Such a target, which was never measured in the training data, scores 0 and is named."""
+    """Such rows do not count. Such a target, which was never measured in the training data, scores 0 and is listed."""
     actual, predicted = frames(3, 12)
     actual.iloc[1:, 0] = np.nan  # silver has a single assay, so it is not scored
     actual.loc[::3, "AuPPM"] = np.nan
@@ -88,8 +88,8 @@ def test_rows_without_an_assay_or_a_target_without_predictions(tmp_path: Path) -
 
 
 @pytest.fixture
-def refusal_of(tmp_path: Path, script_error_here: Callable[..., str]) -> Callable[..., str]:
-    """Return a function that returns the error of score.py for the texts of two files; None stands for valid ones."""
+def error_of(tmp_path: Path, script_error_here: Callable[..., str]) -> Callable[..., str]:
+    """Return a function that returns the error of score.py for the contents of two files; None for valid ones."""
 
     def refuse(actual: str | None, predicted: str | bytes | None) -> str:
         frame, predictions = frames(2, 6)
@@ -124,45 +124,45 @@ def with_cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
         (lambda p: p.assign(more=1.0), "the shape is (6, 50) instead of (6, 49)"),
     ],
 )
-def test_invalid_predictions_are_refused_with_their_row_and_column(
-    change: Callable[[pd.DataFrame], pd.DataFrame], reason: str, refusal_of: Callable[..., str]
+def test_invalid_predictions_are_rejected_with_their_row_and_column(
+    change: Callable[[pd.DataFrame], pd.DataFrame], reason: str, error_of: Callable[..., str]
 ) -> None:
-    assert reason in refusal_of(None, change(frames(2, 6)[1]).to_csv(header=False, index=False))
+    assert reason in error_of(None, change(frames(2, 6)[1]).to_csv(header=False, index=False))
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("content", "reason"),
     [
         ("", "No columns to parse"),
         ("1,2\n1,2,3\n", "Expected 2 fields in line 2, saw 3"),
         (b"\xff\xfe\x00\x01", "decode"),
     ],
 )
-def test_invalid_prediction_tables_are_refused(text: str | bytes, reason: str, refusal_of: Callable[..., str]) -> None:
-    assert reason in refusal_of(None, text)
+def test_invalid_prediction_tables_are_rejected(content: str | bytes, reason: str, error_of: Callable) -> None:
+    assert reason in error_of(None, content)
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("content", "reason"),
     [
-        (",DepthTo,4000.0\n0,1,0.5\n", "no column is named after one of the 49 targets"),
+        (",DepthTo,4000.0\n0,1,0.5\n", "no column for any of the 49 targets"),
         (",CuPPM\n", "no rows"),
         (",CuPPM\n0,inf\n1,2\n", "row 1, column CuPPM: 'inf' is not a finite number"),
         (",CuPPM\n0,<0.5\n", "row 1, column CuPPM: '<0.5' is not a finite number"),
         ("", "No columns to parse"),
     ],
 )
-def test_invalid_assays_are_refused(text: str, reason: str, refusal_of: Callable[..., str]) -> None:
-    assert reason in refusal_of(text, None)
+def test_invalid_assays_are_rejected(content: str, reason: str, error_of: Callable[..., str]) -> None:
+    assert reason in error_of(content, None)
 
 
-def test_missing_files_and_unknown_arguments_are_refused(script_error_here, tmp_path: Path) -> None:
+def test_missing_files_and_unknown_arguments_are_rejected(script_error_here, tmp_path: Path) -> None:
     missing = ("--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
-    reason = "none.csv.gz: there is no such file: `recore sample --out data` makes one"
+    reason = "none.csv.gz: there is no such file; `recore sample --out data` creates one"
     assert reason in script_error_here(ROOT / "score.py", *missing)
     frames(0, 3)[0].to_csv(tmp_path / "actual.csv.gz")
     missing = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "none", "--output", tmp_path / "o")
-    assert "none: there is no such file: predict.py writes it" in script_error_here(ROOT / "score.py", *missing)
+    assert "none: there is no such file; predict.py writes it" in script_error_here(ROOT / "score.py", *missing)
     for arguments in (("--unknown", "y"), ("--predicte", "x"), ("--output", "details.json")):
         assert run_here(ROOT / "score.py", *arguments, cwd=tmp_path).returncode == 2
 

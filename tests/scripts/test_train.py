@@ -60,8 +60,8 @@ def some_rows(public: pd.DataFrame) -> pd.DataFrame:
 
 def make_fork(folder: Path, fit: str) -> Path:
     copy_scripts(folder)
-    text = (folder / "train.py").read_text()
-    (folder / "train.py").write_text(text[: text.index("def fit(")] + fit + text[text.index("def save_model(") :])
+    old = (folder / "train.py").read_text()
+    (folder / "train.py").write_text(old[: old.index("def fit(")] + fit + old[old.index("def save_model(") :])
     return folder
 
 
@@ -103,8 +103,8 @@ def test_each_row_is_predicted_by_a_model_that_was_not_fitted_to_its_hole(
 ) -> None:
     """The predictions are the means of the other folds. If there is a single hole, rows are held out."""
     data = some_rows.assign(SiteID=some_rows["SiteID"] % holes)
-    text = train_fork(fork, data, "--folds", 4)
-    assert text.count("fitting without fold") == 4
+    output = train_fork(fork, data, "--folds", 4)
+    assert output.count("fitting without fold") == 4
     held_out = pd.read_csv(fork / "model/held_out.csv", index_col=0)
     folds = [rows for _, rows in data.groupby(held_out["CuPPM"].round(9))]
     assert len(folds) == 4
@@ -114,7 +114,7 @@ def test_each_row_is_predicted_by_a_model_that_was_not_fitted_to_its_hole(
         assert holes == 1 or not set(rows["SiteID"]) & set(others["SiteID"])
 
 
-def test_holes_may_be_named_by_texts(fork: Path, some_rows: pd.DataFrame) -> None:
+def test_holes_may_be_strings(fork: Path, some_rows: pd.DataFrame) -> None:
     train_fork(fork, some_rows)
     expected = (fork / "model/held_out.csv").read_text()
     train_fork(fork, some_rows.assign(SiteID=[f"DD{hole}" for hole in some_rows["SiteID"]]))
@@ -122,12 +122,12 @@ def test_holes_may_be_named_by_texts(fork: Path, some_rows: pd.DataFrame) -> Non
 
 
 def test_a_fold_that_cannot_be_fitted_is_named_and_has_no_predictions(fork: Path, some_rows: pd.DataFrame) -> None:
-    text = train_fork(fork, some_rows, "--without", 4)
-    assert len(re.findall(r"fold \d is not predicted: ZeroDivisionError: a hole is missing\n", text)) == 1
+    output = train_fork(fork, some_rows, "--without", 4)
+    assert len(re.findall(r"fold \d could not be predicted: ZeroDivisionError: a hole is missing\n", output)) == 1
     missing = pd.read_csv(fork / "model/held_out.csv", index_col=0).isna().all(axis=1)
     assert set(some_rows["SiteID"][missing]) < set(some_rows["SiteID"])
     assert missing[some_rows["SiteID"] == 4].all()
-    assert "validation:r2=" in text
+    assert "validation:r2=" in output
     run_script(fork / "predict.py")
 
 
@@ -136,19 +136,19 @@ def test_nothing_is_held_out_without_folds_or_time(reason: str, fork: Path, some
     train_fork(fork, some_rows, "--folds", 2)
     assert (fork / "model/held_out.csv").exists()
     source = (fork / "train.py").read_text()
-    assert "LONGEST = 50 * 60" in source
+    assert "MAX_SECONDS = 50 * 60" in source
     if reason == "no time":
-        (fork / "train.py").write_text(source.replace("LONGEST = 50 * 60", "LONGEST = 0"))
-    text = train_fork(fork, some_rows, "--folds", 0 if reason == "no folds" else 2)
-    assert "train: not validated: " in text
-    assert "validation:" not in text
+        (fork / "train.py").write_text(source.replace("MAX_SECONDS = 50 * 60", "MAX_SECONDS = 0"))
+    output = train_fork(fork, some_rows, "--folds", 0 if reason == "no folds" else 2)
+    assert "train: no validation with " in output
+    assert "validation:" not in output
     assert [path.name for path in fork.glob("model/*")] == ["model.pkl"]  # the older held_out.csv is removed
 
 
 def test_hyperparameters_are_arguments_with_the_type_of_their_default(fork: Path, some_rows: pd.DataFrame) -> None:
-    text = train_fork(fork, some_rows, *"--factor 2 --depth 4 --kernel 7 --warm true --unknown x --folds 2".split())
-    assert text.count("fit: 2.0 4 7 True (1, 2)\n") == 3
-    assert "; ignored arguments: --unknown x\n" in text
+    output = train_fork(fork, some_rows, *"--factor 2 --depth 4 --kernel 7 --warm true --unknown x --folds 2".split())
+    assert output.count("fit: 2.0 4 7 True (1, 2)\n") == 3
+    assert "; ignored arguments: --unknown x\n" in output
     run_script(fork / "predict.py")
     np.testing.assert_allclose(read_predictions(fork)["CuPPM"], np.full(len(some_rows), 2 * some_rows["CuPPM"].mean()))
     assert "fit: 1.0 3 rbf False (1, 2)\n" in train_fork(fork, some_rows, "--warm", "False", "--folds", 0)
@@ -169,11 +169,11 @@ def test_a_class_of_train_py_can_be_loaded_if_the_module_is_imported(fork: Path,
 def test_a_submission_may_consist_of_pandas_and_one_line(some_rows: pd.DataFrame, tmp_path: Path) -> None:
     folder = make_fork(tmp_path / "plain", RIDGE)
     (folder / "estimators.py").unlink()
-    text = (folder / "train.py").read_text()
-    (folder / "train.py").write_text(re.sub(r"^from estimators .*\n", "", text, flags=re.MULTILINE))
+    old = (folder / "train.py").read_text()
+    (folder / "train.py").write_text(re.sub(r"^from estimators .*\n", "", old, flags=re.MULTILINE))
     (folder / "preprocess.py").write_text(PREPROCESS)
-    text = train_fork(folder, some_rows, "--folds", 3)
-    assert text.count("fitting without fold") == 3
+    output = train_fork(folder, some_rows, "--folds", 3)
+    assert output.count("fitting without fold") == 3
     run_script(folder / "predict.py")
     assert read_predictions(folder).shape == (len(some_rows), 49)
 
@@ -184,7 +184,7 @@ def test_a_submission_may_consist_of_pandas_and_one_line(some_rows: pd.DataFrame
         ("train.py", "return Mean().fit(inputs, factor * targets)", "return None", "fit() must return a model"),
         ("train.py", "fit(inputs, factor * targets)", "fit(inputs, targets['CuPPM'])", "a column for each target"),
         ("preprocess.py", "return inputs,", "return inputs[1:],", "preprocess() returned 54 of 55 rows"),
-        ("preprocess.py", '.add_prefix("nm ")', "", "preprocess() names inputs by numbers"),
+        ("preprocess.py", '.add_prefix("nm ")', "", "preprocess() uses numbers as column names"),
     ],
 )
 def test_a_mistake_in_fit_or_preprocess_is_reported_in_one_line(
@@ -204,9 +204,9 @@ def test_a_mistake_in_fit_or_preprocess_is_reported_in_one_line(
 def test_gaps_and_a_target_that_was_never_measured(some_rows: pd.DataFrame, tmp_path: Path) -> None:
     data = some_rows.assign(AgPPM=np.nan, CuPPM=some_rows["CuPPM"].where(some_rows.index % 2 == 0))
     folder = copy_scripts(tmp_path / "gaps")
-    text = train_fork(folder, data, "--folds", 2)
-    assert "validation:CuPPM=" in text
-    assert "validation:AgPPM=" not in text
+    output = train_fork(folder, data, "--folds", 2)
+    assert "validation:CuPPM=" in output
+    assert "validation:AgPPM=" not in output
     run_script(folder / "predict.py")
     predicted = read_predictions(folder)
     assert predicted["AgPPM"].isna().all()

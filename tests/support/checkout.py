@@ -22,7 +22,7 @@ def environment() -> dict[str, str]:
 def full_disk_environment() -> dict[str, str]:
     """Return an environment for a process on a full disk, in which Python writes no compiled modules.
 
-    Otherwise, Python would leave a partly written module that no later process could import.
+    Otherwise, Python would produce a partly written module that no later process could import.
     """
     return environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
 

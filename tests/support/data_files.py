@@ -12,7 +12,7 @@ def write_csv(path: Path, data: pd.DataFrame) -> Path:
     return path
 
 
-def write_gz(path: Path, text: str | bytes) -> Path:
+def write_gz(path: Path, content: str | bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(text.encode() if isinstance(text, str) else text, 1))
+    path.write_bytes(gzip.compress(content.encode() if isinstance(content, str) else content, 1))
     return path

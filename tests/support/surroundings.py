@@ -1,4 +1,4 @@
-"""What a test process needs whatever started it: settings of OpenBLAS, and signals that are not ignored."""
+"""The environment of a test process, however it was started: OpenBLAS settings, and signals that are not ignored."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Whether the submission in this checkout is the template's, or its files have been changed, as in a fork.
+"""Detect whether the submission in this checkout is the template's, or was changed, as in a fork.
 
 Tests of the default model, and figures printed in the README, apply only to the template's submission: with another
 one, they are skipped, and tests/contract/ applies. After changing the template itself, run:

@@ -67,7 +67,7 @@ def test_the_submission_imports_nothing_of_the_tools() -> None:
 
 
 def test_temporary_folders_of_commands_are_removed_even_after_a_kill() -> None:
-    """Only folders beside an output, or of programs that travel alone, are not made by `locked.temporary_folder`."""
+    """Only folders next to an output, or of programs that run alone, are not made by `locked.temporary_folder`."""
     alone = ("model/", "production/containers/", "check/programs/", "handover/steps.py")
     for path in SOURCE.rglob("*.py"):
         if not path.relative_to(SOURCE).as_posix().startswith(alone):

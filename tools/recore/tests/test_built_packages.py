@@ -41,10 +41,10 @@ def test_they_are_complete(built: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
             files = set(archive.namelist())
             metadata = next(file for file in files if file.endswith("/METADATA"))
-            text = archive.read(metadata).decode()
+            description = archive.read(metadata).decode()
         assert {f"{name}/{file}" for file in needed} <= files
         assert any(file.endswith("licenses/LICENSE") for file in files)
-        assert f"# {name}\n" in text  # its README
+        assert f"# {name}\n" in description  # its README
         [source] = built.glob(f"{name}-*.tar.gz")
         with tarfile.open(source) as archive:
             top = {member.partition("/")[2].partition("/")[0] for member in archive.getnames()}

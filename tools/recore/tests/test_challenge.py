@@ -131,14 +131,14 @@ def test_one_target_is_a_challenge(tmp_path: Path) -> None:
     assert "1 target in score.py" in result.stdout
     assert "It predicts 1 target from infrared spectra." in (tmp_path / "wood/README.md").read_text()
     assert recore(*words, cwd=tmp_path).stderr.endswith(
-        "already exists and is not an empty folder: choose another one\n"
+        "already exists and is not an empty folder; choose another one\n"
     )
 
 
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        ("", "this is not a table of targets: it is empty"),
+        ("", "is not a table of targets: it is empty"),
         ("SOC,1\n", "there is no column 'name'"),
         ("name,wieght\nSOC,1\n", "the column 'wieght' is unknown"),
         ("name,weight\nSOC,1\nSOC,2\n", "line 3: the target 'SOC' appears twice"),

@@ -33,7 +33,7 @@ def test_every_command_has_help_with_an_example_in_80_columns_and_is_documented(
 
 
 @pytest.mark.parametrize("columns", [{}, {"COLUMNS": "80"}], ids=["no terminal", "COLUMNS"])
-def test_help_describes_every_command_in_a_whole_sentence(columns: dict[str, str]) -> None:
+def test_help_describes_every_command_in_a_complete_sentence(columns: dict[str, str]) -> None:
     result = recore_process("--help", **columns)
     assert result.returncode == 0
     assert "Example:" in result.stdout
@@ -75,7 +75,7 @@ def test_files_in_the_working_directory_are_never_imported(tmp_path: Path) -> No
     ids=lambda arguments: "-".join(map(str, arguments[:2])).replace(str(ROOT), "here"),
 )
 @pytest.mark.parametrize("folder", ["/proc/none", "public.csv/none"], ids=["unwritable", "a file"])
-def test_a_place_where_nothing_can_be_written_is_named_before_the_work(
+def test_an_unwritable_output_is_reported_before_the_work(
     arguments: tuple[object, ...], folder: str, tmp_path: Path
 ) -> None:
     (tmp_path / "public.csv").write_text(",SiteID,DepthFrom,DepthTo,4000.0,CuPPM\n0,a,0,1,0.5,7\n")
@@ -118,10 +118,10 @@ def test_a_removed_working_directory_is_reported(command: str, tmp_path: Path, m
     ],
 )
 def test_wrong_usage_is_reported_in_one_line_with_the_correct_usage(arguments: list[str], reason: str) -> None:
-    assert_refused(recore(*arguments), reason)
+    assert_rejected(recore(*arguments), reason)
 
 
-def assert_refused(result: subprocess.CompletedProcess[str], reason: str) -> None:
+def assert_rejected(result: subprocess.CompletedProcess[str], reason: str) -> None:
     assert (result.returncode, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith("recore: ")
@@ -129,7 +129,7 @@ def assert_refused(result: subprocess.CompletedProcess[str], reason: str) -> Non
 
 
 def test_a_process_reports_wrong_usage() -> None:
-    assert_refused(recore_process("vaildate"), "did you mean 'validate'?")
+    assert_rejected(recore_process("vaildate"), "did you mean 'validate'?")
 
 
 def test_sample_prints_what_it_wrote_and_replaces_it_only_if_forced(tmp_path: Path) -> None:

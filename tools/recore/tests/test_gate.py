@@ -55,7 +55,7 @@ def test_bytecode_is_stored_and_the_time_is_printed(tmp_path: Path) -> None:
     folders, files = (lines.index(f"seconds that the tests took, by {by}:") for by in ("folder", "file, the slowest"))
     assert lines[folders + 1].split()[1] == "tests/unit"
     assert lines[files + 1].split()[1] == "tests/unit/test_a.py"
-    assert re.fullmatch(r"processor seconds: \d+", lines[-1])
+    assert re.fullmatch(r"CPU seconds: \d+", lines[-1])
 
 
 def test_a_test_that_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_every_other_failure_fails_the_gate(
 ) -> None:
     result = gate(tmp_path, workers, **contents)
     assert result.returncode == status, result.stdout
-    assert ("running again, alone" in result.stdout) == is_repeated
+    assert ("rerunning alone" in result.stdout) == is_repeated
     assert "unstable tests:" not in result.stdout
 
 

@@ -36,7 +36,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         (folder / "hidden" / name).write_text(FAILING)
         (folder / "hidden" / name).chmod(0o755)
     path = os.pathsep.join([str(folder / "hidden"), str(folder / "venv/bin"), os.environ["PATH"]])
-    repository = f"git+file://{checkout}"  # in place of ORIGIN
+    repository = f"git+file://{checkout}"  # instead of ORIGIN
     return environment() | {"PATH": path, "DOCKER_HOST": "unix:///nobody-listens", "RECORE": repository}
 
 

@@ -1,4 +1,4 @@
-"""The real Makefile, pip and uv make the environments of a project whose packages are small wheels in a folder.
+"""The real Makefile, pip and uv create the environments of a project whose packages are small wheels in a folder.
 
 Only pip's configuration names that folder, and no index, so each installed package shows that it was used.
 """
@@ -320,12 +320,12 @@ def test_pip_is_used_and_reported_if_uv_is_missing_or_fails(bare_project: Projec
 def test_the_sdks_environments_are_created_once_per_version_of_their_requirements(project: Project) -> None:
     cache = project.home / ".cache/recore"
     modules = {"sdk": "alpha", "sdk-v2": "beta", "sdk-v1": "beta", "ml2p": "gamma", "airflow": "gamma"}
-    texts = {name: f"# {name}\n{module}==1.0\n" for name, module in modules.items()}
-    for name, text in texts.items():
-        (project.folder / f"tools/requirements/{name}.txt").write_text(text)
+    contents = {name: f"# {name}\n{module}==1.0\n" for name, module in modules.items()}
+    for name, content in contents.items():
+        (project.folder / f"tools/requirements/{name}.txt").write_text(content)
     status, output = project.make("setup-sdk")
     assert status == 0, output
-    folders = [cache / f"{name}-{sha256(text.encode()).hexdigest()[:12]}" for name, text in texts.items()]
+    folders = [cache / f"{name}-{sha256(content.encode()).hexdigest()[:12]}" for name, content in contents.items()]
     assert sorted(cache.iterdir()) == sorted(folders)
     for folder, module in zip(folders, modules.values(), strict=True):
         assert (folder / "ready").exists()

@@ -127,7 +127,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
     result = recore_process("run", folder, *file_options(sample), "--isolation", "auto", "--out", tmp_path / "run")
     assert result.returncode == 0, result.stderr
     assert np.isfinite(float((tmp_path / "run/scores/private.txt").read_text()))
-    options = ["--public", public, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0]
+    options = ["--public", public, "--out", tmp_path / "v.html", "--repeats", 1, "--time-limit", 0]
     result = recore("validate", folder, *options)
     assert result.returncode == 0, result.stderr
     assert_contract_kept(folder, folder=folder)

@@ -60,7 +60,7 @@ def test_nothing_is_written_if_the_check_finds_an_error(submission: Path) -> Non
     [
         (["docs"], "docs: there is no setup.py"),
         (["nowhere"], "nowhere: there is no such folder"),
-        (["setup.py"], "setup.py: this is a file, not a submission folder"),
+        (["setup.py"], "setup.py: not a folder"),
         (["--out", "tests/x.tar.gz"], "the next archive could contain it"),
         (["--out", "train.py"], "the next archive could contain it"),
         (["--out", "docs"], "docs"),

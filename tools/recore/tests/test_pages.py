@@ -40,8 +40,8 @@ def checkout(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_run(folder: Path) -> None:
     copy_checkout(folder)
-    ((_, text), *_) = blocks(ROOT / "README.md")
-    command, *_ = text.splitlines()
+    ((_, block), *_) = blocks(ROOT / "README.md")
+    command, *_ = block.splitlines()
     assert command == "$ make run"
     with contextlib.ExitStack() as background:
         status, output, errors = run_script(command[2:], folder, page_environment(folder), background)

@@ -11,7 +11,7 @@ from recore.cli import progress
 from recore.evaluation import Step
 
 # The command, with a different shortest pause, in seconds, between its lines.
-IMPATIENT = "from recore.cli import progress; progress.SHORTEST_PAUSE = {}; from recore.cli import main; main()"
+IMPATIENT = "from recore.cli import progress; progress.MIN_PAUSE = {}; from recore.cli import main; main()"
 SAMPLE = ("--rows", "1500", "--holes", "4", "--channels", "200")
 
 
@@ -46,7 +46,7 @@ def test_work_continues_when_nobody_reads_its_progress(tmp_path: Path) -> None:
 
 
 def test_the_steps_of_a_run_are_numbered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(progress, "SHORTEST_PAUSE", 0.02)
+    monkeypatch.setattr(progress, "MIN_PAUSE", 0.02)
 
     def describe(*running: Step) -> str:
         with progress.show_steps("run", list(running)) as watch:

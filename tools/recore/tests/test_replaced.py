@@ -58,7 +58,7 @@ def test_predictions_by_hand_equal_those_of_the_hooks(submission: Path, sample: 
         np.testing.assert_allclose(predict(lines[3]), predicted[2:3], rtol=1e-6)
         table = pd.read_csv(submission / "data/preprocess/public.csv", index_col=0).iloc[:5, ::-1]
         np.testing.assert_allclose(predict(table.to_csv()), predicted[:5], rtol=1e-6)
-        with pytest.raises(ValueError, match="not the columns that the model was trained on"):
+        with pytest.raises(ValueError, match="the columns differ from those in training"):
             predict(table.iloc[:, 1:].to_csv())
 
 
@@ -70,7 +70,7 @@ def test_a_submission_runs_validates_passes_the_check_and_follows_the_contract(
     assert recore("run", submission, "--out", tmp_path / "run", cwd=tmp_path).returncode == 0
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert {step["state"] for step in record["steps"]} == {"Completed"}
-    result = recore("validate", submission, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0)
+    result = recore("validate", submission, "--out", tmp_path / "v.html", "--repeats", 1, "--time-limit", 0)
     assert result.returncode == 0, result.stderr
     result = recore_process("check", submission, "--json")
     codes = {finding["code"] for finding in json.loads(result.stdout)["findings"]}

@@ -116,19 +116,19 @@ def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
         )
     assert lines[-1] == "run: no held-out score: train.py did not write held_out.csv next to the model"
     assert len(lines) == 3 + 2 * len(STEPS)
-    text = runs.stdout.read_text()
+    output = runs.stdout.read_text()
     record = record_of(runs.good)
     scores = [f"{record['scores'][side]['value']:.4f}" for side in ("public", "private")]
-    assert ["score", *scores] in [line.split() for line in text.splitlines()]
-    assert text.splitlines()[-3:-1] == [
-        f"run: {runs.good} holds logs, model.tar.gz, predictions, report, report.html, run.json, score.py, scores",
+    assert ["score", *scores] in [line.split() for line in output.splitlines()]
+    assert output.splitlines()[-3:-1] == [
+        f"run: {runs.good} contains logs, model.tar.gz, predictions, report, report.html, run.json, score.py, scores",
         f"report: {runs.good / 'report.html'}",
     ]
-    assert text.splitlines()[-1].startswith("next: ")
+    assert output.splitlines()[-1].startswith("next: ")
     command = f"recore check '{runs.submission}' --public '{record['data']['public']['path']}' --for-host"
-    assert text.splitlines()[-1].endswith(command)
-    assert "\x1b" not in "".join(lines) + text
-    assert ("".join(lines) + text).isascii()
+    assert output.splitlines()[-1].endswith(command)
+    assert "\x1b" not in "".join(lines) + output
+    assert ("".join(lines) + output).isascii()
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +164,11 @@ def test_the_scores_equal_those_of_scripts_run_by_hand(template_run: Path, proje
 
 
 def test_json_is_the_record_and_nothing_else(template_run: Path) -> None:
-    text = (template_run / "stdout").read_text()
-    assert json.loads(text) == record_of(template_run / "run")
-    assert len(text.splitlines()) == 1
-    public = Path(json.loads(text)["data"]["public"]["path"]).read_bytes()
-    assert json.loads(text)["data"]["public"]["sha256"] == hashlib.sha256(public).hexdigest()
+    output = (template_run / "stdout").read_text()
+    assert json.loads(output) == record_of(template_run / "run")
+    assert len(output.splitlines()) == 1
+    public = Path(json.loads(output)["data"]["public"]["path"]).read_bytes()
+    assert json.loads(output)["data"]["public"]["sha256"] == hashlib.sha256(public).hexdigest()
 
 
 def test_a_report_that_fails_does_not_fail_the_run(template_run: Path) -> None:

@@ -48,8 +48,8 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
     step: str, number: int, tmp_path: Path, sample: Path
 ) -> None:
     engine()
-    file, text = SLEEPING[step]
-    submission = tiny(tmp_path / "mine", {file: text} if file else {})
+    file, code = SLEEPING[step]
+    submission = tiny(tmp_path / "mine", {file: code} if file else {})
     out = tmp_path / "runs/run"
     command = start(tmp_path / "work", submission, "--engine", "docker", *file_options(sample, "public"), "--out", out)
     wait_until(lambda: f"{step}: started" in command.stderr, 60)

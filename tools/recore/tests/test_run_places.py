@@ -64,7 +64,7 @@ def test_a_run_under_nohup_outlives_its_terminal_and_its_working_directory(tmp_p
         command = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", out, cwd=here)
     finally:
         signal.signal(signal.SIGHUP, original)
-    group = os.getpgid(command.process.pid)  # closing a terminal signals this whole process group, and no other
+    group = os.getpgid(command.process.pid)  # closing a terminal signals this entire process group, and no other
     group_members = [process for process in command.wait_for("train.py") if os.getpgid(process.pid) == group]
     for process in (command.process, *group_members):
         process.send_signal(signal.SIGHUP)
@@ -101,9 +101,9 @@ def test_a_profile_with_another_endpoint_is_not_aws(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     settings = PlaceSettings("aws", role="arn:aws:iam::111122223333:role/Jobs", bucket="b")
-    with open_place(settings, print) as opened_place:
-        assert (opened_place.endpoint, opened_place.isolation) == (endpoint, "chosen by the simulator")
-        assert opened_place.services.log_delay == 0
+    with open_place(settings, print) as backend:
+        assert (backend.endpoint, backend.isolation) == (endpoint, "chosen by the simulator")
+        assert backend.services.log_delay == 0
     options = [*file_options(sample, "public"), "--engine", "aws", "--role", settings.role, "--bucket", "b"]
     options += ["--out", tmp_path / "o", "--isolation", "required"]
     result = recore("run", tiny(tmp_path / "mine"), *options)
@@ -120,9 +120,9 @@ def test_a_simulator_reports_whether_it_isolates_jobs(isolation: str, monkeypatc
         for name, value in simulator.variables().items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-        with open_place(PlaceSettings(), print) as opened_place:
-            assert opened_place.has_ml is (isolation == "required")
-            assert ("jobs can read this user's files" in opened_place.isolation) is not opened_place.has_ml
+        with open_place(PlaceSettings(), print) as backend:
+            assert backend.has_ml is (isolation == "required")
+            assert ("jobs can read this user's files" in backend.isolation) is not backend.has_ml
         required = PlaceSettings(isolation="required")
         with nullcontext() if isolation == "required" else pytest.raises(PlaceError, match="does not isolate jobs"):
             open_place(required, print)
@@ -131,8 +131,8 @@ def test_a_simulator_reports_whether_it_isolates_jobs(isolation: str, monkeypatc
 def test_a_narrow_terminal_truncates_no_number(tmp_path: Path) -> None:
     targets = {name: {"weight": 0.35, "r2": 0.123456} for name in ("CuPPM", "AuPPM")}
     for side, score in (("public", 0.43216), ("private", 0.98765)):
-        text = {"score": score, "weights_scored": 0.7, "rows": 5, "targets": targets}
-        (tmp_path / f"{side}.json").write_text(json.dumps(text))
+        details = {"score": score, "weights_scored": 0.7, "rows": 5, "targets": targets}
+        (tmp_path / f"{side}.json").write_text(json.dumps(details))
     result = recore("scores", tmp_path, COLUMNS="38")
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["score", "0.4322", "0.9877"] in lines

@@ -19,7 +19,7 @@ def submission(tmp_path: Path) -> Path:
 
 
 PUBLIC, PRIVATE, ACTUAL, FILE = "PUBLIC", "PRIVATE", "ACTUAL", "FILE"  # the sample's, with their options; a file alone
-NO_REGULAR_FILE = "is a pipe, a socket or a device: a regular file is needed;"
+NO_REGULAR_FILE = "is not a regular file but a pipe, a socket or a device;"
 OPENED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]}  # options, and those that each needs
 REFUSED: list[tuple[list[object], str]] = [
     (
@@ -52,7 +52,7 @@ REFUSED: list[tuple[list[object], str]] = [
 
 
 @pytest.mark.parametrize(("words", "reason"), REFUSED, ids=lambda value: "-".join(map(str, value))[:60])
-def test_a_run_that_cannot_work_is_refused_in_one_line(
+def test_a_run_that_cannot_work_is_rejected_in_one_line(
     words: list[object], reason: str, submission: Path, tmp_path: Path, sample: Path
 ) -> None:
     (tmp_path / "runs").mkdir()
@@ -71,7 +71,7 @@ def test_a_run_that_cannot_work_is_refused_in_one_line(
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 
 
-def test_endless_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
+def test_endless_submissions_are_rejected(tmp_path: Path, sample: Path) -> None:
     public = file_options(sample, "public")
     for name in ("setup.py", "MANIFEST.in"):
         folder = tiny(tmp_path / f"loop of {name}")

@@ -28,8 +28,8 @@ TRAINING, PREPROCESSING = ("train.py", TRAIN, 1), ("preprocess.py", PREPROCESS, 
 def start_sleeping_run(
     folder: Path, sample: Path, sleeping_step: tuple[str, str, int], out: Path, *options: object
 ) -> RunningCommand:
-    script, text, _ = sleeping_step
-    submission = tiny(folder / "mine", {script: SLEEP + text})
+    script, code, _ = sleeping_step
+    submission = tiny(folder / "mine", {script: SLEEP + code})
     return start(folder / "work", submission, *file_options(sample, "public", "private"), "--out", out, *options)
 
 
@@ -76,7 +76,7 @@ def test_a_signal_stops_the_jobs_and_keeps_the_results(
     assert lines[-1] == f"recore: interrupted, its jobs are stopped; its results so far are in {out}"
     assert f"{stopped[0]}: stopping" in lines
     assert "Traceback" not in command.stderr
-    assert command.stdout.startswith(f"run: {out} holds logs, ")
+    assert command.stdout.startswith(f"run: {out} contains logs, ")
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Endpoints and Batch Transform on the simulator, against the server of the container alone and against no server.
 
-    python tools/stagemaker/benchmarks/endpoints.py --seconds 5 --repeats 3
+    python tools/stagemaker/benchmarks/endpoints.py --duration 5 --repeats 3
 
 Two models: one that returns its input, and a forest, with a row of its inputs. Requests come from 1 and from 32 clients
 in a separate process. The peers take turns; all numbers are medians. In process: the hooks of the script, called one
@@ -74,7 +74,7 @@ Measured = dict[str, float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
+    parser.add_argument("--duration", type=float, default=5.0, help="seconds of each measurement")
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -84,8 +84,8 @@ def main() -> None:
             simulated = Simulated(variables)
             rows = [
                 row
-                for model, folder in models.items()
-                for row in measure_model(simulated, model, folder, arguments.seconds, arguments.repeats)
+                for model, place in models.items()
+                for row in measure_model(simulated, model, place, arguments.duration, arguments.repeats)
             ]
             batches = list(measure_batches(simulated, models["forest"], arguments.repeats))
     print("| model | clients | peer | requests/s | p50, ms | p99, ms | rate / server alone |")
@@ -232,7 +232,7 @@ def run_program(*words: object) -> Measured:
 
 def load(url: str, model: ModelFolder, clients: int, seconds: float) -> Measured:
     program = Path(__file__).with_name("http_load.py")
-    return run_program(program, url, "--body", model.body, "--clients", clients, "--seconds", seconds)
+    return run_program(program, url, "--body", model.body, "--clients", clients, "--duration", seconds)
 
 
 def measure_model(

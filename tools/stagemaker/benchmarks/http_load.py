@@ -39,17 +39,17 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--body", type=Path, required=True)
     parser.add_argument("--clients", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--duration", type=float, default=5.0, help="seconds")
     arguments = parser.parse_args()
     start, body = time.perf_counter() + WARM_UP, arguments.body.read_bytes()
     with ThreadPoolExecutor(arguments.clients) as pool:
-        work = (arguments.url, body, start, start + arguments.seconds)
+        work = (arguments.url, body, start, start + arguments.duration)
         futures = [pool.submit(time_requests, *work) for _ in range(arguments.clients)]
     times = sorted(each for future in futures for each in future.result())
     if not times:
         raise SystemExit("no request was answered in time")
     p50, p99 = 1e3 * statistics.median(times), 1e3 * times[min(len(times) * 99 // 100, len(times) - 1)]
-    print(json.dumps({"rate": len(times) / arguments.seconds, "p50": p50, "p99": p99}))
+    print(json.dumps({"rate": len(times) / arguments.duration, "p50": p50, "p99": p99}))
 
 
 if __name__ == "__main__":

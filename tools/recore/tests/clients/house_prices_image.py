@@ -1,4 +1,4 @@
-"""Build the image of the house prices project on this machine's Docker engine.
+"""Build the image of the house prices project on the local Docker engine.
 
     .venv/bin/python house_prices_image.py PROJECT NAME
 

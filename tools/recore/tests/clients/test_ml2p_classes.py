@@ -23,9 +23,9 @@ def run_locally(folder: Path) -> tuple[str, dict]:
 def change_imports(folder: Path) -> None:
     change_count = 0
     for file in (folder / "local.py", folder / "src/model.py"):
-        text, count = re.subn("^from recore.model import", "from ml2p.core import", file.read_text(), flags=re.M)
-        assert "recore" not in text
-        file.write_text(text)
+        code, count = re.subn("^from recore.model import", "from ml2p.core import", file.read_text(), flags=re.M)
+        assert "recore" not in code
+        file.write_text(code)
         change_count += count
     assert change_count == 2
 
@@ -33,7 +33,7 @@ def change_imports(folder: Path) -> None:
 def test_both_packages_produce_the_same_results(tmp_path: Path) -> None:
     ours, theirs = (Path(shutil.copytree(EXAMPLE, tmp_path / name)) for name in ("ours", "theirs"))
     change_imports(theirs)
-    (theirs / "ml2p").symlink_to(Path(ml2p.__file__).parent)  # the other packages are those of the checkout
+    (theirs / "ml2p").symlink_to(Path(ml2p.__file__).parent)  # the other packages come from the checkout
     our_training, our_prediction = run_locally(ours)
     their_training, their_prediction = run_locally(theirs)
     assert our_training == their_training == "mean absolute error: 17.622"

@@ -125,7 +125,7 @@ def test_models_are_created_described_and_deleted(project: Path) -> None:
     assert "house-prices-prices-7-0-0" not in output(project, "model", "list")
 
 
-def test_jobs_as_processes_are_refused(project: Path) -> None:
+def test_jobs_as_processes_are_rejected(project: Path) -> None:
     """The image contains the program, which a process does not have. Nor can ML2P name a script for AWS's image."""
     commands = (("dataset", "generate", "prices-20260131"), ("training-job", "create", "prices-8-0", "prices-20260131"))
     for command in commands:
@@ -141,6 +141,6 @@ def test_jobs_as_processes_are_refused(project: Path) -> None:
     assert "set the hyperparameter sagemaker_program" in reason
 
 
-def test_what_the_simulator_lacks_is_an_empty_list_and_its_creation_refused_by_name(project: Path) -> None:
+def test_what_the_simulator_lacks_is_an_empty_list_and_its_creation_rejected_by_name(project: Path) -> None:
     assert output(project, "notebook", "list") == output(project, "repo", "list") == ""
     assert "CreateNotebookInstance" in error(project, "notebook", "create", "mine")

@@ -18,7 +18,7 @@ import pytest
 from stagemaker_support import SEARCH_PATH
 from stagemaker_support.sdk import BUCKET, IMAGE, PYTHON, ROLE, ROOT, installed_client
 
-# no two values are equal, so that none can stand in another's place
+# no two values are equal, so that none can be confused with another
 SETTINGS = {
     "prefix": "cores",
     "input_data": f"s3://{BUCKET}/raw",

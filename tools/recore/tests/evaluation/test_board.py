@@ -224,7 +224,7 @@ def test_a_missing_or_empty_folder_is_reported(tmp_path: Path) -> None:
     advice = "no such folder; `python -m recore run` creates runs"
     assert result.stderr == f"recore: {tmp_path / 'nowhere'}: {advice}\n"
     result = recore("board", tmp_path)
-    assert (result.returncode, result.stdout) == (0, f"board: no run in {tmp_path}\n")
+    assert (result.returncode, result.stdout) == (0, f"board: no runs in {tmp_path}\n")
 
 
 def test_json_contains_the_same_list(tmp_path: Path) -> None:

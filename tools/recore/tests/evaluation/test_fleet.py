@@ -155,7 +155,7 @@ def test_options_that_do_not_fit_are_rejected_in_one_line(simulator: Simulator, 
     same = ("--role", ROLES[1], "--scoring-role", ROLES[1])
     for words, reason in (
         ((*command, *ROLES), "--role, --bucket and the other options for AWS need --engine aws"),
-        ((*command, "--engine", "aws", *same), "--scoring-role is another role than --role"),
+        ((*command, "--engine", "aws", *same), "--scoring-role must differ from --role"),
         (("judge", *files), "SUBMISSIONS, --public, --private and --actual are needed"),
     ):
         result = recore(*words, **simulator.variables())
@@ -332,7 +332,7 @@ def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp
     paths += [tiny(tmp_path / "stopped", {"train.py": SLOW + TRAIN})]
     with Simulator(isolation="required") as simulator:
         sagemaker, folder = simulator.client("sagemaker"), tmp_path / "judged"
-        options = [*file_options(sample, allow_unsandboxed=False), "--out", folder, "--minutes", 1, "--yes"]
+        options = [*file_options(sample, allow_unsandboxed=False), "--out", folder, "--time-limit", 1, "--yes"]
         command = ["judge", *paths, *options, "--engine", "aws", *ROLES, "--jobs", 4]
         words = [sys.executable, "-m", "recore", *map(str, command)]
         with open(tmp_path / "log", "w") as log:
@@ -352,7 +352,7 @@ def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp
         somebody.join()
         assert result.returncode == 0, result.stderr
         assert len(recorded.of("CreateTrainingJob")) == 12 - len(kept)
-        assert "aws: an earlier call left" in result.stderr
+        assert "of an earlier call" in result.stderr
         assert running_jobs(sagemaker, f"recore-{round_id(BUCKET, folder)}-") == []
         assert objects_below_recore(simulator) == []
     results = (folder / "judged.csv").read_text()

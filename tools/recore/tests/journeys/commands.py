@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[4]
 TIMEOUT = 300  # seconds
-KEPT = ("HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")  # the rest of the tester's environment is left out
+KEPT = ("HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")  # the rest of the environment is removed
 KEPT_PREFIXES = ("PIP_", "UV_")  # where packages come from
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # for small data, which is quicker
 
@@ -71,10 +71,10 @@ def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> No
 def finish(process: subprocess.Popen[str], status: int = 0, timeout: float = TIMEOUT) -> str:
     """Wait for a command, check its exit status and that it shows no traceback, and return its output."""
     assert with_timeout(process, timeout), f"still running after {timeout:.0f} s: {process.args}\n{output(process)}"
-    text = output(process)
-    assert process.returncode == status, f"exit status {process.returncode}, not {status}: {process.args}\n{text}"
-    assert "Traceback" not in text, f"{process.args}\n{text}"
-    return text
+    printed = output(process)
+    assert process.returncode == status, f"exit status {process.returncode}, not {status}: {process.args}\n{printed}"
+    assert "Traceback" not in printed, f"{process.args}\n{printed}"
+    return printed
 
 
 def with_timeout(process: subprocess.Popen[str], seconds: float | None) -> bool:

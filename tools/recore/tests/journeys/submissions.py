@@ -32,7 +32,7 @@ LOAD_JOBLIB = """\
 
 @dataclass
 class Model:
-    """The body of fit(), those of save_model() and model_fn() if they are not the template's, and a requirement."""
+    """A model: the bodies of fit() and, if changed, save_model() and model_fn(), and a requirement."""
 
     fit: str = RIDGE
     save: str = ""

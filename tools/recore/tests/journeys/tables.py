@@ -1,4 +1,4 @@
-"""Reads the tables that commands write, and writes the files that they read."""
+"""Read the tables that commands write, and write the files that they read."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""A host's evening: data are split, submissions are judged in one call, and the board says who won."""
+"""A host's evening: data are split, submissions are judged in one call, and the board shows the winner."""
 
 import signal
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_evening(tmp_path: Path) -> None:
     for name, model in models.items():
         write(tmp_path / name, model)
     add_to_main(tmp_path / "copies", CHEAT)
-    command = f"recore judge {' '.join(models)} {DATA} --jobs 2 --minutes 2"
+    command = f"recore judge {' '.join(models)} {DATA} --jobs 2 --time-limit 2"
     with started(f"exec {command}", tmp_path) as process:
         wait_for("joblib: completed", process)
         interrupt(process, signal.SIGKILL)

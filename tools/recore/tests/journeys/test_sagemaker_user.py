@@ -77,7 +77,7 @@ def test_a_morning_with_mistakes_and_interruptions(folder: Path) -> None:
         with started(f"{WITH} python pipeline.py 4.0", folder) as process:  # killed in the middle of an execution
             wait_until(lambda: count_executions(folder) == 5, process)
             interrupt(process, signal.SIGKILL)
-    with simulated(folder):  # the same state: what was interrupted goes on, and a second run stands on top
+    with simulated(folder):  # the same state: the interrupted work continues, and a second run comes first
         printed = run(f"{WITH} python pipeline.py 4.0", folder)
         assert "Succeeded packages: " in printed
         assert int(printed.split()[-1]) >= 2

@@ -26,7 +26,7 @@ def connected_client(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 @pytest.fixture
 def make_env(tmp_path: Path) -> MakeEnv:
-    """Arguments replace variables; None removes one."""
+    """Set environment variables; None removes one."""
 
     def make(**variables: str | None) -> SageMakerEnv:
         job_variables = {

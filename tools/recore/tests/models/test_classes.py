@@ -116,7 +116,7 @@ def test_a_class_is_found_by_its_name() -> None:
         ("recore.model.core.import_string", "is not a model class"),
     ],
 )
-def test_names_that_are_not_model_classes_are_refused(name: str, reason: str) -> None:
+def test_names_that_are_not_model_classes_are_rejected(name: str, reason: str) -> None:
     with pytest.raises(ModelClassError, match=reason):
         load_model(name)
 

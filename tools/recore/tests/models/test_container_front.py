@@ -155,9 +155,9 @@ def test_a_model_class_must_be_named(ml: Path, command: str) -> None:
         ("generate-dataset", "Empty", {}, "Empty: .DATASET_GENERATOR should be an instance of ModelDatasetGenerator"),
         ("generate-dataset", "UnsourcedModel", {}, "there are no houses at s3://a-bucket/houses"),
         *(
-            ("serve", "Ready", {name: text}, f"the environment variable {name} is {text[:40]!r}: it must be a whole")
+            ("serve", "Ready", {name: value}, f"the environment variable {name} is {value[:40]!r}: it must be an int")
             for name in ("SAGEMAKER_BIND_TO_PORT", "MAX_CONTENT_LENGTH")
-            for text in ("eighty", "-1", "9" * 5000)
+            for value in ("eighty", "-1", "9" * 5000)
         ),
         (
             "generate-dataset",
@@ -196,7 +196,7 @@ def test_an_error_without_text_is_reported_by_its_traceback(ml: Path) -> None:
     assert failure.rstrip().endswith("JobError")
 
 
-def test_recording_without_an_address_is_refused(tmp_path: Path) -> None:
+def test_recording_without_an_address_is_rejected(tmp_path: Path) -> None:
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     variables = {"ML2P_MODEL_VERSION": "1", "ML2P_RECORD_INVOKES": "true", "SAGEMAKER_BIND_TO_PORT": "0"}
     result = run_program(code, ml, "--model", "house_prices.HousePrices", "serve", **variables)

@@ -118,7 +118,7 @@ def test_the_expected_error_is_the_error_of_held_out_predictions(env: SageMakerE
         ),
     ],
 )
-def test_invalid_hyperparameters_are_refused(
+def test_invalid_hyperparameters_are_rejected(
     tmp_path: Path, core_data_file: bytes, hyperparameters: dict[str, Any], error: type[Exception], reason: str
 ) -> None:
     env = make_training_folder(tmp_path, core_data_file, encode(hyperparameters))
@@ -132,8 +132,8 @@ def test_hyperparameters_must_be_arguments_of_fit() -> None:
 
     arguments = support.core_assays().hyperparameter_arguments
     values = {"alpha": -1e-7, "low": -3, "kind": "--x y", "fast": False, "last": 4}
-    texts = ["--alpha=-1e-07", "--low=-3", "--kind=--x y", "--fast=False", "--last=4"]
-    assert arguments(fit, values) == texts
+    expected_arguments = ["--alpha=-1e-07", "--low=-3", "--kind=--x y", "--fast=False", "--last=4"]
+    assert arguments(fit, values) == expected_arguments
     for name in ("rows", "inputs", "others"):
         with pytest.raises(ConfigError, match=rf"no hyperparameter '{name}'.* are: alpha, low, kind, fast, last$"):
             arguments(fit, {name: 1})
@@ -221,7 +221,7 @@ def test_hooks_are_called_one_at_a_time(
         (lambda datum: with_value(datum, "wavenumbers", -5), "the wavenumber -5 is not positive"),
     ],
 )
-def test_invalid_spectra_are_refused(
+def test_invalid_spectra_are_rejected(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
     datum = change(spectra[1])
@@ -245,23 +245,23 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "details"),
     [
-        (lambda datum: {name: values[:3] for name, values in datum.items()}, "the request: 3 channels"),
+        (lambda datum: {name: values[:3] for name, values in datum.items()}, "the request: 3 comma-separated channels"),
         (
             lambda datum: {name: values[:-7] for name, values in datum.items()},
-            "not the columns that the model was trained",
+            "the columns differ from those in training",
         ),
         (
             lambda datum: datum | {"wavenumbers": [value + 0.5 for value in datum["wavenumbers"]]},
-            "not the columns that the model was trained on",
+            "the columns differ from those in training",
         ),
         (
             lambda datum: datum | {"absorbances": [0] * 171},
-            "the request: index 1: no value above zero",
+            "the request, index 1: no value above zero",
         ),
     ],
     ids=["few", "fewer", "shifted", "zero"],
 )
-def test_spectra_that_the_submission_refuses_are_reported(
+def test_spectra_that_the_submission_rejects_are_reported(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
     with pytest.raises(ClientError, match="are the wavenumbers the channels that it was trained on") as raised:

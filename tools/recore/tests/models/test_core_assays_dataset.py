@@ -76,7 +76,7 @@ def test_subclasses_set_the_import_options(
     ],
     ids=["nothing", "no table", "no spectra", "damaged", "no bucket", "no address", "no dataset"],
 )
-def test_sources_that_cannot_be_imported_are_refused(
+def test_sources_that_cannot_be_imported_are_rejected(
     client: Client,
     request: pytest.FixtureRequest,
     files: dict[str, str],

@@ -53,13 +53,13 @@ def test_variables_come_from_the_process_by_default(monkeypatch: pytest.MonkeyPa
     assert SageMakerEnv("/opt/ml", {}).project is None
 
 
-@pytest.mark.parametrize("text", ["True", "TRUE", "1", "yes", "", " true"])
-def test_only_true_in_lower_case_enables_recording(text: str) -> None:
-    assert SageMakerEnv("/opt/ml", {"ML2P_RECORD_INVOKES": text}).record_invokes is False
+@pytest.mark.parametrize("value", ["True", "TRUE", "1", "yes", "", " true"])
+def test_only_true_in_lower_case_enables_recording(value: str) -> None:
+    assert SageMakerEnv("/opt/ml", {"ML2P_RECORD_INVOKES": value}).record_invokes is False
 
 
 @pytest.mark.parametrize("url", ["bucket/houses", "http://bucket/houses", "s3://", "s3:///houses"])
-def test_an_address_outside_s3_is_refused(url: str) -> None:
+def test_an_address_outside_s3_is_rejected(url: str) -> None:
     with pytest.raises(ConfigError, match=r"ML2P_S3_URL is invalid: .*the form s3://bucket/folder"):
         SageMakerEnv("/opt/ml", {"ML2P_S3_URL": url})
 
@@ -74,9 +74,9 @@ def test_folders_follow_sagemakers_layout(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def write_config(folder: Path, name: str, text: str) -> SageMakerEnv:
+def write_config(folder: Path, name: str, content: str) -> SageMakerEnv:
     (folder / "input/config").mkdir(parents=True, exist_ok=True)
-    (folder / "input/config" / name).write_text(text)
+    (folder / "input/config" / name).write_text(content)
     return SageMakerEnv(folder, {})
 
 
@@ -84,9 +84,9 @@ def test_resourceconfig_is_read(tmp_path: Path) -> None:
     assert SageMakerEnv(tmp_path, {}).resourceconfig() == {}
     env = write_config(tmp_path, "resourceconfig.json", '{"current_host": "algo-1"}')
     assert env.resourceconfig() == {"current_host": "algo-1"}
-    for text in ("{", "[]"):
+    for content in ("{", "[]"):
         with pytest.raises(ConfigError, match=r"config\.json (is not valid JSON|does not contain a JSON object)"):
-            write_config(tmp_path, "resourceconfig.json", text).resourceconfig()
+            write_config(tmp_path, "resourceconfig.json", content).resourceconfig()
 
 
 def test_hyperparameters_are_decoded(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_hyperparameters_are_decoded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("content", "reason"),
     [
         ("{", r"hyperparameters\.json is not valid JSON"),
         ("[]", r"hyperparameters\.json does not contain a JSON object"),
@@ -107,9 +107,9 @@ def test_hyperparameters_are_decoded(tmp_path: Path) -> None:
         ('{"a": 1}', "the hyperparameters are invalid: Value 1 for key 'a' is not valid JSON"),
     ],
 )
-def test_invalid_hyperparameters_are_refused(tmp_path: Path, text: str, reason: str) -> None:
+def test_invalid_hyperparameters_are_rejected(tmp_path: Path, content: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
-        write_config(tmp_path, "hyperparameters.json", text).hyperparameters()
+        write_config(tmp_path, "hyperparameters.json", content).hyperparameters()
 
 
 def test_a_failure_is_written_unchanged(tmp_path: Path) -> None:

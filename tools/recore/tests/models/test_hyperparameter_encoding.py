@@ -49,7 +49,7 @@ def test_encoded_values_can_be_decoded(hyperparameters: dict[str, Any]) -> None:
         ({"a": {1, 2}}, "^The value for key 'a' cannot be written as JSON"),
     ],
 )
-def test_values_that_cannot_be_encoded_are_refused(hyperparameters: dict[Any, Any], reason: str) -> None:
+def test_values_that_cannot_be_encoded_are_rejected(hyperparameters: dict[Any, Any], reason: str) -> None:
     with pytest.raises(HyperParameterEncodingError, match=reason):
         encode(hyperparameters)
 
@@ -69,6 +69,6 @@ def test_limits_are_inclusive() -> None:
     ],
     ids=["text", "deep", "value first", "value last"],
 )
-def test_values_that_cannot_be_decoded_are_refused(hyperparameters: dict[str, str], reason: str) -> None:
+def test_values_that_cannot_be_decoded_are_rejected(hyperparameters: dict[str, str], reason: str) -> None:
     with pytest.raises(HyperParameterEncodingError, match=reason):
         decode(hyperparameters)

@@ -115,7 +115,7 @@ def test_a_code_archive_contains_the_users_files_and_this_package(tmp_path: Path
     for archive in ("a.tar.gz", "b.tar.gz"):
         write_code_archive(tmp_path / archive, folder)
     assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
-    with pytest.raises(NotADirectoryError, match="is not a folder of code"):
+    with pytest.raises(NotADirectoryError, match="is not a folder"):
         code_files(tmp_path / "missing")
 
 
@@ -151,7 +151,7 @@ def test_packages_are_included_in_a_code_archive(tmp_path: Path, monkeypatch: py
         ("sys", "is built into Python"),
     ],
 )
-def test_packages_that_cannot_be_included_are_refused(tmp_path: Path, package: str, reason: str) -> None:
+def test_packages_that_cannot_be_included_are_rejected(tmp_path: Path, package: str, reason: str) -> None:
     with pytest.raises(ModuleNotFoundError, match=f"^{package!r} [^\n]*{reason}[^\n]*$"):
         write_code_archive(tmp_path / "code.tar.gz", tmp_path, [package])
     assert not (tmp_path / "code.tar.gz").exists()

@@ -175,7 +175,7 @@ CIRCULAR["itself"] = CIRCULAR
     ],
     ids=["object", "key", "set", "circular"],
 )
-def test_values_that_cannot_be_recorded_are_refused(recording_env: Any, datum: Any, reason: str) -> None:
+def test_values_that_cannot_be_recorded_are_rejected(recording_env: Any, datum: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         DoublingPredictor(recording_env).invoke(datum)
 

@@ -52,7 +52,7 @@ def test_records_are_kept_until_their_bucket_exists(
     client.s3.create_bucket(Bucket=bucket)
     records.close()
     assert record_names(client, "records", bucket) == [str(number) for number in range(THREADS)]
-    assert "they are tried again" in caplog.messages[0]
+    assert "failed and is retried" in caplog.messages[0]
     assert f"the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL" in caplog.messages[0]
     assert not any("lost" in message for message in caplog.messages)
 
@@ -95,7 +95,7 @@ def test_a_full_queue_loses_new_records_until_it_has_room(caplog: pytest.LogCapt
     records.close()
     assert sorted(written[:10], key=int) == [str(number) for number in range(10)]
     assert "after" in written
-    first = "records: lost (1 so far): 1000 bytes of records wait for S3, which is the limit"
+    first = "records: lost (1 so far): the limit of 1000 bytes of records waiting for S3 is reached"
     assert caplog.messages[0] == first
     assert caplog.messages[-1].endswith("were lost in total")
 

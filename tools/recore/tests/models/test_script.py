@@ -41,13 +41,13 @@ def respond(hooks_and_model: tuple[HookFunctions, Any], body: bytes | str) -> An
 
 
 def test_one_datum_and_a_batch_are_predicted(hooks_and_model: tuple[HookFunctions, Any]) -> None:
-    text, content_type = respond(hooks_and_model, '{"x": 4}')
-    single = json.loads(text)
+    body, content_type = respond(hooks_and_model, '{"x": 4}')
+    single = json.loads(body)
     assert content_type == "application/json"
     assert single["result"] == {"product": 8}
     assert single["metadata"]["model_version"] == "double-1"
-    text, _ = respond(hooks_and_model, b'{"instances": [{"x": 1}, {"x": 2}]}')
-    assert [prediction["result"] for prediction in json.loads(text)["predictions"]] == [{"product": 2}, {"product": 4}]
+    body, _ = respond(hooks_and_model, b'{"instances": [{"x": 1}, {"x": 2}]}')
+    assert [prediction["result"] for prediction in json.loads(body)["predictions"]] == [{"product": 2}, {"product": 4}]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_other_errors_are_left_to_the_container(hooks_and_model: tuple[HookFunct
         respond(hooks_and_model, "3")
 
 
-def test_a_class_without_a_predictor_is_refused(tmp_path: Path) -> None:
+def test_a_class_without_a_predictor_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^\.PREDICTOR should be an instance of ModelPredictor$"):
         make_hooks(Model).model_fn(str(tmp_path))
 

@@ -103,7 +103,7 @@ def test_invalid_requests_get_a_json_error(
     assert server.invoke({"area": 1})["result"]["price"] == pytest.approx(SLOPE)
 
 
-def test_other_paths_and_methods_are_refused(server: ServedModel) -> None:
+def test_other_paths_and_methods_are_rejected(server: ServedModel) -> None:
     status, content_type, error = server.request("/models")
     assert (status, content_type, error.keys()) == (404, "application/json", {"message"})
     status, content_type, error = server.request("/invocations")

@@ -104,7 +104,7 @@ def test_two_variants_share_the_requests_while_they_are_updated(
     thread = threading.Thread(target=send)
     thread.start()
     try:
-        serving.succeed("update", 2, "--strategy", "linear", "--step", 50, "--seconds", 0)
+        serving.succeed("update", 2, "--strategy", "linear", "--step", 50, "--interval", 0)
     finally:
         ended.set()
         thread.join()
@@ -145,14 +145,14 @@ def test_an_interrupted_deploy_is_finished_by_the_same_command(serving: Producti
 
 def test_an_interrupted_update_is_finished_by_the_same_command(serving: ProductionCommands) -> None:
     serving.succeed("deploy", "--variant", "A=1")
-    process = serving.start("update", "2", "--strategy", "canary", "--step", "50", "--seconds", "15")
+    process = serving.start("update", "2", "--strategy", "canary", "--step", "50", "--interval", "15")
     sagemaker, name = serving.client.sagemaker, serving.config["ENDPOINT_NAME"]
     while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] != "Updating":
         assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "the update goes on: the same command waits for it" in errors
+    assert "the update continues if it has started: " in errors
     assert "serves version 2: run `update` first" in serving.refuse("delete", "--version", 2)
     assert "is being changed (Updating)" in serving.refuse("deploy", "--variant", "A=1")
     updated = serving.succeed("update", 2)
@@ -165,7 +165,7 @@ def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
     serving.succeed("deploy", "--variant", "A=1")
     serving.configure(ENDPOINT_INSTANCE_COUNT=2)
     assert "use `update` to change that" in serving.refuse("deploy", "--variant", "A=1")
-    assert serving.succeed("update", 1, "--seconds", 0)["changed"] is True
+    assert serving.succeed("update", 1, "--interval", 0)["changed"] is True
     assert serving.succeed("update", 1)["changed"] is False
 
 
@@ -173,7 +173,7 @@ def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
     ("options", "reason"),
     [
         (["--strategy", "linear", "--step", 5], "--step 5: linear needs 10 to 50 percent"),
-        (["--strategy", "linear", "--seconds", 3600], "longer than SageMaker's limit of 8 h"),
+        (["--strategy", "linear", "--interval", 3600], "exceed SageMaker's limit of 8 h"),
     ],
 )
 def test_a_strategy_that_sagemaker_does_not_allow_is_rejected(

@@ -201,7 +201,7 @@ def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFra
     assert result["alarm"] == "monitored-2-drift"
     [alarm] = monitored.alarms()
     assert (alarm["AlarmName"], alarm["StateValue"]) == ("monitored-2-drift", "ALARM")
-    error = commands.refuse("update", 2, "--alarm", result["alarm"], "--strategy", "canary", "--seconds", 0, status=1)
+    error = commands.refuse("update", 2, "--alarm", result["alarm"], "--strategy", "canary", "--interval", 0, status=1)
     assert "the update was rolled back" in error
     assert "monitored-2-drift" in error
     assert monitored.monitor("--version", 2, "--alarm", status=1)["samples"] == len(samples)  # as before
@@ -229,7 +229,7 @@ def test_retraining_with_changed_spectra_ends_the_drift(
     assert (result["drift"], result["version"]) == (False, 2)
     assert result["compared_with"] == "the 20 drill holes new since version 1"
     assert result["next"] == f"production update 2 --strategy canary --alarm {result['alarm']}"
-    commands.succeed("update", 2, "--strategy", "canary", "--seconds", 0, "--alarm", result["alarm"])
+    commands.succeed("update", 2, "--strategy", "canary", "--interval", 0, "--alarm", result["alarm"])
 
     monitored = Monitored(commands)
     monitored.clear()

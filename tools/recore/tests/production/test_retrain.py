@@ -65,7 +65,7 @@ def test_a_new_version_replaces_the_current_one(
     assert approved["compared_with"]["number"] == 1
     assert (approved["version"]["number"], approved["version"]["approval"]) == (4, "Approved")
     assert commands.run(*better).stdout.endswith("next: python -m recore production update 4\n")
-    updated = commands.succeed(*better, "--update", "--strategy", "linear", "--step", 50, "--seconds", 0)
+    updated = commands.succeed(*better, "--update", "--strategy", "linear", "--step", 50, "--interval", 0)
     assert updated["changed"] is True
     assert [(variant["name"], variant["version"]) for variant in updated["endpoint"]["variants"]] == [("A", 4)]
     again = commands.succeed(*better, "--update")
@@ -74,7 +74,7 @@ def test_a_new_version_replaces_the_current_one(
     assert len(commands.succeed("list")["versions"]) == 4
 
     # only a single variant is replaced
-    commands.succeed("update", "--variant", "A=1:1", "--variant", "B=4:1", "--seconds", 0)
+    commands.succeed("update", "--variant", "A=1:1", "--variant", "B=4:1", "--interval", 0)
     assert "serves A=1, B=4, but only a single variant can be replaced" in commands.refuse(*better, "--update")
     commands.succeed("delete", "--all", "--yes")
 

@@ -66,7 +66,7 @@ def test_a_training_continues_on_the_next_simulator(simulator: KilledSimulator, 
     assert "upload: completed" in "".join(run.stdout.readline() for _ in range(5))
     simulator.kill()
     for command, end in (
-        (process, "repeat this command; a training, a tuning or an update goes on"),
+        (process, "repeat this command; training, tuning and updates continue"),
         (run, "repeat this command"),
     ):
         output, _ = command.communicate(timeout=30)  # boto3's own retries take more than a minute

@@ -58,7 +58,7 @@ def transform_fn(model, data, content_type, accept):
 
 
 def make_samples(holes: int, size: int) -> list[Sample]:
-    return [(f"H{hole}", 2.0 * place, 2.0 * place + 2) for hole in range(holes) for place in range(size)]
+    return [(f"H{hole}", 2.0 * row, 2.0 * row + 2) for hole in range(holes) for row in range(size)]
 
 
 def true_assays(sample: Sample) -> list[float]:
@@ -80,7 +80,7 @@ def as_json(sample: Sample) -> dict[str, Any]:
 
 
 def write_assays(path: Path, rows: Iterable[tuple[str, list[float]]], keys: str) -> Path:
-    """Write assays with all targets. rows: the text of the key columns, and the values."""
+    """Write assays with all targets. rows: the cells of the key columns, and the values."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*keys.split(","), *TARGETS])
@@ -153,14 +153,14 @@ class ABTestEndpoint:
         """Wait until this many invocations are on S3, and return how many each variant has."""
         deadline = time.monotonic() + 120
         while True:
-            place = (self.destination, self.name, "AB", self.began)
-            found = Counter(each.variant for each in read_events(self.endpoints.client.s3, *place, Counter()))
-            if found.total() >= count:
-                assert found.total() == count
-                return found
-            assert time.monotonic() < deadline, found
+            location = (self.destination, self.name, "AB", self.began)
+            counts = Counter(each.variant for each in read_events(self.endpoints.client.s3, *location, Counter()))
+            if counts.total() >= count:
+                assert counts.total() == count
+                return counts
+            assert time.monotonic() < deadline, counts
             time.sleep(0.1)
 
 
-def parse_csv(text: str) -> list[list[float]]:
-    return [[float(cell) for cell in row] for row in csv.reader(io.StringIO(text))]
+def parse_csv(body: str) -> list[list[float]]:
+    return [[float(cell) for cell in row] for row in csv.reader(io.StringIO(body))]

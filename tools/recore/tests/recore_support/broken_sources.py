@@ -1,6 +1,6 @@
-"""Edits of submissions/good that a rule that reads must find, and those that look wrong and are not.
+"""Edits of submissions/good that a source rule must find, and harmless edits that look wrong.
 
-Each is named after the rule that must find it, or that must not.
+Each has the name of the rule that must find it, or must not.
 """
 
 import textwrap
@@ -26,17 +26,17 @@ def input_fn(input_data, content_type):
 IMPORTED = {"argparse.": "argparse", "click.": "click", "json.": "json", "np.": "numpy as np", "pd.": "pandas as pd"}
 
 
-def write_train(text: str, imports: str = "") -> Change:
+def write_train(code: str, imports: str = "") -> Change:
     """Return the change that writes a short train.py: two hooks and more code, with the libraries that this names."""
-    imports += "".join(f"import {module}\n" for name, module in IMPORTED.items() if name in text)
+    imports += "".join(f"import {module}\n" for name, module in IMPORTED.items() if name in code)
     head = '"""Steps 1 and 3."""\n\nimport os\nimport pickle\n' + (f"\n{imports}" if imports else "")
-    return write("train.py", "\n\n".join(part for part in (head, HOOKS, text) if part))
+    return write("train.py", "\n\n".join(part for part in (head, HOOKS, code) if part))
 
 
-def train(text: str, *changes: Change, imports: str = "", line: str = "", level: Level = Level.ERROR) -> Case:
+def train(code: str, *changes: Change, imports: str = "", line: str = "", level: Level = Level.ERROR) -> Case:
     """Return a flaw in code at the end of train.py. line: the flawed line, by default the last line of the code."""
-    change = both(write_train(text, imports), *changes)
-    return Case(change, "train.py", line or text.splitlines()[-1].strip(), level)
+    change = both(write_train(code, imports), *changes)
+    return Case(change, "train.py", line or code.splitlines()[-1].strip(), level)
 
 
 def main(line: str, imports: str = "", level: Level = Level.ERROR) -> Case:
@@ -69,9 +69,9 @@ def name_modules(*names: str) -> Change:
     return replace("setup.py", MODULES, ", ".join([MODULES, *(f'"{name}"' for name in names)]))
 
 
-def requirement(text: str, level: Level = Level.ERROR) -> Case:
+def requirement(lines: str, level: Level = Level.ERROR) -> Case:
     """Return a flaw in the last line of requirements.txt, which is uploaded."""
-    return Case(require(f"{text}\n"), "requirements.txt", text.splitlines()[-1], level)
+    return Case(require(f"{lines}\n"), "requirements.txt", lines.splitlines()[-1], level)
 
 
 def uploaded(file: str, content: str, line: str = "", level: Level = Level.ERROR) -> Case:
@@ -402,7 +402,7 @@ LIBRARIES = (numpy, pyarrow, scipy)
 """
 TALK = '''\
 def host():
-    """Return this machine's name and the address of the documentation, https://example.com."""
+    """Return the local name and the address of the documentation, https://example.com."""
     return socket.gethostname(), "https://example.com"
 
 

@@ -1,6 +1,6 @@
 """The table of edited submissions: the rule of `recore check` that must find each edit, or none, and whether it runs.
 
-Those that must be found by running, and others that are sound, are edits of submissions/sound.
+Flaws that must be found by running, and sound submissions, are edits of submissions/sound.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ OBSERVED = '"PYTHONPATH=" + os.environ.get("PYTHONPATH", "") not in open("/proc/
 
 
 def running(text: str, *changes: Change, level: Level = Level.ERROR, file: str = "") -> Case:
-    """Return a flaw that is found by running. text: a part of the message. file: what a finding for a host names."""
+    """Return a flaw that is found by running. text: a part of the message. file: of a finding for a host."""
     return Case(both(*changes), file, level=level, text=text, runs=True)
 
 
@@ -42,7 +42,7 @@ def importing(name: str) -> Change:
 
 
 def fitting(*lines: str) -> Change:
-    """Replace what fit() does with lines; the last one is returned."""
+    """Replace the body of fit() with lines; the last one is returned."""
     return train(FIT, "\n    ".join([*lines[:-1], f"return {lines[-1]}"]))
 
 
@@ -315,7 +315,7 @@ def to_windows_lines(folder: Path) -> None:
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
 
-# The same submission written otherwise, or another good one. Rules that read find nothing in any, and those that run
+# The same submission written differently, or another good one. Rules that read find nothing in any, and those that run
 # nothing in the first three.
 SOUND_CHANGES = {
     "transform_fn": both(RENAMED_HOOKS, delete("predict.py")),

@@ -12,6 +12,6 @@ def assert_contract_kept(submission: Path, folder: Path = ROOT, **variables: str
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract"]
     variables = environment() | {"SUBMISSION": str(submission)} | variables
     result = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=900)
-    # pytest prints whole data files if the variable CI is set
+    # pytest prints entire data files if the variable CI is set
     output = "\n".join(line[:200] for line in result.stdout.splitlines())
     assert result.returncode == 0, output + result.stderr[-2000:]

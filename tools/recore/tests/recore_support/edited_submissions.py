@@ -1,4 +1,4 @@
-"""Submissions that are edits of another one, and what `recore check` finds in them.
+"""Edited submissions, and the findings of `recore check` in them.
 
 An edit raises ValueError if the folder does not contain what it changes, so that no edit has silently no effect.
 """
@@ -23,8 +23,8 @@ Change = Callable[[Path], None]
 class Case:
     """A row of the table of edits. Its name begins with the code of the rule that it is made for.
 
-    file, line, level, text: of the only finding: the file that it names, the text of the line that it names or "" for
-    the whole file, and a part of its message. found: False if no rule may find anything. runs: whether the rule runs
+    file, line, level, text: of the only finding: its file, the contents of its line or "" for the entire file, and a
+    part of its message. found: False if no rule may find anything. runs: whether the rule runs
     the submission; then SOUND is edited, otherwise GOOD, which is shorter.
     """
 
@@ -54,12 +54,12 @@ def both(*changes: Change) -> Change:
     return change
 
 
-def replace(file: str, *texts: str) -> Change:
-    """Replace a text that appears once in a file, or several. texts: each text, followed by the new one."""
+def replace(file: str, *replacements: str) -> Change:
+    """Replace strings that appear once in a file. replacements: each string, followed by the new one."""
 
     def change(folder: Path) -> None:
         content = (folder / file).read_text()
-        for old, new in zip(texts[::2], texts[1::2], strict=True):
+        for old, new in zip(replacements[::2], replacements[1::2], strict=True):
             if (times := content.count(old)) != 1:
                 raise ValueError(f"{file} holds {old!r} {times} times")
             content = content.replace(old, new)
@@ -68,9 +68,9 @@ def replace(file: str, *texts: str) -> Change:
     return change
 
 
-def insert(file: str, text: str, before: str) -> Change:
-    """Insert lines before the first line that begins with a text."""
-    return replace(file, f"\n{before}", f"\n{text}{before}")
+def insert(file: str, lines: str, before: str) -> Change:
+    """Insert lines before the first line that begins with `before`."""
+    return replace(file, f"\n{before}", f"\n{lines}{before}")
 
 
 def write(*files: str) -> Change:
@@ -84,9 +84,9 @@ def write(*files: str) -> Change:
     return change
 
 
-def require(text: str) -> Change:
+def require(requirements: str) -> Change:
     """Add a requirements.txt, and a MANIFEST.in so that it is uploaded."""
-    return write("MANIFEST.in", "include requirements.txt\n", "requirements.txt", text)
+    return write("MANIFEST.in", "include requirements.txt\n", "requirements.txt", requirements)
 
 
 def delete(*files: str) -> Change:

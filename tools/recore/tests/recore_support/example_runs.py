@@ -83,7 +83,7 @@ def change_record(run: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
 
 
 def make_hostile(run: Path, sample: Path) -> Path:
-    """Put markup wherever a report shows text from a run: names, reasons, logs, holes, and the runs beside it."""
+    """Put markup wherever a report shows text from a run: names, reasons, logs, holes, and the runs next to it."""
     name = HOSTILE.replace("/", "\\")
     public = pd.read_csv(sample / "public/public.csv.gz", index_col=0, dtype=str)
     data = write_csv(run.parent / f"{name}.csv.gz", public.assign(SiteID=HOSTILE))

@@ -1,4 +1,4 @@
-"""Scores held-out predictions as the job of a run does."""
+"""Score held-out predictions as the job of a run does."""
 
 import subprocess
 import sys

@@ -127,7 +127,7 @@ os.symlink("a", "b")
 os.symlink(".", "here")
 os.mkfifo("fifo")
 """,
-    "preprocess_link_out": """  # in place of its output
+    "preprocess_link_out": """  # instead of its output
 os.remove(OUTPUT + "/public.csv")
 os.symlink("ACTUAL", OUTPUT + "/public.csv")
 """,
@@ -235,13 +235,13 @@ FILES = {
 def make_hostile(name: str, folder: Path, words: dict[str, str]) -> Path:
     """Write a hostile submission. Each key of `words` in its script or its files is replaced by its value."""
 
-    def replaced(text: str) -> str:
+    def replaced(content: str) -> str:
         for word, value in words.items():
-            text = text.replace(word, value)
-        return text
+            content = content.replace(word, value)
+        return content
 
     if name in FILES:
-        return tiny(folder, {file: replaced(text) for file, text in FILES[name].items()})
+        return tiny(folder, {file: replaced(content) for file, content in FILES[name].items()})
     code, stage = replaced(HEAD + SCRIPTS[name]), name.partition("_")[0]
     if stage == "archive":
         subprocess.run([sys.executable, "-c", code], cwd=tiny(folder), check=True)

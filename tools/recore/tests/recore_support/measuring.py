@@ -1,11 +1,11 @@
-"""Processor time, for tests that compare the time of one piece of work with that of another."""
+"""CPU time, for tests that compare the time of two pieces of work."""
 
 import time
 from collections.abc import Callable
 
 
 def processor_seconds(function: Callable[[], object], repeats: int = 3) -> float:
-    """Call a function several times; return the lowest processor time of a call in this process, in seconds."""
+    """Call a function several times; return the lowest CPU time of a call in this process, in seconds."""
     seconds = []
     for _ in range(repeats):
         start = time.process_time()

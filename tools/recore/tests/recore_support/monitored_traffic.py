@@ -1,4 +1,4 @@
-"""What monitoring finds in the traffic of an endpoint, without an endpoint: sample data, as clients would send it."""
+"""Monitoring of simulated traffic without an endpoint: sample data, as clients would send it."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
 def monitor_sample(
     sample: Path, change: float = 0.0, name: str = "", begin: datetime = BEGIN, rows: int | None = None
 ) -> Monitoring:
-    """Return what is found if the private spectra of a sample arrive, one a minute; rows: only so many.
+    """Return the result of monitoring if the private spectra of a sample arrive, one per minute. rows: their number.
 
     change: of the baseline, a curve that is added to the second half of the spectra, as a share of the 99th
     percentile of absorbance, because the maximum is noise. name: comes before the names of the drill holes.
@@ -28,16 +28,16 @@ def monitor_sample(
     public = sample / "public/public.csv.gz"
     spectra = pd.read_csv(sample / "private/private.csv.gz", index_col=0).head(rows)
     names = [column for column in spectra.columns if column[0].isdigit()]
-    places = np.linspace(0, 1, len(names))
+    position = np.linspace(0, 1, len(names))
     changed = np.arange(len(spectra))[:, None] >= len(spectra) / 2
-    spectra[names] += changed * change * np.percentile(spectra[names], 99) * 4 * places * (1 - places)
+    spectra[names] += changed * change * np.percentile(spectra[names], 99) * 4 * position * (1 - position)
     spectra[HOLE] = name + spectra[HOLE].astype(str)
     trained_on = make_trained_on(read_header(public), fit_file(public, HOLE))
     left_out = Counter[str]()
     reader = SpectraReader(trained_on, left_out)
     for number in range(len(spectra)):
-        text = spectra.iloc[[number]].to_csv()
+        body = spectra.iloc[[number]].to_csv()
         time = begin + timedelta(minutes=number)
-        reader.add(CaptureEvent("A", f"{number}", "", time, Body(text.encode(), "text/csv"), Body(b"", "")))
+        reader.add(CaptureEvent("A", f"{number}", "", time, Body(body.encode(), "text/csv"), Body(b"", "")))
     settings = MonitorSettings(are_complete=rows is None)
     return examine_traffic("cores", 3, begin, trained_on, [trained_on.reference_units()], reader.finish(), settings)

@@ -1,4 +1,4 @@
-"""The commands of a model in production, run in this process against one simulator, with names of their own."""
+"""The commands of a model in production, run in this process against one simulator, with separate names."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from recore_support.command import recore
 
 
 class ProductionCommands:
-    """`recore production` in a folder with a config.json, whose names and prefix begin with a name of their own."""
+    """`recore production` in a folder with a config.json, whose names and prefix begin with a unique name."""
 
     def __init__(self, client: Client, folder: Path, name: str):
         self.client, self.folder, self.name = client, folder, name
@@ -38,14 +38,14 @@ class ProductionCommands:
         return recore("production", *arguments, cwd=self.folder, **self.client.simulator.variables())
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
-        """Start a command in a process of its own."""
+        """Start a command in a separate process."""
         command = [sys.executable, "-m", "recore", "production", *map(str, arguments)]
         variables = environment() | self.client.simulator.variables()
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(command, cwd=self.folder, env=variables, text=True, **pipes)
 
     def answer(self, answer: str, *arguments: object) -> str:
-        """Run a command on a terminal, give this answer to its question, and return what it prints."""
+        """Run a command on a terminal, answer its question, and return its output."""
         main, terminal = pty.openpty()
         command = [sys.executable, "-m", "recore", "production", *map(str, arguments)]
         variables = environment() | self.client.simulator.variables()
@@ -58,13 +58,13 @@ class ProductionCommands:
         return process.stdout
 
     def succeed(self, *arguments: object) -> dict[str, Any]:
-        """Run a command that must succeed, and return what it prints as JSON."""
+        """Run a command that must succeed, and return its JSON output."""
         result = self.run(*arguments, "--json")
         assert result.returncode == 0, result.stderr
         return json.loads(result.stdout)
 
     def refuse(self, *arguments: object, status: int = 2) -> str:
-        """Run a command that must be refused in one line, and return that line."""
+        """Run a command that must fail with one error line, and return that line."""
         result = self.run(*arguments)
         assert result.returncode == status, (result.stdout, result.stderr)
         lines = [line for line in result.stderr.splitlines() if line.startswith("recore: ")]

@@ -28,7 +28,7 @@ ENVIRONMENT = {
 
 
 def load_program(name: str) -> ModuleType:
-    """Import a program of the containers as a job does: modules beside it have no package."""
+    """Import a program of the containers as a job does: modules next to it have no package."""
     spec = importlib.util.spec_from_file_location(f"container_{name}", CONTAINERS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     with mock.patch.object(sys, "path", [str(CONTAINERS), *sys.path]):
@@ -110,9 +110,9 @@ class Trained:
         ]
 
 
-def read_csv(text: str) -> np.ndarray:
+def read_csv(body: str) -> np.ndarray:
     """Return CSV without a header as an array, NaN where a cell is empty."""
-    return pd.read_csv(io.StringIO(text), header=None, float_precision="round_trip").to_numpy(float)
+    return pd.read_csv(io.StringIO(body), header=None, float_precision="round_trip").to_numpy(float)
 
 
 def keep_files(trained: Trained, client: Client, version: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from stagemaker.isolation.bubblewrap import sandbox_works
 
 
 def file_options(sample: Path, *names: str, allow_unsandboxed: bool = True) -> list[object]:
-    """Return the options that name the sample's files. names: the files to include, by default all three.
+    """Return the options for the sample's files. names: the files to include, by default all three.
 
     allow_unsandboxed: if bubblewrap does not work, add the option that allows private assays without a sandbox.
     """
@@ -33,7 +33,7 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
 
 
 def refused_run(*arguments: object, cwd: Path, **variables: str) -> str:
-    """Check that a run in this process is refused before it writes a file or starts a job; return its error line."""
+    """Check that a run in this process is rejected before it writes a file or starts a job; return its error line."""
     before = sorted(os.listdir(cwd))
     result = recore("run", *arguments, cwd=cwd, **variables)
     assert result.returncode == 2, result.stderr

@@ -19,8 +19,8 @@ def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **f
     shutil.copytree(SUBMISSIONS / "good", folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name, (old, new) in (changes or {}).items():
         replace(name, old, new)(folder)
-    for name, text in files.items():
-        (folder / (name if "." in name else f"{name}.py")).write_text(text)
+    for name, content in files.items():
+        (folder / (name if "." in name else f"{name}.py")).write_text(content)
     return folder
 
 
@@ -59,5 +59,5 @@ def run_submission(submission: Path, out: Path, *options: object, **variables: s
 
 
 def other_entries(folder: Path) -> list[str]:
-    """Return the entries beside a run's folder, such as partial folders that were not removed."""
+    """Return the entries next to a run's folder, such as partial folders that were not removed."""
     return sorted(name for name in os.listdir(folder.parent) if name != folder.name)

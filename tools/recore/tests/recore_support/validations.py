@@ -73,7 +73,7 @@ def numbers(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.
     """Return the folder with the numbers of the report on the linear submission."""
 
     def make(folder: Path) -> None:
-        page = validate_submission(linear_submission, small_file, ValidationSettings(repeats=2, minutes=10))
+        page = validate_submission(linear_submission, small_file, ValidationSettings(repeats=2, time_limit=10))
         write_page(page, folder / "r.html")
 
     return make_once(tmp_path_factory, "validation of the linear submission", make) / "r"
@@ -86,7 +86,7 @@ def validate_changed(tmp_path: Path, small_file: Path, linear_submission: Path) 
 
     def make(change: Callable[[pd.DataFrame], pd.DataFrame], settings: ValidationSettings | None = None) -> Page:
         path = write_csv(tmp_path / "f.csv.gz", change(data.copy()))
-        page = validate_submission(linear_submission, path, settings or ValidationSettings(repeats=1, minutes=10))
+        page = validate_submission(linear_submission, path, settings or ValidationSettings(repeats=1, time_limit=10))
         write_page(page, tmp_path / "f.html")
         return page
 

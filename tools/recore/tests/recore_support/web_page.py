@@ -1,4 +1,4 @@
-"""The web page of an endpoint, served by `recore web` in a process of its own, and files to send to it."""
+"""The web page of an endpoint, served by `recore web` in a separate process, and files to send to it."""
 
 import csv
 import gzip
@@ -22,7 +22,7 @@ from recore_support.opus_files import block, opus_bytes
 from recore_support.production import ProductionCommands
 from recore_support.schema import TARGETS
 
-# Starts the command, and reports on stderr what is unpickled.
+# Starts the command, and reports unpickled objects on stderr.
 PROGRAM = """
 import sys
 
@@ -38,7 +38,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
 
 
 class WebPage:
-    """A page that is being served. address: ends with a slash. variables: those that lead to the simulator."""
+    """A page that is being served. address: ends with a slash. variables: environment variables of the simulator."""
 
     def __init__(self, commands: ProductionCommands, *arguments: object, **variables: str) -> None:
         self.commands, self.variables = commands, commands.client.simulator.variables() | variables
@@ -66,7 +66,7 @@ class WebPage:
         return self.process.wait(60)
 
     def request(self, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any, bytes]:
-        """Send a request; return the status, the headers and the body of the answer."""
+        """Send a request; return the status, headers and body of the response."""
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(self.address + path, body, names)
         try:
@@ -77,20 +77,20 @@ class WebPage:
                 return error.code, error.headers, error.read()
 
     def send(self, name: str, content: bytes) -> dict[str, Any]:
-        """Send a file that the page can use, and return the answer."""
+        """Send a valid file, and return the response."""
         status, _, body = self.request(f"api/assays?{urllib.parse.urlencode({'name': name})}", content)
         assert status == 200, body
         return json.loads(body)
 
     def refuse(self, name: str, content: bytes, status: int = 422) -> str:
-        """Send a file that must be refused with a message and nothing else, and return that message."""
-        found, _, body = self.request(f"api/assays?{urllib.parse.urlencode({'name': name})}", content)
-        answer = json.loads(body)
-        assert found == status, answer
-        assert list(answer) == ["error"]
-        assert "\n" not in answer["error"]
-        assert "Traceback" not in answer["error"]
-        return answer["error"]
+        """Send a file that must be rejected with a message and nothing else, and return that message."""
+        received, _, body = self.request(f"api/assays?{urllib.parse.urlencode({'name': name})}", content)
+        response = json.loads(body)
+        assert received == status, response
+        assert list(response) == ["error"]
+        assert "\n" not in response["error"]
+        assert "Traceback" not in response["error"]
+        return response["error"]
 
     def post_line(self, line: str) -> tuple[int, str]:
         """Post the form with a line; return the status and the HTML."""
@@ -100,12 +100,12 @@ class WebPage:
 
 
 def run_web(commands: ProductionCommands, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `recore web` with arguments with which it ends, in the folder of a project."""
+    """Run `recore web`, with arguments that make it exit, in the folder of a project."""
     return recore("web", *arguments, cwd=commands.folder, **commands.client.simulator.variables())
 
 
 def refuse_web(commands: ProductionCommands, *arguments: object) -> str:
-    """Run `recore web`, which must be refused in one line, and return that line."""
+    """Run `recore web`, which must fail with one error line, and return that line."""
     result = run_web(commands, *arguments)
     assert (result.returncode, result.stdout) == (2, "")
     [line] = result.stderr.splitlines()
@@ -119,15 +119,15 @@ def read_rows(file: Path) -> list[list[str]]:
 
 
 def csv_bytes(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+    table = io.StringIO()
+    csv.writer(table).writerows(rows)
+    return table.getvalue().encode()
 
 
 def read_spectrum(rows: list[list[str]], number: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the wavenumbers and the absorbances of a row of a data file."""
-    places = [place for place, name in enumerate(rows[0]) if name[:1].isdigit()]
-    return np.array([float(rows[0][place]) for place in places]), np.array([float(rows[number][p]) for p in places])
+    columns = [column for column, name in enumerate(rows[0]) if name[:1].isdigit()]
+    return np.array([float(rows[0][c]) for c in columns]), np.array([float(rows[number][c]) for c in columns])
 
 
 def opus_file(rows: list[list[str]], number: int) -> bytes:

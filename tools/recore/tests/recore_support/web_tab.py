@@ -26,7 +26,7 @@ DROP = """(zone, files) => {
 
 @dataclass
 class Tab:
-    """The page in a browser. problems: what the browser reports, except for answers that refuse a file."""
+    """The page in a browser. problems: what the browser reports, except for responses that reject a file."""
 
     page: Any
     problems: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Tab:
         self.wait()
 
     def drop(self, files: dict[str, bytes], zeros: int = 0) -> None:
-        """Drop files on the page, and wait as `add_files` does. zeros: how many zeros each has instead of a content."""
+        """Drop files on the page, and wait as `add_files` does. zeros: the number of zeros in each, instead of data."""
         encoded = [[name, base64.b64encode(content).decode(), zeros] for name, content in files.items()]
         self.page.locator("#drop").evaluate(DROP, encoded)
         self.wait()
@@ -72,11 +72,11 @@ def open_tab(
     ready: str = "html[data-ready]",
     **settings: Any,
 ) -> Iterator[Tab]:
-    """Open the page in a browser session of its own. routes: what answers addresses instead. ready: to wait for."""
+    """Open the page in a separate browser session. routes: substitutes that respond to URLs. ready: to wait for."""
     settings = {"viewport": {"width": 1100, "height": 900}} | settings
     with contextlib.closing(browser.new_context(**settings)) as context:
         tab = Tab(context.new_page())
-        tab.page.on("console", lambda message: is_refusal(message) or tab.problems.append(message.text))
+        tab.page.on("console", lambda message: is_rejection(message) or tab.problems.append(message.text))
         tab.page.on("pageerror", lambda error: tab.problems.append(str(error)))
         tab.page.on("dialog", lambda dialog: tab.problems.append(f"dialog: {dialog.message}"))
         tab.page.on("request", lambda request: tab.requests.append(request.url))
@@ -87,8 +87,8 @@ def open_tab(
         yield tab
 
 
-def is_refusal(message: Any) -> bool:
-    """Whether the browser reports that the API refused a file, which the page reports, too."""
+def is_rejection(message: Any) -> bool:
+    """Whether the browser reports that the API rejected a file, which the page reports, too."""
     return "Failed to load resource" in message.text and "/api/assays?" in message.location["url"]
 
 

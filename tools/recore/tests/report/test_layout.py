@@ -46,7 +46,7 @@ def make_long_names_report(folder: Path, sample: Path) -> None:
 def make_validate_report(folder: Path, sample: Path) -> None:
     public = write_csv(folder / "long.csv.gz", read_with_long_names(sample))
     files = ["--public", str(public), "--out", str(folder / "report.html")]
-    command = [sys.executable, "-m", "recore", "validate", *files, "--repeats", "1", "--minutes", "0.5"]
+    command = [sys.executable, "-m", "recore", "validate", *files, "--repeats", "1", "--time-limit", "0.5"]
     subprocess.run(command, cwd=ROOT, env=environment(), check=True, timeout=600)
 
 

@@ -76,7 +76,7 @@ def test_errors_match_the_predictions(numbers: Path) -> None:
 def test_the_templates_predictions_are_for_held_out_holes(small_file: Path) -> None:
     import train
 
-    page = validate_submission(ROOT, small_file, ValidationSettings(repeats=2, minutes=0))
+    page = validate_submission(ROOT, small_file, ValidationSettings(repeats=2, time_limit=0))
     predicted = item(page, "predicted")[[f"{name} predicted holes" for name in TARGETS]].to_numpy()
     inputs, targets, holes = train.read(str(small_file))
     training, held_out = next(iter(GroupKFold(5).split(inputs, groups=holes.astype(str))))
@@ -84,7 +84,7 @@ def test_the_templates_predictions_are_for_held_out_holes(small_file: Path) -> N
     model = train.fit(inputs.iloc[training], targets.iloc[training], holes[training])
     np.testing.assert_allclose(predicted[held_out], model.predict(inputs.iloc[held_out]), rtol=1e-6, atol=1e-6)
     message = next(finding.text for finding in page.findings if finding.name == "time")
-    assert "within --minutes 0" in message
+    assert "within --time-limit 0" in message
     assert "values of a hyperparameter" in message
     assert len(item(page, "repeats")) == 2
     assert {section.name for section in page.sections if not section.items} == {"curve", "learning"}
@@ -167,7 +167,7 @@ def test_the_sensitivity_of_a_linear_model_is_its_coefficients(
     inputs = inputs.iloc[:, ::-1]  # the report lists bins by descending wavenumber
     model = Ridge(ALPHA).fit(inputs, targets.fillna(targets.mean()))
     expected = model.coef_ * inputs.std(ddof=0).to_numpy()
-    quick_page = validate_submission(linear_submission, small_file, ValidationSettings(repeats=1, minutes=0))
+    quick_page = validate_submission(linear_submission, small_file, ValidationSettings(repeats=1, time_limit=0))
     for table in (pd.read_csv(numbers / "sensitivity.csv"), item(quick_page, "sensitivity")):
         assert table["input"].tolist() == inputs.columns.tolist()
         for index in (0, 7, 36):

@@ -21,7 +21,7 @@ def test_a_submission_with_several_hyperparameters_but_no_alpha_has_no_curve(
     shutil.copytree(linear_submission, tmp_path / "s")
     (tmp_path / "s/train.py").write_text(TRAIN.replace("alpha_m", "other_m"))
     monkeypatch.chdir(tmp_path / "s")
-    page = validate_submission(Path(), small_file, ValidationSettings(repeats=1, minutes=10))
+    page = validate_submission(Path(), small_file, ValidationSettings(repeats=1, time_limit=10))
     assert page.facts["submission"] == "s"
     section = next(section for section in page.sections if section.name == "curve")
     assert section.items == ()
@@ -40,7 +40,7 @@ def test_runs_of_the_submission_get_the_recomputed_score(
     def validate(claimed: float) -> PageFinding:
         record["scores"] = make_record(**{"held-out": claimed})["scores"]
         write_record(tmp_path / "runs", "mine", record)
-        settings = ValidationSettings(repeats=1, minutes=0.01)
+        settings = ValidationSettings(repeats=1, time_limit=0.01)
         page = validate_submission(tmp_path / "s", small_file, settings, runs=tmp_path / "runs")
         return next(finding for finding in page.findings if finding.name == "own score")
 
@@ -76,7 +76,7 @@ def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
     )
     script = script.replace("strengths = np.geomspace(alpha_min, alpha_max, alphas)\n", "strengths = [strength]\n")
     (tmp_path / "s/train.py").write_text(script)
-    settings = ValidationSettings(repeats=1, minutes=10, curve="strength=1,3,4,5,10000")
+    settings = ValidationSettings(repeats=1, time_limit=10, curve="strength=1,3,4,5,10000")
     page = validate_submission(tmp_path / "s", small_file, settings)
     table = item(page, "curve-score")
     assert set(table["strength"]) == {1, 5, 8, 10000}
@@ -100,7 +100,7 @@ def test_a_hyperparameter_that_fit_ignores_has_no_effect(
     script = TRAIN.replace("alpha_min=0.001, alpha_max=10.0, alphas=3", "components=8")
     script = script.replace("np.geomspace(alpha_min, alpha_max, alphas)", "[1.0]")
     (tmp_path / "s/train.py").write_text(script)
-    settings = ValidationSettings(repeats=1, minutes=10, curve="components=4,16")
+    settings = ValidationSettings(repeats=1, time_limit=10, curve="components=4,16")
     findings = {each.name: each for each in validate_submission(tmp_path / "s", small_file, settings).findings}
     assert "curve" not in findings
     assert findings["no effect"].text.startswith("components = 4, 16 has no effect")

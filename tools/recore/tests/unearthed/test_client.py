@@ -75,7 +75,7 @@ def client_run(
     if request.param == "worked-in":
         leave_older_work(folder)
     shutil.copytree(sample / "public", folder / "data/public")
-    # None of this machine's settings are used: no login, and no check on the package index for a newer client.
+    # None of the local settings are used: no login, and no check on the package index for a newer client.
     variables = environment() | {"HOME": str(tmp_path_factory.mktemp("home")), "OUTDATED_IGNORE": "1"}
     client_run = ClientRun(folder)
     try:

@@ -87,10 +87,10 @@ def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: P
     hang = "import subprocess; subprocess.run(['sleep', '7654321'])\n    return Ridge"
     (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", hang))
     out = tmp_path / "r.html"
-    result = recore("validate", tmp_path / "s", "--public", small_file, "--out", out, "--fit-minutes", 0.3)
+    result = recore("validate", tmp_path / "s", "--public", small_file, "--out", out, "--fit-time-limit", 0.3)
     assert (result.returncode, result.stdout) == (1, "")
     assert "did not finish within 0.3 minutes (request: fit)" in result.stderr
-    assert "--fit-minutes sets this limit" in result.stderr
+    assert "--fit-time-limit sets this limit" in result.stderr
     assert not out.exists()
     assert not [process for process in psutil.process_iter(["cmdline"]) if "7654321" in (process.info["cmdline"] or [])]
 

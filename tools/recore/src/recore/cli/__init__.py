@@ -1,4 +1,4 @@
-"""The command line: every command is parsed here, calls a package, and prints."""
+"""The command line: every command is parsed here, calls a package, and prints the result."""
 
 import contextlib
 import tempfile
@@ -26,7 +26,7 @@ from stagemaker import interrupts, machine
 
 
 class OneLineError(click.ClickException):
-    """An error of the user's, printed as one line; exit status 2."""
+    """A user error, printed as one line; exit status 2."""
 
     exit_code = 2
 
@@ -35,7 +35,7 @@ class OneLineError(click.ClickException):
 
 
 class OneLineErrors(click.Group):
-    """A group whose commands report what is wrong with an input in one line; --debug shows the traceback instead."""
+    """A group whose commands report invalid input in one line; --debug shows the traceback instead."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         try:
@@ -52,13 +52,13 @@ class OneLineErrors(click.Group):
                 _find_temporary_folder()
                 return super().invoke(ctx)
         except (KeyboardInterrupt, RuntimeError) as error:
-            # An interrupt between two steps of a wait for a thread has released the lock of the wait, which fails then.
+            # An interrupt while waiting for a thread can release the lock of the wait, which then fails.
             if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__context__, KeyboardInterrupt):
                 raise
             click.echo(interrupts.line("recore"), err=True)
             raise SystemExit(interrupts.STATUS) from None
         except (click.exceptions.NoArgsIsHelpError, BrokenPipeError):
-            # a group of commands prints its help; if nobody reads the output any more, click ends the program
+            # a group of commands prints its help; if the output is no longer read, click ends the program
             raise
         except (PlaceError, click.UsageError) as error:
             usage_error = error if isinstance(error, click.UsageError) else click.UsageError(str(error))
@@ -74,19 +74,19 @@ class OneLineErrors(click.Group):
             if ctx.params["debug"] or package in ("recore", "stagemaker"):
                 raise
             command = setup_command(extra="docker" if package == "docker" else "")
-            raise OneLineError(f"the Python package `{package}` is not installed: `{command}` installs it") from error
+            raise OneLineError(f"the Python package `{package}` is not installed: run `{command}`") from error
 
 
 def _find_temporary_folder() -> None:
-    """An interrupt while Python tests the folder would leave a file behind."""
-    with interrupts.deferred(), contextlib.suppress(OSError):  # what needs the folder reports that it is missing
+    """Find it with interrupts deferred: one while Python tests the folder would leave a file behind."""
+    with interrupts.deferred(), contextlib.suppress(OSError):  # code that needs the folder reports that it is missing
         tempfile.gettempdir()
 
 
 def _explain(error: ValueError | OSError) -> str:
     if machine.is_disk_full(error):
-        place = getattr(error, "filename", None) or f"of the output or of TMPDIR ({tempfile.gettempdir()})"
-        return f"the disk is full, {place}: free some space on it, or choose a folder on another disk"
+        path = getattr(error, "filename", None) or f"the output or TMPDIR ({tempfile.gettempdir()})"
+        return f"the disk is full ({path}): free some space on it, or choose a folder on another disk"
     return str(error)
 
 
@@ -106,7 +106,7 @@ def _usage_message(error: click.UsageError, command: str) -> str:
 def main(debug: bool) -> None:
     """Predict assays from infrared spectra: the tools around a submission.
 
-    Exit status: 0 success, 1 a negative result, 2 wrong use or invalid input.
+    Exit status: 0 success, 1 a negative result, 2 usage error or invalid input.
 
     \b
     Example:
@@ -118,9 +118,9 @@ def main(debug: bool) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def doctor(as_json: bool) -> None:
-    """Check whether this machine has what `recore run` needs.
+    """Check whether `recore run` can work here.
 
-    The checks do not use the network. Each one says what a missing component costs and how to install it here.
+    The checks do not use the network. Each explains what is lost without a component, and how to install it.
     `ok`: present; `note`: missing, but `recore run` works without it; `fail`: `recore run` cannot work.
 
     Exit status: 0 `recore run` can work, 1 it cannot.

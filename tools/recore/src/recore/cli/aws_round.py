@@ -1,4 +1,4 @@
-"""What `recore judge --engine aws` asks, prints and stops before it starts anything."""
+"""Options, cost estimate and confirmation of `recore judge --engine aws`, before any job starts."""
 
 import json
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from recore.evaluation import Bound, Entry, Round, WheelHouse
     from recore.places import OpenPlace
 
-PRICE = 0.23  # dollars an hour of ml.m5.xlarge in us-east-1
-PATIENCE = 6 * 3600.0  # seconds that a job waits for the account to have room for it
+PRICE = 0.23  # dollars per hour for ml.m5.xlarge in us-east-1
+PATIENCE = 6 * 3600.0  # seconds that a job may wait for the account's quotas to allow it
 
 aws_options = add_options(
-    click.option("--role", help="AWS: the ARN of the role of the submissions' jobs."),
-    click.option("--scoring-role", help="AWS: the ARN of the role of the jobs that score, which may read the assays."),
-    click.option("--bucket", help="AWS: the bucket for the files of the round."),
-    click.option("--image", help="AWS: the container image.  [default: AWS's scikit-learn 1.9-0]"),
-    click.option("--price", type=FiniteNumber(0), help=f"AWS: dollars for an instance-hour.  [default: {PRICE}]"),
-    click.option("--at-most", type=FiniteNumber(0), help="AWS: dollars; start nothing if the round could cost more."),
-    click.option("--yes", is_flag=True, help="AWS: do not ask before the jobs start."),
-    click.option("--print-policies", is_flag=True, help="AWS: print the policies of both roles, and do nothing else."),
+    click.option("--role", help="AWS: ARN of the role for the submissions' jobs."),
+    click.option("--scoring-role", help="AWS: ARN of the role for scoring jobs, which may read the assays."),
+    click.option("--bucket", help="AWS: bucket for the files of the round."),
+    click.option("--image", help="AWS: container image.  [default: AWS's scikit-learn 1.9-0]"),
+    click.option("--price", type=FiniteNumber(0), help=f"AWS: dollars per instance-hour.  [default: {PRICE}]"),
+    click.option("--at-most", type=FiniteNumber(0), help="AWS: budget in dollars; start nothing that could cost more."),
+    click.option("--yes", is_flag=True, help="AWS: start the jobs without confirmation."),
+    click.option("--print-policies", is_flag=True, help="AWS: print the policies of both roles and exit."),
 )
 
 
@@ -43,56 +43,57 @@ class AwsRound:
 
     def __post_init__(self) -> None:
         if self.role and self.role == self.scoring_role:
-            raise click.UsageError("--scoring-role is another role than --role: see --print-policies")
+            raise click.UsageError("--scoring-role must differ from --role; see --print-policies")
 
     @property
-    def of_place(self) -> dict[str, Any]:
-        """The members of PlaceSettings."""
+    def backend_settings(self) -> dict[str, Any]:
+        """Keyword arguments for the settings of the backend."""
         roles = {"role": self.role, "scoring_role": self.scoring_role}
         return roles | {"bucket": self.bucket, "image": self.image, "patience": PATIENCE}
 
-    def prepare(self, this_round: "Round", place: "OpenPlace", to_run: "Sequence[Entry]", jobs: int) -> "WheelHouse":
-        """Print what the round costs at most, ask, and stop what an earlier call left running.
+    def prepare(self, this_round: "Round", backend: "OpenPlace", to_run: "Sequence[Entry]", jobs: int) -> "WheelHouse":
+        """Print the maximum cost of the round, ask for confirmation, and stop the leftovers of an earlier call.
 
-        Returns where packages come from that submissions ask for. Raises UsageError if the options do not allow the
-        round, Abort if the user does not want it, ClickException if something remains of the earlier call.
+        Returns the source of packages that submissions require. Raises UsageError if the options do not allow the
+        round, Abort if the user declines, ClickException if leftovers of the earlier call remain.
         """
         from recore.evaluation import StepFailed, WheelHouse, count_instances, stop_leftovers
 
-        if place.endpoint == "AWS" and not self.scoring_role:
-            raise click.UsageError("--engine aws needs --scoring-role, too: --print-policies prints what both may do")
-        settings = this_round.settings_at(place, wheels=None)
+        if backend.endpoint == "AWS" and not self.scoring_role:
+            raise click.UsageError("--engine aws also needs --scoring-role; --print-policies prints both policies")
+        settings = this_round.settings_at(backend, wheels=None)
         seconds = this_round.seconds
         bound, of_tied = self._bound(seconds, len(to_run), entries=to_run), self._bound(seconds, tied=1)
-        show_line(f"aws: region {place.region}, bucket {place.bucket}, role {place.role}, scoring {self.scoring_role}")
+        roles = f"role {backend.role}, scoring {self.scoring_role}"
+        show_line(f"aws: region {backend.region}, bucket {backend.bucket}, {roles}")
         running = f"{len(to_run)} to run, {min(jobs, len(to_run))} at a time"
-        show_line(f"aws: {running}: {_describe_bound(bound)}, if every job takes all its time")
-        more = f"{_describe_bound(of_tied)}, for its held-out score"
-        show_line(f"aws: each submission with the private score of another one: {more}")
-        for line in _describe_quotas(settings, count_instances(len(to_run), jobs)):
+        show_line(f"aws: {running}: {_format_bound(bound)}, if every job takes all its time")
+        tie = "its private score equals another one, for its held-out score"
+        show_line(f"aws: {_format_bound(of_tied)} more for each submission if {tie}")
+        for line in _format_quotas(settings, count_instances(len(to_run), jobs)):
             show_line(f"aws: {line}")
         if self.at_most is not None and bound.dollars > self.at_most:
             raise click.UsageError(
                 f"the round could cost ${bound.dollars:,.2f}, more than --at-most {self.at_most:g}: judge a --share of "
-                "the submissions, or set a shorter --minutes"
+                "the submissions, or set a shorter --time-limit"
             )
         if not self.yes:
             click.confirm("Start these jobs?", abort=True, err=True)
         try:
-            stopped, removed = stop_leftovers(place.services, place.bucket, f"recore-{settings.round_id}-")
+            stopped, removed = stop_leftovers(backend.services, backend.bucket, f"recore-{settings.round_id}-")
         except StepFailed as error:
             raise click.ClickException(str(error)) from None
         if stopped or removed:
-            show_line(f"aws: an earlier call left {stopped} jobs running and {removed} objects: stopped and removed")
+            show_line(f"aws: stopped {stopped} jobs and removed {removed} objects of an earlier call")
         folder = this_round.folder / ".packages"
-        return WheelHouse(place.services, settings, folder, lambda line: show_line(f"aws: {line}"))
+        return WheelHouse(backend.services, settings, folder, lambda line: show_line(f"aws: {line}"))
 
     def allows_ties(self, seconds: int, ran: "Sequence[Entry]", tied: "Sequence[Entry]") -> bool:
-        """Whether the held-out scores of tied submissions may be recomputed, after others ran, within --at-most."""
+        """Whether recomputing the held-out scores of tied submissions stays within --at-most, after others ran."""
         return self.at_most is None or self._bound(seconds, len(ran), len(tied), [*ran, *tied]).dollars <= self.at_most
 
     def _bound(self, seconds: int, submissions: int = 0, tied: int = 0, entries: "Sequence[Entry]" = ()) -> "Bound":
-        """The bound for so many submissions, and so many tied ones. entries: whose packages are fetched."""
+        """Return the bound for these numbers of submissions and tied ones. entries: whose packages are fetched."""
         from recore.evaluation import bound_costs, count_package_lists
         from recore.validation import FOLDS
 
@@ -101,12 +102,12 @@ class AwsRound:
         return bound_costs(seconds, price, submissions=submissions, tied=tied, folds=FOLDS, package_lists=lists)
 
 
-def _describe_bound(bound: "Bound") -> str:
+def _format_bound(bound: "Bound") -> str:
     return f"at most {bound.hours:,.0f} instance-hours, ${bound.dollars:,.0f}"
 
 
-def _describe_quotas(settings: Any, at_a_time: dict[str, int]) -> list[str]:
-    """The account's quotas beside what the round would use at a time."""
+def _format_quotas(settings: Any, at_a_time: dict[str, int]) -> list[str]:
+    """Return lines that compare the account's quotas with the instances used at a time."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -115,7 +116,7 @@ def _describe_quotas(settings: Any, at_a_time: dict[str, int]) -> list[str]:
     try:
         quotas = read_quotas(boto3.client("service-quotas"), settings)
     except (ClientError, BotoCoreError) as error:
-        return [f"the account's quotas are not known ({type(error).__name__}); jobs wait until there is room for them"]
+        return [f"the account's quotas could not be read ({type(error).__name__}); jobs wait until they allow them"]
     lines = []
     for kind, used in at_a_time.items():
         quota = f"{quotas[kind]:.0f}" if kind in quotas else "not listed"
@@ -126,7 +127,7 @@ def _describe_quotas(settings: Any, at_a_time: dict[str, int]) -> list[str]:
 
 
 def show_policies(bucket: str | None) -> None:
-    """Print the policies of both roles, each under a line that names it."""
+    """Print the policies of both roles, each under its name."""
     from recore.evaluation import describe_policies
 
     for name, policy in describe_policies(bucket or "BUCKET").items():

@@ -1,4 +1,4 @@
-"""`recore check`: will this submission survive the platform?"""
+"""`recore check`: find what would make a submission fail on the platform."""
 
 import re
 import sys
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from recore.check import RuleResult
 
 
-def codes(text: str) -> list[str]:
-    """Return codes of rules, or how codes begin, that are separated by commas."""
-    words = [word for word in re.split(r"[,\s]+", text.upper()) if word]
-    if not words:
+def parse_codes(value: str) -> list[str]:
+    """Parse a comma-separated list of codes of rules, or of their prefixes."""
+    codes = [code for code in re.split(r"[,\s]+", value.upper()) if code]
+    if not codes:
         raise click.BadParameter("at least one code is needed, such as RC102")
-    return words
+    return codes
 
 
 @click.command()
 @click.argument("submission", type=click.Path(path_type=Path), default=Path())
-@click.option("--list", "list_rules", is_flag=True, help="Print the rules, and check nothing.")
-@click.option("--explain", type=codes, multiple=True, help="Print the reason, an example and the fix of rules, or all.")
-@click.option("--select", type=codes, multiple=True, help="Only these rules: codes or prefixes, such as RC1,RC203.")
-@click.option("--ignore", type=codes, multiple=True, help="Leave these rules out.")
+@click.option("--list", "list_rules", is_flag=True, help="Print the rules and exit.")
+@click.option("--explain", type=parse_codes, multiple=True, help="Explain rules (or all): reason, example and fix.")
+@click.option("--select", type=parse_codes, multiple=True, help="Apply only these codes or prefixes: RC1,RC203.")
+@click.option("--ignore", type=parse_codes, multiple=True, help="Skip these rules.")
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here, or a sample]")
-@click.option("--isolation", type=ISOLATION, help="Sandbox around jobs.  [default: auto, or required with --for-host]")
-@click.option("--source-only", is_flag=True, help="Only rules that read files; the submission is not run.")
+@click.option("--isolation", type=ISOLATION, help="Sandbox for jobs.  [default: auto, or required with --for-host]")
+@click.option("--source-only", is_flag=True, help="Apply only rules that read files; do not run the submission.")
 @click.option("--thorough", is_flag=True, help="Repeat trainings with many rows, which can take hours.")
-@click.option("--for-host", is_flag=True, help="Also report what an untrusted submission tries (RC8).")
+@click.option("--for-host", is_flag=True, help="Also report what an untrusted submission attempts (RC8).")
 @click.option("--format", "kind", type=click.Choice(["text", "json", "github"]), default="text", help="Output format.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, like --format json.")
-@click.option("-v", "--verbose", is_flag=True, help="List the rules that could not be run, with the reasons.")
+@click.option("-v", "--verbose", is_flag=True, help="List the rules that could not be run, with reasons.")
 def check(
     submission: Path,
     list_rules: bool,
@@ -57,10 +57,10 @@ def check(
     """Find what would make a submission fail on the platform.
 
     SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` writes.
-    Each finding has the code of its rule, its place, the reason and the fix; --explain CODE says more about
-    a rule. What the source shows comes first, then what jobs on the simulator show, as it is found.
+    Each finding has the code of its rule, its location, the reason and the fix; --explain CODE explains
+    a rule. Findings in the source come first, then findings from jobs on the simulator, as they arrive.
 
-    Exit status: 0 no errors (there may be warnings and notes), 1 an error was found, 2 wrong use.
+    Exit status: 0 no errors (there may be warnings and notes), 1 an error was found, 2 usage error.
 
     \b
     Example:
@@ -73,8 +73,8 @@ def check(
 
     rules = checks.load_catalogue()
     if explain:
-        wanted = list(chain(*explain))
-        explained = checks.choose_codes(rules, [] if "ALL" in wanted else wanted, [], for_host=True)
+        requested = list(chain(*explain))
+        explained = checks.choose_codes(rules, [] if "ALL" in requested else requested, [], for_host=True)
         click.echo(checks.explain([rule for rule in rules if rule.code in explained]))
         return
     chosen = checks.choose_codes(rules, list(chain(*select)), list(chain(*ignore)), for_host)
@@ -84,10 +84,10 @@ def check(
         return
     source, experiments = checks.SubmissionSource(submission, challenge().targets), None
     if not source_only:
-        which = (isolation, not select, for_host, "RC251" in chosen)
-        watching = show_running("check")
-        experiments = partial(checks.open_experiments, submission, public, *which, show_line, watching, thorough)
-    # on a terminal, what is printed goes above the line that shows the progress, and that is on standard error
+        scope = (isolation, not select, for_host, "RC251" in chosen)
+        progress = show_running("check")
+        experiments = partial(checks.open_experiments, submission, public, *scope, show_line, progress, thorough)
+    # on a terminal, findings are printed above the progress line, which is on standard error
     stdout = None if sys.stdout.isatty() else sys.stdout
 
     def show(results: "list[RuleResult]") -> None:

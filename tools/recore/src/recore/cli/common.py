@@ -1,4 +1,4 @@
-"""What several commands share: types of arguments, lines about their work, examples in their help."""
+"""Shared by several commands: argument types, output, and the help formatter."""
 
 import json
 import os
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_options[Command: Callable[..., Any]](*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Return a decorator that adds options, which several commands share, to a command, in this order."""
+    """Return a decorator that adds shared options to a command, in this order."""
 
     def decorate(command: Command) -> Command:
         for option in reversed(options):
@@ -28,7 +28,7 @@ def add_options[Command: Callable[..., Any]](*options: Callable[[Command], Comma
 
 
 class RegularFile(click.Path):
-    """A file, which may be missing. A pipe is refused: it would be waited for without end, and read only once."""
+    """A file, which may be missing. Pipes are rejected: they can block forever and be read only once."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, path_type=Path)
@@ -36,12 +36,12 @@ class RegularFile(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if path.exists() and not path.is_file():
-            self.fail(f"File '{path}' is a pipe, a socket or a device: a regular file is needed.", param, ctx)
+            self.fail(f"File '{path}' is not a regular file but a pipe, a socket or a device.", param, ctx)
         return path
 
 
 class FiniteNumber(click.FloatRange):
-    """A number in a range. NaN, which no range excludes, is refused, and what only Python reads as a number."""
+    """A number in a range. NaN, which no range excludes, is rejected, and number formats of Python alone."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and parse_number(value) is None:
@@ -50,12 +50,12 @@ class FiniteNumber(click.FloatRange):
 
 
 def show_line(line: str) -> None:
-    """Print a line about the work of a command on stderr."""
+    """Print a line about the work of a command to stderr."""
     click.echo(reword(line), err=True)
 
 
 def table_console() -> "Console":
-    """Return a console for tables. In a file or a pipe, a row takes one line, however long its texts are."""
+    """Return a console for tables. In a file or a pipe, each row is one line, however long."""
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -65,12 +65,12 @@ def table_console() -> "Console":
 
 
 def show_json(value: Any) -> None:
-    """Print the result of a command as JSON; what JSON does not have, such as a path, becomes text."""
+    """Print the result of a command as JSON; other types, such as paths, become strings."""
     click.echo(json.dumps(value, default=str))
 
 
 def use_challenge_of(folder: Path) -> None:
-    """Let a command use the challenge of a run or of a hand-over, if the folder is one.
+    """Use the challenge of a run or of a hand-over, if the folder is one.
 
     Raises ValueError or OSError if the folder's record or its score.py is invalid.
     """
@@ -92,7 +92,7 @@ class HelpContext(click.Context):
 
 
 def name_program(command: click.Command) -> None:
-    """Let the help of a command, and of those below it, start the program as the user did, in the challenge's words."""
+    """Show the program name as the user called it in the help of a command and its subcommands."""
     command.context_class = HelpContext
     command.help = (command.help or "").replace("python -m recore", PROGRAM)
     for subcommand in getattr(command, "commands", {}).values():
@@ -102,4 +102,4 @@ def name_program(command: click.Command) -> None:
 FILE = RegularFile()
 ISOLATION = click.Choice(["auto", "required", "off"])
 FOLDER = click.Path(file_okay=False, path_type=Path)
-ascii_option = click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII.")
+ascii_option = click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII only.")

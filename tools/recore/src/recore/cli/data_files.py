@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from recore.dataset import ImportResult
 
 
-SHOWN = 3  # names of targets
+SHOWN = 3  # target names in a note
 
 
 @click.command()
 @click.option("--out", type=FOLDER, required=True, help="Folder for the files.")
-@click.option("--rows", type=int, default=1920, help="Samples, public and private together; three in ten are private.")
-@click.option("--holes", type=int, default=24, help="Drill holes; none is both public and private.")
-@click.option("--channels", type=int, default=3651, help="Channels of a spectrum, from 4000 to 350 cm-1.")
-@click.option("--missing", type=FiniteNumber(), default=0.0, help="Share of the assays that are left empty.")
-@click.option("--seed", type=int, default=0, help="Seed of the random numbers.")
+@click.option("--rows", type=int, default=1920, help="Number of samples; three in ten are private.")
+@click.option("--holes", type=int, default=24, help="Number of drill holes; none is both public and private.")
+@click.option("--channels", type=int, default=3651, help="Channels per spectrum, from 4000 to 350 cm-1.")
+@click.option("--missing", type=FiniteNumber(), default=0.0, help="Share of assays to leave empty.")
+@click.option("--seed", type=int, default=0, help="Random seed.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Write sample data in the challenge's schema.
 
     Writes public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the assays
-    of the private rows. The same options give the same files on every machine. The template's targets are contents of
-    minerals in simulated drill core; any other target is a smooth mixture, whose values mean nothing.
+    of the private rows. The same options give the same files on every computer. The template's targets are contents of
+    minerals in simulated drill core; any other target is a smooth mixture, whose values have no meaning.
 
     \b
     Example:
@@ -58,10 +58,8 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
             click.echo(f"sample: {rows} rows in {path}")
         if mixed := mixed_targets():
             verb = "is a smooth mixture" if len(mixed) == 1 else "are smooth mixtures"
-            reason = (
-                "of the minerals in the spectra, made up so that a model can learn it: no score on this sample says"
-            )
-            show_line(f"note: {list_names(mixed, SHOWN)} {verb} {reason} anything about your data")
+            purpose = "of the minerals in the spectra, invented so that a model can learn"
+            show_line(f"note: {list_names(mixed, SHOWN)} {verb} {purpose}; scores say nothing about your data")
 
 
 @click.command()
@@ -71,18 +69,18 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
     "--groups",
     "holes",
     required=True,
-    help="Drill holes that become private: a share, 30% or 0.3, or names, A,B,C.",
+    help="Drill holes to make private: a share (30% or 0.3) or names (A,B,C).",
 )
 @click.option("--out", type=FOLDER, default=Path("data"), help="Folder for the files.")
-@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the choice, if --holes is a share.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Random seed of the choice if --holes is a share.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bool) -> None:
     """Split a table into public and private data.
 
-    FILE is a CSV in the challenge's schema, plain or gzipped. Whole drill holes become private. Writes
+    FILE is a CSV in the challenge's schema, plain or gzipped. Drill holes are never split. Writes
     public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the assays of the
-    private rows. No digit changes.
+    private rows. Numbers are copied digit by digit.
 
     \b
     Example:
@@ -102,30 +100,30 @@ def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bo
         return
     for name, rows, path in (("public", done.public, public), ("private", done.private, private)):
         sizes = f"{count(len(rows), 'drill hole')}, {count(sum(rows.values()), 'row')}"
-        click.echo(f"split: {name}: {reword(sizes)}: {path}")
-    click.echo(f"split: the assays of the private rows: {actual}")
+        click.echo(f"split: {name}: {reword(sizes)} in {path}")
+    click.echo(f"split: assays of the private rows in {actual}")
     click.echo(f"{reword('split: private drill holes')}: {list_names(list(done.private), 20)}")
 
 
 @click.command("import")
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--assays", type=FILE, help="The assay table: samples, drill holes, depths, targets.")
+@click.option("--assays", type=FILE, help="Assay table: samples, drill holes, depths, targets.")
 @click.option(
     "--column",
     "columns",
     metavar="NAME=COLUMN[:UNIT]",
     multiple=True,
-    help="Which column of the assay table holds a column of the schema, such as CuPPM=Cu_pct; repeatable.",
+    help="Column of the assay table for a column of the schema, such as CuPPM=Cu_pct; repeatable.",
 )
 @click.option(
     "--content-unit",
     type=click.Choice(["pct", "g/kg", "ppm", "ppb"]),
-    help="Unit of all assays whose column states none.",
+    help="Unit of assays whose column does not state one.",
 )
 @click.option("--depth-unit", type=click.Choice(["m", "cm", "mm", "ft"]), help="Unit of the depths.  [default: m]")
-@click.option("--out", type=FILE, required=True, help="The data file to write, .csv.gz.")
+@click.option("--out", type=FILE, required=True, help="Data file to write, .csv.gz.")
 @reading_options
-@click.option("--like", type=FILE, help="A data file whose channels the new file is to have.")
+@click.option("--like", type=FILE, help="Data file whose channels the new file should have.")
 @click.option("--only-listed", is_flag=True, help="Ignore samples that are not in the assay table.")
 @click.option("--keep-going", is_flag=True, help="Skip files that cannot be imported, and import the rest.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
@@ -137,18 +135,18 @@ def import_(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, **op
     folders of such files, and patterns. Without --assays, the table of spectra can also contain the assays.
 
     Columns of the assay table are recognised by their names, such as SampleID, hole, from, to, Cu_ppm or Fe2O3 (%), and
-    converted to the schema's units. --column chooses a column, and can state its unit: --column AlPPM=Al_tot:g/kg.
+    converted to the schema's units. --column chooses a column, and can specify its unit: --column AlPPM=Al_tot:g/kg.
 
     --block is absorbance, atr, log-reflectance, reflectance or transmittance (the last two with --convert), or
-    single-channel, which computes absorbance from the sample's and the reference's; absorbance:2 is the second of its
-    kind.
+    single-channel, which computes absorbance from the sample and reference spectra; absorbance:2 is the second
+    absorbance block.
 
-    --name is a regular expression that matches a whole file name, with the groups (?P<sample>...) and, where there are
+    --name is a regular expression that matches the entire file name, with the groups (?P<sample>...) and, for
     replicates, (?P<replicate>...).
 
     Columns whose unit seems to differ from the schema's are reported as "bad" and written as they are.
 
-    Exit status: 0 everything was imported, 1 some or all of it was not (stderr has a line per problem), 2 wrong use.
+    Exit status: 0 everything was imported, 1 something was not (stderr has a line per problem), 2 usage error.
 
     \b
     Example:

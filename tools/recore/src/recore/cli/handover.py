@@ -1,4 +1,4 @@
-"""`recore handover`: what a winner owes the partner, in one folder."""
+"""`recore handover`: the winner's deliverables for the partner, in one folder."""
 
 from functools import partial
 from pathlib import Path
@@ -13,17 +13,17 @@ from recore.text import plain
 
 @click.command()
 @click.argument("run", type=FOLDER)
-@click.option("--public", type=FILE, help="The public data file, if it has moved.")
-@click.option("--out", type=FOLDER, help="The folder to write.  [default: RUN/handover]")
+@click.option("--public", type=FILE, help="Public data file, if it has moved.")
+@click.option("--out", type=FOLDER, help="Folder to write.  [default: RUN/handover]")
 @click.option(
     "--cut-off",
     "cut_offs",
     metavar="TARGET=VALUE",
     multiple=True,
-    help="Measure decisions at this value, such as CuPPM=2000; may be repeated.  [default: the upper quartile]",
+    help="Measure decisions at this cut-off, such as CuPPM=2000; repeatable.  [default: the upper quartile]",
 )
 @click.option("--engine", type=click.Choice(["process", "docker"]), default="process", help="Where jobs run.")
-@click.option("--isolation", type=ISOLATION, default="auto", help="Sandbox around jobs.")
+@click.option("--isolation", type=ISOLATION, default="auto", help="Sandbox for jobs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures and the files as JSON.")
 def handover(
     run: Path,
@@ -34,14 +34,14 @@ def handover(
     isolation: str,
     as_json: bool,
 ) -> None:
-    """Write what a winner owes the partner into one folder.
+    """Write the winner's deliverables for the partner.
 
-    RUN is the folder of a run that is complete. The hand-over has a model card, the commands that repeat the run, the
-    code and the model, exact versions, hashes, a worked request with its answer, and the licence questions that are
-    open. The request is computed by two jobs, as the run's were, and must give the run's predictions. An earlier
-    hand-over in the folder is replaced.
+    RUN is the folder of a completed run. The hand-over contains a model card, the commands that repeat the run, the
+    code and the model, exact versions, hashes, a worked request with its response, and open licence questions. The
+    response is computed by two jobs, as in the run, and must match the run's predictions. An earlier hand-over in the
+    folder is replaced.
 
-    Exit status: 0 written, 1 the model failed or does not give the run's predictions, 2 wrong use or invalid input.
+    Exit status: 0 written, 1 the model failed or its predictions differ from the run's, 2 usage error or invalid input.
 
     \b
     Example:
@@ -55,11 +55,11 @@ def handover(
     folder = out or run / "handover"
     values = read_cut_offs(cut_offs)
     check_place(folder)
-    handed = read_run(run, public)
+    completed_run = read_run(run, public)
     settings = PlaceSettings(engine, choose_isolation(isolation, run))
     try:
-        with open_place(settings, show_line) as place, show_running("handover") as watch:
-            result = write_handover(handed, values, partial(predict_again, place), folder, watch)
+        with open_place(settings, show_line) as backend, show_running("handover") as watch:
+            result = write_handover(completed_run, values, partial(predict_again, backend), folder, watch)
     except (StepFailed, NotReproducedError) as error:
         click.echo(f"recore: {run}: {plain(str(error), 2000)}", err=True)
         raise SystemExit(1) from None

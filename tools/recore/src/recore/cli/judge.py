@@ -1,4 +1,4 @@
-"""`recore judge`: submissions of others on the same data."""
+"""`recore judge`: rank submissions on the same data."""
 
 import csv
 import datetime
@@ -30,7 +30,7 @@ TABLE_NAME = "judged.csv"  # in the folder with the runs
 
 
 class PartOfSeveral(click.ParamType["tuple[int, int]"]):
-    """A part of so many, such as 1/4."""
+    """A part of several, such as 1/4."""
 
     name = "part"
 
@@ -42,7 +42,7 @@ class PartOfSeveral(click.ParamType["tuple[int, int]"]):
 
 
 def take_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Path]:
-    """The submissions of a part: of their names in order, every so-many-th; there may be none."""
+    """Return the submissions of a part: every n-th of the sorted names; possibly none."""
     part, parts = share
     return sorted(dict.fromkeys(submissions))[part - 1 :: parts]
 
@@ -51,20 +51,20 @@ def take_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Path
 @click.argument("submissions", type=click.Path(path_type=Path), nargs=-1)
 @click.option("--public", type=FILE, help="Data with assays.  [required]")
 @click.option("--private", type=FILE, help="Data without assays.  [required]")
-@click.option("--actual", type=FILE, help="The assays of the private data.  [required]")
+@click.option("--actual", type=FILE, help="Assays of the private data.  [required]")
 @click.option("--out", type=FOLDER, default=Path("judged"), help="Folder for the runs and judged.csv.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=1, help="Submissions that run at the same time.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, help="Submissions to run at the same time.")
 @click.option(
-    "--minutes",
+    "--time-limit",
     type=FiniteNumber(0.02, 1440),
     default=60.0,
-    help="Time limit of each job that runs train.py or preprocess.py.",
+    help="Minutes that each job of train.py or preprocess.py may take.",
 )
 @click.option(
     "--share",
     type=PartOfSeveral(),
     metavar="PART/PARTS",
-    help="Judge one part of the submissions, such as 1/4; other machines judge the others.",
+    help="Judge one part of the submissions, such as 1/4, and the others on other machines.",
 )
 @click.option("--engine", type=click.Choice(["process", "docker", "aws"]), default="process", help="Where jobs run.")
 @aws_options
@@ -76,7 +76,7 @@ def judge(
     actual: Path | None,
     out: Path,
     jobs: int,
-    minutes: float,
+    time_limit: float,
     share: tuple[int, int] | None,
     engine: str,
     as_json: bool,
@@ -84,22 +84,22 @@ def judge(
 ) -> None:
     """Run submissions, and rank them by the private score.
 
-    Each of SUBMISSIONS is a folder with setup.py or a src.tar.gz. Its jobs run in the sandbox. A submission that fails
-    is judged, too: the table says why it failed. The same command judges only what is new: it skips a submission if
-    its files, the data and score.py are those of an earlier run, unless that failed for a reason outside the
-    submission. To judge it again, remove the run's folder. Ctrl-C stops the jobs and keeps the complete runs.
+    Each of SUBMISSIONS is a folder with setup.py or a src.tar.gz. Its jobs run in the sandbox. Failed submissions are
+    listed with the reason. When the command is repeated, a submission is skipped if its files, the data and score.py
+    have not changed since an earlier run, unless that failed for a reason outside the submission. To judge it again,
+    remove the run's folder. Ctrl-C stops the jobs and keeps completed runs.
 
-    With --share 1/4, 2/4 and so on, four machines judge the same list of submissions, each into an --out of its own;
+    With --share 1/4, 2/4 and so on, four machines judge the same list of submissions, each with a separate --out;
     `recore board` with all of these folders ranks them together.
 
-    With --engine aws, submissions run as jobs on AWS, with a role for their jobs and another one for scoring, whose
-    policies --print-policies prints. Before anything starts, the command prints what the round can cost at most, and
-    asks. What an earlier, killed call with the same --out left running is stopped.
+    With --engine aws, submissions run as jobs on AWS, with one role for their jobs and another for scoring;
+    --print-policies prints the policies of both. Before any job starts, the command prints the maximum cost of the
+    round and asks for confirmation. It stops jobs left running by an earlier, killed call with the same --out.
 
-    If submissions have the same private score, the held-out score decides. It is recomputed for these submissions, by
-    trainings without the predicted drill holes, because their own scores cannot be trusted.
+    Ties in the private score are broken by the held-out score. It is recomputed for these submissions, by training
+    without the predicted drill holes, because their own scores cannot be trusted.
 
-    Exit status: 0 all submissions were judged, 1 one could not be read or must be run again, 2 wrong use,
+    Exit status: 0 all submissions were judged, 1 one could not be read or must be rerun, 2 usage error,
     130 interrupted.
 
     \b
@@ -118,21 +118,22 @@ def judge(
     aws_round = AwsRound(**aws) if engine == "aws" else None
     if any(aws.values()) and not aws_round:
         raise click.UsageError("--role, --bucket and the other options for AWS need --engine aws")
-    this_round = Round(DataFiles(public, private, actual), out, round(60 * minutes))
+    this_round = Round(DataFiles(public, private, actual), out, round(60 * time_limit))
     if share:
         submissions = tuple(take_share(submissions, share))
-        if not submissions:  # a task of a job array, which must not fail for that
-            show_line(f"judge: part {share[0]} of {share[1]} has no submission")
+        if not submissions:  # a task of a job array, which must not fail because of it
+            show_line(f"judge: no submission in part {share[0]} of {share[1]}")
             return
     entries = this_round.read(submissions)
-    judging = _Judging(this_round, entries)
+    judging = _RoundJudge(this_round, entries)
     judging.announce()
     if judging.to_run or tied_by_private_score(entries):
         try:
-            judging.run(jobs, engine, aws_round, {"jobs": jobs, "minutes": minutes, "engine": engine, "share": share})
+            recorded = {"jobs": jobs, "minutes": time_limit, "engine": engine, "share": share}
+            judging.run(jobs, engine, aws_round, recorded)
         except KeyboardInterrupt:
             line = f"{interrupts.line('recore')}, its jobs are stopped; {judging.done} of {len(judging.to_run)} judged"
-            click.echo(f"{line}: the same command judges the others", err=True)
+            click.echo(f"{line}; run the same command to judge the rest", err=True)
             raise SystemExit(interrupts.STATUS) from None
     ranked = sorted(entries, key=lambda entry: entry.rank, reverse=True)
     table = write_table(ranked, out)
@@ -147,8 +148,8 @@ def judge(
 
 
 @dataclass
-class _Judging:
-    """Judges a round, with lines about it on stderr. done: how many of `to_run` have been run."""
+class _RoundJudge:
+    """Judges a round and reports to stderr. done: the number of submissions in `to_run` that have been run."""
 
     round: "Round"
     entries: "list[Entry]"
@@ -160,9 +161,9 @@ class _Judging:
         self.to_run = [entry for entry in self.entries if entry.record is None and entry.trouble is None]
 
     def announce(self) -> None:
-        """Print what cannot be read, and how many submissions were judged before and are to be run."""
+        """Print unreadable submissions, and how many were judged before and are to be run."""
         for line in self.round.invalid:
-            show_line(f"judge: {line}; its submission is run again")
+            show_line(f"judge: {line}; its submission will be rerun")
         for entry in self.entries:
             if entry.trouble:
                 show_line(f"judge: {entry.result}")
@@ -170,40 +171,40 @@ class _Judging:
         show_line(f"judge: {count(len(self.entries), 'submission')}, {judged} judged before, {len(self.to_run)} to run")
 
     def run(self, jobs: int, engine: str, aws: AwsRound | None, arguments: dict[str, Any]) -> None:
-        """Run the submissions that have no run, and recompute the held-out scores that decide places."""
+        """Run the submissions that have no run, and recompute the held-out scores that break ties."""
         from recore.evaluation import Pace, make_context
 
-        folder = Path.cwd()  # which can be gone when the place is open
+        folder = Path.cwd()  # it may no longer exist once the backend is open
         arguments |= {"round": datetime.datetime.now(datetime.UTC)} | self.round.data.files
         settings = PlaceSettings(engine, "required", without_sandbox="--engine docker")
         if aws:
-            settings = replace(settings, **aws.of_place)
-        with open_place(settings, show_line) as place, show_running("judge", every_step=False) as watch:
-            show_line(f"judge: on {place.endpoint}, isolation: {place.isolation}")
-            context = make_context(place, "", arguments, folder)
+            settings = replace(settings, **aws.backend_settings)
+        with open_place(settings, show_line) as backend, show_running("judge", every_step=False) as watch:
+            show_line(f"judge: on {backend.endpoint}, isolation: {backend.isolation}")
+            context = make_context(backend, "", arguments, folder)
             self.pace = Pace(jobs, limited=aws is None)
-            with aws.prepare(self.round, place, self.to_run, jobs) if aws else nullcontext() as packages:
-                self.round.judge(place, self.entries, self.pace, context, watch, self._show_end, packages)
+            with aws.prepare(self.round, backend, self.to_run, jobs) if aws else nullcontext() as packages:
+                self.round.judge(backend, self.entries, self.pace, context, watch, self._show_result, packages)
                 if tied := self._find_tied(aws):
                     from recore.check import recompute_held_out
 
-                    recompute_held_out(place, tied, self.round, watch, show_line, packages)
+                    recompute_held_out(backend, tied, self.round, watch, show_line, packages)
 
     def _find_tied(self, aws: AwsRound | None) -> "list[Entry]":
-        """Find the submissions whose held-out scores are recomputed, with a line about them."""
+        """Return the submissions whose held-out scores to recompute, and print a line about them."""
         from recore.evaluation import tied_by_private_score
 
         tied = tied_by_private_score(self.entries)
         if not tied:
             return []
-        equal = f"judge: {count(len(tied), 'submission')} with equal private scores"
+        ties = f"judge: {count(len(tied), 'submission')} with equal private scores"
         if aws and not aws.allows_ties(self.round.seconds, self.to_run, tied):
-            show_line(f"{equal}: recomputing their held-out scores could cost more than --at-most")
+            show_line(f"{ties}: recomputing their held-out scores could exceed --at-most")
             return []
-        show_line(f"{equal}: recomputing their held-out scores")
+        show_line(f"{ties}: recomputing their held-out scores")
         return tied
 
-    def _show_end(self, entry: "Entry") -> None:
+    def _show_result(self, entry: "Entry") -> None:
         self.done += 1
         private = f", private {entry.record.show('private')}" if entry.record and not entry.record.failed else ""
         show_line(f"judge: {self.done} of {len(self.to_run)}, {entry.path}: {entry.result}{private}")
@@ -228,7 +229,7 @@ def _summarise(entry: "Entry") -> dict[str, Any]:
 
 
 def write_table(entries: "Sequence[Entry]", folder: Path) -> Path:
-    """Write the results as CSV into a folder; an earlier file is replaced as a whole. Returns its path."""
+    """Write the results as CSV to a folder, replacing an earlier file atomically. Returns the path."""
     path = folder / TABLE_NAME
     rows = [_summarise(entry) for entry in entries]
     with replaced(path) as [part], open(part, "w", newline="", encoding="utf-8", errors="replace") as file:
@@ -259,7 +260,7 @@ def _make_table(entries: "Sequence[Entry]", public: Path) -> "Table":
 
 
 def _codes(entry: "Entry") -> str:
-    """The codes of what the host should know; judged.csv has the sentences."""
+    """Return the codes of findings for the host; judged.csv has the sentences."""
     if entry.record is None or entry.record.host_findings is None:
         return "-"
     return " ".join(dict.fromkeys(finding.split()[0] for finding in entry.record.host_findings))

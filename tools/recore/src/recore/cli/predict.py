@@ -1,4 +1,4 @@
-"""`recore predict`: from files of spectra to assays."""
+"""`recore predict`: predict assays from files of spectra."""
 
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,18 @@ from stagemaker import locked
 @click.command()
 @click.argument("model", type=FOLDER)
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--out", type=FILE, required=True, help="The table to write, a CSV.")
-@click.option("--intervals", is_flag=True, help="Add both ends of the 90 % interval of each assay.")
+@click.option("--out", type=FILE, required=True, help="CSV file to write.")
+@click.option("--intervals", is_flag=True, help="Add both ends of the 90% interval of each assay.")
 @reading_options
 @click.option(
     "--column",
     "columns",
     metavar="NAME=COLUMN",
     multiple=True,
-    help="Which column of a table of spectra holds an ID, such as SiteID=well; repeatable.",
+    help="Column of a table of spectra for an ID, such as SiteID=well; repeatable.",
 )
-@click.option("--public", type=FILE, help="The public data file of a run, if it has moved.")
-@click.option("--isolation", type=ISOLATION, default="auto", help="Sandbox around the model.")
+@click.option("--public", type=FILE, help="Public data file of a run, if it has moved.")
+@click.option("--isolation", type=ISOLATION, default="auto", help="Sandbox for the model.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def predict(
@@ -45,18 +45,18 @@ def predict(
 ) -> None:
     """Predict the assays of your own spectra.
 
-    MODEL is the folder of a hand-over, or of a run of `recore run`. FILES are what `recore import` reads: Bruker OPUS
+    MODEL is the folder of a hand-over, or of a run of `recore run`. FILES are as for `recore import`: Bruker OPUS
     files, text files of two columns, tables with one spectrum per line, folders of such files, and patterns. No assays
     are needed, and assays in a table are ignored.
 
-    The table has a line for each sample: its name, its IDs, domain and the assays. "outside" in the
-    column domain says that the spectrum is unlike those of the training, so that its assays should not be relied on.
-    With --intervals, measured assays lie between "TARGET low" and "TARGET high" with 90 % probability. A sample that
-    cannot be predicted has no assays, and stderr says why.
+    The output has a line for each sample: name, IDs, domain and assays. "outside" in the column domain means
+    that the spectrum is unlike the training spectra, so its assays are unreliable.
+    With --intervals, measured assays lie between "TARGET low" and "TARGET high" with 90% probability. A sample that
+    cannot be predicted has no assays, and stderr shows the reason.
 
-    The model runs on this machine, in a sandbox if there is one.
+    The model runs locally, in a sandbox if one is available.
 
-    Exit status: 0 success, 1 a sample could not be predicted or the model failed, 2 wrong use or invalid input.
+    Exit status: 0 success, 1 a sample could not be predicted or the model failed, 2 usage error or invalid input.
 
     \b
     Example:
@@ -83,10 +83,10 @@ def predict(
             raise SystemExit(2)
         settings = PlaceSettings("process", choose_isolation(isolation, model))
         advance("starting the model", 0, 0)
-        with reported_errors(), open_embedded(settings, show_line) as place:
-            show_line(f"predict: on {place.endpoint}, isolation: {place.isolation}")
+        with reported_errors(), open_embedded(settings, show_line) as backend:
+            show_line(f"predict: on {backend.endpoint}, isolation: {backend.isolation}")
             predicted = predict_samples(
-                place, trained, spectra, out, lambda *status: advance("predicting", 0, 0), intervals=intervals
+                backend, trained, spectra, out, lambda *status: advance("predicting", 0, 0), intervals=intervals
             )
     unusable = {problem.sample for problem in result.problems}
     predicted.problems = [problem for problem in predicted.problems if problem.name not in unusable]

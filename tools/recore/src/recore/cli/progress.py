@@ -1,6 +1,6 @@
-"""The progress of long work, on stderr: on a terminal what changes in place, elsewhere plain lines, and few of them.
+"""Progress of long work on stderr: updated in place on a terminal, otherwise a few plain lines.
 
-A command says what it does; only `_changes_in_place` decides how it is shown.
+Commands report what they do; only `_changes_in_place` decides how it is shown.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from recore.evaluation import Step
 
-# Seconds until the next line about work that goes on: these, and a tenth of the time so far. An hour has less than 40
-# such lines, a day less than 80.
-SHORTEST_PAUSE, SHARE_OF_TIME = 10.0, 0.1
-SHOWN = 3  # steps that such a line names
+# Seconds until the next line about work in progress: this minimum plus a tenth of the time so far. That is less than 40
+# lines in an hour, less than 80 in a day.
+MIN_PAUSE, SHARE_OF_TIME = 10.0, 0.1
+SHOWN = 3  # steps listed in such a line
 
-# for a step's state: its mark, its mark in ASCII, and the style of the state
+# by the state of a step: its mark, its mark in ASCII, and the style of the state
 MARKS = {
     "Waiting": ("\N{MIDDLE DOT}", ".", "dim"),
     "Completed": ("\N{CHECK MARK}", "+", "green"),
@@ -44,7 +44,7 @@ def _changes_in_place() -> bool:
 def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
     """Show the progress of a command that does one thing at a time.
 
-    Yields a function to call with the name of a stage, in ASCII, and how much of how many of it is done.
+    Yields a function to call with the name of a stage, in ASCII, the amount done, and the total.
     """
     if _changes_in_place():
         from rich.console import Console
@@ -71,12 +71,12 @@ def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "Iterator[Callable[[Step], None]]":
-    """Show the steps of a command's work, on a terminal a line for each.
+    """Show the steps of a command, on a terminal with a line for each.
 
     Yields a function to call with each step that changes.
     """
     if not _changes_in_place():
-        with _lines_about_steps(command, _describe_stages) as watch:
+        with _lines_about_steps(command, _format_stages) as watch:
             yield watch
         return
     from rich.console import Console
@@ -105,12 +105,12 @@ def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "
 
 @contextmanager
 def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[Step], None]]":
-    """Show which steps run now, on a terminal in one line. Yields a function to call with each step that changes.
+    """Show the running steps, on a terminal in one line. Yields a function to call with each step that changes.
 
-    every_step: print a line about each change where there is no terminal.
+    every_step: without a terminal, print a line about each change.
     """
     if not _changes_in_place():
-        with _lines_about_steps(command, _describe_names, every_step) as watch:
+        with _lines_about_steps(command, _format_names, every_step) as watch:
             yield watch
         return
     from rich.console import Console
@@ -126,7 +126,7 @@ def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[S
 
 
 def _note(running: "dict[str, Step]", step: "Step") -> None:
-    """Add a step that runs, remove one that has ended. Steps change in several threads, each key in one."""
+    """Add a running step, remove an ended one. Steps change in several threads, each key in only one."""
     if step.seconds is None:
         running[step.name] = step
     else:
@@ -137,7 +137,7 @@ def _note(running: "dict[str, Step]", step: "Step") -> None:
 def _lines_about_steps(
     command: str, describe: "Callable[[list[Step], float], str]", every_step: bool = True
 ) -> "Iterator[Callable[[Step], None]]":
-    """Print a line when a step changes, and seldom one about those that run, from `describe`."""
+    """Print a line when a step changes, and at long intervals one about the running steps, from `describe`."""
     running: dict[str, Step] = {}
 
     def watch(step: "Step") -> None:
@@ -149,18 +149,18 @@ def _lines_about_steps(
         yield watch
 
 
-def _describe_names(running: "list[Step]", seconds: float) -> str:
+def _format_names(running: "list[Step]", seconds: float) -> str:
     names = list_names([step.name for step in running], SHOWN)
     return names and f"{names}; {seconds:.0f} s so far"
 
 
-def _describe_stages(running: "list[Step]", seconds: float) -> str:
+def _format_stages(running: "list[Step]", seconds: float) -> str:
     from recore.evaluation import HELD_OUT, STAGES
 
     running = [step for step in running if not step.name.startswith(HELD_OUT)]
     stages = [stage for stage in STAGES if any(stage == step.name.split()[-1] for step in running)]
     if not stages:
-        return _describe_names(running, seconds)
+        return _format_names(running, seconds)
     descriptions = []
     for stage in stages:
         steps = [step for step in running if step.name.split()[-1] == stage]
@@ -174,13 +174,13 @@ def _describe_stages(running: "list[Step]", seconds: float) -> str:
 
 @contextmanager
 def _lines_about(command: str, describe: Callable[[float], str]) -> Iterator[None]:
-    """Print lines about the work, ever less often. describe: what it is after so many seconds."""
+    """Print lines about the work at increasing intervals. describe: returns the line, given the seconds so far."""
     began, ended = time.monotonic(), threading.Event()
 
     def report() -> None:
-        while not ended.wait(SHORTEST_PAUSE + SHARE_OF_TIME * (time.monotonic() - began)):
-            if what := describe(time.monotonic() - began):
-                _print(f"{command}: {what}")
+        while not ended.wait(MIN_PAUSE + SHARE_OF_TIME * (time.monotonic() - began)):
+            if status := describe(time.monotonic() - began):
+                _print(f"{command}: {status}")
 
     thread = threading.Thread(target=report, name="progress", daemon=True)
     thread.start()
@@ -192,7 +192,7 @@ def _lines_about(command: str, describe: Callable[[float], str]) -> Iterator[Non
 
 
 def _print(line: str) -> None:
-    """If nobody reads the line any more, the work goes on."""
+    """Print a line; if stderr is closed, the work continues."""
     with contextlib.suppress(OSError):
         click.echo(line, err=True)
 
@@ -212,4 +212,4 @@ def _seconds(step: "Step") -> str:
 
 
 def _memory(step: "Step") -> str:
-    return "" if step.memory is None else f"memory {step.memory:.1f} %"
+    return "" if step.memory is None else f"memory {step.memory:.1f}%"

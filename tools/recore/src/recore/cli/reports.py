@@ -1,4 +1,4 @@
-"""`recore explore`, `recore validate` and `recore report`: the commands that write an HTML report."""
+"""`recore explore`, `recore validate` and `recore report`: commands that write an HTML report."""
 
 import itertools
 from pathlib import Path
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=FILE)
-@click.option("--private", type=FILE, help="Private data to compare it with.")
-@click.option("--out", type=FILE, default=Path("runs/explore.html"), show_default=True, help="The report.")
+@click.option("--private", type=FILE, help="Private data to compare with.")
+@click.option("--out", type=FILE, default=Path("runs/explore.html"), show_default=True, help="HTML report to write.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     """Check a data file and write an HTML report about it.
 
     The report covers spectra by hole, components and outliers, near-duplicates, assays and depths with their units,
-    correlations, and how far private spectra are from the public ones. Findings are listed with the worst first.
+    correlations, and the distance of private spectra from public ones. Findings are listed with the worst first.
 
     \b
     Example:
@@ -46,50 +46,50 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 @click.command()
 @click.argument("submission", type=FOLDER, default=Path())
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here]")
-@click.option("--out", type=FILE, default=Path("runs/validate.html"), show_default=True, help="The report.")
-@click.option("--rows", type=click.IntRange(2), default=2500, help="At most this many rows, evenly from every hole.")
+@click.option("--out", type=FILE, default=Path("runs/validate.html"), show_default=True, help="HTML report to write.")
+@click.option("--rows", type=click.IntRange(2), default=2500, help="Maximum number of rows, evenly from all holes.")
 @click.option(
     "--repeats",
     type=click.IntRange(1, 100),
     default=3,
-    help="How many sets of folds: those of train.py, and others that are drawn, to see how the score varies.",
+    help="Number of sets of folds: the first as in train.py, others at random, to show how the score varies.",
 )
 @click.option(
-    "--minutes",
+    "--time-limit",
     type=FiniteNumber(0),
     default=3.0,
-    help="Time for the whole command. The score of the first folds is always computed; the rest is skipped if it would "
-    "take longer, and the report says what was skipped.",
+    help="Minutes for the entire command. The score of the first folds is always computed; the rest is skipped if it "
+    "would take longer, and the report lists what was skipped.",
 )
 @click.option(
-    "--fit-minutes",
+    "--fit-time-limit",
     type=FiniteNumber(0, min_open=True),
     default=60.0,
-    help="Time after which a fit that does not end is stopped, and the validation fails.",
+    help="Minutes after which a fit that has not ended is stopped, and the validation fails.",
 )
 @click.option(
     "--curve",
     metavar="NAME[=VALUES]",
-    help="Draw the score over a numeric hyperparameter of fit(), such as n_components or n_components=5,10,20. By "
-    "default it is alpha if fit() has alpha_min and alpha_max, or else fit()'s only numeric hyperparameter.",
+    help="Plot the score over a numeric hyperparameter of fit(), such as n_components or n_components=5,10,20. By "
+    "default alpha if fit() has alpha_min and alpha_max, otherwise fit()'s only numeric hyperparameter.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the folds that are drawn.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Random seed of the folds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **settings: Any) -> None:
     """Cross-validate a submission on held-out drill holes.
 
-    Writes an HTML report, and its numbers into a folder beside it. SUBMISSION is a folder with preprocess.py and
+    Writes an HTML report, and its numbers to a folder next to it. SUBMISSION is a folder with preprocess.py and
     train.py, by default the current one. They run without a sandbox, as `python train.py` does: validate only code
-    that you trust, and use `recore run` for any other. The first folds are those of the template's train.py: the score
-    is compared with that of the submission's runs in `runs`, and replaces it on the board. Single rows are held out,
-    too.
+    that you trust, and use `recore run` for other code. The first folds are the same as in the template's train.py:
+    the score is compared with the score of the submission's runs in `runs`, and replaces it on the board. Single rows
+    are held out, too.
 
-    Exit status: 0 the report was written, 1 the submission failed, 2 wrong use or invalid input.
+    Exit status: 0 the report was written, 1 the submission failed, 2 usage error or invalid input.
 
     \b
     Example:
       python -m recore validate
-      python -m recore validate --curve n_components=5,10,20 --minutes 10
+      python -m recore validate --curve n_components=5,10,20 --time-limit 10
     """
     from recore.report import check_place, validate_submission, write_page
     from recore.validation import SubmissionError, ValidationSettings
@@ -112,13 +112,13 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
 
 @click.command()
 @click.argument("folder", type=FOLDER)
-@click.option("--public", type=FILE, help="The public data file, if it has moved.")
+@click.option("--public", type=FILE, help="Public data file, if it has moved.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def report(folder: Path, public: Path | None, as_json: bool) -> None:
     """Write the report of a run, report.html in its folder.
 
     FOLDER is the folder of a run, which may have failed. The report shows scores per target, a comparison with earlier
-    runs, predictions and steps. `recore run` writes it, too; write it again to compare with other runs.
+    runs, predictions and steps. `recore run` writes it, too; rewrite it to compare with other runs.
 
     \b
     Example:

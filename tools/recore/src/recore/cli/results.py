@@ -1,4 +1,4 @@
-"""`recore scores` and `recore board`: the scores of one run, and all runs compared."""
+"""`recore scores` and `recore board`: show the scores of one run, and compare all runs."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +13,7 @@ from recore.distribution import shell_program
 if TYPE_CHECKING:
     from recore.evaluation import Score
 
-MEANINGS = {  # of scores, by their names
+MEANINGS = {  # of scores, by name
     "held-out": "public rows, predicted by models trained without the row's drill hole (the submission's claim)",
     "public": "public rows, predicted by the model that was trained on them, so this score is optimistic",
 }
@@ -23,9 +23,9 @@ MEANINGS = {  # of scores, by their names
 @click.argument("folder", type=FOLDER, default=Path("data/scores"))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def scores(folder: Path, as_json: bool) -> None:
-    """Show the scores, and what helps and hurts most.
+    """Show the scores, and the targets that help and hurt most.
 
-    FOLDER holds what score.py wrote: any of held-out.json, public.json and private.json.
+    FOLDER contains output of score.py: any of held-out.json, public.json and private.json.
 
     \b
     Example:
@@ -49,19 +49,19 @@ def scores(folder: Path, as_json: bool) -> None:
     nargs=2,
     type=(FOLDER, str),
     metavar="RUN TEXT",
-    help='Write or replace the note of the run in the folder RUN, and list nothing; "" removes the note.',
+    help='Set the note of the run in the folder RUN and exit; "" removes the note.',
 )
-@click.option("--private", is_flag=True, help="For hosts: the best private score first.")
+@click.option("--private", is_flag=True, help="For hosts: list the best private score first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: bool, as_json: bool) -> None:
     """List runs, the best held-out score first.
 
-    FOLDERS hold runs, or what judge wrote; by default, runs.
+    FOLDERS contain runs or output of judge; by default, runs.
 
-    A held-out score with * was computed by the submission itself, and is not checked.
-    Such runs come after those whose held-out score `recore validate` has made again. Runs without a held-out score
-    come last, the best private score first. The public score, of the rows that the model was trained on, does not
-    count. Scores on different data, or by different versions of score.py, cannot be compared, so each has its table.
+    A held-out score with * was computed by the submission itself and is not verified.
+    Such runs are listed after runs whose held-out score was recomputed by `recore validate`. Runs without a held-out
+    score come last, the best private score first. The public score, on rows that the model was trained on, does not
+    count. Scores on different data or from different versions of score.py are not comparable and have separate tables.
 
     \b
     Example:
@@ -74,11 +74,11 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
     from recore.evaluation import explain_own_held_out, write_note
 
     if note:
-        text = write_note(*note)
+        new_note = write_note(*note)
         if as_json:
-            show_json({"run": str(note[0]), "note": text})
-        elif text:
-            click.echo(f"board: the note of {note[0]} is now: {text}")
+            show_json({"run": str(note[0]), "note": new_note})
+        elif new_note:
+            click.echo(f"board: the note of {note[0]} is now: {new_note}")
         else:
             click.echo(f"board: {note[0]} has no note")
         return
@@ -95,17 +95,17 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
     if any(run.held_out_is_own for run in entries):
         click.echo(explain_own_held_out(None if private else shell_program()))
     if not entries:
-        click.echo(f"board: no run in {', '.join(map(str, folders))}")
+        click.echo(f"board: no runs in {', '.join(map(str, folders))}")
 
 
 def show_scores(by_name: "dict[str, Score]", strangers: bool = False) -> None:
-    """Print the tables of scores, and what the scores mean. strangers: whether they are of a stranger's submission."""
+    """Print tables of scores and their meanings. strangers: whether the submission is third-party."""
     from rich.console import Console
 
     from recore.evaluation import explain_own_held_out, make_tables
 
     console = Console(highlight=False)
-    console.width = max(console.width, 80)  # a number that is cut off would read as another number
+    console.width = max(console.width, 80)  # a truncated number would be misread
     for table in make_tables(by_name):
         console.print(table, "")
     for name, meaning in MEANINGS.items():

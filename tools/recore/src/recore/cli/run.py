@@ -1,4 +1,4 @@
-"""`recore run`: a submission through the four steps."""
+"""`recore run`: run a submission through the four steps."""
 
 import datetime
 import re
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 @click.argument("submission", type=click.Path(path_type=Path), default=Path())
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here]")
 @click.option("--private", type=FILE, help="Data without assays.")
-@click.option("--actual", type=FILE, help="The assays of the private data; only the scoring job sees them.")
-@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/TIME]")
-@click.option("--note", default="", show_default=False, help="A line about this run, which `recore board` shows.")
+@click.option("--actual", type=FILE, help="Assays of the private data; only the scoring job sees them.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/TIME]")
+@click.option("--note", default="", show_default=False, help="A one-line note, which `recore board` shows.")
 @click.option("--engine", type=click.Choice(["process", "docker", "aws"]), default="process", help="Where jobs run.")
 @click.option(
     "--isolation",
     type=ISOLATION,
-    help="Sandbox around jobs. By default a run uses one if it can (auto). With --actual, somebody else's submission "
-    "runs only in a sandbox (required).",
+    help="Sandbox for jobs. By default, used if available (auto); with --actual, required for somebody else's "
+    "submission.",
 )
-@click.option("--max-payload", type=click.IntRange(1, 100), default=100, help="In MB; larger inputs are split by line.")
-@click.option("--role", help="AWS: the ARN of the jobs' role.")
-@click.option("--bucket", help="AWS: the bucket for this run's files.")
-@click.option("--image", help="The container image.  [default: AWS's scikit-learn 1.9-0; for docker, built here]")
+@click.option("--max-payload", type=click.IntRange(1, 100), default=100, help="MB; larger inputs are split by line.")
+@click.option("--role", help="AWS: ARN of the role for jobs.")
+@click.option("--bucket", help="AWS: bucket for the files of the run.")
+@click.option("--image", help="Container image.  [default: AWS's scikit-learn 1.9-0; for docker, built here]")
 @click.option("--training-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="For the training job.")
 @click.option("--processing-instances", metavar="TYPE", default="ml.m5.xlarge", help="For preprocessing and scoring.")
 @click.option("--transform-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="For the transform jobs.")
-@click.option("--keep", is_flag=True, help="Leave the run's files on S3, except the private assays.")
-@click.option("--report/--no-report", default=True, help="Write report.html into the run's folder.")
+@click.option("--keep", is_flag=True, help="Keep the run's files on S3, except the private assays.")
+@click.option("--report/--no-report", default=True, help="Write report.html to the run's folder.")
 @ascii_option
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
 def run(
@@ -67,11 +67,11 @@ def run(
     """Train, preprocess, predict and score a submission as jobs.
 
     SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` writes.
-    Public and private data are processed side by side. Jobs run on the embedded simulator, at AWS_ENDPOINT_URL if
+    Public and private data are processed in parallel. Jobs run on the embedded simulator, at AWS_ENDPOINT_URL if
     that is set, or with --engine aws on AWS. The run's folder keeps all results, even if the run fails. Ctrl-C
     stops the jobs and waits for them; a second Ctrl-C does not wait.
 
-    Exit status: 0 all steps completed, 1 a step failed, 2 wrong use, 130 interrupted.
+    Exit status: 0 all steps completed, 1 a step failed, 2 usage error, 130 interrupted.
 
     \b
     Example:
@@ -91,22 +91,22 @@ def run(
     files = evaluation.read_submission(submission)
     jobs = {name.removesuffix("_instances"): value for name, value in instance_types.items()}
     instances = {job: _parse_instances(job, value) for job, value in jobs.items()}
-    place_settings = PlaceSettings(engine, choose_isolation(isolation, submission, actual), role, bucket, image)
-    now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # which can be gone when the run ends
+    backend_settings = PlaceSettings(engine, choose_isolation(isolation, submission, actual), role, bucket, image)
+    now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # it may no longer exist when the run ends
     run_folder = evaluation.RunFolder(out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
-    with open_place(place_settings, show_line) as place, run_folder:
-        settings = evaluation.RunSettings.at(place, max_payload=max_payload, **instances)
+    with open_place(backend_settings, show_line) as backend, run_folder:
+        settings = evaluation.RunSettings.at(backend, max_payload=max_payload, **instances)
         evaluation_run = evaluation.EvaluationRun(
-            place.services, settings, files, data, score_script(), run_folder.path, keep
+            backend.services, settings, files, data, score_script(), run_folder.path, keep
         )
-        _announce(place, settings, engine, data, console)
+        _announce(backend, settings, engine, data, console)
         arguments = click.get_current_context().params | data.files
         for name in ("note", "as_json", "ascii_only"):  # a hand-over repeats the run without them
             del arguments[name]
-        context = evaluation.make_context(place, note, arguments, folder)
-        watching = show_steps("run", list(evaluation_run.steps.values()), ascii_only)
-        record, interrupted = evaluation.run_and_keep(evaluation_run, run_folder, context, watching)
+        context = evaluation.make_context(backend, note, arguments, folder)
+        progress = show_steps("run", list(evaluation_run.steps.values()), ascii_only)
+        record, interrupted = evaluation.run_and_keep(evaluation_run, run_folder, context, progress)
         if report:
             _write_report(evaluation_run.folder)
     if as_json:
@@ -133,23 +133,23 @@ def _parse_instances(job: str, value: str) -> "Instances":
     return Instances(match[1], int(match[2] or 1))
 
 
-def _announce(place: OpenPlace, settings: "RunSettings", engine: str, data: "DataFiles", console: "Console") -> None:
-    """Before anything starts, print where, with which data, and on AWS what it may cost."""
+def _announce(backend: OpenPlace, settings: "RunSettings", engine: str, data: "DataFiles", console: "Console") -> None:
+    """Print the backend, the data and, for AWS, the maximum cost, before anything starts."""
     from recore.evaluation import describe_limits
 
     lines = [
-        f"run: on {place.endpoint}, isolation: {place.isolation}",
+        f"run: on {backend.endpoint}, isolation: {backend.isolation}",
         "run: " + ", ".join(f"{name} {path}" for name, path in data.files.items()),
     ]
     if engine == "aws":
-        lines.append(f"aws: region {place.region}, bucket {place.bucket}, role {place.role}")
+        lines.append(f"aws: region {backend.region}, bucket {backend.bucket}, role {backend.role}")
         lines += [f"aws: {line}" for line in describe_limits(settings)]
     for line in lines:
         console.print(line, soft_wrap=True)
 
 
 def _write_report(folder: Path) -> None:
-    """Whatever happens here, the run is kept and the exit status is that of the run."""
+    """Write the report; an error here affects neither the run nor the exit status."""
     try:
         from recore.report import write_report
 
@@ -165,7 +165,7 @@ def _show_results(evaluation_run: "EvaluationRun") -> None:
     if scores := evaluation_run.read_scores():
         show_scores(scores, evaluation_run.is_strangers)
     contents = sorted(path.name for path in evaluation_run.folder.iterdir())
-    click.echo(f"run: {evaluation_run.folder} holds {', '.join(contents)}")
+    click.echo(f"run: {evaluation_run.folder} contains {', '.join(contents)}")
     if "report.html" in contents:
         click.echo(f"report: {evaluation_run.folder / 'report.html'}")
 

@@ -1,4 +1,4 @@
-"""What the commands that read spectra share: the options that say how files are read, and lines about what was read."""
+"""Shared by the commands that read spectra: options of the readers, and lines about the files that were read."""
 
 import re
 from collections import Counter
@@ -13,33 +13,32 @@ from recore.text import plain
 if TYPE_CHECKING:
     from recore.dataset import ImportResult, Reading
 
-SHOWN = 5  # problems of one file, or of one reason, that are printed: a table can have as many as it has lines
+SHOWN = 5  # problems printed per file, because a table can have one on every line
 
-# those that say how files of spectra are read
 reading_options = add_options(
     click.option(
         "--replicates",
         type=click.Choice(["one", "mean", "each"]),
         default="one",
-        help="Several spectra of a sample: refuse, average, or write a row for each.",
+        help="Several spectra of a sample: reject, average, or write a row for each.",
     ),
     click.option("--name", metavar="REGEX", help="Pattern of file names.  [default: SAMPLE.REPLICATE, as in OPUS]"),
     click.option("--block", default="absorbance", help="Block of OPUS files to read, as in `recore import --help`."),
     click.option(
         "--convert",
         type=click.Choice(["none", "fraction", "percent"]),
-        help="The values are reflectance or transmittance on this scale: take log10(1 / value). With none they are "
+        help="Convert reflectance or transmittance on this scale to log10(1 / value). With none, values are "
         "absorbance, whatever a header says.",
     ),
     click.option("--unit", type=click.Choice(["cm-1", "nm", "um"]), help="Unit of the axis of text files."),
     click.option("--decimal", type=click.Choice(["point", "comma"]), help="Decimal mark of text files."),
-    click.option("--sample", metavar="COLUMN", help="Column of a table of spectra that names the samples."),
-    click.option("--interpolate", is_flag=True, help="Interpolate spectra on other grids instead of refusing them."),
+    click.option("--sample", metavar="COLUMN", help="Column of a table of spectra with the sample names."),
+    click.option("--interpolate", is_flag=True, help="Interpolate spectra on other grids instead of rejecting them."),
 )
 
 
 def take_reading(options: dict[str, Any]) -> "Reading":
-    """Remove the values of these options from those of a command, except --replicates and --interpolate.
+    """Remove the values of these options from a command's options, except --replicates and --interpolate.
 
     Raises ValueError if one is invalid.
     """
@@ -49,9 +48,9 @@ def take_reading(options: dict[str, Any]) -> "Reading":
 
 
 def show_remarks(result: "ImportResult") -> None:
-    """Print remarks, suspected units and problems on stderr, a line each; the same problem of several files once."""
+    """Print remarks, suspected units and problems to stderr, a line each; print a problem of several files once."""
     lines = [f"note: {remark}" for remark in result.remarks] + [f"bad: {unit.text}" for unit in result.suspected]
-    reasons: dict[str, dict[str, list[str]]] = {}  # of the same reason, the sources of problems by their files
+    reasons: dict[str, dict[str, list[str]]] = {}  # by reason, the sources of problems by file
     for problem in result.problems:
         file = re.sub(r" line \d+$", "", problem.source)
         reasons.setdefault(problem.reason, {}).setdefault(file, []).append(problem.source)
@@ -72,5 +71,5 @@ def show_remarks(result: "ImportResult") -> None:
 
 
 def show_nothing_written(result: "ImportResult") -> None:
-    """Say that nothing was written."""
+    """Report that nothing was written."""
     click.echo(f"recore: nothing was written because of {count(len(result.problems), 'problem')}", err=True)

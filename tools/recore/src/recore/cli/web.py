@@ -20,18 +20,18 @@ PACKAGES = "starlette", "uvicorn", "mangum"
 @click.argument("endpoint", required=False)
 @engine_option
 @config_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 chooses a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port, or 0 for any.")
 @click.option(
     "--name",
     "names",
     multiple=True,
-    help="A name under which a proxy passes requests on; may be repeated. This machine's name and addresses are known.",
+    help="Host name that a proxy forwards; repeatable. Local names and addresses are accepted, too.",
 )
 @click.option(
-    "--largest-file", type=click.IntRange(1, 100), default=10, show_default=True, help="In MB; larger ones are refused."
+    "--largest-file", type=click.IntRange(1, 100), default=10, show_default=True, help="MB; larger files are rejected."
 )
-@click.option("--lambda", "folder", type=FOLDER, help="Write what AWS Lambda needs to this folder, and serve nothing.")
+@click.option("--lambda", "folder", type=FOLDER, help="Write an AWS Lambda deployment to this folder and exit.")
 @as_json
 def web(
     endpoint: str | None,
@@ -46,8 +46,8 @@ def web(
 ) -> None:
     """Serve a web page that shows the assays of spectra.
 
-    OPUS and CSV files that are dropped on the page are predicted by ENDPOINT, by default by the setting ENDPOINT_NAME.
-    The page is for this machine, until Ctrl-C, and asks for no password: with another --host, whoever can reach that
+    OPUS and CSV files that are dropped on the page are predicted by ENDPOINT, by default the setting ENDPOINT_NAME.
+    The page is served locally until Ctrl-C, without a password: with another --host, anyone who can reach that
     address can use it.
 
     --lambda writes the same application for AWS Lambda, with a SAM template and a role that may only call ENDPOINT.
@@ -89,7 +89,7 @@ def _require_packages() -> None:
             import_module(name)
     except ModuleNotFoundError as error:
         raise ValueError(
-            f"the page needs {error.name}, which `make run` does not install: `make setup-web`, or "
+            f"the page needs {error.name}, which `make run` does not install: run `make setup-web` or "
             f"`{pip_command(extra='web', distributions=['recore'])}`"
         ) from None
 
@@ -99,14 +99,14 @@ def _announce(project: "ProductionProject", addresses: Sequence[str], as_json: b
     if as_json:
         show_json({"endpoint": name, "address": addresses[0], "addresses": addresses})
     else:
-        click.echo(f"the page of the endpoint {name}: {' or '.join(addresses)}")
-        show_line("web: Ctrl-C ends it")
+        click.echo(f"page of the endpoint {name}: {' or '.join(addresses)}")
+        show_line("web: press Ctrl-C to stop")
 
 
 def _show_deployment(folder: Path, as_json: bool) -> None:
-    following = f"cd {folder} && sam build && sam deploy --guided"
+    next_command = f"cd {folder} && sam build && sam deploy --guided"
     if as_json:
-        show_json({"folder": str(folder), "next": following})
+        show_json({"folder": str(folder), "next": next_command})
     else:
-        click.echo(f"written for AWS Lambda: {folder}")
-        click.echo(f"next: {following}")
+        click.echo(f"AWS Lambda deployment: {folder}")
+        click.echo(f"next: {next_command}")

@@ -1,4 +1,4 @@
-"""Checks whether a machine has what `recore run` needs: what stagemaker checks, and what only recore uses.
+"""Checks of the requirements of `recore run`: the checks of stagemaker, and of packages that only recore uses.
 
 The package uses only the standard library and click, so that it works in an incomplete environment.
 """

@@ -20,7 +20,7 @@ VARIABLES = (
 
 
 def check_up() -> list[Check]:
-    """Carry out all checks. Data and runs are looked for in the working directory."""
+    """Run all checks. Data and runs are searched for in the working directory."""
     python, *others = check_up_for_jobs(setup_command, PACKAGES)
     return [
         _check_environment(python),
@@ -35,7 +35,7 @@ def check_up() -> list[Check]:
 
 def _check_environment(python: Check) -> Check:
     if not INSTALLED and Path(sys.prefix).resolve() != TEMPLATE.joinpath(".venv").resolve():
-        cost = "Package versions may differ from those that are tested together."
+        cost = "Package versions may differ from the tested ones."
         result = f"{python.result}, not the environment that `make` uses"
         return Check(python.name, NOTE, result, cost, "make setup; then . .venv/bin/activate")
     return python
@@ -43,11 +43,11 @@ def _check_environment(python: Check) -> Check:
 
 def _check_runs_disk(folder: Path) -> Check:
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    return check_disk("disk", existing, f"Runs are kept in {folder.name}/.", "free some space, or choose another --out")
+    return check_disk("disk", existing, f"Runs go to {folder.name}/.", "free some space or choose another --out")
 
 
 def _check_browser() -> Check:
-    cost = "Without it the tests that open reports in a browser are skipped."
+    cost = "Without it, tests that open reports in a browser are skipped."
     name, output = check_program(BROWSERS, "--version")
     if output is not None:
         return Check("browser", OK, " ".join(output.split()) or name)
@@ -67,10 +67,10 @@ def check_data(folder: Path) -> Check:
 
 
 def check_credentials() -> Check:
-    """The credentials are not used."""
+    """Look for AWS credentials without using them."""
     configured = [name for name in VARIABLES if os.environ.get(name)]
     if os.environ.get("AWS_ENDPOINT_URL"):
-        configured.append("AWS_ENDPOINT_URL, where `run` sends its requests")
+        configured.append("AWS_ENDPOINT_URL, to which `run` sends its requests")
     default = Path.home() / ".aws"
     for variable, name in (("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")):
         path = Path(os.environ.get(variable) or default / name).expanduser()
@@ -78,5 +78,5 @@ def check_credentials() -> Check:
             configured.append(str(path))
     if configured:
         return Check("AWS", OK, f"configured, not tried: {', '.join(configured)}")
-    cost = "Without them `recore run --engine aws` does not work."
+    cost = "Without them, `recore run --engine aws` does not work."
     return Check("AWS", NOTE, "no credentials are configured", cost, "aws configure")

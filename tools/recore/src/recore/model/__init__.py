@@ -1,10 +1,10 @@
-"""Models as classes: one class generates a dataset, trains and predicts, on this machine, in Docker and on SageMaker.
+"""Models as classes: one class generates a dataset, trains and predicts, locally, in Docker and on SageMaker.
 
-The package imports nothing else of this repository, because it travels in the code archive of a job.
+The package imports nothing else from this repository, because it is copied into the code archive of a job.
 """
 
 from . import core
-from .core import *  # noqa: F403  core has the only list of these names
+from .core import *  # noqa: F403  the names are listed only in core
 from .environment import __version__
 
 __all__ = ["__version__"]

@@ -1,4 +1,4 @@
-"""A model, and the interfaces of its trainer and its dataset generator."""
+"""The model class, and the interfaces of its trainer and dataset generator."""
 
 import importlib
 import os
@@ -14,45 +14,45 @@ Part = TypeVar("Part")
 
 
 class ModelTrainer:
-    """Trains a model. env: says where the data are, and where the model belongs."""
+    """Trains a model. env: provides the folders of the data and the model."""
 
     def __init__(self, env: SageMakerEnv):
         self.env = env
 
     def train(self) -> None:
-        """Read the data, train the model, and write it to the model folder together with any validation output."""
+        """Read the data, train the model, and write it to the model folder with any validation output."""
         raise NotImplementedError("Sub-classes should implement .train()")
 
 
 class ModelDatasetGenerator(S3Access):
-    """Makes a dataset. env: says which dataset, and where on S3 it belongs."""
+    """Generates a dataset. env: provides the dataset's name and its URL on S3."""
 
     def generate(self) -> None:
-        """Read data from their source, make the dataset and write it to S3."""
+        """Read data from their source, generate the dataset and write it to S3."""
         raise NotImplementedError("Sub-classes should implement .generate()")
 
     def upload_to_s3(self, file_path: str | os.PathLike[str]) -> None:
-        """Upload a file to the dataset's folder on S3, under its own name without its folder.
+        """Upload a file to the dataset's folder on S3, under its base name.
 
-        Raises ConfigError if the environment names no dataset or no address on S3, UploadError if the object cannot be
+        Raises ConfigError if the environment has no dataset name or S3 URL, UploadError if the object cannot be
         written, OSError if the file cannot be read.
         """
         if not self.env.dataset_name:
             raise ConfigError("no dataset to upload to: set the environment variable ML2P_DATASET")
         if self.env.s3 is None:
-            raise ConfigError("no S3 address to upload to: set the environment variable ML2P_S3_URL")
+            raise ConfigError("no S3 URL to upload to: set the environment variable ML2P_S3_URL")
         key = self.env.s3.path(f"datasets/{self.env.dataset_name}/{Path(file_path).name}")
         self._uploader.put_file(self.env.s3.bucket(), key, file_path)
 
 
 class MissingPartError(ValueError):
-    """A model lacks the part that is needed, or it is not of the right class."""
+    """A required part of a model is missing or of the wrong class."""
 
 
 class Model:
     """A dataset generator, a trainer and a predictor that belong together.
 
-    Subclasses set those of DATASET_GENERATOR, TRAINER and PREDICTOR that they have, each to a class.
+    Subclasses set any of DATASET_GENERATOR, TRAINER and PREDICTOR to a class.
     """
 
     DATASET_GENERATOR: ClassVar[type[ModelDatasetGenerator] | None] = None
@@ -60,15 +60,15 @@ class Model:
     PREDICTOR: ClassVar[type[ModelPredictor] | None] = None
 
     def dataset_generator(self, env: SageMakerEnv) -> ModelDatasetGenerator:
-        """Return the dataset generator. Raises MissingPartError if DATASET_GENERATOR is not set to one."""
+        """Return the dataset generator. Raises MissingPartError if DATASET_GENERATOR is not set."""
         return _checked(self.DATASET_GENERATOR, "DATASET_GENERATOR", ModelDatasetGenerator)(env)
 
     def trainer(self, env: SageMakerEnv) -> ModelTrainer:
-        """Return the trainer. Raises MissingPartError if TRAINER is not set to one."""
+        """Return the trainer. Raises MissingPartError if TRAINER is not set."""
         return _checked(self.TRAINER, "TRAINER", ModelTrainer)(env)
 
     def predictor(self, env: SageMakerEnv) -> ModelPredictor:
-        """Return the predictor. Raises MissingPartError if PREDICTOR is not set to one."""
+        """Return the predictor. Raises MissingPartError if PREDICTOR is not set."""
         return _checked(self.PREDICTOR, "PREDICTOR", ModelPredictor)(env)
 
 
@@ -79,14 +79,13 @@ def _checked(part: Any, name: str, kind: type[Part]) -> type[Part]:
 
 
 class ModelClassError(ImportError):
-    """There is no such class, or it is not a model."""
+    """A class does not exist, or is not a model."""
 
 
 def import_string(name: str) -> Any:
-    """Return the class, or whatever else it is, with a dotted name such as package.module.Class.
+    """Return the class or other object with a dotted name such as package.module.Class.
 
-    Raises ModelClassError if there is no such module or it has no such name. What the module raises when it is
-    imported is not caught.
+    Raises ModelClassError if the module or the name does not exist. Exceptions of the import itself are not caught.
     """
     module_name, _, attribute = name.rpartition(".")
     if not module_name or not all(part.isidentifier() for part in name.split(".")):
@@ -95,7 +94,7 @@ def import_string(name: str) -> Any:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise  # a module that it imports is missing
+            raise  # a module imported by it is missing
         raise ModelClassError(f"{name!r} cannot be imported: there is no module {error.name!r}") from error
     if not hasattr(module, attribute):
         raise ModelClassError(f"{name!r} cannot be imported: the module {module_name!r} has no {attribute!r}")
@@ -103,7 +102,7 @@ def import_string(name: str) -> Any:
 
 
 def load_model(name: str) -> Model:
-    """Return an instance of the model class with a dotted name. Raises ModelClassError if it is not such a class."""
+    """Return an instance of the model class with a dotted name. Raises ModelClassError if it is not a model class."""
     model = import_string(name)
     if not isinstance(model, type) or not issubclass(model, Model):
         raise ModelClassError(f"{name!r} is not a model class: it must be a subclass of Model")

@@ -1,6 +1,6 @@
-"""The code of a job: a folder of the user's with this package beside it, because a container has no `recore`.
+"""The code archive of a job: a folder of user code and a copy of this package, because containers lack `recore`.
 
-Other packages that the user's code imports and the container lacks can travel along.
+Other packages that the code imports and the container lacks can be included.
 """
 
 import gzip
@@ -16,30 +16,30 @@ THIS_PACKAGE = __name__.rpartition(".")[0]
 def code_files(folder: str | Path, packages: Iterable[str] = ()) -> dict[str, Path]:
     """Return the files of a folder, of this package and of other packages, by their names in a job.
 
-    packages: dotted names of packages, which travel with all their files, and of modules; of their parents only
-    __init__.py. Links, caches and hidden files are left out. Raises NotADirectoryError, or ModuleNotFoundError if there
-    is no such package or module, or it has no files of its own.
+    packages: dotted names of packages, included with all their files, and of modules; of their parents only
+    __init__.py is included. Links, caches and hidden files are left out. Raises NotADirectoryError, or
+    ModuleNotFoundError if a package or module does not exist or has no files.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is not a folder of code")
-    files = _named(folder, folder.rglob("*"))
+        raise NotADirectoryError(f"{folder} is not a folder")
+    files = _by_name(folder, folder.rglob("*"))
     for name in (THIS_PACKAGE, *packages):
         files |= _package_files(name)
     return files
 
 
 def write_code_archive(archive: str | Path, folder: str | Path, packages: Iterable[str] = ()) -> None:
-    """Write what `sagemaker_submit_directory` names: a tar.gz of code_files(). Equal files give equal bytes.
+    """Write a tar.gz of code_files(), for `sagemaker_submit_directory`. Equal files give equal bytes.
 
-    Raises what code_files() does, and OSError if a file cannot be read.
+    Raises the exceptions of code_files(), and OSError if a file cannot be read.
     """
     contents = {name: path.read_bytes() for name, path in code_files(folder, packages).items()}
     Path(archive).write_bytes(pack(contents))
 
 
 def pack(contents: Mapping[str, bytes]) -> bytes:
-    """Return a tar.gz with these files, whose contents are given by their names. Equal files give equal bytes."""
+    """Return a tar.gz of files, given as contents by name. Equal files give equal bytes."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, content in sorted(contents.items()):
@@ -54,7 +54,7 @@ def _package_files(name: str) -> dict[str, Path]:
     parents = name.split(".")[:-1]
     top = path.parents[len(parents) + (path.name == "__init__.py")]
     inits = [top.joinpath(*parents[: depth + 1], "__init__.py") for depth in range(len(parents))]
-    return _named(top, [*inits, *(path.parent.rglob("*") if path.name == "__init__.py" else [path])])
+    return _by_name(top, [*inits, *(path.parent.rglob("*") if path.name == "__init__.py" else [path])])
 
 
 def _origin(name: str) -> Path:
@@ -69,7 +69,7 @@ def _origin(name: str) -> Path:
     return Path(spec.origin)
 
 
-def _named(top: Path, paths: Iterable[Path]) -> dict[str, Path]:
+def _by_name(top: Path, paths: Iterable[Path]) -> dict[str, Path]:
     return {
         path.relative_to(top).as_posix(): path
         for path in paths

@@ -1,4 +1,4 @@
-"""The program of a container: train, serve or generate a dataset with a model class, as SageMaker starts it.
+"""The entry point of a container, as SageMaker runs it: train, serve or generate a dataset with a model class.
 
 python -m recore.model [--ml-folder FOLDER] [--model package.module.Class] train | serve | generate-dataset
 """
@@ -26,16 +26,16 @@ NO_MODEL = (
 
 @dataclass(frozen=True)
 class ContainerOptions:
-    """The options of the program. model: the dotted name of the model class, or None."""
+    """The options of the command. model: the dotted name of the model class, or None."""
 
     ml_folder: str
     model: str | None
 
     @contextmanager
     def started(self, command: str, otherwise: str) -> Iterator[tuple[SageMakerEnv, Model]]:
-        """Yield the environment and the model. If that or the body fails, write the reason to output/failure.
+        """Yield the environment and the model. If this or the body fails, write the reason to output/failure.
 
-        The reason is a traceback, or one line if the error is clear without it; then ClickException is raised instead.
+        The reason is a traceback, or one line for errors that are clear without it, raised again as ClickException.
         """
         env, model = SageMakerEnv(self.ml_folder, {}), None
         try:
@@ -59,10 +59,10 @@ class ContainerOptions:
             raise
 
 
-def write_failure(env: SageMakerEnv, text: str) -> None:
-    """If that does not work, the log says so."""
+def write_failure(env: SageMakerEnv, reason: str) -> None:
+    """Write the reason for SageMaker; log an error if that fails."""
     try:
-        env.write_failure(text)
+        env.write_failure(reason)
     except OSError as problem:
         click.echo(f"The reason for the failure could not be written to a file: {problem}", err=True)
 
@@ -73,9 +73,9 @@ def write_failure(env: SageMakerEnv, text: str) -> None:
     "--ml-folder",
     default=lambda: os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml/",
     show_default="/opt/ml/",
-    help="The folder that SageMaker fills.",
+    help="Folder that SageMaker populates.",
 )
-@click.option("--model", default=None, help="The model class, as package.module.Class; by default ML2P_MODEL_CLS.")
+@click.option("--model", default=None, help="Model class, as package.module.Class; by default ML2P_MODEL_CLS.")
 @click.pass_context
 def ml2p_docker(context: click.Context, ml_folder: str, model: str | None) -> None:
     """ML2P Sagemaker Docker container helper CLI."""
@@ -109,7 +109,7 @@ def serve(options: ContainerOptions) -> None:
 @ml2p_docker.command()
 @click.pass_obj
 def generate_dataset(options: ContainerOptions) -> None:
-    """Generates a dataset for training the model."""
+    """Generate a dataset for training the model."""
     with options.started("generate-dataset", "generating the dataset") as (env, model):
         click.echo(f"Starting generation of dataset {env.dataset_name}.")
         model.dataset_generator(env).generate()

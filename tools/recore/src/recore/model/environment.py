@@ -1,4 +1,4 @@
-"""What a model class sees of SageMaker: settings in environment variables, folders, addresses on S3, and the log."""
+"""The SageMaker environment of a model class: settings in environment variables, folders, S3 URLs, and the log."""
 
 import enum
 import json
@@ -14,22 +14,22 @@ from .errors import ConfigError
 from .hyperparameter_encoding import HyperParameterEncodingError, decode
 
 __version__ = "0.6.0"  # of ML2P, whose interface this package has
-FAILURE = "output/failure"  # SageMaker shows what this file contains if a job fails
-# Hyperparameters of SageMaker's own: those that begin like this, and what a tuning job adds.
+FAILURE = "output/failure"  # SageMaker shows the contents of this file if a job fails
+# SageMaker's own hyperparameters: those with this prefix, and the one that a tuning job adds.
 RESERVED_PREFIX, TUNING_OBJECTIVE = "sagemaker_", "_tuning_objective_metric"
 
 
 class S3URL:
-    """s3folder: an address such as s3://bucket/folder. Slashes at both ends of the folder are ignored.
+    """A folder on S3. s3folder: a URL such as s3://bucket/folder; outer slashes of the folder are ignored.
 
-    Raises ValueError if the address does not begin with s3:// or names no bucket.
+    Raises ValueError if the URL does not begin with s3:// or has no bucket.
     """
 
     def __init__(self, s3folder: str):
         scheme, _, rest = str(s3folder).partition("://")
         self._bucket, _, root = rest.partition("/")
         if scheme != "s3" or not self._bucket:
-            raise ValueError(f"{s3folder!r} is not an S3 address: it must have the form s3://bucket/folder")
+            raise ValueError(f"{s3folder!r} is not an S3 URL of the form s3://bucket/folder")
         self._root = root.strip("/")
 
     def bucket(self) -> str:
@@ -41,16 +41,16 @@ class S3URL:
         return f"{self._root}/{suffix}" if self._root else suffix
 
     def url(self, suffix: str = "") -> str:
-        """Return the address of a file in the folder; without a suffix that of the folder, which ends with a slash."""
+        """Return the URL of a file in the folder; without a suffix, the URL of the folder with a final slash."""
         return f"s3://{self._bucket}/{self.path(suffix)}"
 
 
 def read_number(variable: str, default: int) -> int:
-    """Return a whole number from this process's environment. Raises ConfigError if it is not one."""
-    text = os.environ.get(variable) or str(default)
-    if not (text.isascii() and text.isdecimal()) or len(text) > 15:
-        raise ConfigError(f"the environment variable {variable} is {text[:40]!r}: it must be a whole number")
-    return int(text)
+    """Return a non-negative integer from the environment. Raises ConfigError if it is invalid."""
+    value = os.environ.get(variable) or str(default)
+    if not (value.isascii() and value.isdecimal()) or len(value) > 15:
+        raise ConfigError(f"the environment variable {variable} is {value[:40]!r}: it must be an integer")
+    return int(value)
 
 
 class SageMakerEnvType(enum.Enum):
@@ -62,10 +62,10 @@ class SageMakerEnvType(enum.Enum):
 
 
 class SageMakerEnv:
-    """The environment of a job or of a model's server. tools/recore/docs/models.md lists its attributes and variables.
+    """The environment of a job or model server. tools/recore/docs/models.md lists its attributes and variables.
 
-    ml_folder: the folder that SageMaker fills, /opt/ml in a container. environ: the variables, by default this
-    process's. Raises ConfigError if ML2P_S3_URL is not an address on S3.
+    ml_folder: the folder that SageMaker populates, /opt/ml in a container. environ: the variables, by default of this
+    process. Raises ConfigError if ML2P_S3_URL is not an S3 URL.
     """
 
     DATASET = SageMakerEnvType.DATASET
@@ -77,7 +77,7 @@ class SageMakerEnv:
     def __init__(self, ml_folder: str | os.PathLike[str], environ: Mapping[str, str] | None = None):
         environ = os.environ if environ is None else environ
         self._ml_folder = Path(ml_folder)
-        self.session: Any = None  # of boto3; a local environment may have one
+        self.session: Any = None  # a boto3 session, which a local environment may have
         self.dataset_name = environ.get("ML2P_DATASET")
         self.training_job_name = environ.get("ML2P_TRAINING_JOB")
         self.model_version = environ.get("ML2P_MODEL_VERSION")
@@ -104,35 +104,35 @@ class SageMakerEnv:
         return self._ml_folder / "input" / "data" / channel
 
     def model_folder(self) -> Path:
-        """Return the folder of the model. SageMaker keeps all that a trainer writes there, and restores it to serve."""
+        """Return the folder of the model. SageMaker keeps a trainer's files there, and restores them for serving."""
         return self._ml_folder / "model"
 
     def hyperparameters(self) -> dict[str, Any]:
-        """Return the training job's hyperparameters, nested as before hyperparameters.encode(); empty without a file.
+        """Return the training job's hyperparameters, nested as before encode(); empty without a file.
 
-        Those of SageMaker's own, such as `sagemaker_program`, are left out. Raises ConfigError if the file
-        hyperparameters.json is not a JSON object, or what it contains was not encoded.
+        SageMaker's own, such as `sagemaker_program`, are left out. Raises ConfigError if the file
+        hyperparameters.json is not a JSON object, or its values are not encoded.
         """
         config = self._read_config("hyperparameters.json")
-        texts = {name: text for name, text in config.items() if not name.startswith(RESERVED_PREFIX)}
-        texts.pop(TUNING_OBJECTIVE, None)
+        encoded = {name: value for name, value in config.items() if not name.startswith(RESERVED_PREFIX)}
+        encoded.pop(TUNING_OBJECTIVE, None)
         try:
-            return decode(texts)
+            return decode(encoded)
         except HyperParameterEncodingError as error:
             raise ConfigError(f"the hyperparameters are invalid: {error}") from error
 
     def resourceconfig(self) -> dict[str, Any]:
-        """Return what SageMaker's resourceconfig.json says about the job's hosts; empty if there is no such file.
+        """Return the contents of SageMaker's resourceconfig.json about the job's hosts; empty without a file.
 
         Raises ConfigError if the file is not a JSON object.
         """
         return self._read_config("resourceconfig.json")
 
-    def write_failure(self, text: str) -> None:
-        """Write why a job failed to the file that SageMaker reads."""
+    def write_failure(self, reason: str) -> None:
+        """Write the reason why a job failed to the file that SageMaker reads."""
         path = self._ml_folder / FAILURE
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        path.write_text(reason, encoding="utf-8", errors="backslashreplace")
 
     def _read_config(self, name: str) -> dict[str, Any]:
         path = self._ml_folder / "input" / "config" / name
@@ -155,7 +155,7 @@ class SageMakerEnv:
 
 
 class StdoutHandler(logging.Handler):
-    """Writes to what is standard output at that time."""
+    """Writes to the current standard output."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -165,7 +165,7 @@ class StdoutHandler(logging.Handler):
 
 
 def log_to_stdout() -> None:
-    """Send all messages from INFO on to standard output. Safe to call repeatedly."""
+    """Log messages of level INFO and above to standard output. Safe to call repeatedly."""
     root = logging.getLogger()
     if not any(isinstance(handler, StdoutHandler) for handler in root.handlers):
         root.addHandler(StdoutHandler())

@@ -1,4 +1,4 @@
-"""Errors: of names and settings, and those that a predictor raises to choose the status of an HTTP answer."""
+"""Errors in names and settings, and errors by which a predictor sets the status of an HTTP response."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,11 +11,11 @@ class NamingError(Exception):
 
 
 class ConfigError(Exception):
-    """A setting is missing or invalid: in the project file, in a variable or in a file of SageMaker's."""
+    """A setting is missing or invalid: in the project file, a variable or a SageMaker file."""
 
 
 class LocalEnvError(Exception):
-    """A local environment cannot do what it was asked to do."""
+    """An operation of a local environment failed."""
 
 
 class JobError(Exception):
@@ -27,9 +27,9 @@ class UploadError(Exception):
 
 
 class APIError(HTTPException):
-    """An error that is answered over HTTP with `message` and `details` as JSON.
+    """An error whose HTTP response has `message` and `details` as JSON.
 
-    details: one text, one mapping, or several. status_code: of the answer, by default 500.
+    details: a string, a mapping, or several of them. status_code: HTTP status, by default 500.
     """
 
     code = 500

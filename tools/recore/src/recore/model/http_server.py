@@ -1,7 +1,7 @@
-"""gunicorn for one predictor: its threaded worker in this process, in which the predictor was set up.
+"""gunicorn for one predictor: a threaded worker in the process in which the predictor was set up.
 
-gunicorn usually forks its workers. A predictor that was set up before the fork would lose its threads and connections,
-and one set up afterwards would exist several times; teardown, too, is to be called once.
+gunicorn usually forks its workers. A predictor that was set up before the fork would lose its threads and connections;
+one set up afterwards would exist several times, but setup and teardown must be called only once.
 """
 
 import logging
@@ -14,18 +14,18 @@ from gunicorn.sock import create_sockets
 from gunicorn.workers.gthread import ThreadWorker
 
 from .predictor import ModelPredictor
-from .record_queue import records_kept
+from .record_queue import background_recording
 
-THREADS = 8  # predictions at a time; /ping is answered while some of them compute
-KEEP_ALIVE = 5  # seconds for which an idle connection is kept
+THREADS = 8  # predictions at a time; /ping responds while some of them compute
+KEEP_ALIVE = 5  # seconds for which an idle connection is kept open
 GRACE_SECONDS = 10  # for requests in progress; SageMaker kills a server after 30
-STOPPING = 0.2  # seconds between two checks of the connections of a server that stops
+STOPPING = 0.2  # seconds between connection checks while the server stops
 
 logger = logging.getLogger(__name__)
 
 
 class OneProcessServer(BaseApplication):  # type: ignore[misc]
-    """gunicorn's settings, and the application for its worker."""
+    """Settings of gunicorn, and the application for its worker."""
 
     def __init__(self, app: Flask, host: str, port: int):
         self._app, self._bind = app, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -44,18 +44,18 @@ class OneProcessServer(BaseApplication):  # type: ignore[misc]
 
 
 class OneProcessWorker(ThreadWorker):  # type: ignore[misc]
-    """A worker without an arbiter above it."""
+    """A worker without an arbiter."""
 
     def is_parent_alive(self) -> bool:
-        """The process that started this one is not an arbiter, and may end."""
+        """Return True: the parent process is not an arbiter, and may end."""
         return True
 
     def handle_quit(self, number: int, frame: Any) -> None:
-        """Stop as at SIGTERM: requests in progress are answered."""
+        """Stop as on SIGTERM, after completing requests in progress."""
         self.handle_exit(number, frame)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Look at the connections. Those without a request are closed at once when the server stops."""
+        """Dispatch connection events; when the server stops, close idle connections at once."""
         if not self.alive:
             timeout = min(timeout, STOPPING)
             for connection in self.keepalived_conns:
@@ -65,16 +65,16 @@ class OneProcessWorker(ThreadWorker):  # type: ignore[misc]
 
 
 def serve_until_stopped(app: Flask, predictor: ModelPredictor, host: str, port: int) -> None:
-    """Serve until a signal ends it. Ends the program if the port is not free.
+    """Serve until a signal arrives. Exits the program if the port is in use.
 
-    Raises ConfigError if invocations are to be recorded and the environment does not say where.
+    Raises ConfigError if invocations are to be recorded but the environment has no S3 URL.
     """
     server = OneProcessServer(app, host, port)
-    with records_kept(predictor):
+    with background_recording(predictor):
         log = server.cfg.logger_class(server.cfg)
         sockets = create_sockets(server.cfg, log)
         logger.info("Listening on port %d.", sockets[0].sock.getsockname()[1])
         worker = OneProcessWorker(1, os.getppid(), sockets, server, server.cfg.timeout, server.cfg, log)
         worker.init_process()
-        # a request that is answered after this must not write to the queue's closed pipe, whose number may be in use
+        # a request that ends after this must not write to the queue's closed pipe, whose number may be reused
         worker.method_queue.defer = lambda *_: None

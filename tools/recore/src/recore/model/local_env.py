@@ -1,4 +1,4 @@
-"""A folder on this machine in place of SageMaker's, with datasets and models from S3."""
+"""A local folder that replaces SageMaker's, with datasets and models from S3."""
 
 import os
 import shutil
@@ -16,14 +16,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from .environment import S3URL, SageMakerEnv
 from .errors import ConfigError, LocalEnvError, NamingError
 
-MOST_MEMBERS = 100_000  # of a model's archive
+MAX_MEMBERS = 100_000  # of a model archive
 
 
 class ModellingSubCfg:
-    """A section of the project file; what it lacks is looked up in the section of defaults.
+    """A section of the project file; missing settings are taken from the section of defaults.
 
-    cfg: the project file's content. section: its name. defaults: that of the other section, or None. Settings are read
-    as attributes or items, and set as items, which does not change the file.
+    cfg: the contents of the project file. section, defaults: names of the sections; defaults may be None. Settings are
+    read as attributes or items, and set as items, which does not change the file.
     """
 
     def __init__(self, cfg: Mapping[str, Any], section: str, defaults: str | None = "defaults"):
@@ -54,10 +54,9 @@ class ModellingSubCfg:
 
 
 def read_project_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the content of a project file.
+    """Return the contents of a project file.
 
-    Raises ConfigError if it cannot be read, is not YAML, has no text for `project`, or no address on S3 for
-    `s3folder`.
+    Raises ConfigError if it cannot be read, is not YAML, or lacks a string for `project` or an S3 URL for `s3folder`.
     """
     try:
         content = yaml.safe_load(Path(path).read_text("utf-8"))
@@ -69,8 +68,8 @@ def read_project_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ConfigError(f"the project file {path} is not a mapping: it needs the keys project and s3folder")
     for key in ("project", "s3folder"):
         if not isinstance(content.get(key), str) or not content[key]:
-            wrong = "has no key" if key not in content else "needs a string for the key"
-            raise ConfigError(f"the project file {path} {wrong} {key!r}")
+            problem = "has no key" if key not in content else "needs a string for the key"
+            raise ConfigError(f"the project file {path} {problem} {key!r}")
     try:
         S3URL(content["s3folder"])
     except ValueError as error:
@@ -79,10 +78,10 @@ def read_project_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 class LocalEnv(SageMakerEnv):
-    """ml_folder: an existing folder; the folder `model` is made in it. cfg: the project file. session: of boto3.
+    """A local environment in an existing folder, `ml_folder`, in which the folder `model` is created.
 
-    The session is needed only for downloads. Raises LocalEnvError if the folder does not exist, ConfigError if the
-    project file is invalid.
+    cfg: the project file. session: a boto3 session, needed only for downloads. Raises LocalEnvError if the folder does
+    not exist, ConfigError if the project file is invalid.
     """
 
     def __init__(self, ml_folder: str | os.PathLike[str], cfg: str | os.PathLike[str], session: Any = None):
@@ -98,83 +97,83 @@ class LocalEnv(SageMakerEnv):
         self.model_folder().mkdir(exist_ok=True)
 
     def clean_model_folder(self) -> None:
-        """Delete the model folder with all files in it, and make it again."""
+        """Delete all files in the model folder."""
         shutil.rmtree(self.model_folder())
         self.model_folder().mkdir()
 
     def download_dataset(self, dataset: str) -> None:
-        """Download a dataset, with its folders, to where a trainer looks for the training data.
+        """Download a dataset, with its folders, to the folder of the training data.
 
-        Raises LocalEnvError if that is not possible, NamingError if the name is empty or contains a slash.
+        Raises LocalEnvError if the download fails, NamingError if the name is empty or contains a slash.
         """
-        bucket, prefix = self._place("datasets", f"datasets/{_checked_name('dataset', dataset)}/")
+        bucket, prefix = self._locate("datasets", f"datasets/{_checked_name('dataset', dataset)}/")
         folder = self.dataset_folder()
         with _explained(f"the dataset {dataset!r}", bucket):
             s3 = self.session.client("s3")
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
             if not keys:
-                raise LocalEnvError(f"there is no dataset {dataset!r}: there are no objects at s3://{bucket}/{prefix}")
+                raise LocalEnvError(f"there is no dataset {dataset!r}: no objects at s3://{bucket}/{prefix}")
             folder.mkdir(parents=True, exist_ok=True)
             for key in keys:
-                if not key.endswith("/"):  # such an object stands for a folder
+                if not key.endswith("/"):  # such an object represents a folder
                     path = _path_below(folder, key.removeprefix(prefix))
                     path.parent.mkdir(parents=True, exist_ok=True)
                     s3.download_file(bucket, key, str(path))
 
     def download_model(self, training_job: str) -> None:
-        """Download a training job's model to the model folder and unpack it beside its archive.
+        """Download a training job's model archive to the model folder and unpack it there.
 
         training_job: without the project's name. Raises LocalEnvError if there is no session or model, or its archive
-        is damaged, unsafe or larger than the disk, and NamingError if the name is invalid.
+        is damaged, unsafe or too large for the disk, and NamingError if the name is invalid.
         """
         name = f"{self.project}-{_checked_name('training job', training_job)}"
-        bucket, key = self._place("models", f"models/{name}/output/model.tar.gz")
+        bucket, key = self._locate("models", f"models/{name}/output/model.tar.gz")
         archive = self.model_folder() / "model.tar.gz"
         with _explained(f"the model of the training job {training_job!r} (s3://{bucket}/{key})", bucket):
             self.session.client("s3").download_file(bucket, key, str(archive))
             _unpack(archive, self.model_folder())
 
-    def _place(self, what: str, suffix: str) -> tuple[str, str]:
+    def _locate(self, kind: str, suffix: str) -> tuple[str, str]:
         if self.session is None:
-            raise LocalEnvError(f"Downloading {what} requires a boto session.")
+            raise LocalEnvError(f"Downloading {kind} requires a boto session.")
         return self.s3.bucket(), self.s3.path(suffix)
 
 
-def _checked_name(what: str, name: str) -> str:
+def _checked_name(kind: str, name: str) -> str:
     if not name or "/" in name:
-        raise NamingError(f"{name!r} is not a valid {what} name: it must not be empty or contain a slash")
+        raise NamingError(f"{name!r} is not a valid {kind} name: it must not be empty or contain a slash")
     return name
 
 
 def _path_below(folder: Path, name: str) -> Path:
     path = folder / name
     if ".." in Path(name).parts or "\0" in name or not path.is_relative_to(folder):
-        raise LocalEnvError(f"the object {name!r} would be written outside of {folder}")
+        raise LocalEnvError(f"the object {name!r} would be written outside {folder}")
     return path
 
 
 @contextmanager
-def _explained(what: str, bucket: str) -> Iterator[None]:
+def _explained(subject: str, bucket: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in ("404", "NoSuchKey"):
-            raise LocalEnvError(f"{what} does not exist") from error
+            raise LocalEnvError(f"{subject} does not exist") from error
         reason = f"the bucket {bucket} does not exist" if code == "NoSuchBucket" else str(error)
-        raise LocalEnvError(f"{what} could not be downloaded: {reason}") from error
+        raise LocalEnvError(f"{subject} could not be downloaded: {reason}") from error
     except (Boto3Error, BotoCoreError, OSError, EOFError, tarfile.TarError, zlib.error) as error:
-        raise LocalEnvError(f"{what} could not be downloaded: {error}") from error
+        raise LocalEnvError(f"{subject} could not be downloaded: {error}") from error
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack an archive without unsafe links and paths, and not more than the disk can hold."""
+    """Unpack an archive; reject unsafe links and paths, and more than the disk can hold."""
     size, free = 0, shutil.disk_usage(folder).free
     with tarfile.open(archive, "r:gz") as tar:
         for number, member in enumerate(tar, 1):
             size += member.size
-            if size > free or number > MOST_MEMBERS:
-                limits = f"more than {MOST_MEMBERS} files or more than the {free} free bytes"
+            if size > free or number > MAX_MEMBERS:
+                limits = f"more than {MAX_MEMBERS} files or more than the {free} free bytes"
                 raise tarfile.TarError(f"it unpacks to {limits}")
             tar.extract(member, folder, filter="data")

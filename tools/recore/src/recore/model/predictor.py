@@ -11,20 +11,20 @@ from .errors import ConfigError, ServerError
 from .strict_json import to_json
 from .uploads import S3Access
 
-LONGEST_KEY = 1024  # bytes, S3's limit
+MAX_KEY = 1024  # bytes, S3's limit
 
 logger = logging.getLogger(__name__)
 
 
 class RecordStore(Protocol):
-    """Where records are written: S3 itself, or a queue in the memory of a server."""
+    """Destination of records: S3, or a queue in the memory of a server."""
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
         """Write a record."""
 
 
 class ModelPredictor(S3Access):
-    """Makes predictions. env: says where the model is, and whether records are kept."""
+    """Makes predictions. env: provides the model folder, and whether to keep records."""
 
     def __init__(self, env: SageMakerEnv):
         super().__init__(env)
@@ -32,17 +32,17 @@ class ModelPredictor(S3Access):
         self._in_background = False
 
     def setup(self) -> None:
-        """Load the model, and allocate what else predictions need. Called once, before all predictions."""
+        """Load the model and other resources for predictions. Called once, before all predictions."""
 
     def teardown(self) -> None:
-        """Release what setup() allocated. Called once, after all predictions."""
+        """Release the resources of setup(). Called once, after all predictions."""
 
     def result(self, data: Any) -> Any:
         """Return the prediction for one datum."""
         raise NotImplementedError("Sub-classes should implement .result(...)")
 
     def batch_result(self, data: Sequence[Any]) -> Sequence[Any]:
-        """Return the predictions for a batch, one per datum. Subclasses override it if they can do so faster."""
+        """Return the predictions for a batch, one per datum. Subclasses may override it with a faster version."""
         return [self.result(datum) for datum in data]
 
     def invoke(self, data: Any) -> dict[str, Any]:
@@ -52,9 +52,9 @@ class ModelPredictor(S3Access):
         return prediction
 
     def batch_invoke(self, data: Sequence[Any]) -> dict[str, Any]:
-        """Return `predictions`, one as from invoke() per datum, with the same metadata. Each has a record of its own.
+        """Return `predictions`, one per datum as from invoke(), with the same metadata. Each is recorded separately.
 
-        Raises ServerError if batch_result() returns another number of results than there are data.
+        Raises ServerError if batch_result() does not return one result per datum.
         """
         metadata = self.metadata()
         results = list(self.batch_result(data))
@@ -71,28 +71,28 @@ class ModelPredictor(S3Access):
         return {"model_version": self.env.model_version, "ml2p_version": __version__, "timestamp": _now().timestamp()}
 
     def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
-        """Return the pairs that the name of a record is made of: the time (ISO 8601, UTC) and a random UUID.
+        """Return the pairs that form the name of a record: the time (ISO 8601, UTC) and a random UUID.
 
-        A subclass may return other pairs; with these two among them a name is unique.
+        A subclass may return other pairs; names that include these two are unique.
         """
         return {"ts": _now().isoformat(), "uuid": str(uuid.uuid4())}
 
     def record_invoke(self, datum: Any, prediction: dict[str, Any]) -> None:
         """Write a datum and its prediction to S3, as predictions/VERSION/KEY-VALUE--KEY-VALUE.json.
 
-        Raises ConfigError if the environment has no address on S3 or no model version, ValueError if the record cannot
-        be written as JSON or its name is too long for S3, UploadError if S3 does not take it.
+        Raises ConfigError if the environment has no S3 URL or no model version, ValueError if the record cannot be
+        written as JSON or its name is too long for S3, UploadError if the upload fails.
         """
         s3 = check_recordable(self.env)
         name = "--".join(f"{key}-{value}" for key, value in self.record_invoke_id(datum, prediction).items())
         key = s3.path(f"predictions/{self.env.model_version}/{name}.json")
-        if len(key.encode()) > LONGEST_KEY:
-            raise ValueError(f"a record name must not exceed {LONGEST_KEY} bytes: {key[:80]}...")
+        if len(key.encode()) > MAX_KEY:
+            raise ValueError(f"a record name must not exceed {MAX_KEY} bytes: {key[:80]}...")
         body = to_json({"input": datum, "result": prediction})
         self._records.put(s3.bucket(), key, body.encode())
 
     def record_in_background(self, records: RecordStore) -> None:
-        """Give records to this store from now on; a record that fails is logged, and its prediction is still made."""
+        """Use this store from now on; failures are logged and do not affect predictions."""
         self._records, self._in_background = records, True
 
     def _record(self, datum: Any, prediction: dict[str, Any]) -> None:
@@ -107,7 +107,7 @@ class ModelPredictor(S3Access):
 
 
 def check_recordable(env: SageMakerEnv) -> S3URL:
-    """Return the address on S3 for records. Raises ConfigError if it or the model's version is not set."""
+    """Return the S3 URL for records. Raises ConfigError if it or the model's version is not set."""
     if env.s3 is None or not env.model_version:
         variable = "ML2P_S3_URL" if env.s3 is None else "ML2P_MODEL_VERSION"
         raise ConfigError(f"invocations cannot be recorded: set the environment variable {variable}")

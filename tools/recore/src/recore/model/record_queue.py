@@ -1,7 +1,7 @@
-"""Records in memory, on their way from a model's server to S3.
+"""Records in memory, on their way from a model server to S3.
 
-Threads write them, so that S3 neither delays nor fails an answer. A server that stops waits for the last ones; one that
-is killed loses them.
+Threads write them, so that S3 neither delays nor fails a response. A server that stops waits for the last records; a
+killed server loses them.
 """
 
 import functools
@@ -20,20 +20,20 @@ from .uploads import S3Uploader, make_s3_client
 
 LIMIT = 64 * 2**20  # bytes in memory
 DRAIN_SECONDS = 14  # after up to 10 for requests in progress; SageMaker kills a server after 30
-THREADS = 8  # most of their time they wait for S3
+THREADS = 8  # they mostly wait for S3
 PAUSES = (0.5, 1, 2, 4, 8, 16, 30)  # seconds between the attempts to write a record
-CLOSING_PAUSE = 0.5  # the longest when the queue is closed
-# an S3 that does not respond must not use up the time for the last records
+CLOSING_PAUSE = 0.5  # the maximum when the queue is closed
+# an unresponsive S3 must not use up the time for the last records
 S3_CONFIG = Config(connect_timeout=5, read_timeout=20, max_pool_connections=THREADS, retries={"total_max_attempts": 2})
 
 logger = logging.getLogger(__name__)
 
 
 class RecordQueue:
-    """Takes records from several threads until it is closed; not in a process that is forked later.
+    """Accepts records from several threads until it is closed. The process must not be forked afterwards.
 
-    put: writes an object: bucket, key, content. limit: bytes in memory, which a single record may exceed.
-    drain_seconds: how long closing may take. pauses: seconds between attempts; after the last one a record is lost.
+    put: writes an object, given bucket, key and content. limit: bytes in memory, which a single record may exceed.
+    drain_seconds: maximum seconds for closing. pauses: seconds between attempts; a record is lost after the last one.
     """
 
     def __init__(
@@ -47,18 +47,18 @@ class RecordQueue:
         self._records: queue.SimpleQueue[tuple[str, str, bytes] | None] = queue.SimpleQueue()
         self._lock, self._closing, self._end = threading.Lock(), threading.Event(), math.inf
         self._size = self._waiting = self._lost = 0  # bytes; records
-        self._problem = ""  # the last one that was logged, until a record is written
+        self._problem = ""  # the last logged problem, until a record is written
         self._threads = [threading.Thread(target=self._work, daemon=True, name="records") for _ in range(THREADS)]
         for thread in self._threads:
             thread.start()
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
-        """Take a record. It is lost, and the log says so, if the queue is full or closed."""
+        """Add a record; if the queue is full or closed, it is lost and an error is logged."""
         with self._lock:
             if self._closing.is_set():
                 self._lose("the server has stopped")
             elif self._size and self._size + len(body) > self._limit:
-                self._lose(f"{self._limit} bytes of records wait for S3, which is the limit")
+                self._lose(f"the limit of {self._limit} bytes of records waiting for S3 is reached")
             else:
                 self._size += len(body)
                 self._waiting += 1
@@ -84,11 +84,11 @@ class RecordQueue:
                 self._waiting -= 1
                 if error:
                     self._lost += 1
-                    if time.monotonic() < self._end:  # afterwards it is one of those that `close` counts
+                    if time.monotonic() < self._end:  # afterwards it is counted by `close`
                         logger.error("records: lost: %s", error)
 
     def _write(self, bucket: str, key: str, body: bytes) -> Exception | None:
-        """Returns the last error if all attempts fail."""
+        """Write a record; return the last error if all attempts fail."""
         for pause in (*self._pauses, None):
             try:
                 self._put(bucket, key, body)
@@ -103,10 +103,10 @@ class RecordQueue:
         return None
 
     def _log(self, error: Exception) -> None:
-        cause = error.__cause__ or error  # whose text does not contain the record's key, unless S3 refuses that
+        cause = error.__cause__ or error  # its message does not contain the record's key, unless S3 rejects the key
         if self._problem != str(cause):
             self._problem = str(cause)
-            logger.error("records: S3 does not take them, and they are tried again: %s", error)
+            logger.error("records: writing to S3 failed and is retried: %s", error)
 
     def _lose(self, reason: str) -> None:
         self._lost += 1
@@ -115,10 +115,10 @@ class RecordQueue:
 
 
 @contextmanager
-def records_kept(predictor: ModelPredictor) -> Iterator[None]:
-    """Have the predictor's records written in the background, if it keeps any; at the end write those that remain.
+def background_recording(predictor: ModelPredictor) -> Iterator[None]:
+    """Write the predictor's records in the background, if it keeps any; at the end, write the remaining ones.
 
-    Raises ConfigError if the environment does not say where records belong.
+    Raises ConfigError if the environment has no S3 URL for records.
     """
     if not predictor.env.record_invokes:
         yield

@@ -1,6 +1,6 @@
-"""A model class in SageMaker's script mode: the hooks of the plain scikit-learn container, and its training script.
+"""Run a model class in SageMaker's script mode: the hooks of the scikit-learn container, and its training script.
 
-A script of a few lines serves for both:
+A script of a few lines is sufficient:
 
     from house_prices import HousePrices
     from recore.model.script import make_hooks, train
@@ -20,15 +20,15 @@ from typing import Any, NamedTuple
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
-from .answers import answer, answer_error
 from .classes import Model, load_model
 from .environment import SageMakerEnv, log_to_stdout
 from .errors import ConfigError
+from .invocation import error_response, respond
 from .predictor import ModelPredictor
-from .record_queue import records_kept
+from .record_queue import background_recording
 
 JSON = "application/json"
-HookAnswer = tuple[str, int]  # what predict_fn hands to output_fn: JSON, and the status of its answer
+HookResult = tuple[str, int]  # from predict_fn to output_fn: JSON, and the HTTP status
 
 
 class HookFunctions(NamedTuple):
@@ -36,12 +36,12 @@ class HookFunctions(NamedTuple):
 
     model_fn: Callable[[str], ModelPredictor]
     input_fn: Callable[[bytes | str, str], bytes | str]
-    predict_fn: Callable[[bytes | str, ModelPredictor], HookAnswer]
-    output_fn: Callable[[HookAnswer, str], Any]
+    predict_fn: Callable[[bytes | str, ModelPredictor], HookResult]
+    output_fn: Callable[[HookResult, str], Any]
 
 
 class ScriptEnv(SageMakerEnv):
-    """The environment of a script. model_dir: the model folder, as the container names it."""
+    """The environment of a script. model_dir: the model folder, as passed by the container."""
 
     def __init__(self, model_dir: str | None = None):
         environ = dict(os.environ)
@@ -57,8 +57,8 @@ class ScriptEnv(SageMakerEnv):
 def train(model: type[Model] | None = None) -> None:
     """Train a model in a training job. The script's arguments are ignored; hyperparameters are in the job's files.
 
-    model: by default the class that ML2P_MODEL_CLS names. Raises ConfigError if it names none, ModelClassError if there
-    is no such class, MissingPartError if the class has no trainer, and what the trainer raises.
+    model: by default the class in ML2P_MODEL_CLS. Raises ConfigError if that is not set, ModelClassError if the class
+    does not exist, MissingPartError if it has no trainer, and any exception of the trainer.
     """
     log_to_stdout()
     env = ScriptEnv()
@@ -70,21 +70,21 @@ def train(model: type[Model] | None = None) -> None:
 def make_hooks(model: type[Model] | None = None) -> HookFunctions:
     """Return the hooks with which the container serves a class: JSON in and out, one datum or a batch.
 
-    model: by default the class that ML2P_MODEL_CLS names.
+    model: by default the class in ML2P_MODEL_CLS.
     """
     return HookFunctions(lambda model_dir: start_predictor(model, model_dir), keep_body, predict, make_output)
 
 
 def start_predictor(model: type[Model] | None, model_dir: str) -> ModelPredictor:
-    """Return a predictor that is set up; when the server stops, records are written and teardown() is called.
+    """Return a predictor after setup(); when the server stops, records are written and teardown() is called.
 
-    Raises ConfigError, ModelClassError, MissingPartError, and what setup() raises.
+    Raises ConfigError, ModelClassError, MissingPartError, and any exception of setup().
     """
     log_to_stdout()
     env = ScriptEnv(model_dir)
     predictor = _make_model(model, env).predictor(env)
     with ExitStack() as stack:
-        stack.enter_context(records_kept(predictor))
+        stack.enter_context(background_recording(predictor))
         predictor.setup()
         stack.callback(predictor.teardown)
         atexit.register(stack.pop_all().close)
@@ -100,22 +100,22 @@ def _make_model(model: type[Model] | None, env: SageMakerEnv) -> Model:
 
 
 def keep_body(body: bytes | str, content_type: str) -> bytes | str:
-    """It is JSON, whatever its content type says."""
+    """Return the body, which is JSON regardless of its content type."""
     return body
 
 
-def predict(body: bytes | str, predictor: ModelPredictor) -> HookAnswer:
-    """Return the answer to a request. Errors that a predictor raises for the client have their status.
+def predict(body: bytes | str, predictor: ModelPredictor) -> HookResult:
+    """Return the response to a request. HTTP errors of the predictor keep their status.
 
-    What else it raises is left to the container, which answers 500.
+    Other exceptions are left to the container, which returns 500.
     """
     try:
-        return answer(predictor, body), 200
+        return respond(predictor, body), 200
     except HTTPException as error:
-        return answer_error(error)
+        return error_response(error)
 
 
-def make_output(result: HookAnswer, accept: str) -> Any:
-    """It is JSON, whatever the client accepts."""
-    text, status = result
-    return (text, JSON) if status == 200 else Response(text, status, mimetype=JSON)
+def make_output(result: HookResult, accept: str) -> Any:
+    """Return JSON, whatever the client accepts."""
+    body, status = result
+    return (body, JSON) if status == 200 else Response(body, status, mimetype=JSON)

@@ -1,4 +1,4 @@
-"""Objects to S3, with one clear error if that does not work."""
+"""Uploads to S3, with one clear error for all failures."""
 
 import os
 import threading
@@ -17,17 +17,17 @@ REASONS = {
     "NoSuchBucket": "the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL",
     "AccessDenied": "access to the bucket {bucket} is denied: grant the role s3:PutObject on it",
 }
-_making = threading.Lock()  # boto3's sessions do not make clients in several threads at once
+_making = threading.Lock()  # boto3 sessions cannot create clients in several threads at once
 
 
 def make_s3_client(session: Any = None, **options: Any) -> Any:
-    """Return a client for S3. session: of boto3, by default its default session. Raises BotoCoreError."""
+    """Return a client for S3. session: a boto3 session, by default the default one. Raises BotoCoreError."""
     with _making:
         return (session or boto3).client("s3", **options)
 
 
 class S3Uploader:
-    """Writes objects. client: returns boto3's client for S3; it is called when the client is needed."""
+    """Writes objects. client: returns the boto3 client for S3; called when it is needed."""
 
     def __init__(self, client: Callable[[], Any]):
         self._client = client
@@ -36,8 +36,8 @@ class S3Uploader:
         self._upload(bucket, key, lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=body))
 
     def put_file(self, bucket: str, key: str, path: str | os.PathLike[str]) -> None:
-        """Raises UploadError, or OSError if the file cannot be read."""
-        os.stat(path)  # boto3 would name the error of a missing file differently
+        """Upload a file. Raises UploadError, or OSError if the file cannot be read."""
+        os.stat(path)  # boto3 would raise a different error for a missing file
         self._upload(bucket, key, lambda s3: s3.upload_file(os.fspath(path), bucket, key))
 
     def _upload(self, bucket: str, key: str, upload: Callable[[Any], Any]) -> None:
@@ -48,7 +48,7 @@ class S3Uploader:
 
 
 class S3Access:
-    """The client and the uploader of a part of a model that writes to S3. env: the part's environment."""
+    """Base class for parts of a model that write to S3. env: the part's environment."""
 
     def __init__(self, env: SageMakerEnv):
         self.env = env
@@ -60,8 +60,8 @@ class S3Access:
 
 
 def reason_of(error: Exception, bucket: str) -> str:
-    text = str(error)
+    message = str(error)
     for code, reason in REASONS.items():
-        if f"({code})" in text:
+        if f"({code})" in message:
             return reason.format(bucket=bucket)
-    return text
+    return message

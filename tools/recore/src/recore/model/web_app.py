@@ -1,21 +1,21 @@
-"""The HTTP application of a model's server: /ping, /invocations and /execution-parameters."""
+"""The HTTP application of a model server: /ping, /invocations and /execution-parameters."""
 
 from typing import cast
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from .answers import answer, answer_error
 from .environment import __version__, read_number
+from .invocation import error_response, respond
 from .predictor import ModelPredictor
 from .strict_json import to_json
 
-LARGEST_PAYLOAD = 100 * 2**20  # bytes, the limit of Batch Transform
+MAX_PAYLOAD = 100 * 2**20  # bytes, the limit of Batch Transform
 EXECUTION_PARAMETERS = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
 
 
 class ModelApp(Flask):
-    """Answers with `predictor`, which must be set, and set up, before the first request."""
+    """An application that calls `predictor`, which must be assigned and set up before the first request."""
 
     predictor: ModelPredictor
 
@@ -25,13 +25,13 @@ class ModelApp(Flask):
         port: int = 8080,
         debug: bool = False,
     ) -> None:
-        """Serve with gunicorn until SIGTERM or SIGINT. Requests in progress are answered and records written.
+        """Serve with gunicorn until SIGTERM or SIGINT, then complete requests in progress and write records.
 
         Raises ConfigError if a setting is invalid.
         """
         from .http_server import serve_until_stopped
 
-        self.config["MAX_CONTENT_LENGTH"] = read_number("MAX_CONTENT_LENGTH", LARGEST_PAYLOAD)
+        self.config["MAX_CONTENT_LENGTH"] = read_number("MAX_CONTENT_LENGTH", MAX_PAYLOAD)
         serve_until_stopped(self, self.predictor, host, port)
 
 
@@ -40,7 +40,7 @@ app = ModelApp(__name__, static_folder=None)
 
 @app.get("/ping")
 def ping() -> Response:
-    """The server starts only when the model is set up."""
+    """Return versions; the server starts only after the model has been set up."""
     version = predictor().env.model_version
     return json_response(to_json({"model_version": version, "ml2p_version": __version__}))
 
@@ -53,16 +53,16 @@ def execution_parameters() -> Response:
 @app.post("/invocations")
 def invocations() -> Response:
     try:
-        return json_response(answer(predictor(), request.get_data(cache=False)))
-    except (SystemExit, KeyboardInterrupt) as error:  # of the predictor: signals arrive in another thread
+        return json_response(respond(predictor(), request.get_data(cache=False)))
+    except (SystemExit, KeyboardInterrupt) as error:  # raised by the predictor: signals arrive in another thread
         current_app.logger.exception("the predictor raised an exception that would end the server")
         raise InternalServerError(original_exception=error) from error
 
 
 @app.errorhandler(HTTPException)
-def answer_http_error(error: HTTPException) -> Response:
-    """Errors that the predictor raised for the client, and Flask's own such as 404 and 413."""
-    response = json_response(*answer_error(error))
+def respond_to_http_error(error: HTTPException) -> Response:
+    """Respond to HTTP errors of the predictor, and of Flask such as 404 and 413."""
+    response = json_response(*error_response(error))
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
@@ -70,11 +70,11 @@ def answer_http_error(error: HTTPException) -> Response:
 
 
 @app.errorhandler(InternalServerError)
-def answer_exception(error: InternalServerError) -> Response:
-    """The traceback is in the log."""
+def respond_to_exception(error: InternalServerError) -> Response:
+    """Respond to any other exception, whose traceback is in the log."""
     raised = error.original_exception
     if raised is None:
-        return answer_http_error(error)
+        return respond_to_http_error(error)
     return json_response(to_json({"message": f"the prediction failed: {type(raised).__name__}: {raised}"}), 500)
 
 

@@ -51,13 +51,13 @@ class Variant:
 class Strategy:
     """The traffic shifting of an update. step: percent of the traffic to shift in the canary, or in each linear step.
 
-    seconds: wait between two steps, and before the old instances end. alarms: CloudWatch alarms that cause a rollback.
+    interval: seconds between two steps, and before the old instances end. alarms: CloudWatch alarms that cause rollback.
     Raises ProductionError if SageMaker does not allow the values.
     """
 
     kind: str = "all-at-once"
     step: int = 10
-    seconds: int = 60
+    interval: int = 60
     alarms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -66,18 +66,18 @@ class Strategy:
             raise ProductionError(f"--step {self.step}: {self.kind} needs {minimum} to 50 percent")
         if self.duration > MAX_UPDATE_SECONDS - MARGIN:
             hours = MAX_UPDATE_SECONDS // 3600
-            raise ProductionError(f"the update would take longer than SageMaker's limit of {hours} h: reduce --seconds")
+            raise ProductionError(f"the update would take longer than SageMaker's limit of {hours} h: reduce --interval")
 
     @property
     def duration(self) -> int:
         """Total seconds of waiting between the steps."""
         steps = {"canary": 2, "linear": math.ceil(100 / self.step)}.get(self.kind, 1)
-        return steps * self.seconds
+        return steps * self.interval
 
     @property
     def request(self) -> dict[str, Any]:
         """The DeploymentConfig of UpdateEndpoint."""
-        routing: dict[str, Any] = {"Type": self.kind.upper().replace("-", "_"), "WaitIntervalInSeconds": self.seconds}
+        routing: dict[str, Any] = {"Type": self.kind.upper().replace("-", "_"), "WaitIntervalInSeconds": self.interval}
         size = {"Type": "CAPACITY_PERCENT", "Value": self.step}
         routing |= {"canary": {"CanarySize": size}, "linear": {"LinearStepSize": size}}.get(self.kind, {})
         policy = {"TrafficRoutingConfiguration": routing, "MaximumExecutionTimeoutInSeconds": self.duration + MARGIN}

@@ -1,4 +1,4 @@
-"""Writes a challenge into the files of a submission: its table into score.py and preprocess.py, its words elsewhere."""
+"""Write a challenge into a submission: its table to score.py and preprocess.py, its words to the other files."""
 
 import ast
 import csv
@@ -21,29 +21,29 @@ from recore.text import plain
 from stagemaker import parse_number
 
 COLUMNS = ("name", "weight", "unit")  # of a table of targets
-LARGEST = 1 << 20  # bytes of it
+MAX_BYTES = 1 << 20  # of a table of targets
 NO_UNIT = ("", "-", "none")
-WIDTH = 116  # characters of a line of names
+WIDTH = 116  # characters per line of names
 
 
 def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
-    """The weights and the units in a table of targets: a CSV with the columns name, weight and unit.
+    """Return the weights and units in a table of targets: a CSV with the columns name, weight and unit.
 
-    Without weights, all targets have the same. Raises ValueError or OSError.
+    Without weights, all targets have equal weights. Raises ValueError or OSError.
     """
-    content = path.read_bytes()[: LARGEST + 1]
-    if len(content) > LARGEST:
-        raise ValueError(f"{path}: larger than {LARGEST >> 20} MB; a table of targets has a line for each")
+    content = path.read_bytes()[: MAX_BYTES + 1]
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"{path}: larger than {MAX_BYTES >> 20} MB; a table of targets has one line per target")
     try:
         header, *rows = [row for row in csv.reader(content.decode("utf-8-sig").splitlines(), strict=True) if any(row)]
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
         reason = "it is empty" if isinstance(error, ValueError) and not content.strip() else str(error)
-        raise ValueError(f"{path}: this is not a table of targets: {reason}") from None
+        raise ValueError(f"{path} is not a table of targets: {reason}") from None
     names = [name.strip().lower() for name in header]
     if "name" not in names or not set(names) <= set(COLUMNS):
         unknown = [plain(name, 40) for name in names if name not in COLUMNS]
         problem = f"the column {unknown[0]!r} is unknown" if "name" in names else "there is no column 'name'"
-        raise ValueError(f"{path}: {problem}: the columns are name, weight and unit")
+        raise ValueError(f"{path}: {problem}; use the columns name, weight and unit")
     weights: dict[str, float] = {}
     units: dict[str, str] = {}
     for number, row in enumerate(rows, 2):
@@ -67,49 +67,49 @@ def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
 
 
 def make_challenge(targets: Path, ids: Sequence[str], group_name: str | None, title: str, subject: str) -> Challenge:
-    """The challenge of a table of targets. ids: the group first; none: the template's. Raises ValueError or OSError."""
+    """Return the challenge of a table of targets. ids: the group first, by default the template's."""
     template = read_challenge(TEMPLATE / "score.py")
     weights, units = read_targets(targets)
     chosen = tuple(ids) or template.ids
     group = ids[0] if ids else template.group
     name = group_name or (template.group_name if group == template.group else "group")
-    made = Challenge(weights, units, chosen, group, name, title, subject)
-    check_challenge(made, targets)
-    return made
+    new_challenge = Challenge(weights, units, chosen, group, name, title, subject)
+    check_challenge(new_challenge, targets)
+    return new_challenge
 
 
-def is_template(known: Challenge) -> bool:
+def is_template(current: Challenge) -> bool:
     template = read_challenge(TEMPLATE / "score.py")
-    return known.describe() == template.describe() and known.targets == template.targets
+    return current.describe() == template.describe() and current.targets == template.targets
 
 
-def write_challenge(folder: Path, known: Challenge) -> None:
-    """Write a challenge into score.py, preprocess.py and the comments of train.py."""
+def write_challenge(folder: Path, current: Challenge) -> None:
+    """Write a challenge to score.py, preprocess.py and the comments of train.py."""
     table = {
-        "TITLE": json.dumps(known.title, ensure_ascii=False),
-        "SUBJECT": json.dumps(known.subject, ensure_ascii=False),
-        "IDS": json.dumps(list(known.ids), ensure_ascii=False),
-        "GROUP": f"{_quote(known.group)}, {_quote(known.group_name)}  # rows of one are held out together",
-        "WEIGHTS": _dictionary(known.weights),
-        "UNITS": _dictionary(known.units),
+        "TITLE": json.dumps(current.title, ensure_ascii=False),
+        "SUBJECT": json.dumps(current.subject, ensure_ascii=False),
+        "IDS": json.dumps(list(current.ids), ensure_ascii=False),
+        "GROUP": f"{_quote(current.group)}, {_quote(current.group_name)}  # rows of one are held out together",
+        "WEIGHTS": _dictionary(current.weights),
+        "UNITS": _dictionary(current.units),
     }
-    with using(known):
+    with using(current):
         score = replace_values((folder / "score.py").read_text("utf-8"), table)
         (folder / "score.py").write_text(score, "utf-8")
         lists = {
             "IDS": table["IDS"],
-            "GROUP": f"{_quote(known.group)}  # rows of one {known.group_name} are held out together",
-            "TARGETS": f"(  # as in score.py, which does not travel with this file\n{_names(known.targets)}\n)",
+            "GROUP": f"{_quote(current.group)}  # rows of one {current.group_name} are held out together",
+            "TARGETS": f"(  # the same as in score.py, which is not uploaded\n{_names(current.targets)}\n)",
         }
         preprocess = replace_values((folder / "preprocess.py").read_text("utf-8"), lists)
         (folder / "preprocess.py").write_text(preprocess, "utf-8")
         (folder / "train.py").write_text(reword((folder / "train.py").read_text("utf-8")), "utf-8")
-    if parse_challenge(score.encode()).describe() != known.describe():
-        raise ValueError("the challenge cannot be written as Python")
+    if parse_challenge(score.encode()).describe() != current.describe():
+        raise ValueError("the challenge cannot be written as Python code")
 
 
 def replace_values(script: str, values: Mapping[str, str]) -> str:
-    """A script with other values of the names that it assigns at its top level, as Python."""
+    """Replace the values of top-level assignments in a script. values: Python expressions by name."""
     lines = script.splitlines(keepends=True)
     for statement in reversed(ast.parse(script).body):
         if isinstance(statement, ast.Assign | ast.AnnAssign):
@@ -121,33 +121,33 @@ def replace_values(script: str, values: Mapping[str, str]) -> str:
     return "".join(lines)
 
 
-def describe_targets(known: Challenge) -> str:
-    """The targets as a table in Markdown."""
-    rows = [f"| `{name}` | {known.unit(name) or '-'} | {weight:g} |" for name, weight in known.weights.items()]
+def format_targets(current: Challenge) -> str:
+    """Return the targets as a Markdown table."""
+    rows = [f"| `{name}` | {current.unit(name) or '-'} | {weight:g} |" for name, weight in current.weights.items()]
     return "\n".join(["| target | unit | weight |", "|---|---|---|", *rows])
 
 
-def fill_in(text: str) -> str:
-    """A text of the files in the words of the challenge in use, whose values replace {title}, {targets} and others."""
-    known = challenge()
+def fill_in(template: str) -> str:
+    """Fill in a template file with the words and values of the current challenge: {title}, {targets} and others."""
+    current = challenge()
     values = {
-        "{title}": known.title,
-        "{subject}": known.subject,
-        "{count}": f"{len(known.targets)} target{'s' * (len(known.targets) != 1)}",
-        "{targets}": describe_targets(known),
-        "{ids}": ", ".join(f"`{name}`" for name in known.sample_ids),
-        "{group}": known.group,
-        "{group_name}": known.group_name,
-        "{best}": f"{sum(known.weights.values()):g}",
+        "{title}": current.title,
+        "{subject}": current.subject,
+        "{count}": f"{len(current.targets)} target{'s' * (len(current.targets) != 1)}",
+        "{targets}": format_targets(current),
+        "{ids}": ", ".join(f"`{name}`" for name in current.sample_ids),
+        "{group}": current.group,
+        "{group_name}": current.group_name,
+        "{best}": f"{sum(current.weights.values()):g}",
     }
-    text = reword(text)
+    content = reword(template)
     for name, value in values.items():
-        text = text.replace(name, value)
-    return text
+        content = content.replace(name, value)
+    return content
 
 
-def _quote(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _quote(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _dictionary(values: Mapping[str, object]) -> str:

@@ -1,6 +1,6 @@
-"""Writes a new submission: the template's files with one of its models, without the tools around a submission.
+"""Write a new submission: the template's files with one of its models, without the tools.
 
-A new challenge is one with the host's own targets, a page about its data and a model card.
+A new challenge also has the host's targets, a page about its data and a model card.
 """
 
 import ast
@@ -17,19 +17,19 @@ from recore.outputs import check_writable
 from recore.template.challenge_files import fill_in, is_template, write_challenge
 
 EXAMPLES = TEMPLATE / "examples"
-EXTRA_FILES = Path(__file__).parent / "files"  # those that a new submission has instead of the template's
+EXTRA_FILES = Path(__file__).parent / "files"  # in a new submission, instead of the template's
 EXTRA_NAMES = {
     "Makefile": "Makefile",
     "README.md": "README.md",
     "gitignore": ".gitignore",
     "check.yml": ".github/workflows/check.yml",
 }
-CHALLENGE_NAMES = {"data.md": "data/README.md", "model_card.md": "MODEL_CARD.md"}  # of a challenge
-HOSTS_PART = "host.md"  # at the end of the README of a challenge
+CHALLENGE_NAMES = {"data.md": "data/README.md", "model_card.md": "MODEL_CARD.md"}  # only in a challenge
+HOSTS_PART = "host.md"  # appended to the README of a challenge
 INSTALL = "`{command}` installs `recore`."
 INSTALL_UNKNOWN = (
-    "`{command}` installs `recore`, with the address of its repository in place of ADDRESS. **Write `git+` and this "
-    "address after `RECORE:` in `.github/workflows/check.yml`**; `recore new` could not find it out."
+    "`{command}` installs `recore`; replace ADDRESS with the address of its repository. **Write `git+` and this "
+    "address after `RECORE:` in `.github/workflows/check.yml`**; `recore new` could not determine it."
 )
 DEFAULT_MODEL = "ridge"  # the model of the template
 FILES = (
@@ -41,9 +41,9 @@ Import = ast.Import | ast.ImportFrom
 
 
 def list_models() -> list[str]:
-    """The models that a new submission can start with, the default first.
+    """Return the models that a new submission can start with, the default first.
 
-    An example with a config.json is left out: it needs other images than the challenge's.
+    Examples with a config.json are left out, because they need other images than the challenge's.
     """
     scripts = [path for path in EXAMPLES.glob("*/fit.py") if not path.with_name("config.json").exists()]
     return [DEFAULT_MODEL, *sorted(path.parent.name for path in scripts)]
@@ -52,12 +52,12 @@ def list_models() -> list[str]:
 def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Challenge | None = None) -> list[str]:
     """Write a submission to a folder that does not exist or is empty. Returns the names of its files.
 
-    new_challenge: write what its host needs, too; by default the submission is one for the challenge in use. All files
-    appear at once or not at all. Raises FileExistsError if the folder is not empty, ValueError if there is no such
-    model.
+    new_challenge: a challenge to write with the files for its host; by default, the submission is for the current
+    challenge. The folder is written atomically. Raises FileExistsError if it is not empty, ValueError if the model does
+    not exist.
     """
     if model not in list_models():
-        raise ValueError(f"there is no model {model!r}: {', '.join(list_models())}")
+        raise ValueError(f"there is no model {model!r}; choose one of {', '.join(list_models())}")
     folder = folder.absolute()
     _check_empty(folder)
     check_writable(folder)
@@ -75,7 +75,7 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Ch
 
 def _check_empty(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise FileExistsError(f"{folder} already exists and is not an empty folder: choose another one")
+        raise FileExistsError(f"{folder} already exists and is not an empty folder; choose another one")
 
 
 def _fill(folder: Path, model: str, extra_names: Mapping[str, str], score: Path) -> None:
@@ -94,14 +94,14 @@ def _fill(folder: Path, model: str, extra_names: Mapping[str, str], score: Path)
     origin = find_origin()
     install = (INSTALL if origin else INSTALL_UNKNOWN).format(command=install_command(origin))
     for name, target in extra_names.items():
-        text = fill_in((EXTRA_FILES / name).read_text("utf-8"))
-        text = text.replace("{origin}", origin or "").replace("{install}", install)
+        content = fill_in((EXTRA_FILES / name).read_text("utf-8"))
+        content = content.replace("{origin}", origin or "").replace("{install}", install)
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
-        (folder / target).write_text(text, "utf-8")
+        (folder / target).write_text(content, "utf-8")
 
 
 def replace_fit(train: str, example: str) -> str:
-    """Return the template's train.py with the code of an example in place of its fit(), and with the example's imports.
+    """Replace fit() in the template's train.py by the code and imports of an example.
 
     Imports that only the template's fit() needs are removed.
     """
@@ -112,20 +112,20 @@ def replace_fit(train: str, example: str) -> str:
     nodes = ast.walk(ast.parse(f"{before}\ndef save_model({after}"))
     used = {node.id for node in nodes if isinstance(node, ast.Name)}
     needed = [each for each in imports if used & {alias.asname or alias.name for alias in each.names}]
-    chosen = {ast.unparse(each): _place(each) for each in (*needed, *new_imports)}
+    chosen = {ast.unparse(each): _import_order(each) for each in (*needed, *new_imports)}
     groups = groupby(sorted(chosen, key=lambda line: chosen[line]), key=lambda line: chosen[line][0])
     sections = ["\n".join(lines) for _, lines in groups]
     return f"{docstring}{'\n\n'.join(sections)}\n{before.rstrip()}\n\n\n{new_code.strip()}\n\n\ndef save_model({after}"
 
 
-def _split(text: str) -> tuple[str, list[Import], str]:
-    imports = [node for node in ast.parse(text).body if isinstance(node, Import)]
-    lines = text.splitlines(keepends=True)
+def _split(script: str) -> tuple[str, list[Import], str]:
+    imports = [node for node in ast.parse(script).body if isinstance(node, Import)]
+    lines = script.splitlines(keepends=True)
     return "".join(lines[: imports[0].lineno - 1]), imports, "".join(lines[imports[-1].end_lineno :])
 
 
-def _place(node: Import) -> tuple[int, bool, str]:
-    """Imports of the standard library are first, those of the submission last."""
+def _import_order(node: Import) -> tuple[int, bool, str]:
+    """Sort key: imports of the standard library first, of the submission last."""
     is_from = isinstance(node, ast.ImportFrom)
     module = str(node.module) if isinstance(node, ast.ImportFrom) else node.names[0].name
     group = 0 if module in sys.stdlib_module_names else 2 if f"{module}.py" in FILES else 1

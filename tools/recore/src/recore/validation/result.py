@@ -18,15 +18,15 @@ class ValidationSettings:
     """Extent of a validation.
 
     rows: maximum number of rows to use. repeats: number of sets of folds; the first is as in train.py, the others are
-    drawn. minutes: wall-clock limit; optional fits that would exceed it are skipped. fit_minutes: limit for a single
-    fit, at which the validation fails. seed: of the first draw; each further draw adds one. curve: hyperparameter to
+    drawn. time_limit: minutes; optional fits that would exceed it are skipped. fit_time_limit: minutes for a single
+    fit, after which the validation fails. seed: of the first draw; each further draw adds one. curve: hyperparameter to
     vary, NAME or NAME=1,2,4; None for the default.
     """
 
     rows: int = 2500
     repeats: int = 3
-    minutes: float = 3.0
-    fit_minutes: float = 60.0
+    time_limit: float = 3.0
+    fit_time_limit: float = 60.0
     seed: int = 0
     curve: str | None = None
 

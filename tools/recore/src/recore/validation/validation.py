@@ -115,9 +115,9 @@ def run_validation(
     from threadpoolctl import threadpool_limits
 
     settings = settings or ValidationSettings()
-    workers = Workers(submission, settings.fit_minutes)
+    workers = Workers(submission, settings.fit_time_limit)
     with threadpool_limits(1, "blas"), workers.running():  # the other cores are for the workers
-        budget = TimeBudget(settings.minutes)
+        budget = TimeBudget(settings.time_limit)
         advance("reading", 0, 1)
         preprocessed = workers.threads.submit(workers.preprocess, public)
         data = read_data(public)

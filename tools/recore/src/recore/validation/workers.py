@@ -77,7 +77,7 @@ class Worker:
         if self.timed_out:
             raise SubmissionError(
                 f"the submission did not finish within {self.minutes:g} minutes "
-                f"(request: {request}) and was stopped; --fit-minutes sets this limit"
+                f"(request: {request}) and was stopped; --fit-time-limit sets this limit"
             )
         if not line:
             message = f"the submission's process stopped: {format_exit(self.process.wait())}"

@@ -1,4 +1,4 @@
-"""Upserts the pipeline, starts it, waits for its end, and prints each step: python pipeline.py MAX_ERROR [FILE]."""
+"""Upsert the pipeline, start it, wait for its end, and print each step: python pipeline.py MAX_ERROR [FILE]."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""`recore production`: the commands of a model in production."""
+"""`recore production`: commands for a model in production."""
 
 from recore.cli.production import endpoint_commands, pipeline_commands, traffic_commands, version_commands
 from recore.cli.production.group import production

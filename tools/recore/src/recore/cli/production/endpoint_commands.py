@@ -1,4 +1,4 @@
-"""The commands for the endpoint: deploy, invoke, update, rollback, delete."""
+"""Commands for the endpoint: deploy, invoke, update, rollback, delete."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ from recore.text import plain
 if TYPE_CHECKING:
     from recore.production.invoking import SampleAnswer
 
-SHOWN = 3  # assays of each sample, those with the largest weights, without --json
+SHOWN = 3  # assays printed per sample without --json, by descending weight
 variant_option = click.option(
     "--variant",
     "variants",
@@ -28,28 +28,29 @@ variant_option = click.option(
 )
 
 
-# those of the commands that move traffic
+# of commands that shift traffic
 strategy_options = add_options(
     click.option(
         "--strategy",
         "kind",
         type=click.Choice(["all-at-once", "canary", "linear"]),
         default="all-at-once",
-        help="How the requests are moved to the new instances.",
+        help="How requests are shifted to the new instances.",
     ),
-    click.option("--step", type=click.IntRange(1, 50), default=10, help="Percent moved first, or at a time."),
-    click.option("--seconds", type=click.IntRange(0, 3600), default=60, help="Between two steps."),
-    click.option("--alarm", "alarms", multiple=True, metavar="NAME", help="CloudWatch alarm that rolls back."),
+    click.option("--step", type=click.IntRange(1, 50), default=10, help="Percentage of traffic to shift: the canary, or each linear step."),
+    click.option("--interval", type=click.IntRange(0, 3600), default=60, help="Seconds between two steps."),
+    click.option("--alarm", "alarms", multiple=True, metavar="NAME", help="CloudWatch alarm that triggers a rollback."),
 )
 
 
 @contextmanager
-def goes_on(what: str) -> Iterator[None]:
-    """Say after an interrupt what goes on without this command."""
+def report_interrupt(operation: str) -> Iterator[None]:
+    """After an interrupt, print that the operation continues without this command."""
     try:
         yield
     except KeyboardInterrupt:
-        show_line(f"interrupted: if it was begun, {what}: the same command waits for it, `delete --endpoint` ends it")
+        remedy = "run the same command to wait, or `delete --endpoint` to stop it"
+        show_line(f"interrupted; {operation} continues if it has started: {remedy}")
         raise
 
 
@@ -57,10 +58,10 @@ def goes_on(what: str) -> Iterator[None]:
 @variant_option
 @as_json
 def deploy(variants: tuple[str, ...], as_json: bool) -> None:
-    """Make an endpoint that serves one or several versions.
+    """Create an endpoint that serves one or several versions.
 
-    By default it serves the latest approved version as variant A. Requests and answers are captured on S3. Ctrl-C does
-    not end the making of the endpoint: the same command waits for it, and `delete --endpoint` deletes it.
+    By default it serves the latest approved version as variant A. Requests and responses are captured on S3. Ctrl-C
+    does not stop the creation of the endpoint: the same command waits for it, `delete --endpoint` deletes it.
 
     \b
     Example:
@@ -68,10 +69,10 @@ def deploy(variants: tuple[str, ...], as_json: bool) -> None:
       python -m recore production deploy --variant A=1:9 --variant B=2:1
     """
     from recore.production.endpoints import choose_variants
-    from recore.production.endpoints import deploy as make_endpoint
+    from recore.production.endpoints import deploy as create_endpoint
 
-    with open_here() as project, show_work("deploy") as advance, goes_on("the endpoint is still being made"):
-        outcome = make_endpoint(project, choose_variants(project, variants), advance)
+    with open_here() as project, show_work("deploy") as advance, report_interrupt("the creation of the endpoint"):
+        outcome = create_endpoint(project, choose_variants(project, variants), advance)
     show_outcome(outcome, as_json)
 
 
@@ -81,10 +82,10 @@ def deploy(variants: tuple[str, ...], as_json: bool) -> None:
 @strategy_options
 @as_json
 def update(version: int | None, variants: tuple[str, ...], as_json: bool, **strategy: Any) -> None:
-    """Replace what the endpoint serves, without a request lost.
+    """Replace the versions that the endpoint serves, without losing requests.
 
-    By default VERSION, or the latest approved one, becomes variant A. New instances start first and the old ones end
-    last; requests move all at once, a part first (canary), or step by step (linear).
+    By default VERSION, or the latest approved one, becomes variant A. New instances start before old ones stop;
+    requests are shifted all at once, a part first (canary), or step by step (linear).
 
     \b
     Example:
@@ -96,8 +97,8 @@ def update(version: int | None, variants: tuple[str, ...], as_json: bool, **stra
     from recore.production.endpoints import update as update_endpoint
 
     if version and variants:
-        raise click.UsageError("VERSION and --variant exclude each other")
-    with open_here() as project, show_work("update") as advance, goes_on("the update goes on"):
+        raise click.UsageError("VERSION and --variant cannot be combined")
+    with open_here() as project, show_work("update") as advance, report_interrupt("the update"):
         chosen = choose_variants(project, [f"A={version}"] if version else variants)
         outcome = update_endpoint(project, chosen, Strategy(**strategy), advance)
     show_outcome(outcome, as_json)
@@ -107,7 +108,7 @@ def update(version: int | None, variants: tuple[str, ...], as_json: bool, **stra
 @strategy_options
 @as_json
 def rollback(as_json: bool, **strategy: Any) -> None:
-    """Return the endpoint to what it served before its last update.
+    """Restore the versions that the endpoint served before its last update.
 
     \b
     Example:
@@ -116,24 +117,24 @@ def rollback(as_json: bool, **strategy: Any) -> None:
     from recore.production.endpoints import Strategy
     from recore.production.endpoints import rollback as roll_back
 
-    with open_here() as project, show_work("rollback") as advance, goes_on("the roll back goes on"):
+    with open_here() as project, show_work("rollback") as advance, report_interrupt("the rollback"):
         outcome = roll_back(project, Strategy(**strategy), advance)
     show_outcome(outcome, as_json)
 
 
 @production.command()
 @click.argument("file", type=FILE)
-@click.option("--rows", type=click.IntRange(1), help="Only the first rows.")
-@click.option("--variant", metavar="NAME", help="The variant that answers.  [default: by the weights]")
+@click.option("--rows", type=click.IntRange(1), help="Send only this many rows.")
+@click.option("--variant", metavar="NAME", help="Variant that responds.  [default: by the weights]")
 @as_json
 def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> None:
     """Send samples of a data file to the endpoint, one request each.
 
-    FILE holds raw spectra in the challenge's schema. The answers have all assays with unit, expected error and
-    flags: --json prints them, a line for each sample. The inference id of a request is the row's index. stderr names
-    the samples that the model refuses.
+    FILE contains raw spectra in the challenge's schema. Responses have all assays with unit, expected error and
+    flags: --json prints them, a line for each sample. The inference id of a request is the row's index. stderr lists
+    the samples that the model rejects.
 
-    Exit status: 0 success, 1 the endpoint or the model refused a sample, 2 wrong use or invalid input.
+    Exit status: 0 success, 1 the endpoint or the model rejected a sample, 2 usage error or invalid input.
 
     \b
     Example:
@@ -146,39 +147,40 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
     if not total:
         raise ValueError(f"{file}: a header but no rows")
     total = min(total, rows or total)
-    samples, refused, has_errors = PredictedSamples(), 0, False
+    samples, rejected, has_errors = PredictedSamples(), 0, False
     with open_here() as project, show_work("invoke") as advance:
-        for answer in invoke_file(project, file, rows, variant, lambda number: advance("sending", number, total)):
-            if answer.problem:
-                refused += 1
-                click.echo(plain(f"recore: {answer.problem}", 2000), err=True)
+        for response in invoke_file(project, file, rows, variant, lambda number: advance("sending", number, total)):
+            if response.problem:
+                rejected += 1
+                click.echo(plain(f"recore: {response.problem}", 2000), err=True)
                 continue
-            domain = answer.prediction["domain"]
+            domain = response.prediction["domain"]
             samples.rows += 1
             samples.unknown += domain is None
             samples.outside += domain is not None and not domain["inside"]
-            assays = answer.prediction["assays"]
-            has_errors |= any(assays[name]["expected_error"] is not None for name in _shown(answer))
-            line = json.dumps({"variant": answer.variant, **answer.prediction}) if as_json else plain(_line(answer))
+            assays = response.prediction["assays"]
+            has_errors |= any(assays[name]["expected_error"] is not None for name in _shown(response))
+            record = {"variant": response.variant, **response.prediction}
+            line = json.dumps(record) if as_json else plain(_line(response))
             click.echo(line)
     if has_errors and not as_json:
-        click.echo("+- is the expected error: the root mean square error of held-out predictions of that content")
+        click.echo("+- is the expected error: the RMSE of held-out predictions of similar values")
     if samples.rows and not as_json:
         click.echo(samples.describe_domain())
-    if refused:
+    if rejected:
         raise SystemExit(1)
 
 
 @production.command()
-@click.option("--endpoint", is_flag=True, help="The endpoint and its configurations.")
-@click.option("--version", type=click.IntRange(1), help="A version that is not served.")
-@click.option("--all", "everything", is_flag=True, help="Everything, with the pipeline and the objects on S3.")
-@click.option("--yes", is_flag=True, help="Delete everything without a question.")
+@click.option("--endpoint", is_flag=True, help="Delete the endpoint and its configurations.")
+@click.option("--version", type=click.IntRange(1), help="Delete a version that is not served.")
+@click.option("--all", "delete_all", is_flag=True, help="Delete everything, with the pipeline and the objects on S3.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @as_json
-def delete(endpoint: bool, version: int | None, everything: bool, yes: bool, as_json: bool) -> None:
+def delete(endpoint: bool, version: int | None, delete_all: bool, yes: bool, as_json: bool) -> None:
     """Delete the endpoint, a version, or everything.
 
-    --all shows what there is, and asks whether to delete it.
+    --all lists what will be deleted, and asks for confirmation.
 
     \b
     Example:
@@ -186,44 +188,44 @@ def delete(endpoint: bool, version: int | None, everything: bool, yes: bool, as_
       python -m recore production delete --all
       python -m recore production delete --all --yes
     """
-    from recore.production.deleting import delete_all, delete_version, describe_all, describe_deleted
+    from recore.production import deleting
     from recore.production.endpoints import delete_endpoint
 
-    if sum((endpoint, bool(version), everything)) != 1:
+    if sum((endpoint, bool(version), delete_all)) != 1:
         raise click.UsageError("choose one of --endpoint, --version and --all")
     with open_here() as project:
-        if everything and not yes and (contents := describe_all(project)):
+        if delete_all and not yes and (contents := deleting.describe_all(project)):
             _confirm(contents)
         with show_work("delete") as advance:
             if version:
-                outcome = delete_version(project, version)
-            elif everything:
-                outcome = delete_all(project, advance)
+                outcome = deleting.delete_version(project, version)
+            elif delete_all:
+                outcome = deleting.delete_all(project, advance)
             else:
-                outcome = describe_deleted(delete_endpoint(project, advance), "there is no endpoint")
+                outcome = deleting.describe_deleted(delete_endpoint(project, advance), "there is no endpoint")
     show_outcome(outcome, as_json)
 
 
 def _confirm(contents: list[str]) -> None:
     shown = plain(", ".join(contents), 2000)
     if not sys.stdin.isatty():
-        raise ValueError(f"delete --all would delete {shown}: add --yes to delete this without a question")
+        raise ValueError(f"delete --all would delete {shown}: add --yes to confirm")
     click.echo(f"delete {shown}? [y/N] ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         show_line("nothing was deleted")
         raise SystemExit(1)
 
 
-def _line(answer: "SampleAnswer") -> str:
-    domain = answer.prediction["domain"]
-    place = "domain unknown" if domain is None else "inside the domain" if domain["inside"] else "outside the domain"
-    shown = [f"{name} {_with_error(answer.prediction['assays'][name])}" for name in _shown(answer)]
-    return f"{answer.index}, variant {answer.variant}, {place}: {', '.join(shown)}"
+def _line(response: "SampleAnswer") -> str:
+    domain = response.prediction["domain"]
+    location = "domain unknown" if domain is None else "inside the domain" if domain["inside"] else "outside the domain"
+    shown = [f"{name} {_with_error(response.prediction['assays'][name])}" for name in _shown(response)]
+    return f"{response.index}, variant {response.variant}, {location}: {', '.join(shown)}"
 
 
-def _shown(answer: "SampleAnswer") -> list[str]:
+def _shown(response: "SampleAnswer") -> list[str]:
     weights = challenge().weights
-    return sorted(answer.prediction["assays"], key=lambda name: -weights.get(name, 0.0))[:SHOWN]
+    return sorted(response.prediction["assays"], key=lambda name: -weights.get(name, 0.0))[:SHOWN]
 
 
 def _with_error(assay: dict[str, Any]) -> str:

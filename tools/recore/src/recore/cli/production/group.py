@@ -1,4 +1,4 @@
-"""The group of the commands of a model in production, what they share, and their errors."""
+"""The group of production commands, with their shared options and error handling."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -21,15 +21,15 @@ public_option = click.option(
     "--public", type=FILE, help="Data with assays.  [default: INPUT_DATA, or data/ of SUBMISSION or here]"
 )
 engine_option = click.option(
-    "--engine", type=click.Choice(["aws"]), help="Go to AWS.  [default: a simulator at AWS_ENDPOINT_URL]"
+    "--engine", type=click.Choice(["aws"]), help="Use AWS.  [default: the simulator at AWS_ENDPOINT_URL]"
 )
-config_option = click.option("--config", type=FILE, help="The settings.  [default: config.json here, if there is one]")
+config_option = click.option("--config", type=FILE, help="Settings file.  [default: config.json, if it exists]")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 @contextmanager
 def reported_errors() -> Iterator[None]:
-    """Report a request that AWS refused in one line, and work that failed with exit status 1."""
+    """Report a request that AWS rejected in one line, and failed work with exit status 1."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from recore.production.project import WorkFailedError
@@ -37,8 +37,8 @@ def reported_errors() -> Iterator[None]:
     try:
         yield
     except (WorkFailedError, SimulatorGoneError) as error:
-        goes_on = "; a training, a tuning or an update goes on" if isinstance(error, SimulatorGoneError) else ""
-        click.echo(f"recore: {plain(str(error), 2000)}{goes_on}", err=True)
+        note = "; training, tuning and updates continue" if isinstance(error, SimulatorGoneError) else ""
+        click.echo(f"recore: {plain(str(error), 2000)}{note}", err=True)
         raise SystemExit(1) from None
     except (BotoCoreError, ClientError) as error:
         from recore.failures import explain_aws_error
@@ -61,11 +61,11 @@ class ProductionGroup(click.Group):
 def production(ctx: click.Context, engine: str | None, config: Path | None) -> None:
     """Put a model to work: versions, endpoints, updates.
 
-    A version is a model of two containers: raw spectra to the model's inputs, inputs to assays. Commands go to a
-    simulator that runs at AWS_ENDPOINT_URL, or with --engine aws to AWS, where instances cost money. A command that
-    finds everything done changes nothing. With --json, commands print JSON.
+    A version is a model of two containers: raw spectra to the model's inputs, inputs to assays. Commands use the
+    simulator that runs at AWS_ENDPOINT_URL or, with --engine aws, AWS, where instances cost money. Repeating a command
+    whose work is done changes nothing. With --json, commands print JSON.
 
-    Exit status: 0 success, 1 the work failed, 2 wrong use, invalid input or a refused request.
+    Exit status: 0 success, 1 the work failed, 2 usage error, invalid input or a rejected request.
 
     \b
     Example:
@@ -84,7 +84,7 @@ def open_here() -> "AbstractContextManager[ProductionProject]":
 
 
 def choose_public(project: "ProductionProject", submission: Path, public: Path | None) -> Path | None:
-    """The data file to train with: the one that is named, None for the setting INPUT_DATA, or the one in data/.
+    """Return the data file to train with: `public`, None for the setting INPUT_DATA, or the file in data/.
 
     Raises ValueError or OSError if it cannot be read.
     """
@@ -95,25 +95,25 @@ def choose_public(project: "ProductionProject", submission: Path, public: Path |
         return None
     public = public or find_data_files(submission).public
     if not {*challenge().targets} & {*read_header(public)}:  # before anything is uploaded or started
-        raise ValueError(f"{public}: there are no assays to train on: name a data file that has them with --public")
+        raise ValueError(f"{public}: there are no assays to train on; choose another data file with --public")
     return public
 
 
 def show_costs(command: str, lines: Sequence[str]) -> None:
-    """Print which instances a command starts, before it does."""
+    """Print the instances that a command is about to start."""
     for line in lines:
         show_line(f"{command}: {line}")
 
 
 def show_outcome(outcome: "Outcome", as_json: bool, costs: Sequence[str] = ()) -> None:
-    """Print what a command did, and the next sensible command.
+    """Print the result of a command, and a useful next command.
 
-    costs: what was already said about the instances that it starts, for programs.
+    costs: lines about instances that were already printed, for JSON output.
     """
     if as_json:
-        following = f"production {outcome.next_command}" if outcome.next_command else None
+        next_command = f"production {outcome.next_command}" if outcome.next_command else None
         instances = [*costs, *outcome.costs] if outcome.changed else []
-        show_json({"changed": outcome.changed, "next": following, "instances": instances} | outcome.details)
+        show_json({"changed": outcome.changed, "next": next_command, "instances": instances} | outcome.details)
         return
     for line in (*outcome.lines, *outcome.costs):
         click.echo(plain(reword(line), 2000))

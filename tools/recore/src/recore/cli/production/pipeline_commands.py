@@ -1,4 +1,4 @@
-"""The commands for the pipeline and for predictions in batch: train, predict, tune, retrain."""
+"""Commands for the pipeline and batch predictions: train, predict, tune, retrain."""
 
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ set_option = click.option(
 @submission_argument
 @public_option
 @set_option
-@click.option("--again", is_flag=True, help="Run it even if the latest execution had the same data and settings.")
+@click.option("--again", is_flag=True, help="Run even if the latest execution had the same data and settings.")
 @ascii_option
 @as_json
 def train(
@@ -43,9 +43,9 @@ def train(
 ) -> None:
     """Train a submission through a pipeline, and register a version.
 
-    SUBMISSION is a folder with setup.py, by default the current one, or its src.tar.gz. The SageMaker Pipeline makes
+    SUBMISSION is a folder with setup.py, by default the current one, or its src.tar.gz. The SageMaker Pipeline creates
     the archive of the features, trains, scores held-out drill holes, and registers the version unless the score is
-    below MINIMUM_SCORE. What an earlier execution computed from the same files is reused. Ctrl-C stops it.
+    below MINIMUM_SCORE. Results of an earlier execution with the same files are reused. Ctrl-C stops it.
 
     \b
     Example:
@@ -71,19 +71,19 @@ def train(
 
 @production.command()
 @click.argument("file", type=FILE)
-@click.option("--out", type=FILE, default=Path("predictions.csv"), help="The predictions.")
-@click.option("--version", type=click.IntRange(1), help="The version.  [default: the latest approved one]")
-@click.option("--intervals", is_flag=True, help="Add both ends of the 90 % interval of each assay.")
-@click.option("--spectra", is_flag=True, help="Keep the channels in the predictions' file, too.")
+@click.option("--out", type=FILE, default=Path("predictions.csv"), help="CSV file to write.")
+@click.option("--version", type=click.IntRange(1), help="Version to use.  [default: the latest approved one]")
+@click.option("--intervals", is_flag=True, help="Add both ends of the 90% interval of each assay.")
+@click.option("--spectra", is_flag=True, help="Keep the channels in the output, too.")
 @as_json
 def predict(file: Path, out: Path, version: int | None, intervals: bool, spectra: bool, as_json: bool) -> None:
     """Predict the samples of a data file in batch.
 
-    FILE holds raw spectra in the challenge's schema. For each row, in the file's order, the result has its name, its
+    FILE contains raw spectra in the challenge's schema. For each row, in the file's order, the output has its name, its
     IDs, whether it lies inside or outside the domain of the model, and the assays. A row that cannot be predicted
-    has none, and stderr says why. Each call runs a job. Ctrl-C stops it.
+    has no assays, and stderr shows the reason. Each call runs a job. Ctrl-C stops it.
 
-    Exit status: 0 success, 1 the job failed or a row could not be predicted, 2 wrong use or invalid input.
+    Exit status: 0 success, 1 the job failed or a row could not be predicted, 2 usage error or invalid input.
 
     \b
     Example:
@@ -109,10 +109,10 @@ def predict(file: Path, out: Path, version: int | None, intervals: bool, spectra
 @production.command()
 @submission_argument
 @public_option
-@click.option("--range", "ranges", multiple=True, metavar="NAME=RANGE", help="The values of a hyperparameter to try.")
-@click.option("--jobs", type=click.IntRange(1, 750), help="Training jobs.  [default: 10]")
-@click.option("--parallel", type=click.IntRange(1, 100), help="Training jobs at a time.  [default: 2]")
-@click.option("--again", is_flag=True, help="Tune even if a tuning job has done the same.")
+@click.option("--range", "ranges", multiple=True, metavar="NAME=RANGE", help="Values of a hyperparameter to try.")
+@click.option("--jobs", type=click.IntRange(1, 750), help="Number of training jobs.  [default: 10]")
+@click.option("--parallel", type=click.IntRange(1, 100), help="Training jobs to run at a time.  [default: 2]")
+@click.option("--again", is_flag=True, help="Tune even if an earlier tuning job was the same.")
 @ascii_option
 @as_json
 def tune(
@@ -127,11 +127,11 @@ def tune(
 ) -> None:
     """Find the best hyperparameters, and train a version with them.
 
-    A SageMaker tuning job searches the hyperparameters of fit().
+    A SageMaker tuning job searches the hyperparameters of fit() for the highest mean R2 on held-out drill holes.
 
     Ranges are in the table [tool.recore.tune.ranges] of the submission's pyproject.toml, jobs and parallel in
-    [tool.recore.tune]; options replace them. RANGE is FROM..TO, FROM..TO:log, or values with commas between them. The
-    best are those with the highest mean R2 on held-out drill holes. Ctrl-C stops the tuning job.
+    [tool.recore.tune]; options override them. RANGE is FROM..TO, FROM..TO:log, or comma-separated values. Ctrl-C stops
+    the tuning job.
 
     \b
     Example:
@@ -150,7 +150,7 @@ def tune(
         costs = describe_tuning_costs(project, plan)
         with show_work("tune") as advance:
             best = find_best(project, files, public, plan, advance, lambda: show_costs("tune", costs), again)
-        remaining = [] if best.changed else describe_pipeline_costs(project)  # what was not announced yet
+        remaining = [] if best.changed else describe_pipeline_costs(project)  # not announced yet
         with show_steps("tune", list(steps.values()), ascii_only) as watch:
             outcome = train_best(project, files, public, best, steps, watch, lambda: show_costs("tune", remaining))
     show_outcome(outcome, as_json, costs if best.changed else remaining)
@@ -158,11 +158,11 @@ def tune(
 
 @production.command()
 @submission_argument
-@click.option("--public", type=FILE, required=True, help="The new data, with assays.")
+@click.option("--public", type=FILE, required=True, help="New data with assays.")
 @set_option
-@click.option("--approve", "approving", is_flag=True, help="Approve the new version if its score is not lower.")
-@click.option("--tolerance", type=FiniteNumber(0), default=0.0, help="By how much the score may be lower.")
-@click.option("--update", "updating", is_flag=True, help="Let the endpoint serve it; needs --approve.")
+@click.option("--approve", is_flag=True, help="Approve the new version if its score is not lower.")
+@click.option("--tolerance", type=FiniteNumber(0), default=0.0, help="Permitted decrease of the score.")
+@click.option("--update", is_flag=True, help="Update the endpoint to serve it; needs --approve.")
 @strategy_options
 @ascii_option
 @as_json
@@ -170,19 +170,19 @@ def retrain(
     submission: Path,
     public: Path,
     hyperparameters: tuple[str, ...],
-    approving: bool,
+    approve: bool,
     tolerance: float,
-    updating: bool,
+    update: bool,
     ascii_only: bool,
     as_json: bool,
     **strategy: Any,
 ) -> None:
-    """Train a submission on new data, in place of the version in use.
+    """Train a submission on new data, to replace the version in use.
 
-    The version in use is the one that the endpoint serves, or else the latest approved one. Its hyperparameters are
-    used again, and its held-out score is shown beside the new one. With --approve a new version whose score is not
+    The version in use is the one that the endpoint serves, otherwise the latest approved one. Its hyperparameters are
+    reused, and its held-out score is shown next to the new one. With --approve a new version whose score is not
     lower is approved; otherwise the exit status is 1. With --update the endpoint then serves it. After an interruption
-    the same command goes on.
+    the same command continues.
 
     \b
     Example:
@@ -196,18 +196,18 @@ def retrain(
     from recore.production.retraining import check_replaceable, choose_hyperparameters, put_to_use
     from recore.production.retraining import retrain as train_again
 
-    if updating and not approving:
+    if update and not approve:
         raise click.UsageError("--update needs --approve: an endpoint serves only approved versions")
     files, steps = read_submission(submission), make_steps()
     with open_here() as project:
-        if updating:
+        if update:
             check_replaceable(project)
         choose_public(project, submission, public)
         chosen = choose_hyperparameters(project, files, hyperparameters)
         costs = describe_pipeline_costs(project)
         with show_steps("retrain", list(steps.values()), ascii_only) as watch:
             outcome = train_again(project, files, public, chosen, steps, watch, lambda: show_costs("retrain", costs))
-        if approving:
+        if approve:
             with show_work("retrain") as advance:
-                outcome = put_to_use(project, outcome, tolerance, Strategy(**strategy) if updating else None, advance)
+                outcome = put_to_use(project, outcome, tolerance, Strategy(**strategy) if update else None, advance)
     show_outcome(outcome, as_json, costs)

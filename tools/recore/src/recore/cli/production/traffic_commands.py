@@ -1,4 +1,4 @@
-"""The commands about what clients have sent: compare, monitor."""
+"""Commands about the requests of clients: compare, monitor."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,37 +13,37 @@ from recore.cli.production.group import as_json, open_here, production, show_out
 from recore.cli.progress import show_work
 
 
-def percent_option(name: str, least: float, most: float, default: float, text: str) -> Callable[[Any], Any]:
-    return click.option(name, type=FiniteNumber(least, most), default=default, show_default=True, help=text)
+def percent_option(name: str, low: float, high: float, default: float, text: str) -> Callable[[Any], Any]:
+    return click.option(name, type=FiniteNumber(low, high), default=default, show_default=True, help=text)
 
 
 @production.command()
-@click.option("--assays", type=FILE, required=True, help="The assays: a CSV or csv.gz.")
+@click.option("--assays", type=FILE, required=True, help="Assays, as CSV or csv.gz.")
 @percent_option(
     "--difference",
     1,
     50,
     10.0,
-    "The difference of RMSE, in %, that is worth finding. It determines how many more samples are asked for.",
+    "Difference of RMSE worth detecting, in %. It determines how many more samples are needed.",
 )
-@percent_option("--confidence", 50, 99, 95.0, "Confidence level, in %, of all intervals together.")
+@percent_option("--confidence", 50, 99, 95.0, "Joint confidence level of all intervals, in %.")
 @click.option(
-    "--no-requests", is_flag=True, help="Send no requests: compare only samples that both variants predicted."
+    "--no-requests", is_flag=True, help="Send no requests; compare only samples that both variants predicted."
 )
-@click.option("--out", type=FILE, help="Write the table of all targets to this CSV.")
+@click.option("--out", type=FILE, help="CSV file for the table of all targets.")
 @as_json
 def compare(
     assays: Path, difference: float, confidence: float, no_requests: bool, out: Path | None, as_json: bool
 ) -> None:
-    """Compare the variants of the endpoint on assays that have arrived.
+    """Compare the variants of the endpoint on newly measured assays.
 
     Assays are joined to captured predictions by the column InferenceId, or by the IDs. Captured
-    requests are sent again to the variants that have not received them, so that all variants are compared on the same
-    samples; the inference ids of these requests begin with "compare-". Those whose responses are not captured yet are
-    sent again by the next run. Each variant is compared with the one that has the largest weight.
+    requests are resent to the variants that have not received them, so that all variants are compared on the same
+    samples; the inference ids of these requests begin with "compare-". Requests whose responses are not captured yet
+    are resent by the next run. Each variant is compared with the one that has the largest weight.
 
-    The confidence level holds for one look at the data: compare again when as many samples have arrived as were asked
-    for, not after every few.
+    The confidence level holds for a single look at the data: compare again when the required number of samples has
+    arrived, not after every few.
 
     \b
     Example:
@@ -73,12 +73,12 @@ def compare(
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
-    help="Count requests from this time (UTC).  [default: as long as the endpoint has served these versions]",
+    help="Count requests from this time (UTC).  [default: since the endpoint serves these versions]",
 )
-@percent_option("--false-alarms", 0.01, 50, 5.0, "The probability, in %, of any false alarm, however often you look.")
-@click.option("--complete", is_flag=True, help="Test all drill holes now, and expect no more samples of them.")
-@click.option("--alarm", is_flag=True, help="Send the result to CloudWatch, with an alarm.")
-@click.option("--out", type=FILE, default=Path("runs/monitor.html"), show_default=True, help="The report.")
+@percent_option("--false-alarms", 0.01, 50, 5.0, "Probability of any false alarm, in %, however often you test.")
+@click.option("--complete", is_flag=True, help="Test all drill holes now; no more samples of them will arrive.")
+@click.option("--alarm", is_flag=True, help="Send the result to CloudWatch, and create an alarm.")
+@click.option("--out", type=FILE, default=Path("runs/monitor.html"), show_default=True, help="HTML report to write.")
 @as_json
 def monitor(
     endpoint: str | None,
@@ -90,15 +90,16 @@ def monitor(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Test whether spectra still look like those of the training.
+    """Test whether new spectra still resemble the training spectra.
 
-    Reads what clients sent to ENDPOINT, by default to the setting ENDPOINT_NAME, compares it with what the version in
-    use was trained on, and writes an HTML report. The test may be repeated as often as you like. A drill hole counts
-    when 20 of its samples have arrived, or none for 24 hours. Samples of an unknown drill hole count as one a day.
+    Reads the requests of clients to ENDPOINT, by default the setting ENDPOINT_NAME, compares them with the training
+    data of the version in use, and writes an HTML report. The test may be repeated as often as you like. A drill hole
+    counts when 20 of its samples have arrived, or none for 24 hours. Samples of an unknown drill hole count as one per
+    day.
 
-    The alarm that --alarm makes is ENDPOINT-VERSION-drift. `update --alarm` rolls back if it goes off.
+    The alarm that --alarm creates is ENDPOINT-VERSION-drift. `update --alarm` rolls back if it fires.
 
-    Exit status: 0 no drift, 1 drift, 2 wrong use, or nothing to test.
+    Exit status: 0 no drift, 1 drift, 2 usage error, or nothing to test.
 
     \b
     Example:
@@ -115,17 +116,17 @@ def monitor(
     with open_here() as project, show_work("monitor") as advance:
         if endpoint:
             project = replace(project, settings=replace(project.settings, endpoint_name=endpoint))
-        found = monitor_endpoint(project, settings, advance)
+        monitoring = monitor_endpoint(project, settings, advance)
         state = read_state(project)
-        outcome = describe_monitoring(found, state)
+        outcome = describe_monitoring(monitoring, state)
         if alarm:
-            outcome = send_alarm(project, found, state, outcome)
-        if endpoint:  # which other commands do not know
+            outcome = send_alarm(project, monitoring, state, outcome)
+        if endpoint:  # other commands use the endpoint of the settings
             words = outcome.next_command.partition(" ")
-            following = f"monitor {endpoint} {words[2]}" if words[0] == "monitor" else ""
-            outcome = replace(outcome, next_command=following)
-        write_page(drift_page(found), out)
+            next_command = f"monitor {endpoint} {words[2]}" if words[0] == "monitor" else ""
+            outcome = replace(outcome, next_command=next_command)
+        write_page(drift_page(monitoring), out)
     outcome.lines.append(f"report: {out}, its numbers in {out.with_suffix('')}")
     show_outcome(outcome, as_json)
-    if found.drift.alarm is not None:
+    if monitoring.drift.alarm is not None:
         raise SystemExit(1)

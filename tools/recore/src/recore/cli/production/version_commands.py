@@ -1,4 +1,4 @@
-"""The commands for versions: register, approve, list, describe."""
+"""Commands for versions: register, approve, list, describe."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from recore.cli.production.group import as_json, open_here, production, show_out
 
 @production.command()
 @click.argument("model", type=FOLDER)
-@click.option("--public", type=FILE, help="The public data file of a run, if it has moved.")
+@click.option("--public", type=FILE, help="Public data file of a run, if it has moved.")
 @as_json
 def register(model: Path, public: Path | None, as_json: bool) -> None:
-    """Make the model of a run or of a hand-over a version.
+    """Register the model of a run or hand-over as a version.
 
-    MODEL is the folder of a run of `recore run`, or a hand-over, which needs no data. Its model is used as it is;
-    `train` trains one through the pipeline.
+    MODEL is the folder of a run of `recore run`, or of a hand-over, which needs no data. The model is registered as it
+    is; `train` trains one through the pipeline.
 
     \b
     Example:
@@ -32,7 +32,7 @@ def register(model: Path, public: Path | None, as_json: bool) -> None:
 
 @production.command()
 @click.argument("version", type=click.IntRange(1))
-@click.option("--reject", is_flag=True, help="Reject it instead.")
+@click.option("--reject", is_flag=True, help="Reject the version instead.")
 @as_json
 def approve(version: int, reject: bool, as_json: bool) -> None:
     """Approve a version, so that it can be served.
@@ -66,7 +66,7 @@ def list_(as_json: bool) -> None:
 @click.argument("version", type=click.IntRange(1), required=False)
 @as_json
 def describe(version: int | None, as_json: bool) -> None:
-    """Describe a version, or without one the endpoint.
+    """Describe a version, or the endpoint by default.
 
     \b
     Example:

@@ -36,7 +36,7 @@ SENSITIVITY_NOTE = (
     "deviation of the bin: for a linear model, the coefficient times the standard deviation. It is meaningless for a "
     "model that predicts in steps, such as trees. "
 )
-FEWER_PROBES = "More rows (up to {limit}) would have exceeded the time limit; --minutes sets it. "
+FEWER_PROBES = "More rows (up to {limit}) would have exceeded the time limit; --time-limit sets it. "
 PATTERN_NOTE = (
     "Pattern: Pearson's correlation of the cross-validated predictions with each bin (Haufe et al., NeuroImage 87, "
     "2014, explain why patterns can be interpreted and coefficients cannot). "

@@ -12,7 +12,7 @@ from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
 MAX_LOSS = 0.3  # of R2, relative to a target's best; the end of the colour scale
 CLEAR_LOSS = 0.005  # of the score; smaller differences can be chance
 
-NO_TIME = "Not drawn: it would have exceeded the time limit; --minutes sets it."
+NO_TIME = "Not drawn: it would have exceeded the time limit; --time-limit sets it."
 TITLE = "Hyperparameter"
 READING = (
     "Good: a maximum inside the range, flat at the top, with the default (dashed line) about as high. Bad: a maximum "

@@ -118,7 +118,7 @@ def _data_findings(result: ValidationResult) -> list[PageFinding]:
     if result.skipped:
         names = ", ".join(sorted({PURPOSES[each.purpose] for each in result.skipped}))
         message = (
-            f"some fits were skipped to finish within --minutes {result.settings.minutes:g}; missing or incomplete: "
+            f"some fits were skipped to finish within --time-limit {result.settings.time_limit:g}; missing or incomplete: "
             f"{names}; the held-out score is complete"
         )
         findings.append(PageFinding("note", "time", message, "", {"skipped": len(result.skipped)}))

@@ -1,4 +1,4 @@
-"""Answers an invocation of a predictor: JSON in, JSON out, in any server."""
+"""Invoke a predictor with JSON, for any server."""
 
 import json
 from typing import Any
@@ -10,11 +10,11 @@ from .predictor import ModelPredictor
 from .strict_json import to_json
 
 
-def answer(predictor: ModelPredictor, body: bytes | str) -> str:
+def respond(predictor: ModelPredictor, body: bytes | str) -> str:
     """Return the prediction for a request as JSON.
 
-    body: JSON; an object with the key `instances`, a list, is a batch. Raises ClientError if it is neither, ServerError
-    if the prediction could not be written as JSON, and whatever the predictor raises.
+    body: JSON; an object with a list under the key `instances` is a batch. Raises ClientError if it is invalid,
+    ServerError if the prediction could not be written as JSON, and any exception of the predictor.
     """
     data = _parse(body)
     if isinstance(data, dict) and "instances" in data:
@@ -29,8 +29,8 @@ def answer(predictor: ModelPredictor, body: bytes | str) -> str:
         raise ServerError("the prediction could not be written as JSON", str(error)) from error
 
 
-def answer_error(error: HTTPException) -> tuple[str, int]:
-    """Return the answer to a request that failed, as JSON, and its status. Only an APIError has details."""
+def error_response(error: HTTPException) -> tuple[str, int]:
+    """Return the JSON response to a failed request and its status. Only an APIError has details."""
     if not isinstance(error, APIError):
         return to_json({"message": error.description or error.name}), error.code or 500
     details = [item if isinstance(item, str | int | float | dict | list) else str(item) for item in error.details]
