@@ -66,7 +66,9 @@ class Strategy:
             raise ProductionError(f"--step {self.step}: {self.kind} needs {minimum} to 50 percent")
         if self.duration > MAX_UPDATE_SECONDS - MARGIN:
             hours = MAX_UPDATE_SECONDS // 3600
-            raise ProductionError(f"the update would take longer than SageMaker's limit of {hours} h: reduce --interval")
+            raise ProductionError(
+                f"the update would take longer than SageMaker's limit of {hours} h: reduce --interval"
+            )
 
     @property
     def duration(self) -> int:

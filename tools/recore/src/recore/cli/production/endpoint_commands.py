@@ -37,7 +37,12 @@ strategy_options = add_options(
         default="all-at-once",
         help="How requests are shifted to the new instances.",
     ),
-    click.option("--step", type=click.IntRange(1, 50), default=10, help="Percentage of traffic to shift: the canary, or each linear step."),
+    click.option(
+        "--step",
+        type=click.IntRange(1, 50),
+        default=10,
+        help="Percentage of traffic to shift: the canary, or each linear step.",
+    ),
     click.option("--interval", type=click.IntRange(0, 3600), default=60, help="Seconds between two steps."),
     click.option("--alarm", "alarms", multiple=True, metavar="NAME", help="CloudWatch alarm that triggers a rollback."),
 )
