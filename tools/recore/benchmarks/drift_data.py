@@ -13,8 +13,8 @@ from preprocess import IDS, TARGETS, DataError
 from benchmarks.methods import Data, ours, read_files
 from recore.dataset.sample_files import Plan, simulate_rows
 from recore.listing import count
-from recore.production.client_spectra import TrainedOn, make_trained_on
-from recore.production.containers.domain import FEWEST_HOLES, fit_reference
+from recore.production.client_spectra import TrainingSummary, make_training_summary
+from recore.production.containers.domain import MIN_HOLES, fit_reference
 from recore.production.drift import Drift, detect_drift, group_units
 from recore.production.monitoring import FALSE_ALARMS
 
@@ -61,8 +61,8 @@ def read_samples(public: Path, private: Path | None, actual: Path | None) -> Sam
     """
     data, _ = read_files(public, private, actual)
     _, sizes = np.unique(data.sites, return_counts=True)
-    if len(sizes) < 2 or len(data) - sizes.max() < 2 * FEWEST_HOLES:
-        need = f"two or more, and {2 * FEWEST_HOLES} samples in the others when one is left out, are needed"
+    if len(sizes) < 2 or len(data) - sizes.max() < 2 * MIN_HOLES:
+        need = f"two or more, and {2 * MIN_HOLES} samples in the others when one is left out, are needed"
         raise DataError(f"{public}: {len(data)} samples of {count(len(sizes), 'landscape')} (SiteID); {need}")
     falling = np.argsort(-data.channels)
     samples = data.spectra[:, falling], data.targets.to_numpy(), data.sites, np.arange(len(data)).astype(str)
@@ -102,24 +102,24 @@ def predict_errors(training: Samples, traffic: Sequence[Samples]) -> list[np.nda
     return [abs(values - samples.targets) for values, samples in zip(predicted, traffic, strict=True)]
 
 
-def learn(training: Samples) -> TrainedOn:
+def learn(training: Samples) -> TrainingSummary:
     """Return the summary of the training data that a version trained on these samples would have."""
     header = ["index", *IDS, *map(str, training.wavenumbers.tolist())]
-    return make_trained_on(header, fit_reference(training.wavenumbers, training.spectra, training.holes))
+    return make_training_summary(header, fit_reference(training.wavenumbers, training.spectra, training.holes))
 
 
-def compute_statistics(trained_on: TrainedOn, traffic: Samples) -> np.ndarray:
+def compute_statistics(trained_on: TrainingSummary, traffic: Samples) -> np.ndarray:
     domain = trained_on.domain
     return domain.statistics(traffic.spectra, domain.shapes(traffic.spectra))
 
 
-def compute_distances(trained_on: TrainedOn, traffic: Samples) -> np.ndarray:
+def compute_distances(trained_on: TrainingSummary, traffic: Samples) -> np.ndarray:
     """Return the distance of each sample (rows,), which is outside the domain if it exceeds 1."""
     t2, q, _ = trained_on.domain.compare(trained_on.domain.shapes(traffic.spectra))
     return np.maximum(t2, q)
 
 
-def count_until_drift(trained_on: TrainedOn, statistics: np.ndarray) -> int | None:
+def count_until_drift(trained_on: TrainingSummary, statistics: np.ndarray) -> int | None:
     """Return how many soils, each a separate hole, arrived until drift was found; None if it was not.
 
     statistics: (soils, statistics), in the order in which they arrived.
@@ -130,7 +130,7 @@ def count_until_drift(trained_on: TrainedOn, statistics: np.ndarray) -> int | No
     return None if alarm is None else alarm + 1
 
 
-def find_week(trained_on: TrainedOn, traffic: Samples) -> int | None:
+def find_week(trained_on: TrainingSummary, traffic: Samples) -> int | None:
     """Return the first week at whose end `monitor` finds drift, with SAMPLES_A_WEEK each week; None if it does not."""
     statistics, holes = compute_statistics(trained_on, traffic), traffic.holes.tolist()
     times = [START + WEEK * (row / SAMPLES_A_WEEK) for row in range(len(holes))]
@@ -143,7 +143,7 @@ def find_week(trained_on: TrainedOn, traffic: Samples) -> int | None:
 
 
 def _detect(
-    trained_on: TrainedOn,
+    trained_on: TrainingSummary,
     statistics: np.ndarray,
     times: Sequence[datetime],
     holes: Sequence[str],

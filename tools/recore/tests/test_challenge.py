@@ -52,7 +52,7 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
     assert challenge().targets == TARGETS
     (tmp_path / "score.py").write_text(SOIL)
     assert score_script() == tmp_path / "score.py"
-    assert challenge().describe() == ORCHARD.describe()
+    assert challenge().to_dict() == ORCHARD.to_dict()
     with using(CHALLENGE):
         assert challenge() is CHALLENGE
     (tmp_path / "score.py").write_text("WEIGHTS = dict(Cu=1)\n")
@@ -116,7 +116,7 @@ def test_a_challenge_is_written_as_it_is_read(tmp_path: Path) -> None:
     names = [f'µ "{number}"' if number < 0 else f"T {number} é" for number in range(70)]
     made = Challenge(dict.fromkeys(names, 1 / 70), {names[3]: "‰"}, ("Plot",), "Plot", "plot", "T", "spectra")
     write_challenge(tmp_path, made)
-    assert read_challenge(tmp_path / "score.py").describe() == made.describe()
+    assert read_challenge(tmp_path / "score.py").to_dict() == made.to_dict()
     values: dict[str, object] = {}
     lines = (tmp_path / "preprocess.py").read_text().partition("EDGE =")[0].partition("IDS =")
     exec(lines[1] + lines[2], values)

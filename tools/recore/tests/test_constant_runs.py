@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recore.constant_runs import ConstantRun, describe_constant_runs, find_constant_runs
+from recore.constant_runs import ConstantRun, format_constant_runs, find_constant_runs
 from recore.spectral_data import read_data
 
 AXIS = np.linspace(4000, 400, 901)
@@ -70,7 +70,7 @@ def test_a_sentence_names_the_spectra_and_the_channels() -> None:
     names = [f"a{number}" for number in range(40)]
     runs = [ConstantRun(row, 400, 101, 0.0) for row in range(10)]
     text = "10 of 40 spectra have 101 channels of exactly 0 (2000.0 to 2400.0 cm-1): a0, a1, a2, a3, a4 and 5 more"
-    assert describe_constant_runs(runs, AXIS, names) == text
+    assert format_constant_runs(runs, AXIS, names) == text
     runs[3] = ConstantRun(3, 390, 50, 1.5)
-    text = describe_constant_runs(runs[2:4], AXIS, names)
+    text = format_constant_runs(runs[2:4], AXIS, names)
     assert text == "2 of 40 spectra have 50 to 101 channels of exactly the same value (2000.0 to 2440.0 cm-1): a2, a3"

@@ -13,14 +13,14 @@ from pathlib import Path
 import boto3
 import pytest
 from recore_support.command import recore
-from recore_support.run_command import file_options, refused_run, run_recore, start
+from recore_support.run_command import file_options, failed_run_error, run_recore, start
 from recore_support.tiny_submission import TRAIN, tiny
 from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
 from support.checkout import ROOT, environment
 
 from recore.evaluation.kept_run import RunFolder
-from recore.places.opening import choose_isolation, open_place
-from recore.places.place import PlaceError, PlaceSettings
+from recore.places.opening import choose_isolation, open_backend
+from recore.places.place import BackendError, BackendSettings
 from stagemaker import Simulator
 
 pytestmark = pytest.mark.everywhere
@@ -51,7 +51,7 @@ SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(2)\n"
 def test_an_error_reaches_the_terminal_without_escape_sequences(tmp_path: Path, sample: Path) -> None:
     folder = tiny(tmp_path / "\x1b]0;title\x07\x9b31m", {"setup.py": ""})
     for submission in (folder, folder / "gone"):
-        assert not set("\x1b\x07\x9b") & set(refused_run(submission, *file_options(sample), cwd=tmp_path))
+        assert not set("\x1b\x07\x9b") & set(failed_run_error(submission, *file_options(sample), cwd=tmp_path))
 
 
 @pytest.mark.slow
@@ -100,8 +100,8 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    settings = PlaceSettings("aws", role="arn:aws:iam::111122223333:role/Jobs", bucket="b")
-    with open_place(settings, print) as backend:
+    settings = BackendSettings("aws", role="arn:aws:iam::111122223333:role/Jobs", bucket="b")
+    with open_backend(settings, print) as backend:
         assert (backend.endpoint, backend.isolation) == (endpoint, "chosen by the simulator")
         assert backend.services.log_delay == 0
     options = [*file_options(sample, "public"), "--engine", "aws", "--role", settings.role, "--bucket", "b"]
@@ -120,12 +120,12 @@ def test_a_simulator_reports_whether_it_isolates_jobs(isolation: str, monkeypatc
         for name, value in simulator.variables().items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-        with open_place(PlaceSettings(), print) as backend:
+        with open_backend(BackendSettings(), print) as backend:
             assert backend.has_ml is (isolation == "required")
             assert ("jobs can read this user's files" in backend.isolation) is not backend.has_ml
-        required = PlaceSettings(isolation="required")
-        with nullcontext() if isolation == "required" else pytest.raises(PlaceError, match="does not isolate jobs"):
-            open_place(required, print)
+        required = BackendSettings(isolation="required")
+        with nullcontext() if isolation == "required" else pytest.raises(BackendError, match="does not isolate jobs"):
+            open_backend(required, print)
 
 
 def test_a_narrow_terminal_truncates_no_number(tmp_path: Path) -> None:

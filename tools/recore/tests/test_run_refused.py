@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from recore_support.run_command import file_options, refused_run, run_recore, start
+from recore_support.run_command import file_options, failed_run_error, run_recore, start
 from recore_support.tiny_submission import SETUP, tiny
 from support.checkout import ROOT
 from support.data_files import write_gz
@@ -67,7 +67,7 @@ def test_a_run_that_cannot_work_is_rejected_in_one_line(
         with contextlib.chdir(tmp_path):  # a socket needs a short path
             server.bind("socket")
         options = [option for word in words for option in files.get(word, [word])]
-        assert reason in refused_run(*options, cwd=tmp_path)
+        assert reason in failed_run_error(*options, cwd=tmp_path)
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 
 
@@ -77,21 +77,21 @@ def test_endless_submissions_are_rejected(tmp_path: Path, sample: Path) -> None:
         folder = tiny(tmp_path / f"loop of {name}")
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(name)
-        assert f"{folder / name}: a loop of symbolic links" in refused_run(folder, *public, cwd=tmp_path)
+        assert f"{folder / name}: a loop of symbolic links" in failed_run_error(folder, *public, cwd=tmp_path)
         (folder / name).unlink()
         with open(folder / name, "wb") as file:
             file.truncate(1 << 40)
-        assert f"{folder / name}: the file is larger than 1 MB" in refused_run(folder, *public, cwd=tmp_path)
+        assert f"{folder / name}: the file is larger than 1 MB" in failed_run_error(folder, *public, cwd=tmp_path)
 
 
 def test_aws_needs_a_region_a_role_and_a_bucket(submission: Path, tmp_path: Path, sample: Path) -> None:
     options = [submission, *file_options(sample, "public"), "--engine", "aws"]
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
-    line = refused_run(*options, cwd=tmp_path, **aws)
+    line = failed_run_error(*options, cwd=tmp_path, **aws)
     assert "export AWS_DEFAULT_REGION" in line
     process = run_recore(*options, cwd=tmp_path, **aws)
     assert (process.returncode, process.stdout, process.stderr) == (2, "", f"{line}\n")
-    line = refused_run(*options, cwd=tmp_path, **aws | {"AWS_DEFAULT_REGION": "us-east-1"})
+    line = failed_run_error(*options, cwd=tmp_path, **aws | {"AWS_DEFAULT_REGION": "us-east-1"})
     assert "--role" in line
     assert "--bucket" in line
 

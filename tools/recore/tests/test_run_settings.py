@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from recore_support.run_command import file_options, refused_run, run_recore
+from recore_support.run_command import file_options, failed_run_error, run_recore
 from recore_support.tiny_submission import tiny
 from stagemaker_support.start_command import start as start_simulator
 
@@ -67,7 +67,7 @@ def test_an_invalid_setting_is_reported_in_one_line(
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out", *AWS]
-    line = refused_run(*options, cwd=tmp_path, **variables)
+    line = failed_run_error(*options, cwd=tmp_path, **variables)
     assert reason.format(folder=settings_folder) in line
     assert "AWS settings (environment variables and files)" in line or case == "no credentials"
     assert not list((tmp_path / "tmp").iterdir())
@@ -78,7 +78,7 @@ def test_an_endpoint_that_does_not_respond_is_reported_in_one_line(host: str, tm
     with socket.create_server(("127.0.0.1", 0)) as server:  # nothing listens on the port once it is closed
         endpoint = f"http://{host}:{server.getsockname()[1]}"
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
-    line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_ENDPOINT_URL": endpoint})
+    line = failed_run_error(*options, cwd=tmp_path, **VALID | {"AWS_ENDPOINT_URL": endpoint})
     assert f"nothing responds at {endpoint}" in line
     assert "run `stagemaker start`, or unset AWS_ENDPOINT_URL" in line
 

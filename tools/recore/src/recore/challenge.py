@@ -82,7 +82,7 @@ class Challenge:
         """Return the names that are neither an ID, a target nor a wavenumber."""
         return [name for name in names if name not in self.columns and not is_wavenumber(name)]
 
-    def describe(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the challenge as a dict for JSON, from which `Challenge(**content)` creates an equal one."""
         return asdict(self)
 
@@ -187,22 +187,22 @@ def parse_challenge(content: bytes, place: Path | str = SCORE_SCRIPT) -> Challen
     return parsed
 
 
-def check_challenge(made: Challenge, place: Path | str) -> None:
+def check_challenge(parsed: Challenge, place: Path | str) -> None:
     """Raise ValueError, which begins with the location, if the parts of a challenge are inconsistent."""
-    names, reason = (*made.weights, *made.ids), ""
-    if not made.weights:
+    names, reason = (*parsed.weights, *parsed.ids), ""
+    if not parsed.weights:
         reason = "there is no target"
-    elif unknown := [name for name in made.units if name not in made.weights]:
+    elif unknown := [name for name in parsed.units if name not in parsed.weights]:
         reason = f"UNITS has {unknown[0]!r}, which is not a target"
-    elif made.group not in made.ids:
-        reason = f"the group, {made.group!r}, is not one of the IDs" if made.group else "there is no GROUP"
+    elif parsed.group not in parsed.ids:
+        reason = f"the group, {parsed.group!r}, is not one of the IDs" if parsed.group else "there is no GROUP"
     elif repeated := [name for name, number in Counter(names).items() if number > 1]:
         reason = f"{repeated[0]!r} appears twice among targets and IDs"
     elif invalid := [name for name in names if not is_column_name(name)]:
         reason = f"{plain(invalid[0], 40)!r} cannot be the name of a column: a number is a channel"
-    elif any(not 0 <= weight < float("inf") for weight in made.weights.values()) or not any(made.weights.values()):
+    elif any(not 0 <= weight < float("inf") for weight in parsed.weights.values()) or not any(parsed.weights.values()):
         reason = "a weight is negative or not finite, or all are 0"
-    elif not all(line.isprintable() for line in (*made.units.values(), made.group_name, made.title, made.subject)):
+    elif not all(line.isprintable() for line in (*parsed.units.values(), parsed.group_name, parsed.title, parsed.subject)):
         reason = "a unit or a description is not one printable line"
     if reason:
         raise ValueError(f"{place}: {reason}")

@@ -39,7 +39,7 @@ def find_constant_runs(spectra: Iterable[Floats]) -> list[ConstantRun]:
     return [run for run in runs if run]
 
 
-def describe_constant_runs(runs: Sequence[ConstantRun], wavenumbers: Floats, names: Sequence[Any]) -> str:
+def format_constant_runs(runs: Sequence[ConstantRun], wavenumbers: Floats, names: Sequence[Any]) -> str:
     """Return a sentence about runs: the number of spectra, the range of wavenumbers, and the names of the spectra.
 
     wavenumbers: (channels,) cm-1. names: the names of all spectra.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from recore.challenge import challenge
 from recore.distribution import PROGRAM
-from recore.file_kinds import CONVERT, GZIP, IMPORT, REPEATED_HEADER, name_kind
+from recore.file_kinds import CONVERT, GZIP, IMPORT, REPEATED_HEADER, detect_non_csv
 from recore.schema import channels_of
 from recore.text import plain
 from stagemaker import locked
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BEGINNING = 1 << 16  # bytes that determine the kind of a file
-LARGEST_HEADER = 4 << 20  # bytes
-LARGEST_ROW = 16 << 20  # characters
+MAX_HEADER = 4 << 20  # bytes
+MAX_ROW = 16 << 20  # characters
 LEVEL = 1  # of gzip; 6 takes six times as long for files that are an eighth smaller
 BLOCK = 1 << 24  # bytes that are parsed at a time
 DECIMAL_COMMA = re.compile(rb'"[+-]?\d*,\d+"')
@@ -65,12 +65,12 @@ class DataFile:
     def header(self) -> list[str]:
         """The names of all columns, the index first."""
         with self._unpacked_bytes() as lines:
-            line = lines.readline(LARGEST_HEADER)
+            line = lines.readline(MAX_HEADER)
         try:
             names = next(csv.reader([line.decode("utf-8-sig", "replace")], strict=True), [])
         except csv.Error as error:
             raise ValueError(f"{self.path}: the first line is not a valid header: {error}") from None
-        if len(names) < 2 or len(line) == LARGEST_HEADER:
+        if len(names) < 2 or len(line) == MAX_HEADER:
             raise ValueError(f"{self.path}: a header with an index and columns, separated by commas, is required")
         numbered = [name for name in names[1:] if re.match(r"X?\d", name)]
         if len(numbered) > len(names) / 2 and not channels_of(numbered):
@@ -88,11 +88,11 @@ class DataFile:
         if version in VALID_FILES:
             return
         with self._unpacked_bytes() as lines:
-            header, number = _normalised(lines.readline(LARGEST_HEADER)), 1
+            header, number = _normalised(lines.readline(MAX_HEADER)), 1
             # a header, even with other channels, contains the names of two IDs or targets
             columns = {_normalised(name.encode()) for name in challenge().columns}
             group = _normalised(challenge().group.encode())
-            while line := lines.readline(LARGEST_ROW):
+            while line := lines.readline(MAX_ROW):
                 number += 1
                 if number == 2 and len(DECIMAL_COMMA.findall(line)) > 1:
                     raise ValueError(f"{self.path}: its numbers have decimal commas; {CONVERT}")
@@ -153,11 +153,11 @@ class DataFile:
 
     def _split(self, lines: TextIO) -> Iterator[str]:
         record, quotes = "", 0
-        while line := lines.readline(LARGEST_ROW + 1):
+        while line := lines.readline(MAX_ROW + 1):
             record += line
             quotes += line.count('"')
-            if len(record) > LARGEST_ROW:
-                raise ValueError(f"{self.path}: a row has more than {LARGEST_ROW >> 20} MB")
+            if len(record) > MAX_ROW:
+                raise ValueError(f"{self.path}: a row has more than {MAX_ROW >> 20} MB")
             if quotes % 2 == 0:
                 if record.strip():
                     yield record if record.endswith("\n") else record + "\n"
@@ -242,7 +242,7 @@ def open_data(path: Path) -> Iterator[DataFile]:
     with file:
         data = DataFile(path, file, file.read(len(GZIP)) == GZIP)
         with data._unpacked_bytes() as content:
-            kind = name_kind(content.read(BEGINNING))
+            kind = detect_non_csv(content.read(BEGINNING))
         if kind:
             raise ValueError(f"{path}: {kind}")
         data.check_lines()

@@ -51,7 +51,7 @@ def is_utf_16(head: bytes) -> bool:
     return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
 
 
-def name_foreign(head: bytes) -> str | None:
+def detect_foreign(head: bytes) -> str | None:
     """Return the kind of a file that no command reads, with a remedy; None if it can be a text table."""
     if not head:
         return EMPTY
@@ -72,9 +72,9 @@ def name_foreign(head: bytes) -> str | None:
     return next((kind for pattern, kind in TEXT_BEGINNINGS.items() if re.match(pattern, text, re.IGNORECASE)), None)
 
 
-def name_kind(head: bytes) -> str | None:
+def detect_non_csv(head: bytes) -> str | None:
     """Return the kind of a file that is not CSV, with a remedy; None if it can be CSV."""
-    if foreign := name_foreign(head):
+    if foreign := detect_foreign(head):
         return foreign
     if is_utf_16(head):
         return f"{UTF_16}, or {CONVERT}"

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 
-def list_names(names: Sequence[str], most: int) -> str:
+def list_names(names: Sequence[str], limit: int) -> str:
     """Join names with commas; if there are more than `limit`, only the first ones and the number of others."""
-    listed = ", ".join(names[:most])
-    return listed if len(names) <= most else f"{listed} and {len(names) - most} more"
+    listed = ", ".join(names[:limit])
+    return listed if len(names) <= limit else f"{listed} and {len(names) - limit} more"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

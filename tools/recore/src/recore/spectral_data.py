@@ -18,7 +18,7 @@ from recore.data_file import DataFile, open_data
 from recore.file_kinds import CONVERT
 from recore.listing import count, list_names
 from recore.schema import DEPTH_FROM, DEPTH_TO, channels_of, is_wavenumber
-from recore.text import name_unusual, plain
+from recore.text import format_unusual, plain
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]  # row positions
@@ -211,7 +211,7 @@ def _parse_numbers(table: pa.Table, numeric: list[int]) -> tuple[pa.Table, list[
         is_invalid = values.isna() & ~text.str.lower().isin(["", "nan", "na", "null", "n/a", "#n/a"])
         if is_invalid.any():
             cell = text[is_invalid].iloc[0]
-            example = repr(plain(cell, 40)) + name_unusual(cell[:40])
+            example = repr(plain(cell, 40)) + format_unusual(cell[:40])
             counted = count(int(is_invalid.sum()), "cell is not a number", "cells are not numbers")
             invalid.append((order, f"{counted}, for example {example}"))
         column = table.column_names.index(str(position))

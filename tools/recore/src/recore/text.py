@@ -7,7 +7,7 @@ from stagemaker import printable
 OMISSION = " ... "
 
 
-def name_unusual(text: str) -> str:
+def format_unusual(text: str) -> str:
     """Format the first character that is neither ASCII nor a letter as " (U+2212 MINUS SIGN)"; "" if there is none."""
     unusual = next((letter for letter in text if not letter.isascii() and not letter.isalpha()), "")
     if not unusual:
@@ -15,11 +15,11 @@ def name_unusual(text: str) -> str:
     return f" ({' '.join([f'U+{ord(unusual):04X}', *unicodedata.name(unusual, '').split()])})"
 
 
-def plain(text: str, widest: int = 600) -> str:
+def plain(text: str, width: int = 600) -> str:
     """Return text as one printable line of at most `width` characters, omitting the middle of longer lines."""
     line = " ".join(text.split()) if "\n" in text else text.rstrip().replace("\t", "    ")
-    if len(line) > widest:
-        half = (widest - len(OMISSION)) // 2
+    if len(line) > width:
+        half = (width - len(OMISSION)) // 2
         line = line[:half] + OMISSION + line[-half:]
     return printable(line)
 

@@ -13,7 +13,7 @@ from recore_support.edited_submissions import make
 from support.checkout import ROOT, run
 
 from recore.check.output import to_github
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Location, Rule
 from recore.check.runner import RuleResult, load_catalogue
 from recore.evaluation.submission import read_submission
 
@@ -83,7 +83,7 @@ def test_workflow_commands_specify_the_file_and_the_line(tmp_path: Path) -> None
 
 def test_workflow_commands_are_escaped() -> None:
     rule = Rule("RC101", "one", "One", (), lambda _: [])
-    finding = Finding("50% of\n::error::it", "a, b: c", Place("a,b:c%.py", 3), Level.WARNING)
+    finding = Finding("50% of\n::error::it", "a, b: c", Location("a,b:c%.py", 3), Level.WARNING)
     line = to_github([RuleResult(rule, findings=(finding,))], Path()).splitlines()[0]
     assert line == "::warning file=a%2Cb%3Ac%25.py,title=RC101 one,line=3::50%25 of ::error::it Fix: a, b: c"
 

@@ -22,7 +22,7 @@ from recore.check.output import to_github, to_json, to_text
 from recore.check.runner import RuleResult, check_source
 from recore.check.script import parse_script
 from recore.check.source import read_setup_file
-from recore.check.submission_tree import LARGEST
+from recore.check.submission_tree import MAX_FILE_SIZE
 from stagemaker import read_requirements
 
 FILES = ("train.py", "preprocess.py", "setup.py", "MANIFEST.in", "requirements.txt")
@@ -129,7 +129,7 @@ def test_a_large_script_is_read_in_seconds(tmp_path: Path) -> None:
     script = (folder / "train.py").read_text()
     lines = "".join(f'VALUE_{number} = [open("data/{number}.csv"), {number}]\n' for number in range(10_000))
     (folder / "train.py").write_text(script + lines)
-    assert len(script + lines) < LARGEST
+    assert len(script + lines) < MAX_FILE_SIZE
     assert len(messages(folder)) == 10_000
 
 

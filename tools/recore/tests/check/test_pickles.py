@@ -56,7 +56,7 @@ from stagemaker_support.fuzzing import TIMES, examples, generator
 from xgboost import XGBRegressor
 
 from recore.check.pickles import Pickle, find_pickles, read_pickles, same_models, scan, size_of
-from recore.check.pickles.values import LARGEST_VALUE, Budget
+from recore.check.pickles.values import VALUE_BYTES, Budget
 from recore.check.running_rules.rc404_pickle_command import judge
 
 TABLE = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [0.0, 1, 0, 1], "c": ["x", "y", "x", "y"]})
@@ -433,7 +433,7 @@ def test_values_that_are_too_large_to_read_are_reported(prefix: bytes, tmp_path:
         file.write(prefix)
         file.truncate(5 << 30)
         file.seek(0)
-        assert "of more than 1 MiB" in scan("model.pkl", 5 << 30, file, Budget({LARGEST_VALUE: 1 << 20})).problem
+        assert "of more than 1 MiB" in scan("model.pkl", 5 << 30, file, Budget({VALUE_BYTES: 1 << 20})).problem
 
 
 def npy(*contents: Any) -> bytes:

@@ -7,11 +7,11 @@ from threading import Event
 import pytest
 from recore_support.edited_submissions import GOOD
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Location, Rule
 from recore.check.runner import RuleResult, choose_codes, load_catalogue, run_rules
 from recore.check.source import SubmissionSource
 
-ERROR = Finding("wrong", "correct it", Place("train.py", 1))
+ERROR = Finding("wrong", "correct it", Location("train.py", 1))
 WARNING = Finding("odd", "look at it", level=Level.WARNING)
 
 

@@ -19,9 +19,9 @@ from stagemaker_support.fuzzing import examples
 
 from recore.check.experiment_jobs import ExperimentJobs
 from recore.check.failures import ExperimentFailed
-from recore.check.inputs import InputRow, differing, effect_of_assays, effect_of_holes, find_differences, read_inputs
-from recore.check.left_by_jobs import Answer, Variation, read_observations
-from recore.check.predictions import NotPredictions, describe_difference, read_predictions
+from recore.check.inputs import InputRow, first_difference, effect_of_assays, effect_of_holes, find_differences, read_inputs
+from recore.check.left_by_jobs import Response, Variation, read_observations
+from recore.check.predictions import InvalidPredictions, format_difference, read_predictions
 from recore.check.public_data import PublicData, rename_holes
 from recore.check.rule import Level
 from recore.check.running_rules.rc406_model_size import judge as judge_size
@@ -71,7 +71,7 @@ def test_predictions_are_read_without_changes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(table, [[1, np.nan, 300], [np.nan, np.inf, -1]])
     for rows, line in (("1,2\n3\n", 2), ("1,2\n\n3,4\n", 2), ("CuPPM,x\n", 1), ("1,2\n3,\x00\n", 2), ("1,\xff\n", 1)):
         path.write_bytes(rows.encode("latin-1"))
-        with pytest.raises(NotPredictions) as caught:
+        with pytest.raises(InvalidPredictions) as caught:
             read_predictions(path)
         assert caught.value.line == line
 
@@ -81,7 +81,7 @@ def test_predictions_are_read_without_changes(tmp_path: Path) -> None:
 def test_any_predictions_are_read_or_rejected(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(content)
-    with contextlib.suppress(NotPredictions):
+    with contextlib.suppress(InvalidPredictions):
         assert read_predictions(path).ndim == 2
     inputs = read_inputs(path)
     assert inputs.problem or len(inputs.header) > 1
@@ -89,28 +89,28 @@ def test_any_predictions_are_read_or_rejected(content: bytes, tmp_path_factory: 
 
 def test_predictions_agree_up_to_rounding() -> None:
     expected = np.array([[1.0, 1e6], [2.0, np.nan]])
-    assert describe_difference(expected, expected * (1 + 1e-11), "ab") == ""
-    assert "b of row 1" in describe_difference(expected, expected * [1, 1 + 1e-6], "ab")
-    assert "a of row 2 is nan" in describe_difference(expected, np.array([[1.0, 1e6], [np.nan, np.nan]]), "ab")
-    assert "the predictions have 1 line of 2 numbers, but there are 2 rows of 2 targets" in describe_difference(
+    assert format_difference(expected, expected * (1 + 1e-11), "ab") == ""
+    assert "b of row 1" in format_difference(expected, expected * [1, 1 + 1e-6], "ab")
+    assert "a of row 2 is nan" in format_difference(expected, np.array([[1.0, 1e6], [np.nan, np.nan]]), "ab")
+    assert "the predictions have 1 line of 2 numbers, but there are 2 rows of 2 targets" in format_difference(
         expected, expected[:1], "ab"
     )
 
 
 def test_inputs_agree_up_to_rounding() -> None:
-    assert differing(InputRow("1", "1.0,2.5"), InputRow("1", "1,2.50")) is None
-    assert differing(InputRow("1", "1.0,2.5"), InputRow("1", "1.0,2.6")) == 2
-    assert differing(InputRow("1", "1.0,2.5"), InputRow("1", "1.0")) == 2
-    assert differing(InputRow("1", "a"), InputRow("1", "b")) == 1
-    assert differing(InputRow("1", "0.402807,-1.23457"), InputRow("1", "0.402808,-1.23458")) is None
-    assert differing(InputRow("1", "0.402809"), InputRow("1", "0.40281")) is None
+    assert first_difference(InputRow("1", "1.0,2.5"), InputRow("1", "1,2.50")) is None
+    assert first_difference(InputRow("1", "1.0,2.5"), InputRow("1", "1.0,2.6")) == 2
+    assert first_difference(InputRow("1", "1.0,2.5"), InputRow("1", "1.0")) == 2
+    assert first_difference(InputRow("1", "a"), InputRow("1", "b")) == 1
+    assert first_difference(InputRow("1", "0.402807,-1.23457"), InputRow("1", "0.402808,-1.23458")) is None
+    assert first_difference(InputRow("1", "0.402809"), InputRow("1", "0.40281")) is None
     for one, other in (
         ("0.402807", "0.402809"),
         ("0.40281", "0.40282"),
         ("100000", "100001"),
         ("0.000123", "0.000124"),
     ):
-        assert differing(InputRow("1", one), InputRow("1", other)) == 1
+        assert first_difference(InputRow("1", one), InputRow("1", other)) == 1
 
 
 def test_swapped_columns_are_found_among_good_and_bad_predictions() -> None:
@@ -257,7 +257,7 @@ def test_hooks_that_sort_or_drop_rows_are_found(
         body = tmp_path / request.name
         rows = [line.split(",")[1] for line in request.body.decode().splitlines() if not line.startswith("index")]
         body.write_text("".join(f"{line}\n" for line in respond(rows)))
-        responses[request.name] = Answer(200, body, "")
+        responses[request.name] = Response(200, body, "")
     moved = find_moved_rows(responses["few"], responses["mixed"], 5)
     assert expected in moved[0] if moved else not expected
 

@@ -9,7 +9,7 @@ import score
 from recore_support.import_runs import X, absorbance, import_command, run_import, write_opus
 from recore_support.run_command import run_on_terminal
 
-from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.reading_options import ReadingOptions
 
 
 def test_rows_follow_the_tables_order_and_have_all_columns_in_the_schema(folder: Path) -> None:
@@ -117,9 +117,9 @@ def test_spectra_that_look_like_reflectance_are_asked_about(tmp_path: Path) -> N
         (tmp_path / f"{sample}.csv").write_text("".join(f"{a},{b}\n" for a, b in rows))
     result, _ = run_import(tmp_path, *(f"{sample}.csv" for sample in "acde"), table="")
     assert any("1 of 4 spectra are highest" in note and note.endswith("a.csv") for note in result.remarks)
-    _, data = run_import(tmp_path, "a.csv", "b.csv", table="", reading=Reading(convert="none"))
+    _, data = run_import(tmp_path, "a.csv", "b.csv", table="", reading=ReadingOptions(convert="none"))
     np.testing.assert_allclose(data.loc["a"], 10 ** -absorbance(x), atol=1e-6)
-    result, data = run_import(tmp_path, "a.csv", "b.csv", table="", reading=Reading(convert="fraction"))
+    result, data = run_import(tmp_path, "a.csv", "b.csv", table="", reading=ReadingOptions(convert="fraction"))
     assert not result.problems
     np.testing.assert_allclose(data.loc["a"], absorbance(x), atol=1e-6)
 

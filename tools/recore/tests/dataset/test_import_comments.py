@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from recore_support.import_runs import run_import
 
-from recore.dataset import Reading, grid_of_names, read_spectra
+from recore.dataset import ReadingOptions, grid_of_names, read_spectra
 from recore.dataset.instruments.files import read_file
 from recore.dataset.instruments.spectrum import Problem, Spectrum
 from recore.dataset.text_table import open_table
@@ -28,7 +28,7 @@ def table_of(names: str = "sample", first: tuple[str, ...] = ("a", "b", "c"), x:
 def read_one(folder: Path, content: str, **options: str) -> Spectrum | Problem:
     path = folder / "rock.csv"
     path.write_text(content, "utf-8")
-    return next(read_file(path, Reading(**options)))
+    return next(read_file(path, ReadingOptions(**options)))
 
 
 @pytest.mark.parametrize("x", [np.arange(2400.0, 2365, -1), np.arange(4000.0, 3965, -1)])
@@ -45,7 +45,7 @@ def test_a_table_keeps_its_assays_with_any_option(tmp_path: Path) -> None:
     header = names + ";" + ";".join(f"{value:.0f}" for value in X)
     rows = [cells + ";" + ";".join(f"1,{value * 100:03.0f}" for value in Y) for cells in ids]
     (tmp_path / "both.csv").write_text("\n".join([header, *rows]))
-    result, data = run_import(tmp_path, "both.csv", table="", reading=Reading(decimal="comma"))
+    result, data = run_import(tmp_path, "both.csv", table="", reading=ReadingOptions(decimal="comma"))
     assert (result.problems, list(data["SiteID"]), list(data["CuPPM"])) == ([], ["H1"] * 3, [1.45, 2.45, 3.45])
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.measuring import processor_seconds
+from recore_support.measuring import cpu_seconds
 from recore_support.opus_files import DIRECTORY, SERIES, Block, block, number, opus_bytes
 from stagemaker_support.fuzzing import examples
 
 from recore.dataset.instruments.files import read_file
-from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import Problem, Spectrum
 
 X = np.linspace(4000, 600, 86)
@@ -23,7 +23,7 @@ ABSORBANCE = 0.4 + np.exp(-(((X - 1050) / 120) ** 2)) + 0.3 * np.exp(-(((X - 340
 def read_item(folder: Path, content: bytes, **options: str) -> Spectrum | Problem:
     path = folder / "soil_7.0"
     path.write_bytes(content)
-    (item,) = read_file(path, Reading(**options))
+    (item,) = read_file(path, ReadingOptions(**options))
     return item
 
 
@@ -164,8 +164,8 @@ def endless_series() -> bytes:
 
 @pytest.mark.timing
 def test_a_series_does_not_slow_down_reading(tmp_path: Path) -> None:
-    ordinary_seconds, series = processor_seconds(lambda: read_item(tmp_path, COMPLETE_FILE)), endless_series()
-    assert processor_seconds(lambda: read_item(tmp_path, series)) < 20 * ordinary_seconds
+    ordinary_seconds, series = cpu_seconds(lambda: read_item(tmp_path, COMPLETE_FILE)), endless_series()
+    assert cpu_seconds(lambda: read_item(tmp_path, series)) < 20 * ordinary_seconds
 
 
 COMPLETE_FILE = opus_bytes(block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE))
@@ -203,7 +203,7 @@ def test_any_bytes_are_reported_in_one_line(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.0"
     path.write_bytes((b"\n\n\xfe\xfe" if has_signature else b"") + content)
-    (item,) = read_file(path, Reading())
+    (item,) = read_file(path, ReadingOptions())
     assert isinstance(item, Problem)
     assert item.source
     assert item.reason
@@ -252,6 +252,6 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.0"
     path.write_bytes(COMPLETE_FILE)
     os.truncate(path, 1 << 40)
-    (item,) = read_file(path, Reading())
+    (item,) = read_file(path, ReadingOptions())
     assert isinstance(item, Problem)
     assert "1048576 MB" in item.reason

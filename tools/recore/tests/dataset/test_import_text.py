@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.measuring import processor_seconds
+from recore_support.measuring import cpu_seconds
 from stagemaker_support.fuzzing import examples
 
 from recore.dataset.grammar import Question
 from recore.dataset.instruments.files import read_file
-from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import Problem, Spectrum
 from recore.dataset.text_table import open_table
 
@@ -22,7 +22,7 @@ Y = 0.4 + np.exp(-(((X - 1050) / 120) ** 2))
 
 def read_items(path: Path, content: str | bytes, **options: str) -> list[Spectrum | Problem]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return list(read_file(path, Reading(**options)))
+    return list(read_file(path, ReadingOptions(**options)))
 
 
 def read_spectrum(folder: Path, content: str | bytes, name: str = "soil.csv", **options: str) -> Spectrum:
@@ -267,8 +267,8 @@ def test_a_large_table_does_not_take_much_longer_than_pandas(tmp_path: Path) -> 
     header = "sample," + ",".join(f"{x:.1f}" for x in np.linspace(4000, 600, 1700)) + "\n"
     line = ",".join(f"{0.1 + i / 2000:.6f}" for i in range(1700)) + "\n"
     path.write_text(header + "".join(f"s{row},{line}" for row in range(3000)))
-    pandas_seconds = processor_seconds(lambda: pd.read_csv(path, index_col=0, float_precision="round_trip"), repeats=1)
+    pandas_seconds = cpu_seconds(lambda: pd.read_csv(path, index_col=0, float_precision="round_trip"), repeats=1)
     spectra = []
-    import_seconds = processor_seconds(lambda: spectra.extend(read_file(path, Reading())), repeats=1)
+    import_seconds = cpu_seconds(lambda: spectra.extend(read_file(path, ReadingOptions())), repeats=1)
     assert sum(isinstance(item, Spectrum) for item in spectra) == 3000
     assert import_seconds < 8 * pandas_seconds

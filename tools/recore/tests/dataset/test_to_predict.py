@@ -8,7 +8,7 @@ import pytest
 
 from recore.cli.spectra_files import show_remarks
 from recore.dataset import ImportResult, SampleOptions, write_samples
-from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import Problem
 from recore.production.batch_predictions import check_new_table
 
@@ -26,7 +26,7 @@ def read(
     frame: pd.DataFrame, folder: Path, *columns: str, replicates: str = "one", **reading: str
 ) -> tuple[ImportResult, pd.DataFrame]:
     frame.to_csv(folder / "table.csv")
-    options = SampleOptions((folder / "table.csv",), Reading(**reading), columns, replicates)
+    options = SampleOptions((folder / "table.csv",), ReadingOptions(**reading), columns, replicates)
     result = write_samples(options, COLUMNS, folder / "out.csv.gz")
     return result, pd.read_csv(folder / "out.csv.gz", index_col=0, dtype=str)
 

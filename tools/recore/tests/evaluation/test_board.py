@@ -13,7 +13,7 @@ from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT
 
 from recore.cli.results import show_scores
-from recore.evaluation import Record, find_runs, read_record, write_held_out_again
+from recore.evaluation import Record, find_runs, read_record, write_recomputed_held_out
 from recore.evaluation.board import make_tables, read_runs
 
 
@@ -95,8 +95,8 @@ def test_a_submission_of_another_user_with_a_hosts_private_assays_is_third_party
     record["data"] |= {name: {"path": path, "sha256": "0" * 64} for name, path in data.items()}
     write_record(tmp_path, "run", record)
     run = read_record(tmp_path / "run")
-    assert run.is_strangers == is_third_party
-    show_scores(run.scores, run.is_strangers)  # `recore validate` has no sandbox
+    assert run.is_third_party == is_third_party
+    show_scores(run.scores, run.is_third_party)  # `recore validate` has no sandbox
     assert ("not checked" if is_third_party else "recore validate`") in capsys.readouterr().out.splitlines()[-1]
 
 
@@ -109,21 +109,21 @@ def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_be
     assert line.endswith("recore validate` recomputes it")
     hosts = recore("board", tmp_path, "--private").stdout.splitlines()[-1]
     assert hosts == "* computed by the submission itself, not checked"
-    write_held_out_again(tmp_path / "checked", 0.3630, "validate")
-    write_held_out_again(tmp_path / "none-left", 0.25, "validate")
+    write_recomputed_held_out(tmp_path / "checked", 0.3630, "validate")
+    write_recomputed_held_out(tmp_path / "none-left", 0.25, "validate")
     rows = {words[0]: words[3:] for words in map(str.split, recore("board", tmp_path).stdout.splitlines()) if words}
     assert list(rows)[2:5] == ["checked", "none-left", "claims"]
     assert [rows[name][0] for name in ("checked", "none-left", "claims")] == ["0.3630", "0.2500", "0.9000*"]
     private = [run["folder"] for run in json.loads(recore("board", tmp_path, "--private", "--json").stdout)]
     assert private == ["none-left", "claims", "checked"]
-    write_held_out_again(tmp_path / "claims", 0.1, "validate")
+    write_recomputed_held_out(tmp_path / "claims", 0.1, "validate")
     assert line not in recore("board", tmp_path).stdout
     record = json.loads((tmp_path / "claims/run.json").read_text())
     assert record["held_out_again"] == {"score": 0.1, "command": "validate"}
     assert record["scores"]["held-out"]["value"] == 0.9  # what the run itself left stays
     with pytest.raises(ValueError, match="not a finite number"):
-        write_held_out_again(tmp_path / "claims", float("nan"), "validate")
-    assert read_record(tmp_path / "claims").held_out_again == 0.1
+        write_recomputed_held_out(tmp_path / "claims", float("nan"), "validate")
+    assert read_record(tmp_path / "claims").recomputed_held_out == 0.1
 
 
 def test_runs_of_one_submission_on_one_public_file_are_found(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 from support.data_files import write_gz
 
-from recore.data_file import LARGEST_HEADER, LARGEST_ROW, as_csv_gz, open_data, read_header
+from recore.data_file import MAX_HEADER, MAX_ROW, as_csv_gz, open_data, read_header
 from recore.evaluation.data import DataFiles
 from recore.spectral_data import read_data
 
-CHANNELS = ",".join(f"{number}.5" for number in range(LARGEST_HEADER // 8 + 100_000))
+CHANNELS = ",".join(f"{number}.5" for number in range(MAX_HEADER // 8 + 100_000))
 PUBLIC = ",DepthTo,SiteID,DepthFrom,4000.0,CuPPM\n0,1,a,0,0.5,7\n"
 PRIVATE = ",DepthTo,SiteID,DepthFrom,4000.0\n0,1,a,0,0.5\n"
 
@@ -117,7 +117,7 @@ def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: st
     [
         ("1,1,a,0,0.5", "row 2 has 5 cells instead of 6"),
         ('1,"1,a,0,0.5,7', "quotation marks .* are not closed"),
-        ("1," + "0" * (LARGEST_ROW + 1), "a row has more than 16 MB"),
+        ("1," + "0" * (MAX_ROW + 1), "a row has more than 16 MB"),
     ],
     ids=["cells", "quotes", "size"],
 )

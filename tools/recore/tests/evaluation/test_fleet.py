@@ -28,10 +28,10 @@ from recore.evaluation import (
     RunSettings,
     bound_costs,
     count_instances,
-    describe_policies,
+    make_policies,
     read_quotas,
     read_submission,
-    round_id,
+    make_round_id,
     stop_leftovers,
 )
 from recore.evaluation.fleet import wheels
@@ -116,7 +116,7 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
         )
     assert result.returncode == 0, result.stderr
     assert "aws: 2 to run, 2 at a time: at most 16 instance-hours, $4, if every job takes all its time" in result.stderr
-    policies = describe_policies(BUCKET)
+    policies = make_policies(BUCKET)
     of_role = {
         ROLES[1]: policies["role of submissions (--role)"],
         ROLES[3]: policies["role of scoring (--scoring-role)"],
@@ -186,7 +186,7 @@ def test_the_policies_are_printed_as_json() -> None:
     result = recore("judge", "--print-policies", "--bucket", "mine")
     parts = result.stdout.split("# ")[1:]
     policies = {part.partition("\n")[0]: json.loads(part.partition("\n")[2]) for part in parts}
-    assert policies == describe_policies("mine")
+    assert policies == make_policies("mine")
 
 
 def test_the_bound_counts_every_job_to_its_limit() -> None:
@@ -233,7 +233,7 @@ def test_the_cost_bound_includes_ties(tmp_path: Path) -> None:
 def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simulator, tmp_path: Path) -> None:
     wheels = f"s3://{BUCKET}/recore/round/wheels"
     simulator.client("s3").put_object(Bucket=BUCKET, Key="recore/round/wheels/one.whl")
-    settings = RunSettings("name", BUCKET, ROLES[1], wheels=wheels, round_id="12345678")
+    settings = RunSettings("name", BUCKET, ROLES[1], wheels=wheels, make_round_id="12345678")
     with Recorded() as recorded:
         services = Services(simulator.client)
         jobs = ExperimentJobs(services, settings, read_submission(tiny(tmp_path / "mine")), tmp_path, print)
@@ -261,10 +261,10 @@ def test_no_version_of_the_assays_remains_after_a_killed_call(simulator: Simulat
 
 
 def test_packages_come_from_a_job_that_sees_no_data() -> None:
-    assert not wheels.asks_for_more(b"# nothing\nnumpy\n")
-    assert wheels.asks_for_more(b"xgboost==3.0.0\n")
-    assert wheels.asks_for_more(b"numpy==1.0\n")
-    assert wheels.asks_for_more(b"./mine.whl\n")
+    assert not wheels.needs_more_packages(b"# nothing\nnumpy\n")
+    assert wheels.needs_more_packages(b"xgboost==3.0.0\n")
+    assert wheels.needs_more_packages(b"numpy==1.0\n")
+    assert wheels.needs_more_packages(b"./mine.whl\n")
     request: Any = wheels.wheels_request(RunSettings("n", "b", "r"), "n-wheels", "s3://b/recore/n/wheels-1")
     assert request["NetworkConfig"] == {"EnableNetworkIsolation": False}
     assert addresses(request["ProcessingInputs"], ("S3Uri",)) == [
@@ -353,7 +353,7 @@ def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp
         assert result.returncode == 0, result.stderr
         assert len(recorded.of("CreateTrainingJob")) == 12 - len(kept)
         assert "of an earlier call" in result.stderr
-        assert running_jobs(sagemaker, f"recore-{round_id(BUCKET, folder)}-") == []
+        assert running_jobs(sagemaker, f"recore-{make_round_id(BUCKET, folder)}-") == []
         assert objects_below_recore(simulator) == []
     results = (folder / "judged.csv").read_text()
     assert results.count(",completed,") == 8

@@ -15,7 +15,7 @@ from recore_support.schema import TARGETS
 from support.data_files import write_csv
 
 from recore.evaluation import Pace, Score, Step, read_record
-from recore.evaluation.host_findings import MIN_PRINTED, PREFIX, find_for_host
+from recore.evaluation.host_findings import MIN_PRINTED, PREFIX, collect_findings
 from recore.evaluation.judging_pace import INSTANCE_MEMORY, peak_memory
 
 SCORES = {"held-out": Score(0.5, 1.0, 9, {}, {}), "private": Score(0.4, 1.0, 9, {}, {})}
@@ -36,7 +36,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 def found(files: dict[str, Path], **scores: float) -> list[str]:
     changed = {name: Score(value, 1.0, 9, {}, {}) for name, value in scores.items()}
-    return [str(finding) for finding in find_for_host(**files, scores=SCORES | changed)]
+    return [str(finding) for finding in collect_findings(**files, scores=SCORES | changed)]
 
 
 def event(kind: str, **members: object) -> str:
@@ -131,10 +131,10 @@ def test_no_more_runs_start_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch
     assert peak_memory(steps(train=10, public_predict=4, private_predict=8, private_score=1)) == 0.12 * INSTANCE_MEMORY
     monkeypatch.setattr("recore.evaluation.judging_pace.measure_memory", lambda: 2 * INSTANCE_MEMORY)
     pace = Pace(jobs=9)
-    assert (pace.at_a_time, Pace(jobs=9, limited=False).at_a_time) == (1, 9)
-    pace.note(steps(train=60), 30.0)
-    assert pace.at_a_time == 3
-    assert pace.describe(8) == "about 80 s for the other 8, 3 at a time (30 s each, 9.6 GiB of memory)"
+    assert (pace.max_running, Pace(jobs=9, limited=False).max_running) == (1, 9)
+    pace.add_run(steps(train=60), 30.0)
+    assert pace.max_running == 3
+    assert pace.format_remaining(8) == "about 80 s for the other 8, 3 at a time (30 s each, 9.6 GiB of memory)"
     running = most = 0
     lock, stopping = threading.Lock(), threading.Event()
 
@@ -152,8 +152,8 @@ def test_no_more_runs_start_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch
         for future in [pool.submit(run) for _ in range(12)]:
             future.result()
     assert most == 3
-    pace.note(steps(train=900), 30.0)
-    assert pace.at_a_time == 1  # which runs in any case
+    pace.add_run(steps(train=900), 30.0)
+    assert pace.max_running == 1  # which runs in any case
 
 
 # ---- Several machines ------------------------------------------------------------------------------------
@@ -166,13 +166,13 @@ def test_a_share_is_a_part_of_several(share: str, tmp_path: Path) -> None:
 
 
 def test_the_shares_contain_each_submission_once() -> None:
-    from recore.cli.judge import take_share
+    from recore.cli.judge import select_share
 
     paths = [Path(f"s{number}") for number in (7, 3, 9, 1, 5)]
-    parts = [take_share(paths, (part, 3)) for part in (1, 2, 3)]
+    parts = [select_share(paths, (part, 3)) for part in (1, 2, 3)]
     assert sorted(path for part in parts for path in part) == sorted(paths)
-    assert take_share(paths[::-1], (2, 3)) == parts[1]
-    assert take_share(paths, (6, 6)) == []  # a task of an array has nothing to do
+    assert select_share(paths[::-1], (2, 3)) == parts[1]
+    assert select_share(paths, (6, 6)) == []  # a task of an array has nothing to do
 
 
 def test_the_folders_of_several_machines_form_one_board(tmp_path: Path) -> None:

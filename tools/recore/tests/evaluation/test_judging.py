@@ -34,7 +34,7 @@ from recore.evaluation import (
 )
 from recore.evaluation.job_requests import RunSettings, preprocessing_request, scoring_request, training_request
 from recore.evaluation.job_runner import TIMED_OUT
-from recore.places import OpenPlace, PlaceSettings, open_place
+from recore.places import Backend, BackendSettings, open_backend
 from stagemaker import interrupts
 
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(600)\n"
@@ -58,13 +58,13 @@ BETTER = TRAIN.replace("return [[mean * number", "return [[mean + 0 * number")
 
 
 @pytest.fixture(scope="module")
-def place() -> OpenPlace:
-    with open_place(PlaceSettings(isolation="off"), print) as place:
+def place() -> Backend:
+    with open_backend(BackendSettings(isolation="off"), print) as place:
         yield place
 
 
 @pytest.fixture
-def judge(place: OpenPlace, data: DataFiles, tmp_path: Path) -> Callable[..., list[Entry]]:
+def judge(place: Backend, data: DataFiles, tmp_path: Path) -> Callable[..., list[Entry]]:
     def judge(*paths: Path, seconds: int = 60, jobs: int = 2, watch: Callable[..., None] = print) -> list[Entry]:
         this_round, new = Round(data, tmp_path / "judged", seconds), []
         judge.entries = this_round.read(paths)
@@ -145,7 +145,7 @@ def test_the_time_limit_applies_to_each_job_with_the_submissions_code() -> None:
 
 
 def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
-    place: OpenPlace, data: DataFiles, tmp_path: Path
+    place: Backend, data: DataFiles, tmp_path: Path
 ) -> None:
     def entry(name: str, private: float | None, change: str = "", **scores: float) -> Entry:
         files = read_submission(tiny(tmp_path / name, {"train.py": TRAIN + change}))
@@ -165,10 +165,10 @@ def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
     rows.write_rows(tmp_path / "public.csv.gz", two_holes)
     this_round = Round(replace(data, public=tmp_path / "public.csv.gz"), tmp_path / "judged", 600)
     recompute_held_out(place, [claims, without], this_round, lambda step: None, lines.append)
-    again = claims.record.held_out_again
+    again = claims.record.recomputed_held_out
     assert again < 0.5, lines
     assert f"held-out score {again:.4f} recomputed, 1.0100 claimed by the submission" in claims.result
-    assert without.record.held_out_again == pytest.approx(again)  # the same model, though nothing was claimed
+    assert without.record.recomputed_held_out == pytest.approx(again)  # the same model, though nothing was claimed
     assert tied_by_private_score(entries) == []
 
 

@@ -21,7 +21,7 @@ from support.checkout import ROOT
 
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
-from recore.evaluation.job_requests import HOST, RunSettings, assays_place
+from recore.evaluation.job_requests import HOST, RunSettings, assays_key
 from recore.evaluation.job_runner import TIMED_OUT, StepFailed
 from recore.evaluation.observing import write_log
 from recore.evaluation.record import make_record
@@ -35,7 +35,7 @@ from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(60)\n"
 GROUP = "/aws/sagemaker/TrainingJobs"
 VERSIONED = "a-bucket-with-versions"
-PLACE = assays_place("private")
+PLACE = assays_key("private")
 ASSAYS = "/".join(PLACE[1:])
 numbers = itertools.count()
 MakeRun = Callable[..., EvaluationRun]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.measuring import processor_seconds
+from recore_support.measuring import cpu_seconds
 
 from recore.failures.exceptions import find_exception
 
@@ -225,6 +225,6 @@ def test_long_text_can_be_read() -> None:
 @pytest.mark.parametrize("text", LONG_TEXTS)
 def test_the_time_grows_linearly_with_the_length(text: str) -> None:
     shorter_text = text[: len(text) // 10]
-    assert processor_seconds(lambda: str(find_exception(text))) < 30 * processor_seconds(
+    assert cpu_seconds(lambda: str(find_exception(text))) < 30 * cpu_seconds(
         lambda: str(find_exception(shorter_text)), repeats=5
     )

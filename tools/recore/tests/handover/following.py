@@ -8,13 +8,13 @@ from pathlib import Path
 
 from support.checkout import environment
 
-from recore.evaluation import Again, Step
+from recore.evaluation import RunPrediction, Step
 from recore.handover import read_run
 from recore.handover.model_card import measure_domain, write_card
 from recore.handover.packages import list_packages
 from recore.handover.readme import write_readme
 from recore.handover.target_figures import measure_targets
-from stagemaker.machine import describe_machine
+from stagemaker.machine import machine_info
 
 FENCE = re.compile(r"^```console ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # with recore, and with python3.12, which makes environments
@@ -27,9 +27,9 @@ def write_pages(folder: Path, example: Path, public: Path | None = None) -> tupl
     run = read_run(folder, public)
     cut_offs = {"CuPPM": CUT_OFF} if (folder / "predictions/held-out.csv").exists() else {}
     packages = list_packages(run.submission, run.versions)
-    card = write_card(run, measure_targets(run, cut_offs), measure_domain(run), packages, describe_machine())
+    card = write_card(run, measure_targets(run, cut_offs), measure_domain(run), packages, machine_info())
     steps = Step("public preprocess", "ProcessingJob"), Step("public predict", "TransformJob")
-    prediction = Again(example / "request.csv", example / "answer.csv", steps)
+    prediction = RunPrediction(example / "request.csv", example / "answer.csv", steps)
     return write_readme(run, prediction, 10, set(), ["recore.whl"]), card
 
 

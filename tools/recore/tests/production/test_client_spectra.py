@@ -15,7 +15,7 @@ from stagemaker_support.archives import archive_of
 
 from recore.production.arrived_assays import read_assays
 from recore.production.captured import Body, CaptureEvent
-from recore.production.client_spectra import ClientSpectra, SpectraReader, TrainedOn, make_trained_on, read_trained_on
+from recore.production.client_spectra import ClientSpectra, SpectraReader, TrainingSummary, make_training_summary, read_training_summary
 from recore.production.containers.domain import fit_reference
 from recore.production.predicting import read_columns
 from recore.production.project import ProductionError
@@ -26,14 +26,14 @@ NAMES = ["index", *IDS, *CHANNELS]
 
 
 @pytest.fixture(scope="module")
-def trained_on() -> TrainedOn:
+def trained_on() -> TrainingSummary:
     random = np.random.default_rng(0)
     spectra = 0.5 + np.cumsum(random.normal(size=(60, 40)), axis=1) / 50
     names = np.array([f"H{number}" for number in np.arange(60) // 5])
-    return make_trained_on(NAMES, fit_reference(np.array(CHANNELS, dtype=float), spectra, names))
+    return make_training_summary(NAMES, fit_reference(np.array(CHANNELS, dtype=float), spectra, names))
 
 
-def read(trained_on: TrainedOn, *events: tuple[str, int, np.ndarray, str]) -> ClientSpectra:
+def read(trained_on: TrainingSummary, *events: tuple[str, int, np.ndarray, str]) -> ClientSpectra:
     """Return the samples of events, each with an ID, minutes, a spectrum and a drill hole."""
     reader = SpectraReader(trained_on, Counter())
     for event_id, minutes, spectrum, hole in events:
@@ -51,7 +51,7 @@ def spectrum(seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
 def test_the_first_of_equal_spectra_counts_in_any_order_of_reading(
-    trained_on: TrainedOn, order: tuple[int, ...]
+    trained_on: TrainingSummary, order: tuple[int, ...]
 ) -> None:
     events = [
         ("b", 5, spectrum(1), "B"),
@@ -68,7 +68,7 @@ def test_the_first_of_equal_spectra_counts_in_any_order_of_reading(
     np.testing.assert_array_equal(spectra.scores[1], alone.scores[0])
 
 
-def test_spectra_that_cannot_be_compared_are_left_out_and_counted(trained_on: TrainedOn) -> None:
+def test_spectra_that_cannot_be_compared_are_left_out_and_counted(trained_on: TrainingSummary) -> None:
     gap, huge = spectrum(3), 1e200 * spectrum(4)
     gap[7] = np.nan
     spectra = read(trained_on, ("gap", 0, gap, ""), ("huge", 1, huge, ""), ("flat", 2, np.ones(40), ""))
@@ -76,7 +76,7 @@ def test_spectra_that_cannot_be_compared_are_left_out_and_counted(trained_on: Tr
     assert spectra.left_out == {"a spectrum that is flat or has a gap": 3}
 
 
-def test_samples_of_one_second_keep_the_order_of_reading(trained_on: TrainedOn) -> None:
+def test_samples_of_one_second_keep_the_order_of_reading(trained_on: TrainingSummary) -> None:
     """Captured times have no fractions of seconds."""
     names = [f"{(7 * number) % 40}" for number in range(40)]
     spectra = read(trained_on, *((name, 0, spectrum(number), "H") for number, name in enumerate(names)))
@@ -105,7 +105,7 @@ def test_an_archive_without_a_usable_reference_is_reported_with_its_version(refe
     files = {"channels.json": json.dumps({"columns": NAMES})} | ({"reference.json": reference} if reference else {})
     version = SimpleNamespace(number=3, archives=["s3://models/model.tar.gz"])
     with pytest.raises(ProductionError, match=reason):
-        read_trained_on(SimpleNamespace(read=lambda uri: archive_of(**files)), version)
+        read_training_summary(SimpleNamespace(read=lambda uri: archive_of(**files)), version)
 
 
 def test_columns_are_found_by_name(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from stagemaker_support.simulator_client import Client
 from recore.production.arrived_assays import read_assays
 from recore.production.endpoints import require_in_service
 from recore.production.joining import make_inference_id
-from recore.production.project import LONGEST_INFERENCE_ID, ProductionError, ProductionProject
+from recore.production.project import MAX_INFERENCE_ID_LENGTH, ProductionError, ProductionProject
 from recore.production.settings import Settings
 from stagemaker.server import BUCKET
 
@@ -328,6 +328,6 @@ def test_an_invalid_table_is_one_clear_line(name: str, tmp_path: Path) -> None:
 def test_a_request_of_a_comparison_has_a_recognisable_inference_id() -> None:
     assert make_inference_id("abc") == make_inference_id(make_inference_id("abc")) == "compare-abc"
     first, second = (make_inference_id("x" * 60 + end) for end in "12")
-    assert len(first) == len(second) == LONGEST_INFERENCE_ID
+    assert len(first) == len(second) == MAX_INFERENCE_ID_LENGTH
     assert first != second
     assert first.startswith("compare-")

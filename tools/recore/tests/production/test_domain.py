@@ -145,11 +145,11 @@ def test_a_rows_statistics_are_from_components_fitted_without_its_hole() -> None
 def test_few_rows_of_many_holes_are_stored() -> None:
     codes = np.repeat(np.arange(300), 30)
     stored = domain.choose_rows(codes)
-    assert len(stored) == domain.MOST_ROWS
+    assert len(stored) == domain.MAX_ROWS
     counts = np.bincount(codes[stored])
-    assert set(counts) == {0, domain.ROWS_OF_A_HOLE}
+    assert set(counts) == {0, domain.ROWS_PER_HOLE}
     first = [stored[codes[stored] == code] - 30 * code for code in np.unique(codes[stored])]
-    assert all((rows == np.arange(domain.ROWS_OF_A_HOLE)).all() for rows in first)
+    assert all((rows == np.arange(domain.ROWS_PER_HOLE)).all() for rows in first)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_a_change_is_found_and_dated(shift: float) -> None:
     assert 100 <= drift.alarm < 160
     assert abs(drift.since - 100) <= 3
     assert drift.statistic == 2
-    assert drift.most >= drift.threshold == 6 / 0.05
+    assert drift.max_evidence >= drift.threshold == 6 / 0.05
 
 
 def test_a_slow_change_is_found() -> None:
@@ -131,7 +131,7 @@ def test_a_drill_hole_is_one_unit_however_many_samples_it_has() -> None:
     assert (len(units), waiting) == (50, 0)
     drift = detect_drift(reference, values[500:], units, 0.05)
     assert drift.alarm is None
-    assert drift.most < 10
+    assert drift.max_evidence < 10
     single = ReferenceUnits(values[:500], np.arange(500))
     assert detect_drift(single, values[500:], single_units(500), 0.05).alarm is not None
 
@@ -189,4 +189,4 @@ def test_units_are_the_same_at_a_later_look(steps: list[tuple[float, str]], look
 
 def test_without_units_there_is_no_drift() -> None:
     drift = detect_drift(ReferenceUnits(draw(50, 0), np.arange(50)), np.empty((0, 6)), [], 0.05)
-    assert (drift.alarm, drift.most) == (None, 1.0)
+    assert (drift.alarm, drift.max_evidence) == (None, 1.0)

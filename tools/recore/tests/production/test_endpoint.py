@@ -60,7 +60,7 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
     returned = serving.succeed("rollback")
     assert [variant["version"] for variant in returned["variants"]] == [1]
     assert returned["next"] == "production invoke FILE"
-    assert read_state(serving).left == {2}
+    assert read_state(serving).rolled_back == {2}
     assert serving.succeed("describe", 2)["next"] is None
     assert invoke(serving, few_rows) == first
     assert serving.refuse("rollback").endswith("the endpoint has served A=1:1 since its creation")

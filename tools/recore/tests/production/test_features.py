@@ -254,7 +254,7 @@ def test_a_preprocess_that_fails_is_reported_in_one_line(returned: Any, message:
 @pytest.mark.everywhere
 def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Trained, tmp_path: Path) -> None:
     code = {name: (CONTAINERS / name).read_bytes() for name in (*sources.FEATURES, *sources.DOMAIN)}
-    code |= sources.describe_challenge()
+    code |= sources.challenge_file()
     code["preprocess.py"] = (ROOT / "preprocess.py").read_bytes()
     header, reference = read_header(trained_model.data_file), fit_file(trained_model.data_file, HOLE)
     features.write_archive(header, reference, code, tmp_path / "features.tar.gz")
@@ -282,7 +282,7 @@ def test_the_job_rejects_invalid_inputs_in_one_line(
 ) -> None:
     if data is not None:
         write_gz(tmp_path / "public.csv.gz", data)
-    (tmp_path / sources.CHALLENGE).write_bytes(sources.describe_challenge()[sources.CHALLENGE])
+    (tmp_path / sources.CHALLENGE).write_bytes(sources.challenge_file()[sources.CHALLENGE])
     (tmp_path / "preprocess.py").write_text(script or (ROOT / "preprocess.py").read_text())
     paths = {
         "input": tmp_path / "public.csv.gz",

@@ -100,7 +100,7 @@ def load(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         return program.model_fn(str(tmp_path))
 
     write(tmp_path / "code/submission", {"train.py": ""})
-    (tmp_path / "code" / sources.CHALLENGE).write_bytes(sources.describe_challenge()[sources.CHALLENGE])
+    (tmp_path / "code" / sources.CHALLENGE).write_bytes(sources.challenge_file()[sources.CHALLENGE])
     with modules_of(tmp_path / "code/submission"):
         yield load_files
 

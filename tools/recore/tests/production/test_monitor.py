@@ -291,7 +291,7 @@ def test_nothing_to_test_is_one_clear_line(monitored: Monitored, samples: pd.Dat
 
 def test_an_endpoint_of_another_model_is_not_compared(monitored: Monitored, tmp_path: Path) -> None:
     commands = ProductionCommands(monitored.client, tmp_path, "others")
-    error = commands.refuse("monitor", "monitored")
+    error = commands.expect_error("monitor", "monitored")
     assert "the endpoint serves the model trained-1, which is not a version of others" in error
 
 

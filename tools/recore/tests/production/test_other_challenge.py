@@ -82,7 +82,7 @@ def test_a_challenge_is_judged_and_its_winner_is_used_under_its_own_names(
 ) -> None:
     known = read_challenge(host / "score.py")
     succeed("new", tmp_path / "theirs", "--model", "pls", cwd=host)
-    assert read_challenge(tmp_path / "theirs/score.py").describe() == known.describe()
+    assert read_challenge(tmp_path / "theirs/score.py").to_dict() == known.to_dict()
     data = [
         "--public",
         "data/public/public.csv.gz",

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from recore_support.schema import TARGETS
 from stagemaker_support.fuzzing import examples
 
-from recore.production.comparison_text import describe_comparison, find_winner
+from recore.production.comparison_text import format_comparison, find_winner
 from recore.production.live_comparison import read_weights
-from recore.production.paired_comparison import Comparison, Floats, compare_variants, fewest_units
+from recore.production.paired_comparison import Comparison, Floats, compare_variants, min_units
 
 WEIGHTS = read_weights()
 COPPER, GOLD = TARGETS.index("CuPPM"), TARGETS.index("AuPPM")
@@ -110,7 +110,7 @@ def test_a_verdict_is_an_interval_without_zero_and_independent_of_order_and_scal
     assert (one.better == other.better).all()
     for name in ("change", "low", "high", "more_samples", "scores"):
         np.testing.assert_allclose(getattr(third, name), getattr(one, name), rtol=1e-6, atol=1e-9)
-    assert describe_comparison(one, WEIGHTS)
+    assert format_comparison(one, WEIGHTS)
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.9])
@@ -156,14 +156,14 @@ def test_few_drill_holes_allow_no_verdict() -> None:
     assert set(comparison.better) == {""}
     assert comparison.better_score == ""
     assert np.isnan(comparison.more_samples).all()
-    lines = describe_comparison(comparison, WEIGHTS)
+    lines = format_comparison(comparison, WEIGHTS)
     assert "a verdict needs at least 6 drill holes" in lines[-1]
     assert not any("inf" in line or "nan" in line.lower() for line in lines[1:-2] if "score" in line)
 
 
 @pytest.mark.parametrize(("level", "fewest"), [(0.05, 6), (0.025, 7), (0.01, 8), (0.005, 9)])
 def test_the_minimum_number_of_units_makes_equal_signs_significant(level: float, fewest: int) -> None:
-    assert fewest_units(level) == fewest
+    assert min_units(level) == fewest
     assert 2.0 ** (1 - fewest) < level <= 2.0 ** (2 - fewest)
 
 
@@ -173,7 +173,7 @@ def test_a_variant_without_errors_is_better_as_first_or_second() -> None:
     for order in ("AB", "BA"):
         (comparison,) = compare_variants(assays, {name: perfect[name] for name in order}, hole, WEIGHTS)
         assert set(comparison.better) == {"A"}
-        assert "A is better on CuPPM: RMSE 100% lower, 95% interval 100 to 100%" in describe_comparison(
+        assert "A is better on CuPPM: RMSE 100% lower, 95% interval 100 to 100%" in format_comparison(
             comparison, WEIGHTS
         )
 
@@ -214,7 +214,7 @@ def test_each_other_variant_is_compared_with_the_first() -> None:
 
 def test_the_verdicts_are_plain_sentences() -> None:
     comparison = compare(1, ratio=0.7, holes=60)
-    lines = describe_comparison(comparison, WEIGHTS)
+    lines = format_comparison(comparison, WEIGHTS)
     report = "\n".join(lines)
     assert lines[0].startswith("B compared with A on 60 drill holes")
     assert (
@@ -227,19 +227,19 @@ def test_the_verdicts_are_plain_sentences() -> None:
     (exchanged,) = compare_variants(assays, {"B": predictions["B"], "A": predictions["A"]}, hole, WEIGHTS)
     sentences = [line for line in lines if line.startswith("B is better on Cu")]
     assert sentences == [
-        line for line in describe_comparison(exchanged, WEIGHTS) if line.startswith("B is better on Cu")
+        line for line in format_comparison(exchanged, WEIGHTS) if line.startswith("B is better on Cu")
     ]
     assert find_winner([exchanged]) == "B"
 
 
 def test_undecided_targets_state_the_samples_they_need() -> None:
-    line = describe_comparison(compare(2, holes=8, ratio=0.95), WEIGHTS)[-1]
+    line = format_comparison(compare(2, holes=8, ratio=0.95), WEIGHTS)[-1]
     assert line.startswith("undecided on 49 targets; CuPPM needs about ")
     assert "more drill holes to be decided if the RMSE differs by 10%" in line
-    report = "\n".join(describe_comparison(compare(2, knows_holes=False, holes=8), WEIGHTS))
+    report = "\n".join(format_comparison(compare(2, knows_holes=False, holes=8), WEIGHTS))
     assert "unknown drill holes: samples are assumed" in report
     assert "more drill hole" not in report
     assert (
         "the samples suffice to find a difference of 10%, but there is none"
-        in describe_comparison(compare(2, holes=300), WEIGHTS)[-1]
+        in format_comparison(compare(2, holes=300), WEIGHTS)[-1]
     )

@@ -23,7 +23,7 @@ from recore_support.web_page import (
     read_assays,
     read_rows,
     read_spectrum,
-    refuse_web,
+    expect_web_error,
 )
 from support.checkout import ROOT, environment
 
@@ -300,7 +300,7 @@ def test_a_deleted_endpoint_is_reported_in_one_message(serving: ProductionComman
     name = serving.config["ENDPOINT_NAME"]
     page.send("few.csv.gz", few_rows.read_bytes())
     serving.succeed("delete", "--endpoint")
-    message = page.refuse("few.csv.gz", few_rows.read_bytes(), 502)
+    message = page.expect_error("few.csv.gz", few_rows.read_bytes(), 502)
     assert f"the endpoint {name} does not respond" in message
     rows = read_rows(few_rows)
     status, html = page.post_line(",".join(cell for name, cell in zip(*rows[:2], strict=True) if name[:1].isdigit()))
@@ -312,9 +312,9 @@ def test_a_deleted_endpoint_is_reported_in_one_message(serving: ProductionComman
 
 
 def test_the_command_reports_a_missing_endpoint_or_a_used_port(web_page: WebPage, trained: ProductionCommands) -> None:
-    assert "there is no endpoint nowhere" in refuse_web(trained, "nowhere")
+    assert "there is no endpoint nowhere" in expect_web_error(trained, "nowhere")
     port = urlsplit(web_page.address).port
-    assert "choose another --port" in refuse_web(trained, "web-page", "--port", port)
+    assert "choose another --port" in expect_web_error(trained, "web-page", "--port", port)
 
 
 def test_missing_packages_are_reported_with_the_remedy() -> None:

@@ -33,7 +33,7 @@ class Case:
     line: str = ""
     level: Level = Level.ERROR
     text: str = ""
-    found: bool = True
+    is_reported: bool = True
     runs: bool = False
 
 

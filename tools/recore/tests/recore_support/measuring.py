@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def processor_seconds(function: Callable[[], object], repeats: int = 3) -> float:
+def cpu_seconds(function: Callable[[], object], repeats: int = 3) -> float:
     """Call a function several times; return the lowest CPU time of a call in this process, in seconds."""
     seconds = []
     for _ in range(repeats):

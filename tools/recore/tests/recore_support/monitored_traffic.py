@@ -9,7 +9,7 @@ import pandas as pd
 
 from recore.data_file import read_header
 from recore.production.captured import Body, CaptureEvent
-from recore.production.client_spectra import SpectraReader, make_trained_on
+from recore.production.client_spectra import SpectraReader, make_training_summary
 from recore.production.containers.domain import fit_file
 from recore.production.monitoring import Monitoring, MonitorSettings, examine_traffic
 from recore_support.schema import HOLE
@@ -32,7 +32,7 @@ def monitor_sample(
     changed = np.arange(len(spectra))[:, None] >= len(spectra) / 2
     spectra[names] += changed * change * np.percentile(spectra[names], 99) * 4 * position * (1 - position)
     spectra[HOLE] = name + spectra[HOLE].astype(str)
-    trained_on = make_trained_on(read_header(public), fit_file(public, HOLE))
+    trained_on = make_training_summary(read_header(public), fit_file(public, HOLE))
     left_out = Counter[str]()
     reader = SpectraReader(trained_on, left_out)
     for number in range(len(spectra)):

@@ -44,7 +44,7 @@ class ProductionCommands:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(command, cwd=self.folder, env=variables, text=True, **pipes)
 
-    def answer(self, answer: str, *arguments: object) -> str:
+    def run_with_reply(self, answer: str, *arguments: object) -> str:
         """Run a command on a terminal, answer its question, and return its output."""
         main, terminal = pty.openpty()
         command = [sys.executable, "-m", "recore", "production", *map(str, arguments)]
@@ -63,7 +63,7 @@ class ProductionCommands:
         assert result.returncode == 0, result.stderr
         return json.loads(result.stdout)
 
-    def refuse(self, *arguments: object, status: int = 2) -> str:
+    def expect_error(self, *arguments: object, status: int = 2) -> str:
         """Run a command that must fail with one error line, and return that line."""
         result = self.run(*arguments)
         assert result.returncode == status, (result.stdout, result.stderr)

@@ -32,7 +32,7 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
     return recore_process("run", *arguments, cwd=cwd, **variables)
 
 
-def refused_run(*arguments: object, cwd: Path, **variables: str) -> str:
+def failed_run_error(*arguments: object, cwd: Path, **variables: str) -> str:
     """Check that a run in this process is rejected before it writes a file or starts a job; return its error line."""
     before = sorted(os.listdir(cwd))
     result = recore("run", *arguments, cwd=cwd, **variables)

@@ -82,7 +82,7 @@ class WebPage:
         assert status == 200, body
         return json.loads(body)
 
-    def refuse(self, name: str, content: bytes, status: int = 422) -> str:
+    def expect_error(self, name: str, content: bytes, status: int = 422) -> str:
         """Send a file that must be rejected with a message and nothing else, and return that message."""
         received, _, body = self.request(f"api/assays?{urllib.parse.urlencode({'name': name})}", content)
         response = json.loads(body)
@@ -104,7 +104,7 @@ def run_web(commands: ProductionCommands, *arguments: object) -> subprocess.Comp
     return recore("web", *arguments, cwd=commands.folder, **commands.client.simulator.variables())
 
 
-def refuse_web(commands: ProductionCommands, *arguments: object) -> str:
+def expect_web_error(commands: ProductionCommands, *arguments: object) -> str:
     """Run `recore web`, which must fail with one error line, and return that line."""
     result = run_web(commands, *arguments)
     assert (result.returncode, result.stdout) == (2, "")

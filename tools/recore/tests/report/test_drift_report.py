@@ -24,14 +24,14 @@ def test_no_drift_is_a_good_finding(spectra: Path, tmp_path: Path) -> None:
     page = drift_page(result)
     assert [finding.level for finding in page.findings if finding.name == "drift"] == ["good"]
     assert result.began is None
-    assert result.rate_text == "at most 5.0%, however often you look"
+    assert result.false_alarm_text == "at most 5.0%, however often you look"
     write_page(page, tmp_path / "drift.html")
     samples = pd.read_csv(tmp_path / "drift/samples.csv")
     evidence = pd.read_csv(tmp_path / "drift/evidence.csv")
     assert len(samples) == len(result.traffic.samples)
     assert len(evidence) == len(result.units) == samples["hole"].nunique()
-    assert evidence[result.statistics].to_numpy().max() == pytest.approx(result.drift.most)
-    assert 1 <= result.drift.most < result.drift.threshold
+    assert evidence[result.statistics].to_numpy().max() == pytest.approx(result.drift.max_evidence)
+    assert 1 <= result.drift.max_evidence < result.drift.threshold
     assert not (tmp_path / "drift/bands.csv").exists()
     deviations = pd.read_csv(tmp_path / "drift/deviations.csv")
     np.testing.assert_allclose(deviations["mean"], result.traffic.deviations.astype(float).mean(axis=0))

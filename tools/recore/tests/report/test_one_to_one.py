@@ -10,7 +10,7 @@ def test_axes_are_logarithmic_if_half_of_the_values_are_crowded() -> None:
     assert axes.logarithmic
     assert 0.7 < axes.low < 1
     assert 2000 < axes.high < 2600
-    assert axes.describe_scale(measured, predicted) == (
+    assert axes.format_scale(measured, predicted) == (
         "Logarithmic axes; triangles at the edge: 1 measured value below the axis, 1 of them 0 or less; "
         "3 predicted values below the axis, 2 of them 0 or less."
     )
@@ -21,5 +21,5 @@ def test_axes_are_logarithmic_if_half_of_the_values_are_crowded() -> None:
     assert not even_axes.logarithmic
     assert even_axes.low < -1
     assert not even_axes.beyond(np.arange(-1.0, 9.0)).any()
-    assert even_axes.describe_scale(measured, predicted) == ""
+    assert even_axes.format_scale(measured, predicted) == ""
     assert not choose_axes(np.array([0, 0, 0, 5.0]), np.ones(4)).logarithmic  # most points would be at the edge

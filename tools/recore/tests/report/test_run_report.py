@@ -19,7 +19,7 @@ from recore_support.run_command import file_options, start
 from recore_support.tiny_submission import TARGETS, tiny
 from sklearn.metrics import r2_score
 
-from recore.evaluation import write_held_out_again
+from recore.evaluation import write_recomputed_held_out
 from recore.report.page.content import Page
 from recore.report.run.predictions import MAX_OTHERS, MAX_RESIDUALS, rows_to_draw
 from recore.report.run.run_report import report_run, write_report
@@ -428,7 +428,7 @@ def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public:
     assert "computed by the submission itself, not checked" in findings_of(page)["score"].text  # third-party
     board = table_of(page, "board").iloc[0]
     assert (board["held-out"], board["held-out by"]) == (public_score(run_copy), "the submission")
-    write_held_out_again(run_copy, 0.25, "validate")
+    write_recomputed_held_out(run_copy, 0.25, "validate")
     page = report_run(run_copy)
     assert page.facts["held-out score"] == "0.2500, recomputed by recore"
     board = table_of(page, "board").iloc[0]

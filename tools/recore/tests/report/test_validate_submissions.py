@@ -48,7 +48,7 @@ def test_runs_of_the_submission_get_the_recomputed_score(
     again = finding.values["again"]
     assert finding.level == "bad"
     assert f"own held-out score is 0.9000, but {again:.4f} by drill hole, so the submission's models" in finding.text
-    assert read_record(tmp_path / "runs/mine").held_out_again == again
+    assert read_record(tmp_path / "runs/mine").recomputed_held_out == again
     finding = validate(again)
     assert (finding.level, finding.text.partition(": ")[2]) == (
         "good",

@@ -10,7 +10,7 @@ from recore_support.validations import TARGETS
 
 from recore.validation.baselines import group_targets, pls_path
 from recore.validation.plan import Curve, choose_curve, make_plan, thin_rows
-from recore.validation.prediction_errors import describe_errors, errors_table, prediction_errors, r2_by_target
+from recore.validation.prediction_errors import format_errors, errors_table, prediction_errors, r2_by_target
 from recore.validation.validation import combine_folds
 
 
@@ -90,7 +90,7 @@ def test_slope_and_intercept_are_undefined_for_constant_predictions() -> None:
     errors = prediction_errors(np.arange(5.0), np.full(5, 2.0))
     assert errors["RPD"] == pytest.approx(np.std(np.arange(5), ddof=1) / np.sqrt(2))
     assert np.isnan([errors["slope"], errors["intercept"]]).all()
-    assert describe_errors(errors, "CuPPM") == "n 5, R2 0.000, RMSE 1.414 ppm, bias +0 ppm, RPD 1.12, RPIQ 1.41"
+    assert format_errors(errors, "CuPPM") == "n 5, R2 0.000, RMSE 1.414 ppm, bias +0 ppm, RPD 1.12, RPIQ 1.41"
 
 
 def test_the_pls_path_equals_separate_fits() -> None:

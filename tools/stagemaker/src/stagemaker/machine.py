@@ -15,7 +15,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
-def describe_machine() -> dict[str, Any]:
+def machine_info() -> dict[str, Any]:
     """Return the CPU's name, the number of usable cores, the memory in bytes, and the system's name."""
     return {
         "processor": _cpu_name(),

@@ -280,7 +280,7 @@ class Simulator:
         }
 
     @staticmethod
-    def other_variables() -> list[str]:
+    def conflicting_variables() -> list[str]:
         """Return the names of this process's variables that would direct clients to another endpoint."""
         return [name for name in os.environ if CONFLICTING_VARIABLES.fullmatch(name)]
 

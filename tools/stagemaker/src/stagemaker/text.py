@@ -25,7 +25,7 @@ def parse_number(string: str) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def refuse_constant(name: str) -> None:
+def reject_constant(name: str) -> None:
     """Reject NaN and Infinity, which Python's JSON parser accepts. For its `parse_constant`."""
     raise ValueError(f"{name} is not valid JSON")
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import KNOWN_STRINGS, modified_documents, valid_values
-from stagemaker_support.control_plane import ask_operation
+from stagemaker_support.control_plane import call_operation
 from stagemaker_support.endpoints import NAMED, Endpoints, variant
 from stagemaker_support.fuzzing import examples
 from stagemaker_support.simulator_client import IMAGE, Client
@@ -74,7 +74,7 @@ def requests(shape: Any) -> st.SearchStrategy[Any]:
 def test_any_operation_gets_a_response(endpoints: Endpoints, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
     document = data.draw(requests(operation_model(name).input_shape))
-    ask_operation(endpoints.client, name, document)
+    call_operation(endpoints.client, name, document)
 
 
 @examples(100)

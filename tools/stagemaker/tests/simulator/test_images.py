@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import content
 from stagemaker_support.repacking import repack
-from stagemaker_support.simulator_client import IMAGE, Client, refusal
+from stagemaker_support.simulator_client import IMAGE, Client, rejection_message
 from stagemaker_support.training_jobs import ALGORITHM, submit, train
 from stagemaker_support.tuning_jobs import tuning_request
 
@@ -53,7 +53,7 @@ def test_the_tag_of_an_image_is_found() -> None:
 
 def error_of(client: Client, image: str, **members: Any) -> str:
     request = {"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members
-    return refusal(submit, client, **request)
+    return rejection_message(submit, client, **request)
 
 
 AWS = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
@@ -183,8 +183,8 @@ def test_the_log_names_the_differences_from_an_image() -> None:
 
 
 def test_other_images_named_xgboost_have_no_built_in_metrics() -> None:
-    assert len(xgboost.FAMILY.own_metrics(XGBOOST)) == len(xgboost.FAMILY.metrics)
-    assert xgboost.FAMILY.own_metrics("registry.local/team/xgboost:mine") == []
+    assert len(xgboost.FAMILY.metric_definitions(XGBOOST)) == len(xgboost.FAMILY.metrics)
+    assert xgboost.FAMILY.metric_definitions("registry.local/team/xgboost:mine") == []
 
 
 def test_xgboost_metrics_are_parsed_from_log_lines() -> None:

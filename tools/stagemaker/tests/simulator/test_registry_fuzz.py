@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import modified_documents, valid_values
-from stagemaker_support.control_plane import ask_operation
+from stagemaker_support.control_plane import call_operation
 from stagemaker_support.fuzzing import examples
 from stagemaker_support.model_packages import UNVERSIONED, Packages
 from stagemaker_support.pipelines import definition, fail, model, step
@@ -130,6 +130,6 @@ def test_any_request_succeeds_or_fails_with_a_modelled_error(packages: Packages,
     requests = valid_values(operation_model(name).input_shape).flatmap(with_meaningful_values)
     typical_requests = requests.map(lambda document: document | TYPICAL_MEMBERS.get(name, {}))
     document = data.draw(typical_requests | requests | typical_requests.flatmap(modified_documents))
-    status, _ = ask_operation(packages.client, name, document)
+    status, _ = call_operation(packages.client, name, document)
     if status == 200 and name.startswith("Delete"):
         create_resources(packages)

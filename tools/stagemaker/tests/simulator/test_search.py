@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.model_packages import Packages
 from stagemaker_support.pipelines import Pipelines, model
-from stagemaker_support.simulator_client import Client, numbers, refusal
+from stagemaker_support.simulator_client import Client, numbers, rejection_message
 
 from stagemaker.resources.paging import sort_key
 from stagemaker.resources.resource import Resource
@@ -343,7 +343,7 @@ NESTED = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": 
     ids=lambda value: str(value)[:80],
 )
 def test_invalid_searches_are_rejected(client: Client, request_: dict[str, Any], reason: str) -> None:
-    assert reason in refusal(client.sagemaker.search, **{"Resource": "ModelPackage"} | request_)
+    assert reason in rejection_message(client.sagemaker.search, **{"Resource": "ModelPackage"} | request_)
 
 
 def test_unusual_searches_are_accepted(client: Client) -> None:

@@ -24,7 +24,7 @@ class ConsoleTab:
     address: str
     problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)
+    rejected: set[str] = field(default_factory=set)
     expected: set[str] = field(default_factory=lambda: {"DescribeLogStreams"})
 
     def record(self) -> None:
@@ -37,7 +37,7 @@ class ConsoleTab:
     def _add_rejection(self, response: Any) -> None:
         if response.status >= 400:
             target = response.request.headers.get("x-amz-target")
-            self.refused.add(target.rpartition(".")[2] if target else urlsplit(response.url).path)
+            self.rejected.add(target.rpartition(".")[2] if target else urlsplit(response.url).path)
 
     def open(self, *parts: str, query: str = "") -> "ConsoleTab":
         """Open a page, and wait until it is drawn."""
@@ -72,7 +72,7 @@ def open_console(browser: Any, endpoint: str, **settings: Any) -> Iterator[Conso
         tab = ConsoleTab(context.new_page(), endpoint + PATH)
         tab.record()
         yield tab
-    unexpected = tab.refused - tab.expected
+    unexpected = tab.rejected - tab.expected
     assert not unexpected, unexpected
     problems = [problem for problem in tab.problems if "responded with a status of 4" not in problem]
     assert not problems, problems

@@ -40,7 +40,7 @@ def ask(
     return response.status, document
 
 
-def ask_operation(client: Client, operation: str, request: Any) -> tuple[int, Any]:
+def call_operation(client: Client, operation: str, request: Any) -> tuple[int, Any]:
     """Send a request to an operation. An error must be one of the operation's, or that of an invalid request."""
     status, response = ask(client, f"SageMaker.{operation}", json.dumps(request).encode())
     modelled_errors = {error.name for error in operation_model(operation).error_shapes}

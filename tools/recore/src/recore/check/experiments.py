@@ -23,7 +23,7 @@ from recore.check.experiment_jobs import ExperimentJobs, Files
 from recore.check.failures import ExperimentFailed, failure_of
 from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out, score
 from recore.check.inputs import effect_of_assays, find_differences
-from recore.check.left_by_jobs import Answer, Built, ByHand, Observation, Trained, Variation, read_observations
+from recore.check.left_by_jobs import Response, BuildResult, PredictScriptResult, Observation, TrainingResult, Variation, read_observations
 from recore.check.pickles import Pickle, read_pickles
 from recore.check.predictions import Floats, read_predictions
 from recore.check.public_data import PublicData, pick_few
@@ -140,28 +140,28 @@ class Experiments(SharedResults):
         return failed
 
     @experiment
-    def training(self) -> Trained:
+    def training(self) -> TrainingResult:
         """Run step 1 with all data."""
         trained = self._train_with("full", self.data.path, range(self.data.rows), variables={})
         self._show(f"check: trained in {trained.seconds:.0f} s; about {self.plan.remaining(trained):.0f} s remaining")
         return trained
 
-    def part_trainings(self) -> tuple[Trained, Trained]:
+    def part_trainings(self) -> tuple[TrainingResult, TrainingResult]:
         """Run step 1 with part of the data, twice."""
         self._start(self._second_part)
         return self._first_part(), self._second_part()
 
     @experiment
-    def _first_part(self) -> Trained:
+    def _first_part(self) -> TrainingResult:
         self.training()  # reports its failure first
         return self._train_with("first", self._write_part(), self.plan.part, self.plan.variables)
 
     @experiment
-    def _second_part(self) -> Trained:
+    def _second_part(self) -> TrainingResult:
         self._first_part()
         return self._train_with("second", self._write_part(), self.plan.part, self.plan.variables)
 
-    def _train_with(self, name: str, data: Path, rows: Sequence[int], variables: Mapping[str, str]) -> Trained:
+    def _train_with(self, name: str, data: Path, rows: Sequence[int], variables: Mapping[str, str]) -> TrainingResult:
         settings, storage = self._jobs.place()
         # One at a time, because the threads of several would waste CPU time by waiting for each other.
         by_hand = self._by_hand if name == "full" else None
@@ -181,7 +181,7 @@ class Experiments(SharedResults):
             self._jobs.services.cloudwatch, "TrainingJob", str(step.job), started, "CPUUtilization"
         )
         processor_seconds = None if utilization is None else utilization / 100 * seconds
-        return Trained(archive, joined, len(rows), seconds, processor_seconds, step.memory)
+        return TrainingResult(archive, joined, len(rows), seconds, processor_seconds, step.memory)
 
     @experiment
     def preprocessing(self) -> Path:
@@ -223,9 +223,9 @@ class Experiments(SharedResults):
         settings, storage = self._jobs.place()
         with self._jobs.step(f"{name} preprocess", "ProcessingJob", by_hand) as step:
             storage.put(self.submission.script, job_requests.PREPROCESS)
-            storage.upload_data(side, data, job_requests.data_place(side))
+            storage.upload_data(side, data, job_requests.data_key(side))
             self._jobs.run(step, job_requests.preprocessing_request(settings, side))
-            key, output = job_requests.inputs_place(side), self.folder / f"{name}-inputs.csv"
+            key, output = job_requests.inputs_key(side), self.folder / f"{name}-inputs.csv"
             storage.size(key, "preprocess.py did not write")
             storage.fetch(key, output)
         return output
@@ -238,11 +238,11 @@ class Experiments(SharedResults):
         settings, storage = self._jobs.place()
         with self._jobs.step("full predict", "TransformJob") as step:
             storage.upload(trained.joined, job_requests.MODEL)
-            storage.upload(inputs, job_requests.inputs_place("public"))
+            storage.upload(inputs, job_requests.inputs_key("public"))
             self._jobs.create("Model", job_requests.model_request(settings))
             self._jobs.run(step, job_requests.transform_request(settings, "public", inputs.stat().st_size))
             target = self.folder / "predictions.csv"
-            storage.fetch(job_requests.predictions_place("public"), target)
+            storage.fetch(job_requests.predictions_key("public"), target)
         return target
 
     def predicted(self) -> Floats:
@@ -254,7 +254,7 @@ class Experiments(SharedResults):
         return score(predicted, self.data.measured, self.weights, self.data.targets)
 
     @experiment
-    def serving(self) -> dict[str, Answer]:
+    def serving(self) -> dict[str, Response]:
         """Return an endpoint's responses to the requests of served_requests.py.
 
         If the inputs depend on the drill holes in the data, the request `private` contains inputs for other holes.
@@ -277,14 +277,14 @@ class Experiments(SharedResults):
         return read_pickles(self.training().archive)
 
     @experiment
-    def own_held_out(self) -> Floats | None:
+    def claimed_held_out(self) -> Floats | None:
         """Return the submission's own held-out predictions; None if it has none."""
         return read_held_out(self.training().archive, self.data.targets)
 
     @experiment
     def held_out(self) -> HeldOut | None:
         """Return the submission's own held-out predictions and the recomputed ones; None if it has none."""
-        claimed = self.own_held_out()
+        claimed = self.claimed_held_out()
         return None if claimed is None else self.recompute_held_out(claimed)
 
     def recompute_held_out(self, claimed: Floats | None = None) -> HeldOut | None:
@@ -322,7 +322,7 @@ class Experiments(SharedResults):
         return self._jobs.train(name, "hold_out.py", channels, files)
 
     @experiment
-    def repeated(self) -> tuple[dict[str, Answer], dict[str, Answer]]:
+    def repeated(self) -> tuple[dict[str, Response], dict[str, Response]]:
         """Return the responses of both models trained with part of the data to the same few rows."""
         first, second = self.part_trainings()
         few = plan_requests(self.preprocessing(), self.data.few_rows)[:1]
@@ -330,13 +330,13 @@ class Experiments(SharedResults):
         return served, self._jobs.serve("repeat-second", second.joined, few)
 
     @experiment
-    def build(self) -> Built:
+    def build(self) -> BuildResult:
         """Build the archive of the submission's folder with setup.py."""
         results = self._builder.process("build.py", {"project": {"project.tar.gz": self._pack()}})
-        return self._builder.read_report(results / "build.json", partial(Built.read, results / "build.log"))
+        return self._builder.read_report(results / "build.json", partial(BuildResult.read, results / "build.log"))
 
     @experiment
-    def by_hand(self) -> ByHand:
+    def by_hand(self) -> PredictScriptResult:
         """Predict the few rows with predict.py."""
         folder = self._write_variations()
         channels: dict[str, Files] = {
@@ -345,7 +345,7 @@ class Experiments(SharedResults):
             "project": {"project.tar.gz": self._pack()},
         }
         results = self._jobs.train("by-hand", "by_hand.py", channels, {})
-        return self._jobs.read_report(results / "results.json", partial(ByHand.read, results / "public.csv.out"))
+        return self._jobs.read_report(results / "results.json", partial(PredictScriptResult.read, results / "public.csv.out"))
 
     @experiment
     def observations(self) -> dict[str, Observation]:

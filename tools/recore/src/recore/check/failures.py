@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from recore.check.rule import Finding, Findings, Level, Place
+from recore.check.rule import Finding, Findings, Level, Location
 from recore.evaluation import Step
 from recore.failures import INSTALLING, UNKNOWN_REASON, find_command, find_hint, look_at
 from recore.text import plain
@@ -19,7 +19,7 @@ class ExperimentFailed(Exception):
     fix: the remedy. location: in the submission, if known. outside: whether the cause is not the submission.
     """
 
-    def __init__(self, reason: str, fix: str, place: Place | None = None, outside: bool = False):
+    def __init__(self, reason: str, fix: str, place: Location | None = None, outside: bool = False):
         super().__init__(plain(reason))
         self.fix, self.place, self.outside = plain(fix), place, outside
 
@@ -53,10 +53,10 @@ def find_failure(experiment: Callable[[], object], problem: str) -> Findings:
         yield failed.finding(problem)
 
 
-def explain(step: Step, logs: Path, submission: Path) -> ExperimentFailed:
+def explain_failure(step: Step, logs: Path, submission: Path) -> ExperimentFailed:
     """Convert a failed step to an exception. submission: its folder or archive."""
     frame = step.exception.place if step.exception else None
-    place = Place(frame.name, frame.line) if frame else None
+    place = Location(frame.name, frame.line) if frame else None
     fix = find_hint(step, logs, submission) or f"{LOOK_AT} {look_at(step)}"
     if command := find_command(step, submission):
         fix = f"{fix.rstrip('.')}. To see the error alone: `{command}`"

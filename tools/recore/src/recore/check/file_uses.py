@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recore.check.script import DEEPEST, Context, Script, keywords_of, method_of, texts_of
+from recore.check.script import MAX_DEPTH, Context, Script, keywords_of, method_of, strings_of
 
 CODE = "/opt/ml/code"  # the folder of the submission's scripts in a job
-REST = "*"  # stands for the part of a path that the source does not show
-NEVER = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
+WILDCARD = "*"  # stands for the part of a path that the source does not show
+NEVER_UPLOADED = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
 FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
 ABSOLUTE = re.compile(rf"/(?:{'|'.join(FOLDERS)})/[^\s*]\S*|~/\S+|[A-Za-z]:[\\/][^\\/\n].*")  # local paths
 OPEN = {"open", "io.open", "gzip.open", "bz2.open", "lzma.open", "codecs.open"}
@@ -44,21 +44,21 @@ class FileUse:
     context: Context
 
 
-def within_submission(path: str) -> str | None:
+def relative_to_submission(path: str) -> str | None:
     """Return a path relative to the submission's folder, in which scripts are started; None if it is elsewhere."""
     if not path:
         return None
     name = posixpath.normpath(path)
     if name.startswith(f"{CODE}/"):
         return name.removeprefix(f"{CODE}/")
-    elsewhere = path.startswith(("/", "~", REST)) or "://" in path or path[1:2] == ":" or name.startswith("..")
+    elsewhere = path.startswith(("/", "~", WILDCARD)) or "://" in path or path[1:2] == ":" or name.startswith("..")
     return None if elsewhere else name
 
 
-def is_on_one_machine(path: str) -> bool:
+def is_local_path(path: str) -> bool:
     """Return whether a path exists only locally: above the submission, or in a folder that is never uploaded."""
-    top, inside, _ = (within_submission(path) or "").partition("/")
-    return bool((top in NEVER and inside) or ABSOLUTE.fullmatch(path) or path.startswith("../"))
+    top, inside, _ = (relative_to_submission(path) or "").partition("/")
+    return bool((top in NEVER_UPLOADED and inside) or ABSOLUTE.fullmatch(path) or path.startswith("../"))
 
 
 def find_file_uses(script: Script) -> Iterator[FileUse]:
@@ -68,13 +68,13 @@ def find_file_uses(script: Script) -> Iterator[FileUse]:
             continue
         target, writes = _target(node, script)
         path = path_of(target, script)
-        if path and not path.startswith(REST):
+        if path and not path.startswith(WILDCARD):
             yield FileUse(path, writes, node.lineno, context)
 
 
 def path_of(node: ast.expr | None, script: Script, depth: int = 0) -> str | None:
     """Return the value of an expression as a path; None if the source does not show even its beginning."""
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         return None
     match node:
         case ast.Constant(value=str(path)):
@@ -85,7 +85,7 @@ def path_of(node: ast.expr | None, script: Script, depth: int = 0) -> str | None
             return path_of(script.constants[name], script, depth + 1)
         case ast.JoinedStr(values=[first, *rest]):
             start = path_of(first, script, depth + 1)
-            return start if start is None or not rest else f"{start}{REST}"
+            return start if start is None or not rest else f"{start}{WILDCARD}"
         case ast.FormattedValue(value=value):
             return path_of(value, script, depth + 1)
         case ast.BinOp(left=left, op=ast.Add() | ast.Div() as operator, right=right):
@@ -104,7 +104,7 @@ def _called(node: ast.Call, script: Script, depth: int) -> str | None:
     if name in JOINS:
         return _joined(node.args, "/", script, depth)
     # SAGEMAKER_BASE_DIR replaces /opt/ml in tests, and is not set on the platform
-    if name in ENVIRONMENT and len(node.args) == 2 and texts_of(node.args[:1]) == ["SAGEMAKER_BASE_DIR"]:
+    if name in ENVIRONMENT and len(node.args) == 2 and strings_of(node.args[:1]) == ["SAGEMAKER_BASE_DIR"]:
         return path_of(node.args[1], script, depth + 1)
     if name == "os.path.dirname" and node.args:
         path = path_of(node.args[0], script, depth + 1)
@@ -122,7 +122,7 @@ def _joined(parts: list[ast.expr], separator: str, script: Script, depth: int) -
     if not paths or paths[0] is None:
         return None
     if None in paths:
-        paths = [*paths[: paths.index(None)], REST]
+        paths = [*paths[: paths.index(None)], WILDCARD]
     known = [path for path in paths if path is not None]
     return posixpath.join(*known) if separator else "".join(known)
 
@@ -149,7 +149,7 @@ def _target(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
 
 def _is_path(node: ast.expr, script: Script) -> bool:
     """Return whether an expression is a pathlib.Path, as far as the source shows."""
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         if isinstance(node, ast.BinOp):
             node = node.left
         elif isinstance(node, ast.Attribute):

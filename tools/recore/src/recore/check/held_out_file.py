@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from recore import evaluation
-from recore.check.predictions import Floats, NotPredictions, first_line, r2, read_predictions
+from recore.check.predictions import Floats, InvalidPredictions, first_line, r2, read_predictions
 from recore.evaluation import NoHeldOutScoreError
 
 MAX_REASON_LENGTH = 10_000  # characters of a reason that are read
@@ -31,14 +31,14 @@ class HeldOut:
     """
 
     own: Floats | None
-    again: Floats
+    recomputed: Floats
     failed: list[FailedFold]
 
 
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
     """Return held_out.csv of a model.tar.gz as an array (rows, targets); None if it is missing or invalid."""
     try:
-        content = evaluation.held_out_bytes(archive)
+        content = evaluation.read_held_out_bytes(archive)
     except NoHeldOutScoreError:
         return None
     return parse_held_out(content, targets)
@@ -47,7 +47,7 @@ def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
 def parse_held_out(content: bytes, targets: tuple[str, ...]) -> Floats | None:
     """Parse held_out.csv as an array (rows, targets); None if it is invalid or empty."""
     try:
-        evaluation.require_small(content)
+        evaluation.check_size(content)
         lines = csv.reader(content.decode("utf-8", "replace").splitlines())
         header = next(lines)
         columns = [header.index(name) for name in targets]
@@ -68,7 +68,7 @@ def read_folds(results: Path, folds: Sequence[list[int]], predictions: Floats) -
             predicted = read_predictions(results / f"{number}.csv.out")
         except FileNotFoundError:
             continue
-        except NotPredictions as error:
+        except InvalidPredictions as error:
             failed.append(FailedFold("predict", f"invalid predictions: {error}", fold))
             continue
         if predicted.shape == predictions[fold].shape:

@@ -67,7 +67,7 @@ def read_inputs(path: Path, cells_of: Container[int] | None = None) -> Inputs:
     return Inputs(header, rows, "" if len(header) > 1 else "the header has only one cell")
 
 
-def differing(expected: InputRow, row: InputRow) -> int | None:
+def first_difference(expected: InputRow, row: InputRow) -> int | None:
     """Return the first cell, counted from 1, in which two rows differ by more than rounding; None if they agree."""
     if expected.cells == row.cells:
         return None
@@ -155,7 +155,7 @@ def _compare(variation: Variation, expected: Inputs) -> str:
     if len(inputs.rows) != len(expected.rows):
         return f"there are {len(inputs.rows)} rows instead of {len(expected.rows)}"
     for wanted, row in zip(expected.rows, inputs.rows, strict=True):
-        cell = differing(wanted, row)
+        cell = first_difference(wanted, row)
         if cell is not None:
             column = expected.header[cell] if cell < len(expected.header) else f"cell {cell + 1}"
             pair = [each.values[cell - 1][:24] if cell <= len(each.values) else "missing" for each in (row, wanted)]

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from recore.check.rule import Finding, Findings, Level, Place
+from recore.check.rule import Finding, Findings, Level, Location
 from recore.text import plain
 
 SHOWN = 20  # findings of one rule
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """A training. archive: the job's model.tar.gz. joined: the same with the submission under code/.
 
     rows: number of rows in the data. seconds: duration of the training. cpu_seconds: CPU time of all processes.
@@ -23,7 +23,7 @@ class Trained:
     joined: Path
     rows: int
     seconds: float
-    processor_seconds: float | None
+    cpu_seconds: float | None
     memory: float | None
 
 
@@ -36,7 +36,7 @@ class Variation:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A model server's response. status: HTTP status, 0 if there is none. body: of a successful response. error:
     message of an error response, or why there is no response. late: whether the endpoint's time limit was exceeded.
     """
@@ -48,7 +48,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Built:
+class BuildResult:
     """The result of setup.py. files: SHA-256 of the archive's files by name. error: why the archive is invalid."""
 
     status: int
@@ -64,7 +64,7 @@ class Built:
 
 
 @dataclass(frozen=True)
-class ByHand:
+class PredictScriptResult:
     """The result of predict.py: its exit status, its output, and its predictions if there are any.
 
     statuses: of all runs; predict.py is run again if it fails.
@@ -92,8 +92,8 @@ class Event:
 
     kind: str
     event: str
-    what: str
-    place: Place | None
+    detail: str
+    place: Location | None
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def read_observations(report: Any) -> dict[str, Observation]:
 def _read(entry: dict[str, Any]) -> Observation:
     events = []
     for each in entry["events"]:
-        location = Place(plain(str(each["file"]), 200), int(each["line"])) if each["file"] else None
+        location = Location(plain(str(each["file"]), 200), int(each["line"])) if each["file"] else None
         events.append(Event(str(each["kind"]), plain(str(each["event"]), 60), plain(str(each["what"]), 200), location))
     return Observation(int(entry["status"]), float(entry["seconds"]), events)
 
@@ -122,7 +122,7 @@ def find_events(
     observations: Mapping[str, Observation], kind: str, action: str, fix: str, level: Level = Level.ERROR
 ) -> Findings:
     """Yield a finding for each location of an action of some kind. action: as in "the submission tries to ..."."""
-    seen: set[tuple[str, Place | None]] = set()
+    seen: set[tuple[str, Location | None]] = set()
     for step, observation in observations.items():
         for event in observation.events:
             if event.kind == kind and (event.event, event.place) not in seen and len(seen) < SHOWN:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recore.challenge import reword
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Location, Rule
 from recore.check.runner import RuleResult
 from recore.evaluation import read_submission
 from recore.listing import count
@@ -137,7 +137,7 @@ def _escape(value: str, further: str = "") -> str:
 
 def _findings(results: Sequence[RuleResult]) -> list[tuple[Rule, Finding]]:
     findings = [(result.rule, finding) for result in results for finding in result.findings]
-    return sorted(findings, key=lambda pair: (pair[1].place or Place(""), pair[0].code))
+    return sorted(findings, key=lambda pair: (pair[1].place or Location(""), pair[0].code))
 
 
 def _path(file: str, submission: Path) -> str:

@@ -8,7 +8,7 @@ from recore.challenge import challenge
 from recore.check.experiments import Experiments
 from recore.check.public_data import PublicData
 from recore.evaluation import RunSettings, Step, find_data_files, read_submission
-from recore.places import PlaceSettings, Services, choose_isolation, open_embedded
+from recore.places import BackendSettings, Services, choose_isolation, open_embedded
 from stagemaker import locked
 
 BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build
@@ -22,11 +22,11 @@ def open_experiments(
     submission: Path,
     public: Path | None,
     isolation: str | None,
-    everything: bool,
+    parallel: bool,
     for_host: bool,
-    builds: bool,
+    run_setup_py: bool,
     show: Show,
-    watching: contextlib.AbstractContextManager[Callable[[Step], None]],
+    progress: contextlib.AbstractContextManager[Callable[[Step], None]],
     thorough: bool = False,
 ) -> Iterator[Experiments]:
     """Open experiments with a submission on a dedicated simulator, which ends with the context.
@@ -45,15 +45,15 @@ def open_experiments(
         data = PublicData(_find_data(submission, public, folder), tuple(weights))
         show(f"check: data: {data.path}, rows: {data.rows:,}")
         isolation = choose_isolation(isolation, submission, for_host=for_host)
-        backend = stack.enter_context(open_embedded(PlaceSettings(isolation=isolation), show))
+        backend = stack.enter_context(open_embedded(BackendSettings(isolation=isolation), show))
         show(f"check: on {backend.endpoint}, isolation: {backend.isolation}")
         settings = RunSettings.at(backend)
-        watch = stack.enter_context(watching)
-        builder = _open_builder(stack, show) if builds else None
+        watch = stack.enter_context(progress)
+        builder = _open_builder(stack, show) if run_setup_py else None
         by_hand = None if for_host or data.path.is_relative_to(folder) else data.path  # a sample is deleted at the end
         options = (watch, builder, thorough, show, by_hand)
         with Experiments(backend.services, settings, files, data, weights, results, *options) as experiments:
-            if everything:
+            if parallel:
                 experiments.start_all(for_host)
             yield experiments
 
@@ -68,7 +68,7 @@ def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, Ru
                 return None
     except (ModuleNotFoundError, OSError):
         return None
-    backend = stack.enter_context(open_embedded(PlaceSettings("docker", image=BUILD_IMAGE), show))
+    backend = stack.enter_context(open_embedded(BackendSettings("docker", image=BUILD_IMAGE), show))
     show(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`")
     return backend.services, RunSettings.at(backend)
 

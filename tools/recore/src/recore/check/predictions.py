@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recore.check.left_by_jobs import Answer
+from recore.check.left_by_jobs import Response
 from recore.listing import count
 from recore.text import plain
 from stagemaker import parse_float
@@ -18,7 +18,7 @@ MAX_BYTES = 256 << 20
 MAX_COLUMNS = 20_000  # a transposed table may have many
 
 
-class NotPredictions(Exception):
+class InvalidPredictions(Exception):
     """A CSV is not a table of numbers. line: the position of the error, counted from 1."""
 
     def __init__(self, message: str, line: int):
@@ -29,15 +29,15 @@ class NotPredictions(Exception):
 def read_predictions(path: Path) -> Floats:
     """Read a CSV of numbers as an array (rows, columns); empty cells are NaN. Raise NotPredictions if it is invalid."""
     if path.stat().st_size > MAX_BYTES:
-        raise NotPredictions(f"the file is larger than {MAX_BYTES >> 20} MB", 1)
+        raise InvalidPredictions(f"the file is larger than {MAX_BYTES >> 20} MB", 1)
     rows: list[Floats] = []
     with open(path, encoding="utf-8", errors="replace", newline="") as file:
         for number, line in enumerate(file, 1):
             if line.count(",") > MAX_COLUMNS:
-                raise NotPredictions(f"line {number} has more than {MAX_COLUMNS} cells", number)
+                raise InvalidPredictions(f"line {number} has more than {MAX_COLUMNS} cells", number)
             cells = line.rstrip("\r\n").split(",")
             if rows and len(cells) != len(rows[0]):
-                raise NotPredictions(f"line {number} has {len(cells)} cells, but line 1 has {len(rows[0])}", number)
+                raise InvalidPredictions(f"line {number} has {len(cells)} cells, but line 1 has {len(rows[0])}", number)
             rows.append(np.array([_number(cell, number) for cell in cells], dtype=np.float64))
     return np.array(rows) if rows else np.empty((0, 0))
 
@@ -48,7 +48,7 @@ def _number(cell: str, line: int) -> float:
         return np.nan
     value = parse_float(cell)  # as pandas does
     if value is None:
-        raise NotPredictions(f"line {line}: {cell[:40]!r} is not a number", line)
+        raise InvalidPredictions(f"line {line}: {cell[:40]!r} is not a number", line)
     return value
 
 
@@ -69,33 +69,33 @@ def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
     return int(row), int(column)
 
 
-def read_answer(response: Answer) -> Floats:
+def read_response(response: Response) -> Floats:
     """Return the predictions in a response. Raise NotPredictions if it is invalid or an error."""
     if response.body is None:
-        raise NotPredictions(f"status {response.status}: {first_line(response.text)}", 0)
+        raise InvalidPredictions(f"status {response.status}: {first_line(response.text)}", 0)
     return read_predictions(response.body)
 
 
-def compare(expected: Floats, targets: Sequence[str], *responses: Answer) -> str:
+def compare(expected: Floats, targets: Sequence[str], *responses: Response) -> str:
     """Return the problem with responses that should together contain these predictions (rows, targets), or ""."""
     try:
-        tables = [read_answer(response) for response in responses]
-    except NotPredictions as error:
+        tables = [read_response(response) for response in responses]
+    except InvalidPredictions as error:
         return f"the response does not contain valid predictions: {error}"
     if len({table.shape[1] for table in tables}) > 1:
         return f"there are {' and '.join(str(table.shape[1]) for table in tables)} columns"
-    return describe_difference(expected, np.concatenate(tables), targets)
+    return format_difference(expected, np.concatenate(tables), targets)
 
 
-def compare_answers(first: Answer, second: Answer, targets: Sequence[str]) -> str:
+def compare_responses(first: Response, second: Response, targets: Sequence[str]) -> str:
     """Return how two responses to the same request differ, or "" if they agree or one is invalid."""
     try:
-        return describe_difference(read_answer(first), read_answer(second), targets)
-    except NotPredictions:
+        return format_difference(read_response(first), read_response(second), targets)
+    except InvalidPredictions:
         return ""
 
 
-def describe_difference(expected: Floats, predicted: Floats, targets: Sequence[str]) -> str:
+def format_difference(expected: Floats, predicted: Floats, targets: Sequence[str]) -> str:
     """Return how predictions differ from the expected ones, or "" if they agree."""
     if predicted.shape != expected.shape:
         (rows, columns), (needed, width) = predicted.shape, expected.shape

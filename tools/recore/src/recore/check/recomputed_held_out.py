@@ -11,14 +11,14 @@ from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import HeldOut, score
 from recore.check.public_data import PublicData
-from recore.evaluation import Entry, Round, Step, SubmissionFiles, WheelHouse, read_record, write_held_out_again
-from recore.places import OpenPlace
+from recore.evaluation import Entry, Round, Step, SubmissionFiles, WheelHouse, read_record, write_recomputed_held_out
+from recore.places import Backend
 from recore.text import plain
 from stagemaker import locked
 
 
 def recompute_held_out(
-    backend: OpenPlace,
+    backend: Backend,
     entries: Sequence[Entry],
     this_round: Round,
     watch: Callable[[Step], None],
@@ -49,7 +49,7 @@ def recompute_held_out(
         if (folder := entry.record.folder) not in lines:  # copies share a run
             try:
                 recomputed = score_again(entry.files)
-                write_held_out_again(folder, recomputed, "judge")
+                write_recomputed_held_out(folder, recomputed, "judge")
                 lines[folder] = f"recomputed held-out score: {recomputed:.4f}"
             except ExperimentFailed as failed:
                 lines[folder] = f"the held-out score could not be recomputed: {failed}"

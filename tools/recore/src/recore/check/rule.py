@@ -19,7 +19,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class Location:
     """A file, as a POSIX path relative to the submission, and a line, counted from 1 (0: the entire file)."""
 
     file: str
@@ -36,7 +36,7 @@ class Finding:
 
     message: str
     fix: str
-    place: Place | None = None
+    place: Location | None = None
     level: Level = Level.ERROR
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from recore.check.rule import Place
+from recore.check.rule import Location
 
 # used in the condition of an `if` that distinguishes the platform from other computers
 PROBES = frozenset(
@@ -21,7 +21,7 @@ DEFINERS_ANYWHERE = ("globals", "exec")  # can define names at the top level
 DEFINERS = (*DEFINERS_ANYWHERE, "setattr", "vars", "locals")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-DEEPEST = 40  # levels of nested expressions that are evaluated
+MAX_DEPTH = 40  # levels of nested expressions that are evaluated
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class Script:
         return {name: node for name, node in self.definitions.items() if isinstance(node, Function)}
 
     @property
-    def makes_names(self) -> bool:
+    def has_dynamic_names(self) -> bool:
         """Whether it may define names dynamically."""
         names = ((node.id, context) for node, context in self.nodes if isinstance(node, ast.Name))
         return any(name in (DEFINERS if context.at_import else DEFINERS_ANYWHERE) for name, context in names)
@@ -216,13 +216,13 @@ class Scripts:
         names = sorted((name for name in files if name.endswith(".py")), key=lambda name: (name != "train.py", name))
         self._parsed = [parse_script(name, files[name]) for name in names]
 
-    def place_of(self, *names: str) -> Place:
+    def locate(self, *names: str) -> Location:
         """Return the location of the first of these functions or classes that any script defines; else train.py."""
         for name in names:
             for script in self._parsed:
                 if definition := script.definitions.get(name):
-                    return Place(script.file, definition.lineno)
-        return Place("train.py")
+                    return Location(script.file, definition.lineno)
+        return Location("train.py")
 
 
 def keywords_of(call: ast.Call) -> dict[str | None, ast.expr]:
@@ -230,7 +230,7 @@ def keywords_of(call: ast.Call) -> dict[str | None, ast.expr]:
     return {keyword.arg: keyword.value for keyword in call.keywords}
 
 
-def texts_of(nodes: Iterable[ast.AST | None]) -> list[str]:
+def strings_of(nodes: Iterable[ast.AST | None]) -> list[str]:
     """Return the values of the nodes that are string constants."""
     return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 

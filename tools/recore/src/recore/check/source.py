@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from recore.check.container import is_in_container, provided_modules
-from recore.check.script import DEEPEST, ENTRY_POINTS, ImportStatement, Script, keywords_of, parse_script, texts_of
+from recore.check.script import MAX_DEPTH, ENTRY_POINTS, ImportStatement, Script, keywords_of, parse_script, strings_of
 from recore.check.submission_tree import SubmissionTree, UnreadableFile
 from recore.distribution import PACKAGES
 from recore.evaluation import find_packages, find_uploads
@@ -57,7 +57,7 @@ def _names(value: ast.expr) -> dict[str, int] | None:
     """Return the strings in a list with their lines; None if it contains anything else."""
     if not isinstance(value, ast.List | ast.Tuple):
         return None
-    names, lines = texts_of(value.elts), [item.lineno for item in value.elts]
+    names, lines = strings_of(value.elts), [item.lineno for item in value.elts]
     return dict(zip(names, lines, strict=True)) if len(names) == len(lines) else None
 
 
@@ -117,7 +117,7 @@ class SubmissionSource:
 
     def local_files(self, statement: ImportStatement) -> list[str]:
         """Return the files that an import executes: the module, its packages, and modules among the names."""
-        parts = statement.module.split(".")[:DEEPEST]
+        parts = statement.module.split(".")[:MAX_DEPTH]
         dotted = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
         files = [self.find_module(name) for name in dotted]
         if files[-1] and (files[-1].endswith("__init__.py") or not files[-1].endswith(".py")):  # a package

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from recore.evaluation import SubmissionFiles, read_archive
 
-LARGEST = 4 << 20  # bytes; scripts and the files next to them are far smaller
+MAX_FILE_SIZE = 4 << 20  # bytes; scripts and the files next to them are far smaller
 MAX_ENTRIES = 1000  # of a folder that are listed
 MAX_PACKED_FILE = 8 << 20  # bytes; a project's sources are far smaller, and data and models are not needed
 MAX_PACKED = 64 << 20  # bytes of all files
@@ -76,8 +76,8 @@ class SubmissionTree:
                 raise UnreadableFile("it does not exist")
         else:
             content = self._read_from_folder(name)
-        if len(content) > LARGEST:
-            raise UnreadableFile(f"it is larger than {LARGEST >> 20} MB")
+        if len(content) > MAX_FILE_SIZE:
+            raise UnreadableFile(f"it is larger than {MAX_FILE_SIZE >> 20} MB")
         return content
 
     def _read_from_folder(self, name: str) -> bytes:
@@ -88,7 +88,7 @@ class SubmissionTree:
             if not stat.S_ISREG(path.stat().st_mode):
                 raise UnreadableFile("it is not a regular file")
             with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-                return file.read(LARGEST + 1)
+                return file.read(MAX_FILE_SIZE + 1)
         except FileNotFoundError:
             raise UnreadableFile("it does not exist") from None
         except OSError as error:

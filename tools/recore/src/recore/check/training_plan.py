@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from recore.check.left_by_jobs import Trained
+from recore.check.left_by_jobs import TrainingResult
 from recore.check.public_data import PublicData
 from recore.spectral_data import rows_by_group
 from recore.validation import FOLDS, make_folds
@@ -90,7 +90,7 @@ class TrainingPlan:
         """The time after which no further training without a fold is started."""
         return math.inf if self.thorough else SECONDS
 
-    def remaining(self, trained: Trained) -> float:
+    def remaining(self, trained: TrainingResult) -> float:
         """Estimate the seconds that a check needs after the training with all rows."""
         fit = max(0.0, trained.seconds - STARTING) / max(1, trained.rows)  # seconds per row
         alone = fit / (1 + FOLDS) if self.arguments else fit

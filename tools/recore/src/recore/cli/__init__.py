@@ -20,7 +20,7 @@ from recore.cli.run import run
 from recore.cli.submissions import new, new_challenge, pack
 from recore.cli.web import web
 from recore.distribution import PROGRAM, setup_command
-from recore.places import PlaceError
+from recore.places import BackendError
 from recore.text import plain
 from stagemaker import interrupts, machine
 
@@ -60,7 +60,7 @@ class OneLineErrors(click.Group):
         except (click.exceptions.NoArgsIsHelpError, BrokenPipeError):
             # a group of commands prints its help; if the output is no longer read, click ends the program
             raise
-        except (PlaceError, click.UsageError) as error:
+        except (BackendError, click.UsageError) as error:
             usage_error = error if isinstance(error, click.UsageError) else click.UsageError(str(error))
             command = f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip()
             command = usage_error.ctx.command_path if usage_error.ctx else command

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from recore.evaluation import Bound, Entry, Round, WheelHouse
-    from recore.places import OpenPlace
+    from recore.places import Backend
 
 PRICE = 0.23  # dollars per hour for ml.m5.xlarge in us-east-1
 PATIENCE = 6 * 3600.0  # seconds that a job may wait for the account's quotas to allow it
@@ -128,7 +128,7 @@ def _format_quotas(settings: Any, at_a_time: dict[str, int]) -> list[str]:
 
 def show_policies(bucket: str | None) -> None:
     """Print the policies of both roles, each under its name."""
-    from recore.evaluation import describe_policies
+    from recore.evaluation import make_policies
 
-    for name, policy in describe_policies(bucket or "BUCKET").items():
+    for name, policy in make_policies(bucket or "BUCKET").items():
         click.echo(f"# {name}\n{json.dumps(policy, indent=2)}\n")

@@ -7,7 +7,7 @@ import click
 
 from recore.cli.common import FILE, FOLDER, ISOLATION, show_json, show_line, use_challenge_of
 from recore.cli.progress import show_running
-from recore.places import PlaceSettings, choose_isolation, open_place
+from recore.places import BackendSettings, choose_isolation, open_backend
 from recore.text import plain
 
 
@@ -48,22 +48,22 @@ def handover(
       python -m recore handover runs/first
       python -m recore handover runs/first --cut-off CuPPM=2000 --out ../theirs
     """
-    from recore.evaluation import StepFailed, predict_again
-    from recore.handover import NotReproducedError, check_place, read_cut_offs, read_run, write_handover
+    from recore.evaluation import StepFailed, predict_with_run
+    from recore.handover import NotReproducedError, check_output_folder, read_cut_offs, read_run, write_handover
 
     use_challenge_of(run)
     folder = out or run / "handover"
     values = read_cut_offs(cut_offs)
-    check_place(folder)
+    check_output_folder(folder)
     completed_run = read_run(run, public)
-    settings = PlaceSettings(engine, choose_isolation(isolation, run))
+    settings = BackendSettings(engine, choose_isolation(isolation, run))
     try:
-        with open_place(settings, show_line) as backend, show_running("handover") as watch:
-            result = write_handover(completed_run, values, partial(predict_again, backend), folder, watch)
+        with open_backend(settings, show_line) as backend, show_running("handover") as watch:
+            result = write_handover(completed_run, values, partial(predict_with_run, backend), folder, watch)
     except (StepFailed, NotReproducedError) as error:
         click.echo(f"recore: {run}: {plain(str(error), 2000)}", err=True)
         raise SystemExit(1) from None
     if as_json:
-        show_json(result.describe())
+        show_json(result.to_dict())
         return
     click.echo(f"handover: {folder}: {len(result.files)} files; begin with README.md and MODEL_CARD.md")

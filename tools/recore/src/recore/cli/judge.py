@@ -16,7 +16,7 @@ from recore.cli.aws_round import AwsRound, aws_options, show_policies
 from recore.cli.common import FILE, FOLDER, FiniteNumber, show_json, show_line, table_console
 from recore.cli.progress import show_running
 from recore.listing import count
-from recore.places import PlaceSettings, open_place
+from recore.places import BackendSettings, open_backend
 from recore.spreadsheet_csv import safe_cell
 from recore.text import plain
 from stagemaker import interrupts
@@ -41,7 +41,7 @@ class PartOfSeveral(click.ParamType["tuple[int, int]"]):
         return int(match[1]), int(match[2])
 
 
-def take_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Path]:
+def select_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Path]:
     """Return the submissions of a part: every n-th of the sorted names; possibly none."""
     part, parts = share
     return sorted(dict.fromkeys(submissions))[part - 1 :: parts]
@@ -108,7 +108,7 @@ def judge(
         --private q.csv.gz --actual a.csv.gz
       python -m recore judge --print-policies --bucket my-bucket
     """
-    from recore.evaluation import DataFiles, Round, explain_own_held_out, tied_by_private_score
+    from recore.evaluation import DataFiles, Round, explain_claimed_score, tied_by_private_score
 
     if aws.pop("print_policies"):
         show_policies(aws["bucket"])
@@ -120,7 +120,7 @@ def judge(
         raise click.UsageError("--role, --bucket and the other options for AWS need --engine aws")
     this_round = Round(DataFiles(public, private, actual), out, round(60 * time_limit))
     if share:
-        submissions = tuple(take_share(submissions, share))
+        submissions = tuple(select_share(submissions, share))
         if not submissions:  # a task of a job array, which must not fail because of it
             show_line(f"judge: no submission in part {share[0]} of {share[1]}")
             return
@@ -142,7 +142,7 @@ def judge(
     else:
         table_console().print(_make_table(ranked, public), "")
         if any(entry.record and entry.record.held_out_is_own for entry in ranked):
-            click.echo(explain_own_held_out(None))
+            click.echo(explain_claimed_score(None))
         click.echo(f"judge: {table}, and the runs in {out}")
     raise SystemExit(int(any(entry.trouble for entry in entries)))
 
@@ -176,10 +176,10 @@ class _RoundJudge:
 
         folder = Path.cwd()  # it may no longer exist once the backend is open
         arguments |= {"round": datetime.datetime.now(datetime.UTC)} | self.round.data.files
-        settings = PlaceSettings(engine, "required", without_sandbox="--engine docker")
+        settings = BackendSettings(engine, "required", without_sandbox="--engine docker")
         if aws:
             settings = replace(settings, **aws.backend_settings)
-        with open_place(settings, show_line) as backend, show_running("judge", every_step=False) as watch:
+        with open_backend(settings, show_line) as backend, show_running("judge", every_step=False) as watch:
             show_line(f"judge: on {backend.endpoint}, isolation: {backend.isolation}")
             context = make_context(backend, "", arguments, folder)
             self.pace = Pace(jobs, limited=aws is None)
@@ -213,12 +213,12 @@ class _RoundJudge:
 
 
 def _summarise(entry: "Entry") -> dict[str, Any]:
-    from recore.evaluation import HOSTS_JUDGES
+    from recore.evaluation import HOST_RANKING_SCORES
 
     record = entry.record
     return {
         "submission": str(entry.path),
-        **{name: record.values.get(name) if record else None for name in HOSTS_JUDGES},
+        **{name: record.values.get(name) if record else None for name in HOST_RANKING_SCORES},
         "held-out by": record.held_out_by if record else None,
         "seconds": record.seconds if record else None,
         "result": entry.result,
@@ -243,17 +243,17 @@ def _make_table(entries: "Sequence[Entry]", public: Path) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from recore.evaluation import HOSTS_JUDGES
+    from recore.evaluation import HOST_RANKING_SCORES
 
     title = Text(plain(f"Judged on {public}"))
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("submission", overflow="fold")
-    for column in (*HOSTS_JUDGES, "seconds"):
+    for column in (*HOST_RANKING_SCORES, "seconds"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("result", overflow="fold")
     table.add_column("for the host", overflow="fold")
     for entry in entries:
-        scores = [entry.record.show(name) if entry.record else "-" for name in HOSTS_JUDGES]
+        scores = [entry.record.show(name) if entry.record else "-" for name in HOST_RANKING_SCORES]
         seconds = f"{entry.record.seconds:.1f}" if entry.record else "-"
         table.add_row(Text(plain(str(entry.path))), *scores, seconds, Text(entry.result), Text(_codes(entry)))
     return table

@@ -10,7 +10,7 @@ from recore.cli.production.group import reported_errors
 from recore.cli.progress import show_work
 from recore.cli.spectra_files import reading_options, show_nothing_written, show_remarks, take_reading
 from recore.listing import count
-from recore.places import PlaceSettings, choose_isolation, open_embedded
+from recore.places import BackendSettings, choose_isolation, open_embedded
 from recore.text import plain
 from stagemaker import locked
 
@@ -81,7 +81,7 @@ def predict(
             show_remarks(result)
             show_nothing_written(result)
             raise SystemExit(2)
-        settings = PlaceSettings("process", choose_isolation(isolation, model))
+        settings = BackendSettings("process", choose_isolation(isolation, model))
         advance("starting the model", 0, 0)
         with reported_errors(), open_embedded(settings, show_line) as backend:
             show_line(f"predict: on {backend.endpoint}, isolation: {backend.isolation}")
@@ -93,7 +93,7 @@ def predict(
     show_remarks(result)
     for note in trained.notes:
         show_line(f"note: {note}")
-    for line in predicted.describe_problems():
+    for line in predicted.format_problems():
         click.echo(plain(f"recore: {line}", 2000), err=True)
     described = predicted.describe()
     problems = [vars(problem) for problem in result.problems]
@@ -104,5 +104,5 @@ def predict(
     if as_json:
         show_json({"file": str(out), **described, "problems": problems, "remarks": result.remarks})
     else:
-        click.echo(f"predict: {count(predicted.rows, 'sample')} in {out}; {predicted.describe_domain()}")
+        click.echo(f"predict: {count(predicted.rows, 'sample')} in {out}; {predicted.format_domain()}")
     raise SystemExit(int(bool(problems)))

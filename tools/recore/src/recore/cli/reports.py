@@ -32,9 +32,9 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
       python -m recore explore data/public/public.csv.gz \\
         --private data/private/private.csv.gz --out runs/shift.html
     """
-    from recore.report import STEPS, check_place, explore_file, write_page
+    from recore.report import STEPS, check_report_path, explore_file, write_page
 
-    check_place(out)
+    check_report_path(out)
     done = itertools.count()
     with show_work("explore") as advance:
         page = explore_file(file, private, lambda step: advance(step, next(done), STEPS))
@@ -91,10 +91,10 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
       python -m recore validate
       python -m recore validate --curve n_components=5,10,20 --time-limit 10
     """
-    from recore.report import check_place, validate_submission, write_page
+    from recore.report import check_report_path, validate_submission, write_page
     from recore.validation import SubmissionError, ValidationSettings
 
-    check_place(out)
+    check_report_path(out)
     from recore.evaluation import find_data_files
 
     public = public or find_data_files(submission).public

@@ -71,7 +71,7 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
       python -m recore board --note runs/first "PLS, 12 components"
     """
     from recore.evaluation import board as runs
-    from recore.evaluation import explain_own_held_out, write_note
+    from recore.evaluation import explain_claimed_score, write_note
 
     if note:
         new_note = write_note(*note)
@@ -93,16 +93,16 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
     for table in runs.make_tables(entries, private, len(folders) > 1):
         console.print(table, "")
     if any(run.held_out_is_own for run in entries):
-        click.echo(explain_own_held_out(None if private else shell_program()))
+        click.echo(explain_claimed_score(None if private else shell_program()))
     if not entries:
         click.echo(f"board: no runs in {', '.join(map(str, folders))}")
 
 
-def show_scores(by_name: "dict[str, Score]", strangers: bool = False) -> None:
+def show_scores(by_name: "dict[str, Score]", is_third_party: bool = False) -> None:
     """Print tables of scores and their meanings. strangers: whether the submission is third-party."""
     from rich.console import Console
 
-    from recore.evaluation import explain_own_held_out, make_tables
+    from recore.evaluation import explain_claimed_score, make_tables
 
     console = Console(highlight=False)
     console.width = max(console.width, 80)  # a truncated number would be misread
@@ -112,4 +112,4 @@ def show_scores(by_name: "dict[str, Score]", strangers: bool = False) -> None:
         if name in by_name:
             click.echo(f"{name}: {reword(meaning)}")
     if "held-out" in by_name:
-        click.echo(explain_own_held_out(None if strangers else shell_program()))
+        click.echo(explain_claimed_score(None if is_third_party else shell_program()))

@@ -10,7 +10,7 @@ import click
 from recore.challenge import score_script
 from recore.cli.common import FILE, ISOLATION, ascii_option, show_json, show_line
 from recore.distribution import shell_program
-from recore.places import OpenPlace, PlaceSettings, choose_isolation, open_place
+from recore.places import Backend, BackendSettings, choose_isolation, open_backend
 from recore.text import plain
 from stagemaker import interrupts
 
@@ -91,11 +91,11 @@ def run(
     files = evaluation.read_submission(submission)
     jobs = {name.removesuffix("_instances"): value for name, value in instance_types.items()}
     instances = {job: _parse_instances(job, value) for job, value in jobs.items()}
-    backend_settings = PlaceSettings(engine, choose_isolation(isolation, submission, actual), role, bucket, image)
+    backend_settings = BackendSettings(engine, choose_isolation(isolation, submission, actual), role, bucket, image)
     now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # it may no longer exist when the run ends
     run_folder = evaluation.RunFolder(out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
-    with open_place(backend_settings, show_line) as backend, run_folder:
+    with open_backend(backend_settings, show_line) as backend, run_folder:
         settings = evaluation.RunSettings.at(backend, max_payload=max_payload, **instances)
         evaluation_run = evaluation.EvaluationRun(
             backend.services, settings, files, data, score_script(), run_folder.path, keep
@@ -133,9 +133,9 @@ def _parse_instances(job: str, value: str) -> "Instances":
     return Instances(match[1], int(match[2] or 1))
 
 
-def _announce(backend: OpenPlace, settings: "RunSettings", engine: str, data: "DataFiles", console: "Console") -> None:
+def _announce(backend: Backend, settings: "RunSettings", engine: str, data: "DataFiles", console: "Console") -> None:
     """Print the backend, the data and, for AWS, the maximum cost, before anything starts."""
-    from recore.evaluation import describe_limits
+    from recore.evaluation import format_limits
 
     lines = [
         f"run: on {backend.endpoint}, isolation: {backend.isolation}",
@@ -143,7 +143,7 @@ def _announce(backend: OpenPlace, settings: "RunSettings", engine: str, data: "D
     ]
     if engine == "aws":
         lines.append(f"aws: region {backend.region}, bucket {backend.bucket}, role {backend.role}")
-        lines += [f"aws: {line}" for line in describe_limits(settings)]
+        lines += [f"aws: {line}" for line in format_limits(settings)]
     for line in lines:
         console.print(line, soft_wrap=True)
 

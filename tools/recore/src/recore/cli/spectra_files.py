@@ -11,7 +11,7 @@ from recore.listing import count
 from recore.text import plain
 
 if TYPE_CHECKING:
-    from recore.dataset import ImportResult, Reading
+    from recore.dataset import ImportResult, ReadingOptions
 
 SHOWN = 5  # problems printed per file, because a table can have one on every line
 
@@ -42,9 +42,9 @@ def take_reading(options: dict[str, Any]) -> "Reading":
 
     Raises ValueError if one is invalid.
     """
-    from recore.dataset import Reading
+    from recore.dataset import ReadingOptions
 
-    return Reading(**{name: options.pop(name) for name in ("block", "unit", "convert", "decimal", "sample", "name")})
+    return ReadingOptions(**{name: options.pop(name) for name in ("block", "unit", "convert", "decimal", "sample", "name")})
 
 
 def show_remarks(result: "ImportResult") -> None:

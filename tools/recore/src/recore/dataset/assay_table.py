@@ -16,7 +16,7 @@ from recore.dataset.grammar.contents import factor
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
 from recore.dataset.grammar.signs import read_sign
-from recore.dataset.grammar.target_units import PER_UNIT, WHOLE, element_of, unit_factor, unit_of
+from recore.dataset.grammar.target_units import PER_UNIT, MAX_CONTENT, element_of, unit_factor, unit_of
 from recore.dataset.grammar.units import unit_of_cell
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.target_columns import Source, unit_in_comments
@@ -49,7 +49,7 @@ class AssayTable:
     suspected: list[SuspectedUnit] = field(default_factory=list)
 
     @cached_property
-    def places(self) -> dict[str, int]:
+    def rows(self) -> dict[str, int]:
         """The row of each sample, by name."""
         return {sample: row for row, sample in enumerate(self.samples)}
 
@@ -160,7 +160,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
             source = sources.get(name)
             cells = cells_of[name] if source else [(0, "")] * len(rows)
             by_line = _sources_by_line(name, source, rows, errors) if source else [None] * len(rows)
-            maximum = WHOLE[unit_of(name)] if element_of(name) else np.inf
+            maximum = MAX_CONTENT[unit_of(name)] if element_of(name) else np.inf
             table.assays[name] = [
                 _assay(name, of_line, line, cell, maximum, marks, errors, limits)
                 for of_line, (line, cell) in zip(by_line, cells, strict=True)

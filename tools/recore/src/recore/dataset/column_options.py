@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 from recore.challenge import challenge
-from recore.dataset.grammar import same_text
+from recore.dataset.grammar import normalise_text
 from recore.dataset.grammar.elements import element_names
 from recore.dataset.grammar.ids import quote_option
 from recore.dataset.grammar.target_units import element_of, named_target
@@ -23,7 +23,7 @@ def parse_columns(options: Iterable[str]) -> dict[str, str]:
     """
     columns: dict[str, str] = {}
     for option in options:
-        name, _, column = (part.strip() for part in same_text(option).partition("="))
+        name, _, column = (part.strip() for part in normalise_text(option).partition("="))
         if not name or not column:
             raise ValueError(f"--column {option} is invalid; write CuPPM=Cu_tot or CuPPM=Cu_tot:pct, for example")
         if name not in ("sample", "index", *challenge().columns):

@@ -8,7 +8,7 @@ from recore.dataset.column_options import column_option
 from recore.dataset.grammar.contents import read_contents
 from recore.dataset.grammar.ids import Cells
 from recore.dataset.grammar.numbers import Marks
-from recore.dataset.grammar.signs import is_plain_sign, names_sign, read_sign, without_sign, without_sign_words
+from recore.dataset.grammar.signs import is_plain_sign, mentions_sign, read_sign, without_sign, without_sign_words
 from recore.dataset.grammar.units import is_depth_unit, simple_text, split_units, unit_of_cell
 from recore.dataset.target_columns import Source
 
@@ -113,7 +113,7 @@ def _contains_signs(name: str, filled: list[str], is_named: bool, marks: Marks) 
     if any(plain) and (all(plain) or is_named):
         return True
     numbers = {number for cell in filled if (number := marks.parse(cell)) is not None}
-    return names_sign(name) and numbers <= {0, 1}
+    return mentions_sign(name) and numbers <= {0, 1}
 
 
 def _owners(rest: str, targets: Sources) -> list[str]:

@@ -20,21 +20,21 @@ SPC_VERSIONS = (0x4B, 0x4C, 0x4D, 0xCF)  # the second byte of an SPC_VERSIONS fi
 FACTOR = re.compile(r"\b(?P<name>[xy][ _-]?factor|scale[ _-]?factor|multiplier)\b(?P<value>.*)", re.IGNORECASE)
 
 
-def refuse_format(beginning: str) -> None:
+def reject_format(beginning: str) -> None:
     """Raise Question if the first lines of a file show a format that is not supported."""
     for name, pattern in TEXT_FORMATS.items():
         if re.search(pattern, beginning, re.IGNORECASE | re.MULTILINE):
             raise Question("format", f"this is {name}, which is not supported; {EXPORT}")
 
 
-def name_format(head: bytes) -> str:
+def detect_format(head: bytes) -> str:
     """Return the binary format of spectra that a file begins like, "" if it is unknown."""
     if len(head) > 64 and head[1] in SPC_VERSIONS and 0 in head[2:64] and not chr(head[0]).isalnum():
         return "an SPC_VERSIONS file"
     return next((name for beginning, name in BINARY_FORMATS.items() if head.startswith(beginning)), "")
 
 
-def refuse_factor(preamble: str) -> None:
+def reject_factor(preamble: str) -> None:
     """Raise Question if the lines above a table specify a factor for its numbers."""
     for factor in FACTOR.finditer(preamble):
         if not re.fullmatch(r"[\s:=,;]*1(\.0*)?\s*", factor["value"]):

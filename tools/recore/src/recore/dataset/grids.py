@@ -29,7 +29,7 @@ class Grid:
     def __str__(self) -> str:
         return f"{len(self.names)} channels, {self.names[0]} to {self.names[-1]} cm-1"
 
-    def places_in(self, wavenumbers: Numbers) -> NDArray[np.int64] | None:
+    def find_positions(self, wavenumbers: Numbers) -> NDArray[np.int64] | None:
         """Return the positions of this grid's channels among other wavenumbers, None if one is missing."""
         after = np.clip(np.searchsorted(-wavenumbers, -self.wavenumbers), 1, len(wavenumbers) - 1)
         nearer = np.abs(wavenumbers[after - 1] - self.wavenumbers) < np.abs(wavenumbers[after] - self.wavenumbers)
@@ -95,7 +95,7 @@ def most_common_grid(spectra: list[Spectrum], interpolate: bool) -> Grid:
 
 
 def put_on_grid(
-    spectra: list[Spectrum], grid: Grid, interpolate: bool, is_given: bool = False
+    spectra: list[Spectrum], grid: Grid, interpolate: bool, is_fixed: bool = False
 ) -> tuple[list[Spectrum], list[Problem], list[str]]:
     """Put spectra on a grid; also return the problems of spectra that do not fit, and remarks on the changes.
 
@@ -120,7 +120,7 @@ def put_on_grid(
         else:
             channels = f"its {len(wavenumbers)} channels, {wavenumbers[0]:.1f} to {wavenumbers[-1]:.1f} cm-1,"
             differ = f"{channels} differ from the grid ({grid}); --interpolate interpolates them"
-            reason = (is_given and describe_shortfall(wavenumbers, grid)) or differ
+            reason = (is_fixed and explain_shortfall(wavenumbers, grid)) or differ
             problems.append(Problem(spectrum.source, reason, sample=spectrum.sample, ids=spectrum.ids))
             continue
         on_grid.append(replace(spectrum, wavenumbers=grid.wavenumbers, absorbance=values))
@@ -147,7 +147,7 @@ def _by_grid(spectra: list[Spectrum]) -> list[list[Spectrum]]:
     return groups
 
 
-def describe_shortfall(wavenumbers: Numbers, grid: Grid) -> str:
+def explain_shortfall(wavenumbers: Numbers, grid: Grid) -> str:
     """Explain that a grid extends beyond a spectrum of these wavenumbers; "" if it does not."""
     low, high = wavenumbers[-1], wavenumbers[0]
     if grid.wavenumbers[-1] >= low - grid.tolerance and grid.wavenumbers[0] <= high + grid.tolerance:
@@ -162,7 +162,7 @@ def interpolate_spectrum(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) 
     """
     from scipy.interpolate import CubicSpline
 
-    if shortfall := describe_shortfall(wavenumbers, grid):
+    if shortfall := explain_shortfall(wavenumbers, grid):
         raise ValueError(shortfall)
     if len(wavenumbers) < MIN_CHANNELS:
         raise ValueError(

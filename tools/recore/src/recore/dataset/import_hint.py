@@ -6,7 +6,7 @@ from pathlib import Path
 from recore.dataset.grammar.axis import parse_channel
 from recore.dataset.grammar.numbers import PATTERNS, Marks
 from recore.dataset.instruments.files import read_file
-from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import Problem
 from recore.dataset.text_table import open_table
 from recore.file_kinds import IMPORT
@@ -30,7 +30,7 @@ def explain_import(path: Path, only_header: bool = False) -> str:
     foreign = _list_features(path)
     if only_header and not foreign:
         return ""
-    item = next(read_file(path, Reading(only_spectra=False)), None)
+    item = next(read_file(path, ReadingOptions(only_spectra=False)), None)
     reason = "; ".join(foreign) or "this is not a data file in the challenge's schema"
     if not isinstance(item, Problem):
         return f"{reason}; {IMPORT} reads it" if item else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from recore.challenge import challenge
-from recore.constant_runs import describe_constant_runs, find_constant_runs
+from recore.constant_runs import format_constant_runs, find_constant_runs
 from recore.dataset import grids
 from recore.dataset.assay_table import AssayTable, holds_assays, read_assays
 from recore.dataset.column_options import parse_columns
@@ -18,12 +18,12 @@ from recore.dataset.grammar import Question
 from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, content_unit_in
 from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import find_files, read_file
-from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import LIKE_REFLECTANCE, Numbers, Problem, Spectrum, find_reflectance
 from recore.dataset.plausible import SuspectedUnit
-from recore.dataset.replicates import as_replicates, sample_of_replicate, without_open_replicates
+from recore.dataset.replicates import match_replicates, sample_of_replicate, remove_ambiguous
 from recore.dataset.similar_names import note_similar_holes, similar_names
-from recore.dataset.writing import Columns, refuse_existing, write_data_file
+from recore.dataset.writing import Columns, check_not_existing, write_data_file
 from recore.listing import count, list_names
 from recore.outputs import check_writable
 from recore.spreadsheet_csv import safe_row
@@ -49,7 +49,7 @@ class ImportOptions:
     columns: tuple[str, ...] = ()
     depth_unit: str | None = None
     content_unit: str | None = None
-    reading: Reading = field(default_factory=Reading)
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     replicates: str = "one"
     like: Path | None = None
     interpolate: bool = False
@@ -69,7 +69,7 @@ class ImportOptions:
         }
         if self.table is None and (options := [name for name, value in needs_table.items() if value]):
             raise ValueError(f"{options[0]} requires an assay table; specify --assays")
-        refuse_existing([self.out], self.overwrite)
+        check_not_existing([self.out], self.overwrite)
         check_writable(self.out)
 
     def _check_split_names(self) -> None:
@@ -149,7 +149,7 @@ def import_files(
     spectra, _ = read_files(paths, reading, result, advance)
     if table:
         if options.replicates != "one":
-            spectra = as_replicates(spectra, table.samples, result.remarks)
+            spectra = match_replicates(spectra, table.samples, result.remarks)
         measured = {spectrum.sample for spectrum in spectra}
         spectra = _listed(spectra, table, options.only_listed, result)
     spectra, grid = on_grid(spectra, grid, options.interpolate, result)
@@ -165,7 +165,7 @@ def import_files(
 
 
 def read_files(
-    paths: list[Path], reading: Reading, result: ImportResult, advance: Callable[[str, int, int], None]
+    paths: list[Path], reading: ReadingOptions, result: ImportResult, advance: Callable[[str, int, int], None]
 ) -> tuple[list[Spectrum], list[str]]:
     """Return the spectra in files, and all samples in them; add the problems to the result."""
     items: list[Spectrum | Problem] = []
@@ -175,7 +175,7 @@ def read_files(
     result.problems = [item for item in items if isinstance(item, Problem)]
     spectra = [item for item in items if isinstance(item, Spectrum)]
     samples = list(dict.fromkeys(item.sample for item in items if item.sample))
-    return without_open_replicates(spectra, paths, reading, result.problems), samples
+    return remove_ambiguous(spectra, paths, reading, result.problems), samples
 
 
 def on_grid(
@@ -187,7 +187,7 @@ def on_grid(
     if not spectra:
         return spectra, grid
     chosen = grid or grids.most_common_grid(spectra, interpolate)
-    spectra, problems, remarks = grids.put_on_grid(spectra, chosen, interpolate, is_given=grid is not None)
+    spectra, problems, remarks = grids.put_on_grid(spectra, chosen, interpolate, is_fixed=grid is not None)
     result.problems += problems
     result.remarks += remarks + _note_constant_runs(spectra, chosen)
     return spectra, chosen
@@ -277,7 +277,7 @@ def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
     runs = find_constant_runs(np.round(spectrum.absorbance, DECIMALS) for spectrum in spectra)
     counts = Counter(spectrum.sample for spectrum in spectra)
     names = [f"{each.sample}:{each.replicate or 0}" if counts[each.sample] > 1 else each.sample for each in spectra]
-    return [describe_constant_runs(runs, grid.wavenumbers, names)] if runs else []
+    return [format_constant_runs(runs, grid.wavenumbers, names)] if runs else []
 
 
 def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) -> list[Row]:
@@ -321,7 +321,7 @@ def _in_order_of_table(rows: list[Row], table: AssayTable, unlisted: Iterable[st
     return sorted(renamed, key=lambda row: table.places[row.sample])
 
 
-def as_written(absorbance: Numbers) -> Numbers:
+def round_absorbance(absorbance: Numbers) -> Numbers:
     """Round absorbance as in a data file."""
     return np.asarray(np.round(absorbance, DECIMALS) + 0.0)  # turns -0.0 into 0.0
 
@@ -339,7 +339,7 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, ad
     with write_data_file(path) as append:
         for start in range(0, len(rows), CHUNK):
             part = slice(start, start + CHUNK)
-            means = as_written(np.array([row.mean for row in rows[part]]))
+            means = round_absorbance(np.array([row.mean for row in rows[part]]))
             columns = {"": index} | identity
             columns = {name: values[part] for name, values in columns.items()}
             columns |= dict(zip(grid.names, means.T, strict=True))

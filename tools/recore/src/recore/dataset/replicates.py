@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from recore.dataset.instruments.reading_options import Reading, without_text_suffix
+from recore.dataset.instruments.reading_options import ReadingOptions, without_text_suffix
 from recore.dataset.instruments.spectrum import Problem, Spectrum
 from recore.listing import list_names
 
@@ -25,7 +25,7 @@ def sample_of_replicate(name: str, samples: Collection[str]) -> tuple[str, str]:
     return match["sample"], match["number"]
 
 
-def as_replicates(spectra: Iterable[Spectrum], listed: Iterable[str], remarks: list[str]) -> list[Spectrum]:
+def match_replicates(spectra: Iterable[Spectrum], listed: Iterable[str], remarks: list[str]) -> list[Spectrum]:
     """Turn spectra named after a listed sample and a number into its replicates, and add a remark."""
     samples = set(listed)
     result, renamed = list[Spectrum](), dict[str, str]()
@@ -42,8 +42,8 @@ def as_replicates(spectra: Iterable[Spectrum], listed: Iterable[str], remarks: l
     return result
 
 
-def without_open_replicates(
-    spectra: list[Spectrum], paths: list[Path], reading: Reading, problems: list[Problem]
+def remove_ambiguous(
+    spectra: list[Spectrum], paths: list[Path], reading: ReadingOptions, problems: list[Problem]
 ) -> list[Spectrum]:
     """Remove spectra of text files whose names end in a depth or a replicate, such as DH01_12.5.csv; add problems.
 

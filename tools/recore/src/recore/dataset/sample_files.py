@@ -14,7 +14,7 @@ from recore.dataset.geology import MINERALS, SHARE, drill, varied
 from recore.dataset.grammar.target_units import PER_UNIT, unit_of
 from recore.dataset.grammar.units import DETECTION_LIMITS
 from recore.dataset.sample_spectra import Spectrometer, channel_names, grid
-from recore.dataset.writing import Columns, refuse_existing, write_data_file
+from recore.dataset.writing import Columns, check_not_existing, write_data_file
 from recore.listing import count
 from recore.outputs import check_writable
 from recore.schema import DEPTH_FROM, DEPTH_TO
@@ -132,7 +132,7 @@ def make_sample(
     files exists, unless `overwrite`.
     """
     paths = [folder / name for name in SAMPLE_FILES]
-    refuse_existing(paths, overwrite)
+    check_not_existing(paths, overwrite)
     check_writable(paths[0])
     counts = dict.fromkeys(paths, 0)
     with contextlib.ExitStack() as stack:

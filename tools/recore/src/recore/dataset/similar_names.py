@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from recore.challenge import challenge
-from recore.dataset.grammar import DASHES, same_text
+from recore.dataset.grammar import DASHES, normalise_text
 from recore.listing import list_names
 from recore.text import plain
 
@@ -47,7 +47,7 @@ def _by_core(names: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
 
 
 def _core(name: str) -> tuple[str, ...]:
-    name = unicodedata.normalize("NFKC", same_text(name)).translate(DASHES).casefold()
+    name = unicodedata.normalize("NFKC", normalise_text(name)).translate(DASHES).casefold()
     name = re.sub(r"(?<=\d)\.0+$", "", name).strip(" _.-/")
     parts = re.findall(r"\d+|\D+", name)
     return tuple(part.lstrip("0") or "0" if part[0].isdigit() else re.sub(r"[\s_./-]+", "", part) for part in parts)

@@ -19,7 +19,7 @@ import numpy as np
 from recore.challenge import challenge
 from recore.data_file import DataFile, open_data
 from recore.dataset.sample_files import SAMPLE_FILES
-from recore.dataset.writing import refuse_existing, write_gzipped
+from recore.dataset.writing import check_not_existing, write_gzipped
 from recore.listing import count, list_names
 from recore.schema import is_wavenumber
 from recore.text import plain
@@ -45,7 +45,7 @@ def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: 
     split, or one side would be empty.
     """
     paths = (folder / SAMPLE_FILES[0], folder / SAMPLE_FILES[1], folder / SAMPLE_FILES[2])
-    refuse_existing(paths, overwrite)
+    check_not_existing(paths, overwrite)
     if any(each.exists() and path.exists() and each.samefile(path) for each in paths):
         raise ValueError(f"{path}: the split would overwrite this file; choose another --out")
     with contextlib.ExitStack() as stack:

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from recore.dataset.formats import EXPORT, name_format
-from recore.dataset.grammar import Question, same_text
-from recore.file_kinds import CONTROL, GZIP, is_utf_16, name_foreign
+from recore.dataset.formats import EXPORT, detect_format
+from recore.dataset.grammar import Question, normalise_text
+from recore.file_kinds import CONTROL, GZIP, is_utf_16, detect_foreign
 
 BEGINNING = 1 << 16  # bytes that decide whether a file is text
 MAX_FILE = 1 << 30  # bytes, unpacked
@@ -21,7 +21,7 @@ MAX_LINE = 1 << 22  # characters
 MAX_BREAKS = 100  # line breaks in a quoted cell
 OPEN_CELL = re.compile(r'(?:^|[\t;|,])"')
 DITTO_MARK = re.compile(r'(?:^|[\t;|,])"\s*(?=[\t;|,]|$)')  # a quotation mark alone in a cell
-MOST_SKIPPED = 100_000  # lines that are empty or comments
+MAX_SKIPPED = 100_000  # lines that are empty or comments
 
 
 def check_text(path: Path, reason: str) -> str:
@@ -31,10 +31,10 @@ def check_text(path: Path, reason: str) -> str:
     """
     with _unpacked(path) as file:
         head = file.read(BEGINNING)
-        if kind := name_foreign(head):
+        if kind := detect_foreign(head):
             raise ValueError(kind)
         if not is_utf_16(head) and len(head.translate(None, CONTROL)) < len(head):
-            if name := name_format(head):
+            if name := detect_format(head):
                 raise Question("format", f"this is {name}, which is not supported; {EXPORT}")
             raise ValueError(reason)
         encoding = "utf-16" if is_utf_16(head) else "utf-8-sig"
@@ -78,13 +78,13 @@ def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
             for number, line in lines:
                 if len(line) == MAX_LINE:
                     raise ValueError(f"line {number} is longer than {MAX_LINE} characters")
-                line = same_text(line)
+                line = normalise_text(line)
                 if line.strip():
                     yield number, _with_rest_of_cell(line, lines)
                     continue
                 skipped += 1
-                if skipped > MOST_SKIPPED:
-                    raise ValueError(f"line {number}: more than {MOST_SKIPPED:,} lines are empty or comments")
+                if skipped > MAX_SKIPPED:
+                    raise ValueError(f"line {number}: more than {MAX_SKIPPED:,} lines are empty or comments")
         except UnicodeDecodeError as error:
             raise ValueError(f"this is not {encoding.upper()} text: {error.reason}") from None
 
@@ -95,7 +95,7 @@ def _with_rest_of_cell(line: str, following: Iterator[tuple[int, str]]) -> str:
         return line
     parts, length = [line.rstrip()], len(line)
     for _, more in itertools.islice(following, MAX_BREAKS):
-        parts.append(same_text(more).strip())
+        parts.append(normalise_text(more).strip())
         length += len(more)
         if more.count('"') % 2 or length > MAX_LINE:
             break

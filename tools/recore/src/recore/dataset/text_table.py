@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from recore.dataset.formats import refuse_factor, refuse_format
-from recore.dataset.grammar import Question, plain_number
-from recore.dataset.grammar.axis import ChannelName, channel_prefixes, names_axis, parse_channel, split_prefix
+from recore.dataset.formats import reject_factor, reject_format
+from recore.dataset.grammar import Question, normalise_number
+from recore.dataset.grammar.axis import ChannelName, channel_prefixes, mentions_axis, parse_channel, split_prefix
 from recore.dataset.grammar.contents import continues_header, read_contents
 from recore.dataset.grammar.ids import find_id_columns, rank_sample_name
 from recore.dataset.grammar.numbers import CHANNEL, DECIMALS, OPTIONS, Evidence, Marks, decide_marks, possible_marks
-from recore.dataset.text_lines import MOST_SKIPPED, check_text, numbered_lines
+from recore.dataset.text_lines import MAX_SKIPPED, check_text, numbered_lines
 from recore.file_kinds import REPEATED_HEADER
 from recore.schema import DEPTHS
 
@@ -70,8 +70,8 @@ class TextTable:
             cells = split_line(number, line, self.delimiter)
             if not any(cells):
                 empty += 1
-                if empty > MOST_SKIPPED:
-                    raise ValueError(f"line {number}: more than {MOST_SKIPPED:,} lines have only empty cells")
+                if empty > MAX_SKIPPED:
+                    raise ValueError(f"line {number}: more than {MAX_SKIPPED:,} lines have only empty cells")
                 continue
             if number == self.units[0]:
                 continue
@@ -106,9 +106,9 @@ def open_table(
         head = head[1:]
     if not head:
         raise ValueError("the file is empty")
-    refuse_format("\n".join(line.rstrip() for _, line in head))
+    reject_format("\n".join(line.rstrip() for _, line in head))
     table = _find_layout(path, encoding, head)
-    refuse_factor(table.preamble)
+    reject_factor(table.preamble)
     return _with_marks(table, decimal, used)
 
 
@@ -120,8 +120,8 @@ def _first_lines(path: Path, encoding: str) -> list[tuple[int, str]]:
         others += not line.startswith("#")
         if others == HEAD:
             break
-        if len(lines) > MOST_SKIPPED:
-            raise ValueError(f"line {number}: more than {MOST_SKIPPED:,} lines are empty or comments")
+        if len(lines) > MAX_SKIPPED:
+            raise ValueError(f"line {number}: more than {MAX_SKIPPED:,} lines are empty or comments")
     return lines
 
 
@@ -130,7 +130,7 @@ def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
     cells = _split(number, line, delimiter)
     if len(line) > MAX_CELL and max(map(len, cells), default=0) > MAX_CELL:
         raise ValueError(f"line {number}: {TOO_LONG}")
-    return cells if line.isascii() else [plain_number(cell) for cell in cells]
+    return cells if line.isascii() else [normalise_number(cell) for cell in cells]
 
 
 def _split(number: int, line: str, delimiter: str | None) -> list[str]:
@@ -193,7 +193,7 @@ def _find_layout(path: Path, encoding: str, head: list[tuple[int, str]]) -> Text
     number, header = rows[start]
     names = without_empty_end(header, 0)
     has_row_names = width >= 3 and len(names) == width - 1 and all(names) and start < len(rows) - 1
-    if has_row_names and not CHANNEL.fullmatch(names[0]) and not names_axis(names[0]):
+    if has_row_names and not CHANNEL.fullmatch(names[0]) and not mentions_axis(names[0]):
         second = [cells[1] for _, cells in rows[start + 1 :] if len(cells) == width]
         if any(DECIMALS.fullmatch(cell) for cell in second):
             raise ValueError(f"line {number} has {width - 1} names for {width} columns")
@@ -227,7 +227,7 @@ def _preamble_kind(rows: list[list[str]], width: int) -> str:
     if len(filled) == 1 or len(filled) < width - 1 or (width == 2 and len(filled) > 2):
         names = sum(rank_sample_name(cell) is not None or _contains_numbers(cell) for cell in filled)
         return "" if width > 2 and names > 1 else "title"
-    if width > 2 or (names_axis(cells[0]) and not any(numbers)):
+    if width > 2 or (mentions_axis(cells[0]) and not any(numbers)):
         return ""
     # settings above a spectrum of two columns, with or without a header
     return "title" if any(numbers) or not possible_marks(following[0]) else ""

@@ -13,9 +13,9 @@ import numpy as np
 from recore.challenge import challenge
 from recore.dataset.column_options import parse_columns
 from recore.dataset.grids import Grid, grid_of_names, put_on_grid
-from recore.dataset.importing import CHUNK, ImportResult, Row, as_written, join_repeated, make_rows, on_grid, read_files
+from recore.dataset.importing import CHUNK, ImportResult, Row, round_absorbance, join_repeated, make_rows, on_grid, read_files
 from recore.dataset.instruments.files import find_files, read_file
-from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum, find_reflectance
 from recore.dataset.writing import Columns, write_data_file
 
@@ -30,13 +30,13 @@ class FileSpectra:
     is_complete: bool
 
 
-def read_spectra(path: Path, grid: Grid, most: int) -> FileSpectra:
+def read_spectra(path: Path, grid: Grid, limit: int) -> FileSpectra:
     """Read spectra from a file, at most `limit`, and interpolate them to the grid if needed.
 
     Values are rounded as by `import_files`, except those from a data file in the challenge's schema.
     """
-    items: Iterator[Spectrum | Problem] = read_file(path, Reading(only_spectra=False))
-    read = list(islice(items, most))
+    items: Iterator[Spectrum | Problem] = read_file(path, ReadingOptions(only_spectra=False))
+    read = list(islice(items, limit))
     is_complete = next(items, None) is None
     spectra = [item for item in read if isinstance(item, Spectrum)]
     problems = [item for item in read if isinstance(item, Problem)]
@@ -45,7 +45,7 @@ def read_spectra(path: Path, grid: Grid, most: int) -> FileSpectra:
     if question:
         return FileSpectra([], [*problems, Problem(str(path), question, "quantity")], remarks, is_complete)
     spectra, more, on_grid = put_on_grid(spectra, grid, interpolate=True)
-    spectra = [item if item.in_schema else replace(item, absorbance=as_written(item.absorbance)) for item in spectra]
+    spectra = [item if item.in_schema else replace(item, absorbance=round_absorbance(item.absorbance)) for item in spectra]
     return FileSpectra(spectra, problems + more, remarks + on_grid, is_complete)
 
 
@@ -57,7 +57,7 @@ class SampleOptions:
     """
 
     files: tuple[Path, ...]
-    reading: Reading = field(default_factory=Reading)
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     columns: tuple[str, ...] = ()
     replicates: str = "one"
     interpolate: bool = False
@@ -66,7 +66,7 @@ class SampleOptions:
         parse_id_columns(self.columns)
 
     @property
-    def reading_of_ids(self) -> Reading:
+    def reading_of_ids(self) -> ReadingOptions:
         """The reading options, with the columns of IDs and without remarks on other columns."""
         chosen = parse_id_columns(self.columns)
         sample = chosen.pop("sample", self.reading.sample)
@@ -129,4 +129,4 @@ def _columns(rows: Sequence[Row], channels: Sequence[str], unread: Mapping[str, 
 def _absorbance(row: Row) -> Numbers:
     """Return the absorbance of a row (channels,), rounded unless it is from a data file in the schema."""
     is_in_schema = len(row.spectra) == 1 and row.spectra[0].in_schema
-    return row.mean if is_in_schema else as_written(row.mean)
+    return row.mean if is_in_schema else round_absorbance(row.mean)

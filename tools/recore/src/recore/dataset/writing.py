@@ -40,7 +40,7 @@ def write_gzipped(path: Path) -> Iterator[gzip.GzipFile]:
         yield file
 
 
-def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
+def check_not_existing(paths: Iterable[Path], overwrite: bool) -> None:
     """Raise FileExistsError if one of the files exists, unless `overwrite`."""
     for path in paths:
         if path.exists() and not overwrite:

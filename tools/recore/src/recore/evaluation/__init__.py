@@ -1,26 +1,26 @@
 """Run a submission through the four steps, score it, and keep the record of the run."""
 
 from recore.data_file import sha256_of
-from recore.evaluation.again import Again, predict_again
+from recore.evaluation.again import RunPrediction, predict_with_run
 from recore.evaluation.board import find_runs, read_runs
 from recore.evaluation.csv_columns import remove_columns
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
 from recore.evaluation.fleet.costs import Bound, bound_costs, count_instances, read_quotas
 from recore.evaluation.fleet.leftovers import stop_leftovers
-from recore.evaluation.fleet.policies import describe_policies
+from recore.evaluation.fleet.policies import make_policies
 from recore.evaluation.fleet.wheels import WheelHouse, count_package_lists
 from recore.evaluation.four_steps import EvaluationRun, remove_targets
-from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScoreError, held_out_bytes, require_small
+from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScoreError, read_held_out_bytes, check_size
 from recore.evaluation.job_requests import (
     AUDIT_HOOK,
     BY_LINES,
     JOB_SECONDS,
-    LARGEST_PAYLOAD,
+    MAX_PAYLOAD_MB,
     Instances,
     RunSettings,
-    describe_limits,
+    format_limits,
     processing_arguments,
-    round_id,
+    make_round_id,
     training_arguments,
 )
 from recore.evaluation.job_runner import JobRunner, StepFailed
@@ -34,26 +34,26 @@ from recore.evaluation.record import (
     make_context,
     read_challenge_of,
     read_record,
-    write_held_out_again,
+    write_recomputed_held_out,
     write_note,
 )
 from recore.evaluation.scores import (
     HELD_OUT,
-    HOSTS_JUDGES,
-    JUDGES,
+    HOST_RANKING_SCORES,
+    RANKING_SCORES,
     SCORES,
     SIDES,
     Score,
-    explain_own_held_out,
+    explain_claimed_score,
     make_tables,
     read_scores,
 )
 from recore.evaluation.step import STAGES, Step
-from recore.evaluation.storage import MOST_REMOVED, Storage, list_objects
+from recore.evaluation.storage import MAX_REMOVED, Storage, list_objects
 from recore.evaluation.submission import (
     ARCHIVE_NAME,
     BYTE_ORDER_MARK,
-    LARGEST,
+    MAX_SUBMISSION_BYTES,
     MANIFEST,
     SubmissionFiles,
     extend_archive,

@@ -9,13 +9,13 @@ from recore.evaluation.job_requests import Instances, RunSettings
 from recore.evaluation.job_runner import JobRunner
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
-from recore.places import OpenPlace
+from recore.places import Backend
 
 SIDE = "public"  # the side after which jobs and objects are named
 
 
 @dataclass(frozen=True)
-class Again:
+class RunPrediction:
     """The files and steps of one prediction. request: the output of preprocess.py, sent to the model."""
 
     request: Path
@@ -23,15 +23,15 @@ class Again:
     steps: tuple[Step, Step]
 
 
-def predict_again(
-    place: OpenPlace,
+def predict_with_run(
+    place: Backend,
     model: Path,
     script: bytes,
     instances: Mapping[str, Instances],
     data_file: Path,
     folder: Path,
     watch: Callable[[Step], None],
-) -> Again:
+) -> RunPrediction:
     """Preprocess and predict a data file; write request.csv, answer.csv and logs/ to a folder.
 
     model: the run's model.tar.gz. script: the run's preprocess.py. instances: by job type, "processing" and
@@ -47,16 +47,16 @@ def predict_again(
     try:
         with jobs.step(preprocess):
             storage.put(script, job_requests.PREPROCESS)
-            storage.upload_data(SIDE, data_file, job_requests.data_place(SIDE))
+            storage.upload_data(SIDE, data_file, job_requests.data_key(SIDE))
             jobs.run(preprocess, job_requests.preprocessing_request(settings, SIDE))
-            size = storage.size(job_requests.inputs_place(SIDE), "preprocess.py did not write")
-            storage.fetch(job_requests.inputs_place(SIDE), request)
+            size = storage.size(job_requests.inputs_key(SIDE), "preprocess.py did not write")
+            storage.fetch(job_requests.inputs_key(SIDE), request)
         with jobs.step(predict):
             storage.upload(model, job_requests.MODEL)
             place.services.sagemaker.create_model(**job_requests.model_request(settings))
             model_created = True
             jobs.run(predict, job_requests.transform_request(settings, SIDE, size))
-            storage.fetch(job_requests.predictions_place(SIDE), response)
+            storage.fetch(job_requests.predictions_key(SIDE), response)
     except KeyboardInterrupt:
         jobs.stopping.set()
         raise
@@ -64,4 +64,4 @@ def predict_again(
         storage.clear(keep=False)
         if model_created:
             place.services.sagemaker.delete_model(ModelName=settings.name)
-    return Again(request, response, (preprocess, predict))
+    return RunPrediction(request, response, (preprocess, predict))

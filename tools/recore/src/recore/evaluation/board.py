@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from recore.distribution import PROGRAM
 from recore.evaluation.record import Record, read_record
-from recore.evaluation.scores import HOSTS_JUDGES, JUDGES
+from recore.evaluation.scores import HOST_RANKING_SCORES, RANKING_SCORES
 from recore.text import plain
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def make_tables(runs: list[Record], private_first: bool = False, with_folder: bo
         table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for column in ("run", "state", "submission"):
             table.add_column(column, overflow="fold")
-        order = HOSTS_JUDGES if private_first else JUDGES
+        order = HOST_RANKING_SCORES if private_first else RANKING_SCORES
         names = [name for name in order if any(name in run.values for run in group)]
         for column in (*names, "seconds"):
             table.add_column(column, justify="right", no_wrap=True)

@@ -23,13 +23,13 @@ from recore.evaluation.held_out import (
     extract_held_out,
     write_scored,
 )
-from recore.evaluation.job_requests import Place, RunSettings
+from recore.evaluation.job_requests import KeyParts, RunSettings
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
 from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
-from recore.places import Services, SimulatorGoneError, is_strangers
+from recore.places import Services, SimulatorGoneError, is_third_party
 from recore.thread_pool import ThreadPool
 from stagemaker import format_size
 
@@ -58,7 +58,7 @@ class EvaluationRun:
         self.settings, self.submission, self.data, self.folder, self.keep = settings, submission, data, folder, keep
         self.score_script, self._wheels = score_script.read_bytes(), wheels
         self.sides = [side for side in SIDES if side in data.files]
-        self.is_strangers = is_strangers(submission.path, data.actual)
+        self.is_strangers = is_third_party(submission.path, data.actual)
         by_hand = {} if self.is_strangers else data.files
         steps = [Step("upload"), Step("train", "TrainingJob", data=by_hand.get("public"))]
         for side in self.sides:
@@ -74,7 +74,7 @@ class EvaluationRun:
         self.began = self.seconds = 0.0
 
     @property
-    def gone(self) -> SimulatorGoneError | None:
+    def simulator_error(self) -> SimulatorGoneError | None:
         """The error if the simulator stopped during the run."""
         return self._jobs.gone
 
@@ -135,7 +135,7 @@ class EvaluationRun:
             if self.settings.observed:
                 self.storage.put(job_requests.AUDIT_HOOK.read_bytes(), job_requests.AUDIT)
             for side in self.sides:
-                self.storage.upload_data(side, files[side], job_requests.data_place(side))
+                self.storage.upload_data(side, files[side], job_requests.data_key(side))
             if "actual" in files:
                 self.storage.hash("actual", files["actual"])
         with self._jobs.step(self.steps["train"]) as step:
@@ -156,16 +156,16 @@ class EvaluationRun:
         settings = self.settings
         with self._jobs.step(self.steps[f"{side} preprocess"]) as step:
             self._jobs.run(step, job_requests.preprocessing_request(settings, side))
-            key, message = job_requests.inputs_place(side), "preprocess.py did not write"
+            key, message = job_requests.inputs_key(side), "preprocess.py did not write"
             size = self.storage.size(key, message)
-            if side == "public" and (names := leave_out_targets(self.storage, key, self.folder)):
+            if side == "public" and (names := remove_targets_from_object(self.storage, key, self.folder)):
                 wrote = f"preprocess.py wrote {len(names)} targets of the public data"
                 step.note = f"{wrote}; they are removed from the request to the model"
                 size = self.storage.size(key, message)
         with self._jobs.step(self.steps[f"{side} predict"]) as step:
             if settings.transform.count == 1:
                 self._jobs.run(step, job_requests.transform_request(settings, side, size))
-                self.storage.fetch(job_requests.predictions_place(side), self.folder / f"predictions/{side}.csv.out")
+                self.storage.fetch(job_requests.predictions_key(side), self.folder / f"predictions/{side}.csv.out")
             else:
                 self._predict_in_parts(step, side, size)
         if self._is_scored(side):
@@ -177,26 +177,26 @@ class EvaluationRun:
         count = self.settings.transform.count
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             inputs = Path(folder, "inputs.csv")
-            self.storage.fetch(job_requests.inputs_place(side), inputs)
+            self.storage.fetch(job_requests.inputs_key(side), inputs)
             with open(inputs, "rb") as lines:
                 for number in range(count):
                     part = Path(folder, f"{number:03}.csv")
                     with open(part, "wb") as file:
                         while lines.tell() < size * (number + 1) / count and (line := lines.readline()):
                             file.write(line)
-                    self.storage.upload(part, job_requests.part_place(side, number))
+                    self.storage.upload(part, job_requests.part_key(side, number))
         self._jobs.run(step, job_requests.transform_request(self.settings, side, math.ceil(size / count)))
         predictions = self.folder / f"predictions/{side}.csv.out"
         predictions.parent.mkdir(exist_ok=True)
         with open(predictions, "wb") as file:
             for number in range(count):
-                shutil.copyfileobj(self.storage.open(job_requests.part_predictions_place(side, number)), file)
-        self.storage.upload(predictions, job_requests.predictions_place(side))
+                shutil.copyfileobj(self.storage.open(job_requests.part_predictions_key(side, number)), file)
+        self.storage.upload(predictions, job_requests.predictions_key(side))
 
     def _score(self, step: Step, side: str) -> None:
         with contextlib.ExitStack() as stack:
             if side == "private":
-                key = job_requests.assays_place(side)
+                key = job_requests.assays_key(side)
                 stack.enter_context(self.storage.upload_private_assays(self.data.files["actual"], key))
             self._jobs.run(step, job_requests.scoring_request(self.settings, side))
         self._fetch_score(side)
@@ -213,8 +213,8 @@ class EvaluationRun:
                 extract_held_out(self.folder / "model.tar.gz", predictions)
                 with tempfile.TemporaryDirectory(dir=self.folder) as folder:
                     write_scored(predictions, self.data.files["public"], Path(folder))
-                    self.storage.upload(Path(folder, ACTUAL), job_requests.assays_place(HELD_OUT))
-                    self.storage.upload(Path(folder, PREDICTED), job_requests.predictions_place(HELD_OUT))
+                    self.storage.upload(Path(folder, ACTUAL), job_requests.assays_key(HELD_OUT))
+                    self.storage.upload(Path(folder, PREDICTED), job_requests.predictions_key(HELD_OUT))
                 self._jobs.run(step, job_requests.scoring_request(self.settings, HELD_OUT))
             except (NoHeldOutScoreError, StepFailed) as error:
                 if step.outside:
@@ -235,7 +235,7 @@ class EvaluationRun:
         return side == "public" or "actual" in self.data.files
 
 
-def leave_out_targets(storage: Storage, key: Place, folder: Path) -> list[str]:
+def remove_targets_from_object(storage: Storage, key: KeyParts, folder: Path) -> list[str]:
     """Remove the target columns from a CSV object and return their names. folder: for temporary files.
 
     In the challenge the public file of step 2 seems to contain no targets: submissions that were scored do not expect

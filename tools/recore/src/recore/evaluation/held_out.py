@@ -31,12 +31,12 @@ class NoHeldOutScoreError(Exception):
 
 def extract_held_out(model: Path, target: Path) -> None:
     """Write the held-out predictions in a model.tar.gz to `target`. Raises NoHeldOutScoreError."""
-    content = held_out_bytes(model)
+    content = read_held_out_bytes(model)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
 
 
-def held_out_bytes(model: Path) -> bytes:
+def read_held_out_bytes(model: Path) -> bytes:
     """Return held_out.csv from a model.tar.gz, not parsed. Raises NoHeldOutScoreError if it is missing or too large."""
     try:
         content = read_files(model, [HELD_OUT_NAME], MAX_BYTES).get(HELD_OUT_NAME)
@@ -44,11 +44,11 @@ def held_out_bytes(model: Path) -> bytes:
         raise NoHeldOutScoreError(f"{HELD_OUT_NAME} could not be read: {plain(str(error))}") from None
     if content is None:
         raise NoHeldOutScoreError(f"train.py did not write {HELD_OUT_NAME} next to the model")
-    require_small(content)
+    check_size(content)
     return content
 
 
-def require_small(content: bytes) -> None:
+def check_size(content: bytes) -> None:
     """Raise NoHeldOutScoreError if a held_out.csv would take too long to parse."""
     header = content[:MAX_HEADER_BYTES].partition(b"\n")[0]
     if header.count(b",") >= MAX_COLUMNS or len(header) == MAX_HEADER_BYTES:

@@ -46,7 +46,7 @@ class HostFinding:
         return f"{self.code} {self.text}"
 
 
-def find_for_host(folder: Path, public: Path, private: Path, scores: dict[str, Score]) -> list[HostFinding]:
+def collect_findings(folder: Path, public: Path, private: Path, scores: dict[str, Score]) -> list[HostFinding]:
     """Return the findings about the run in a folder, and remove the lines of AUDIT_HOOK from its logs.
 
     public, private: the data files of the round. Never raises an exception, whatever the submission wrote.

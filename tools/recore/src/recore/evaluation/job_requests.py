@@ -13,10 +13,10 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from recore.places import IMAGE, OpenPlace
+from recore.places import IMAGE, Backend
 
 Request = dict[str, Any]
-Place = tuple[str, ...]  # parts of an object's key, relative to its run's prefix; HOST first for the host's prefix
+KeyParts = tuple[str, ...]  # parts of an object's key, relative to its run's prefix; HOST first for the host's prefix
 
 PREFIX = "recore"  # of all objects of runs
 HOSTS_PREFIX = "recore-host"  # of private assays; the role of a submission's jobs needs no access
@@ -28,7 +28,7 @@ JOB_SECONDS = 3600  # time limit of a training or processing job, as in the chal
 REQUEST_SECONDS = 600  # time limit of a request to the model
 VOLUME_GB = 30
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # so that sets have the same order in every run
-LARGEST_PAYLOAD = 100  # MB, the limit of Batch Transform
+MAX_PAYLOAD_MB = 100  # MB, the limit of Batch Transform
 BY_LINES = {"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 4}
 AUDIT_HOOK = Path(__file__).with_name("audit") / "sitecustomize.py"
 ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # for one request at a time: each worker loads the libraries
@@ -62,7 +62,7 @@ class RunSettings:
     training: Instances = field(default_factory=Instances)
     processing: Instances = field(default_factory=Instances)
     transform: Instances = field(default_factory=Instances)
-    max_payload: int = LARGEST_PAYLOAD
+    max_payload: int = MAX_PAYLOAD_MB
     pass_paths: bool = False
     training_seconds: int | None = None
     observed: bool = False
@@ -71,7 +71,7 @@ class RunSettings:
     round_id: str = ""
 
     @classmethod
-    def at(cls, backend: OpenPlace, **others: Any) -> "RunSettings":
+    def at(cls, backend: Backend, **others: Any) -> "RunSettings":
         """Return the settings of a run on a backend, with a unique name. others: further members."""
         name = unique_name(others.get("round_id", ""))
         defaults = {"pass_paths": not backend.has_ml, "scoring_role": backend.scoring_role}
@@ -88,7 +88,7 @@ class RunSettings:
         return f"{self.name}-{step.replace(' ', '-')}"
 
 
-def round_id(bucket: str, folder: Path) -> str:
+def make_round_id(bucket: str, folder: Path) -> str:
     """Return the part of the name that all runs of a round share, a hash of its bucket and folder."""
     return hashlib.sha256(f"{bucket} {folder.resolve()}".encode()).hexdigest()[:8]
 
@@ -107,32 +107,32 @@ MODEL = ("model", "model.tar.gz")
 AUDIT = ("python", "sitecustomize.py")  # the folder's name is inconspicuous
 
 
-def data_place(side: str) -> Place:
+def data_key(side: str) -> KeyParts:
     """Return the key of a side's raw data; the platform names both files public.csv.gz."""
     return (side, "input", "public.csv.gz")
 
 
-def assays_place(side: str) -> Place:
+def assays_key(side: str) -> KeyParts:
     """Return the key of a side's assays: the public data contain them, the private assays are a separate file."""
     if side == "private":
         return (HOST, side, "actual", "public.csv.gz")
     return TRAINING if side == "public" else (side, "actual", "public.csv.gz")
 
 
-def inputs_place(side: str) -> Place:
+def inputs_key(side: str) -> KeyParts:
     return (side, "preprocess", "public.csv")
 
 
-def predictions_place(side: str) -> Place:
+def predictions_key(side: str) -> KeyParts:
     return (side, "predictions", "public.csv.out")
 
 
-def part_place(side: str, number: int) -> Place:
+def part_key(side: str, number: int) -> KeyParts:
     """Return the key of one instance's part of the model's inputs."""
     return (side, "parts", f"{number:03}.csv")
 
 
-def part_predictions_place(side: str, number: int) -> Place:
+def part_predictions_key(side: str, number: int) -> KeyParts:
     return (side, "predictions", f"{number:03}.csv.out")
 
 
@@ -176,8 +176,8 @@ def preprocessing_request(settings: RunSettings, side: str) -> Request:
         f"{side} preprocess",
         script=PREPROCESS,
         arguments=paths if settings.pass_paths else {},
-        sources={"public": data_place(side)} | ({AUDIT[0]: AUDIT} if settings.observed else {}),
-        output=inputs_place(side),
+        sources={"public": data_key(side)} | ({AUDIT[0]: AUDIT} if settings.observed else {}),
+        output=inputs_key(side),
         seconds=settings.training_seconds,
     )
     return request | {"Environment": ENVIRONMENT | _audit(settings, f"{PROCESSING}/input/{AUDIT[0]}")}
@@ -206,7 +206,7 @@ def model_request(settings: RunSettings) -> Request:
 
 def transform_request(settings: RunSettings, side: str, size: int) -> Request:
     """Return the request of step 3: predictions of the model's inputs, a CSV object of `size` bytes per instance."""
-    source = settings.uri(*inputs_place(side))
+    source = settings.uri(*inputs_key(side))
     if settings.transform.count > 1:
         source = settings.uri(side, "parts") + "/"
     limits: Request = BY_LINES
@@ -225,7 +225,7 @@ def transform_request(settings: RunSettings, side: str, size: int) -> Request:
             "SplitType": split,
         },
         "TransformOutput": {
-            "S3OutputPath": settings.uri(*predictions_place(side)[:-1]),
+            "S3OutputPath": settings.uri(*predictions_key(side)[:-1]),
             "Accept": "text/csv",
             "AssembleWith": split,
         },
@@ -245,13 +245,13 @@ def scoring_request(settings: RunSettings, side: str) -> Request:
             "--predicted": f"{predicted}/public.csv.out",
             "--output": f"{PROCESSING}/output/scores/{side}.txt",
         },
-        sources={"actual": assays_place(side), "predictions": predictions_place(side)},
+        sources={"actual": assays_key(side), "predictions": predictions_key(side)},
         output=(side, "scores", f"{side}.txt"),
         role=settings.scoring_role,
     )
 
 
-def describe_limits(settings: RunSettings) -> list[str]:
+def format_limits(settings: RunSettings) -> list[str]:
     """Return one line per type of job on the AWS resources that it may use, on which its cost depends."""
     jobs = {
         "train": (settings.training, f"at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
@@ -264,10 +264,10 @@ def describe_limits(settings: RunSettings) -> list[str]:
 def processing_request(
     settings: RunSettings,
     step: str,
-    script: Place,
+    script: KeyParts,
     arguments: Mapping[str, str],
-    sources: Mapping[str, Place],
-    output: Place,
+    sources: Mapping[str, KeyParts],
+    output: KeyParts,
     seconds: int | None = None,
     role: str | None = None,
 ) -> Request:

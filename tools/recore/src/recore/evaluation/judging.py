@@ -14,8 +14,8 @@ from recore.evaluation.board import read_runs, runs_of
 from recore.evaluation.data import DataFiles
 from recore.evaluation.fleet.wheels import WheelHouse, Wheels
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
-from recore.evaluation.host_findings import find_for_host
-from recore.evaluation.job_requests import RunSettings, round_id
+from recore.evaluation.host_findings import collect_findings
+from recore.evaluation.job_requests import RunSettings, make_round_id
 from recore.evaluation.job_runner import TIMED_OUT
 from recore.evaluation.judging_pace import Pace
 from recore.evaluation.kept_run import RunFolder, keep_run
@@ -23,7 +23,7 @@ from recore.evaluation.record import MAX_REASON, Record, read_record
 from recore.evaluation.scores import HELD_OUT
 from recore.evaluation.step import Step
 from recore.evaluation.submission import SubmissionFiles, read_submission
-from recore.places import OpenPlace
+from recore.places import Backend
 from recore.text import plain
 from recore.thread_pool import ThreadPool
 from stagemaker import interrupts
@@ -39,19 +39,19 @@ class Entry:
     path: Path
     files: SubmissionFiles | None = None
     record: Record | None = None
-    trouble: str | None = None
+    problem: str | None = None
 
     @property
     def result(self) -> str:
         """The outcome of the run, or the reason why the submission was not judged."""
         if self.record is None:
-            return f"not judged: {self.trouble or 'interrupted'}"
+            return f"not judged: {self.problem or 'interrupted'}"
         result, record = self.record.explain_result(), self.record
-        if record.held_out_again is not None and HELD_OUT in record.scores:
+        if record.recomputed_held_out is not None and HELD_OUT in record.scores:
             recomputed, claimed = record.show(HELD_OUT), f"{record.scores[HELD_OUT].value:.4f}"
             if recomputed != claimed:
                 result += f"; held-out score {recomputed} recomputed, {claimed} claimed by the submission"
-        return f"{result}; {self.trouble}" if self.trouble else result
+        return f"{result}; {self.problem}" if self.problem else result
 
     @property
     def rank(self) -> tuple[float, ...]:
@@ -114,7 +114,7 @@ class Round:
             try:
                 entry.files = read_submission(entry.path)
             except (ValueError, OSError) as error:
-                entry.trouble = plain(str(error), MAX_REASON)
+                entry.problem = plain(str(error), MAX_REASON)
                 continue
             for record in runs_of(runs, entry.files.sha256, data):
                 if record.score_sha256 == score and self._is_final(record):
@@ -123,7 +123,7 @@ class Round:
 
     def judge(
         self,
-        backend: OpenPlace,
+        backend: Backend,
         entries: Sequence[Entry],
         pace: Pace,
         context: dict[str, Any],
@@ -161,9 +161,9 @@ class Round:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def settings_at(self, backend: OpenPlace, wheels: Wheels | None, **others: Any) -> RunSettings:
+    def settings_at(self, backend: Backend, wheels: Wheels | None, **others: Any) -> RunSettings:
         """Return the settings of a run of this round. wheels: of the submission. others: members of RunSettings."""
-        limits = {"training_seconds": self.seconds, "round_id": round_id(backend.bucket, self.folder)}
+        limits = {"training_seconds": self.seconds, "round_id": make_round_id(backend.bucket, self.folder)}
         return RunSettings.at(backend, wheels=wheels and wheels.uri, **limits | others)
 
     def _wait(self, futures: dict[Future[None], list[Entry]], ended: Callable[[Entry], None]) -> None:
@@ -182,7 +182,7 @@ class Round:
 
     def _run(
         self,
-        backend: OpenPlace,
+        backend: Backend,
         entry: Entry,
         pace: Pace,
         context: dict[str, Any],
@@ -203,7 +203,7 @@ class Round:
             run.execute()
             if run.state == "Completed" or not self._stopping.is_set():
                 private = self.data.files["private"]
-                findings = find_for_host(run_folder.path, self.data.public, private, run.read_scores())
+                findings = collect_findings(run_folder.path, self.data.public, private, run.read_scores())
                 arguments = context["arguments"] | {"submission": entry.path}
                 host = {"host_findings": [vars(finding) for finding in findings]}
                 keep_run(run, run_folder, context | {"arguments": arguments} | host)

@@ -28,7 +28,7 @@ class Pace:
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
-    def at_a_time(self) -> int:
+    def max_running(self) -> int:
         if not self.limited:
             return self.jobs
         memory = self.memory if self.seconds else INSTANCE_MEMORY  # a job cannot exceed it
@@ -38,7 +38,7 @@ class Pace:
     def turn(self, stopping: threading.Event) -> Iterator[None]:
         """Wait until another run may start, or the round stops."""
         with self._changed:
-            while self._running >= self.at_a_time and not stopping.is_set():
+            while self._running >= self.max_running and not stopping.is_set():
                 self._changed.wait(1)
             self._running += 1
         try:
@@ -48,19 +48,19 @@ class Pace:
                 self._running -= 1
                 self._changed.notify_all()
 
-    def note(self, steps: Sequence[Step], seconds: float) -> None:
+    def add_run(self, steps: Sequence[Step], seconds: float) -> None:
         """Record a finished run."""
         with self._changed:
             self.memory = max(self.memory, peak_memory(steps))
             self.seconds.append(seconds)
 
-    def describe(self, remaining: int) -> str:
+    def format_remaining(self, remaining: int) -> str:
         """Return a phrase with the time for the remaining submissions, estimated from the mean so far."""
         mean = sum(self.seconds) / len(self.seconds)
-        rest = mean * remaining / min(self.at_a_time, remaining)
+        rest = mean * remaining / min(self.max_running, remaining)
         time = f"{rest:.0f} s" if rest < 100 else f"{rest / 60:.0f} min" if rest < 6000 else f"{rest / 3600:.1f} h"
         memory = f", {self.memory / 2**30:.1f} GiB of memory" if self.memory else ""
-        return f"about {time} for the other {remaining}, {self.at_a_time} at a time ({mean:.0f} s each{memory})"
+        return f"about {time} for the other {remaining}, {self.max_running} at a time ({mean:.0f} s each{memory})"
 
 
 def peak_memory(steps: Sequence[Step]) -> float:

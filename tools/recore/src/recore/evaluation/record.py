@@ -21,12 +21,12 @@ from recore.challenge import SCORE_SCRIPT, Challenge, challenge, is_column_name,
 from recore.data_file import sha256_of
 from recore.distribution import PROGRAM
 from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
-from recore.evaluation.scores import HELD_OUT, JUDGES, OWN, SCORES, SIDES, Score
+from recore.evaluation.scores import HELD_OUT, RANKING_SCORES, OWN, SCORES, SIDES, Score
 from recore.evaluation.step import Step
-from recore.places import OpenPlace, is_strangers
+from recore.places import Backend, is_third_party
 from recore.text import plain
 from recore.untrusted_json import get, get_number, get_optional_number, prefix_errors, read_object
-from stagemaker.machine import describe_machine
+from stagemaker.machine import machine_info
 
 if TYPE_CHECKING:
     from recore.evaluation.four_steps import EvaluationRun
@@ -66,19 +66,19 @@ class Record:
     version: str
     steps: tuple[Step, ...]
     scores: dict[str, Score]
-    held_out_again: float | None
+    recomputed_held_out: float | None
     training_seconds: float
     host_findings: tuple[str, ...] | None
 
     @property
-    def is_strangers(self) -> bool:
+    def is_third_party(self) -> bool:
         actual = self.started_in / self.data["actual"][0] if "actual" in self.data else None
-        return is_strangers(self.started_in / self.submission, actual, self.started_in)
+        return is_third_party(self.started_in / self.submission, actual, self.started_in)
 
     @property
-    def judge(self) -> str | None:
+    def ranking_score(self) -> str | None:
         """The name of the score by which the run's targets are sorted."""
-        return next((name for name in JUDGES if name in self.scores), None)
+        return next((name for name in RANKING_SCORES if name in self.scores), None)
 
     @property
     def failed(self) -> str | None:
@@ -114,7 +114,7 @@ class Record:
         return "-".join((sha256 or "not read")[:8] for _, (_, sha256) in sorted(self.data.items()))
 
     @property
-    def compared_with(self) -> tuple[str, str]:
+    def comparison_key(self) -> tuple[str, str]:
         """The key that runs with comparable scores share: the abbreviated hashes of the data and of score.py."""
         return self.data_hashes, self.score_sha256[:8]
 
@@ -122,19 +122,19 @@ class Record:
     def values(self) -> dict[str, float]:
         """The scores by name; a recomputed held-out score replaces the submission's own."""
         values = {name: score.value for name, score in self.scores.items()}
-        return values if self.held_out_again is None else values | {HELD_OUT: self.held_out_again}
+        return values if self.recomputed_held_out is None else values | {HELD_OUT: self.recomputed_held_out}
 
     @property
-    def held_out_is_own(self) -> bool:
+    def held_out_is_claimed(self) -> bool:
         """Whether the held-out score is the submission's own and was not recomputed."""
-        return HELD_OUT in self.scores and self.held_out_again is None
+        return HELD_OUT in self.scores and self.recomputed_held_out is None
 
     @property
     def held_out_by(self) -> str:
         """Who computed the held-out score; empty without such a score."""
         if HELD_OUT not in self.values:
             return ""
-        return "the submission" if self.held_out_is_own else "recore"
+        return "the submission" if self.held_out_is_claimed else "recore"
 
     def rank(self, private_first: bool = False) -> tuple[float, ...]:
         """Return the sort key of runs on the same data: runs that lack a result first, the best run last.
@@ -144,7 +144,7 @@ class Record:
         rows outside the training, so only its existence counts.
         """
         held_out, private = (self.values.get(name, -math.inf) for name in (HELD_OUT, "private"))
-        is_recomputed = self.held_out_again is not None
+        is_recomputed = self.recomputed_held_out is not None
         if private_first:
             return (self.has_all_results, private, held_out if is_recomputed else -math.inf)
         return (self.has_all_results, is_recomputed, held_out, private, bool(self.scores))
@@ -153,13 +153,13 @@ class Record:
         """Return a score with four digits, marked if only the submission claims it, or "-"."""
         if name not in self.values:
             return "-"
-        return f"{self.values[name]:.4f}{OWN if name == HELD_OUT and self.held_out_is_own else ''}"
+        return f"{self.values[name]:.4f}{OWN if name == HELD_OUT and self.held_out_is_claimed else ''}"
 
     def completed(self, step: str) -> bool:
         return any(each.name == step and each.completed for each in self.steps)
 
 
-def make_context(backend: OpenPlace, note: str, arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
+def make_context(backend: Backend, note: str, arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return the members of a record that describe how its run was started. folder: base of relative paths."""
     location = {name: getattr(backend, name) for name in ("endpoint", "region", "isolation")}
     return {"note": clean_note(note), "arguments": arguments, "folder": str(folder), **location}
@@ -197,7 +197,7 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
         "settings": asdict(run.settings),
         "seeds": ENVIRONMENT,
         "versions": _versions(),
-        "machine": describe_machine(),
+        "machine": machine_info(),
         "steps": steps,
         "scores": {name: asdict(score) for name, score in run.read_scores().items()},
     }
@@ -355,7 +355,7 @@ def write_note(folder: Path, note: str) -> str:
     return note
 
 
-def write_held_out_again(folder: Path, score: float, command: str) -> None:
+def write_recomputed_held_out(folder: Path, score: float, command: str) -> None:
     """Replace the held-out score that a command of recore has recomputed.
 
     Raises the errors of `read_record`, and ValueError if the score is not finite.

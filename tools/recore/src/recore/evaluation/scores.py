@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SIDES = ("public", "private")  # whose rows a run predicts
 HELD_OUT = "held-out"  # public rows, each predicted without its drill hole, as the submission claims
 SCORES = (HELD_OUT, *SIDES)  # in display order
-JUDGES = (HELD_OUT, "private", "public")  # lists are sorted by the first of these that exists
-HOSTS_JUDGES = ("private", HELD_OUT, "public")  # for a host, who knows the private assays
+RANKING_SCORES = (HELD_OUT, "private", "public")  # lists are sorted by the first of these that exists
+HOST_RANKING_SCORES = ("private", HELD_OUT, "public")  # for a host, who knows the private assays
 OWN = "*"  # marks a held-out score that only the submission claims
 SHOWN = 5  # targets that help most, and that hurt most
 
@@ -64,7 +64,7 @@ def read_scores(folder: Path) -> dict[str, Score]:
     return scores
 
 
-def explain_own_held_out(program: str | None) -> str:
+def explain_claimed_score(program: str | None) -> str:
     """Return a line that explains the mark of a claimed held-out score.
 
     program: command that starts recore; None for a third-party submission, because `recore validate` has no sandbox.
@@ -89,7 +89,7 @@ def make_tables(scores: dict[str, Score]) -> list["Table"]:
     total.add_row("best possible", *(f"{score.weights_scored:g}" for score in scores.values()))
     total.add_row("rows", *(str(score.rows) for score in scores.values()))
 
-    judge = next(name for name in JUDGES if name in scores)
+    judge = next(name for name in RANKING_SCORES if name in scores)
     score = scores[judge]
     scored = [target for target, r2 in score.r2.items() if r2 is not None]
     tables = [total]

@@ -10,11 +10,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.data_file import DataFile, open_data
-from recore.evaluation.job_requests import Place, RunSettings
+from recore.evaluation.job_requests import KeyParts, RunSettings
 from recore.evaluation.job_runner import StepFailed
 
 MISSING = ("404", "NoSuchKey")  # error codes
-MOST_REMOVED = 1000  # objects in one request to S3
+MAX_REMOVED = 1000  # objects in one request to S3
 NOT_IN_XML = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")  # characters that XML 1.0 does not allow
 
 
@@ -27,22 +27,22 @@ class Storage:
         self._used = False
         self._private_key = ""  # of the private assays, as long as they may be in the bucket
 
-    def put(self, content: Any, key: Place) -> None:
+    def put(self, content: Any, key: KeyParts) -> None:
         self._begin_upload()
         self._s3.put_object(**self._address(key), Body=content)
 
-    def upload(self, path: Path, key: Place) -> None:
+    def upload(self, path: Path, key: KeyParts) -> None:
         self._begin_upload()
         self._s3.upload_file(str(path), *self._address(key).values())
 
-    def upload_data(self, name: str, path: Path, key: Place) -> None:
+    def upload_data(self, name: str, path: Path, key: KeyParts) -> None:
         """Upload a data file, gzipped, and keep the hash of exactly the uploaded content."""
         self._begin_upload()
         with self._open_hashed(name, path) as data, data.gzipped() as content:
             self._s3.upload_fileobj(content, *self._address(key).values())
 
     @contextlib.contextmanager
-    def upload_private_assays(self, path: Path, key: Place) -> Iterator[None]:
+    def upload_private_assays(self, path: Path, key: KeyParts) -> Iterator[None]:
         """Keep the assays in the bucket during the context. If their removal fails, `clear` retries it."""
         with self._open_hashed("actual", path) as data, data.gzipped() as content:
             self._private_key = self._address(key)["Key"]
@@ -58,7 +58,7 @@ class Storage:
         with self._open_hashed(name, path):
             pass
 
-    def fetch(self, key: Place, target: Path) -> None:
+    def fetch(self, key: KeyParts, target: Path) -> None:
         """Download an object. Raises StepFailed if it is missing."""
         self.size(key, "the job did not write")
         target.parent.mkdir(exist_ok=True)
@@ -68,10 +68,10 @@ class Storage:
         self._raise_if_stopping()
         self._s3.download_file(self._settings.bucket, key, str(target))
 
-    def open(self, key: Place) -> Any:
+    def open(self, key: KeyParts) -> Any:
         return self._s3.get_object(**self._address(key))["Body"]
 
-    def size(self, key: Place, message: str) -> int:
+    def size(self, key: KeyParts, message: str) -> int:
         """Return an object's size in bytes. Raises StepFailed with the message and the name if it is missing."""
         try:
             head = self._s3.head_object(**self._address(key))
@@ -115,7 +115,7 @@ class Storage:
                 raise StepFailed(f"{path} has changed since the run began")
             yield data
 
-    def _address(self, key: Place) -> dict[str, str]:
+    def _address(self, key: KeyParts) -> dict[str, str]:
         return {"Bucket": self._settings.bucket, "Key": self._settings.key(*key)}
 
 
@@ -140,7 +140,7 @@ def list_objects(s3: Any, bucket: str, prefix: str, **members: str) -> Iterator[
 def remove_objects(s3: Any, bucket: str, prefix: str) -> int:
     """Remove the objects whose keys begin with a prefix, and return their number. Raises StepFailed if some remain."""
     count, remaining = 0, dict[str, str]()
-    for items in batched(list_objects(s3, bucket, prefix), MOST_REMOVED):
+    for items in batched(list_objects(s3, bucket, prefix), MAX_REMOVED):
         keys = [item["Key"] for item in items]
         count += len(keys)
         batch = [key for key in keys if not NOT_IN_XML.search(key)]

@@ -68,14 +68,14 @@ class LoggedException:
     following_lines: int = 0
 
     @property
-    def places(self) -> list[Frame]:
+    def locations(self) -> list[Frame]:
         """The frames in the submission's files, the nested exception's frames last."""
         return [frame for frame in self.frames if frame.name] + (self.nested.places if self.nested else [])
 
     @property
     def place(self) -> Frame | None:
         """The deepest frame in the submission's files, preferably the nested exception's."""
-        return self.places[-1] if self.places else None
+        return self.locations[-1] if self.locations else None
 
     @property
     def innermost(self) -> "LoggedException":

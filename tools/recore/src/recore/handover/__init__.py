@@ -2,4 +2,4 @@
 
 from recore.handover.run_files import read_run
 from recore.handover.target_figures import read_cut_offs
-from recore.handover.writing import Handover, NotReproducedError, check_place, write_handover
+from recore.handover.writing import Handover, NotReproducedError, check_output_folder, write_handover

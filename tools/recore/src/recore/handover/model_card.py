@@ -17,7 +17,7 @@ from recore.evaluation import SCORES, sha256_of
 from recore.handover import hole_spread
 from recore.handover.markdown import render
 from recore.handover.packages import Package
-from recore.handover.run_files import HandedRun
+from recore.handover.run_files import HandoverRun
 from recore.handover.target_figures import QUANTILE, TargetFigures, read_held_out
 from recore.production.client_spectra import usual_outside
 from recore.production.containers import domain
@@ -48,7 +48,7 @@ class ModelDomain:
 
 
 def write_card(
-    run: HandedRun,
+    run: HandoverRun,
     figures: Sequence[TargetFigures],
     model_domain: ModelDomain,
     packages: Sequence[Package],
@@ -80,7 +80,7 @@ def write_card(
     )
 
 
-def _limits(run: HandedRun, figures: Sequence[TargetFigures]) -> dict[str, Any]:
+def _limits(run: HandoverRun, figures: Sequence[TargetFigures]) -> dict[str, Any]:
     private = run.record.scores.get("private")
     failing = [name for name, r2 in private.r2.items() if r2 is not None and r2 <= 0] if private else []
     measured = {each.name for each in figures}
@@ -139,7 +139,7 @@ def find_licences(files: Mapping[str, bytes]) -> dict[str, Any]:
     }
 
 
-def measure_domain(run: HandedRun) -> ModelDomain:
+def measure_domain(run: HandoverRun) -> ModelDomain:
     holes = [(str(name), len(rows)) for name, rows in rows_by_group(run.data.hole).items()]
     holes.sort(key=lambda each: -each[1])
     reference = run.trained.reference
@@ -148,7 +148,7 @@ def measure_domain(run: HandedRun) -> ModelDomain:
     return ModelDomain(reference, "", 1 - usual_outside(reference), _count_private(run, reference), holes)
 
 
-def _count_private(run: HandedRun, reference: dict[str, Any]) -> tuple[int, int] | None:
+def _count_private(run: HandoverRun, reference: dict[str, Any]) -> tuple[int, int] | None:
     recorded, sha256 = run.record.data.get("private", ("", None))
     path = run.record.started_in / recorded
     if not recorded or not path.is_file() or sha256_of(path) != sha256:

@@ -8,9 +8,9 @@ from typing import Any
 
 from recore.challenge import challenge
 from recore.distribution import PROGRAM
-from recore.evaluation import Again
+from recore.evaluation import RunPrediction
 from recore.handover.markdown import render
-from recore.handover.run_files import SUBMISSION, HandedRun
+from recore.handover.run_files import SUBMISSION, HandoverRun
 from recore.handover.steps import TOLERANCE
 from recore.production.archives import find_missing_hook
 from recore.validation import unit_of
@@ -19,7 +19,7 @@ SHOWN_TARGETS = 6  # of the example response
 SHOWN_INPUTS = 5  # of the example request
 
 
-def write_readme(run: HandedRun, prediction: Again, sample_rows: int, files: set[str], wheels: list[str]) -> str:
+def write_readme(run: HandoverRun, prediction: RunPrediction, sample_rows: int, files: set[str], wheels: list[str]) -> str:
     """Return the page. files: all other files of the hand-over. wheels: of recore and stagemaker.
 
     Raises ValueError if a recorded hash is invalid, because hashes become part of commands.
@@ -62,7 +62,7 @@ def _read_lines(path: Path) -> tuple[list[str], list[str]]:
         return next(lines, []), next(lines, [])
 
 
-def _command(run: HandedRun) -> list[str]:
+def _command(run: HandoverRun) -> list[str]:
     record = run.handed_record
     arguments: dict[str, Any] = {name: file["path"] for name, file in record["data"].items() if file.get("sha256")}
     arguments |= {name: value for name, value in record.get("arguments", {}).items() if name not in arguments}

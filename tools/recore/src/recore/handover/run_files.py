@@ -9,9 +9,9 @@ from typing import Any
 
 from recore.challenge import read_script, score_script
 from recore.distribution import PROGRAM
-from recore.evaluation import HELD_OUT, LARGEST, SCORES, SIDES, Instances, Record, SubmissionFiles, find_public
+from recore.evaluation import HELD_OUT, MAX_SUBMISSION_BYTES, SCORES, SIDES, Instances, Record, SubmissionFiles, find_public
 from recore.evaluation import read_record as read_valid_record
-from recore.production.archives import TrainedModel, describe_training
+from recore.production.archives import TrainedModel, make_trained_model
 from recore.spectral_data import SpectralData, read_data
 from recore.text import plain
 from recore.untrusted_archives import open_archive
@@ -29,7 +29,7 @@ AGAIN = f"run it again with `{PROGRAM} run`"
 
 
 @dataclass(frozen=True)
-class HandedRun:
+class HandoverRun:
     """A run to hand over. record: the checked members of run.json. raw: all members. public: path of the data file.
 
     data: its content.
@@ -52,7 +52,7 @@ class HandedRun:
 
     @cached_property
     def trained(self) -> TrainedModel:
-        return describe_training(self.folder, self.record, self.public)
+        return make_trained_model(self.folder, self.record, self.public)
 
     @property
     def results(self) -> list[str]:
@@ -98,7 +98,7 @@ class HandedRun:
         return {name: str(version) for name, version in versions.items() if version is not None}
 
 
-def read_run(folder: Path, public: Path | None = None) -> HandedRun:
+def read_run(folder: Path, public: Path | None = None) -> HandoverRun:
     """Read a run to hand over. public: path of its data file, if that has moved. Raises ValueError or OSError."""
     _reject_links(folder)
     record = read_valid_record(folder)
@@ -115,7 +115,7 @@ def read_run(folder: Path, public: Path | None = None) -> HandedRun:
     path = find_public(record, public)
     if not record.data["public"][1]:
         raise ValueError(f"{folder / RECORD}: the hash of the public data file is missing; {AGAIN}")
-    return HandedRun(record, raw, submission, script, path, read_data(path))
+    return HandoverRun(record, raw, submission, script, path, read_data(path))
 
 
 def _read_score_script(record: Record) -> bytes:
@@ -161,8 +161,8 @@ def _read_submission(model: Path, record: Record) -> SubmissionFiles:
             if top != "code" or not content:
                 continue
             size += member.size
-            if size > LARGEST:
-                raise ValueError(f"its code is larger than {LARGEST >> 20} MB")
+            if size > MAX_SUBMISSION_BYTES:
+                raise ValueError(f"its code is larger than {MAX_SUBMISSION_BYTES >> 20} MB")
             files[name] = content.read()
     submission = SubmissionFiles(model, files)
     if submission.sha256 != record.submission_sha256:

@@ -10,7 +10,7 @@ import pandas as pd
 from recore.challenge import challenge
 from recore.evaluation import HELD_OUT
 from recore.handover.hole_spread import Estimate, HoleSums, SampleShare, measure_errors
-from recore.handover.run_files import HandedRun
+from recore.handover.run_files import HandoverRun
 from recore.spectral_data import Floats
 from recore.validation import paired_values, unit_of
 from stagemaker import parse_number
@@ -60,7 +60,7 @@ class TargetFigures:
         """Whether the private rows contradict the held-out ones: their R2 is 0 or less, or below the interval."""
         return self.private_r2 is not None and (self.private_r2 <= 0 or self.private_r2 < self.r2.low)
 
-    def describe(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the figures as a dict, with None where a figure is undefined."""
         return dict(_without_nan(asdict(self)))
 
@@ -101,7 +101,7 @@ def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen:
     )
 
 
-def measure_targets(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
+def measure_targets(run: HandoverRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
     """Return the figures of targets with enough held-out rows, the largest weight first.
 
     cut_offs: chosen by the user, by target. Raises ValueError if the predictions contradict the R2 of the run's score,
@@ -113,7 +113,7 @@ def measure_targets(run: HandedRun, cut_offs: Mapping[str, float]) -> list[Targe
     return sorted(figures, key=lambda each: -each.weight)
 
 
-def _measure_all(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
+def _measure_all(run: HandoverRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
     score, private = (run.record.scores.get(name) for name in (HELD_OUT, "private"))
     path = run.folder / HELD_OUT_FILE
     if score is None or not path.is_file():
@@ -152,7 +152,7 @@ def _measure_all(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFi
     return figures
 
 
-def read_held_out(run: HandedRun) -> Floats:
+def read_held_out(run: HandoverRun) -> Floats:
     """Return the held-out predictions, (rows, targets), NaN for missing predictions."""
     table = pd.read_csv(run.folder / HELD_OUT_FILE, index_col=0, float_precision="round_trip")
     values: Floats = (

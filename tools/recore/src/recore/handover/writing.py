@@ -13,18 +13,18 @@ from typing import Any
 from recore.atomic import replaced
 from recore.challenge import challenge
 from recore.data_file import open_data
-from recore.evaluation import Again, Step, StepFailed, sha256_of
+from recore.evaluation import RunPrediction, Step, StepFailed, sha256_of
 from recore.handover import readme, steps
 from recore.handover.model_card import measure_domain, write_card
 from recore.handover.packages import list_packages, write_requirements
-from recore.handover.run_files import MODEL, RECORD, SCORE, SUBMISSION, HandedRun
+from recore.handover.run_files import MODEL, RECORD, SCORE, SUBMISSION, HandoverRun
 from recore.handover.target_figures import TargetFigures, measure_targets
 from recore.handover.wheel import write_wheels
 from recore.outputs import check_writable
 from recore.production.handed_files import CONTENTS, SUMS
 from recore.untrusted_json import get, read_object
 from stagemaker import locked
-from stagemaker.machine import describe_machine
+from stagemaker.machine import machine_info
 
 SAMPLE_ROWS = 10
 
@@ -39,12 +39,12 @@ class Handover:
     files: list[str]
     figures: list[TargetFigures]
 
-    def describe(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         targets = {each.name: each.describe() for each in self.figures}
         return {"folder": str(self.folder), "files": self.files, "targets": targets}
 
 
-def check_place(folder: Path) -> None:
+def check_output_folder(folder: Path) -> None:
     """Check that a hand-over can be written to a folder, or can replace an earlier one there. Raises OSError."""
     check_writable(folder)
     if not os.path.lexists(folder):
@@ -61,9 +61,9 @@ def check_place(folder: Path) -> None:
 
 
 def write_handover(
-    run: HandedRun,
+    run: HandoverRun,
     cut_offs: Mapping[str, float],
-    predict: Callable[..., Again],
+    predict: Callable[..., RunPrediction],
     folder: Path,
     watch: Callable[[Step], None],
 ) -> Handover:
@@ -71,7 +71,7 @@ def write_handover(
 
     predict: predict_with_run() with an open backend. Raises StepFailed, NotReproducedError, ValueError or OSError.
     """
-    check_place(folder)
+    check_output_folder(folder)
     figures = measure_targets(run, cut_offs)
     packages = list_packages(run.submission, run.versions)
     with replaced(folder) as [new], locked.temporary_folder("recore-handover-") as scratch:
@@ -89,20 +89,20 @@ def write_handover(
             (new / name).write_text(content, "utf-8")
         wheels = write_wheels(new, run.submission.files)
         (new / "requirements.txt").write_text(write_requirements(packages), "utf-8")
-        machine = describe_machine()
+        machine = machine_info()
         (new / "MODEL_CARD.md").write_text(write_card(run, figures, domain, packages, machine), "utf-8")
         page = readme.write_readme(run, prediction, rows, set(_names(new)), wheels)
         (new / "README.md").write_text(page, "utf-8")
         files = sorted(_names(new))
         result = Handover(folder, [*files, CONTENTS, SUMS], figures)
-        contents = {**result.describe(), "folder": folder.name, "files": files, "written_on": machine}
+        contents = {**result.to_dict(), "folder": folder.name, "files": files, "written_on": machine}
         (new / CONTENTS).write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
         (new / SUMS).write_text("".join(_sum_line(new, name) for name in sorted([*files, CONTENTS])), "utf-8")
-        check_place(folder)  # it may have changed meanwhile
+        check_output_folder(folder)  # it may have changed meanwhile
     return result
 
 
-def _copy_files(run: HandedRun, prediction: Again, new: Path) -> None:
+def _copy_files(run: HandoverRun, prediction: RunPrediction, new: Path) -> None:
     for name, content in run.submission.files.items():
         path = new / SUBMISSION / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +118,7 @@ def _copy_files(run: HandedRun, prediction: Again, new: Path) -> None:
     shutil.copyfile(prediction.answer, new / "answer.csv")
 
 
-def _check_equal(expected: Path, prediction: Again) -> None:
+def _check_equal(expected: Path, prediction: RunPrediction) -> None:
     pair = [steps.read_cells(path, challenge().targets) for path in (expected, prediction.answer)]
     try:
         largest = steps.largest_difference(*pair)
@@ -143,7 +143,7 @@ def _sum_line(folder: Path, name: str) -> str:
     return f"{'' if escaped == name else chr(92)}{sha256_of(folder / name)}  {escaped}\n"
 
 
-def write_sample(run: HandedRun, folder: Path) -> int:
+def write_sample(run: HandoverRun, folder: Path) -> int:
     """Write spectra.csv.gz and predictions.csv, and return the number of rows. Raises ValueError."""
     rows = run.data.rows
     chosen = {number * rows // min(SAMPLE_ROWS, rows) for number in range(min(SAMPLE_ROWS, rows))}

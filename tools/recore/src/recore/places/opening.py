@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 from recore.distribution import TEMPLATE
 from recore.places.place import (
     IMAGE,
-    OpenPlace,
-    PlaceError,
-    PlaceSettings,
+    Backend,
+    BackendError,
+    BackendSettings,
     Services,
     SimulatorGoneError,
-    describe_isolation,
+    format_isolation,
 )
 from recore.text import plain
 from stagemaker import BUCKET, REGION, ROLE_ARN, interrupts
@@ -32,14 +32,14 @@ MAX_RESPONSE_BYTES = 1 << 16
 LOG_DELAY = 5.0  # seconds until a job's last lines are in CloudWatch Logs on AWS
 
 
-def open_place(settings: PlaceSettings, show: Callable[[str], None]) -> AbstractContextManager[OpenPlace]:
+def open_backend(settings: BackendSettings, show: Callable[[str], None]) -> AbstractContextManager[Backend]:
     """Return a context manager for the backend that the settings choose. show: called with progress lines.
 
     Raises BackendError if the settings contradict each other or do not lead to a usable backend.
     """
     if settings.engine == "docker" or (settings.engine == "process" and not os.environ.get("AWS_ENDPOINT_URL")):
         if settings.role or settings.bucket:
-            raise PlaceError("--role and --bucket require --engine aws")
+            raise BackendError("--role and --bucket require --engine aws")
         return open_embedded(settings, show)
     return nullcontext(_connect(settings))
 
@@ -59,7 +59,7 @@ def is_own(submission: Path, folder: Path = Path()) -> bool:
     return submission.resolve() in (folder.resolve(), TEMPLATE)
 
 
-def is_strangers(submission: Path, actual: Path | None, folder: Path = Path()) -> bool:
+def is_third_party(submission: Path, actual: Path | None, folder: Path = Path()) -> bool:
     """Return whether a submission is from a third party: it is run with a host's private assays, and not the user's.
 
     actual: the file of private assays, if any. Files in data/ of the submission or of the folder in which the command
@@ -70,33 +70,33 @@ def is_strangers(submission: Path, actual: Path | None, folder: Path = Path()) -
     return is_hosts and not is_own(submission, folder)
 
 
-def _connect(settings: PlaceSettings) -> OpenPlace:
+def _connect(settings: BackendSettings) -> Backend:
     """Raise BackendError if the user's AWS settings are incomplete or invalid."""
     role, bucket, image = settings.role, settings.bucket, settings.image
     services = Services(_make_client, patience=settings.patience)
     endpoint, region = services.sagemaker.meta.endpoint_url, services.sagemaker.meta.region_name
     if ".amazonaws.com" in endpoint:
         if not (role and bucket):
-            raise PlaceError(
+            raise BackendError(
                 "AWS needs --role, the ARN of the jobs' role, and --bucket, which that role may read and write"
             )
         if region != "us-east-1" and not image:
-            raise PlaceError(f"AWS has a different image in each region; pass the image of {region} with --image")
+            raise BackendError(f"AWS has a different image in each region; pass the image of {region} with --image")
         _check_credentials()
         location = ("AWS", region, "network isolation")
         services = replace(services, log_delay=LOG_DELAY)
-        return OpenPlace(services, bucket, role, image or IMAGE, *location, scoring_role=settings.scoring_role)
+        return Backend(services, bucket, role, image or IMAGE, *location, scoring_role=settings.scoring_role)
     _check_credentials()
     _check_connection(endpoint)
     isolation, enforced = _fetch_isolation(endpoint)
     if settings.isolation == "required" and not enforced:
-        raise PlaceError(
+        raise BackendError(
             f"isolation is required, but the simulator at {endpoint} does not isolate jobs; start it with --isolation "
             "required, or unset AWS_ENDPOINT_URL"
         )
     location = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
     has_ml = enforced is not False
-    return OpenPlace(services, *location, isolation, has_ml=has_ml, scoring_role=settings.scoring_role)
+    return Backend(services, *location, isolation, has_ml=has_ml, scoring_role=settings.scoring_role)
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def _settings_checked() -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ValueError, OSError) as error:
-        raise PlaceError(f"the AWS settings (environment variables and files) are invalid: {error}") from None
+        raise BackendError(f"the AWS settings (environment variables and files) are invalid: {error}") from None
 
 
 @_settings_checked()
@@ -120,7 +120,7 @@ def _make_client(service: str) -> Any:
     if boto3.DEFAULT_SESSION is None:
         boto3.setup_default_session()
     if not boto3.DEFAULT_SESSION.region_name:
-        raise PlaceError("no AWS region is set; export AWS_DEFAULT_REGION, or choose a profile that has one")
+        raise BackendError("no AWS region is set; export AWS_DEFAULT_REGION, or choose a profile that has one")
     retries = Config(retries={"mode": "standard", "max_attempts": 10})
     client = boto3.client(service, config=retries)
     if _is_loopback(client.meta.endpoint_url):
@@ -145,7 +145,7 @@ def _check_credentials() -> None:
 
     credentials = boto3.DEFAULT_SESSION.get_credentials()
     if credentials is None:
-        raise PlaceError("no AWS credentials were found; run `aws configure`, or set the environment variables AWS_*")
+        raise BackendError("no AWS credentials were found; run `aws configure`, or set the environment variables AWS_*")
     credentials.get_frozen_credentials()
 
 
@@ -172,7 +172,7 @@ def _check_connection(endpoint: str) -> None:
     try:
         socket.create_connection((parts.hostname, parts.port or 80), timeout=10).close()
     except OSError as error:
-        raise PlaceError(
+        raise BackendError(
             f"nothing responds at {endpoint} ({error}); run `stagemaker start`, or unset AWS_ENDPOINT_URL"
         ) from None
 
@@ -183,12 +183,12 @@ def _fetch_isolation(endpoint: str) -> tuple[str, bool | None]:
         with opener.open(endpoint + HEALTH, timeout=10) as response:
             health = json.loads(response.read(MAX_RESPONSE_BYTES))
         enforced = health["isolation_enforced"] is True
-        return describe_isolation(plain(str(health["isolation"]), 40), enforced), enforced
+        return format_isolation(plain(str(health["isolation"]), 40), enforced), enforced
     return "chosen by the simulator", None
 
 
 @contextmanager
-def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Iterator[OpenPlace]:
+def open_embedded(settings: BackendSettings, show: Callable[[str], None]) -> Iterator[Backend]:
     """Run a simulator during the context. Docker's default image is built from the template's files.
 
     show: called with each line of the build. Raises OSError if isolation is required but not available.
@@ -205,9 +205,9 @@ def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Itera
     simulator = Simulator(engine=settings.engine, isolation=settings.isolation)
     try:
         with interrupts.deferred_at_both_ends(lambda: simulator):
-            isolation = describe_isolation(simulator.isolation.name, simulator.isolation_enforced)
+            isolation = format_isolation(simulator.isolation.name, simulator.isolation_enforced)
             services = Services(simulator.client)
             location = ("the embedded simulator", REGION, isolation)
-            yield OpenPlace(services, BUCKET, ROLE_ARN, image or IMAGE, *location, has_ml=simulator.isolation_enforced)
+            yield Backend(services, BUCKET, ROLE_ARN, image or IMAGE, *location, has_ml=simulator.isolation_enforced)
     except NoSandboxError as error:
         raise OSError(f"{error}, or choose {settings.without_sandbox}") from error

@@ -18,7 +18,7 @@ class SimulatorGoneError(OSError):
         )
 
 
-class PlaceError(Exception):
+class BackendError(Exception):
     """The settings contradict each other or lead to no usable backend. The message says what to change."""
 
 
@@ -50,7 +50,7 @@ class Services:
 
 
 @dataclass(frozen=True)
-class PlaceSettings:
+class BackendSettings:
     """Settings that choose a backend.
 
     engine: "process", "docker" or "aws". AWS_ENDPOINT_URL replaces the embedded simulator of "process". isolation:
@@ -70,7 +70,7 @@ class PlaceSettings:
 
 
 @dataclass(frozen=True)
-class OpenPlace:
+class Backend:
     """An open backend.
 
     isolation: a description for people. has_ml: whether jobs have a folder /opt/ml; processes without a sandbox do not.
@@ -88,5 +88,5 @@ class OpenPlace:
     scoring_role: str | None = None
 
 
-def describe_isolation(name: str, enforced: bool) -> str:
+def format_isolation(name: str, enforced: bool) -> str:
     return name if enforced else f"{name} (jobs can read this user's files and use the network)"

@@ -19,7 +19,7 @@ from recore.evaluation import (
     Record,
     extend_archive,
     find_public,
-    held_out_bytes,
+    read_held_out_bytes,
     read_record,
     sha256_of,
 )
@@ -40,7 +40,7 @@ from recore.production.sources import (
     DOMAIN,
     FEATURES,
     REQUIREMENTS,
-    describe_challenge,
+    challenge_file,
     model_programs,
     read_programs,
 )
@@ -81,7 +81,7 @@ class TrainedModel:
         }
         return [f"{consequences[name]}: {reason}" for name, reason in self.reasons.items()]
 
-    def describe_data(self) -> dict[str, str]:
+    def data_files(self) -> dict[str, str]:
         """Return the files of a hand-over about the training file: contents by name."""
         files = {CHANNELS: {"columns": self.columns}, REFERENCE: self.reference, ERRORS: self.errors}
         return {name: json.dumps(content) for name, content in files.items() if content}
@@ -105,7 +105,7 @@ class TrainedModel:
             added[ERRORS] = json.dumps(self.errors).encode()
         model, packed = folder / ARCHIVE, folder / "features.tar.gz"
         extend_archive(self.archive, model, added, moved={"code": "code/submission"})
-        code = read_programs((*FEATURES, *DOMAIN)) | describe_challenge() | {"preprocess.py": preprocess}
+        code = read_programs((*FEATURES, *DOMAIN)) | challenge_file() | {"preprocess.py": preprocess}
         features.write_archive(self.columns, self.reference, code, packed)
         return packed, model
 
@@ -124,10 +124,10 @@ def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
     record = read_record(folder)
     if not (folder / ARCHIVE).is_file():
         raise ProductionError(f"{folder}: the run has no {ARCHIVE}: {record.result}")
-    return describe_training(folder, record, find_public(record, public))
+    return make_trained_model(folder, record, find_public(record, public))
 
 
-def describe_training(folder: Path, record: Record, data: Path) -> TrainedModel:
+def make_trained_model(folder: Path, record: Record, data: Path) -> TrainedModel:
     """Return the model of a run, with the reference and calibration from its public data file."""
     reference, errors, reasons = None, None, dict[str, str]()
     with as_csv_gz(data) as packed:
@@ -145,7 +145,7 @@ def describe_training(folder: Path, record: Record, data: Path) -> TrainedModel:
 
 def _calibrate(model: Path, data: Path) -> dict[str, Any]:
     try:
-        content = held_out_bytes(model)
+        content = read_held_out_bytes(model)
     except NoHeldOutScoreError as error:
         raise expected_error.CalibrationError(str(error)) from None
     with locked.temporary_folder("recore-held-out-") as name:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from recore.challenge import challenge
-from recore.production.captured import LARGEST, SampleKey, make_key
+from recore.production.captured import MAX_VALUE, SampleKey, make_key
 from recore.production.project import ProductionError
 from recore.spectral_data import Floats
 from recore.text import plain
@@ -72,16 +72,16 @@ def read_assays(path: Path) -> Assays:
             samples.append(sample)
         elif not np.array_equal(numbers, values[keys[key]], equal_nan=True):
             raise ProductionError(
-                f"{location}: {describe_key(key)} is listed twice with different assays; keep one of the rows"
+                f"{location}: {format_key(key)} is listed twice with different assays; keep one of the rows"
             )
     table = np.array(values).reshape(-1, len(all_targets))
     if np.isnan(table).all():
         raise ProductionError(f"{path}: all cells of the targets are empty")
-    joined_by = INFERENCE_ID if by_id else name_ids()
+    joined_by = INFERENCE_ID if by_id else format_id_names()
     return Assays(path, joined_by, keys, samples, table)
 
 
-def describe_key(key: str | SampleKey) -> str:
+def format_key(key: str | SampleKey) -> str:
     if isinstance(key, str):
         return f"{INFERENCE_ID} {plain(key, 64)}"
     if challenge().depths:
@@ -90,7 +90,7 @@ def describe_key(key: str | SampleKey) -> str:
     return ", ".join(f"{name} {plain(cell, 64)}" for name, cell in cells)
 
 
-def name_ids() -> str:
+def format_id_names() -> str:
     """Return the names of the IDs that identify a sample, in words: SiteID and depths."""
     known = challenge()
     others = [name for name in known.sample_ids[1:] if name not in known.depths]
@@ -98,7 +98,7 @@ def name_ids() -> str:
 
 
 def _format_needed_ids() -> str:
-    return f"{challenge().group} and two depths that are numbers are" if challenge().depths else f"{name_ids()} are"
+    return f"{challenge().group} and two depths that are numbers are" if challenge().depths else f"{format_id_names()} are"
 
 
 def _read_rows(path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]:
@@ -131,7 +131,7 @@ def _read_number(location: str, name: str, cell: str) -> float:
     if cell.lower() in ("", "nan", "na"):
         return math.nan
     number = parse_number(cell)
-    if number is None or abs(number) > LARGEST:
+    if number is None or abs(number) > MAX_VALUE:
         raise ProductionError(
             f"{location}, {name}: {plain(cell, 40)!r} is not a number; leave the cell empty if not measured"
         )

@@ -42,7 +42,7 @@ class PredictedSamples:
     unknown: int = 0
     problems: list[UnpredictedSample] = field(default_factory=list)
 
-    def describe_domain(self) -> str:
+    def format_domain(self) -> str:
         """Return a line about the number of samples outside the domain."""
         compared = self.rows - self.unknown
         if not compared:
@@ -52,7 +52,7 @@ class PredictedSamples:
             line += "; their spectra are unlike the training spectra, so do not rely on their assays"
         return line + (f"; {self.unknown} could not be compared" if self.unknown else "")
 
-    def describe_problems(self) -> list[str]:
+    def format_problems(self) -> list[str]:
         """Return a line for each reason why samples could not be predicted, at most SHOWN_PROBLEMS."""
         reasons: dict[str, list[UnpredictedSample]] = {}
         for problem in self.problems:

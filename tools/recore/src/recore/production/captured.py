@@ -26,7 +26,7 @@ from stagemaker import parse_number
 SampleKey = tuple[str | float, ...]  # the cells of the challenge's sample_ids: drill hole, start and end in m
 
 DIGITS = 4  # of depths: a tenth of a millimetre
-LARGEST = 1e30  # assay or prediction, so that the squares of their squares do not overflow
+MAX_VALUE = 1e30  # assay or prediction, so that the squares of their squares do not overflow
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def read_predictions(body: Body) -> NDArray[np.float64]:
             rows = [row for row in csv.reader(io.StringIO(body.content.decode(), newline="")) if row]
         numbers = [[math.nan if cell in ("", None) else _read_number(cell) for cell in row] for row in rows]
         table = np.array(numbers, dtype=float).reshape(len(rows), len(targets))
-        if (abs(table) > LARGEST).any():
+        if (abs(table) > MAX_VALUE).any():
             raise ValueError
         return table
     except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError, csv.Error):
@@ -127,7 +127,7 @@ def _read_number(value: Any) -> float:
     return number
 
 
-def is_header(value: str) -> bool:
+def is_header_value(value: str) -> bool:
     """Return whether a string can be the value of an HTTP header."""
     return value.isascii() and value.isprintable()
 
@@ -172,4 +172,4 @@ def _decode(part: dict[str, str] | None) -> Body:
     data = part["data"]
     content = base64.b64decode(data, validate=True) if part["encoding"] == "BASE64" else data.encode()
     content_type = str(part.get("observedContentType") or "")
-    return Body(content, content_type if is_header(content_type) else "")
+    return Body(content, content_type if is_header_value(content_type) else "")

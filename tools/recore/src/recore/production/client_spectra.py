@@ -26,7 +26,7 @@ from recore.untrusted_json import parse_object
 
 
 @dataclass(frozen=True)
-class TrainedOn:
+class TrainingSummary:
     """Summary of a version's training data: the columns of the data file, and the reference of its spectra."""
 
     columns: Columns
@@ -82,7 +82,7 @@ def usual_outside(reference: Reference) -> float:
     return float((distances > 1).any(axis=1).mean())
 
 
-def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
+def read_training_summary(project: ProductionProject, version: Version) -> TrainingSummary:
     """Read the summary of a version's training data. Raises ProductionError if its archive has none."""
     files = read_features_files(project, version, (CHANNELS, REFERENCE))
     header, content = files.get(CHANNELS), files.get(REFERENCE)
@@ -92,22 +92,22 @@ def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
             f"data had too few spectra; train another version with `{PROGRAM} production train --again`"
         )
     try:
-        return make_trained_on(parse_columns(header, CHANNELS), check_reference(parse_object(content)))
+        return make_training_summary(parse_columns(header, CHANNELS), check_reference(parse_object(content)))
     except ValueError as error:
         problem = f"the reference of its spectra is invalid: {error}"
         raise ProductionError(f"version {version.number}, {version.archives[0]}: {problem}") from None
 
 
-def make_trained_on(header: Sequence[str], reference: Reference) -> TrainedOn:
+def make_training_summary(header: Sequence[str], reference: Reference) -> TrainingSummary:
     """Return the summary of a model's training data. header: the data file's header."""
     columns = Columns(header, challenge().ids, challenge().targets)
-    return TrainedOn(columns, reference, Domain(reference, [column_key(name) for name in columns.channels]))
+    return TrainingSummary(columns, reference, Domain(reference, [column_key(name) for name in columns.channels]))
 
 
 class SpectraReader:
     """Collect the samples of captured requests."""
 
-    def __init__(self, trained_on: TrainedOn, left_out: Counter[str]) -> None:
+    def __init__(self, trained_on: TrainingSummary, left_out: Counter[str]) -> None:
         self._trained_on, self._left_out = trained_on, left_out
         self._rows: list[dict[str, Any]] = []
         self._arrays: list[tuple[Floats, NDArray[np.float32], Floats]] = []

@@ -12,7 +12,7 @@ LARGE_WEIGHT = 0.02  # targets with a larger weight are always shown
 SENTENCES, NAMES = 5, 8  # targets with a separate sentence, and targets listed in one sentence
 
 
-def describe_comparison(comparison: Comparison, weights: Floats) -> list[str]:
+def format_comparison(comparison: Comparison, weights: Floats) -> list[str]:
     """Return the table of targets with a verdict or a large weight, and the verdicts. weights: (targets,)."""
     order = sorted(range(len(challenge().targets)), key=lambda number: -weights[number])
     better, first, second = comparison.better, comparison.first, comparison.second

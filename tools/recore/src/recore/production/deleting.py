@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import batched
 
-from recore.evaluation import MOST_REMOVED, list_objects
+from recore.evaluation import MAX_REMOVED, list_objects
 from recore.listing import count
 from recore.production.endpoints import delete_endpoint, describe_endpoint
 from recore.production.pipeline import read_steps
@@ -23,7 +23,7 @@ def delete_version(project: ProductionProject, number: int) -> Outcome:
     return Outcome([f"deleted: version {number}"], {"deleted": [f"version {number}"]}, suggest_next(project))
 
 
-def describe_all(project: ProductionProject) -> list[str]:
+def list_deletable(project: ProductionProject) -> list[str]:
     """List the resources that `delete_all` would delete. Raises ProductionError if a job is running."""
     settings, tuning_jobs = project.settings, list_tuning_jobs(project)
     _require_idle(_list_executions(project), tuning_jobs)
@@ -57,10 +57,10 @@ def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
         deleted += _delete_pipeline(project, executions)
     if number := _delete_objects(project):
         deleted.append(f"{count(number, 'object')} below {project.uri()}")
-    return describe_deleted(deleted, "there is nothing to delete")
+    return deletion_outcome(deleted, "there is nothing to delete")
 
 
-def describe_deleted(names: list[str], nothing: str) -> Outcome:
+def deletion_outcome(names: list[str], nothing: str) -> Outcome:
     """Return the outcome of a deletion. nothing: the reason if nothing was deleted."""
     lines = [f"deleted: {name}" for name in names] or [f"{nothing}; nothing changed"]
     return Outcome(lines, {"deleted": names}, changed=bool(names))
@@ -108,7 +108,7 @@ def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> l
 
 def _delete_objects(project: ProductionProject) -> int:
     deleted = 0
-    for keys in batched(_list_keys(project), MOST_REMOVED):
+    for keys in batched(_list_keys(project), MAX_REMOVED):
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         if errors := project.s3.delete_objects(Bucket=project.bucket, Delete=objects).get("Errors"):
             raise ProductionError(f"{errors[0]['Key']} could not be deleted: {errors[0].get('Message')}")

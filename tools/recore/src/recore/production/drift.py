@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from recore.production.containers.domain import FEWEST_HOLES, ROWS_OF_A_HOLE
+from recore.production.containers.domain import MIN_HOLES, ROWS_PER_HOLE
 from recore.spectral_data import Floats
 
 POWERS = (0.2, 0.5)  # of ranks near 0 and near 1, for bets
@@ -51,7 +51,7 @@ class Drift:
     since: int
 
     @property
-    def most(self) -> float:
+    def max_evidence(self) -> float:
         """The maximum evidence so far."""
         return float(self.evidence.max()) if self.evidence.size else 1.0
 
@@ -67,8 +67,8 @@ class ReferenceUnits:
         self.values, self.name = values, name
         rows = [values[codes == code] for code in np.unique(codes)]
         lengths = sorted(map(len, rows), reverse=True)
-        enough = min(max(FEWEST_HOLES, (len(rows) + 1) // 2), len(rows))
-        self.size = min(lengths[enough - 1], ROWS_OF_A_HOLE) if rows else 0
+        enough = min(max(MIN_HOLES, (len(rows) + 1) // 2), len(rows))
+        self.size = min(lengths[enough - 1], ROWS_PER_HOLE) if rows else 0
         self.means = first_means(rows, self.size)
 
     def __len__(self) -> int:

@@ -291,7 +291,7 @@ def _replaced(project: ProductionProject, config: str) -> str:
     return earlier if earlier and project.find("DescribeEndpointConfig", EndpointConfigName=earlier) else ""
 
 
-def find_left(project: ProductionProject, config: str) -> frozenset[int]:
+def find_rolled_back(project: ProductionProject, config: str) -> frozenset[int]:
     """Return the versions that the endpoint served before it was rolled back to this configuration."""
     replaced = {name: _replaced(project, name) for name in _configs(project)}
     followers, waiting = set[str](), [config]

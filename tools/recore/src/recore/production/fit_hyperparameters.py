@@ -97,7 +97,7 @@ def restore_values(known: Mapping[str, Value | None], strings: Mapping[str, str]
     return values
 
 
-def describe_values(values: Mapping[str, Value]) -> str:
+def format_values(values: Mapping[str, Value]) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 

@@ -13,16 +13,16 @@ from botocore.exceptions import ClientError
 
 from recore.challenge import challenge
 from recore.data_file import open_data
-from recore.production.captured import is_header
+from recore.production.captured import is_header_value
 from recore.production.predicting import read_served_columns, require_columns
-from recore.production.project import LONGEST_INFERENCE_ID, ProductionProject, WorkFailedError
+from recore.production.project import MAX_INFERENCE_ID_LENGTH, ProductionProject, WorkFailedError
 from recore.thread_pool import ThreadPool
 
 AT_A_TIME, BATCH = 4, 100  # requests
 
 
 @dataclass(frozen=True)
-class SampleAnswer:
+class SampleResponse:
     """The response to one sample. problem: the model's error message; then there is no prediction."""
 
     index: str
@@ -33,7 +33,7 @@ class SampleAnswer:
 
 def invoke_file(
     project: ProductionProject, file: Path, rows: int | None, variant: str | None, advance: Callable[[int], None]
-) -> Iterator[SampleAnswer]:
+) -> Iterator[SampleResponse]:
     """Yield the responses to the first rows of a data file, by default to all, in the file's order.
 
     advance: called with the number of responses. Raises ValueError or OSError if the file cannot be read,
@@ -55,9 +55,9 @@ def count_rows(file: Path) -> int:
         return sum(1 for _ in data.rows()) - 1
 
 
-def _send(project: ProductionProject, variant: str | None, index: str, body: str) -> SampleAnswer:
+def _send(project: ProductionProject, variant: str | None, index: str, body: str) -> SampleResponse:
     members = {"TargetVariant": variant} if variant else {}
-    if is_header(index) and 0 < len(index) <= LONGEST_INFERENCE_ID:
+    if is_header_value(index) and 0 < len(index) <= MAX_INFERENCE_ID_LENGTH:
         members["InferenceId"] = index
     try:
         response = project.services.runtime.invoke_endpoint(
@@ -72,12 +72,12 @@ def _send(project: ProductionProject, variant: str | None, index: str, body: str
         line = f"row {index}: {reason.splitlines()[0]}"
         if error.response["Error"]["Code"] != "ModelError":
             raise WorkFailedError(line) from None
-        return SampleAnswer(index, "", {}, line)
+        return SampleResponse(index, "", {}, line)
     try:
         [prediction] = json.loads(response["Body"].read())["predictions"]
     except (ValueError, LookupError, TypeError, RecursionError):
         raise WorkFailedError(f"row {index}: the endpoint's response is not a prediction in JSON") from None
-    return SampleAnswer(index, response["InvokedProductionVariant"], prediction)
+    return SampleResponse(index, response["InvokedProductionVariant"], prediction)
 
 
 def _read_samples(file: Path, rows: int | None) -> Iterator[tuple[str, str]]:

@@ -6,19 +6,19 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from recore.production.arrived_assays import Assays, describe_key, name_ids
-from recore.production.captured import CaptureEvent, SampleKey, is_header, read_predictions, read_samples
-from recore.production.project import LONGEST_INFERENCE_ID
+from recore.production.arrived_assays import Assays, format_key, format_id_names
+from recore.production.captured import CaptureEvent, SampleKey, is_header_value, read_predictions, read_samples
+from recore.production.project import MAX_INFERENCE_ID_LENGTH
 
 PREFIX = "compare-"  # of the inference IDs of requests sent by a comparison, which are not client traffic
 
 
 def make_inference_id(identity: str) -> str:
     """Return the inference ID for resending the request with this inference or event ID."""
-    if identity.startswith(PREFIX) and is_header(identity):
+    if identity.startswith(PREFIX) and is_header_value(identity):
         return identity
-    if len(PREFIX + identity) > LONGEST_INFERENCE_ID or not is_header(identity):
-        identity = hashlib.sha256(identity.encode()).hexdigest()[: LONGEST_INFERENCE_ID - len(PREFIX)]
+    if len(PREFIX + identity) > MAX_INFERENCE_ID_LENGTH or not is_header_value(identity):
+        identity = hashlib.sha256(identity.encode()).hexdigest()[: MAX_INFERENCE_ID_LENGTH - len(PREFIX)]
     return PREFIX + identity
 
 
@@ -61,10 +61,10 @@ class JoinedSamples:
         rows = [self._rows.get(key) if key else None for key in keys]
         if not any(row is not None for row in rows):
             if not self.other_sample:
-                self.other_sample = next((describe_key(key) for key in keys if key), "")
+                self.other_sample = next((format_key(key) for key in keys if key), "")
             if not self._by_id and not any(keys):
                 known = bool(event.input.content)
-                self.left_out[f"no {name_ids()} in the request" if known else "the input was not captured"] += 1
+                self.left_out[f"no {format_id_names()} in the request" if known else "the input was not captured"] += 1
             return
         try:
             predictions = read_predictions(event.output)

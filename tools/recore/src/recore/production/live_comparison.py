@@ -19,9 +19,9 @@ from botocore.exceptions import ClientError
 from recore.atomic import replaced
 from recore.challenge import challenge
 from recore.listing import count
-from recore.production.arrived_assays import Assays, describe_key, read_assays
+from recore.production.arrived_assays import Assays, format_key, read_assays
 from recore.production.captured import Body, CaptureEvent, read_events
-from recore.production.comparison_text import describe_comparison, find_winner
+from recore.production.comparison_text import format_comparison, find_winner
 from recore.production.endpoints import find_existing, read_variants, require_in_service
 from recore.production.joining import JoinedSamples, make_inference_id
 from recore.production.next_command import after_comparison
@@ -102,7 +102,7 @@ def compare_endpoint(
     lines = [
         f"{endpoint.name}: joined {len(rows):,} of {count(len(assays.values), 'assayed sample')} by {assays.joined_by}",
         *_format_collected(collected, send_requests),
-        *(line for each in comparisons for line in describe_comparison(each, weights)),
+        *(line for each in comparisons for line in format_comparison(each, weights)),
     ]
     # Verdicts without known holes are too certain, and a variant that fails requests should not replace others.
     is_certain = winner and comparisons[0].by_hole and not collected.failed[winner]
@@ -175,7 +175,7 @@ def _format_none_joined(assays: Assays, endpoint: ComparedEndpoint, joined: Join
     if joined.other_sample:
         return (
             f"{assays.path}: none of these samples was predicted since {since}; the file contains "
-            f"{describe_key(next(iter(assays.rows)))}, but the endpoint predicted {joined.other_sample}{reasons}"
+            f"{format_key(next(iter(assays.rows)))}, but the endpoint predicted {joined.other_sample}{reasons}"
         )
     return f"{endpoint.name} captured no predictions with {assays.joined_by} since {since}{reasons}"
 

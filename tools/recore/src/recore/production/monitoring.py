@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recore.absorption_bands import name_band
+from recore.absorption_bands import find_bands
 from recore.challenge import challenge
 from recore.listing import count
 from recore.production.alarming import send_metrics
 from recore.production.captured import read_events
-from recore.production.client_spectra import ClientSpectra, SpectraReader, TrainedOn, read_trained_on
-from recore.production.containers.domain import FEWEST_HOLES
+from recore.production.client_spectra import ClientSpectra, SpectraReader, TrainingSummary, read_training_summary
+from recore.production.containers.domain import MIN_HOLES
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
 from recore.production.endpoints import find_existing, find_pending, read_variants, version_of
 from recore.production.next_command import ProjectState, after_monitoring
@@ -59,7 +59,7 @@ class Monitoring:
     endpoint: str
     version: int
     since: datetime
-    trained_on: TrainedOn
+    training: TrainingSummary
     traffic: ClientSpectra
     reference: ReferenceUnits
     units: list[Unit]
@@ -69,12 +69,12 @@ class Monitoring:
 
     @property
     def statistics(self) -> list[str]:
-        names: list[str] = self.trained_on.reference["statistics"]
+        names: list[str] = self.training.reference["statistics"]
         return names
 
     @property
     def usual_text(self) -> str:
-        return f"{self.trained_on.usual_outside:.1%} is usual for new drill holes"
+        return f"{self.training.usual_outside:.1%} is usual for new drill holes"
 
     @property
     def units_text(self) -> str:
@@ -87,10 +87,10 @@ class Monitoring:
     def evidence_text(self) -> str:
         drift = self.drift
         name, verb = self.statistics[drift.statistic], "would be" if drift.alarm is None else "is"
-        return f"strongest evidence {drift.most:.3g} ({name}); {drift.threshold:.3g} {verb} drift"
+        return f"strongest evidence {drift.max_evidence:.3g} ({name}); {drift.threshold:.3g} {verb} drift"
 
     @property
-    def rate_text(self) -> str:
+    def false_alarm_text(self) -> str:
         rate = f"at most {self.false_alarms:.1%}, however often you look"
         if all(unit.hole for unit in self.units):
             return rate
@@ -111,14 +111,14 @@ class Monitoring:
         return time
 
     @property
-    def beyond(self) -> int:
+    def surplus(self) -> int:
         """The number of samples that arrived after their unit was complete."""
         return len(self.traffic.samples) - self.waiting - sum(len(unit.rows) for unit in self.units)
 
     @property
     def level(self) -> float:
         """The logarithm of the maximum evidence divided by the logarithm of the threshold: drift at 1."""
-        return max(0.0, math.log(self.drift.most) / math.log(self.drift.threshold))
+        return max(0.0, math.log(self.drift.max_evidence) / math.log(self.drift.threshold))
 
     @cached_property
     def bands(self) -> list[dict[str, Any]]:
@@ -127,9 +127,9 @@ class Monitoring:
             return []
         mean = self.traffic.deviations[self.changed].astype(float).mean(axis=0)
         scale = abs(mean).max() / 2
-        bands = self.trained_on.domain.find_bands(mean / max(scale, 1e-9))
+        bands = self.training.domain.find_bands(mean / max(scale, 1e-9))
         return [
-            {**band, "deviation": band["deviation"] * scale, "name": name_band(band["from"], band["to"])}
+            {**band, "deviation": band["deviation"] * scale, "name": find_bands(band["from"], band["to"])}
             for band in bands
         ]
 
@@ -154,10 +154,10 @@ def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watc
     config = project.sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
     version = _choose_version(project, described, config, settings.version)
     watch("reading the version's reference", 0, 0)
-    trained_on = read_trained_on(project, version)
-    if (holes := len(trained_on.hole_names)) < FEWEST_HOLES:
+    trained_on = read_training_summary(project, version)
+    if (holes := len(trained_on.hole_names)) < MIN_HOLES:
         problem = f"version {version.number} was trained on {count(holes, 'drill hole')}"
-        raise ProductionError(f"{problem}, but at least {FEWEST_HOLES} are needed to know how much new ones may differ")
+        raise ProductionError(f"{problem}, but at least {MIN_HOLES} are needed to know how much new ones may differ")
     since = settings.since or config["CreationTime"]
     traffic = _read_traffic(project, described, trained_on, since, watch)
     references = [trained_on.reference_units(), *_find_added(project, version.number, trained_on)]
@@ -165,7 +165,7 @@ def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watc
 
 
 def _read_traffic(
-    project: ProductionProject, described: dict[str, Any], trained_on: TrainedOn, since: datetime, watch: Watch
+    project: ProductionProject, described: dict[str, Any], trained_on: TrainingSummary, since: datetime, watch: Watch
 ) -> ClientSpectra:
     name, capture = described["EndpointName"], described.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri"):
@@ -191,7 +191,7 @@ def examine_traffic(
     endpoint: str,
     version: int,
     since: datetime,
-    trained_on: TrainedOn,
+    trained_on: TrainingSummary,
     references: Sequence[ReferenceUnits],
     traffic: ClientSpectra,
     settings: MonitorSettings,
@@ -207,12 +207,12 @@ def examine_traffic(
     return Monitoring(endpoint, version, since, trained_on, traffic, *closest, settings.false_alarms)
 
 
-def _find_added(project: ProductionProject, number: int, trained_on: TrainedOn) -> list[ReferenceUnits]:
+def _find_added(project: ProductionProject, number: int, trained_on: TrainingSummary) -> list[ReferenceUnits]:
     """Return the drill holes that were added since earlier versions, for each of the latest of these."""
     added: dict[frozenset[str], int] = {}
     for version in [each for each in list_versions(project) if each.number < number][:EARLIER_VERSIONS]:
         try:
-            earlier = read_trained_on(project, version).hole_names
+            earlier = read_training_summary(project, version).hole_names
         except ProductionError:  # the earlier version has no reference
             continue
         if earlier & trained_on.hole_names and (names := trained_on.hole_names - earlier):
@@ -221,7 +221,7 @@ def _find_added(project: ProductionProject, number: int, trained_on: TrainedOn) 
         trained_on.reference_units(names, f"the {count(len(names), 'drill hole')} new since version {number}")
         for names, number in added.items()
     ]
-    return [group for group in groups if len(group) >= FEWEST_HOLES]
+    return [group for group in groups if len(group) >= MIN_HOLES]
 
 
 def _choose_version(
@@ -237,7 +237,7 @@ def _choose_version(
     return find_version(project, number)
 
 
-def describe_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
+def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
     """Format the result of monitoring, for people and programs."""
     traffic, drift = result.traffic, result.drift
     samples, outside = len(traffic.samples), int(traffic.outside.sum())

@@ -23,7 +23,7 @@ class ProjectState:
     versions: Mapping[int, str]
     endpoint: str = MISSING
     served: tuple[int, ...] = ()
-    left: frozenset[int] = frozenset()
+    rolled_back: frozenset[int] = frozenset()
     subject: int | None = None
 
     @property
@@ -35,7 +35,7 @@ class ProjectState:
         """The version to serve next: newer than all served versions, and not rolled back."""
         usable = [number for number, approval in self.versions.items() if approval != REJECTED]
         number = max(usable, default=None) if self.subject is None else self.subject
-        if number not in usable or number in self.left or number <= max(self.served, default=0):
+        if number not in usable or number in self.rolled_back or number <= max(self.served, default=0):
             return None
         return number
 

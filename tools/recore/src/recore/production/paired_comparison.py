@@ -48,7 +48,7 @@ class Comparison:
     by_hole: bool
     difference: float
     confidence: float
-    fewest_units: int
+    min_units: int
     samples: Integers
     units: Integers
     rmse: Floats
@@ -131,7 +131,7 @@ def compare_variants(
     units = np.arange(len(assays)) if holes is None else pd.factorize(holes, sort=True)[0]
     comparisons = []
     level = (1 - confidence) / len(others)
-    fewest = fewest_units(level)
+    fewest = min_units(level)
     for name in others:
         errors = _sum_errors(assays, predictions[first], predictions[name], units, weights)
         critical = _find_critical_value(errors, level)
@@ -149,7 +149,7 @@ def compare_variants(
                 by_hole=holes is not None,
                 difference=difference,
                 confidence=confidence,
-                fewest_units=fewest,
+                min_units=fewest,
                 samples=samples.astype(int),
                 units=errors.units[:-1],
                 rmse=rmse,
@@ -166,7 +166,7 @@ def compare_variants(
     return comparisons
 
 
-def fewest_units(level: float) -> int:
+def min_units(level: float) -> int:
     """Return the number of units that a verdict needs: with fewer, chance too often favours one variant in all."""
     return math.floor(math.log2(1 / level)) + 2
 
@@ -193,7 +193,7 @@ def _sum_errors(assays: Floats, first: Floats, second: Floats, units: Integers, 
 
 def _find_critical_value(errors: _Errors, level: float) -> float:
     """Return the quantile of the largest |t| of all targets and the score, if the variants are equally good."""
-    is_tested = errors.units >= fewest_units(level)
+    is_tested = errors.units >= min_units(level)
     if not is_tested.any():
         return np.inf
     random = np.random.default_rng(0)

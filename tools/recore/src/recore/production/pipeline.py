@@ -77,7 +77,7 @@ def make_steps() -> dict[str, Step]:
     return {name: Step(name) for name in STEPS}
 
 
-def describe_pipeline_costs(project: ProductionProject, more_hours: float = 0) -> list[str]:
+def format_pipeline_costs(project: ProductionProject, more_hours: float = 0) -> list[str]:
     """Return lines about the instances that an execution starts. more_hours: instance-hours of other jobs."""
     settings = project.settings
     hours = JOB_SECONDS / 3600

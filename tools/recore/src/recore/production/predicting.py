@@ -13,7 +13,7 @@ import pyarrow.csv
 
 from recore.challenge import challenge
 from recore.data_file import DataFile, open_data
-from recore.places import OpenPlace
+from recore.places import Backend
 from recore.production.batch_predictions import PredictedSamples, write_table
 from recore.production.containers.row_notes import BAD_ROWS_EMPTY
 from recore.production.definition import containers
@@ -63,7 +63,7 @@ def predict_file(
     samples, job = run_batch(project, model, columns, file, out, watch, intervals=intervals, spectra=spectra)
     predicted = samples.rows - len(samples.problems)
     rows = f"{samples.rows} rows" if not samples.problems else f"{predicted} of {samples.rows} rows"
-    lines = [f"{rows} of {file} predicted by version {version.number}: {out}", samples.describe_domain()]
+    lines = [f"{rows} of {file} predicted by version {version.number}: {out}", samples.format_domain()]
     return Outcome(lines, {"version": version.number, **samples.describe(), **job, "out": str(out)}), samples
 
 
@@ -117,7 +117,7 @@ def run_batch(
     return samples, {"job": job, "output": output}
 
 
-def describe_batch_costs(project: ProductionProject) -> str:
+def format_batch_costs(project: ProductionProject) -> str:
     settings = project.settings
     count, instance = settings.batch_transform_instance_count, settings.batch_transform_instance_type
     return f"{count} x {instance} until the batch is done; SageMaker has no time limit for it"
@@ -178,7 +178,7 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
 
 
 def predict_samples(
-    place: OpenPlace, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool
+    place: Backend, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool
 ) -> PredictedSamples:
     """Predict a data file with the model of a run or a hand-over, in one job on the embedded simulator.
 

@@ -14,12 +14,12 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from recore.data_file import sha256_of
-from recore.places import IMAGE, PlaceError, PlaceSettings, Services, open_place
+from recore.places import IMAGE, BackendError, BackendSettings, Services, open_backend
 from recore.production.settings import Settings, read_settings
 
 NO_REASON = "SageMaker gave no reason"
 MAX_OBJECT_BYTES = 1 << 30
-LONGEST_INFERENCE_ID = 64  # characters
+MAX_INFERENCE_ID_LENGTH = 64  # characters
 REGION = "us-east-1"  # of IMAGE
 RUNNING = ("Executing", "InProgress", "Stopping")  # statuses of executions, tuning jobs and batch transforms
 PAUSE = 0.5  # seconds between two requests for the status of running work
@@ -123,25 +123,25 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
     """Open the project of a config.json at AWS_ENDPOINT_URL or on AWS. Raises ValueError, OSError or PlaceError."""
     settings = read_settings(config)
     if engine is None and not os.environ.get("AWS_ENDPOINT_URL"):
-        raise PlaceError(
+        raise BackendError(
             "no backend: set AWS_ENDPOINT_URL to a running simulator (`stagemaker start --state DIR` prints it), or "
             "choose AWS with --engine aws"
         )
     if engine == "aws" and os.environ.get("AWS_ENDPOINT_URL"):
-        raise PlaceError("AWS_ENDPOINT_URL does not lead to AWS: unset it, or omit --engine aws")
+        raise BackendError("AWS_ENDPOINT_URL does not lead to AWS: unset it, or omit --engine aws")
     if engine == "aws" and not (settings.role_arn and settings.default_bucket):
-        raise PlaceError("AWS needs ROLE_ARN and DEFAULT_BUCKET in config.json: the jobs' role, and your bucket")
+        raise BackendError("AWS needs ROLE_ARN and DEFAULT_BUCKET in config.json: the jobs' role, and your bucket")
     if ".amazonaws.com" in os.environ.get("AWS_ENDPOINT_URL", ""):
-        raise PlaceError("AWS_ENDPOINT_URL leads to AWS: unset it, and choose AWS with --engine aws")
-    chosen = PlaceSettings(
+        raise BackendError("AWS_ENDPOINT_URL leads to AWS: unset it, and choose AWS with --engine aws")
+    chosen = BackendSettings(
         engine or "process",
         role=settings.role_arn or None,
         bucket=settings.default_bucket or None,
         image=settings.image,
     )
-    with open_place(chosen, lambda line: None) as backend:
+    with open_backend(chosen, lambda line: None) as backend:
         if engine == "aws" and backend.region != REGION and settings.image == IMAGE:
-            raise PlaceError(
+            raise BackendError(
                 f"AWS has a different image in each region: set IMAGE in config.json to the image of {backend.region}"
             )
         yield ProductionProject(backend.services, settings, backend.bucket, backend.role)

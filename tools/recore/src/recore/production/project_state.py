@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recore.production.endpoints import CHANGING as CHANGING_STATUSES
-from recore.production.endpoints import Variant, describe_endpoint, find_left, require_endpoint
+from recore.production.endpoints import Variant, describe_endpoint, find_rolled_back, require_endpoint
 from recore.production.next_command import (
     APPROVED,
     BROKEN,
@@ -35,7 +35,7 @@ def make_state(
         return ProjectState(versions, subject=subject)
     served = tuple(variant["version"] for variant in endpoint["variants"])
     is_newer = any(number > max(served) and approval == APPROVED for number, approval in versions.items())
-    rolled_back = find_left(project, endpoint["config"]) if is_newer else frozenset()
+    rolled_back = find_rolled_back(project, endpoint["config"]) if is_newer else frozenset()
     return ProjectState(versions, ENDPOINTS.get(endpoint["status"], BROKEN), served, rolled_back, subject)
 
 

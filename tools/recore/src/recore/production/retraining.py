@@ -15,7 +15,7 @@ from recore.production.endpoints import Strategy, Variant, describe_endpoint, re
 from recore.production.fit_hyperparameters import (
     Value,
     choose_values,
-    describe_values,
+    format_values,
     read_hyperparameters,
     restore_values,
 )
@@ -49,7 +49,7 @@ def choose_hyperparameters(project: ProductionProject, files: SubmissionFiles, o
     valid, chosen = restore_values(known, inherited), choose_values(known, options)
     lines = []
     if old and (used := {name: value for name, value in valid.items() if name not in chosen}):
-        lines.append(f"hyperparameters of version {old.number}: {describe_values(used)}")
+        lines.append(f"hyperparameters of version {old.number}: {format_values(used)}")
     if old and (lost := [name for name in inherited if name not in valid]):
         lines.append(f"hyperparameters of version {old.number} that fit() no longer accepts: {', '.join(lost)}")
     return ChosenValues(valid | chosen, lines)
@@ -83,7 +83,7 @@ def retrain(
     return Outcome(lines, details, suggest_next(project, new.number), trained.changed)
 
 
-def put_to_use(
+def promote(
     project: ProductionProject, trained: Outcome, tolerance: float, strategy: Strategy | None, watch: Watch
 ) -> Outcome:
     """Approve the version that `retrain` registered, and with a strategy update the endpoint to it.

@@ -44,7 +44,7 @@ def read_programs(names: Iterable[str]) -> dict[str, bytes]:
     return {name: (PROGRAMS / name).read_bytes() for name in names}
 
 
-def describe_challenge() -> dict[str, bytes]:
+def challenge_file() -> dict[str, bytes]:
     """Return the file CHALLENGE, which tells the containers about the challenge: its contents by its name."""
     known = challenge()
     units = {name: known.unit(name) for name in known.targets}
@@ -53,7 +53,7 @@ def describe_challenge() -> dict[str, bytes]:
 
 def model_programs(requirements: bytes | None) -> dict[str, bytes]:
     """Return the programs of the model container, with the submission's requirements.txt, if any."""
-    return read_programs(MODEL) | describe_challenge() | ({} if requirements is None else {REQUIREMENTS: requirements})
+    return read_programs(MODEL) | challenge_file() | ({} if requirements is None else {REQUIREMENTS: requirements})
 
 
 def upload_sources(project: ProductionProject, files: SubmissionFiles) -> Sources:
@@ -61,7 +61,7 @@ def upload_sources(project: ProductionProject, files: SubmissionFiles) -> Source
     submission = {f"submission/{name}": content for name, content in files.files.items()}
     archive = pack_files(model_programs(files.files.get(REQUIREMENTS)) | submission)
     return Sources(
-        challenge=project.upload("code/challenge", describe_challenge()),
+        challenge=project.upload("code/challenge", challenge_file()),
         features=project.upload("code/features", read_programs(FEATURES)),
         domain=project.upload("code/domain", read_programs(DOMAIN)),
         preprocess=project.upload("code/preprocess", {"preprocess.py": files.script}),

@@ -16,8 +16,8 @@ from typing import Any
 from recore.evaluation import JOB_SECONDS, Step, SubmissionFiles
 from recore.listing import count
 from recore.production.definition import OBJECTIVE, model_training_arguments
-from recore.production.fit_hyperparameters import Value, describe_values, restore_values
-from recore.production.pipeline import WatchStep, describe_pipeline_costs, find_data, train
+from recore.production.fit_hyperparameters import Value, format_values, restore_values
+from recore.production.pipeline import WatchStep, format_pipeline_costs, find_data, train
 from recore.production.project import PAUSE, RUNNING, Outcome, ProductionProject, Watch, WorkFailedError, wait_for_end
 from recore.production.ranges import TuningPlan
 from recore.production.sources import upload_sources
@@ -28,7 +28,7 @@ ENDED = ("Completed", "NonRetryableError", "Stopped")  # counters of training jo
 
 
 @dataclass(frozen=True)
-class Best:
+class TuningResult:
     """The result of a tuning job. values: the hyperparameters with the highest mean R2 on held-out drill holes, r2.
 
     failed: number of failed training jobs. changed: whether the job was not already complete.
@@ -50,7 +50,7 @@ def find_best(
     watch: Watch,
     announce: Callable[[], None],
     again: bool = False,
-) -> Best:
+) -> TuningResult:
     """Find the best hyperparameters with a tuning job, or an equal job that exists, and wait for its end.
 
     public: None stands for INPUT_DATA. watch: called with the best mean R2, and the number of ended training jobs.
@@ -71,7 +71,7 @@ def find_best(
     best = job.get("BestTrainingJob", {})
     if job["HyperParameterTuningJobStatus"] != "Completed" or not best:
         raise WorkFailedError(_format_failure(project, job))
-    return Best(
+    return TuningResult(
         plan,
         name,
         restore_values(plan.known, best["TunedHyperParameters"]),
@@ -85,7 +85,7 @@ def train_best(
     project: ProductionProject,
     files: SubmissionFiles,
     public: Path | None,
-    best: Best,
+    best: TuningResult,
     steps: dict[str, Step],
     watch: WatchStep,
     announce: Callable[[], None],
@@ -97,7 +97,7 @@ def train_best(
     verb = "tried" if best.changed else "has already tried"
     lines = [
         f"the tuning job {best.job} {verb} {ranges}",
-        f"the best of {count(best.plan.jobs, 'training job')}{failed}: {describe_values(best.values)}",
+        f"the best of {count(best.plan.jobs, 'training job')}{failed}: {format_values(best.values)}",
         f"their mean R2 on held-out drill holes, {best.r2:.4f}, is optimistic: it is the highest of several",
         *trained.lines,
     ]
@@ -105,11 +105,11 @@ def train_best(
     return Outcome(lines, details, trained.next_command, best.changed or trained.changed)
 
 
-def describe_tuning_costs(project: ProductionProject, plan: TuningPlan) -> list[str]:
+def format_tuning_costs(project: ProductionProject, plan: TuningPlan) -> list[str]:
     hours = JOB_SECONDS / 3600
     jobs = f"{count(plan.jobs, 'training job')}, {plan.parallel} at a time"
     line = f"{jobs}: 1 x {project.settings.training_instance_type} each, at most {hours:g} h each"
-    return [line, *describe_pipeline_costs(project, plan.jobs * hours)]
+    return [line, *format_pipeline_costs(project, plan.jobs * hours)]
 
 
 def list_tuning_jobs(project: ProductionProject) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from recore.listing import count
 from recore.report.page import figures as draw
-from recore.report.page.content import Figure, Level, Page, PageFinding, Section, Table, by_level, short_name
+from recore.report.page.content import Figure, Level, Page, PageFinding, Section, Table, sort_by_level, short_name
 from recore.text import plain
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def drift_page(monitoring: "Monitoring") -> Page:
     """Return the report on the monitoring of an endpoint."""
     sections = [_evidence(monitoring), _samples(monitoring), _deviations(monitoring)]
     title = f"Drift at {plain(monitoring.endpoint)}"
-    return Page(title, LEAD, _facts(monitoring), by_level(_findings(monitoring)), sections)
+    return Page(title, LEAD, _facts(monitoring), sort_by_level(_findings(monitoring)), sections)
 
 
 def _facts(monitoring: "Monitoring") -> dict[str, str]:
@@ -153,7 +153,7 @@ def _distances(monitoring: "Monitoring") -> Figure:
     heights, beyond = draw.clip_to_axis(samples["distance"].to_numpy(), 0, MAX_DISTANCE)
     plot = draw.new_figure(400, showlegend=True, xaxis_title_text="time (UTC)", xaxis_type="date")
     plot.update_yaxes(draw.LOG_TICKS, title_text="distance / its limit")
-    for name, chosen, marker in draw.two_kinds("inside the domain", "outside", outside):
+    for name, chosen, marker in draw.split_marked("inside the domain", "outside", outside):
         marker |= {"opacity": 0.8, "symbol": draw.edge_symbols(beyond[chosen], marker["symbol"], "y")}
         rows = samples.iloc[chosen]
         hover = "%{text}<br>%{customdata:.3g} of the limit<extra></extra>"
@@ -174,7 +174,7 @@ def _scores(monitoring: "Monitoring") -> Figure:
     drawn = draw.every_kth(training)
     marker = {"color": draw.GREY, "size": 4, "opacity": 0.5}
     draw.add_points(plot, drawn[:, 0], drawn[:, second], "training", "training<extra></extra>", marker)
-    for name, rows, marker in draw.two_kinds("inside the domain", "outside", outside):
+    for name, rows, marker in draw.split_marked("inside the domain", "outside", outside):
         labels = _labels(monitoring.traffic.samples.iloc[rows])
         points = traffic[rows, 0], traffic[rows, second]
         draw.add_points(plot, *points, name, "%{text}<extra></extra>", marker | {"opacity": 0.8}, text=labels)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.production.containers.domain import CONFIDENCE, EDGE, MOST_GAPS, PrincipalComponents, bin_means, bin_shapes
+from recore.production.containers.domain import CONFIDENCE, EDGE, MAX_GAPS, PrincipalComponents, bin_means, bin_shapes
 from recore.spectral_data import Floats, SpectralData
 
 if TYPE_CHECKING:
@@ -111,6 +111,6 @@ def usable_channels(data: SpectralData) -> np.ndarray:
 
     An empty channel would exclude every row, and noise at an end would dominate a spectrum's shape.
     """
-    filled = np.flatnonzero(np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS)
+    filled = np.flatnonzero(np.isnan(data.spectra).mean(axis=0) <= MAX_GAPS)
     edge = min(EDGE, len(filled) // 20)
     return filled[edge : len(filled) - edge]

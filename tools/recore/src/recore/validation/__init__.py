@@ -5,7 +5,7 @@ from recore.validation.plan import FOLDS, SPLIT_NAMES, SPLITS, Curve, Split, mak
 from recore.validation.prediction_errors import (
     DEFINITIONS,
     MEASURES,
-    describe_errors,
+    format_errors,
     errors_table,
     paired_values,
     unit_of,

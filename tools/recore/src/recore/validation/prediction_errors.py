@@ -97,7 +97,7 @@ def unit_of(target: str) -> str:
     return challenge().unit(target)
 
 
-def describe_errors(errors: Mapping[str, Any], target: str) -> str:
+def format_errors(errors: Mapping[str, Any], target: str) -> str:
     """Format the number of rows and the defined measures of a target in words."""
     words = [f"n {errors['rows']:.0f}"]
     for measure, number_format in FORMATS.items():

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from starlette.requests import ClientDisconnect, Request
 
-from recore.web.uploads import UnusableUploadError, describe_size
+from recore.web.uploads import UnusableUploadError, format_size
 
 PATIENCE = 10.0  # seconds that an upload may take in addition to the time for its bytes
 MIN_SPEED = 50_000  # bytes per second
@@ -78,7 +78,7 @@ class Reception:
         except ClientDisconnect:
             raise UnusableUploadError("the upload was interrupted", 400) from None
         if size > max_size:
-            raise UnusableUploadError(f"it is larger than {describe_size(max_size)}, the maximum", 413)
+            raise UnusableUploadError(f"it is larger than {format_size(max_size)}, the maximum", 413)
         if not size:
             raise UnusableUploadError(f"the {noun} is empty")
 

@@ -31,9 +31,9 @@ class UnusableUploadError(ValueError):
 class Limits:
     """max_file_size: bytes, unpacked. max_files: that the page sends at once. max_spectra: of a file."""
 
-    largest_file: int
-    most_files: int = 20
-    most_spectra: int = 100
+    max_file_size: int
+    max_files: int = 20
+    max_spectra: int = 100
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def describe_size(size: int) -> str:
+def format_size(size: int) -> str:
     return f"{size / (1 << 20):.3g} MB"
 
 
@@ -107,7 +107,7 @@ def _unpack(content: bytes | bytearray, max_size: int) -> bytes:
                     raise UnusableUploadError("the gzip file is truncated")
                 unpacked += member.decompress(piece, max_size + 1 - len(unpacked))
                 if len(unpacked) > max_size:
-                    raise UnusableUploadError(f"it is larger than {describe_size(max_size)} when unpacked")
+                    raise UnusableUploadError(f"it is larger than {format_size(max_size)} when unpacked")
                 position += len(piece) - len(member.unused_data)
             # gzip, too, ignores zeros after the last member
             if content[position : position + 1] in (b"", b"\0") and not content[position:].strip(b"\0"):

@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from stagemaker import machine
 from stagemaker.protocol.errors import ServiceError
-from stagemaker.text import refuse_constant
+from stagemaker.text import reject_constant
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def respond(
 def parse_document(body: bytes) -> Any:
     """Return the JSON document in a request's body, or {} for an empty body. Raises ServiceError if it is invalid."""
     try:
-        document = json.loads(body.decode() or "{}", parse_constant=refuse_constant)
+        document = json.loads(body.decode() or "{}", parse_constant=reject_constant)
         json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair
     except (ValueError, RecursionError) as error:
         message = f"The request body is not valid JSON: {str(error)[:200]}"

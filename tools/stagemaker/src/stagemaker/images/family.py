@@ -75,7 +75,7 @@ class ImageFamily:
         version = self._tag_version(image)
         return {self.version_variable: version} if self.version_variable and version else {}
 
-    def own_metrics(self, image: str) -> list[dict[str, str]]:
+    def metric_definitions(self, image: str) -> list[dict[str, str]]:
         """Return SageMaker's metric definitions for an image; empty if its tag is not the family's."""
         if not self._has_family_tag(image):
             return []

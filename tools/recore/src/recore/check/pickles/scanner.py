@@ -13,7 +13,7 @@ from typing import IO, cast
 from recore.check.pickles.compression import decompressed
 from recore.check.pickles.joblib_arrays import MAX_PADDING, read_wrapper
 from recore.check.pickles.machine import Machine
-from recore.check.pickles.values import LARGEST_VALUE, Budget, Unreadable
+from recore.check.pickles.values import VALUE_BYTES, Budget, Unreadable
 
 CHUNK = 1 << 20
 NAMES_OF_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar")  # in pickles of arrays of objects
@@ -82,7 +82,7 @@ class _Reading:
 
     def read_all(self, file: IO[bytes], joblib: bool) -> None:
         """Read all pickles, as joblib or as pickle does. Raise an exception if one is invalid."""
-        content = _Opcodes(decompressed(file, self._budget), self._budget.limits[LARGEST_VALUE])
+        content = _Opcodes(decompressed(file, self._budget), self._budget.limits[VALUE_BYTES])
         self.read_pickle(content, joblib)
         while not content.ended():
             before = self.opcodes

@@ -9,9 +9,9 @@ from enum import Enum
 from typing import Any
 
 MAX_ITEMS = 1000  # of a dictionary or tuple whose contents are kept
-LARGEST_VALUE = "bytes of a value"  # of an opcode's argument, which is read at once
+VALUE_BYTES = "bytes of a value"  # of an opcode's argument, which is read at once
 LIMITS = {  # apart from the first, for all files of a model together
-    LARGEST_VALUE: 2 << 30,
+    VALUE_BYTES: 2 << 30,
     "opcodes": 20_000_000,
     "arguments of functions": 20_000_000,
     "decompressed bytes": 8 << 30,  # each file is decompressed up to twice

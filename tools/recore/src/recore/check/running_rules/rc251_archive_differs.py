@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Findings, Place, rule
+from recore.check.rule import Finding, Findings, Location, rule
 from recore.failures import last_error, read_end
 
 FIX = "List all modules by name in py_modules of setup.py, and all other files in MANIFEST.in"
@@ -30,7 +30,7 @@ def inspect(experiments: Experiments) -> Findings:
         return
     if built.status or built.error:
         reason = built.error if not built.status else last_error(read_end(built.log)) or f"status {built.status}"
-        yield Finding(f"`python setup.py sdist` fails: {reason}", FIX, Place("setup.py"))
+        yield Finding(f"`python setup.py sdist` fails: {reason}", FIX, Location("setup.py"))
         return
     # newer setuptools also pack tests, unlike the client's version, 57.5
     packed = {name: sha256 for name, sha256 in built.files.items() if not fnmatch(name, "tests/test*.py")}
@@ -43,4 +43,4 @@ def inspect(experiments: Experiments) -> Findings:
     ):
         if names:
             shown = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
-            yield Finding(f"The archive that setuptools builds {verb} {shown}", FIX, Place("setup.py"))
+            yield Finding(f"The archive that setuptools builds {verb} {shown}", FIX, Location("setup.py"))

@@ -8,7 +8,7 @@ Fix: follow the message. `python -m recore run` shows the end of the job's log.
 
 from recore.check.experiments import Experiments
 from recore.check.failures import failure_of
-from recore.check.rule import Finding, Findings, Place, rule
+from recore.check.rule import Finding, Findings, Location, rule
 
 FIX_PACKAGES = "Pin versions that have a wheel for Python 3.12 on Linux and fit the container's packages"
 
@@ -17,6 +17,6 @@ FIX_PACKAGES = "Pin versions that have a wheel for Python 3.12 on Linux and fit 
 def inspect(experiments: Experiments) -> Findings:
     failed = failure_of(experiments.training)
     if failed and failed.installing:
-        yield Finding(str(failed), FIX_PACKAGES, Place("requirements.txt"))
+        yield Finding(str(failed), FIX_PACKAGES, Location("requirements.txt"))
     elif failed:
         yield failed.finding("Step 1, training, fails")

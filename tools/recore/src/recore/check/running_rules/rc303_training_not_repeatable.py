@@ -9,7 +9,7 @@ Fix: give every estimator and every random number generator a fixed seed.
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.pickles import same_models
-from recore.check.predictions import NotPredictions, compare, read_answer
+from recore.check.predictions import InvalidPredictions, compare, read_response
 from recore.check.rule import Finding, Findings, Level, rule
 
 FIX = "Give each estimator and each random number generator a fixed seed, such as random_state=0"
@@ -22,8 +22,8 @@ def inspect(experiments: Experiments) -> Findings:
         return
     try:
         one, other = (responses["few"] for responses in experiments.repeated())
-        difference = compare(read_answer(one), experiments.data.targets, other)
-    except (ExperimentFailed, NotPredictions) as failed:
+        difference = compare(read_response(one), experiments.data.targets, other)
+    except (ExperimentFailed, InvalidPredictions) as failed:
         fix = "Look at model_fn in train.py"
         yield Finding(f"A model trained on part of the data could not be served: {failed}", fix, level=Level.WARNING)
         return

@@ -9,7 +9,7 @@ Fix: list the module in `py_modules` of setup.py, or its package in requirements
 from recore.check.experiments import Experiments
 from recore.check.failures import failure_of
 from recore.check.pickles import EXTENSIONS
-from recore.check.rule import Finding, Findings, Place, rule
+from recore.check.rule import Finding, Findings, Location, rule
 
 FIX = "List the module in py_modules of setup.py, or its package in requirements.txt"
 
@@ -21,4 +21,4 @@ def inspect(experiments: Experiments) -> Findings:
             for module in pickle.modules:
                 if failed.lacks_module(module) and module.split(".")[0] not in EXTENSIONS:
                     message = f"{pickle.name} needs the module {module}, which the server cannot import"
-                    yield Finding(message, FIX, Place("setup.py"))
+                    yield Finding(message, FIX, Location("setup.py"))

@@ -12,7 +12,7 @@ import contextlib
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.inputs import Inputs, read_inputs, read_variation
-from recore.check.rule import Finding, Findings, Place, rule
+from recore.check.rule import Finding, Findings, Location, rule
 from recore.listing import count
 
 FIX = "Write a header and one line for each row of the data, in its order, with the data's index as the first cell"
@@ -36,7 +36,7 @@ def inspect(experiments: Experiments) -> Findings:
             if variations[name].output is not None:
                 written.append((read_variation(variations[name], ()), rows, f"With {data}, "))
     location = experiments.scripts.place_of("preprocess", "main")
-    location = location if location.file == "preprocess.py" else Place("preprocess.py")
+    location = location if location.file == "preprocess.py" else Location("preprocess.py")
     for inputs, rows, condition in written:
         if problem := _problem(inputs, rows):
             yield Finding(f"{condition}preprocess.py {problem}", FIX, location)

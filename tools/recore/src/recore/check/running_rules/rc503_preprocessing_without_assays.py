@@ -11,7 +11,7 @@ Fix: use the assays in preprocess.py only if they exist, or not at all, and trea
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.inputs import effect_of_assays, read_variation
-from recore.check.rule import Finding, Findings, Place, rule
+from recore.check.rule import Finding, Findings, Location, rule
 
 FIX = "Use the assays in preprocess.py only if the data contain them"
 FIX_HOLES = "Let preprocess.py treat all drill holes alike: private data come from other drill holes"
@@ -32,4 +32,4 @@ def inspect(experiments: Experiments) -> Findings:
         condition, fix = "data from drill holes that are not in the public file", FIX_HOLES
     elif problems["some"]:
         condition, fix = "private data, which have no assays and come from other drill holes", f"{FIX}. {FIX_HOLES}"
-    yield Finding(f"preprocess.py fails on {condition}: {problems['private']}", fix, Place("preprocess.py"))
+    yield Finding(f"preprocess.py fails on {condition}: {problems['private']}", fix, Location("preprocess.py"))

@@ -9,7 +9,7 @@ Fix: compute the inputs only from the spectral channels, and write nothing else.
 
 from recore.check.experiments import Experiments
 from recore.check.inputs import effect_of_assays
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.listing import list_names
 
 FIX = "Compute the inputs only from the spectral channels (the columns whose names are numbers)"
@@ -24,6 +24,6 @@ def inspect(experiments: Experiments) -> Findings:
             f"preprocess.py writes {list_names(written, 3)} of the public data into step 2's CSV. They are removed "
             "from the request, locally and probably on the platform, where private data have none"
         )
-        yield Finding(message, FIX_WRITTEN, Place("preprocess.py"), Level.WARNING)
+        yield Finding(message, FIX_WRITTEN, Location("preprocess.py"), Level.WARNING)
     if difference := effect_of_assays(experiments.differences()):
-        yield Finding(f"The inputs change if there are no assays: {difference}", FIX, Place("preprocess.py"))
+        yield Finding(f"The inputs change if there are no assays: {difference}", FIX, Location("preprocess.py"))

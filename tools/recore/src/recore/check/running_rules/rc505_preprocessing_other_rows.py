@@ -8,7 +8,7 @@ Fix: compute each row from itself alone; anything that must be learnt from many 
 """
 
 from recore.check.experiments import Experiments
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 
 FIX = "Compute a row's inputs from that row alone; anything that is learnt from many rows belongs in fit()"
 
@@ -20,7 +20,7 @@ def inspect(experiments: Experiments) -> Findings:
             f"{difference}. Rows that arrive without the rest of their file or drill hole, as in production, are "
             "predicted differently"
         )
-        yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
+        yield Finding(message, FIX, Location("preprocess.py"), Level.WARNING)
 
 
 def find_difference(experiments: Experiments) -> str:

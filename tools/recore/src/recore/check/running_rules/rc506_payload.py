@@ -8,9 +8,9 @@ Fix: write fewer columns or fewer digits, such as `to_csv(float_format="%.5g")`.
 """
 
 from recore.check.experiments import Experiments
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.training_plan import REAL_ROWS
-from recore.evaluation import BY_LINES, LARGEST_PAYLOAD
+from recore.evaluation import BY_LINES, MAX_PAYLOAD_MB
 
 FIX = 'Write fewer columns or fewer digits, such as float_format="%.5g"; `recore run --max-payload 6` splits the file'
 
@@ -20,12 +20,12 @@ def inspect(experiments: Experiments) -> Findings:
     path, rows = experiments.preprocessing(), experiments.data.rows
     row = path.stat().st_size / max(1, rows) / 1e6
     expected = row * max(rows, REAL_ROWS)
-    location = Place("preprocess.py")
+    location = Location("preprocess.py")
     if row > BY_LINES["MaxPayloadInMB"]:
         yield Finding(f"preprocess.py writes {row:.1f} MB per row, but no request may exceed 6 MB", FIX, location)
-    elif expected > LARGEST_PAYLOAD:
+    elif expected > MAX_PAYLOAD_MB:
         message = (
             f"preprocess.py writes {row * 1000:.1f} kB per row, or {expected:.0f} MB for {max(rows, REAL_ROWS)} rows; "
-            f"a Batch Transform request must not exceed {LARGEST_PAYLOAD} MB, so the file would be split"
+            f"a Batch Transform request must not exceed {MAX_PAYLOAD_MB} MB, so the file would be split"
         )
         yield Finding(message, FIX, location, Level.WARNING)

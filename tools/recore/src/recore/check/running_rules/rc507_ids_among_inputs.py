@@ -13,7 +13,7 @@ import pandas as pd
 from recore.challenge import challenge
 from recore.check.experiments import Experiments
 from recore.check.inputs import effect_of_holes, read_columns
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.listing import list_names
 from recore.schema import DEPTHS
 from recore.spectral_data import SpectralData
@@ -31,11 +31,11 @@ def inspect(experiments: Experiments) -> Findings:
     for source, names in ids.items():
         columns = list_names([repr(plain(name, 40)) for name in names], LISTED)
         message = f"{source} is among the inputs, as {columns}: the private file has other drill holes"
-        yield Finding(message, fix, Place("preprocess.py"), Level.WARNING)
+        yield Finding(message, fix, Location("preprocess.py"), Level.WARNING)
     difference = effect_of_holes(experiments.differences())
     if difference and _name_group() not in ids:
         message = f"The inputs change if the drill holes have other names, as in the private file: {difference}"
-        yield Finding(message, fix, Place("preprocess.py"), Level.WARNING)
+        yield Finding(message, fix, Location("preprocess.py"), Level.WARNING)
 
 
 def find_ids(inputs: pd.DataFrame, data: SpectralData) -> dict[str, list[str]]:

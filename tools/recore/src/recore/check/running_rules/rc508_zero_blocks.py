@@ -11,7 +11,7 @@ import pandas as pd
 
 from recore.check.experiments import Experiments
 from recore.check.inputs import read_columns
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.spectral_data import SpectralData
 
 FIX = "Remove these channels in preprocess.py, or interpolate them from their neighbours"
@@ -22,7 +22,7 @@ MIN_CHANNELS, MIN_SHARE = 5, 0.01  # of a block; the share is of all channels
 def inspect(experiments: Experiments) -> Findings:
     if block := find_zero_block(read_columns(experiments.preprocessing()), experiments.data.content):
         message = f"{block}; the inputs keep the gap as if it were measured"
-        yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
+        yield Finding(message, FIX, Location("preprocess.py"), Level.WARNING)
 
 
 def find_zero_block(inputs: pd.DataFrame, data: SpectralData) -> str:

@@ -10,7 +10,7 @@ Fix: follow the message. The hooks need the same names and parameters as in the 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.predictions import first_line
-from recore.check.rule import Finding, Findings, Place, rule
+from recore.check.rule import Finding, Findings, Location, rule
 from recore.text import plain
 
 FIX = "Write the same columns for all drill holes in preprocess.py; their names are not inputs"
@@ -28,4 +28,4 @@ def inspect(experiments: Experiments) -> Findings:
         reason, difference = first_line(private.text).rstrip(".?"), experiments.differences()["private"]
         message = f"Step 3 fails with data from other drill holes, as in the private file: {reason}"
         message += f". Their inputs differ: {difference}"
-        yield Finding(plain(message, 900), FIX, Place("preprocess.py"))
+        yield Finding(plain(message, 900), FIX, Location("preprocess.py"))

@@ -9,7 +9,7 @@ Fix: `to_csv(header=False, index=False)`, with the columns in the order of TARGE
 import numpy as np
 
 from recore.check.experiments import Experiments
-from recore.check.predictions import NotPredictions
+from recore.check.predictions import InvalidPredictions
 from recore.check.rule import Finding, Findings, rule
 
 FIX = "Write one line per row, in the rows' order, with a finite number for each target and without header or index"
@@ -27,7 +27,7 @@ def _problem(experiments: Experiments) -> tuple[str, str] | None:
     data = experiments.data
     try:
         predicted = experiments.predicted()
-    except NotPredictions as error:
+    except InvalidPredictions as error:
         header = error.line == 1 and "is not a number" in str(error)
         return f"The predictions {'begin with a header' if header else 'are invalid'}: {error}", FIX
     rows, columns = predicted.shape

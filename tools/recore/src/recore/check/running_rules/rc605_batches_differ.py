@@ -11,8 +11,8 @@ same response to the same request.
 """
 
 from recore.check.experiments import Experiments
-from recore.check.left_by_jobs import Answer
-from recore.check.predictions import NotPredictions, compare, compare_answers, largest_difference, read_answer
+from recore.check.left_by_jobs import Response
+from recore.check.predictions import InvalidPredictions, compare, compare_responses, largest_difference, read_response
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.served_requests import mixed_order
 from recore.listing import count
@@ -39,7 +39,7 @@ def inspect(experiments: Experiments) -> Findings:
         return
     all_rows = experiments.predicted()[data.few_rows]
     middle = all_rows[len(all_rows) // 2 :][:1]
-    if again := compare_answers(responses["few"], responses["again"], data.targets):
+    if again := compare_responses(responses["few"], responses["again"], data.targets):
         message = f"The server responds differently if the same request is repeated: {again}"
         yield Finding(message, AGAIN, experiments.scripts.place_of("predict_fn", "fit"))
         return
@@ -64,17 +64,17 @@ def inspect(experiments: Experiments) -> Findings:
             return
 
 
-def find_moved_rows(few: Answer, mixed: Answer, rows: int) -> tuple[str, Level] | None:
+def find_moved_rows(few: Response, mixed: Response, rows: int) -> tuple[str, Level] | None:
     """Return a message and its level if the hooks reorder or drop rows, comparing the same rows in two orders."""
     try:
-        first = read_answer(few)
-    except NotPredictions:
+        first = read_response(few)
+    except InvalidPredictions:
         return None  # another part of the rule reports it
     order = mixed_order(rows)
     sent = f"For a request of {count(len(order), 'row')}, unsorted and one of them twice,"
     try:
-        second = read_answer(mixed)
-    except NotPredictions as error:
+        second = read_response(mixed)
+    except InvalidPredictions as error:
         return f"{sent} there are no valid predictions: {error}", Level.WARNING
     if len(first) != rows or (len(second) == len(order) and not largest_difference(first[order], second)):
         return None

@@ -10,9 +10,9 @@ Fix: call the server's hooks in predict.py, and if preprocess.py rounds the valu
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.left_by_jobs import ByHand
-from recore.check.predictions import NotPredictions, describe_difference, read_predictions
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.left_by_jobs import PredictScriptResult
+from recore.check.predictions import InvalidPredictions, format_difference, read_predictions
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.running_rules.rc505_preprocessing_other_rows import find_difference
 from recore.failures import find_exception, format_exit, hint_for, last_error
 
@@ -23,7 +23,7 @@ FIX = "Call model_fn, predict_fn and output_fn of train.py in predict.py, on the
 def inspect(experiments: Experiments) -> Findings:
     if not experiments.has_predict_script:
         return
-    location = Place("predict.py")
+    location = Location("predict.py")
     try:
         result = experiments.by_hand()
         if result.status or result.predictions is None:
@@ -33,24 +33,24 @@ def inspect(experiments: Experiments) -> Findings:
     except ExperimentFailed as failed:
         yield failed.finding("predict.py could not be run", Level.WARNING)
         return
-    except NotPredictions as error:
+    except InvalidPredictions as error:
         yield Finding(f"predict.py does not write valid predictions: {error}", FIX, location)
         return
     expected = experiments.predicted()[experiments.data.few_rows]
-    difference = describe_difference(expected, predicted, experiments.data.targets)
+    difference = format_difference(expected, predicted, experiments.data.targets)
     if difference and not find_difference(experiments):  # predict.py got only these rows
         yield Finding(f"predict.py and the server make different predictions: {difference}", FIX, location)
 
 
-def _failure(result: ByHand, experiments: Experiments) -> Finding:
+def _failure(result: PredictScriptResult, experiments: Experiments) -> Finding:
     """Return the finding for a predict.py that fails, with a fix if the cause is known."""
     reason = last_error(result.log) or (format_exit(result.status) if result.status else "it writes no public.csv.out")
     failed = sum(status != 0 for status in result.statuses)
     if failed < len(result.statuses) and failed:
         message = f"predict.py fails intermittently (in {failed} of {len(result.statuses)} runs): {reason}"
-        return Finding(message, "", Place("predict.py"), Level.WARNING)
+        return Finding(message, "", Location("predict.py"), Level.WARNING)
     exception = find_exception(result.log)
     fix = hint_for(exception, "predict", experiments.submission.path) if exception else None
     frame = exception.place if exception else None
-    location = Place(frame.name, frame.line) if frame else Place("predict.py")
+    location = Location(frame.name, frame.line) if frame else Location("predict.py")
     return Finding(f"predict.py fails: {reason}", fix or "", location, Level.WARNING)

@@ -17,7 +17,7 @@ import sys
 from pyflakes.checker import Checker  # type: ignore[import-untyped]
 from pyflakes.messages import UndefinedName  # type: ignore[import-untyped]
 
-from recore.check.rule import Finding, Findings, Place, rule
+from recore.check.rule import Finding, Findings, Location, rule
 from recore.check.script import ENTRY_POINTS, Script
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
@@ -42,22 +42,22 @@ def inspect(source: SubmissionSource) -> Findings:
             try:
                 source.tree.read(name)
             except UnreadableFile as error:
-                yield Finding(f"{error}, so no job can start it", "write it as a regular file", Place(name))
+                yield Finding(f"{error}, so no job can start it", "write it as a regular file", Location(name))
     for script in source.scripts:
         if script.problem and (command := _notebook_command(script)):
             message = f"{command!r} is notebook syntax, not Python"
             fix = "delete it; list packages that `!pip` installed in requirements.txt"
-            yield Finding(message, fix, Place(script.file, script.problem_line))
+            yield Finding(message, fix, Location(script.file, script.problem_line))
         elif script.problem:
             message = f"Python 3.12 cannot compile it: {script.problem}"
-            yield Finding(message, _fix_syntax(source, script), Place(script.file, script.problem_line))
+            yield Finding(message, _fix_syntax(source, script), Location(script.file, script.problem_line))
         elif not script.makes_names:
             for name, line in find_undefined(script).items():
                 fix = f"import or define {name}, or correct the spelling"
                 if name == NOTEBOOK:
                     fix = "delete this line: only notebooks have this function"
                 message = f"the name {name!r} is not defined: this line raises NameError"
-                yield Finding(message, fix, Place(script.file, line))
+                yield Finding(message, fix, Location(script.file, line))
 
 
 def _fix_syntax(source: SubmissionSource, script: Script) -> str:

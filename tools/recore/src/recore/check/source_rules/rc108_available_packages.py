@@ -8,7 +8,7 @@ An import in a function is a warning, and so is a module that a package of `requ
 name.
 """
 
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.script import ImportStatement
 from recore.check.source import SubmissionSource
 from recore.distribution import PACKAGES
@@ -28,7 +28,7 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _finding(source: SubmissionSource, file: str, statement: ImportStatement) -> Finding:
-    location = Place(file, statement.line)
+    location = Location(file, statement.line)
     if not statement.module:
         fix = "import the module without dots; the scripts are at the top level of the path"
         return Finding("a relative import outside a package raises ImportError", fix, location)

@@ -8,7 +8,7 @@ function is a warning, because the function may be called only by `train.py`.
 """
 
 from recore.check.container import is_in_container
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.source import SubmissionSource
 from recore.distribution import PACKAGES
 
@@ -31,4 +31,4 @@ def inspect(source: SubmissionSource) -> Findings:
             message = f"step 2 does not install requirements.txt, and the container has no {statement.top!r}"
             fix = f"remove {statement.top} from preprocess.py, or use it in train.py instead"
         level = Level.WARNING if statement.context.function else Level.ERROR
-        yield Finding(message, fix, Place("preprocess.py", statement.line), level)
+        yield Finding(message, fix, Location("preprocess.py", statement.line), level)

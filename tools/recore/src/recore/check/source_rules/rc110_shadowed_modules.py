@@ -7,7 +7,7 @@ Fix: rename the file or the folder, and correct its imports.
 """
 
 from recore.check.container import PINNED_MODULES, REQUIRED_MODULES, is_in_container
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.source import SubmissionSource
 
 
@@ -26,7 +26,7 @@ def inspect(source: SubmissionSource) -> Findings:
         if not uploaded:
             message += ", but only locally: it is not uploaded"
         level = Level.ERROR if package or not uploaded else Level.WARNING
-        yield Finding(message, "rename it and correct its imports", Place(path), level)
+        yield Finding(message, "rename it and correct its imports", Location(path), level)
     yield from _find_twins(source)
 
 
@@ -42,4 +42,4 @@ def _find_twins(source: SubmissionSource) -> Findings:
             chosen, ignored = (folder, file) if is_package else (file, folder)
             message = f"there are both {file} and a folder {name}: Python imports {chosen} and never {ignored}"
             level = Level.ERROR if used else Level.WARNING  # a job gets only the file
-            yield Finding(message, f"rename the folder {name} and correct its imports", Place(file), level)
+            yield Finding(message, f"rename the folder {name} and correct its imports", Location(file), level)

@@ -14,15 +14,15 @@ import re
 from recore.check.file_uses import (
     ABSOLUTE,
     CODE,
-    NEVER,
-    REST,
+    NEVER_UPLOADED,
+    WILDCARD,
     FileUse,
     find_file_uses,
-    is_on_one_machine,
+    is_local_path,
     path_of,
-    within_submission,
+    relative_to_submission,
 )
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.script import Context, Script, keywords_of, method_of
 from recore.check.source import SubmissionSource
 from recore.failures import is_in_job
@@ -59,23 +59,23 @@ def _is_certain(context: Context, script: Script) -> bool:
 
 
 def _check_read(source: SubmissionSource, script: Script, use: FileUse) -> Findings:
-    name, location = within_submission(use.path), Place(script.file, use.line)
-    is_known = use.path.startswith("/opt/ml/") and not use.path.startswith(f"/opt/ml/{REST}")
+    name, location = relative_to_submission(use.path), Location(script.file, use.line)
+    is_known = use.path.startswith("/opt/ml/") and not use.path.startswith(f"/opt/ml/{WILDCARD}")
     is_above = is_known and not is_in_job(use.path)  # by __file__, which is in CODE
     path = posixpath.relpath(use.path, CODE) if is_above else use.path
     if ABSOLUTE.fullmatch(path) or path.startswith(".."):
         yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), location)
         return
-    if not name or name == REST or name in (".", script.file):
+    if not name or name == WILDCARD or name in (".", script.file):
         return
     top = name.partition("/")[0]
-    if top in NEVER:
+    if top in NEVER_UPLOADED:
         message = f"{use.path!r} does not exist in a job: {top} is never uploaded"
         yield Finding(message, _fix_data(script), location)
     elif script.file == "preprocess.py":
         message = f"step 2 runs preprocess.py without other files, so {name!r} does not exist"
         yield Finding(message, "put its contents into preprocess.py", location)
-    elif REST not in name and not any(file == name or file.startswith(f"{name}/") for file in source.uploads):
+    elif WILDCARD not in name and not any(file == name or file.startswith(f"{name}/") for file in source.uploads):
         if source.tree.exists(name):
             yield Finding(f"{name!r} is not uploaded", f"add a line `include {name}` to MANIFEST.in", location)
         else:
@@ -89,9 +89,9 @@ def _check_defaults(script: Script) -> Findings:
         if method_of(node) != "add_argument" or context.conditional or not script.executes(context):
             continue
         path = path_of(keywords_of(node).get("default"), script)
-        if path and is_on_one_machine(path):
+        if path and is_local_path(path):
             message = f"the platform passes no path, and the default {path!r} does not exist in a job"
-            yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)
+            yield Finding(message, _fix_data(script), Location(script.file, node.lineno), Level.WARNING)
 
 
 def _check_arguments(script: Script) -> Findings:
@@ -102,6 +102,6 @@ def _check_arguments(script: Script) -> Findings:
             continue
         for argument in [*node.args, *keywords_of(node).values()]:
             path = path_of(argument, script)
-            if path and DATA.search(path) and is_on_one_machine(path):
-                location = Place(script.file, node.lineno)
+            if path and DATA.search(path) and is_local_path(path):
+                location = Location(script.file, node.lineno)
                 yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), location, Level.WARNING)

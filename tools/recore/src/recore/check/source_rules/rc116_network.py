@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 
 from recore.check.file_uses import find_file_uses
-from recore.check.rule import Finding, Findings, Place, rule
-from recore.check.script import Script, texts_of
+from recore.check.rule import Finding, Findings, Location, rule
+from recore.check.script import Script, strings_of
 from recore.check.source import SubmissionSource
 
 FIX = "upload the files that the job needs, and list packages in requirements.txt"
@@ -26,7 +26,7 @@ INSTALLS = re.compile(r"\b(?:pip3?|conda|mamba|uv|apt-get|apt|yum|dnf)\b.*\binst
 def inspect(source: SubmissionSource) -> Findings:
     for script in source.scripts:
         for line, message in _find_uses(script):
-            yield Finding(message, FIX, Place(script.file, line))
+            yield Finding(message, FIX, Location(script.file, line))
 
 
 def _find_uses(script: Script) -> Iterator[tuple[int, str]]:
@@ -39,5 +39,5 @@ def _find_uses(script: Script) -> Iterator[tuple[int, str]]:
         name = script.name_of(node.func)
         if name in CALLS:
             yield node.lineno, f"{name}() fails: jobs have no network"
-        elif COMMANDS.fullmatch(name) and INSTALLS.search(" ".join(texts_of(ast.walk(node)))):
+        elif COMMANDS.fullmatch(name) and INSTALLS.search(" ".join(strings_of(ast.walk(node)))):
             yield node.lineno, "a package cannot be installed while the job runs: jobs have no network"

@@ -11,8 +11,8 @@ import ast
 import difflib
 import math
 
-from recore.check.rule import Finding, Findings, Place, rule
-from recore.check.script import line_of, texts_of
+from recore.check.rule import Finding, Findings, Location, rule
+from recore.check.script import line_of, strings_of
 from recore.check.source import SubmissionSource
 from recore.listing import list_names
 
@@ -37,7 +37,7 @@ def inspect(source: SubmissionSource) -> Findings:
             if problem := _difference(names, source.targets, ordered):
                 fix = "copy the list from the template's preprocess.py"
                 message = f"the list of targets differs from the host's: {problem}"
-                yield Finding(message, fix, Place(file, line_of(node)))
+                yield Finding(message, fix, Location(file, line_of(node)))
 
 
 def _assigned(node: ast.AST, name: str) -> list[ast.expr]:
@@ -54,11 +54,11 @@ def _names(node: ast.AST) -> list[str]:
     """Return the strings in a collection: the items of a list, the keys of a dict, or the parts of a split string."""
     match node:
         case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-            return texts_of(items)
+            return strings_of(items)
         case ast.Dict(keys=keys):
-            return texts_of(keys)
+            return strings_of(keys)
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(string)), attr="split"), args=arguments):
-            separators = texts_of(arguments)
+            separators = strings_of(arguments)
             if len(arguments) == len(separators) <= 1 and "" not in separators:
                 return [word.strip() for word in string.split(separators[0] if separators else None)]
     return []

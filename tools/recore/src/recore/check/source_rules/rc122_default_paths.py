@@ -11,9 +11,9 @@ import ast
 import posixpath
 from collections.abc import Iterator
 
-from recore.check.file_uses import REST, is_on_one_machine, path_of
-from recore.check.rule import Finding, Findings, Place, rule
-from recore.check.script import DEEPEST, PROBES, Script, keywords_of, last_name, method_of, texts_of
+from recore.check.file_uses import WILDCARD, is_local_path, path_of
+from recore.check.rule import Finding, Findings, Location, rule
+from recore.check.script import MAX_DEPTH, PROBES, Script, keywords_of, last_name, method_of, strings_of
 from recore.check.source import SubmissionSource
 
 PATHS = {
@@ -34,12 +34,12 @@ def inspect(source: SubmissionSource) -> Findings:
         return
     for name, call, default in declared:
         path = path_of(default, script)
-        if path is None or REST in path or _leads_to(path, PATHS[name]):
+        if path is None or WILDCARD in path or _leads_to(path, PATHS[name]):
             continue
-        if is_on_one_machine(path) and not path.startswith(".."):
+        if is_local_path(path) and not path.startswith(".."):
             continue  # RC114 reports it
         message = f"the default of {name} is {path!r}, but the platform passes no arguments and uses {PATHS[name]}"
-        yield Finding(message, f"make {PATHS[name]} the default", Place(script.file, call.lineno))
+        yield Finding(message, f"make {PATHS[name]} the default", Location(script.file, call.lineno))
 
 
 def _leads_to(path: str, needed: str) -> bool:
@@ -54,7 +54,7 @@ def _declared_options(script: Script) -> Iterator[Declared]:
         if context.conditional or context.typing or context.handled or method_of(node) not in DECLARING:
             continue
         default = keywords_of(node).get("default")
-        for name in texts_of(node.args):
+        for name in strings_of(node.args):
             if name in PATHS and default:
                 yield name, node, default
 
@@ -78,5 +78,5 @@ def _resolved_nodes(node: ast.expr, script: Script, depth: int = 0) -> Iterator[
     """Yield the nodes of an expression and of the constants that it refers to."""
     for each in ast.walk(node):
         yield each
-        if isinstance(each, ast.Name) and each.id in script.constants and depth < DEEPEST:
+        if isinstance(each, ast.Name) and each.id in script.constants and depth < MAX_DEPTH:
             yield from _resolved_nodes(script.constants[each.id], script, depth + 1)

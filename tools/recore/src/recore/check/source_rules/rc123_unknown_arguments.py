@@ -6,7 +6,7 @@ tuning job does, and `parse_args()` exits with status 2 if one of them is unknow
 Fix: ignore unknown arguments: `arguments, _ = parser.parse_known_args()`.
 """
 
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.script import method_of
 from recore.check.source import SubmissionSource
 
@@ -21,4 +21,4 @@ def inspect(source: SubmissionSource) -> Findings:
                 "with further hyperparameters, as in a tuning job"
             )
             fix = "use `arguments, _ = parser.parse_known_args()`"
-            yield Finding(message, fix, Place(script.file, node.lineno), Level.WARNING)
+            yield Finding(message, fix, Location(script.file, node.lineno), Level.WARNING)

@@ -8,7 +8,7 @@ Fix: move the code into a function `main`, and call it below `if __name__ == "__
 
 import ast
 
-from recore.check.rule import Finding, Findings, Place, rule
+from recore.check.rule import Finding, Findings, Location, rule
 from recore.check.script import ENTRY_POINTS, Script, line_of, method_of
 from recore.check.source import SubmissionSource
 from recore.failures import TRAINING_METHODS, TRAINING_VARIABLES
@@ -26,7 +26,7 @@ def inspect(source: SubmissionSource) -> Findings:
                 continue
             if effect := _effect(node, script):
                 message = f"this line {effect} whenever {script.file} is imported, even by the model server"
-                yield Finding(message, FIX, Place(script.file, line_of(node)))
+                yield Finding(message, FIX, Location(script.file, line_of(node)))
                 break
 
 

@@ -10,8 +10,8 @@ Fix: give each argument a default and a type, and write numbers without quotatio
 
 import ast
 
-from recore.check.rule import Finding, Findings, Level, Place, rule
-from recore.check.script import ENTRY_POINTS, Script, keywords_of, last_name, method_of, texts_of
+from recore.check.rule import Finding, Findings, Level, Location, rule
+from recore.check.script import ENTRY_POINTS, Script, keywords_of, last_name, method_of, strings_of
 from recore.check.source import SubmissionSource
 from stagemaker import parse_number
 
@@ -54,7 +54,7 @@ def _click_requires_value(node: ast.Call) -> bool:
 
 def _check_argument(node: ast.Call, script: Script) -> Findings:
     keywords = keywords_of(node)
-    names = texts_of(node.args)
+    names = strings_of(node.args)
     if None in keywords or not names:
         return
     may_be_missing = names[0].startswith("-") or _is_one_of(keywords.get("nargs"), OPTIONAL)
@@ -66,15 +66,15 @@ def _check_argument(node: ast.Call, script: Script) -> Findings:
         case ast.Constant(value=int() | float() as value) if not converts and script.file == "train.py":
             message = f"{names[0]} has no type: a tuning job passes a string, although the default is a number"
             fix = f"add type={type(value).__name__}" if not isinstance(value, bool) else "convert the string to a bool"
-            yield Finding(message, fix, Place(script.file, node.lineno), Level.WARNING)
+            yield Finding(message, fix, Location(script.file, node.lineno), Level.WARNING)
         case ast.Constant(value=str() as value) if not converts and script.file == "train.py":
-            yield from _check_quoted(names[0], value, "add a type, such as type=float", Place(script.file, node.lineno))
+            yield from _check_quoted(names[0], value, "add a type, such as type=float", Location(script.file, node.lineno))
 
 
 def _required_finding(node: ast.Call, script: Script) -> Finding:
-    name = next(iter(texts_of(node.args)), "an argument")
+    name = next(iter(strings_of(node.args)), "an argument")
     message = f"{name} is required, but the four steps pass no arguments: {script.file} ends with status 2"
-    return Finding(message, "make it optional, with a default", Place(script.file, node.lineno))
+    return Finding(message, "make it optional, with a default", Location(script.file, node.lineno))
 
 
 def _check_fit(script: Script) -> Findings:
@@ -86,12 +86,12 @@ def _check_fit(script: Script) -> Findings:
     last = zip(positional[::-1], arguments.defaults[::-1], strict=False)
     defaults = [*last, *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
     for argument, default in defaults:
-        for value in texts_of([default]):
+        for value in strings_of([default]):
             fix = f"write {argument.arg}={value} without quotation marks"
-            yield from _check_quoted(argument.arg, value, fix, Place(script.file, argument.lineno))
+            yield from _check_quoted(argument.arg, value, fix, Location(script.file, argument.lineno))
 
 
-def _check_quoted(name: str, value: str, fix: str, location: Place) -> Findings:
+def _check_quoted(name: str, value: str, fix: str, location: Location) -> Findings:
     if parse_number(value) is not None:
         message = f"{name} has the default {value!r}, which is a string, not a number"
         yield Finding(message, fix, location, Level.WARNING)

@@ -14,7 +14,7 @@ import ast
 import sys
 import warnings
 
-from recore.check.rule import Finding, Findings, Place, rule
+from recore.check.rule import Finding, Findings, Location, rule
 from recore.check.source import SetupFile, SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.failures import similar_file_hint
@@ -32,14 +32,14 @@ def inspect(source: SubmissionSource) -> Findings:
         content = source.tree.read("setup.py")
     except UnreadableFile as error:
         fix = similar_file_hint("setup.py", source.tree.list_folder("")) or "copy the template's"
-        yield Finding(f"{error}, but it must list the files to upload", fix, Place("setup.py"))
+        yield Finding(f"{error}, but it must list the files to upload", fix, Location("setup.py"))
         return
     setup = source.setup
     problem = _syntax_problem(content)
     if setup is None or problem or setup.script.problem:
         line, reason = problem or (setup.script.problem_line, setup.script.problem) if setup else (0, "")
         message = f"it is run with Python 3.8, which cannot compile it: {reason}"
-        yield Finding(message, "write it for Python 3.8, like the template's", Place("setup.py", line))
+        yield Finding(message, "write it for Python 3.8, like the template's", Location("setup.py", line))
         return
     findings = [*_import_problems(setup), *_call_problems(setup, source)]
     yield from findings or _upload_problems(source)
@@ -50,7 +50,7 @@ def _import_problems(setup: SetupFile) -> Findings:
         if statement.top not in ALLOWED and not statement.optional:
             module = statement.module or "a relative module"
             message = f"it imports {module}, which is not installed where setup.py runs"
-            yield Finding(message, "import only setuptools", Place("setup.py", statement.line))
+            yield Finding(message, "import only setuptools", Location("setup.py", statement.line))
 
 
 def _upload_problems(source: SubmissionSource) -> Findings:
@@ -60,7 +60,7 @@ def _upload_problems(source: SubmissionSource) -> Findings:
     except (ValueError, OSError, RuntimeError) as error:
         reason = str(error).removeprefix(f"{source.tree.path}/")
         file = reason.partition(":")[0]
-        location = Place(file) if source.tree.exists(file) else Place("setup.py")
+        location = Location(file) if source.tree.exists(file) else Location("setup.py")
         yield Finding(f"the files to upload cannot be determined: {reason}", "fix the cause in the message", location)
 
 
@@ -68,22 +68,22 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
     if len(setup.calls) != 1:
         line = setup.calls[1].lineno if setup.calls else 0
         message = f"it calls setup() {len(setup.calls)} times; exactly one call is needed"
-        yield Finding(message, "call setup() once", Place("setup.py", line))
+        yield Finding(message, "call setup() once", Location("setup.py", line))
         return
     for name, line in setup.unreadable.items():
         message = f"the argument {name} of setup() cannot be read without running it"
-        yield Finding(message, FIX_LISTS, Place("setup.py", line))
+        yield Finding(message, FIX_LISTS, Location("setup.py", line))
     for keyword in setup.calls[0].keywords:
         if keyword.arg in UNSUPPORTED:
             message = f"{keyword.arg} moves or adds files in the upload, which is not supported"
             fix = "put the scripts at the top level; list them in py_modules, and other files in MANIFEST.in"
-            yield Finding(message, fix, Place("setup.py", keyword.value.lineno))
+            yield Finding(message, fix, Location("setup.py", keyword.value.lineno))
     if not setup.unreadable and not setup.modules and not setup.packages:
         message = "setup() lists no modules, so the upload does not contain the scripts"
-        yield Finding(message, 'add py_modules=["preprocess", "train"]', Place("setup.py", setup.line))
+        yield Finding(message, 'add py_modules=["preprocess", "train"]', Location("setup.py", setup.line))
     for name, line in setup.modules.items():
         if not _is_module(name):
-            yield Finding(f"{name!r} is not a module name", "write it without .py", Place("setup.py", line))
+            yield Finding(f"{name!r} is not a module name", "write it without .py", Location("setup.py", line))
         elif not source.tree.is_file(file := f"{name.replace('.', '/')}.py"):
             instead = similar_file_hint(file, source.tree.list_folder(""))
             if name.endswith(".py") and source.tree.is_file(name):
@@ -91,12 +91,12 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
             elif source.tree.list_folder(name.replace(".", "/")):
                 instead = f'{name} is a folder: list it in packages=["{name}"]'
             fix = instead or "correct the name, or remove it"
-            yield Finding(f"it lists {name}, but there is no {file}", fix, Place("setup.py", line))
+            yield Finding(f"it lists {name}, but there is no {file}", fix, Location("setup.py", line))
     for name, line in setup.packages.items():
         if not _is_module(name) or not source.tree.list_folder(name.replace(".", "/")):
             is_file = source.tree.is_file(f"{name.replace('.', '/')}.py")
             fix = "list it in py_modules: it is a file" if is_file else "correct the name, or remove it"
-            yield Finding(f"it lists the package {name}, which does not exist", fix, Place("setup.py", line))
+            yield Finding(f"it lists the package {name}, which does not exist", fix, Location("setup.py", line))
 
 
 def _is_module(name: str) -> bool:

@@ -8,7 +8,7 @@ uploaded.
 """
 
 from recore.check.container import is_in_container
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.script import ENTRY_POINTS
 from recore.check.source import SubmissionSource
 from recore.failures import similar_file_hint
@@ -21,7 +21,7 @@ def inspect(source: SubmissionSource) -> Findings:
             line = source.setup.line if source.setup else 0
             fix = similar_file_hint(name, source.tree.list_folder("")) if source.tree.is_folder else None
             fix = fix or f'add "{name.removesuffix(".py")}" to py_modules of setup.py'
-            yield Finding(f"{name} is not uploaded", fix, Place("setup.py", line))
+            yield Finding(f"{name} is not uploaded", fix, Location("setup.py", line))
     reported = set()
     for script in source.reached_from("train.py"):
         for statement in script.imports:
@@ -36,7 +36,7 @@ def inspect(source: SubmissionSource) -> Findings:
                 reported.add(file)
                 level = Level.WARNING if statement.context.function else Level.ERROR
                 message = f"{file} is imported, but not uploaded: setup.py does not list it"
-                yield Finding(message, _fix(file), Place(script.file, statement.line), level)
+                yield Finding(message, _fix(file), Location(script.file, statement.line), level)
 
 
 def _fix(file: str) -> str:

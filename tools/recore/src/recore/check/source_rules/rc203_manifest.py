@@ -10,7 +10,7 @@ within the folder.
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.evaluation import BYTE_ORDER_MARK, MANIFEST, loses_first_line
@@ -26,14 +26,14 @@ def inspect(source: SubmissionSource) -> Findings:
     try:
         manifest = source.tree.read(NAME).decode("utf-8", "replace")
     except UnreadableFile as error:
-        yield Finding(f"{error}, so the build cannot use it", "write it as a regular file", Place(NAME))
+        yield Finding(f"{error}, so the build cannot use it", "write it as a regular file", Location(NAME))
         return
     if loses_first_line(manifest):
         message = "the build ignores this line, because it begins with a byte-order mark"
-        yield Finding(message, "save the file as UTF-8 without a byte-order mark", Place(NAME, 1))
+        yield Finding(message, "save the file as UTF-8 without a byte-order mark", Location(NAME, 1))
     for number, line in _join_lines(manifest.removeprefix(BYTE_ORDER_MARK)):
         if content := line.partition("#")[0].strip():
-            yield from _check_line(content, Place(NAME, number), source)
+            yield from _check_line(content, Location(NAME, number), source)
 
 
 def _join_lines(manifest: str) -> Iterator[tuple[int, str]]:
@@ -48,7 +48,7 @@ def _join_lines(manifest: str) -> Iterator[tuple[int, str]]:
         joined, start = "", 0
 
 
-def _check_line(line: str, location: Place, source: SubmissionSource) -> Findings:
+def _check_line(line: str, location: Location, source: SubmissionSource) -> Findings:
     command, *words = line.split()
     patterns = words[1:] if command.startswith("recursive-") else words
     if command not in COMMANDS or not patterns:

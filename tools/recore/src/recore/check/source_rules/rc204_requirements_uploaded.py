@@ -6,7 +6,7 @@ be uploaded.
 """
 
 from recore.check.container import VERSIONS
-from recore.check.rule import Finding, Findings, Place, rule
+from recore.check.rule import Finding, Findings, Location, rule
 from recore.check.source import SubmissionSource
 
 NAME = "requirements.txt"
@@ -17,4 +17,4 @@ def inspect(source: SubmissionSource) -> Findings:
     further = [line for line in source.requirements if line.text and line.name not in VERSIONS and line.applies]
     if further and NAME not in source.uploads:
         message = f"{NAME} is not uploaded, so {further[0].name or further[0]} is not installed in any job"
-        yield Finding(message, f"add the line `include {NAME}` to MANIFEST.in", Place(NAME, further[0].number))
+        yield Finding(message, f"add the line `include {NAME}` to MANIFEST.in", Location(NAME, further[0].number))

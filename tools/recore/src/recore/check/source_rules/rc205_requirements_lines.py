@@ -18,7 +18,7 @@ from contextlib import suppress
 from packaging.requirements import InvalidRequirement, Requirement
 
 from recore.check.container import VERSIONS
-from recore.check.rule import Finding, Findings, Place, rule
+from recore.check.rule import Finding, Findings, Location, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.distribution import PACKAGES
@@ -41,12 +41,12 @@ Problem = tuple[str, str] | None  # the message and the fix
 def inspect(source: SubmissionSource) -> Findings:
     if not source.tree.exists(NAME):
         if similar := other_case(NAME, source.tree.list_folder("")):
-            yield Finding(f"jobs read only {NAME}", f"rename it to {NAME}", Place(similar))
+            yield Finding(f"jobs read only {NAME}", f"rename it to {NAME}", Location(similar))
         return
     try:
         source.tree.read(NAME)
     except UnreadableFile as error:
-        yield Finding(f"{error}, so no job can install it", "write it as a regular file", Place(NAME))
+        yield Finding(f"{error}, so no job can install it", "write it as a regular file", Location(NAME))
         return
     first: dict[str, int] = {}
     hashed = next((line for line in source.requirements if line.has_hash), None)
@@ -60,7 +60,7 @@ def inspect(source: SubmissionSource) -> Findings:
             message = f"{line} has no hash, but line {hashed.number} has one, so pip requires one for each package"
             problem = message, "add a hash to this line, or remove all hashes"
         if problem:
-            yield Finding(*problem, Place(NAME, line.number))
+            yield Finding(*problem, Location(NAME, line.number))
         elif line.name and line.applies:
             first[line.name] = line.number
 

@@ -7,7 +7,7 @@ Fix: pin the version that you tested, such as `cubist==1.2.2`. Packages that the
 """
 
 from recore.check.container import VERSIONS
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.source import SubmissionSource
 from stagemaker import RequirementLine
 
@@ -17,7 +17,7 @@ def inspect(source: SubmissionSource) -> Findings:
     for line in source.requirements:
         if line.kind == "package" and line.applies and line.name not in VERSIONS and not _is_pinned(line):
             message = f"{line.name} has no exact version: jobs on different days may install different ones"
-            location = Place("requirements.txt", line.number)
+            location = Location("requirements.txt", line.number)
             yield Finding(message, f"pin it, as in {line.name}==VERSION", location, Level.WARNING)
 
 

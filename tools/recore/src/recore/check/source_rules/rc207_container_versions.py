@@ -9,7 +9,7 @@ belong to the former image: remove those lines.
 """
 
 from recore.check.container import VERSIONS
-from recore.check.rule import Finding, Findings, Place, rule
+from recore.check.rule import Finding, Findings, Location, rule
 from recore.check.source import SubmissionSource
 from recore.failures import FORMER_IMAGE, is_old_pin
 
@@ -17,7 +17,7 @@ from recore.failures import FORMER_IMAGE, is_old_pin
 @rule("requirements.txt does not request other versions of the container's packages", needs=("RC205",))
 def inspect(source: SubmissionSource) -> Findings:
     for line in source.requirements:
-        version, location = VERSIONS.get(line.name), Place("requirements.txt", line.number)
+        version, location = VERSIONS.get(line.name), Location("requirements.txt", line.number)
         if not line.requirement or not line.applies:
             continue
         if is_old_pin(line.requirement):

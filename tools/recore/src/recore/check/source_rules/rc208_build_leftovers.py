@@ -5,7 +5,7 @@ the files that a `*.egg-info` lists.
 Fix: delete `dist/` and `*.egg-info` before the build.
 """
 
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.source import SubmissionSource
 
 
@@ -14,7 +14,7 @@ def inspect(source: SubmissionSource) -> Findings:
     if not source.tree.is_folder:
         return
     for name in source.tree.list_folder("dist"):
-        location = Place(f"dist/{name}")
+        location = Location(f"dist/{name}")
         if name.endswith(".tar.gz"):
             message = "an archive left in dist/ makes this and every later build fail without a message"
             yield Finding(message, "delete the folder dist", location)
@@ -23,4 +23,4 @@ def inspect(source: SubmissionSource) -> Findings:
     for name in source.tree.list_folder(""):
         if name.endswith(".egg-info"):
             message = "the build adds the files that it lists to the upload, and then deletes the folder"
-            yield Finding(message, "delete it", Place(name), Level.WARNING)
+            yield Finding(message, "delete it", Location(name), Level.WARNING)

@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
-from recore.check.rule import Finding, Findings, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
-from recore.evaluation import LARGEST
+from recore.evaluation import MAX_SUBMISSION_BYTES
 
 MAX_FILE_SIZE = 10 << 20  # bytes of one file
 MAX_KEY_SIZE = 64 << 10  # bytes of a file that may be a key
@@ -71,17 +71,17 @@ def inspect(source: SubmissionSource) -> Findings:
         if not certain and (size <= MAX_KEY_SIZE or name.endswith(".py")):
             yield from _find_credentials(source, name)
         if certain:
-            yield Finding(f"{certain} would be uploaded", fix, Place(name))
+            yield Finding(f"{certain} would be uploaded", fix, Location(name))
         elif possible := _kind(name, POSSIBLE):
-            yield Finding(f"{possible} would be uploaded", fix, Place(name), Level.WARNING)
+            yield Finding(f"{possible} would be uploaded", fix, Location(name), Level.WARNING)
         elif size > MAX_FILE_SIZE:
             message = f"{size / 2**20:.0f} MB would be uploaded, and downloaded again by every job"
-            yield Finding(message, fix, Place(name), Level.WARNING)
+            yield Finding(message, fix, Location(name), Level.WARNING)
     total = sum(source.uploads.values())
-    if total > LARGEST:
+    if total > MAX_SUBMISSION_BYTES:
         largest = max(source.uploads, key=lambda name: source.uploads[name])
-        message = f"{total / 2**20:.0f} MB would be uploaded, but the limit is {LARGEST >> 20} MB"
-        yield Finding(message, fix, Place(largest))
+        message = f"{total / 2**20:.0f} MB would be uploaded, but the limit is {MAX_SUBMISSION_BYTES >> 20} MB"
+        yield Finding(message, fix, Location(largest))
 
 
 def _kind(name: str, kinds: dict[str, str]) -> str:
@@ -93,7 +93,7 @@ def _find_credentials(source: SubmissionSource, name: str) -> Findings:
         for line, kind in find_credentials(source.tree.read(name)):
             message = f"this line contains {kind}, which would be uploaded"
             level = Level.WARNING if kind == UNCERTAIN else Level.ERROR
-            yield Finding(message, "remove it, and revoke it at its issuer: jobs need none", Place(name, line), level)
+            yield Finding(message, "remove it, and revoke it at its issuer: jobs need none", Location(name, line), level)
 
 
 def find_credentials(content: bytes) -> Iterator[tuple[int, str]]:

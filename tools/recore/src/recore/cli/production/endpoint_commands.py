@@ -16,7 +16,7 @@ from recore.cli.progress import show_work
 from recore.text import plain
 
 if TYPE_CHECKING:
-    from recore.production.invoking import SampleAnswer
+    from recore.production.invoking import SampleResponse
 
 SHOWN = 3  # assays printed per sample without --json, by descending weight
 variant_option = click.option(
@@ -171,7 +171,7 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
     if has_errors and not as_json:
         click.echo("+- is the expected error: the RMSE of held-out predictions of similar values")
     if samples.rows and not as_json:
-        click.echo(samples.describe_domain())
+        click.echo(samples.format_domain())
     if rejected:
         raise SystemExit(1)
 
@@ -199,7 +199,7 @@ def delete(endpoint: bool, version: int | None, delete_all: bool, yes: bool, as_
     if sum((endpoint, bool(version), delete_all)) != 1:
         raise click.UsageError("choose one of --endpoint, --version and --all")
     with open_here() as project:
-        if delete_all and not yes and (contents := deleting.describe_all(project)):
+        if delete_all and not yes and (contents := deleting.list_deletable(project)):
             _confirm(contents)
         with show_work("delete") as advance:
             if version:
@@ -207,7 +207,7 @@ def delete(endpoint: bool, version: int | None, delete_all: bool, yes: bool, as_
             elif delete_all:
                 outcome = deleting.delete_all(project, advance)
             else:
-                outcome = deleting.describe_deleted(delete_endpoint(project, advance), "there is no endpoint")
+                outcome = deleting.deletion_outcome(delete_endpoint(project, advance), "there is no endpoint")
     show_outcome(outcome, as_json)
 
 

@@ -55,14 +55,14 @@ def train(
     """
     from recore.evaluation import read_submission
     from recore.production.fit_hyperparameters import choose_values, read_hyperparameters
-    from recore.production.pipeline import describe_pipeline_costs, make_steps
+    from recore.production.pipeline import format_pipeline_costs, make_steps
     from recore.production.pipeline import train as train_submission
 
     files, steps = read_submission(submission), make_steps()
     values = choose_values(read_hyperparameters(files), hyperparameters) if hyperparameters else {}
     with open_here() as project:
         public = choose_public(project, submission, public)
-        costs = describe_pipeline_costs(project)
+        costs = format_pipeline_costs(project)
         announce = partial(show_costs, "train", costs)
         with show_steps("train", list(steps.values()), ascii_only) as watch:
             outcome = train_submission(project, files, public, steps, watch, announce, values, again)
@@ -91,15 +91,15 @@ def predict(file: Path, out: Path, version: int | None, intervals: bool, spectra
         --out runs/assays.csv
     """
     from recore.production.batch_predictions import check_target
-    from recore.production.predicting import describe_batch_costs, predict_file
+    from recore.production.predicting import format_batch_costs, predict_file
 
     check_target(out, file, "the predictions would replace the input")
     with open_here() as project:
-        costs = [describe_batch_costs(project)]
+        costs = [format_batch_costs(project)]
         show_costs("predict", costs)
         with show_work("predict") as advance:
             outcome, samples = predict_file(project, file, out, version, advance, intervals=intervals, spectra=spectra)
-    for line in samples.describe_problems():
+    for line in samples.format_problems():
         click.echo(plain(f"recore: {file}: {line}", 2000), err=True)
     show_outcome(outcome, as_json, costs)
     if samples.problems:
@@ -139,18 +139,18 @@ def tune(
         --range alpha_max=1e3..1e6:log --range n_components=100..500
     """
     from recore.evaluation import read_submission
-    from recore.production.pipeline import describe_pipeline_costs, make_steps
+    from recore.production.pipeline import format_pipeline_costs, make_steps
     from recore.production.ranges import read_plan
-    from recore.production.tuning import describe_tuning_costs, find_best, train_best
+    from recore.production.tuning import format_tuning_costs, find_best, train_best
 
     files, steps = read_submission(submission), make_steps()
     plan = read_plan(files, ranges, jobs, parallel)
     with open_here() as project:
         public = choose_public(project, submission, public)
-        costs = describe_tuning_costs(project, plan)
+        costs = format_tuning_costs(project, plan)
         with show_work("tune") as advance:
             best = find_best(project, files, public, plan, advance, lambda: show_costs("tune", costs), again)
-        remaining = [] if best.changed else describe_pipeline_costs(project)  # not announced yet
+        remaining = [] if best.changed else format_pipeline_costs(project)  # not announced yet
         with show_steps("tune", list(steps.values()), ascii_only) as watch:
             outcome = train_best(project, files, public, best, steps, watch, lambda: show_costs("tune", remaining))
     show_outcome(outcome, as_json, costs if best.changed else remaining)
@@ -192,8 +192,8 @@ def retrain(
     """
     from recore.evaluation import read_submission
     from recore.production.endpoints import Strategy
-    from recore.production.pipeline import describe_pipeline_costs, make_steps
-    from recore.production.retraining import check_replaceable, choose_hyperparameters, put_to_use
+    from recore.production.pipeline import format_pipeline_costs, make_steps
+    from recore.production.retraining import check_replaceable, choose_hyperparameters, promote
     from recore.production.retraining import retrain as train_again
 
     if update and not approve:
@@ -204,10 +204,10 @@ def retrain(
             check_replaceable(project)
         choose_public(project, submission, public)
         chosen = choose_hyperparameters(project, files, hyperparameters)
-        costs = describe_pipeline_costs(project)
+        costs = format_pipeline_costs(project)
         with show_steps("retrain", list(steps.values()), ascii_only) as watch:
             outcome = train_again(project, files, public, chosen, steps, watch, lambda: show_costs("retrain", costs))
         if approve:
             with show_work("retrain") as advance:
-                outcome = put_to_use(project, outcome, tolerance, Strategy(**strategy) if update else None, advance)
+                outcome = promote(project, outcome, tolerance, Strategy(**strategy) if update else None, advance)
     show_outcome(outcome, as_json, costs)

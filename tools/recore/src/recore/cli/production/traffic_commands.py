@@ -107,18 +107,18 @@ def monitor(
       python -m recore production monitor core-assays --alarm --out monitor.html
       python -m recore production monitor --since 2026-11-02T14:30
     """
-    from recore.production.monitoring import MonitorSettings, describe_monitoring, monitor_endpoint, send_alarm
+    from recore.production.monitoring import MonitorSettings, format_monitoring, monitor_endpoint, send_alarm
     from recore.production.project_state import read_state
-    from recore.report import check_place, drift_page, write_page
+    from recore.report import check_report_path, drift_page, write_page
 
-    check_place(out)
+    check_report_path(out)
     settings = MonitorSettings(version, since and since.replace(tzinfo=UTC), false_alarms / 100, complete)
     with open_here() as project, show_work("monitor") as advance:
         if endpoint:
             project = replace(project, settings=replace(project.settings, endpoint_name=endpoint))
         monitoring = monitor_endpoint(project, settings, advance)
         state = read_state(project)
-        outcome = describe_monitoring(monitoring, state)
+        outcome = format_monitoring(monitoring, state)
         if alarm:
             outcome = send_alarm(project, monitoring, state, outcome)
         if endpoint:  # other commands use the endpoint of the settings

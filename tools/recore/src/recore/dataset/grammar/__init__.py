@@ -19,14 +19,14 @@ IN_NUMBERS: dict[int, str] = DASHES | str.maketrans(
 NUMBER = re.compile(r"[<>]? ?[+-]?[\d.,' \u2019]*(?:[eE][+-]?\d+)?", re.ASCII)
 
 
-def same_text(text: str) -> str:
+def normalise_text(text: str) -> str:
     """Compose accents, and replace or remove unusual spaces and invisible characters, so that lookalikes are equal."""
     if text.isascii():
         return text
     return unicodedata.normalize("NFC", text.translate(INVISIBLE)).translate(SPACES)
 
 
-def plain_number(cell: str) -> str:
+def normalise_number(cell: str) -> str:
     """Convert a number with a long minus or full-width digits, or a dash for a missing number, to ASCII."""
     if cell.isascii():
         return cell

@@ -103,7 +103,7 @@ def _parts_about_axis(line: str) -> list[str]:
     return [part for part in parts if not re.search(SETTING, part)]
 
 
-def names_axis(text: str) -> bool:
+def mentions_axis(text: str) -> bool:
     """Whether a header or comment mentions wavenumbers, wavelengths or a unit of them."""
     words = separate_words(text)
     return any(re.search(pattern, words) for pattern in (*UNITS, WAVENUMBER, WAVELENGTH))

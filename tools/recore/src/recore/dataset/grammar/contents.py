@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from recore.challenge import challenge
-from recore.dataset.grammar.axis import names_axis
+from recore.dataset.grammar.axis import mentions_axis
 from recore.dataset.grammar.elements import element_names, mass_share
 from recore.dataset.grammar.target_units import element_of, unit_factor
 from recore.dataset.grammar.units import GLUED_UNITS, is_depth_unit, simple_text, split_units
@@ -92,7 +92,7 @@ def read_contents(header: str) -> AssayHeader:
 def continues_header(cells: list[str]) -> bool:
     """Whether cells below a header state only units and methods: `,,m,m,cm-1,ppm,%`. The first cell is ignored."""
     others = [cell for cell in cells[1:] if cell and not is_depth_unit(cell)]
-    contents = [read_contents(cell) for cell in others if not names_axis(cell)]
+    contents = [read_contents(cell) for cell in others if not mentions_axis(cell)]
     is_unit = len(contents) < len(others) or any(content.units for content in contents)
     return is_unit and not any(content.unknown for content in contents)
 

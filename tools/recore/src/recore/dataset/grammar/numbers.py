@@ -85,13 +85,13 @@ class Evidence:
     long_columns: set[int] = field(default_factory=set)  # columns with an integer that would have a thousands mark
     other_columns: set[int] = field(default_factory=set)
 
-    def add_line(self, line: int, cells: list[str], places: Collection[int] | None = None) -> None:
+    def add_line(self, line: int, cells: list[str], positions: Collection[int] | None = None) -> None:
         """Add the cells of a line, by default all; once a mark is certain, only lines with the other mark matter."""
         for mark, other in ((".", ","), (",", ".")):
             if self.certain[mark] and not any(other in cell for cell in cells):
                 return
         for column, cell in enumerate(cells):
-            if places is None or column in places:
+            if positions is None or column in positions:
                 self.add(line, column, cell)
 
     def add(self, line: int, column: int, cell: str) -> None:

@@ -32,7 +32,7 @@ MEANINGS = {
 YES, NO = ("1", "true", "t", "y", "yes", "x"), ("0", "false", "f", "n", "no")
 
 
-def names_sign(header: str) -> bool:
+def mentions_sign(header: str) -> bool:
     """Whether the name of a column says that it contains signs or qualifiers."""
     return NAME.search(header) is not None
 

@@ -15,7 +15,7 @@ PER_UNIT = {  # the value in a unit of one part per million by mass, or of one c
     **{"ppm": 1.0, "pct": 1e-4, "ppb": 1e3, "g/kg": 1e-3},
     **{"cmol/kg": 1.0, "mmol/kg": 10.0},
 }
-WHOLE = {"ppm": 1e6, "pct": 100.0, "ppb": 1e9, "g/kg": 1000.0}  # a sample that consists of the element alone
+MAX_CONTENT = {"ppm": 1e6, "pct": 100.0, "ppb": 1e9, "g/kg": 1000.0}  # a sample that consists of the element alone
 
 
 def unit_of(target: str) -> str:

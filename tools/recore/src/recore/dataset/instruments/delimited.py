@@ -14,14 +14,14 @@ from recore.dataset.grammar.axis import (
     axis_unit,
     axis_unit_of_comments,
     is_numeric,
-    names_axis,
+    mentions_axis,
     wavelength_unit,
 )
 from recore.dataset.grammar.ids import find_id_columns, find_sample_column, is_statistic, rank_sample_name
 from recore.dataset.grammar.quantity import stated_quantity
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
-from recore.dataset.instruments.reading_options import Reading
-from recore.dataset.instruments.spectrum import Measured, Problem, to_wavenumbers
+from recore.dataset.instruments.reading_options import ReadingOptions
+from recore.dataset.instruments.spectrum import MeasuredSpectrum, Problem, to_wavenumbers
 from recore.dataset.instruments.table_layout import check_layout, is_axis, reject_columns
 from recore.dataset.text_table import Lines, TextTable, open_table
 from recore.listing import list_names
@@ -33,7 +33,7 @@ MIN_CHANNELS = 7  # of a header without a column of samples; with fewer, the fil
 MAX_CHANNELS = 100_000  # of a spectrum: columns of a table, or lines of a file of two columns
 
 
-def read(path: Path, sample: str, replicate: str, reading: Reading) -> Iterator[Measured | Problem]:
+def read(path: Path, sample: str, replicate: str, reading: ReadingOptions) -> Iterator[MeasuredSpectrum | Problem]:
     """Yield the spectra in a text file, and a problem for each line of a table without a valid spectrum.
 
     A file of two columns is the spectrum of `sample`; a file of more columns is a table with a header of wavenumbers,
@@ -42,7 +42,7 @@ def read(path: Path, sample: str, replicate: str, reading: Reading) -> Iterator[
     table = open_table(path, reading.decimal, "this is neither a Bruker OPUS file nor text")
     lines = table.lines()
     first = next(lines)
-    if len(first[1]) == 3 and not first[1][0] and names_axis(first[1][1]):  # R and pandas number the lines
+    if len(first[1]) == 3 and not first[1][0] and mentions_axis(first[1][1]):  # R and pandas number the lines
         first, lines = (first[0], first[1][1:]), ((number, cells[1:]) for number, cells in lines)
     if len(first[1]) == 2:
         try:
@@ -57,12 +57,12 @@ def read(path: Path, sample: str, replicate: str, reading: Reading) -> Iterator[
         raise ValueError(f"line {first[0]}: two columns (wavenumber, value) or a table of spectra are required")
 
 
-def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, reading: Reading) -> Measured:
+def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, reading: ReadingOptions) -> MeasuredSpectrum:
     header, x, y = ["", ""], list[float](), list[float]()
     for position, (line, cells) in enumerate(lines):
         numbers = [table.marks.parse(cell) for cell in cells]
         # the second cell can be a sample, or 0, as pandas calls an unnamed series
-        is_header = numbers[0] is None and (numbers[-1] is None or names_axis(cells[0]) or not cells[0])
+        is_header = numbers[0] is None and (numbers[-1] is None or mentions_axis(cells[0]) or not cells[0])
         if position == 0 and is_header:
             header = cells
             continue
@@ -74,19 +74,19 @@ def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, re
         y.append(numbers[1])
     if not x:
         raise ValueError("no line holds two numbers, wavenumber and value")
-    if names_axis(header[1]) and not names_axis(header[0]):
+    if mentions_axis(header[1]) and not mentions_axis(header[0]):
         raise Question("layout", f"the second column, {header[1][:40]!r}, is the axis; swap the columns")
     unit = _stated_unit(header[0], table, reading, is_header=True)
     quantity = _stated_quantity([header[1], header[0]], table, reading)
-    return Measured(str(table.path), sample, replicate, np.array(x), np.array(y), unit, quantity, table.remarks)
+    return MeasuredSpectrum(str(table.path), sample, replicate, np.array(x), np.array(y), unit, quantity, table.remarks)
 
 
-def _stated_unit(header: str, table: TextTable, reading: Reading, is_header: bool = False) -> str:
+def _stated_unit(header: str, table: TextTable, reading: ReadingOptions, is_header: bool = False) -> str:
     """Return the unit in a header, otherwise in the lines above it. is_header: whether it is the header of the axis."""
     return _unless(reading.unit, lambda: axis_unit(header, is_header) or axis_unit_of_comments(table.preamble))
 
 
-def _stated_quantity(headers: list[str], table: TextTable, reading: Reading) -> str:
+def _stated_quantity(headers: list[str], table: TextTable, reading: ReadingOptions) -> str:
     """Return the quantity in one of the headers, otherwise in the lines above them."""
 
     def read() -> str:
@@ -96,7 +96,7 @@ def _stated_quantity(headers: list[str], table: TextTable, reading: Reading) -> 
     return _unless(reading.convert, read)
 
 
-def _quantity_in_name(sample: str, reading: Reading) -> str:
+def _quantity_in_name(sample: str, reading: ReadingOptions) -> str:
     """Return the quantity in the name of a line, as in a transposed spectrum; single letters are ignored."""
     return _unless(reading.convert, lambda: stated_quantity(sample, is_header=False) if len(sample) > 1 else "")
 
@@ -123,8 +123,8 @@ class _Columns:
 
 
 def _table(
-    table: TextTable, header: tuple[int, list[str]], lines: Lines, reading: Reading
-) -> Iterator[Measured | Problem]:
+    table: TextTable, header: tuple[int, list[str]], lines: Lines, reading: ReadingOptions
+) -> Iterator[MeasuredSpectrum | Problem]:
     first = list(itertools.islice(lines, PREVIEW))
     columns = _find_columns(table, header, [cells for _, cells in first], reading)
     units = sorted({channel.unit for channel in columns.axis.values()})
@@ -168,7 +168,7 @@ def _table(
             y = np.array(list(values.values()), dtype=float)
             of_line = quantity or _quantity_in_name(sample, reading)
             ids = _read_ids(columns, cells, table)
-            yield Measured(location, sample, str(replicate), x, y, unit, of_line, columns.remarks, in_schema, ids)
+            yield MeasuredSpectrum(location, sample, str(replicate), x, y, unit, of_line, columns.remarks, in_schema, ids)
     if not first:
         raise ValueError("the table has a header but no spectra")
 
@@ -178,13 +178,13 @@ def _kind_of_axis(sample: str, name: str) -> str:
 
     name: the name of the column of samples.
     """
-    if names_axis(sample):
+    if mentions_axis(sample):
         return "a second axis"
     is_header = sample.lower() == name.lower() or rank_sample_name(sample) is not None
     return "a header with other channels, as if two files were joined" if is_header else ""
 
 
-def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[list[str]], reading: Reading) -> _Columns:
+def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[list[str]], reading: ReadingOptions) -> _Columns:
     line, names = header
     if len(names) > MAX_CHANNELS:
         raise ValueError(f"line {line} has {len(names):,} columns; at most {MAX_CHANNELS:,} are read")

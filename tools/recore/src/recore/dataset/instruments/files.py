@@ -12,8 +12,8 @@ import numpy as np
 
 from recore.dataset.grammar import Question
 from recore.dataset.instruments import delimited, opus
-from recore.dataset.instruments.reading_options import TEXT_SUFFIXES, Reading, without_text_suffix
-from recore.dataset.instruments.spectrum import Measured, Problem, Spectrum, to_spectrum
+from recore.dataset.instruments.reading_options import TEXT_SUFFIXES, ReadingOptions, without_text_suffix
+from recore.dataset.instruments.spectrum import MeasuredSpectrum, Problem, Spectrum, to_spectrum
 from recore.listing import count
 
 
@@ -59,14 +59,14 @@ def _natural_order(path: Path) -> list[tuple[str, int]]:
     return [(word, int(digits or 0)) for word, digits in re.findall(r"(\D+|^)(\d*)", str(path))]
 
 
-def read_file(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
+def read_file(path: Path, reading: ReadingOptions) -> Iterator[Spectrum | Problem]:
     """Yield the spectra in a file, and a problem for each unusable one. Never raises because of a file's contents."""
     is_opus, sample = False, ""
     try:
         if not path.is_file():
             raise ValueError("this is not a regular file" if path.exists() else "there is no such file")
         sample, replicate = reading.sample_and_replicate(path)
-        spectra: Iterator[Measured | Problem]
+        spectra: Iterator[MeasuredSpectrum | Problem]
         if is_opus := opus.is_opus(path):
             # these files state their unit and quantity
             reading = replace(reading, unit=None, convert=None if reading.convert == "none" else reading.convert)

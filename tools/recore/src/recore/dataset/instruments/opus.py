@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.dataset.instruments.spectrum import Measured, Numbers
+from recore.dataset.instruments.spectrum import MeasuredSpectrum, Numbers
 
 if TYPE_CHECKING:
     from brukeropus.file import Data
@@ -47,7 +47,7 @@ def check_block(block: str) -> None:
         raise ValueError(f"--block {block!r} is invalid; choose {', '.join(names)}, with :2 for the second of its kind")
 
 
-def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> Iterator[Measured]:
+def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> Iterator[MeasuredSpectrum]:
     """Yield the spectrum in the chosen block. Raises UnusableFile if the file is damaged or has no such block."""
     try:
         with np.errstate(all="ignore"):
@@ -59,7 +59,7 @@ def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> 
     yield measured
 
 
-def _measured(path: Path, sample: str, replicate: str, block: str) -> Measured:
+def _measured(path: Path, sample: str, replicate: str, block: str) -> MeasuredSpectrum:
     blocks = _read_blocks(path)
     name, _, number = block.partition(":")
     chosen, remarks = _choose(blocks, name, int(number or 1))
@@ -71,7 +71,7 @@ def _measured(path: Path, sample: str, replicate: str, block: str) -> Measured:
     if (unit := str(chosen.params["dxu"])) not in UNITS:
         raise UnusableFile(f"its axis is in OPUS's unit {unit!r}; wavenumbers (WN) or micrometres (MI) are required")
     quantity = "absorbance" if name == RATIO else BLOCKS[name][1]
-    return Measured(str(path), sample, replicate, x, y, UNITS[unit], quantity, remarks)
+    return MeasuredSpectrum(str(path), sample, replicate, x, y, UNITS[unit], quantity, remarks)
 
 
 def _read_blocks(path: Path) -> dict[str, list["Data"]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recore.dataset.grammar import same_text
+from recore.dataset.grammar import normalise_text
 from recore.dataset.instruments.opus import check_block
 
 TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".dpt", ".asc")
@@ -15,7 +15,7 @@ NAME = r"(?P<sample>.+?)(\.(?P<replicate>\d+))?"
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingOptions:
     """Options for reading files. Raises ValueError if one is invalid.
 
     block: the block of an OPUS file. unit: the unit of a text file's axis. convert: the scale of reflectance, or "none"
@@ -37,7 +37,7 @@ class Reading:
         check_block(self.block)
         for option in ("sample", "name"):
             if value := getattr(self, option):
-                object.__setattr__(self, option, same_text(value))
+                object.__setattr__(self, option, normalise_text(value))
         if self.name is not None:
             try:
                 groups = re.compile(self.name).groupindex
@@ -48,7 +48,7 @@ class Reading:
 
     def sample_and_replicate(self, path: Path) -> tuple[str, str]:
         """Return the sample and the replicate, which may be "", in the name of a file. Raises ValueError."""
-        name = same_text(path.name)
+        name = normalise_text(path.name)
         if not name.isprintable():  # includes bytes that are not UTF-8, which a data file cannot contain
             raise ValueError("its name has unprintable characters; rename it")
         name = name if self.name else without_text_suffix(name)

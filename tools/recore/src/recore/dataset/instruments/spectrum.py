@@ -39,7 +39,7 @@ WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb litt
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredSpectrum:
     """A spectrum as stored in a file.
 
     source: the file, and the line if there are many. unit: of x, "cm-1", "um", "nm", or "" if not stated. quantity: of
@@ -97,7 +97,7 @@ class Problem:
         return cls(source, reason, error.id if isinstance(error, Question) else "", sample, ids or {})
 
 
-def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None = None) -> Spectrum:
+def to_spectrum(measured: MeasuredSpectrum, unit: str | None = None, convert: str | None = None) -> Spectrum:
     """Convert a measured spectrum to absorbance by descending wavenumber.
 
     unit, convert ("fraction" or "percent" for reflectance or transmittance, "none" for absorbance): override the file's
@@ -217,7 +217,7 @@ def explain_peaks(x: Numbers) -> str:
     return f"the steps between its {len(x)} channels differ by factors, as in a list of peaks"
 
 
-def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> Numbers:
+def _absorbance(measured: MeasuredSpectrum, convert: str | None, remarks: list[str]) -> Numbers:
     y, quantity = measured.y, measured.quantity
     if not convert and quantity in ("reflectance", "transmittance"):
         options = (

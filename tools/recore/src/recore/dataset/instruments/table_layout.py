@@ -7,10 +7,10 @@ import numpy as np
 
 from recore.challenge import challenge
 from recore.dataset.grammar import Question
-from recore.dataset.grammar.axis import ChannelName, names_axis
+from recore.dataset.grammar.axis import ChannelName, mentions_axis
 from recore.dataset.grammar.ids import is_statistic
 from recore.dataset.grammar.numbers import Marks
-from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import check_above_0, explain_peaks
 from recore.dataset.text_table import TextTable
 from recore.listing import list_names
@@ -30,11 +30,11 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
             "write cm-1, nm or um after the numbers, or nothing for cm-1"
         )
     columns = dict(enumerate(zip(*rows, strict=True)))
-    axes = [number for number, cells in columns.items() if names_axis(names[number]) and is_axis(cells, table.marks)]
+    axes = [number for number, cells in columns.items() if mentions_axis(names[number]) and is_axis(cells, table.marks)]
     if len(axes) > 1:
         first, second = (names[number][:40] for number in axes[:2])
         raise Question("layout", f"{second!r} is a second axis next to {first!r}; remove it")
-    if names_axis(names[0]) or is_axis(columns.get(0, ()), table.marks):
+    if mentions_axis(names[0]) or is_axis(columns.get(0, ()), table.marks):
         if other := next(filter(is_statistic, names[:0:-1]), ""):
             raise Question("layout", f"the column {other[:40]!r} is not a spectrum; remove it")
         if axes and (peaks := explain_peaks(_numbers(columns[axes[0]], table.marks))):
@@ -49,13 +49,13 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
 
 
 def check_layout(
-    table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]], reading: Reading
+    table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]], reading: ReadingOptions
 ) -> None:
     """Raise ValueError for channels below 0, Question if channels are named like samples of one spectrum per column."""
     for name in names:
         if re.fullmatch(r"-\d+(?:\.\d+)?", name):
             check_above_0(float(name), name)
-    is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
+    is_stated = any(channel.unit for channel in axis.values()) or mentions_axis(table.preamble)
     if is_stated or {*challenge().ids, *challenge().targets} & {
         *names
     }:  # in the challenge's schema, with one spectrum per line
@@ -63,7 +63,7 @@ def check_layout(
     first = min(position for position in range(len(names)) if position not in axis)
     cells = [cells[first] for cells in rows]
     has_axis = is_axis(cells, table.marks)
-    if has_axis and names_axis(names[first]):
+    if has_axis and mentions_axis(names[first]):
         raise Question("layout", f"{TRANSPOSE}: {names[first][:40]!r} is its axis")
     if reading.unit and not table.prefixes:
         return

@@ -14,7 +14,7 @@ LOGS = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams"
 IMAGES = ["ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 
 
-def describe_policies(bucket: str) -> dict[str, Policy]:
+def make_policies(bucket: str) -> dict[str, Policy]:
     """Return the policies by name: the trust policy, and the permissions of each role in the bucket."""
     service = {"Service": "sagemaker.amazonaws.com"}
     trust = _policy({"Effect": "Allow", "Principal": service, "Action": "sts:AssumeRole"})

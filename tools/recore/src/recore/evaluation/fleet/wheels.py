@@ -34,7 +34,7 @@ class Wheels:
     files: Mapping[str, Path]
 
 
-def asks_for_more(requirements: bytes) -> bool:
+def needs_more_packages(requirements: bytes) -> bool:
     """Return whether a requirements.txt lists anything that the container does not have."""
     installed = {name.lower(): version for name, version in container_packages().items()}
     for line in read_requirements(requirements):
@@ -60,7 +60,7 @@ def list_packages(requirements: bytes) -> bytes:
 def packages_to_fetch(files: Mapping[str, bytes]) -> bytes | None:
     """Return the requirements that must be fetched, or None if the container has all packages. Raises StepFailed."""
     requirements = files.get(REQUIREMENTS, b"")
-    return list_packages(requirements) if asks_for_more(requirements) else None
+    return list_packages(requirements) if needs_more_packages(requirements) else None
 
 
 def count_package_lists(submissions: Iterable[Mapping[str, bytes]]) -> int:

@@ -19,19 +19,19 @@ Reference = dict[str, Any]  # the parameters of a Domain, as JSON
 Description = dict[str, Any]  # of a spectrum: inside, distance, t2, q and bands
 
 MAX_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
-MOST_GAPS = 0.1  # a channel is used if at most this share of rows lacks a value
+MAX_GAPS = 0.1  # a channel is used if at most this share of rows lacks a value
 EDGE = 100  # channels to ignore at either end, where a detector may be noisy; at most 5% of them
 FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
-MOST_COMPONENTS = 10
+MAX_COMPONENTS = 10
 EXPLAINED_VARIANCE = 0.99  # components are added until they explain this share
 CONFIDENCE = 0.99  # of all limits
 MIN_Q_LIMIT = 1e-9  # larger than rounding errors if the components explain everything
 MIN_ROWS = 10
-FEWEST_HOLES = 10  # with fewer, the folds consist of rows
+MIN_HOLES = 10  # with fewer, the folds consist of rows
 FOLDS = 5
 PARTS = 8  # of the spectrum, equally wide, whose mean residuals are statistics
-ROWS_OF_A_HOLE = 20  # the first rows, whose statistics are stored
-MOST_ROWS = 4000  # whose statistics are stored
+ROWS_PER_HOLE = 20  # the first rows, whose statistics are stored
+MAX_ROWS = 4000  # whose statistics are stored
 DIGITS = 6  # of the statistics
 LISTED_BANDS = 5
 
@@ -56,7 +56,7 @@ class PrincipalComponents:
         variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
         meaningful = int(np.sum(variances > 1e-12 * variances[0]))
         needed = number or int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED_VARIANCE)) + 1
-        count = min(max(needed, 2), max(1, min(MOST_COMPONENTS, (len(shapes) - 1) // 2, meaningful)))
+        count = min(max(needed, 2), max(1, min(MAX_COMPONENTS, (len(shapes) - 1) // 2, meaningful)))
         return cls(shapes.mean(axis=0), vectors[:, :count].T, variances[:count])
 
     def scores(self, shapes: np.ndarray) -> np.ndarray:
@@ -202,7 +202,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
     exclude every fifth good row of a new hole. Raises DomainError if there are too few rows, or all are equal.
     """
     order = np.argsort(-wavenumbers)
-    usable = order[np.isnan(spectra[:, order]).mean(axis=0) <= MOST_GAPS]
+    usable = order[np.isnan(spectra[:, order]).mean(axis=0) <= MAX_GAPS]
     edge = min(EDGE, len(usable) // 20)
     usable = usable[edge : len(usable) - edge]
     spectra = spectra[:, usable]
@@ -243,9 +243,9 @@ def choose_rows(codes: np.ndarray) -> np.ndarray:
     """Choose the rows whose statistics are stored: the first rows of each hole, of random holes if there are many."""
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], codes[order])
-    first = np.sort(order[np.arange(len(order)) - starts < ROWS_OF_A_HOLE])
+    first = np.sort(order[np.arange(len(order)) - starts < ROWS_PER_HOLE])
     priorities = np.random.default_rng(0).permutation(codes.max() + 1)[codes[first]]
-    return np.sort(first[np.argsort(priorities, kind="stable")[:MOST_ROWS]])
+    return np.sort(first[np.argsort(priorities, kind="stable")[:MAX_ROWS]])
 
 
 def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -253,7 +253,7 @@ def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray, number
 
     With few holes, only the row itself is left out. codes: (rows,), the number of each row's hole.
     """
-    units = codes if codes.max() + 1 >= FEWEST_HOLES else np.arange(len(codes))
+    units = codes if codes.max() + 1 >= MIN_HOLES else np.arange(len(codes))
     folds = np.random.default_rng(0).permutation(units.max() + 1)[units] % FOLDS
     statistics, residuals = [], np.empty_like(shapes)
     for fold in range(FOLDS):

@@ -38,7 +38,7 @@ DATA_FILE = "public.csv.gz"
 REFERENCE = "reference.json"
 CHECKED_ROWS = 5  # of the training file
 BLOCK = 500  # spectra to compare with the reference at once, to limit memory
-LONGEST_REASON = 600  # characters
+MAX_REASON_LENGTH = 600  # characters
 NUMBER_LISTS = ("wavenumbers", "absorbances")
 
 Row = list[str]  # the cells of a line
@@ -247,7 +247,7 @@ def to_number(cell: str) -> float:
 
 
 def one_line(message: str) -> str:
-    return " ".join(message.split())[:LONGEST_REASON]
+    return " ".join(message.split())[:MAX_REASON_LENGTH]
 
 
 # ---- The hooks of the server -----------------------------------------------------------------------------
@@ -338,8 +338,8 @@ def read_json(body: str, ids: Collection[str]) -> Iterator[Row]:
             yield ["index", *ids, *map(str, wavenumbers)]
         if absorbances.keys() != set(wavenumbers):
             raise SpectraError(f"{name}: the wavenumbers differ from those of instance 1")
-        cells = [read_cell(spectrum, key, name) for key in ids]
-        index = read_cell(spectrum, "index", name) if "index" in spectrum else str(number)
+        cells = [get_field(spectrum, key, name) for key in ids]
+        index = get_field(spectrum, "index", name) if "index" in spectrum else str(number)
         yield [index, *cells, *(absorbances[wavenumber] for wavenumber in wavenumbers)]
 
 
@@ -374,7 +374,7 @@ def read_numbers(spectrum: dict[str, Any], key: str, name: str) -> list[Number]:
     return values
 
 
-def read_cell(spectrum: dict[str, Any], key: str, name: str) -> str:
+def get_field(spectrum: dict[str, Any], key: str, name: str) -> str:
     value = spectrum.get(key)
     if value is not None and not isinstance(value, str):
         raise SpectraError(f"{name}: {key!r} must be a string or a number")

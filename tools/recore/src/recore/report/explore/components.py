@@ -128,7 +128,7 @@ def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figur
     q_limit = model.q_limit if np.isfinite(model.q_limit) else 1.0
     t2, q = table["T2"].to_numpy() / model.t2_limit, table["Q"].to_numpy() / q_limit
     drawn_q, outside = draw.clip_to_axis(q, LOWEST_Q, np.inf)
-    for name, chosen, marker in draw.two_kinds("within both limits", "beyond a limit", beyond):
+    for name, chosen, marker in draw.split_marked("within both limits", "beyond a limit", beyond):
         marker |= {"opacity": 0.85, "symbol": draw.edge_symbols(outside[chosen], marker["symbol"], "y")}
         hover = "%{text}<br>T2 %{x:.3g}, Q %{customdata:.3g} of their limits<extra></extra>"
         labels = {"text": row_labels(table.iloc[chosen]), "customdata": q[chosen]}

@@ -15,7 +15,7 @@ from recore.dataset import (
 )
 from recore.report.explore import assays, components, correlation, depth, duplicates, shift, spectra
 from recore.report.explore.spectra import order_holes
-from recore.report.page.content import Page, PageFinding, by_level, findings_of
+from recore.report.page.content import Page, PageFinding, sort_by_level, findings_of
 from recore.report.statistics import bin_spectra
 from recore.schema import channels_of
 from recore.spectral_data import SpectralData, read_data
@@ -68,7 +68,7 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
     if private_data is not None:
         facts["private file"] = f"{private}, rows: {private_data.rows:,}, holes: {len(set(private_data.hole)):,}"
     private_findings = _column_findings(private_data, f"{private_data.path.name}: ") if private_data else []
-    findings = by_level([*findings_of(sections), *_column_findings(data), *private_findings])
+    findings = sort_by_level([*findings_of(sections), *_column_findings(data), *private_findings])
     return Page(f"Explore {public.name}", LEAD, facts, findings, sections)
 
 

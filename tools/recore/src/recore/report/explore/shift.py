@@ -11,7 +11,7 @@ import pandas as pd
 
 from recore.challenge import challenge
 from recore.listing import count
-from recore.production.containers.domain import CONFIDENCE, MOST_COMPONENTS
+from recore.production.containers.domain import CONFIDENCE, MAX_COMPONENTS
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
 from recore.report.statistics import Binned, Components, principal_components
@@ -43,7 +43,7 @@ def compare_sets(public: Floats, public_holes: np.ndarray, private: Floats, priv
     selected = [_select(side, random) for side in (public_holes, private_holes)]
     values = np.concatenate([public[selected[0]], private[selected[1]]])
     # components are fitted on both sets together, so that they do not reveal which set a row belongs to
-    scores = principal_components(values, MOST_COMPONENTS).transform(values)
+    scores = principal_components(values, MAX_COMPONENTS).transform(values)
     sides = np.repeat([0, 1], [len(rows) for rows in selected])
     # holes of the same name in both files are two different holes for the folds
     holes = np.concatenate([_hole_numbers(public_holes)[selected[0]], -1 - _hole_numbers(private_holes)[selected[1]]])

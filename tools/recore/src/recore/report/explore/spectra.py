@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.challenge import challenge
-from recore.constant_runs import describe_constant_runs, find_constant_runs
+from recore.constant_runs import format_constant_runs, find_constant_runs
 from recore.listing import count
 from recore.production.containers.domain import EDGE
 from recore.report.page import figures as draw
@@ -193,7 +193,7 @@ def _findings(data: SpectralData) -> list[PageFinding]:
         message = f"{count(flat, 'row has', 'rows have')} the same value in all channels, which is not a spectrum"
         add("bad", "flat spectra", message, rows=flat)
     if runs := find_constant_runs(data.spectra):
-        message = describe_constant_runs(runs, data.wavenumbers, data.index.tolist())
+        message = format_constant_runs(runs, data.wavenumbers, data.index.tolist())
         channels = max(run.channels for run in runs)
         add("bad", "constant runs", f"{message}; no instrument measures that", rows=len(runs), channels=channels)
     repeated = data.rows - len(set(data.index.tolist()))

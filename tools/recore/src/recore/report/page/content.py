@@ -104,7 +104,7 @@ def findings_of(sections: Iterable[Section]) -> list[PageFinding]:
     return list(chain.from_iterable(section.findings for section in sections))
 
 
-def by_level(findings: Iterable[PageFinding]) -> list[PageFinding]:
+def sort_by_level(findings: Iterable[PageFinding]) -> list[PageFinding]:
     """Sort findings in the order of LEVELS, stably."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 

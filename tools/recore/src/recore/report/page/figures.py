@@ -156,7 +156,7 @@ def every_kth[Rows: (NDArray[Any], pd.DataFrame)](rows: Rows, limit: int = SHOWN
     return rows[:: max(1, math.ceil(len(rows) / limit))]
 
 
-def two_kinds(
+def split_marked(
     usual: str, marked: str, is_marked: NDArray[np.bool_]
 ) -> list[tuple[str, NDArray[np.intp], dict[str, Any]]]:
     """Return, for the usual and for the marked points, their name, the rows to draw, and their marker."""

@@ -12,7 +12,7 @@ from recore.listing import count
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure
 from recore.spectral_data import Floats, Rows
-from recore.validation import describe_errors, paired_values, unit_of
+from recore.validation import format_errors, paired_values, unit_of
 
 CROWDED = 10  # the axes are logarithmic if half of the measured values are in the lowest tenth of the linear axis
 PADDING = 0.03  # of the length of an axis, at each end
@@ -47,7 +47,7 @@ class SquareAxes:
         """Return which values are below the axes, as zeros are below a logarithmic one."""
         return values < self.low
 
-    def describe_scale(self, measured: Floats, predicted: Floats) -> str:
+    def format_scale(self, measured: Floats, predicted: Floats) -> str:
         """Return a sentence on the values that are drawn at the edge; empty for linear axes."""
         if not self.logarithmic:
             return ""
@@ -94,7 +94,7 @@ class OneToOne:
         self.measured, self.predicted = measured, predicted
         self.axes = choose_axes(measured, predicted)
         self.choices.append(choice)
-        self.details.append(f"{describe_errors(errors, target)}. {self.axes.describe_scale(measured, predicted)}")
+        self.details.append(f"{format_errors(errors, target)}. {self.axes.format_scale(measured, predicted)}")
         self.layouts.append(self.axes.layout(unit_of(target)))
 
     def beyond(self, rows: Rows) -> NDArray[np.bool_]:

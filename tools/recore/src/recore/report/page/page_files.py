@@ -27,7 +27,7 @@ def write_page(page: Page, path: Path) -> list[Path]:
     ValueError if two items have the same name, and the errors of check_report_path.
     """
     names = [item.name for item in page.items]
-    check_place(path)
+    check_report_path(path)
     if len(set(names)) < len(names):
         raise ValueError(f"two figures or tables have the same name: {sorted(names)}")
     folder = path.with_suffix("")
@@ -64,7 +64,7 @@ def _plain(value: Any) -> Any:
     return value.tolist()
 
 
-def check_place(path: Path) -> None:
+def check_report_path(path: Path) -> None:
     """Check, before the work, that a report can be written to `path`.
 
     Raise ValueError if its suffix is not .html, OSError if it is not writable, and FileExistsError if the folder of

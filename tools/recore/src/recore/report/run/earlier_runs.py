@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recore.evaluation import JUDGES, SCORES, Record, read_runs
+from recore.evaluation import RANKING_SCORES, SCORES, Record, read_runs
 from recore.listing import count
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
@@ -91,7 +91,7 @@ def _board(runs: Comparable) -> pd.DataFrame:
             "SHA-256": plain(entry.submission_sha256[:8]),
             "started": f"{entry.started:%Y-%m-%d %H:%M:%S}",
             "seconds": entry.seconds,
-            **{side: entry.values.get(side, np.nan) for side in JUDGES},
+            **{side: entry.values.get(side, np.nan) for side in RANKING_SCORES},
             "held-out by": entry.held_out_by,
         }
         for entry in runs.same_data
@@ -105,7 +105,7 @@ def _history(table: pd.DataFrame) -> Figure:
     plot.update_yaxes(title_text="score")
     plot.update_layout(hovermode="x", hoverdistance=-1)  # show a label at any distance, as there may be few runs
     summary = HISTORY.format(runs=DRAWN_RUNS)
-    for side in JUDGES:
+    for side in RANKING_SCORES:
         scored = latest[np.isfinite(latest[side])]
         if not len(scored):
             continue
@@ -118,7 +118,7 @@ def _history(table: pd.DataFrame) -> Figure:
         look = {"mode": "lines+markers", "line": {"color": colour, "width": 1.5}}
         hover = "%{text}<extra>%{fullData.name}</extra>"
         draw.add_points(plot, scored["started"], drawn, side, hover, marker, text=labels, **look)
-    _, outside = draw.clip_to_axis(latest[list(JUDGES)], LOWEST_R2, np.inf)
+    _, outside = draw.clip_to_axis(latest[list(RANKING_SCORES)], LOWEST_R2, np.inf)
     return Figure("history", "Scores of the runs", summary + draw.count_outside(outside), plot, latest)
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from recore.evaluation import HELD_OUT, SCORES, SIDES, Record, read_record
-from recore.report.page.content import Page, by_level, findings_of
+from recore.report.page.content import Page, sort_by_level, findings_of
 from recore.report.page.page_files import write_page
 from recore.report.run import earlier_runs, predictions, steps, target_scores
 from recore.text import plain
@@ -28,7 +28,7 @@ def report_run(folder: Path, public: Path | None = None) -> Page:
     ]
     if run.state != "Completed":  # the section with the failed steps comes first
         sections = sections[-1:] + sections[:-1]
-    return Page(f"Run {plain(folder.resolve().name)}", LEAD, _facts(run), by_level(findings_of(sections)), sections)
+    return Page(f"Run {plain(folder.resolve().name)}", LEAD, _facts(run), sort_by_level(findings_of(sections)), sections)
 
 
 def write_report(folder: Path, public: Path | None = None) -> Page:

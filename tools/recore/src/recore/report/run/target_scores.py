@@ -5,7 +5,7 @@ import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.distribution import PROGRAM
-from recore.evaluation import HELD_OUT, SCORES, Record, Score, explain_own_held_out
+from recore.evaluation import HELD_OUT, SCORES, Record, Score, explain_claimed_score
 from recore.listing import count, list_names
 from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table, short_name
@@ -109,7 +109,7 @@ def _findings(run: Record, side: str) -> list[PageFinding]:
     scores = ", ".join(f"{run.show(name)} {name}" for name in SCORES if name in run.values)
     message = f"score: {scores}, of {judge.weights_scored:g} possible"
     if run.held_out_is_own:
-        message += f" ({explain_own_held_out(None if run.is_strangers else PROGRAM)})"
+        message += f" ({explain_claimed_score(None if run.is_strangers else PROGRAM)})"
     findings = [PageFinding("note", "score", message, "scores", values)]
     scored = {name: r2 for name, r2 in judge.r2.items() if r2 is not None}
     findings += _loss_finding(judge, list(scored), side)

@@ -41,7 +41,7 @@ def section(result: ValidationResult) -> Section:
     if failures:
         note += FAILED.format(failures="; ".join(f"{curve.name}={value:.4g}: {why}" for value, why in failures.items()))
     title = "Regularisation strength" if curve.default is None else f"Hyperparameter {curve.name}"
-    table = draw_points(result, curve)
+    table = curve_table(result, curve)
     judged = table[table["held out"] == result.held_out]
     failure_findings = []
     if failures:
@@ -64,7 +64,7 @@ def section(result: ValidationResult) -> Section:
     return Section("curve", title, READING, items, note, [*findings, *failure_findings])
 
 
-def draw_points(result: ValidationResult, curve: Curve) -> pd.DataFrame:
+def curve_table(result: ValidationResult, curve: Curve) -> pd.DataFrame:
     """Return a row for each split and value: the score on the first folds, and R2 of each target."""
     rows: list[dict[str, Any]] = []
     for split in result.splits:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from recore.challenge import challenge
-from recore.evaluation import HELD_OUT, HONEST_GAP, find_runs, read_submission, sha256_of, write_held_out_again
-from recore.report.page.content import Level, Page, PageFinding, by_level, findings_of
+from recore.evaluation import HELD_OUT, HONEST_GAP, find_runs, read_submission, sha256_of, write_recomputed_held_out
+from recore.report.page.content import Level, Page, PageFinding, sort_by_level, findings_of
 from recore.report.validate import bands, comparison, curve_section, learning, residuals, target_scores
 from recore.text import plain
 from recore.validation import Advance, ValidationResult, ValidationSettings, run_validation
@@ -26,7 +26,7 @@ def connect_runs(result: ValidationResult, submission: Path, public: Path, runs:
     recomputed = result.score(result.predicted)
     for run in matching_runs:
         try:
-            write_held_out_again(run.folder, recomputed, "validate")
+            write_recomputed_held_out(run.folder, recomputed, "validate")
         except (OSError, ValueError) as error:  # the validation itself is not lost
             message = f"{run.folder}: the score could not be written to its record: {plain(str(error))}"
             return [PageFinding("note", "own score", message)]
@@ -74,7 +74,7 @@ def validate_submission(
     advance("writing", 0, 1)
     sections = [module.section(result) for module in SECTIONS]
     claims = connect_runs(result, submission, public, runs)
-    findings = [comparison.score_finding(result), *claims, *by_level([*_data_findings(result), *findings_of(sections)])]
+    findings = [comparison.score_finding(result), *claims, *sort_by_level([*_data_findings(result), *findings_of(sections)])]
     facts = _facts(result, submission, public)
     return Page(f"Validate {public.name}", LEAD, facts, findings, sections)
 

@@ -8,7 +8,7 @@ import pandas as pd
 from recore.listing import count, list_names
 from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, Level, PageFinding, Section, Table
-from recore.validation import DEFINITIONS, MEASURES, SPLIT_NAMES, Split, ValidationResult, describe_errors
+from recore.validation import DEFINITIONS, MEASURES, SPLIT_NAMES, Split, ValidationResult, format_errors
 
 LOWEST_R2 = -0.5  # the end of the axes
 
@@ -154,7 +154,7 @@ def _error_findings(scored: pd.DataFrame, result: ValidationResult) -> list[Page
         return []
     by_target = result.errors(result.predicted).loc[scored["target"], ["rows", *MEASURES]]
     target = scored.loc[scored["weight"].idxmax(), "target"]
-    message = f"{target}, the target with the highest weight: {describe_errors(by_target.loc[target], target)}"
+    message = f"{target}, the target with the highest weight: {format_errors(by_target.loc[target], target)}"
     values = by_target.astype(object).where(by_target.notna(), None).to_dict("index")  # JSON has no NaN
     return [PageFinding("note", "errors", message, "target-scores", {"held out": result.held_out, "targets": values})]
 

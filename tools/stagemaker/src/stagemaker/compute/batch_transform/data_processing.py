@@ -17,7 +17,7 @@ from typing import Any
 from stagemaker.compute.batch_transform.json_path import JsonPath, NoSelection, SelectionTooLarge
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files.output_files import Check, ignore
-from stagemaker.text import refuse_constant
+from stagemaker.text import reject_constant
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 MAX_PARTS = 2 << 20  # maximum columns in a row, or arrays and objects in a document; an object takes 200 bytes
@@ -71,7 +71,7 @@ def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
             # parsers cannot be interrupted, and need many times a document's size in memory
             if document.count(b"[") + document.count(b"{") > MAX_PARTS:
                 raise ValueError(f"a document has more than {MAX_PARTS:,} arrays and objects")
-            yield json.loads(document, parse_float=_parse_number, parse_constant=refuse_constant)
+            yield json.loads(document, parse_float=_parse_number, parse_constant=reject_constant)
 
 
 def format_row(cells: Iterable[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from stagemaker.compute.files import transfers
 from stagemaker.compute.files.output_files import Check, ignore
 from stagemaker.orchestration.pipelines.document import StepFailure
 from stagemaker.state.records import Record, StoredRecord
-from stagemaker.text import refuse_constant
+from stagemaker.text import reject_constant
 
 MAX_FILE_SIZE = 16 << 20  # bytes of a property file
 
@@ -65,7 +65,7 @@ class StepContext:
             response = self._s3.get_object(Bucket=bucket, Key=key)
             if response["ContentLength"] > MAX_FILE_SIZE:
                 raise StepFailure(f"ClientError: {uri} is larger than {MAX_FILE_SIZE} bytes")
-            return json.loads(response["Body"].read().decode(), parse_constant=refuse_constant)
+            return json.loads(response["Body"].read().decode(), parse_constant=reject_constant)
         except (ClientError, BotoCoreError) as error:
             raise StepFailure(f"ClientError: {uri} could not be read: {error}") from None
         except (ValueError, RecursionError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.protocol.service_model import levels_below
-from stagemaker.text import refuse_constant
+from stagemaker.text import reject_constant
 
 MAX_BYTES = 4 << 20  # size of a definition
 MAX_LEVELS = 64  # levels of objects and arrays
@@ -49,7 +49,7 @@ def read_json(definition: str) -> dict[str, Any]:
     if len(definition.encode("utf-8", "replace")) > MAX_BYTES:
         raise DefinitionError(f"A definition must not exceed {MAX_BYTES} bytes")
     try:
-        document = json.loads(definition, parse_constant=refuse_constant, object_pairs_hook=_unique_members)
+        document = json.loads(definition, parse_constant=reject_constant, object_pairs_hook=_unique_members)
         json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair
     except RecursionError:
         raise DefinitionError(f"A definition can have at most {MAX_LEVELS} levels of nesting") from None
