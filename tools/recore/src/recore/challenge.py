@@ -98,7 +98,7 @@ def challenge() -> Challenge:
     return _in_use or _from_script(score_script())
 
 
-def use(chosen: Challenge) -> None:
+def set_challenge(chosen: Challenge) -> None:
     """Use a challenge until this process ends."""
     global _in_use
     _in_use = chosen
@@ -115,14 +115,14 @@ def using(chosen: Challenge) -> Iterator[None]:
         _in_use = earlier
 
 
-def reword(text: str) -> str:
+def reword(message: str) -> str:
     """Replace "drill hole" in a message of recore by the challenge's noun for its groups."""
     try:
         name = challenge().group_name
     except (ValueError, OSError):  # the command itself reports this
-        return text
+        return message
     if not name or name == "drill hole":
-        return text
+        return message
 
     def replace(match: re.Match[str]) -> str:
         article, capital, plural = match["article"] or "", match["word"][0].isupper(), match["plural"]
@@ -131,7 +131,7 @@ def reword(text: str) -> str:
             article = f"{article[0]}{'n' * (name[0].lower() in 'aeiou')} "
         return f"{article}{word}{plural}"
 
-    return HOLES.sub(replace, text)
+    return HOLES.sub(replace, message)
 
 
 def score_script() -> Path:
@@ -159,21 +159,21 @@ def read_script(path: Path) -> bytes:
     return content
 
 
-def parse_challenge(content: bytes, place: Path | str = SCORE_SCRIPT) -> Challenge:
+def parse_challenge(content: bytes, location: Path | str = SCORE_SCRIPT) -> Challenge:
     """Parse the contents of a score.py. Raises ValueError, which begins with the location."""
-    values = _read_values(content, place)
+    values = _read_values(content, location)
     if "WEIGHTS" not in values:
-        raise ValueError(f"{place}: WEIGHTS, a dictionary of targets and weights, is not defined")
-    weights = _check_table("WEIGHTS", values["WEIGHTS"], (int, float), place)
-    units = _check_table("UNITS", values.get("UNITS", {}), (str,), place)
+        raise ValueError(f"{location}: WEIGHTS, a dictionary of targets and weights, is not defined")
+    weights = _check_table("WEIGHTS", values["WEIGHTS"], (int, float), location)
+    units = _check_table("UNITS", values.get("UNITS", {}), (str,), location)
     ids = values.get("IDS")
     if not isinstance(ids, list | tuple) or not all(isinstance(name, str) for name in ids):
-        raise ValueError(f"{place}: IDS is not a list of names")
+        raise ValueError(f"{location}: IDS is not a list of names")
     descriptions = {name: str(values.get(name, default)) for name, default in DEFAULTS.items()}
     try:
         numbers = {name: float(weight) for name, weight in weights.items()}
     except OverflowError:
-        raise ValueError(f"{place}: a weight is too large") from None
+        raise ValueError(f"{location}: a weight is too large") from None
     parsed = Challenge(
         weights=numbers,
         units=units,
@@ -183,11 +183,11 @@ def parse_challenge(content: bytes, place: Path | str = SCORE_SCRIPT) -> Challen
         title=descriptions["TITLE"],
         subject=descriptions["SUBJECT"],
     )
-    check_challenge(parsed, place)
+    check_challenge(parsed, location)
     return parsed
 
 
-def check_challenge(parsed: Challenge, place: Path | str) -> None:
+def check_challenge(parsed: Challenge, location: Path | str) -> None:
     """Raise ValueError, which begins with the location, if the parts of a challenge are inconsistent."""
     names, reason = (*parsed.weights, *parsed.ids), ""
     if not parsed.weights:
@@ -205,7 +205,7 @@ def check_challenge(parsed: Challenge, place: Path | str) -> None:
     elif not all(line.isprintable() for line in (*parsed.units.values(), parsed.group_name, parsed.title, parsed.subject)):
         reason = "a unit or a description is not one printable line"
     if reason:
-        raise ValueError(f"{place}: {reason}")
+        raise ValueError(f"{location}: {reason}")
 
 
 DEFAULTS = {"TITLE": "Challenge", "SUBJECT": "infrared spectra", "GROUP_NAME": "group"}  # of optional constants

@@ -104,7 +104,7 @@ class DataFile:
         VALID_FILES.add(version)
 
     @property
-    def places(self) -> dict[str, int]:
+    def positions(self) -> dict[str, int]:
         """The position of each column except the index, by name; the first one of repeated names."""
         return {name: position for position, name in reversed(list(enumerate(self.header))) if position}
 

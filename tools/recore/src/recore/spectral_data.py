@@ -103,7 +103,7 @@ def read_data(path: Path) -> SpectralData:
 def _read_data(path: Path, file: DataFile) -> SpectralData:
     all_targets = challenge().targets
     group = challenge().group
-    names, positions = file.header, file.places
+    names, positions = file.header, file.positions
     problems = []
     channels = channels_of(positions)
     if equal := [f"{one!r} and {other!r}" for one, other in itertools.pairwise(channels) if float(one) == float(other)]:

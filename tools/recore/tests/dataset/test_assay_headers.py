@@ -10,7 +10,7 @@ from recore_support.schema import CHALLENGE, TARGETS
 from stagemaker_support.fuzzing import examples
 
 from recore.dataset.columns import find_columns
-from recore.dataset.grammar.contents import factor, read_contents, targets_in
+from recore.dataset.grammar.contents import conversion_factor, parse_assay_header, targets_in
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.target_columns import chosen_source, unit_in_comments
 
@@ -36,16 +36,16 @@ spellings = st.sampled_from([(size, unit) for size, units in SPELLINGS.items() f
 def test_a_header_with_an_element_and_a_unit_is_understood(target: str, unit: tuple, form: str, case) -> None:
     element = target[:-3]
     assume(case(element) not in ("in", "w"))  # a word, and the content of water
-    contents = read_contents(form.format(case(element), unit[1]))
+    contents = parse_assay_header(form.format(case(element), unit[1]))
     assert contents.formula == element
     expected = unit[0] * SIZES[target[-3:]]
-    assert factor(target, contents.formula, contents.unit) == pytest.approx(expected, rel=1e-12)
+    assert conversion_factor(target, contents.formula, contents.unit) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_names_of_the_schema_state_their_unit(target: str) -> None:
     for name in (target, target.upper(), target.lower()):
-        contents = read_contents(name)
+        contents = parse_assay_header(name)
         assert (contents.formula, contents.unit) == (target[:-3], target[-3:].lower())
 
 
@@ -56,12 +56,12 @@ def test_compounds_are_converted_by_their_masses(compound: str) -> None:
     lower_case = compound if compound in ("FeO", "MnO") else compound.lower()
     for name in (compound, compound.upper(), lower_case):
         for header in (f"{name} (%)", f"{name}_pct", f"{name}PCT", f"XRF_{name}_%", f"% {name}"):
-            contents = read_contents(header)
+            contents = parse_assay_header(header)
             assert (contents.formula, contents.unit) == (compound, "pct"), header
     assert set(targets_in(compound)) == set(targets)
     for target in targets:
         expected = 1e4 * SIZES[target[-3:]] * share(target[:-3], compound)
-        assert factor(target, compound, "pct") == pytest.approx(expected, rel=2e-4)
+        assert conversion_factor(target, compound, "pct") == pytest.approx(expected, rel=2e-4)
         assert chosen_source(target, f"{compound} (%)", 0, "").factor == pytest.approx(expected, rel=2e-4)
 
 
@@ -77,7 +77,7 @@ def test_compounds_are_converted_by_their_masses(compound: str) -> None:
     ],
 )
 def test_words_of_methods_and_signs_of_total_change_nothing(header: str, formula: str) -> None:
-    assert read_contents(header).formula == formula
+    assert parse_assay_header(header).formula == formula
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_words_of_methods_and_signs_of_total_change_nothing(header: str, formula
     "Site|S. No|SNo|pH||Iron oxide (%)|AsIII_ppm|CrVI_ppm|FeII_pct|CuII ppm|AuF_ppm|FCu ppm|ZnF %|w (%)".split("|"),
 )
 def test_other_words_are_not_understood(header: str) -> None:
-    assert read_contents(header).formula == ""
+    assert parse_assay_header(header).formula == ""
 
 
 def test_a_chosen_column_may_have_other_words() -> None:
@@ -99,7 +99,7 @@ def test_a_chosen_column_may_have_other_words() -> None:
 @examples(300)
 @given(st.text(alphabet="CuFeSOo2345_ -./()%+pmgkt\u00b5\u0394", max_size=14))
 def test_any_header_is_read(header: str) -> None:
-    contents = read_contents(header)
+    contents = parse_assay_header(header)
     if contents.formula:
         assert set(targets_in(contents.formula)) <= {"sample", "index", *CHALLENGE.columns}
 

@@ -120,7 +120,7 @@ def test_a_traceback_from_a_process_pool_is_parsed(tmp_path: Path) -> None:
     exception = find_exception(result.stderr, tmp_path)
     assert exception
     assert exception.head == "ValueError: no copper"
-    assert str(exception.place) == "train.py, line 7, in <module>"
+    assert str(exception.location) == "train.py, line 7, in <module>"
 
 
 def make_traceback(path: str, exception_line: str = "ValueError: a") -> str:

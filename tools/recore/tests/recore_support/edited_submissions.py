@@ -32,7 +32,7 @@ class Case:
     file: str = ""
     line: str = ""
     level: Level = Level.ERROR
-    text: str = ""
+    message: str = ""
     is_reported: bool = True
     runs: bool = False
 

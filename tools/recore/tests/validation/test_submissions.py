@@ -26,7 +26,7 @@ def test_the_time_limit_applies_to_a_single_request(linear_submission: Path, tmp
     """When a request fails, its timer is cancelled, so that it cannot kill the process during a later request."""
     worker = Worker(linear_submission, tmp_path / "log", 10)
     with pytest.raises(SubmissionError, match="no_such_request"):
-        worker.ask("no_such_request")
+        worker.call("no_such_request")
     timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
     assert all(timer.finished.is_set() for timer in timers)
     worker.stop()

@@ -27,14 +27,14 @@ class RequirementLine:
     """
 
     number: int
-    text: str
+    spec: str
     options: tuple[str, ...] = ()
 
     @cached_property
     def requirement(self) -> Requirement | None:
         """The parsed requirement; None for a path, a URL without a name, an option or an invalid line."""
         try:
-            return Requirement(self.text)
+            return Requirement(self.spec)
         except (InvalidRequirement, RecursionError):
             return None
 
@@ -56,16 +56,16 @@ class RequirementLine:
     @cached_property
     def kind(self) -> str:
         """One of package (a name on the index), path, address (URL of a file or a repository), option, and invalid."""
-        if not self.text:
+        if not self.spec:
             return "option"
-        address = ADDRESS.match((self.requirement.url or "") if self.requirement else self.text)
+        address = ADDRESS.match((self.requirement.url or "") if self.requirement else self.spec)
         if address:
             return "path" if address["scheme"].lower() == "file" else "address"
-        if self.text.endswith(ARCHIVES) or (self.requirement and self.requirement.url):
+        if self.spec.endswith(ARCHIVES) or (self.requirement and self.requirement.url):
             return "path"
         if self.requirement:
             return "package"
-        return "path" if self.text.startswith(".") or "/" in self.text else "invalid"
+        return "path" if self.spec.startswith(".") or "/" in self.spec else "invalid"
 
     @property
     def has_hash(self) -> bool:
@@ -76,10 +76,10 @@ class RequirementLine:
         """The options that jobs do not support: packages may have only hashes; other options need separate lines."""
         if self.kind == "package":
             return [option for option in self.options if not option.startswith(HASH)]
-        return [option for option in self.options if self.text or option not in OPTION_LINES]
+        return [option for option in self.options if self.spec or option not in OPTION_LINES]
 
     def __str__(self) -> str:
-        return " ".join([self.text, *self.options]).strip()
+        return " ".join([self.spec, *self.options]).strip()
 
 
 def read_requirements(content: bytes) -> list[RequirementLine]:

@@ -109,7 +109,7 @@ def test_an_image_that_needs_a_missing_python_is_rejected_with_the_remedy(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     packages = replace(family.package_set("image"), pythons=("3.99", "3.98"))
-    assert replace(family, package_sets={"": packages}).refusal("image") == (
+    assert replace(family, package_sets={"": packages}).unsupported_reason("image") == (
         f"{packages.name} requires Python 3.99 or 3.98 with venv, which was not found: run `uv python install 3.99`, "
         "or install python3.99 and python3.99-venv"
     )
@@ -140,9 +140,9 @@ def test_the_tag_chooses_the_packages(image: str, version: str, is_named: bool) 
 
 def test_only_existing_xgboost_tags_are_accepted() -> None:
     for tag in ("1", "latest", "0.90-2-cpu-py3", "1.5-1-arm64", "3.0-5"):
-        assert catalogue.refusal(f"{REGISTRY}/sagemaker-xgboost:{tag}") is None
+        assert catalogue.unsupported_reason(f"{REGISTRY}/sagemaker-xgboost:{tag}") is None
     for tag in ("2", "1.7", "1.7-1-gpu-py3", "1.5-1-arm32"):
-        assert "XGBoost images have tags such as" in str(catalogue.refusal(f"{REGISTRY}/sagemaker-xgboost:{tag}"))
+        assert "XGBoost images have tags such as" in str(catalogue.unsupported_reason(f"{REGISTRY}/sagemaker-xgboost:{tag}"))
 
 
 @pytest.mark.parametrize(

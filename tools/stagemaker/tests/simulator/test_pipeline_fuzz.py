@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import ANYTHING, modified_documents
-from stagemaker_support.control_plane import ask
+from stagemaker_support.control_plane import send_request
 from stagemaker_support.fuzzing import examples
 from stagemaker_support.pipelines import RUNNING, Pipelines, condition, definition, fail, get, join, model
 
@@ -84,7 +84,7 @@ definitions = (
 def create_pipeline(pipelines: Pipelines, source: str) -> tuple[int, Any]:
     request = {"PipelineName": "tried", "RoleArn": ROLE_ARN, "ClientRequestToken": uuid.uuid4().hex}
     body = json.dumps(request | {"PipelineDefinition": source}).encode()
-    return ask(pipelines.client, "SageMaker.CreatePipeline", body)
+    return send_request(pipelines.client, "SageMaker.CreatePipeline", body)
 
 
 @examples(8)
@@ -97,7 +97,7 @@ def test_any_definition_is_rejected_or_runs(pipelines: Pipelines, document: Any)
         return
     try:
         body = json.dumps({"PipelineName": "tried", "ClientRequestToken": uuid.uuid4().hex}).encode()
-        status, response = ask(pipelines.client, "SageMaker.StartPipelineExecution", body)
+        status, response = send_request(pipelines.client, "SageMaker.StartPipelineExecution", body)
         if status != 200:  # a parameter has no default value
             assert (status, response["__type"]) == (400, "ValidationException"), response
             return

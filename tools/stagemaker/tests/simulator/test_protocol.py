@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import modified_documents, valid_values
-from stagemaker_support.control_plane import ask
+from stagemaker_support.control_plane import send_request
 from stagemaker_support.fuzzing import examples
 from stagemaker_support.simulator_client import Client
 
@@ -30,7 +30,7 @@ WITH_TESTS_OF_THEIR_OWN = {name for kind in (TuningJobs, Pipelines, PipelineExec
 
 
 def test_a_request_needs_only_its_target_header(client: Client) -> None:
-    assert ask(client, service=None)[0] == 200
+    assert send_request(client, service=None)[0] == 200
 
 
 BODIES: dict[tuple[int, str | None], list[bytes]] = {
@@ -52,7 +52,7 @@ BODIES: dict[tuple[int, str | None], list[bytes]] = {
 def test_only_valid_bodies_are_accepted(client: Client) -> None:
     for outcome, bodies in BODIES.items():
         for body in bodies:
-            status, document = ask(client, body=body)
+            status, document = send_request(client, body=body)
             assert (status, document.get("__type")) == outcome, body[:50]
 
 
@@ -81,13 +81,13 @@ REFUSED: dict[tuple[int, str], list[dict[str, Any]]] = {
 def test_wrong_targets_methods_and_headers_are_rejected(client: Client) -> None:
     for outcome, requests in REFUSED.items():
         for request in requests:
-            status, document = ask(client, **request)
+            status, document = send_request(client, **request)
             assert (status, document["__type"]) == outcome, request
 
 
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "bucket.s3.localhost", "127.0.0.1"])
 def test_local_host_names_with_the_simulators_port_are_accepted(client: Client, name: str) -> None:
-    assert ask(client, **{"Host": f"{name}:{client.simulator.port}", "Sec-Fetch-Site": "none"})[0] == 200
+    assert send_request(client, **{"Host": f"{name}:{client.simulator.port}", "Sec-Fetch-Site": "none"})[0] == 200
 
 
 def test_the_response_to_a_head_request_has_no_body(client: Client) -> None:
@@ -100,8 +100,8 @@ def test_the_response_to_a_head_request_has_no_body(client: Client) -> None:
 
 
 def test_requests_with_chunked_bodies_or_without_a_length_are_read(client: Client) -> None:
-    assert ask(client, body=iter([b'{"MaxRes', b'ults": 0}']))[1]["__type"] == "ValidationException"
-    assert ask(client, body=iter([b" " * (1 << 20)] * 5))[0] == 413
+    assert send_request(client, body=iter([b'{"MaxRes', b'ults": 0}']))[1]["__type"] == "ValidationException"
+    assert send_request(client, body=iter([b" " * (1 << 20)] * 5))[0] == 413
     with socket.create_connection(("127.0.0.1", client.simulator.port), timeout=20) as connection:
         head = f"POST / HTTP/1.1\r\nHost: localhost:{client.simulator.port}\r\nConnection: close\r\n"
         connection.sendall(f"{head}X-Amz-Target: SageMaker.DescribeModel\r\n\r\n".encode())
@@ -112,12 +112,12 @@ def test_requests_with_chunked_bodies_or_without_a_length_are_read(client: Clien
 
 def test_an_unexpected_exception_returns_an_internal_failure(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Models, "page", lambda *_: 1 / 0)
-    assert ask(client)[1]["__type"] == "InternalFailure"
+    assert send_request(client)[1]["__type"] == "InternalFailure"
 
 
 def test_every_operation_is_supported_or_returns_not_implemented(client: Client) -> None:
     for name in OPERATIONS:
-        status, document = ask(client, f"SageMaker.{name}")
+        status, document = send_request(client, f"SageMaker.{name}")
         outcome = (status, document.get("__type"))
         assert outcome in {(200, None), (400, "ValidationException"), (501, "NotImplemented")}, name
         assert (status == 501) == (name not in SUPPORTED), name
@@ -130,15 +130,15 @@ def test_any_request_gets_a_response(client: Client, data: st.DataObject) -> Non
     name = data.draw(st.sampled_from(sorted(SUPPORTED - WITH_TESTS_OF_THEIR_OWN)))
     document = data.draw(valid_values(operation_model(name).input_shape))
     document = data.draw(st.just(document) | modified_documents(document))
-    status, response = ask(client, f"SageMaker.{name}", json.dumps(document).encode())
+    status, response = send_request(client, f"SageMaker.{name}", json.dumps(document).encode())
     assert status in (200, 400), response
 
 
 @examples(100)
 @given(body=st.binary(max_size=200), target=st.text(st.characters(min_codepoint=33, max_codepoint=126)))
 def test_any_bytes_get_a_response(client: Client, body: bytes, target: str) -> None:
-    assert ask(client, body=body)[0] in (200, 400)
-    assert ask(client, target)[0] == 400
+    assert send_request(client, body=body)[0] in (200, 400)
+    assert send_request(client, target)[0] == 400
 
 
 def test_a_simulator_does_not_affect_pythons_random_numbers(client: Client) -> None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import boto3
 import psutil
-from stagemaker_support.control_plane import ask
+from stagemaker_support.control_plane import send_request
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.model_packages import Packages
@@ -77,6 +77,6 @@ def test_after_a_reset_the_simulator_works_and_its_variables_are_valid(tmp_path:
 
 def test_a_reset_must_be_allowed_and_a_post_request(client: Client) -> None:
     url = client.put("kept", b"x")
-    assert ask(client, path="/moto-api/reset")[0] == 403
-    assert ask(client, path="/moto-api/reset", method="GET")[0] == 405
+    assert send_request(client, path="/moto-api/reset")[0] == 403
+    assert send_request(client, path="/moto-api/reset", method="GET")[0] == 405
     assert client.get(url) == b"x"

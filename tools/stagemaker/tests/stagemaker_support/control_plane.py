@@ -13,7 +13,7 @@ from stagemaker_support.simulator_client import Client
 AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 
 
-def ask(
+def send_request(
     client: Client,
     target: str | None = "SageMaker.ListModels",
     body: bytes | Iterable[bytes] | None = b"{}",
@@ -42,7 +42,7 @@ def ask(
 
 def call_operation(client: Client, operation: str, request: Any) -> tuple[int, Any]:
     """Send a request to an operation. An error must be one of the operation's, or that of an invalid request."""
-    status, response = ask(client, f"SageMaker.{operation}", json.dumps(request).encode())
+    status, response = send_request(client, f"SageMaker.{operation}", json.dumps(request).encode())
     modelled_errors = {error.name for error in operation_model(operation).error_shapes}
     if status == 200:
         assert "__type" not in response, response

@@ -69,7 +69,7 @@ class ExperimentJobs:
             with contextlib.suppress(StepFailed, ClientError, BotoCoreError, SimulatorGoneError):
                 remove()
 
-    def place(self) -> tuple[RunSettings, Storage]:
+    def allocate(self) -> tuple[RunSettings, Storage]:
         """Return the settings and storage of a new experiment. Its name does not reveal the experiment to its jobs."""
         settings = replace(self.settings, name=job_requests.unique_name(self.settings.round_id))
         storage = Storage(self.services.s3, settings, self._runner.raise_if_stopping)
@@ -104,7 +104,7 @@ class ExperimentJobs:
 
         Raise ExperimentFailed if its server does not start.
         """
-        settings, storage = self.place()
+        settings, storage = self.allocate()
         with self.step(f"{name} predict", "Endpoint") as step:
             storage.upload(model, job_requests.MODEL)
             request = job_requests.model_request(settings)
@@ -184,7 +184,7 @@ class ExperimentJobs:
         sources: the files of each input.
         """
         name = program.removesuffix(".py")
-        settings, storage = self.place()
+        settings, storage = self.allocate()
         with self.step(f"{name} preprocess", "ProcessingJob") as step:
             script = ("code", program)
             storage.put((PROGRAMS / program).read_bytes(), script)
@@ -198,7 +198,7 @@ class ExperimentJobs:
 
         channels: the files of each channel. files: further files next to the program.
         """
-        settings, storage = self.place()
+        settings, storage = self.allocate()
         files = files | {file: (PROGRAMS / file).read_bytes() for file in (program, "step_environment.py")}
         if "requirements.txt" in self.submission.files:
             files["requirements.txt"] = self.submission.files["requirements.txt"]

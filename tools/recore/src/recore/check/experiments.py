@@ -162,7 +162,7 @@ class Experiments(SharedResults):
         return self._train_with("second", self._write_part(), self.plan.part, self.plan.variables)
 
     def _train_with(self, name: str, data: Path, rows: Sequence[int], variables: Mapping[str, str]) -> TrainingResult:
-        settings, storage = self._jobs.place()
+        settings, storage = self._jobs.allocate()
         # One at a time, because the threads of several would waste CPU time by waiting for each other.
         by_hand = self._by_hand if name == "full" else None
         with self._training, self._jobs.step(f"{name} train", "TrainingJob", by_hand) as step:
@@ -220,7 +220,7 @@ class Experiments(SharedResults):
         return differences
 
     def _preprocess(self, name: str, side: str, data: Path, by_hand: Path | None = None) -> Path:
-        settings, storage = self._jobs.place()
+        settings, storage = self._jobs.allocate()
         with self._jobs.step(f"{name} preprocess", "ProcessingJob", by_hand) as step:
             storage.put(self.submission.script, job_requests.PREPROCESS)
             storage.upload_data(side, data, job_requests.data_key(side))
@@ -235,7 +235,7 @@ class Experiments(SharedResults):
         """Run step 3, a Batch Transform job, and return the response to step 2's CSV."""
         self._start(self.preprocessing)
         trained, inputs = self.training(), self.preprocessing()
-        settings, storage = self._jobs.place()
+        settings, storage = self._jobs.allocate()
         with self._jobs.step("full predict", "TransformJob") as step:
             storage.upload(trained.joined, job_requests.MODEL)
             storage.upload(inputs, job_requests.inputs_key("public"))

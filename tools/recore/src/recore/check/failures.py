@@ -19,9 +19,9 @@ class ExperimentFailed(Exception):
     fix: the remedy. location: in the submission, if known. outside: whether the cause is not the submission.
     """
 
-    def __init__(self, reason: str, fix: str, place: Location | None = None, outside: bool = False):
+    def __init__(self, reason: str, fix: str, location: Location | None = None, outside: bool = False):
         super().__init__(plain(reason))
-        self.fix, self.place, self.outside = plain(fix), place, outside
+        self.fix, self.place, self.outside = plain(fix), location, outside
 
     @property
     def installing(self) -> bool:
@@ -55,7 +55,7 @@ def find_failure(experiment: Callable[[], object], problem: str) -> Findings:
 
 def explain_failure(step: Step, logs: Path, submission: Path) -> ExperimentFailed:
     """Convert a failed step to an exception. submission: its folder or archive."""
-    frame = step.exception.place if step.exception else None
+    frame = step.exception.location if step.exception else None
     place = Location(frame.name, frame.line) if frame else None
     fix = find_hint(step, logs, submission) or f"{LOOK_AT} {look_at(step)}"
     if command := find_command(step, submission):

@@ -30,7 +30,7 @@ class HeldOut:
     claimed: None if train.py wrote none. failed: failed folds, without skipped ones.
     """
 
-    own: Floats | None
+    claimed: Floats | None
     recomputed: Floats
     failed: list[FailedFold]
 

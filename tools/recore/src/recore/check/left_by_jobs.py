@@ -91,9 +91,9 @@ class Event:
     """
 
     kind: str
-    event: str
+    name: str
     detail: str
-    place: Location | None
+    location: Location | None
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def find_events(
     seen: set[tuple[str, Location | None]] = set()
     for step, observation in observations.items():
         for event in observation.events:
-            if event.kind == kind and (event.event, event.place) not in seen and len(seen) < SHOWN:
-                seen.add((event.event, event.place))
-                detail = f"{event.event} {event.what}".strip()
-                yield Finding(f"In step {step}, the submission {action}: {detail}", fix, event.place, level)
+            if event.kind == kind and (event.name, event.location) not in seen and len(seen) < SHOWN:
+                seen.add((event.name, event.location))
+                detail = f"{event.name} {event.what}".strip()
+                yield Finding(f"In step {step}, the submission {action}: {detail}", fix, event.location, level)

@@ -84,8 +84,8 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
             "level": finding.level.value,
             "message": plain(reword(finding.message), MAX_LENGTH),
             "fix": plain(reword(finding.fix), MAX_LENGTH),
-            "file": plain(finding.place.file) if finding.place else None,
-            "line": finding.place.line or None if finding.place else None,
+            "file": plain(finding.location.file) if finding.location else None,
+            "line": finding.location.line or None if finding.location else None,
         }
         for rule, finding in _findings(results)
     ]
@@ -116,10 +116,10 @@ def to_github(results: Sequence[RuleResult], submission: Path) -> str:
     lines = []
     for rule, finding in _findings(results):
         properties = {"title": f"{rule.code} {rule.name}"}
-        if finding.place:
-            properties = {"file": _path(finding.place.file, submission)} | properties
-            if finding.place.line:
-                properties["line"] = str(finding.place.line)
+        if finding.location:
+            properties = {"file": _path(finding.location.file, submission)} | properties
+            if finding.location.line:
+                properties["line"] = str(finding.location.line)
         listed = ",".join(f"{name}={_escape(value, ':,')}" for name, value in properties.items())
         fix = f" Fix: {plain(reword(finding.fix), MAX_LENGTH)}" if finding.fix else ""
         message = plain(reword(finding.message), MAX_LENGTH) + fix
@@ -145,10 +145,10 @@ def _path(file: str, submission: Path) -> str:
 
 
 def _format_location(finding: Finding, submission: Path) -> str:
-    if not finding.place:
+    if not finding.location:
         return plain(str(submission))
-    line = f":{finding.place.line}" if finding.place.line else ""
-    return _path(finding.place.file, submission) + line
+    line = f":{finding.location.line}" if finding.location.line else ""
+    return _path(finding.location.file, submission) + line
 
 
 def _counts(results: Sequence[RuleResult]) -> Counter[Level]:

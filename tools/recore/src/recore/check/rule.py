@@ -36,7 +36,7 @@ class Finding:
 
     message: str
     fix: str
-    place: Location | None = None
+    location: Location | None = None
     level: Level = Level.ERROR
 
 

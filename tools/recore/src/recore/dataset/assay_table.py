@@ -12,7 +12,7 @@ from recore.dataset.codes import suspected_codes
 from recore.dataset.column_options import column_option
 from recore.dataset.columns import find_columns
 from recore.dataset.grammar import Question
-from recore.dataset.grammar.contents import factor
+from recore.dataset.grammar.contents import conversion_factor
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
 from recore.dataset.grammar.signs import read_sign
@@ -188,11 +188,11 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
 def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
     """Return the cells of a column, each after its sign, such as <5, if another column contains signs."""
     if source.signs is None:
-        return [(line, cells[source.place]) for line, cells in rows]
+        return [(line, cells[source.position]) for line, cells in rows]
     position, name = source.signs
     signed: Cells = []
     for line, cells in rows:
-        sign, cell = read_sign(cells[position], name), cells[source.place]
+        sign, cell = read_sign(cells[position], name), cells[source.position]
         if sign is None:
             errors.append(
                 f"line {line}, {name[:40]}: {cells[position][:40]!r} is not a known sign of {source.column[:40]!r}; "
@@ -211,12 +211,12 @@ def _sources_by_line(target: str, source: Source, rows: Lines, errors: list[str]
     for cell in {cells[position] for _, cells in rows}:
         unit = unit_of_cell(cell)
         is_valid = unit_factor(target, unit) is not None and source.unit in ("", unit)
-        conversion = factor(target, source.formula or element_of(target), unit) if is_valid else 0
+        conversion = conversion_factor(target, source.formula or element_of(target), unit) if is_valid else 0
         by_cell[cell] = replace(source, unit=unit, factor=conversion) if is_valid else None
     reason = f"but {source.column[:40]!r} states {source.unit}" if source.unit else "which is not a unit by mass"
     for line, cells in rows:
         cell = cells[position]
-        if by_cell[cell] is None and cells[source.place] not in EMPTY:
+        if by_cell[cell] is None and cells[source.position] not in EMPTY:
             problem = f"the unit is {cell[:40]!r}, {reason}" if cell else "the unit is missing"
             errors.append(f"line {line}, {name[:40]}: {problem}; write ppm or %")
     return [by_cell[cells[position]] for _, cells in rows]

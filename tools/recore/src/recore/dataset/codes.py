@@ -28,7 +28,7 @@ class SuspectedCode:
     column: str
     value: float
     rows: tuple[int, ...]
-    text: str
+    message: str
 
     @property
     def values(self) -> dict[str, Any]:

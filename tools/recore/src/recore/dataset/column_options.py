@@ -8,7 +8,7 @@ from recore.challenge import challenge
 from recore.dataset.grammar import normalise_text
 from recore.dataset.grammar.elements import element_names
 from recore.dataset.grammar.ids import quote_option
-from recore.dataset.grammar.target_units import element_of, named_target
+from recore.dataset.grammar.target_units import element_of, find_target
 
 
 def required_columns() -> list[str]:
@@ -56,7 +56,7 @@ def likely_name(column: str) -> str | None:
     if mistyped := mistyped_target(column):
         return mistyped[0]
     others = [target for target in challenge().targets if not element_of(target)]
-    if named := named_target(column):
+    if named := find_target(column):
         return named[0]
     return most_similar(column, ("sample", "index", *challenge().ids, *others))
 

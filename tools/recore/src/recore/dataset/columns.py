@@ -7,12 +7,12 @@ from recore.challenge import challenge
 from recore.dataset.column_options import column_option, likely_name, mistyped_target, most_similar, required_columns
 from recore.dataset.companions import depth_unit_column, with_companions
 from recore.dataset.grammar import Question, separate_words
-from recore.dataset.grammar.contents import read_contents, targets_in
+from recore.dataset.grammar.contents import parse_assay_header, targets_in
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
 from recore.dataset.grammar.numbers import Marks
-from recore.dataset.grammar.target_units import element_of, named_target, unit_of
+from recore.dataset.grammar.target_units import element_of, find_target, unit_of
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
-from recore.dataset.target_columns import Source, chosen_source, converted, find_targets
+from recore.dataset.target_columns import Source, chosen_source, with_factors, find_targets
 from recore.listing import list_names
 from recore.schema import DEPTHS
 
@@ -49,7 +49,7 @@ def find_columns(
     asks = not chosen and not {"sample", *challenge().ids} <= columns.keys()
     found_targets = find_targets(_unused(header, sources), header.values(), chosen, content_unit, cells, asks)
     targets = with_companions({**chosen, **found_targets}, _unused(header, {**sources, **found_targets}), cells, marks)
-    sources |= converted(targets, chosen, content_unit)
+    sources |= with_factors(targets, chosen, content_unit)
     ignored = [name for name in _unused(header, sources).values() if name]
     names = [*header.values()]
     if repeated := sorted(source.column for source in sources.values() if names.count(source.column) > 1):
@@ -66,7 +66,7 @@ def _check_one_line_per_sample(header: Mapping[int, str], chosen: Collection[str
     for position in (position for position, name in words.items() if ELEMENT.search(name)):
         named = [cell for cell in cells(position) if cell]
         is_chosen = len({*named}) == 1 and not {*challenge().targets}.isdisjoint(chosen)
-        if named and not is_chosen and all(read_contents(cell).formula for cell in named):
+        if named and not is_chosen and all(parse_assay_header(cell).formula for cell in named):
             raise ValueError(
                 f"column {header[position][:40]!r} contains elements, such as {named[0][:40]!r}; "
                 "rearrange the table to one line for each sample and one column for each element, such as Cu_ppm"
@@ -74,7 +74,7 @@ def _check_one_line_per_sample(header: Mapping[int, str], chosen: Collection[str
 
 
 def _unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[int, str]:
-    used = {source.place for source in sources.values()}
+    used = {source.position for source in sources.values()}
     used |= {column[0] for source in sources.values() for column in (source.signs, source.units) if column}
     return {position: name for position, name in header.items() if position not in used}
 
@@ -114,7 +114,7 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
         others = {
             position: name
             for position, name in others.items()
-            if not targets_in(read_contents(name).formula) and not named_target(name)
+            if not targets_in(parse_assay_header(name).formula) and not find_target(name)
         }
         if not any(rank_sample_name(name) is not None for name in others.values()):
             ids = [position for name, position in positions.items() if name not in ("index", challenge().group)]
@@ -143,12 +143,12 @@ def _set_depth_units(sources: dict[str, Source], depth_unit: str | None, unused:
         )
     unit = depth_unit or "".join(units)
     for name, source in depths.items():
-        sources[name] = Source(source.place, source.column, unit, DEPTH_UNITS[unit or "m"], units=column)
+        sources[name] = Source(source.position, source.column, unit, DEPTH_UNITS[unit or "m"], units=column)
 
 
 def _check_mistyped(ignored: Sequence[str], known: Collection[str]) -> None:
     for name in ignored:
-        mistyped = mistyped_target(name) if not read_contents(name).formulas else None
+        mistyped = mistyped_target(name) if not parse_assay_header(name).formulas else None
         if mistyped and mistyped[0] not in known:
             target, unit = mistyped
             remedy = f"did you mean {target}? {column_option(target, f'{name}:{unit}')} imports it from {unit}"
@@ -190,7 +190,7 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
         remarks.append(f"ignored columns: {list_names([name[:40] for name in ignored], SHOWN)}")
     unclear = []
     for column in ignored:
-        contents = read_contents(column)
+        contents = parse_assay_header(column)
         targets = [target for formula in contents.formulas for target in targets_in(formula)]
         # otherwise it contains strings, or is a coordinate called Y
         is_unclear = bool(contents.unit or not asks) or not contents.formula

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from recore.dataset.column_options import column_option
-from recore.dataset.grammar.contents import read_contents
+from recore.dataset.grammar.contents import parse_assay_header
 from recore.dataset.grammar.ids import Cells
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.signs import is_plain_sign, mentions_sign, read_sign, without_sign, without_sign_words
-from recore.dataset.grammar.units import is_depth_unit, simple_text, split_units, unit_of_cell
+from recore.dataset.grammar.units import is_depth_unit, to_ascii, split_units, unit_of_cell
 from recore.dataset.target_columns import Source
 
 # Words next to "unit", "qualifier", "BDL" and the like in names of columns about the assays of a table.
@@ -41,12 +41,12 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, m
         owners, is_clear = _owners(rest, targets), True
         others = [other for other in unused.values() if other and other != name]
         if not owners:  # TOC_flag belongs to TOC_pct, too
-            others += [split_units(simple_text(other))[1] for other in others]
+            others += [split_units(to_ascii(other))[1] for other in others]
         if (words := _words(rest)) and words in map(_words, others):
             continue  # belongs to a column that is not imported
         if not owners and (kind == "units" or any(read_sign(cell, name) for cell in filled)):
             owners, is_clear = _possible_owners(rest, targets, kind)
-            about = words if kind == "signs" else [word.lower() for word in read_contents(rest).unknown]
+            about = words if kind == "signs" else [word.lower() for word in parse_assay_header(rest).unknown]
             if owners and rest != name and not NEUTRAL_WORDS.issuperset(about):
                 is_sign = any(map(is_plain_sign, filled)) or "qual" in name.lower()
                 if not (is_sign or _mentions_any(name, targets)):
@@ -76,7 +76,7 @@ def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: 
         for target, source in targets.items() if signed else ():
             if source.signs:
                 continue
-            numbers = cells(source.place)
+            numbers = cells(source.position)
             rows = [row for row, number in signed.items() if are_equal(number, numbers[row])]
             if rows and (len(rows) == len(signed) or _mentions_any(name, {target: source})):
                 unit = source.unit and f":{source.unit}"
@@ -118,18 +118,18 @@ def _contains_signs(name: str, filled: list[str], is_named: bool, marks: Marks) 
 
 def _owners(rest: str, targets: Sources) -> list[str]:
     """Return the targets whose column a companion is named after. rest: its name without words for signs or units."""
-    contents = read_contents(rest)
+    contents = parse_assay_header(rest)
     owners = []
     for target, source in targets.items():
         is_formula = contents.formulas == (_formula(source),) and not contents.unknown
-        is_unit = contents.unit in ("", source.unit or read_contents(source.column).unit)
+        is_unit = contents.unit in ("", source.unit or parse_assay_header(source.column).unit)
         if _words(rest) == _words(source.column) or (is_formula and is_unit):
             owners.append(target)
     return owners
 
 
 def _mentions_any(name: str, targets: Sources) -> bool:
-    return not {_formula(source) for source in targets.values()}.isdisjoint(read_contents(name).formulas)
+    return not {_formula(source) for source in targets.values()}.isdisjoint(parse_assay_header(name).formulas)
 
 
 def _possible_owners(rest: str, targets: Sources, kind: str) -> tuple[list[str], bool]:
@@ -137,7 +137,7 @@ def _possible_owners(rest: str, targets: Sources, kind: str) -> tuple[list[str],
 
     Units belong to all columns without a unit. Signs are certain if there is only one column.
     """
-    formulas = read_contents(rest).formulas
+    formulas = parse_assay_header(rest).formulas
     if formulas and {_formula(source) for source in targets.values()}.isdisjoint(formulas):
         return [], True  # belongs to an element that is not imported
     if kind == "signs":
@@ -147,7 +147,7 @@ def _possible_owners(rest: str, targets: Sources, kind: str) -> tuple[list[str],
 
 
 def _formula(source: Source) -> str:
-    return source.formula or read_contents(source.column).formula
+    return source.formula or parse_assay_header(source.column).formula
 
 
 def _words(name: str) -> list[str]:

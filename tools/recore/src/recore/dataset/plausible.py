@@ -38,7 +38,7 @@ class SuspectedUnit:
     remedy: str
 
     @property
-    def text(self) -> str:
+    def message(self) -> str:
         return f"{self.reason}: {self.remedy}"
 
     @property

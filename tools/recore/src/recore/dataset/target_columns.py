@@ -9,21 +9,21 @@ from recore.dataset.grammar import Question
 from recore.dataset.grammar.contents import (
     NO_CONTENT,
     AssayHeader,
-    factor,
+    conversion_factor,
     is_anion,
     is_reagent,
-    read_contents,
+    parse_assay_header,
     targets_in,
 )
 from recore.dataset.grammar.ids import Cells, is_filler
-from recore.dataset.grammar.target_units import element_of, named_target, unit_factor, unit_of
+from recore.dataset.grammar.target_units import element_of, find_target, unit_factor, unit_of
 from recore.dataset.grammar.units import (
     CHARGE_UNITS,
     CONTENT_UNITS,
     NOT_BY_MASS,
     OUNCES,
     SYNONYMS,
-    simple_text,
+    to_ascii,
     split_units,
     unit_of_cell,
 )
@@ -47,7 +47,7 @@ class Source:
     signs, units: the position and the name of the column with the sign or the unit of each value.
     """
 
-    place: int
+    position: int
     column: str
     unit: str = ""
     factor: float = 1.0
@@ -65,8 +65,8 @@ def chosen_source(target: str, column: str, position: int, stated: str) -> Sourc
     element, target_unit = element_of(target), unit_of(target)
     if column == target and not stated:
         return Source(position, column, target_unit, 1.0, element)
-    contents = read_contents(column)
-    if element and (word := NO_CONTENT.search(simple_text(column).replace("_", " "))):
+    contents = parse_assay_header(column)
+    if element and (word := NO_CONTENT.search(to_ascii(column).replace("_", " "))):
         remedy = "rename it to the formula, such as CaCO3, or to the element"
         raise ValueError(f"{option}: {word[0]!r} means that this is not the content of an element; {remedy}")
     formula = _chosen_formula(target, contents, option) if element else ""
@@ -79,7 +79,7 @@ def chosen_source(target: str, column: str, position: int, stated: str) -> Sourc
     if unit == OUNCES:
         raise ValueError(f"{option}: {AMBIGUOUS_TON}")
     try:
-        return Source(position, column, unit, factor(target, formula, unit or target_unit), formula)
+        return Source(position, column, unit, conversion_factor(target, formula, unit or target_unit), formula)
     except ValueError as error:
         raise ValueError(f"{option}: {error}") from None
 
@@ -132,7 +132,7 @@ def find_targets(
     has_coordinates = any(COORDINATE.fullmatch(header) for header in headers)
     for position, name in columns.items():
         contents = _named_contents(name, headers)
-        if named := named_target(name):
+        if named := find_target(name):
             if named[0] not in chosen:
                 options.setdefault(named[0], []).append(_named_source(*named, position, name))
             continue
@@ -152,7 +152,7 @@ def find_targets(
     if not (asks or default_unit or any(_is_open(target, source) for target, source in chosen.items())):
         stated = {target: [source for source in sources if source.unit] for target, sources in options.items()}
         options = {target: sources for target, sources in stated.items() if sources}
-        compounds = {name: targets for name, targets in compounds.items() if read_contents(name).unit}
+        compounds = {name: targets for name, targets in compounds.items() if parse_assay_header(name).unit}
     options = {target: _without_ounces(target, sources) for target, sources in options.items()}
     known = {*options, *chosen}
     _ask_which(options, {column: targets for column, targets in compounds.items() if known.isdisjoint(targets)})
@@ -174,7 +174,7 @@ def _named_source(target: str, unit: str, position: int, column: str) -> Source:
     return Source(position, column, unit)
 
 
-def converted(targets: Mapping[str, Source], chosen: Collection[str], default_unit: str) -> dict[str, Source]:
+def with_factors(targets: Mapping[str, Source], chosen: Collection[str], default_unit: str) -> dict[str, Source]:
     """Return the sources with their factors. Raises Question if columns state no unit and there is no default.
 
     chosen: the targets whose column the user chose; elements without a known unit are in the target's unit.
@@ -185,7 +185,7 @@ def converted(targets: Mapping[str, Source], chosen: Collection[str], default_un
             continue
         unit = source.unit or (default_unit if unit_factor(target, default_unit) else "") or _fixed_unit(target)
         if unit or not unit_of(target):
-            result[target] = replace(source, unit=unit, factor=factor(target, source.formula, unit))
+            result[target] = replace(source, unit=unit, factor=conversion_factor(target, source.formula, unit))
         elif target not in chosen or _is_open(target, source):
             without_unit[target] = source
     _ask_unit(without_unit)
@@ -213,7 +213,7 @@ def unit_in_comments(comments: Iterable[str]) -> str:
     """Return the unit that comments state for all assays, "" if there is none or several."""
     units = set()
     for comment in comments:
-        stated, rest = split_units(simple_text(comment))
+        stated, rest = split_units(to_ascii(comment))
         words = re.findall(r"[^\W_]+", rest.lower())
         if words and ALL_ASSAYS.issuperset(words):
             units.update(stated)
@@ -223,7 +223,7 @@ def unit_in_comments(comments: Iterable[str]) -> str:
 def _named_contents(header: str, headers: Collection[str]) -> AssayHeader:
     """Parse a header without the .1 that pandas adds to the second of two equal headers."""
     first = re.sub(r"\.\d$", "", header)
-    return read_contents(first if first in headers else header)
+    return parse_assay_header(first if first in headers else header)
 
 
 def _without_ounces(target: str, sources: list[Source]) -> list[Source]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from recore.dataset.formats import reject_factor, reject_format
 from recore.dataset.grammar import Question, normalise_number
 from recore.dataset.grammar.axis import ChannelName, channel_prefixes, mentions_axis, parse_channel, split_prefix
-from recore.dataset.grammar.contents import continues_header, read_contents
+from recore.dataset.grammar.contents import continues_header, parse_assay_header
 from recore.dataset.grammar.ids import find_id_columns, rank_sample_name
 from recore.dataset.grammar.numbers import CHANNEL, DECIMALS, OPTIONS, Evidence, Marks, decide_marks, possible_marks
 from recore.dataset.text_lines import MAX_SKIPPED, check_text, numbered_lines
@@ -290,6 +290,6 @@ def _with_marks(table: TextTable, decimal: str | None, used: Collection[str]) ->
 
 
 def _contains_numbers(name: str) -> bool:
-    if CHANNEL.fullmatch(name) or read_contents(name).formulas:
+    if CHANNEL.fullmatch(name) or parse_assay_header(name).formulas:
         return True
     return any(find_id_columns(depth, {0: name}) for depth in DEPTHS)

@@ -67,7 +67,7 @@ def write_scored(predictions: Path, public: Path, folder: Path) -> None:
 
     predicted = read_predictions(predictions)
     with open_data(public) as data:
-        columns = {name: column for name, column in data.places.items() if name in predicted.column_names[1:]}
+        columns = {name: column for name, column in data.positions.items() if name in predicted.column_names[1:]}
         if not columns:
             raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has no column of the public data")
         assays = data.read(dict.fromkeys(columns.values(), pa.string())).rename_columns(list(columns)).combine_chunks()

@@ -130,8 +130,8 @@ def _share_of_copies(held_out: Path, public: Path) -> float:
 
     predicted = read_predictions(held_out)
     with open_data(public) as data:
-        names = [name for name in challenge().targets if name in data.places and name in predicted.column_names]
-        table = data.read({data.places[name]: pa.string() for name in names})
+        names = [name for name in challenge().targets if name in data.positions and name in predicted.column_names]
+        table = data.read({data.positions[name]: pa.string() for name in names})
         pairs = [(predicted[name].to_pylist(), table[str(data.places[name])].to_pylist()) for name in names]
     equal = compared = 0
     for pair in pairs:

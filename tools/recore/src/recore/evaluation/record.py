@@ -21,7 +21,7 @@ from recore.challenge import SCORE_SCRIPT, Challenge, challenge, is_column_name,
 from recore.data_file import sha256_of
 from recore.distribution import PROGRAM
 from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
-from recore.evaluation.scores import HELD_OUT, RANKING_SCORES, OWN, SCORES, SIDES, Score
+from recore.evaluation.scores import HELD_OUT, RANKING_SCORES, CLAIMED_MARK, SCORES, SIDES, Score
 from recore.evaluation.step import Step
 from recore.places import Backend, is_third_party
 from recore.text import plain
@@ -153,7 +153,7 @@ class Record:
         """Return a score with four digits, marked if only the submission claims it, or "-"."""
         if name not in self.values:
             return "-"
-        return f"{self.values[name]:.4f}{OWN if name == HELD_OUT and self.held_out_is_claimed else ''}"
+        return f"{self.values[name]:.4f}{CLAIMED_MARK if name == HELD_OUT and self.held_out_is_claimed else ''}"
 
     def completed(self, step: str) -> bool:
         return any(each.name == step and each.completed for each in self.steps)

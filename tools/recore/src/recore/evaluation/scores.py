@@ -18,7 +18,7 @@ HELD_OUT = "held-out"  # public rows, each predicted without its drill hole, as 
 SCORES = (HELD_OUT, *SIDES)  # in display order
 RANKING_SCORES = (HELD_OUT, "private", "public")  # lists are sorted by the first of these that exists
 HOST_RANKING_SCORES = ("private", HELD_OUT, "public")  # for a host, who knows the private assays
-OWN = "*"  # marks a held-out score that only the submission claims
+CLAIMED_MARK = "*"  # marks a held-out score that only the submission claims
 SHOWN = 5  # targets that help most, and that hurt most
 
 
@@ -70,7 +70,7 @@ def explain_claimed_score(program: str | None) -> str:
     program: command that starts recore; None for a third-party submission, because `recore validate` has no sandbox.
     """
     remedy = f"; `{program} validate` recomputes it" if program else ""
-    return f"{OWN} computed by the submission itself, not checked{remedy}"
+    return f"{CLAIMED_MARK} computed by the submission itself, not checked{remedy}"
 
 
 def make_tables(scores: dict[str, Score]) -> list["Table"]:
@@ -85,7 +85,7 @@ def make_tables(scores: dict[str, Score]) -> list["Table"]:
         return table
 
     total = make_table("Where it stands", *scores)
-    total.add_row("score", *(f"{score.value:.4f}{OWN if name == HELD_OUT else ''}" for name, score in scores.items()))
+    total.add_row("score", *(f"{score.value:.4f}{CLAIMED_MARK if name == HELD_OUT else ''}" for name, score in scores.items()))
     total.add_row("best possible", *(f"{score.weights_scored:g}" for score in scores.values()))
     total.add_row("rows", *(str(score.rows) for score in scores.values()))
 

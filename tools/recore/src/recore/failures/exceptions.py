@@ -73,7 +73,7 @@ class LoggedException:
         return [frame for frame in self.frames if frame.name] + (self.nested.places if self.nested else [])
 
     @property
-    def place(self) -> Frame | None:
+    def location(self) -> Frame | None:
         """The deepest frame in the submission's files, preferably the nested exception's."""
         return self.locations[-1] if self.locations else None
 
@@ -89,7 +89,7 @@ class LoggedException:
         return f"{head.rstrip('.:')}: {self.nested.head}" if self.nested else head
 
     def __str__(self) -> str:
-        return f"{self.head} ({self.place})" if self.place else self.head
+        return f"{self.head} ({self.location})" if self.location else self.head
 
 
 def find_exception(output: str, folder: Path | None = None) -> LoggedException | None:
@@ -109,13 +109,13 @@ def find_exception(output: str, folder: Path | None = None) -> LoggedException |
         last = chain[-1] if chain else None
         if last and re.search(f"^{CHAINED}", between, re.M):
             chain.append(exception)
-        elif last and last.place and not exception.place and _count_lines(between) < NESTED_LINES:
+        elif last and last.location and not exception.location and _count_lines(between) < NESTED_LINES:
             last.nested = last.nested or exception
         else:
             chain = [exception]
     if not chain:
         return None
-    exception = next((exception for exception in reversed(chain) if exception.place), chain[-1])
+    exception = next((exception for exception in reversed(chain) if exception.location), chain[-1])
     exception.following_lines = _count_lines(output[end:])
     return exception
 

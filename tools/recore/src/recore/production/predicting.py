@@ -139,7 +139,7 @@ def read_served_columns(project: ProductionProject) -> list[str]:
 
 def require_columns(file: DataFile, columns: Sequence[str]) -> None:
     """Raise ProductionError if a data file lacks a channel of these columns."""
-    header = {*file.places, *challenge().ids, *challenge().targets}
+    header = {*file.positions, *challenge().ids, *challenge().targets}
     if missing := [name for name in columns[1:] if name not in header]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ProductionError(f"{file.path}: missing column {missing[0]!r}{more}, which the version was trained on")
@@ -178,13 +178,13 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
 
 
 def predict_samples(
-    place: Backend, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool
+    backend: Backend, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool
 ) -> PredictedSamples:
     """Predict a data file with the model of a run or a hand-over, in one job on the embedded simulator.
 
     Raises ValueError or OSError if the archive cannot be read, WorkFailedError if the job fails.
     """
-    project = ProductionProject(place.services, Settings(), place.bucket, place.role)
+    project = ProductionProject(backend.services, Settings(), backend.bucket, backend.role)
     with locked.temporary_folder("recore-predict-") as folder:
         features, model = (
             f"{project.upload_file('model', archive, ARCHIVE)}/{ARCHIVE}"

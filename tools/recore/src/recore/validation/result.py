@@ -103,14 +103,14 @@ class ValidationResult:
         """Return the names of the ranked targets."""
         return [self.targets[column] for column in self.ranked_targets]
 
-    def first(self, split: Split) -> Floats:
+    def first_predictions(self, split: Split) -> Floats:
         """Return the predictions (rows, targets) with fit()'s defaults on the first folds of a split."""
         return self.predictions[self.completed(split, "default")[0]]
 
     @property
     def predicted(self) -> Floats:
         """Return the predictions (rows, targets) with fit()'s defaults on the first folds of the decisive split."""
-        return self.first(self.decisive_split)
+        return self.first_predictions(self.decisive_split)
 
     def r2(self, predicted: Floats) -> Floats:
         """Return R2 of each target (targets,) for predictions (rows, targets)."""

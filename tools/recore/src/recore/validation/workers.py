@@ -57,7 +57,7 @@ class Worker:
                 encoding="utf-8",
             )
 
-    def ask(self, request: str, **arguments: Any) -> dict[str, Any]:
+    def call(self, request: str, **arguments: Any) -> dict[str, Any]:
         """Send a request, the name of one of the worker's methods, and return the response.
 
         Raise ValueError if the submission rejects the data, SubmissionError if it fails, ends or takes too long.
@@ -154,7 +154,7 @@ class Workers:
     def preprocess(self, file: Path) -> dict[str, Any]:
         """Preprocess a data file in one worker; the response describes the inputs and the targets."""
         with as_csv_gz(file) as path:
-            return self._workers[0].ask(
+            return self._workers[0].call(
                 "preprocess_file", file=str(path.resolve()), folder=str(self.folder), names=list(challenge().targets)
             )
 
@@ -163,7 +163,7 @@ class Workers:
         np.save(self.folder / "holes.npy", np.asarray(holes, dtype=str))
         self._loading = {"folder": str(self.folder), "columns": description["columns"], "names": description["names"]}
         for worker in self._workers:
-            worker.ask("load", **self._loading)
+            worker.call("load", **self._loading)
             self._free.put(worker)
 
     def inputs(self, rows: Rows) -> Floats:
@@ -189,7 +189,7 @@ class Workers:
         file = self.folder / f"{name}.npy"
         worker = self._free.get()
         try:
-            response = worker.ask(request, **arguments, file=str(file))
+            response = worker.call(request, **arguments, file=str(file))
         finally:
             self._free.put(worker if worker.process.poll() is None else self._replace(worker))
         values: Floats = np.load(file)
@@ -202,5 +202,5 @@ class Workers:
             if self._stopped:
                 return ended
             worker = self._start()
-        worker.ask("load", **self._loading)
+        worker.call("load", **self._loading)
         return worker

@@ -13,7 +13,7 @@ from typing import Any
 
 from mangum import Mangum
 
-from recore.challenge import SCORE_SCRIPT, read_challenge, use
+from recore.challenge import SCORE_SCRIPT, read_challenge, set_challenge
 from recore.text import plain
 from recore.web.application import make_application
 from recore.web.guard import HEADERS
@@ -58,7 +58,7 @@ def _make_application() -> Mangum:
         raise ValueError(f"{file}: {error}") from None
     if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
         raise ValueError(f"{file}: not a list of names")
-    use(read_challenge(Path(file).with_name(SCORE_SCRIPT)))
+    set_challenge(read_challenge(Path(file).with_name(SCORE_SCRIPT)))
     limits = Limits(largest_file=MAX_FILE_SIZE, most_spectra=50)
     predictor = Predictor(make_runtime(), endpoint, columns, limits)
     return Mangum(make_application(predictor, needs_key=needs_key == "true"), lifespan="off")

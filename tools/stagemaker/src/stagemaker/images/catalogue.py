@@ -50,10 +50,10 @@ def serves_offline(image: str, variables: Mapping[str, str]) -> bool:
     return family is None or family.serves_offline(image, variables)
 
 
-def refusal(image: str) -> str | None:
+def unsupported_reason(image: str) -> str | None:
     """Return why jobs with this image cannot run as processes here, or None if they can."""
     if family := find_family(image):
-        return family.refusal(image)
+        return family.unsupported_reason(image)
     name, names = image_name(image), [family.name for family in FAMILIES]
     families = f"Only images of the {', '.join(names[:-1])} and {names[-1]} families can run as processes"
     if name in ALGORITHMS:

@@ -42,7 +42,7 @@ class ImageFamily:
     runs_scripts: bool = True
     versioned_names: re.Pattern[str] | None = None
 
-    def refusal(self, image: str) -> str | None:
+    def unsupported_reason(self, image: str) -> str | None:
         if not self._has_family_tag(image):
             return f"{self.name} images have tags such as {self.examples}, not '{image_tag(image)}': '{image}'"
         return self.package_set(image).problem()

@@ -36,7 +36,7 @@ class Docker(Isolation):
     def __init__(self, engine: docker.DockerClient, pulls: bool = True) -> None:
         self._engine, self._pulls, self._label = engine, pulls, process_label(psutil.Process())
 
-    def refusal(self, image: str) -> str | None:
+    def unsupported_reason(self, image: str) -> str | None:
         return None
 
     def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:

@@ -100,8 +100,8 @@ class Isolation:
     keeps_paths = True
     uses_local_python = True
 
-    def refusal(self, image: str) -> str | None:
-        return catalogue.refusal(image)
+    def unsupported_reason(self, image: str) -> str | None:
+        return catalogue.unsupported_reason(image)
 
     def remarks(self, image: str) -> list[str]:
         """Return lines that list how jobs with this image differ from jobs on AWS."""
@@ -112,7 +112,7 @@ class Isolation:
 
         report: called with progress messages. Raises OSError if this is impossible.
         """
-        if problem := self.refusal(image):
+        if problem := self.unsupported_reason(image):
             raise OSError(problem)
         catalogue.family_of(image).package_set(image).make(report, check)
 

@@ -106,7 +106,7 @@ class Resource:
         return template.format(title=title, name=key, arn=key if key.startswith("arn:") else cls.arn(key), **values)
 
     def check_image(self, image: str) -> None:
-        if problem := self.platform.isolation.refusal(image):
+        if problem := self.platform.isolation.unsupported_reason(image):
             raise ValidationException(problem)
 
     def has(self, arn: str) -> bool:

@@ -51,6 +51,6 @@ def _failure(result: PredictScriptResult, experiments: Experiments) -> Finding:
         return Finding(message, "", Location("predict.py"), Level.WARNING)
     exception = find_exception(result.log)
     fix = hint_for(exception, "predict", experiments.submission.path) if exception else None
-    frame = exception.place if exception else None
+    frame = exception.location if exception else None
     location = Location(frame.name, frame.line) if frame else Location("predict.py")
     return Finding(f"predict.py fails: {reason}", fix or "", location, Level.WARNING)

@@ -12,7 +12,7 @@ from recore.challenge import challenge
 from recore.dataset.grammar.axis import mentions_axis
 from recore.dataset.grammar.elements import element_names, mass_share
 from recore.dataset.grammar.target_units import element_of, unit_factor
-from recore.dataset.grammar.units import GLUED_UNITS, is_depth_unit, simple_text, split_units
+from recore.dataset.grammar.units import GLUED_UNITS, is_depth_unit, to_ascii, split_units
 
 # Words for values that are not contents of an element: compounds, minerals, statistics, logarithms.
 NO_CONTENT = re.compile(
@@ -69,9 +69,9 @@ class AssayHeader:
 
 
 @cache
-def read_contents(header: str) -> AssayHeader:
+def parse_assay_header(header: str) -> AssayHeader:
     """Parse the header of any column."""
-    units, rest = split_units(simple_text(header[:MAX_NAME]))
+    units, rest = split_units(to_ascii(header[:MAX_NAME]))
     rest = re.sub(r"\bin\s*(?=[|([])", " ", rest)  # "Cu in ppm" does not mention indium
     formulas: list[str] = []
     unknown = []
@@ -92,12 +92,12 @@ def read_contents(header: str) -> AssayHeader:
 def continues_header(cells: list[str]) -> bool:
     """Whether cells below a header state only units and methods: `,,m,m,cm-1,ppm,%`. The first cell is ignored."""
     others = [cell for cell in cells[1:] if cell and not is_depth_unit(cell)]
-    contents = [read_contents(cell) for cell in others if not mentions_axis(cell)]
+    contents = [parse_assay_header(cell) for cell in others if not mentions_axis(cell)]
     is_unit = len(contents) < len(others) or any(content.units for content in contents)
     return is_unit and not any(content.unknown for content in contents)
 
 
-def factor(target: str, formula: str, unit: str) -> float:
+def conversion_factor(target: str, formula: str, unit: str) -> float:
     """Return the factor from a content of an element or compound in this unit to the target's content in its unit.
 
     formula: "" if the target is not an element. Raises ValueError if the unit cannot be converted to the target's.

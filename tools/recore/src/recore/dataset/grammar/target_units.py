@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from recore.challenge import Challenge, challenge
 from recore.dataset.grammar.elements import element_names
-from recore.dataset.grammar.units import CHARGE_UNITS, CONTENT_UNITS, SYNONYMS, simple_text, unit_of_cell
+from recore.dataset.grammar.units import CHARGE_UNITS, CONTENT_UNITS, SYNONYMS, to_ascii, unit_of_cell
 
 PER_UNIT = {  # the value in a unit of one part per million by mass, or of one cmol of charge per kg
     **{"ppm": 1.0, "pct": 1e-4, "ppb": 1e3, "g/kg": 1e-3},
@@ -50,10 +50,10 @@ def unit_factor(target: str, unit: str) -> float | None:
 
 def name_key(text: str) -> str:
     """Return the letters and digits of a name, in lower case."""
-    return re.sub(r"[^a-z0-9]", "", simple_text(text).lower())
+    return re.sub(r"[^a-z0-9]", "", to_ascii(text).lower())
 
 
-def named_target(header: str) -> tuple[str, str] | None:
+def find_target(header: str) -> tuple[str, str] | None:
     """Return the target, not an element, that a header mentions, and its unit: `pH (H2O)`, `clay %`, `EC [dS/m]`.
 
     The unit is "" if the header has none.

@@ -85,7 +85,7 @@ _CONTENT = re.compile(
 )
 
 
-def simple_text(text: str) -> str:
+def to_ascii(text: str) -> str:
     """Replace sub- and superscripts, the micro sign and the minus by ASCII characters: Al2O3, ug kg-1."""
     return unicodedata.normalize("NFKC", text).translate(ASCII_SIGNS)
 
@@ -105,13 +105,13 @@ def split_units(text: str) -> tuple[list[str], str]:
 
 def content_unit_in(text: str) -> str:
     """Return the unit of contents in a string, "" if there is none or several."""
-    units, _ = split_units(simple_text(text))
+    units, _ = split_units(to_ascii(text))
     return units[0] if len(units) == 1 else ""
 
 
-def unit_of_cell(text: str) -> str:
+def unit_of_cell(cell: str) -> str:
     """Return the unit of contents in a cell, "" if the cell is not exactly one unit."""
-    units, rest = split_units(simple_text(text)) if len(text) <= MAX_UNIT_LENGTH else ([], "")
+    units, rest = split_units(to_ascii(cell)) if len(cell) <= MAX_UNIT_LENGTH else ([], "")
     return units[0] if len(units) == 1 and not rest.strip("|()[] ") else ""
 
 
@@ -121,6 +121,6 @@ def depth_unit_in(column: str) -> str:
     return units[0] if len(units) == 1 else ""
 
 
-def is_depth_unit(text: str) -> bool:
+def is_depth_unit(cell: str) -> bool:
     """Whether a cell is a unit of length or mass, and nothing else."""
-    return re.fullmatch("|".join(["kg|g", *DEPTH_PATTERNS.values()]), text.strip(" ()[]"), re.IGNORECASE) is not None
+    return re.fullmatch("|".join(["kg|g", *DEPTH_PATTERNS.values()]), cell.strip(" ()[]"), re.IGNORECASE) is not None

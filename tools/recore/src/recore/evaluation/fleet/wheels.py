@@ -38,7 +38,7 @@ def needs_more_packages(requirements: bytes) -> bool:
     """Return whether a requirements.txt lists anything that the container does not have."""
     installed = {name.lower(): version for name, version in container_packages().items()}
     for line in read_requirements(requirements):
-        if line.text and line.applies:
+        if line.spec and line.applies:
             version = installed.get(line.name)
             if not line.requirement or version is None or not line.requirement.specifier.contains(version, True):
                 return True

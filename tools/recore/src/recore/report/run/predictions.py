@@ -100,7 +100,7 @@ def _read(run: Record, public: Path | None) -> PublicRows:
 def _measured(data: DataFile, targets: list[str]) -> tuple[pd.DataFrame, Floats]:
     import pyarrow as pa
 
-    positions = data.places
+    positions = data.positions
     ids = {"index": 0} | {name: positions[name] for name in challenge().sample_ids if name in positions}
     assays = {name: positions[name] for name in targets if name in positions}
     table = data.read(dict.fromkeys(ids.values(), pa.string()) | dict.fromkeys(assays.values(), pa.float64()))
