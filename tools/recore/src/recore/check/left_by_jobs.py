@@ -43,7 +43,7 @@ class Response:
 
     status: int
     body: Path | None
-    text: str
+    error: str
     late: bool = False
 
 

@@ -19,12 +19,12 @@ class RunPrediction:
     """The files and steps of one prediction. request: the output of preprocess.py, sent to the model."""
 
     request: Path
-    answer: Path
+    response: Path
     steps: tuple[Step, Step]
 
 
 def predict_with_run(
-    place: Backend,
+    backend: Backend,
     model: Path,
     script: bytes,
     instances: Mapping[str, Instances],
@@ -37,10 +37,10 @@ def predict_with_run(
     model: the run's model.tar.gz. script: the run's preprocess.py. instances: by job type, "processing" and
     "transform". Raises StepFailed.
     """
-    settings = RunSettings.at(place, **instances)
-    jobs = JobRunner(place.services, folder / "logs")
+    settings = RunSettings.at(backend, **instances)
+    jobs = JobRunner(backend.services, folder / "logs")
     jobs.watch = watch
-    storage = Storage(place.services.s3, settings, jobs.raise_if_stopping)
+    storage = Storage(backend.services.s3, settings, jobs.raise_if_stopping)
     preprocess, predict = Step(f"{SIDE} preprocess", "ProcessingJob"), Step(f"{SIDE} predict", "TransformJob")
     request, response = folder / "request.csv", folder / "answer.csv"
     model_created = False
@@ -53,7 +53,7 @@ def predict_with_run(
             storage.fetch(job_requests.inputs_key(SIDE), request)
         with jobs.step(predict):
             storage.upload(model, job_requests.MODEL)
-            place.services.sagemaker.create_model(**job_requests.model_request(settings))
+            backend.services.sagemaker.create_model(**job_requests.model_request(settings))
             model_created = True
             jobs.run(predict, job_requests.transform_request(settings, SIDE, size))
             storage.fetch(job_requests.predictions_key(SIDE), response)
@@ -63,5 +63,5 @@ def predict_with_run(
     finally:
         storage.clear(keep=False)
         if model_created:
-            place.services.sagemaker.delete_model(ModelName=settings.name)
+            backend.services.sagemaker.delete_model(ModelName=settings.name)
     return RunPrediction(request, response, (preprocess, predict))

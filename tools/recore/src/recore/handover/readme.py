@@ -30,7 +30,7 @@ def write_readme(run: HandoverRun, prediction: RunPrediction, sample_rows: int, 
         if not re.fullmatch("[0-9a-f]{64}", sha256):
             raise ValueError(f"run.json: {sha256[:80]!r} is not a SHA-256")
     header, first = _read_lines(prediction.request)
-    response = dict(zip(all_targets, _read_lines(prediction.answer)[0], strict=False))
+    response = dict(zip(all_targets, _read_lines(prediction.response)[0], strict=False))
     weights = next(iter(run.record.scores.values())).weights if run.record.scores else {}
     shown = sorted(response, key=lambda name: -weights.get(name, 0.0))[:SHOWN_TARGETS]
     return render(
@@ -40,7 +40,7 @@ def write_readme(run: HandoverRun, prediction: RunPrediction, sample_rows: int, 
         files=files,
         python=".".join(run.versions["python"].split(".")[:2]),
         hashes=hashes,
-        paths=run.places,
+        paths=run.data_paths,
         tolerance=TOLERANCE,
         sample_rows=sample_rows,
         wheels=wheels,
@@ -63,7 +63,7 @@ def _read_lines(path: Path) -> tuple[list[str], list[str]]:
 
 
 def _command(run: HandoverRun) -> list[str]:
-    record = run.handed_record
+    record = run.portable_record
     arguments: dict[str, Any] = {name: file["path"] for name, file in record["data"].items() if file.get("sha256")}
     arguments |= {name: value for name, value in record.get("arguments", {}).items() if name not in arguments}
     arguments.pop("submission", None)

@@ -70,15 +70,15 @@ class HandoverRun:
         return is_embedded and self.raw.get("arguments", {}).get("engine") == "process"
 
     @property
-    def places(self) -> dict[str, str]:
+    def data_paths(self) -> dict[str, str]:
         """The paths of the data files in the hand-over, by name, with their suffixes in the run."""
         paths = {name: Path(file["path"]) for name, file in self.raw["data"].items()}
         return {name: f"{DATA}/{name}.csv{'.gz' if path.suffix == '.gz' else ''}" for name, path in paths.items()}
 
     @property
-    def handed_record(self) -> dict[str, Any]:
+    def portable_record(self) -> dict[str, Any]:
         """The record with the paths in the hand-over instead of the author's."""
-        paths = {"submission": SUBMISSION} | self.places
+        paths = {"submission": SUBMISSION} | self.data_paths
         arguments = {
             name: value if value is None else paths.get(name, Path(value).name if _is_elsewhere(value) else value)
             for name, value in self.raw.get("arguments", {}).items()

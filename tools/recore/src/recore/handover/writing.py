@@ -110,16 +110,16 @@ def _copy_files(run: HandoverRun, prediction: RunPrediction, new: Path) -> None:
     (new / SCORE).write_bytes(run.score_script)
     shutil.copyfile(steps.__file__, new / "steps.py")
     shutil.copyfile(run.model, new / MODEL)
-    (new / RECORD).write_text(json.dumps(run.handed_record, indent=1) + "\n", "utf-8")
+    (new / RECORD).write_text(json.dumps(run.portable_record, indent=1) + "\n", "utf-8")
     for name in run.results:
         (new / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(run.folder / name, new / name, follow_symlinks=False)
     shutil.copyfile(prediction.request, new / "request.csv")
-    shutil.copyfile(prediction.answer, new / "answer.csv")
+    shutil.copyfile(prediction.response, new / "answer.csv")
 
 
 def _check_equal(expected: Path, prediction: RunPrediction) -> None:
-    pair = [steps.read_cells(path, challenge().targets) for path in (expected, prediction.answer)]
+    pair = [steps.read_cells(path, challenge().targets) for path in (expected, prediction.response)]
     try:
         largest = steps.largest_difference(*pair)
     except ValueError as error:

@@ -65,7 +65,7 @@ def read_file(path: Path, reading: ReadingOptions) -> Iterator[Spectrum | Proble
     try:
         if not path.is_file():
             raise ValueError("this is not a regular file" if path.exists() else "there is no such file")
-        sample, replicate = reading.sample_and_replicate(path)
+        sample, replicate = reading.parse_file_name(path)
         spectra: Iterator[MeasuredSpectrum | Problem]
         if is_opus := opus.is_opus(path):
             # these files state their unit and quantity

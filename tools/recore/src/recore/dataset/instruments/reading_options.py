@@ -46,7 +46,7 @@ class ReadingOptions:
             if "sample" not in groups:
                 raise ValueError(f"--name {self.name!r} has no group (?P<sample>...)")
 
-    def sample_and_replicate(self, path: Path) -> tuple[str, str]:
+    def parse_file_name(self, path: Path) -> tuple[str, str]:
         """Return the sample and the replicate, which may be "", in the name of a file. Raises ValueError."""
         name = normalise_text(path.name)
         if not name.isprintable():  # includes bytes that are not UTF-8, which a data file cannot contain
