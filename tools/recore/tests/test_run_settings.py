@@ -27,10 +27,7 @@ INVALID = {  # environment variables, and the reason that is printed for each
         {"AWS_CONFIG_FILE": "process", "AWS_ACCESS_KEY_ID": ""},
         "Error when retrieving credentials from custom-process",
     ),
-    "no credentials": (
-        {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
-        "no AWS credentials were found; run `aws",
-    ),
+    "no credentials": ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no AWS credentials were found; run"),
     "half of the credentials": ({"AWS_SECRET_ACCESS_KEY": ""}, "Partial credentials found in env"),
     "region": ({"AWS_DEFAULT_REGION": "us east"}, "Provided region_name 'us east' doesn't match a supported format"),
     "retries": ({"AWS_DEFAULTS_MODE": "odd"}, "Client configured with invalid defaults mode: odd"),

@@ -76,7 +76,7 @@ def test_an_existing_name_is_rejected_immediately(existing: str, tmp_path: Path)
         target.write_text("") if existing == "file" else target.mkdir()
     if existing == "folder":
         (target / "run.json").write_text("earlier")
-    with pytest.raises(FileExistsError, match="an earlier run is never replaced: choose another --out"):
+    with pytest.raises(FileExistsError, match="a run is never overwritten; choose another --out"):
         RunFolder(target)
     assert names(tmp_path) == ["mine"]
 

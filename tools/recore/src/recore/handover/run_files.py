@@ -30,10 +30,7 @@ AGAIN = f"run it again with `{PROGRAM} run`"
 
 @dataclass(frozen=True)
 class HandoverRun:
-    """A run to hand over. record: the checked members of run.json. raw: all members. public: path of the data file.
-
-    data: its content.
-    """
+    """A run to hand over. record: checked members of run.json. raw: all members. data: contents of the public file."""
 
     record: Record
     raw: dict[str, Any]

@@ -23,10 +23,7 @@ TOLERANCE = 1e-6  # between the recomputed and the recorded R2
 
 @dataclass(frozen=True)
 class CutOff:
-    """Decisions at one cut-off. share: of samples above it. precision, recall: of samples predicted and measured above.
-
-    wrong: share of all samples on the wrong side.
-    """
+    """Decisions at one cut-off. share: of samples above it. wrong: share of all samples on the wrong side."""
 
     value: float
     chosen: bool
