@@ -92,7 +92,7 @@ UNUSABLE_FOLDERS: list[tuple[Callable[[Path], object], str, str]] = [
     (
         lambda folder: next((folder / "s3").iterdir()).unlink(),
         "{folder}/s3/",
-        "large could not be read (No such file or directory): restore the folder",
+        "large could not be read (No such file or directory); restore the folder",
     ),
     (
         lambda folder: os.truncate(next((folder / "s3").iterdir()), 10),
