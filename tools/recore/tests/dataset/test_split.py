@@ -41,7 +41,7 @@ def test_cells_are_copied_digit_for_digit(kind: str, table: Path, tmp_path: Path
     assert read(tmp_path / "out", "private/private.csv.gz") == private
     assert read(tmp_path / "out", "private/actual.csv.gz") == ",CuPPM,AuPPM\n7,1e3,\n9,2,4\n"
     assert "public: 2 drill holes, 2 rows in " in result.stdout
-    assert "private: 1 drill hole, 2 rows: " in result.stdout
+    assert "private: 1 drill hole, 2 rows in " in result.stdout
 
 
 def test_a_share_chooses_holes_by_the_seed_whatever_the_order_of_rows(sample: Path, tmp_path: Path) -> None:
