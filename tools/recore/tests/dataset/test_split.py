@@ -40,8 +40,8 @@ def test_cells_are_copied_digit_for_digit(kind: str, table: Path, tmp_path: Path
     private = ',SiteID,4000,DepthFrom,3993.1\n7,A,0.10,0,"+1,5"\n9, A ,1,2,3\n'
     assert read(tmp_path / "out", "private/private.csv.gz") == private
     assert read(tmp_path / "out", "private/actual.csv.gz") == ",CuPPM,AuPPM\n7,1e3,\n9,2,4\n"
-    assert "public: 2 drill holes, 2 rows: " in result.stdout
-    assert "private: 1 drill hole, 2 rows: " in result.stdout
+    assert "public: 2 drill holes, 2 rows in " in result.stdout
+    assert "private: 1 drill hole, 2 rows in " in result.stdout
 
 
 def test_a_share_chooses_holes_by_the_seed_regardless_of_row_order(sample: Path, tmp_path: Path) -> None:
