@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from recore_support.example_runs import Runs, make_runs, make_sample_with_gaps
 from stagemaker_support import fuzzing  # noqa: F401 - loads hypothesis's profile before tests are decorated
-from stagemaker_support.every_test import pytest_make_parametrize_id, socket_folder
+from stagemaker_support.common_hooks import pytest_make_parametrize_id, socket_folder
 from support.fixtures import project, public, script_error
 from support.once import make_once
 

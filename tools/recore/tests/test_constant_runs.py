@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recore.constant_runs import ConstantRun, format_constant_runs, find_constant_runs
+from recore.constant_runs import ConstantRun, find_constant_runs, format_constant_runs
 from recore.spectral_data import read_data
 
 AXIS = np.linspace(4000, 400, 901)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from recore_support.run_command import file_options, failed_run_error, run_recore, start
+from recore_support.run_command import failed_run_error, file_options, run_recore, start
 from recore_support.tiny_submission import SETUP, tiny
 from support.checkout import ROOT
 from support.data_files import write_gz

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from recore_support.run_command import file_options, failed_run_error, run_recore
+from recore_support.run_command import failed_run_error, file_options, run_recore
 from recore_support.tiny_submission import tiny
 from stagemaker_support.start_command import start as start_simulator
 

@@ -15,7 +15,7 @@ from recore.evaluation import read_record
 from recore.evaluation.scores import read_score
 from recore.production.containers.domain import fit_reference
 from recore.production.containers.expected_error import calibrate
-from recore.production.handed_files import parse_columns, read_errors, read_reference
+from recore.production.handover_files import parse_columns, read_errors, read_reference
 from recore.production.settings import read_settings
 
 RANDOM = np.random.default_rng(0)

@@ -23,6 +23,6 @@ settle()
 sys.modules["recore"] = None  # type: ignore[assignment] - any import of it fails
 
 from stagemaker_support import fuzzing  # noqa: F401 - loads hypothesis's profile before tests are decorated
-from stagemaker_support.every_test import pytest_make_parametrize_id, socket_folder
+from stagemaker_support.common_hooks import pytest_make_parametrize_id, socket_folder
 
 __all__ = ["pytest_make_parametrize_id", "socket_folder"]

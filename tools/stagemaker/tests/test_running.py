@@ -16,7 +16,7 @@ from stagemaker_support.job_traces import wait_until
 from stagemaker_support.pipelines import SLEEPING_SCRIPT, Pipelines
 from stagemaker_support.simulator_client import IMAGE, Client
 
-from stagemaker import running
+from stagemaker import client_commands
 from stagemaker.server import Simulator
 
 STAGEMAKER = [sys.executable, "-m", "stagemaker"]
@@ -137,7 +137,7 @@ def test_jobs_are_listed_followed_and_stopped(client: Client) -> None:
 def test_the_lines_of_all_streams_are_followed(client: Client) -> None:
     logs, job = client.logs, client.train("pass")["TrainingJobName"]
     group, time = "/aws/sagemaker/TrainingJobs", int(client.describe("TrainingJob", job)["CreationTime"].timestamp())
-    events = running.LogEvents(logs, running.JOBS[0], job)
+    events = client_commands.LogEvents(logs, client_commands.JOBS[0], job)
     before = [event["message"] for event in events.new(are_last=False)]
     for number, offset in enumerate((9000, 7000, -60_000)):  # the second stream is late, the third very late
         logs.create_log_stream(logGroupName=group, logStreamName=f"{job}/{number}")

@@ -8,7 +8,7 @@ from recore_support.edited_submissions import SUBMISSIONS
 from stagemaker_support.docker_engine import engine, orphaned_containers
 from support.checkout import ROOT, run
 
-from recore.check.own_simulator import BUILD_IMAGE
+from recore.check.local_simulator import BUILD_IMAGE
 from recore.dataset.sample_files import Plan, make_sample
 from stagemaker.isolation.containers import image_exists
 

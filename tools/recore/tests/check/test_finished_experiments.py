@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from recore.backends import Services
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import FailedFold, HeldOut
-from recore.check.left_by_jobs import Response, Observation
+from recore.check.job_results import Observation, Response
 from recore.check.public_data import PublicData
 from recore.check.recomputed_held_out import score_all
 from recore.check.runner import load_catalogue
 from recore.evaluation import RunSettings, SubmissionFiles
 from recore.failures import INSTALLING
-from recore.places import Services
 
 ROWS = 60
 FULL_DISK = ExperimentFailed("No space left on device", "", outside=True)

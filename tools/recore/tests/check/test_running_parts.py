@@ -19,8 +19,15 @@ from stagemaker_support.fuzzing import examples
 
 from recore.check.experiment_jobs import ExperimentJobs
 from recore.check.failures import ExperimentFailed
-from recore.check.inputs import InputRow, first_difference, effect_of_assays, effect_of_holes, find_differences, read_inputs
-from recore.check.left_by_jobs import Response, Variation, read_observations
+from recore.check.inputs import (
+    InputRow,
+    effect_of_assays,
+    effect_of_holes,
+    find_differences,
+    first_difference,
+    read_inputs,
+)
+from recore.check.job_results import Response, Variation, read_observations
 from recore.check.predictions import InvalidPredictions, format_difference, read_predictions
 from recore.check.public_data import PublicData, rename_holes
 from recore.check.rule import Level

@@ -10,12 +10,12 @@ from recore_support.checking import open_experiments
 from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
 from support.checkout import ROOT
 
+from recore.backends.backend import Services
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import RunSettings, unique_name
 from recore.evaluation.submission import read_submission
-from recore.places.place import Services
 from stagemaker.machine import THREAD_VARIABLES
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from recore.dataset.grammar.target_units import PER_UNIT
 from recore.dataset.grammar.units import DETECTION_LIMITS, PLAUSIBLE
-from recore.dataset.plausible import (
+from recore.dataset.plausibility import (
     MIN_ROWS,
     SuspectedUnit,
     suspected_content_units,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from recore.backends.backend import Services
 from recore.evaluation.data import DataFiles
-from recore.places.place import Services
 from stagemaker.server import Simulator
 
 

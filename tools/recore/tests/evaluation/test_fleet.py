@@ -20,6 +20,7 @@ from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import environment
 
+from recore.backends import Services
 from recore.check.experiment_jobs import ExperimentJobs
 from recore.check.failures import ExperimentFailed
 from recore.cli.aws_round import AwsRound
@@ -29,15 +30,14 @@ from recore.evaluation import (
     bound_costs,
     count_instances,
     make_policies,
+    make_round_id,
     read_quotas,
     read_submission,
-    make_round_id,
     stop_leftovers,
 )
 from recore.evaluation.fleet import wheels
 from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.step import Step
-from recore.places import Services
 from stagemaker.server import BUCKET, Simulator
 
 ACCOUNT = "arn:aws:iam::111122223333:role"

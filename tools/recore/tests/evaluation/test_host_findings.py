@@ -16,7 +16,7 @@ from support.data_files import write_csv
 
 from recore.evaluation import Pace, Score, Step, read_record
 from recore.evaluation.host_findings import MIN_PRINTED, PREFIX, collect_findings
-from recore.evaluation.judging_pace import INSTANCE_MEMORY, peak_memory
+from recore.evaluation.pace import INSTANCE_MEMORY, peak_memory
 
 SCORES = {"held-out": Score(0.5, 1.0, 9, {}, {}), "private": Score(0.4, 1.0, 9, {}, {})}
 
@@ -129,7 +129,7 @@ def steps(**memory: float) -> list[Step]:
 
 def test_no_more_runs_start_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert peak_memory(steps(train=10, public_predict=4, private_predict=8, private_score=1)) == 0.12 * INSTANCE_MEMORY
-    monkeypatch.setattr("recore.evaluation.judging_pace.measure_memory", lambda: 2 * INSTANCE_MEMORY)
+    monkeypatch.setattr("recore.evaluation.pace.measure_memory", lambda: 2 * INSTANCE_MEMORY)
     pace = Pace(jobs=9)
     assert (pace.max_running, Pace(jobs=9, limited=False).max_running) == (1, 9)
     pace.add_run(steps(train=60), 30.0)

@@ -19,6 +19,7 @@ from stagemaker_support.job_traces import wait_until
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
 
+from recore.backends import Backend, BackendSettings, open_backend
 from recore.check import recompute_held_out
 from recore.check.public_data import PublicData
 from recore.evaluation import (
@@ -34,7 +35,6 @@ from recore.evaluation import (
 )
 from recore.evaluation.job_requests import RunSettings, preprocessing_request, scoring_request, training_request
 from recore.evaluation.job_runner import TIMED_OUT
-from recore.places import Backend, BackendSettings, open_backend
 from stagemaker import interrupts
 
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(600)\n"

@@ -9,19 +9,19 @@ from recore_support import records
 from recore_support.tiny_submission import tiny
 from support.checkout import ROOT, environment
 
+from recore.backends.backend import Services
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import RunSettings
-from recore.evaluation.kept_run import RunFolder, next_command
 from recore.evaluation.record import read_record, write_record
+from recore.evaluation.run_folder import RunFolder, next_command
 from recore.evaluation.submission import read_submission
-from recore.places.place import Services
 
 WAIT = """
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from recore.evaluation.kept_run import RunFolder
+from recore.evaluation.run_folder import RunFolder
 with RunFolder(Path(sys.argv[1])) as folder:
     (folder.path / "half").write_text("half")
     print(folder.path, flush=True)

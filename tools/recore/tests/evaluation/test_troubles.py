@@ -19,17 +19,17 @@ from recore_support.tiny_submission import TRAIN, tiny
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
 
+from recore.backends.backend import Services
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
+from recore.evaluation.job_logs import write_log
 from recore.evaluation.job_requests import HOST, RunSettings, assays_key
 from recore.evaluation.job_runner import TIMED_OUT, StepFailed
-from recore.evaluation.observing import write_log
 from recore.evaluation.record import make_record
 from recore.evaluation.step import Step
 from recore.evaluation.storage import NOT_IN_XML, Storage
 from recore.evaluation.submission import read_submission
 from recore.failures.explanation import explain_failure
-from recore.places.place import Services
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(60)\n"

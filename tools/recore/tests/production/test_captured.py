@@ -14,7 +14,7 @@ from recore_support.schema import TARGETS
 from stagemaker_support.endpoints import Endpoints
 from stagemaker_support.simulator_client import Client
 
-from recore.production.captured import Body, make_key, read_events, read_predictions, read_samples
+from recore.production.data_capture import Body, make_key, read_events, read_predictions, read_samples
 from stagemaker.server import BUCKET
 
 SINCE = datetime(2024, 5, 1, 15, 30, 0, 500_000, tzinfo=timezone(timedelta(hours=2)))

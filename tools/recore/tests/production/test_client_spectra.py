@@ -14,10 +14,16 @@ from recore_support.schema import IDS, TARGETS
 from stagemaker_support.archives import archive_of
 
 from recore.production.arrived_assays import read_assays
-from recore.production.captured import Body, CaptureEvent
-from recore.production.client_spectra import ClientSpectra, SpectraReader, TrainingSummary, make_training_summary, read_training_summary
+from recore.production.batch_transform import read_columns
+from recore.production.client_spectra import (
+    ClientSpectra,
+    SpectraReader,
+    TrainingSummary,
+    make_training_summary,
+    read_training_summary,
+)
 from recore.production.containers.domain import fit_reference
-from recore.production.predicting import read_columns
+from recore.production.data_capture import Body, CaptureEvent
 from recore.production.project import ProductionError
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)

@@ -27,7 +27,7 @@ from stagemaker_support.simulator_client import Client
 
 from recore.production.arrived_assays import read_assays
 from recore.production.endpoints import require_in_service
-from recore.production.joining import make_inference_id
+from recore.production.joined_samples import make_inference_id
 from recore.production.project import MAX_INFERENCE_ID_LENGTH, ProductionError, ProductionProject
 from recore.production.settings import Settings
 from stagemaker.server import BUCKET

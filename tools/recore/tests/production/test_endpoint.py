@@ -13,7 +13,7 @@ from recore_support.schema import TARGETS
 from recore_support.web_page import csv_bytes, read_rows
 from support.data_files import write_csv
 
-from recore.places.place import Services
+from recore.backends.backend import Services
 from recore.production import project_state
 from recore.production import settings as project_settings
 from recore.production.next_command import ProjectState

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recore_support.schema import TARGETS
 from stagemaker_support.fuzzing import examples
 
-from recore.production.comparison_text import format_comparison, find_winner
+from recore.production.comparison_text import find_winner, format_comparison
 from recore.production.live_comparison import read_weights
 from recore.production.paired_comparison import Comparison, Floats, compare_variants, min_units
 
@@ -226,9 +226,7 @@ def test_the_verdicts_are_plain_sentences() -> None:
     hole, assays, predictions = make_data(1, ratio=0.7, holes=60)
     (exchanged,) = compare_variants(assays, {"B": predictions["B"], "A": predictions["A"]}, hole, WEIGHTS)
     sentences = [line for line in lines if line.startswith("B is better on Cu")]
-    assert sentences == [
-        line for line in format_comparison(exchanged, WEIGHTS) if line.startswith("B is better on Cu")
-    ]
+    assert sentences == [line for line in format_comparison(exchanged, WEIGHTS) if line.startswith("B is better on Cu")]
     assert find_winner([exchanged]) == "B"
 
 

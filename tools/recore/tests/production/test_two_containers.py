@@ -13,8 +13,8 @@ from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import completed
 
+from recore.production.batch_transform import ACCEPT, CONTENT_TYPE
 from recore.production.containers.expected_error import expected_error
-from recore.production.predicting import ACCEPT, CONTENT_TYPE
 
 pytestmark = pytest.mark.everywhere
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from recore_support.web_page import PNG, WebPage, read_rows, expect_web_error, run_web
+from recore_support.web_page import PNG, WebPage, expect_web_error, read_rows, run_web
 from support.checkout import ROOT, environment
 
 from recore.web import Limits, write_deployment
@@ -290,6 +290,8 @@ def test_the_command_touches_no_folder_with_other_files(names: list[str], web_pa
     for name in names:
         (tmp_path / "foreign" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "foreign" / name).write_text(name)
-    assert "contains other files" in expect_web_error(web_page.commands, web_page.endpoint, "--lambda", tmp_path / "foreign")
+    assert "contains other files" in expect_web_error(
+        web_page.commands, web_page.endpoint, "--lambda", tmp_path / "foreign"
+    )
     contents = {path.relative_to(tmp_path / "foreign").as_posix(): path.read_text() for path in tmp_path.rglob("*.*")}
     assert contents == {name: name for name in names}

@@ -19,11 +19,11 @@ from recore_support.web_page import (
     PNG,
     WebPage,
     csv_bytes,
+    expect_web_error,
     opus_file,
     read_assays,
     read_rows,
     read_spectrum,
-    expect_web_error,
 )
 from support.checkout import ROOT, environment
 

@@ -14,7 +14,7 @@ from typing import Any
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.model_packages import SPECIFICATION, Packages
 
-from recore.production.captured import read_events
+from recore.production.data_capture import read_events
 from recore_support.schema import TARGETS
 from stagemaker.server import BUCKET, ROLE_ARN
 

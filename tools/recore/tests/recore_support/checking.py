@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
+from recore.backends.backend import Services
 from recore.check.experiments import Experiments
 from recore.check.public_data import PublicData
 from recore.check.rule import Finding, Rule
@@ -11,7 +12,6 @@ from recore.check.runner import load_catalogue, run_rules
 from recore.check.source import SubmissionSource
 from recore.evaluation.job_requests import RunSettings, unique_name
 from recore.evaluation.submission import read_submission
-from recore.places.place import Services
 from recore_support.schema import CHALLENGE
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 

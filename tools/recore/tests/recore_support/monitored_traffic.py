@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from recore.data_file import read_header
-from recore.production.captured import Body, CaptureEvent
 from recore.production.client_spectra import SpectraReader, make_training_summary
 from recore.production.containers.domain import fit_file
+from recore.production.data_capture import Body, CaptureEvent
 from recore.production.monitoring import Monitoring, MonitorSettings, examine_traffic
 from recore_support.schema import HOLE
 

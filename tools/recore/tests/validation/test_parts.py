@@ -10,7 +10,7 @@ from recore_support.validations import TARGETS
 
 from recore.validation.baselines import group_targets, pls_path
 from recore.validation.plan import Curve, choose_curve, make_plan, thin_rows
-from recore.validation.prediction_errors import format_errors, errors_table, prediction_errors, r2_by_target
+from recore.validation.prediction_errors import errors_table, format_errors, prediction_errors, r2_by_target
 from recore.validation.validation import combine_folds
 
 

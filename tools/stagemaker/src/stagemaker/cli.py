@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stagemaker import interrupts
+from stagemaker.client_commands import logs, ls, stop
 from stagemaker.machine import require_working_directory
-from stagemaker.running import logs, ls, stop
 from stagemaker.variables_file import VariablesFile
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
 
     # before the slow import of the simulator, so that nobody reads the variables of a killed one
     with VariablesFile(variables) if variables else nullcontext() as file, _simulator(settings) as (simulator, signals):
-        lines = [f"unset {name}" for name in simulator.other_variables()]
+        lines = [f"unset {name}" for name in simulator.conflicting_variables()]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
         output = json.dumps(simulator.variables()) if as_json else "\n".join(lines)
         if file:
@@ -161,7 +161,7 @@ def execute(command: tuple[str, ...], **settings: Any) -> None:
     """
     with _simulator(settings) as (simulator, signals):
         _print_status(simulator, settings)
-        environment = {name: os.environ[name] for name in os.environ.keys() - simulator.other_variables()}
+        environment = {name: os.environ[name] for name in os.environ.keys() - simulator.conflicting_variables()}
         if not signals.empty():  # before there is a command
             raise KeyboardInterrupt
         try:

@@ -33,7 +33,7 @@ def stagemaker(stagemaker_simulator: "Simulator", monkeypatch: pytest.MonkeyPatc
     stagemaker_simulator.reset()
     stagemaker_simulator.client("s3").create_bucket(Bucket=BUCKET)
     with pytest.MonkeyPatch.context() as patch:  # which the test cannot undo
-        for name in stagemaker_simulator.other_variables():
+        for name in stagemaker_simulator.conflicting_variables():
             patch.delenv(name)
         for name, value in stagemaker_simulator.variables().items():
             patch.setenv(name, value)

@@ -134,7 +134,9 @@ def test_invalid_requests_are_rejected(endpoints: Endpoints, config: str, endpoi
     message = rejection_message(create, EndpointName=name.upper(), EndpointConfigName=config)
     assert f'Cannot create already existing endpoint "{arn}".' in message
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7"
-    message = rejection_message(endpoints.create, endpoints.config(variant(endpoints.model(NAMED.format(name="m"), Image=image))))
+    message = rejection_message(
+        endpoints.create, endpoints.config(variant(endpoints.model(NAMED.format(name="m"), Image=image)))
+    )
     assert "Only images of the scikit-learn, XGBoost, linear-learner and PyTorch families" in message
     model = endpoints.named("gone")
     config_without_model = endpoints.config(variant(model))
@@ -143,9 +145,13 @@ def test_invalid_requests_are_rejected(endpoints: Endpoints, config: str, endpoi
         message = rejection_message(call, EndpointName=endpoint_name, EndpointConfigName=config_without_model)
         assert re.search(f"Could not find model.*{model}", message)
     members = {"EndpointName": name, "EndpointConfigName": config}
-    message = rejection_message(update, **members, ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}])
+    message = rejection_message(
+        update, **members, ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}]
+    )
     assert "requires RetainAllVariantProperties" in message
-    assert "cannot be used with" in rejection_message(update, **members, RetainDeploymentConfig=True, DeploymentConfig={})
+    assert "cannot be used with" in rejection_message(
+        update, **members, RetainDeploymentConfig=True, DeploymentConfig={}
+    )
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
 
 
@@ -156,7 +162,9 @@ def test_the_total_number_of_instances_is_limited(endpoints: Endpoints, endpoint
     assert f"All endpoints together can have at most {limit}" in message
     entries = [{"VariantName": "one", "DesiredInstanceCount": limit + 1}]
     update_weights = endpoints.sagemaker.update_endpoint_weights_and_capacities
-    rejection_message(update_weights, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries, code=EXCEEDED)
+    rejection_message(
+        update_weights, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries, code=EXCEEDED
+    )
     described = endpoints.describe(endpoint_in_service)
     assert described["ProductionVariants"][0]["DesiredInstanceCount"] == 1
 

@@ -115,7 +115,9 @@ def test_the_error_is_the_documented_one(client: Client, row: str, operation: st
 
 def test_a_model_can_lack_a_role_and_a_folder_can_lack_data(client: Client) -> None:
     client.sagemaker.create_model(ModelName="no-role", PrimaryContainer={"Image": IMAGE})
-    message = rejection_message(client.sagemaker.create_transform_job, **requests(ABSENT, name="no-role")["CreateTransformJob"])
+    message = rejection_message(
+        client.sagemaker.create_transform_job, **requests(ABSENT, name="no-role")["CreateTransformJob"]
+    )
     assert "and that the model's role has" in message
     source = {"S3Uri": f"{ABSENT}/", "S3DataType": "S3Prefix", "CompressionType": "None"}
     container = {"Image": IMAGE, "ModelDataSource": {"S3DataSource": source}}

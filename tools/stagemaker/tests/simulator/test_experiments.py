@@ -100,7 +100,9 @@ def test_resources_that_others_need_cannot_be_deleted(client: Client, names: tup
     sagemaker = client.sagemaker
     assert f"it has the trial '{trial}'" in rejection_message(sagemaker.delete_experiment, ExperimentName=experiment)
     assert f"it has the trial component '{component}'" in rejection_message(sagemaker.delete_trial, TrialName=trial)
-    assert f"it has the trial '{trial}'" in rejection_message(sagemaker.delete_trial_component, TrialComponentName=component)
+    assert f"it has the trial '{trial}'" in rejection_message(
+        sagemaker.delete_trial_component, TrialComponentName=component
+    )
     sagemaker.disassociate_trial_component(TrialName=trial, TrialComponentName=component)
     assert components(client, TrialName=trial) == []
     sagemaker.delete_trial_component(TrialComponentName=component)

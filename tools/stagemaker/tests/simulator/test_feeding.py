@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stagemaker.compute.batch_transform.data_processing import DataProcessing
-from stagemaker.compute.batch_transform.feeding import Feeder
+from stagemaker.compute.batch_transform.feeder import Feeder
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.servers.response import Response

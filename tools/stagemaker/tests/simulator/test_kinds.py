@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from stagemaker_support.documented_tables import assert_documented
 
-from stagemaker.compute.ineffective import INEFFECTIVE
+from stagemaker.compute.ineffective_settings import INEFFECTIVE
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.protocol.service_model import sagemaker_model
 from stagemaker.resources.pipeline_execution import PipelineExecutions

@@ -206,7 +206,9 @@ def test_a_version_takes_its_specification_from_its_source(packages: Packages) -
     assert packages.describe(from_version)["InferenceSpecification"] == SPECIFICATION
     assert "either a SourceUri" in rejection_message(packages.version, group=group, SourceUri=model_arn)
     both_members = {"InferenceSpecification": SPECIFICATION, "SourceUri": "s3://bucket/x"}
-    assert "either a SourceUri" in rejection_message(sagemaker.update_model_package, ModelPackageArn=from_s3, **both_members)
+    assert "either a SourceUri" in rejection_message(
+        sagemaker.update_model_package, ModelPackageArn=from_s3, **both_members
+    )
     for uri in (f"{model_arn}-2", f"{from_version}0", model_arn.replace("us-east-1", "eu-west-1")):
         message = rejection_message(sagemaker.create_model_package, ModelPackageGroupName=group, SourceUri=uri)
         assert f"could not find '{uri}'" in message

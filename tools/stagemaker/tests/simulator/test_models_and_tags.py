@@ -63,7 +63,9 @@ def test_requests_that_violate_the_service_model_are_rejected(
     client: Client, name: str, invalid_members: dict[str, Any]
 ) -> None:
     request = {"ModelName": name, "PrimaryContainer": CONTAINER} | invalid_members
-    rejection_message(client.sagemaker.create_model, **{key: value for key, value in request.items() if value is not None})
+    rejection_message(
+        client.sagemaker.create_model, **{key: value for key, value in request.items() if value is not None}
+    )
     rejection_message(client.sagemaker.describe_model, ModelName=name)
 
 

@@ -140,7 +140,9 @@ def test_connections_to_other_hosts_are_rejected(client: Client) -> None:
     events.put_rule(Name="other", EventPattern='{"source": ["x"]}')
     events.create_archive(ArchiveName="kept", EventSourceArn=BUS)
     for ask in LEADING_OUT:
-        assert "The simulator does not support" in rejection_message(ask, client.simulator.client, code="NotImplemented")
+        assert "The simulator does not support" in rejection_message(
+            ask, client.simulator.client, code="NotImplemented"
+        )
     assert client.put("afterwards", b"x")  # a notification would be sent now
 
 

@@ -209,7 +209,9 @@ def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     assert "FailureReason" not in pipelines.stop(execution)  # it may be stopping already
     assert pipelines.statuses(execution) == {"First": "Succeeded", "Again": "Failed", "Sleeps": "Stopped"}
-    assert "is in status Stopped" in rejection_message(sagemaker.stop_pipeline_execution, PipelineExecutionArn=execution)
+    assert "is in status Stopped" in rejection_message(
+        sagemaker.stop_pipeline_execution, PipelineExecutionArn=execution
+    )
     before = pipelines.steps(execution)
     set_gate("yes")
     token = uuid.uuid4().hex

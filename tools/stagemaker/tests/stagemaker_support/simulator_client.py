@@ -134,7 +134,9 @@ class Client:
         return until(lambda: self.describe(kind, name), lambda job: job[f"{kind}Status"] not in running, seconds)
 
 
-def rejection_message(call: Callable[..., Any], *arguments: Any, code: str = "ValidationException", **request: Any) -> str:
+def rejection_message(
+    call: Callable[..., Any], *arguments: Any, code: str = "ValidationException", **request: Any
+) -> str:
     with pytest.raises(ClientError) as caught:
         call(*arguments, **request)
     assert caught.value.response["Error"]["Code"] == code, caught.value

@@ -15,8 +15,9 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
+from recore.backends import Services, SimulatorGoneError
 from recore.check.failures import ExperimentFailed, explain_failure
-from recore.check.left_by_jobs import Response
+from recore.check.job_results import Response
 from recore.check.served_requests import CSV, Request
 from recore.evaluation import (
     JobRunner,
@@ -30,7 +31,6 @@ from recore.evaluation import (
     write_streams,
 )
 from recore.failures import is_outside, read_reason
-from recore.places import Services, SimulatorGoneError
 from recore.untrusted_archives import open_archive
 
 MAX_RESULT_BYTES = 512 << 20  # of all output files of a job

@@ -19,11 +19,20 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.backends import Services
 from recore.check.experiment_jobs import ExperimentJobs, Files
 from recore.check.failures import ExperimentFailed, failure_of
 from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out, score
 from recore.check.inputs import effect_of_assays, find_differences
-from recore.check.left_by_jobs import Response, BuildResult, PredictScriptResult, Observation, TrainingResult, Variation, read_observations
+from recore.check.job_results import (
+    BuildResult,
+    Observation,
+    PredictScriptResult,
+    Response,
+    TrainingResult,
+    Variation,
+    read_observations,
+)
 from recore.check.pickles import Pickle, read_pickles
 from recore.check.predictions import Floats, read_predictions
 from recore.check.public_data import PublicData, pick_few
@@ -42,7 +51,6 @@ from recore.evaluation import (
     remove_columns,
     remove_targets,
 )
-from recore.places import Services
 from stagemaker import CONTAINER
 
 # a submission may have its own serving.py
@@ -345,7 +353,9 @@ class Experiments(SharedResults):
             "project": {"project.tar.gz": self._pack()},
         }
         results = self._jobs.train("by-hand", "by_hand.py", channels, {})
-        return self._jobs.read_report(results / "results.json", partial(PredictScriptResult.read, results / "public.csv.out"))
+        return self._jobs.read_report(
+            results / "results.json", partial(PredictScriptResult.read, results / "public.csv.out")
+        )
 
     @experiment
     def observations(self) -> dict[str, Observation]:

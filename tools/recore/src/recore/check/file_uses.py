@@ -92,8 +92,8 @@ def path_of(node: ast.expr | None, script: Script, depth: int = 0) -> str | None
             separator = "/" if isinstance(operator, ast.Div) else ""
             return _joined([left, right], separator, script, depth)
         case ast.Attribute(value=value, attr="parent"):
-            path = path_of(value, script, depth + 1)
-            return path and posixpath.dirname(path)
+            child = path_of(value, script, depth + 1)
+            return child and posixpath.dirname(child)
         case ast.Call():
             return _called(node, script, depth)
     return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from recore.check.left_by_jobs import Variation
+from recore.check.job_results import Variation
 from recore.check.predictions import RELATIVE
 from recore.listing import list_names
 from stagemaker import parse_float

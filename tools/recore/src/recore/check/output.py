@@ -137,7 +137,7 @@ def _escape(value: str, further: str = "") -> str:
 
 def _findings(results: Sequence[RuleResult]) -> list[tuple[Rule, Finding]]:
     findings = [(result.rule, finding) for result in results for finding in result.findings]
-    return sorted(findings, key=lambda pair: (pair[1].place or Location(""), pair[0].code))
+    return sorted(findings, key=lambda pair: (pair[1].location or Location(""), pair[0].code))
 
 
 def _path(file: str, submission: Path) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recore.check.left_by_jobs import Response
+from recore.check.job_results import Response
 from recore.listing import count
 from recore.text import plain
 from stagemaker import parse_float
@@ -72,7 +72,7 @@ def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
 def read_response(response: Response) -> Floats:
     """Return the predictions in a response. Raise NotPredictions if it is invalid or an error."""
     if response.body is None:
-        raise InvalidPredictions(f"status {response.status}: {first_line(response.text)}", 0)
+        raise InvalidPredictions(f"status {response.status}: {first_line(response.error)}", 0)
     return read_predictions(response.body)
 
 

@@ -71,7 +71,7 @@ class PublicData:
         import pyarrow as pa
 
         with open_data(self.path) as data:
-            positions = data.places
+            positions = data.positions
             columns = [(name, positions[name]) for name in self.targets if name in positions]
             hole = [positions[group]] if group in positions else []
             types = dict.fromkeys((position for _, position in columns), pa.float64())

@@ -6,13 +6,13 @@ from threading import Event
 
 import numpy as np
 
+from recore.backends import Backend
 from recore.challenge import challenge
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import HeldOut, score
 from recore.check.public_data import PublicData
 from recore.evaluation import Entry, Round, Step, SubmissionFiles, WheelHouse, read_record, write_recomputed_held_out
-from recore.places import Backend
 from recore.text import plain
 from stagemaker import locked
 
@@ -61,6 +61,6 @@ def score_all(held_out: HeldOut, data: PublicData, weights: dict[str, float]) ->
     """Return the score of predictions of all rows. Raise ExperimentFailed if one is missing, which may raise R2."""
     if held_out.failed:
         raise ExperimentFailed(held_out.failed[0].reason, "")
-    if not np.isfinite(held_out.again[:, data.was_measured]).all():
+    if not np.isfinite(held_out.recomputed[:, data.was_measured]).all():
         raise ExperimentFailed("some recomputed predictions are not finite numbers", "")
-    return score(held_out.again, data.measured, weights, data.targets)
+    return score(held_out.recomputed, data.measured, weights, data.targets)

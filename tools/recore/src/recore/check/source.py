@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from recore.check.container import is_in_container, provided_modules
-from recore.check.script import MAX_DEPTH, ENTRY_POINTS, ImportStatement, Script, keywords_of, parse_script, strings_of
+from recore.check.script import ENTRY_POINTS, MAX_DEPTH, ImportStatement, Script, keywords_of, parse_script, strings_of
 from recore.check.submission_tree import SubmissionTree, UnreadableFile
 from recore.distribution import PACKAGES
 from recore.evaluation import find_packages, find_uploads

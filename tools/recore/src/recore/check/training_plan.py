@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from recore.check.left_by_jobs import TrainingResult
+from recore.check.job_results import TrainingResult
 from recore.check.public_data import PublicData
 from recore.spectral_data import rows_by_group
 from recore.validation import FOLDS, make_folds

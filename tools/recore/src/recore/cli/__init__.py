@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from recore.backends import BackendError
 from recore.challenge import reword
 from recore.cli.check import check
 from recore.cli.common import name_program
@@ -20,7 +21,6 @@ from recore.cli.run import run
 from recore.cli.submissions import new, new_challenge, pack
 from recore.cli.web import web
 from recore.distribution import PROGRAM, setup_command
-from recore.places import BackendError
 from recore.text import plain
 from stagemaker import interrupts, machine
 

@@ -11,8 +11,8 @@ from recore.cli.common import FiniteNumber, add_options, show_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from recore.backends import Backend
     from recore.evaluation import Bound, Entry, Round, WheelHouse
-    from recore.places import Backend
 
 PRICE = 0.23  # dollars per hour for ml.m5.xlarge in us-east-1
 PATIENCE = 6 * 3600.0  # seconds that a job may wait for the account's quotas to allow it
@@ -51,7 +51,7 @@ class AwsRound:
         roles = {"role": self.role, "scoring_role": self.scoring_role}
         return roles | {"bucket": self.bucket, "image": self.image, "patience": PATIENCE}
 
-    def prepare(self, this_round: "Round", backend: "OpenPlace", to_run: "Sequence[Entry]", jobs: int) -> "WheelHouse":
+    def prepare(self, this_round: "Round", backend: "Backend", to_run: "Sequence[Entry]", jobs: int) -> "WheelHouse":
         """Print the maximum cost of the round, ask for confirmation, and stop the leftovers of an earlier call.
 
         Returns the source of packages that submissions require. Raises UsageError if the options do not allow the

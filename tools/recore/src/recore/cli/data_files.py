@@ -181,7 +181,7 @@ def _as_record(out: Path, result: "ImportResult") -> dict[str, Any]:
         "last": grid.names[-1] if grid else None,
         "remarks": result.remarks,
         "findings": [
-            {"level": "bad", "name": "unit", "text": unit.text, "values": unit.values} for unit in result.suspected
+            {"level": "bad", "name": "unit", "text": unit.message, "values": unit.values} for unit in result.suspected
         ],
         "problems": [vars(problem) for problem in result.problems],
     }

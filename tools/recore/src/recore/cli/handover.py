@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
+from recore.backends import BackendSettings, choose_isolation, open_backend
 from recore.cli.common import FILE, FOLDER, ISOLATION, show_json, show_line, use_challenge_of
 from recore.cli.progress import show_running
-from recore.places import BackendSettings, choose_isolation, open_backend
 from recore.text import plain
 
 

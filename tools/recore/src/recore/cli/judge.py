@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore.atomic import replaced
+from recore.backends import BackendSettings, open_backend
 from recore.cli.aws_round import AwsRound, aws_options, show_policies
 from recore.cli.common import FILE, FOLDER, FiniteNumber, show_json, show_line, table_console
 from recore.cli.progress import show_running
 from recore.listing import count
-from recore.places import BackendSettings, open_backend
 from recore.spreadsheet_csv import safe_cell
 from recore.text import plain
 from stagemaker import interrupts
@@ -141,10 +141,10 @@ def judge(
         show_json([_summarise(entry) for entry in ranked])
     else:
         table_console().print(_make_table(ranked, public), "")
-        if any(entry.record and entry.record.held_out_is_own for entry in ranked):
+        if any(entry.record and entry.record.held_out_is_claimed for entry in ranked):
             click.echo(explain_claimed_score(None))
         click.echo(f"judge: {table}, and the runs in {out}")
-    raise SystemExit(int(any(entry.trouble for entry in entries)))
+    raise SystemExit(int(any(entry.problem for entry in entries)))
 
 
 @dataclass
@@ -158,14 +158,14 @@ class _RoundJudge:
     pace: "Pace" = field(init=False)
 
     def __post_init__(self) -> None:
-        self.to_run = [entry for entry in self.entries if entry.record is None and entry.trouble is None]
+        self.to_run = [entry for entry in self.entries if entry.record is None and entry.problem is None]
 
     def announce(self) -> None:
         """Print unreadable submissions, and how many were judged before and are to be run."""
         for line in self.round.invalid:
             show_line(f"judge: {line}; its submission will be rerun")
         for entry in self.entries:
-            if entry.trouble:
+            if entry.problem:
                 show_line(f"judge: {entry.result}")
         judged = sum(entry.record is not None for entry in self.entries)
         show_line(f"judge: {count(len(self.entries), 'submission')}, {judged} judged before, {len(self.to_run)} to run")
@@ -209,7 +209,7 @@ class _RoundJudge:
         private = f", private {entry.record.show('private')}" if entry.record and not entry.record.failed else ""
         show_line(f"judge: {self.done} of {len(self.to_run)}, {entry.path}: {entry.result}{private}")
         if self.done == 1 < len(self.to_run) and self.pace.seconds:
-            show_line(f"judge: {self.pace.describe(len(self.to_run) - 1)}")
+            show_line(f"judge: {self.pace.format_remaining(len(self.to_run) - 1)}")
 
 
 def _summarise(entry: "Entry") -> dict[str, Any]:

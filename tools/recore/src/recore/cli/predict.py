@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
+from recore.backends import BackendSettings, choose_isolation, open_embedded
 from recore.cli.common import FILE, FOLDER, ISOLATION, show_json, show_line, use_challenge_of
 from recore.cli.production.group import reported_errors
 from recore.cli.progress import show_work
 from recore.cli.spectra_files import reading_options, show_nothing_written, show_remarks, take_reading
 from recore.listing import count
-from recore.places import BackendSettings, choose_isolation, open_embedded
 from recore.text import plain
 from stagemaker import locked
 
@@ -67,7 +67,7 @@ def predict(
     from recore.dataset import SampleOptions, write_samples
     from recore.production.archives import read_model
     from recore.production.batch_predictions import check_new_table
-    from recore.production.predicting import predict_samples
+    from recore.production.batch_transform import predict_samples
 
     use_challenge_of(model)
     samples_options = SampleOptions(files, take_reading(options), **options)

@@ -92,7 +92,7 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
     console = table_console()
     for table in runs.make_tables(entries, private, len(folders) > 1):
         console.print(table, "")
-    if any(run.held_out_is_own for run in entries):
+    if any(run.held_out_is_claimed for run in entries):
         click.echo(explain_claimed_score(None if private else shell_program()))
     if not entries:
         click.echo(f"board: no runs in {', '.join(map(str, folders))}")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recore.backends import Backend, BackendSettings, choose_isolation, open_backend
 from recore.challenge import score_script
 from recore.cli.common import FILE, ISOLATION, ascii_option, show_json, show_line
 from recore.distribution import shell_program
-from recore.places import Backend, BackendSettings, choose_isolation, open_backend
 from recore.text import plain
 from stagemaker import interrupts
 

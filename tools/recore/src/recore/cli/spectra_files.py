@@ -37,19 +37,21 @@ reading_options = add_options(
 )
 
 
-def take_reading(options: dict[str, Any]) -> "Reading":
+def take_reading(options: dict[str, Any]) -> "ReadingOptions":
     """Remove the values of these options from a command's options, except --replicates and --interpolate.
 
     Raises ValueError if one is invalid.
     """
     from recore.dataset import ReadingOptions
 
-    return ReadingOptions(**{name: options.pop(name) for name in ("block", "unit", "convert", "decimal", "sample", "name")})
+    return ReadingOptions(
+        **{name: options.pop(name) for name in ("block", "unit", "convert", "decimal", "sample", "name")}
+    )
 
 
 def show_remarks(result: "ImportResult") -> None:
     """Print remarks, suspected units and problems to stderr, a line each; print a problem of several files once."""
-    lines = [f"note: {remark}" for remark in result.remarks] + [f"bad: {unit.text}" for unit in result.suspected]
+    lines = [f"note: {remark}" for remark in result.remarks] + [f"bad: {unit.message}" for unit in result.suspected]
     reasons: dict[str, dict[str, list[str]]] = {}  # by reason, the sources of problems by file
     for problem in result.problems:
         file = re.sub(r" line \d+$", "", problem.source)

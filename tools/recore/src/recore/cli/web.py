@@ -59,7 +59,7 @@ def web(
       python -m recore web --lambda deployment
     """
     _require_packages()
-    from recore.production.predicting import read_served_columns
+    from recore.production.batch_transform import read_served_columns
     from recore.production.project import open_project
     from recore.web import Limits, Predictor, make_runtime, write_deployment
 
@@ -74,7 +74,7 @@ def web(
         from recore.web.server import serve
 
         runtime = make_runtime(project.services.runtime.meta.config)
-        predictor = Predictor(runtime, project.settings.endpoint_name, columns, Limits(largest_file=largest_file << 20))
+        predictor = Predictor(runtime, project.settings.endpoint_name, columns, Limits(max_file_size=largest_file << 20))
         serve(predictor, host, port, names, lambda addresses: _announce(project, addresses, as_json))
         show_line("web: stopped")
 

@@ -7,7 +7,7 @@ from recore.dataset.import_hint import explain_import, is_foreign
 from recore.dataset.importing import ImportOptions, ImportResult, import_files
 from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import Problem, Spectrum
-from recore.dataset.plausible import suspected_content_units, suspected_depth_unit
+from recore.dataset.plausibility import suspected_content_units, suspected_depth_unit
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample, mixed_targets
 from recore.dataset.similar_names import note_similar_holes
 from recore.dataset.splitting import Split, split_table

@@ -16,9 +16,9 @@ from recore.dataset.grammar.contents import conversion_factor
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
 from recore.dataset.grammar.signs import read_sign
-from recore.dataset.grammar.target_units import PER_UNIT, MAX_CONTENT, element_of, unit_factor, unit_of
+from recore.dataset.grammar.target_units import MAX_CONTENT, PER_UNIT, element_of, unit_factor, unit_of
 from recore.dataset.grammar.units import unit_of_cell
-from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
+from recore.dataset.plausibility import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.target_columns import Source, unit_in_comments
 from recore.dataset.text_table import TextTable, open_table, without_empty_end
 from recore.listing import list_names
@@ -179,7 +179,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     codes = [code for code in suspected_codes(numbers) if code.value or code.column not in DEPTHS]
     for code in codes[:MAX_CODES]:
         lines = list_names([str(rows[row][0]) for row in code.rows], SHOWN)
-        table.remarks.append(f"{table.path}: {code.text} (lines {lines})")
+        table.remarks.append(f"{table.path}: {code.message} (lines {lines})")
     if len(codes) > MAX_CODES:
         columns = list_names([code.column for code in codes[MAX_CODES:]], SHOWN)
         table.remarks.append(f"{table.path}: the same applies to numbers in {columns}")

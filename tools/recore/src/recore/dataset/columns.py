@@ -12,7 +12,7 @@ from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_colum
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.target_units import element_of, find_target, unit_of
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
-from recore.dataset.target_columns import Source, chosen_source, with_factors, find_targets
+from recore.dataset.target_columns import Source, chosen_source, find_targets, with_factors
 from recore.listing import list_names
 from recore.schema import DEPTHS
 

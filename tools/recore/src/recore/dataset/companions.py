@@ -9,7 +9,7 @@ from recore.dataset.grammar.contents import parse_assay_header
 from recore.dataset.grammar.ids import Cells
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.signs import is_plain_sign, mentions_sign, read_sign, without_sign, without_sign_words
-from recore.dataset.grammar.units import is_depth_unit, to_ascii, split_units, unit_of_cell
+from recore.dataset.grammar.units import is_depth_unit, split_units, to_ascii, unit_of_cell
 from recore.dataset.target_columns import Source
 
 # Words next to "unit", "qualifier", "BDL" and the like in names of columns about the assays of a table.

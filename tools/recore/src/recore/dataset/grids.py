@@ -105,7 +105,7 @@ def put_on_grid(
     step = float(np.median(-np.diff(grid.wavenumbers)))
     for spectrum in spectra:
         wavenumbers = spectrum.wavenumbers
-        positions = grid.places_in(wavenumbers)
+        positions = grid.find_positions(wavenumbers)
         if positions is not None:
             values = spectrum.absorbance[positions]
             n_cut += len(values) < len(wavenumbers)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from recore.challenge import challenge
-from recore.constant_runs import format_constant_runs, find_constant_runs
+from recore.constant_runs import find_constant_runs, format_constant_runs
 from recore.dataset import grids
 from recore.dataset.assay_table import AssayTable, holds_assays, read_assays
 from recore.dataset.column_options import parse_columns
@@ -20,8 +20,8 @@ from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import LIKE_REFLECTANCE, Numbers, Problem, Spectrum, find_reflectance
-from recore.dataset.plausible import SuspectedUnit
-from recore.dataset.replicates import match_replicates, sample_of_replicate, remove_ambiguous
+from recore.dataset.plausibility import SuspectedUnit
+from recore.dataset.replicates import match_replicates, remove_ambiguous, sample_of_replicate
 from recore.dataset.similar_names import note_similar_holes, similar_names
 from recore.dataset.writing import Columns, check_not_existing, write_data_file
 from recore.listing import count, list_names
@@ -134,7 +134,7 @@ def import_files(
     try:
         table = _read_table(options)
     except Question as question:
-        return ImportResult(problems=[Problem.of(str(options.table), question)])
+        return ImportResult(problems=[Problem.from_error(str(options.table), question)])
     if table and options.is_one_table:
         reading = replace(reading, only_spectra=False, sample=table.sample_column)
     grid = grids.grid_of_file(options.like) if options.like else None
@@ -317,8 +317,8 @@ def _in_order_of_table(rows: list[Row], table: AssayTable, unlisted: Iterable[st
         remedy = "; --keep-going imports the others" if rows else ""
         reason = f"these samples have no usable spectrum: {list_names(names, SHOWN)}{remedy}"
         result.problems.append(Problem(str(table.path), reason))
-    renamed = [replace(row, index=table.index[table.places[row.sample]] + row.index[len(row.sample) :]) for row in rows]
-    return sorted(renamed, key=lambda row: table.places[row.sample])
+    renamed = [replace(row, index=table.index[table.rows[row.sample]] + row.index[len(row.sample) :]) for row in rows]
+    return sorted(renamed, key=lambda row: table.rows[row.sample])
 
 
 def round_absorbance(absorbance: Numbers) -> Numbers:
@@ -333,7 +333,7 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, ad
     identity: Columns = {}
     assays: Columns = {}
     if table:
-        table_rows = [table.places[row.sample] for row in rows]
+        table_rows = [table.rows[row.sample] for row in rows]
         identity = {name: np.array(safe_row(table.identity[name]))[table_rows] for name in challenge().ids}
         assays = {name: np.array(values)[table_rows] for name, values in table.assays.items()}
     with write_data_file(path) as append:

@@ -23,8 +23,8 @@ from recore.dataset.grammar.units import (
     NOT_BY_MASS,
     OUNCES,
     SYNONYMS,
-    to_ascii,
     split_units,
+    to_ascii,
     unit_of_cell,
 )
 from recore.listing import list_names

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from recore.dataset.formats import EXPORT, detect_format
 from recore.dataset.grammar import Question, normalise_text
-from recore.file_kinds import CONTROL, GZIP, is_utf_16, detect_foreign
+from recore.file_kinds import CONTROL, GZIP, detect_foreign, is_utf_16
 
 BEGINNING = 1 << 16  # bytes that decide whether a file is text
 MAX_FILE = 1 << 30  # bytes, unpacked

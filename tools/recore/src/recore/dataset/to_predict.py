@@ -13,7 +13,16 @@ import numpy as np
 from recore.challenge import challenge
 from recore.dataset.column_options import parse_columns
 from recore.dataset.grids import Grid, grid_of_names, put_on_grid
-from recore.dataset.importing import CHUNK, ImportResult, Row, round_absorbance, join_repeated, make_rows, on_grid, read_files
+from recore.dataset.importing import (
+    CHUNK,
+    ImportResult,
+    Row,
+    join_repeated,
+    make_rows,
+    on_grid,
+    read_files,
+    round_absorbance,
+)
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum, find_reflectance
@@ -45,7 +54,9 @@ def read_spectra(path: Path, grid: Grid, limit: int) -> FileSpectra:
     if question:
         return FileSpectra([], [*problems, Problem(str(path), question, "quantity")], remarks, is_complete)
     spectra, more, on_grid = put_on_grid(spectra, grid, interpolate=True)
-    spectra = [item if item.in_schema else replace(item, absorbance=round_absorbance(item.absorbance)) for item in spectra]
+    spectra = [
+        item if item.in_schema else replace(item, absorbance=round_absorbance(item.absorbance)) for item in spectra
+    ]
     return FileSpectra(spectra, problems + more, remarks + on_grid, is_complete)
 
 

@@ -1,7 +1,6 @@
 """Run a submission through the four steps, score it, and keep the record of the run."""
 
 from recore.data_file import sha256_of
-from recore.evaluation.again import RunPrediction, predict_with_run
 from recore.evaluation.board import find_runs, read_runs
 from recore.evaluation.csv_columns import remove_columns
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
@@ -10,7 +9,8 @@ from recore.evaluation.fleet.leftovers import stop_leftovers
 from recore.evaluation.fleet.policies import make_policies
 from recore.evaluation.fleet.wheels import WheelHouse, count_package_lists
 from recore.evaluation.four_steps import EvaluationRun, remove_targets
-from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScoreError, read_held_out_bytes, check_size
+from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScoreError, check_size, read_held_out_bytes
+from recore.evaluation.job_logs import read_utilization, write_streams
 from recore.evaluation.job_requests import (
     AUDIT_HOOK,
     BY_LINES,
@@ -19,24 +19,24 @@ from recore.evaluation.job_requests import (
     Instances,
     RunSettings,
     format_limits,
-    processing_arguments,
     make_round_id,
+    processing_arguments,
     training_arguments,
 )
 from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.judging import Entry, Round, tied_by_private_score
-from recore.evaluation.judging_pace import Pace
-from recore.evaluation.kept_run import RunFolder, explain_failures, next_command, run_and_keep
-from recore.evaluation.observing import read_utilization, write_streams
+from recore.evaluation.pace import Pace
 from recore.evaluation.record import (
     Record,
     find_public,
     make_context,
     read_challenge_of,
     read_record,
-    write_recomputed_held_out,
     write_note,
+    write_recomputed_held_out,
 )
+from recore.evaluation.run_folder import RunFolder, explain_failures, next_command, run_and_keep
+from recore.evaluation.run_prediction import RunPrediction, predict_with_run
 from recore.evaluation.scores import (
     HELD_OUT,
     HOST_RANKING_SCORES,
@@ -53,8 +53,8 @@ from recore.evaluation.storage import MAX_REMOVED, Storage, list_objects
 from recore.evaluation.submission import (
     ARCHIVE_NAME,
     BYTE_ORDER_MARK,
-    MAX_SUBMISSION_BYTES,
     MANIFEST,
+    MAX_SUBMISSION_BYTES,
     SubmissionFiles,
     extend_archive,
     find_packages,

@@ -28,9 +28,9 @@ def read_runs(*folders: Path, private_first: bool = False) -> tuple[list[Record]
         except (OSError, ValueError) as error:
             errors.append(plain(str(error)))
     runs.sort(key=lambda run: run.started)
-    latest = {run.compared_with: run.started for run in runs}
+    latest = {run.comparison_key: run.started for run in runs}
     runs.sort(key=lambda run: (run.rank(private_first), run.started), reverse=True)
-    runs.sort(key=lambda run: (latest[run.compared_with], run.compared_with), reverse=True)
+    runs.sort(key=lambda run: (latest[run.comparison_key], run.comparison_key), reverse=True)
     return runs, errors
 
 
@@ -60,7 +60,7 @@ def summarise(run: Record) -> dict[str, Any]:
         "started": run.started.isoformat(),
         "seconds": run.seconds,
         "scores": {name: score.value for name, score in run.scores.items()},
-        "held_out_again": run.held_out_again,
+        "held_out_again": run.recomputed_held_out,
         "submission": run.submission_sha256[:8],
         "data": run.data_hashes,
         "score_script": run.score_sha256[:8],
@@ -76,7 +76,7 @@ def make_tables(runs: list[Record], private_first: bool = False, with_folder: bo
 
     groups: dict[tuple[str, str], list[Record]] = {}
     for run in runs:
-        groups.setdefault(run.compared_with, []).append(run)
+        groups.setdefault(run.comparison_key, []).append(run)
     tables = []
     paths = [group[0].data["public"][0] for group in groups.values()]
     several_scripts = len({script for _, script in groups}) > 1

@@ -11,6 +11,7 @@ from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
 
+from recore.backends import Services, SimulatorGoneError, is_third_party
 from recore.challenge import challenge
 from recore.evaluation import job_requests
 from recore.evaluation.csv_columns import MAX_HEADER_BYTES, find_columns, remove_columns
@@ -29,7 +30,6 @@ from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
-from recore.places import Services, SimulatorGoneError, is_third_party
 from recore.thread_pool import ThreadPool
 from stagemaker import format_size
 

@@ -132,7 +132,7 @@ def _share_of_copies(held_out: Path, public: Path) -> float:
     with open_data(public) as data:
         names = [name for name in challenge().targets if name in data.positions and name in predicted.column_names]
         table = data.read({data.positions[name]: pa.string() for name in names})
-        pairs = [(predicted[name].to_pylist(), table[str(data.places[name])].to_pylist()) for name in names]
+        pairs = [(predicted[name].to_pylist(), table[str(data.positions[name])].to_pylist()) for name in names]
     equal = compared = 0
     for pair in pairs:
         first, second = (np.array([parse_number(cell or "") for cell in column], dtype=float) for column in pair)

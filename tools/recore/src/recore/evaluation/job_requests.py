@@ -13,7 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from recore.places import IMAGE, Backend
+from recore.backends import IMAGE, Backend
 
 Request = dict[str, Any]
 KeyParts = tuple[str, ...]  # parts of an object's key, relative to its run's prefix; HOST first for the host's prefix

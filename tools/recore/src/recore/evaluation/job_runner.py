@@ -13,11 +13,11 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
+from recore.backends import Services, SimulatorGoneError
+from recore.evaluation.job_logs import read_utilization, write_log
 from recore.evaluation.job_requests import JOB_SECONDS
-from recore.evaluation.observing import read_utilization, write_log
 from recore.evaluation.step import END_STATES, Step
 from recore.failures import is_outside, read_reason
-from recore.places import Services, SimulatorGoneError
 
 # seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
 MIN_PAUSE, MAX_PAUSE = 0.2, 10.0

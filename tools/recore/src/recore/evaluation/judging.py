@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recore.backends import Backend
 from recore.challenge import score_script
 from recore.data_file import sha256_of
 from recore.evaluation.board import read_runs, runs_of
@@ -17,13 +18,12 @@ from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.host_findings import collect_findings
 from recore.evaluation.job_requests import RunSettings, make_round_id
 from recore.evaluation.job_runner import TIMED_OUT
-from recore.evaluation.judging_pace import Pace
-from recore.evaluation.kept_run import RunFolder, keep_run
+from recore.evaluation.pace import Pace
 from recore.evaluation.record import MAX_REASON, Record, read_record
+from recore.evaluation.run_folder import RunFolder, keep_run
 from recore.evaluation.scores import HELD_OUT
 from recore.evaluation.step import Step
 from recore.evaluation.submission import SubmissionFiles, read_submission
-from recore.places import Backend
 from recore.text import plain
 from recore.thread_pool import ThreadPool
 from stagemaker import interrupts
@@ -78,9 +78,9 @@ def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
         entry
         for group in groups.values()
         if len({record.submission_sha256 for _, record in group}) > 1
-        and any(record.held_out_is_own for _, record in group)
+        and any(record.held_out_is_claimed for _, record in group)
         for entry, record in group
-        if record.held_out_again is None
+        if record.recomputed_held_out is None
     ]
 
 
@@ -173,10 +173,10 @@ class Round:
             for future in [each for each in futures if each.done()]:  # wait() never reports cancelled futures
                 first, *copies = futures.pop(future)
                 if error := future.exception():
-                    first.trouble = plain(f"{type(error).__name__}: {error}", MAX_REASON)
+                    first.problem = plain(f"{type(error).__name__}: {error}", MAX_REASON)
                 for entry in copies:
-                    entry.record, entry.trouble = first.record, first.trouble
-                if first.record or first.trouble:
+                    entry.record, entry.problem = first.record, first.problem
+                if first.record or first.problem:
                     for entry in (first, *copies):
                         ended(entry)
 
@@ -209,8 +209,8 @@ class Round:
                 keep_run(run, run_folder, context | {"arguments": arguments} | host)
                 entry.record = read_record(run.folder)
                 if not self._is_final(entry.record):
-                    entry.trouble = "not the submission's fault; repeat the command to run it again"
-            pace.note(list(run.steps.values()), run.seconds)
+                    entry.problem = "not the submission's fault; repeat the command to run it again"
+            pace.add_run(list(run.steps.values()), run.seconds)
         step.seconds = run.seconds
         watch(step)
 

@@ -17,13 +17,13 @@ from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
 from recore.atomic import replaced
+from recore.backends import Backend, is_third_party
 from recore.challenge import SCORE_SCRIPT, Challenge, challenge, is_column_name, parse_challenge, read_script
 from recore.data_file import sha256_of
 from recore.distribution import PROGRAM
 from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
-from recore.evaluation.scores import HELD_OUT, RANKING_SCORES, CLAIMED_MARK, SCORES, SIDES, Score
+from recore.evaluation.scores import CLAIMED_MARK, HELD_OUT, RANKING_SCORES, SCORES, SIDES, Score
 from recore.evaluation.step import Step
-from recore.places import Backend, is_third_party
 from recore.text import plain
 from recore.untrusted_json import get, get_number, get_optional_number, prefix_errors, read_object
 from stagemaker.machine import machine_info
@@ -276,7 +276,7 @@ def _run_record(folder: Path, content: Any) -> Record:
         version=get(content, "versions.recore", str, type(None)) or "unknown",
         steps=steps,
         scores={name: _score(get(scores, name, dict)) for name in SCORES if name in scores},
-        held_out_again=get_number(content, "held_out_again.score") if "held_out_again" in content else None,
+        recomputed_held_out=get_number(content, "held_out_again.score") if "held_out_again" in content else None,
         training_seconds=get_optional_number({"training_seconds": None} | content["settings"], "training_seconds")
         or JOB_SECONDS,  # records of earlier versions have none
         host_findings=_host_findings(content),

@@ -85,7 +85,9 @@ def make_tables(scores: dict[str, Score]) -> list["Table"]:
         return table
 
     total = make_table("Where it stands", *scores)
-    total.add_row("score", *(f"{score.value:.4f}{CLAIMED_MARK if name == HELD_OUT else ''}" for name, score in scores.items()))
+    total.add_row(
+        "score", *(f"{score.value:.4f}{CLAIMED_MARK if name == HELD_OUT else ''}" for name, score in scores.items())
+    )
     total.add_row("best possible", *(f"{score.weights_scored:g}" for score in scores.values()))
     total.add_row("rows", *(str(score.rows) for score in scores.values()))
 

@@ -70,7 +70,7 @@ class LoggedException:
     @property
     def locations(self) -> list[Frame]:
         """The frames in the submission's files, the nested exception's frames last."""
-        return [frame for frame in self.frames if frame.name] + (self.nested.places if self.nested else [])
+        return [frame for frame in self.frames if frame.name] + (self.nested.locations if self.nested else [])
 
     @property
     def location(self) -> Frame | None:

@@ -40,7 +40,7 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
     """
     cause = exception.innermost
     if cause.type.endswith("ModuleNotFoundError") and (named := MODULE.match(cause.message)):
-        alone = step.endswith("preprocess") or "preprocess.py" in (frame.name for frame in exception.places)
+        alone = step.endswith("preprocess") or "preprocess.py" in (frame.name for frame in exception.locations)
         return missing_module_hint(named["name"], submission, alone, installs)
     if cause.type.endswith("AttributeError") and (named := IN_MAIN.match(cause.message)):
         return (

@@ -76,7 +76,7 @@ def installation_hint(reason: str, submission: Path) -> str | None:
     line = next((line for line in lines if name and line.name == name), None)
     if line is None or name is None:
         return None
-    location = f"in requirements.txt, line {line.number}, `{line.text}`"
+    location = f"in requirements.txt, line {line.number}, `{line.spec}`"
     if package := MEANT.get(name):
         return f"correct the name {location}: the package is called {package}."
     python = ".".join(platform.python_version_tuple()[:2])

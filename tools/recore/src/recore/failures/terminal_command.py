@@ -69,7 +69,7 @@ def _is_reproducible(exception: LoggedException) -> bool:
 
 def _has_packages(submission: Path) -> bool:
     for line in requirements_of(submission):
-        if not line.text or not line.applies:
+        if not line.spec or not line.applies:
             continue
         try:
             version = metadata.version(line.name) if line.kind == "package" else None

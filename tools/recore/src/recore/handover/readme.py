@@ -19,7 +19,9 @@ SHOWN_TARGETS = 6  # of the example response
 SHOWN_INPUTS = 5  # of the example request
 
 
-def write_readme(run: HandoverRun, prediction: RunPrediction, sample_rows: int, files: set[str], wheels: list[str]) -> str:
+def write_readme(
+    run: HandoverRun, prediction: RunPrediction, sample_rows: int, files: set[str], wheels: list[str]
+) -> str:
     """Return the page. files: all other files of the hand-over. wheels: of recore and stagemaker.
 
     Raises ValueError if a recorded hash is invalid, because hashes become part of commands.

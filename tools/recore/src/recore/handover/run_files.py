@@ -9,7 +9,16 @@ from typing import Any
 
 from recore.challenge import read_script, score_script
 from recore.distribution import PROGRAM
-from recore.evaluation import HELD_OUT, MAX_SUBMISSION_BYTES, SCORES, SIDES, Instances, Record, SubmissionFiles, find_public
+from recore.evaluation import (
+    HELD_OUT,
+    MAX_SUBMISSION_BYTES,
+    SCORES,
+    SIDES,
+    Instances,
+    Record,
+    SubmissionFiles,
+    find_public,
+)
 from recore.evaluation import read_record as read_valid_record
 from recore.production.archives import TrainedModel, make_trained_model
 from recore.spectral_data import SpectralData, read_data

@@ -21,7 +21,7 @@ from recore.handover.run_files import MODEL, RECORD, SCORE, SUBMISSION, Handover
 from recore.handover.target_figures import TargetFigures, measure_targets
 from recore.handover.wheel import write_wheels
 from recore.outputs import check_writable
-from recore.production.handed_files import CONTENTS, SUMS
+from recore.production.handover_files import CONTENTS, SUMS
 from recore.untrusted_json import get, read_object
 from stagemaker import locked
 from stagemaker.machine import machine_info
@@ -40,7 +40,7 @@ class Handover:
     figures: list[TargetFigures]
 
     def to_dict(self) -> dict[str, Any]:
-        targets = {each.name: each.describe() for each in self.figures}
+        targets = {each.name: each.to_dict() for each in self.figures}
         return {"folder": str(self.folder), "files": self.files, "targets": targets}
 
 
@@ -85,7 +85,7 @@ def write_handover(
         _check_equal(new / "sample/predictions.csv", prediction)
         _copy_files(run, prediction, new)
         domain = measure_domain(run)
-        for name, content in run.trained.describe_data().items():
+        for name, content in run.trained.data_files().items():
             (new / name).write_text(content, "utf-8")
         wheels = write_wheels(new, run.submission.files)
         (new / "requirements.txt").write_text(write_requirements(packages), "utf-8")

@@ -24,7 +24,7 @@ from recore.evaluation import (
     sha256_of,
 )
 from recore.production.containers import domain, expected_error, features
-from recore.production.handed_files import (
+from recore.production.handover_files import (
     ARCHIVE,
     CHANNELS,
     CONTENTS,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from recore.challenge import challenge
-from recore.production.captured import MAX_VALUE, SampleKey, make_key
+from recore.production.data_capture import MAX_VALUE, SampleKey, make_key
 from recore.production.project import ProductionError
 from recore.spectral_data import Floats
 from recore.text import plain
@@ -98,7 +98,9 @@ def format_id_names() -> str:
 
 
 def _format_needed_ids() -> str:
-    return f"{challenge().group} and two depths that are numbers are" if challenge().depths else f"{format_id_names()} are"
+    return (
+        f"{challenge().group} and two depths that are numbers are" if challenge().depths else f"{format_id_names()} are"
+    )
 
 
 def _read_rows(path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from recore.challenge import challenge
 from recore.distribution import PROGRAM
-from recore.production.captured import CaptureEvent
 from recore.production.containers.domain import Domain, Reference
 from recore.production.containers.features import REFERENCE, Columns, SpectraError, column_key, read_request
+from recore.production.data_capture import CaptureEvent
 from recore.production.drift import ReferenceUnits
-from recore.production.handed_files import CHANNELS, check_reference, parse_columns, read_features_files
-from recore.production.joining import PREFIX
+from recore.production.handover_files import CHANNELS, check_reference, parse_columns, read_features_files
+from recore.production.joined_samples import PREFIX
 from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version
 from recore.spectral_data import Floats

@@ -81,7 +81,7 @@ def _format_undecided(comparison: Comparison, unit: str, numbers: list[int]) -> 
     line, difference = f"undecided on {count(len(numbers), 'target')}", f"{100 * comparison.difference:g}%"
     more = comparison.more_samples
     if all(math.isnan(more[number]) for number in numbers):
-        return [f"{line}: a verdict needs at least {count(comparison.fewest_units, unit)} that both variants predicted"]
+        return [f"{line}: a verdict needs at least {count(comparison.min_units, unit)} that both variants predicted"]
     if needy := [number for number in numbers if more[number] > 0]:
         holes = (
             f" from {count(_round(comparison.more_units[needy[0]]), 'more drill hole')}" if comparison.by_hole else ""

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from recore.distribution import PROGRAM
-from recore.production.alarming import delete_alarms
+from recore.production.alarms import delete_alarms
 from recore.production.next_command import AFTER_SERVING
 from recore.production.project import (
     NO_REASON,
@@ -51,8 +51,8 @@ class Variant:
 class Strategy:
     """The traffic shifting of an update. step: percent of the traffic to shift in the canary, or in each linear step.
 
-    interval: seconds between two steps, and before the old instances end. alarms: CloudWatch alarms that cause rollback.
-    Raises ProductionError if SageMaker does not allow the values.
+    interval: seconds between two steps, and before the old instances end. alarms: CloudWatch alarms that cause a
+    rollback. Raises ProductionError if SageMaker does not allow the values.
     """
 
     kind: str = "all-at-once"

@@ -20,10 +20,10 @@ from recore.atomic import replaced
 from recore.challenge import challenge
 from recore.listing import count
 from recore.production.arrived_assays import Assays, format_key, read_assays
-from recore.production.captured import Body, CaptureEvent, read_events
-from recore.production.comparison_text import format_comparison, find_winner
+from recore.production.comparison_text import find_winner, format_comparison
+from recore.production.data_capture import Body, CaptureEvent, read_events
 from recore.production.endpoints import find_existing, read_variants, require_in_service
-from recore.production.joining import JoinedSamples, make_inference_id
+from recore.production.joined_samples import JoinedSamples, make_inference_id
 from recore.production.next_command import after_comparison
 from recore.production.paired_comparison import Comparison, compare_variants
 from recore.production.project import Outcome, ProductionError, ProductionProject, Watch, WorkFailedError

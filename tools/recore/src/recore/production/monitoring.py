@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from recore.absorption_bands import find_bands
 from recore.challenge import challenge
 from recore.listing import count
-from recore.production.alarming import send_metrics
-from recore.production.captured import read_events
+from recore.production.alarms import send_metrics
 from recore.production.client_spectra import ClientSpectra, SpectraReader, TrainingSummary, read_training_summary
 from recore.production.containers.domain import MIN_HOLES
+from recore.production.data_capture import read_events
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
 from recore.production.endpoints import find_existing, find_pending, read_variants, version_of
 from recore.production.next_command import ProjectState, after_monitoring
@@ -203,7 +203,7 @@ def examine_traffic(
         units, waiting = group_units(times, holes, reference.size, now, settings.are_complete)
         drift = detect_drift(reference, traffic.statistics, units, settings.false_alarms)
         results.append((reference, units, waiting, drift))
-    closest = min(results, key=lambda result: result[-1].most)
+    closest = min(results, key=lambda result: result[-1].max_evidence)
     return Monitoring(endpoint, version, since, trained_on, traffic, *closest, settings.false_alarms)
 
 
@@ -252,9 +252,9 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
     ]
     if result.waiting:
         lines.append(f"not tested yet: {count(result.waiting, 'sample')} from incomplete drill holes")
-    if result.beyond:
+    if result.surplus:
         lines.append(
-            f"not tested: {count(result.beyond, 'sample')}, because {result.reference.size} per drill hole are enough"
+            f"not tested: {count(result.surplus, 'sample')}, because {result.reference.size} per drill hole are enough"
         )
     if traffic.repeated:
         lines.append(f"{count(traffic.repeated, 'sample')} sent more than once; each spectrum counts once")
@@ -265,16 +265,16 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
         "drift": drift.alarm is not None,
         "since": result.began,
         "statistic": result.statistics[drift.statistic] if result.units else None,
-        "evidence": drift.most,
+        "evidence": drift.max_evidence,
         "threshold": drift.threshold,
         "false_alarms": result.false_alarms,
         "units": len(result.units),
         "compared_with": result.reference.name,
         "samples": samples,
         "outside": outside,
-        "usual_outside": result.trained_on.usual_outside,
+        "usual_outside": result.training.usual_outside,
         "waiting": result.waiting,
-        "beyond": result.beyond,
+        "beyond": result.surplus,
         "repeated": traffic.repeated,
         "left_out": traffic.left_out,
         "bands": result.bands,
@@ -296,7 +296,7 @@ def _format_drift(result: Monitoring) -> list[str]:
     drift = result.drift
     if not result.units:
         return ["nothing has been tested yet: no drill hole is complete"]
-    rate = f"false alarms: {result.rate_text}"
+    rate = f"false alarms: {result.false_alarm_text}"
     if drift.alarm is None:
         return [f"no drift in {result.units_text}: {result.evidence_text}; {rate}"]
     changed = result.changed

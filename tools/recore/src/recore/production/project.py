@@ -13,8 +13,8 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from recore.backends import IMAGE, BackendError, BackendSettings, Services, open_backend
 from recore.data_file import sha256_of
-from recore.places import IMAGE, BackendError, BackendSettings, Services, open_backend
 from recore.production.settings import Settings, read_settings
 
 NO_REASON = "SageMaker gave no reason"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from recore.places import IMAGE
+from recore.backends import IMAGE
 from recore.untrusted_json import prefix_errors, read_object
 
 MAX_BYTES = 1 << 20

@@ -17,7 +17,7 @@ from recore.evaluation import JOB_SECONDS, Step, SubmissionFiles
 from recore.listing import count
 from recore.production.definition import OBJECTIVE, model_training_arguments
 from recore.production.fit_hyperparameters import Value, format_values, restore_values
-from recore.production.pipeline import WatchStep, format_pipeline_costs, find_data, train
+from recore.production.pipeline import WatchStep, find_data, format_pipeline_costs, train
 from recore.production.project import PAUSE, RUNNING, Outcome, ProductionProject, Watch, WorkFailedError, wait_for_end
 from recore.production.ranges import TuningPlan
 from recore.production.sources import upload_sources

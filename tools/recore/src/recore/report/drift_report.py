@@ -7,7 +7,7 @@ import pandas as pd
 
 from recore.listing import count
 from recore.report.page import figures as draw
-from recore.report.page.content import Figure, Level, Page, PageFinding, Section, Table, sort_by_level, short_name
+from recore.report.page.content import Figure, Level, Page, PageFinding, Section, Table, short_name, sort_by_level
 from recore.text import plain
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def _facts(monitoring: "Monitoring") -> dict[str, str]:
     left_out = sum(monitoring.traffic.left_out.values())
     facts = {
         "endpoint": plain(monitoring.endpoint),
-        "version": f"{monitoring.version}, trained on {monitoring.trained_on.reference['rows']:,} spectra",
+        "version": f"{monitoring.version}, trained on {monitoring.training.reference['rows']:,} spectra",
         "compared with": f"{monitoring.reference.name} in its training data",
         "samples": f"{len(times):,}, from {times.iloc[0]:%Y-%m-%d %H:%M} to {times.iloc[-1]:%Y-%m-%d %H:%M} UTC",
-        "false alarms": monitoring.rate_text,
+        "false alarms": monitoring.false_alarm_text,
     }
     return facts | ({"left out": f"{left_out:,}"} if left_out else {})
 
@@ -81,7 +81,7 @@ def _findings(monitoring: "Monitoring") -> list[PageFinding]:
     drift, outside = monitoring.drift, monitoring.traffic.outside
     share = float(outside.mean())
     message = f"{outside.sum():,} of {count(len(outside), 'sample')} ({share:.1%}) are outside the domain; "
-    level: Level = "note" if share > max(MANY_OUTSIDE, 2 * monitoring.trained_on.usual_outside) else "good"
+    level: Level = "note" if share > max(MANY_OUTSIDE, 2 * monitoring.training.usual_outside) else "good"
     values = {"samples": len(outside), "outside": int(outside.sum())}
     domain = PageFinding(level, "domain", message + monitoring.usual_text, "samples", values)
     level, message = "good", f"no drift: {monitoring.evidence_text}"
@@ -89,7 +89,7 @@ def _findings(monitoring: "Monitoring") -> list[PageFinding]:
         level, message = "note", NOTHING_TESTED
     elif monitoring.began:
         level, message = "bad", f"drift since about {monitoring.began:%Y-%m-%d %H:%M} UTC: {monitoring.evidence_text}"
-    values_of_test = {"evidence": drift.most, "threshold": drift.threshold}
+    values_of_test = {"evidence": drift.max_evidence, "threshold": drift.threshold}
     return [PageFinding(level, "drift", message, "evidence", values_of_test), domain]
 
 
@@ -167,7 +167,7 @@ def _distances(monitoring: "Monitoring") -> Figure:
 
 
 def _scores(monitoring: "Monitoring") -> Figure:
-    training = np.array(monitoring.trained_on.reference["scores"], dtype=float)
+    training = np.array(monitoring.training.reference["scores"], dtype=float)
     traffic, outside = monitoring.traffic.scores, monitoring.traffic.outside
     second = min(1, training.shape[1] - 1)
     plot = draw.new_figure(440, showlegend=True, xaxis_title_text="PC1", yaxis_title_text=f"PC{second + 1}")
@@ -184,7 +184,7 @@ def _scores(monitoring: "Monitoring") -> Figure:
 
 
 def _deviations(monitoring: "Monitoring") -> Section:
-    wavenumbers = monitoring.trained_on.domain.bins
+    wavenumbers = monitoring.training.domain.bins
     deviations = monitoring.traffic.deviations[monitoring.changed].astype(float)
     lines = {"mean": deviations.mean(axis=0)}
     if len(deviations) > 1:

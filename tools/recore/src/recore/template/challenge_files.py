@@ -80,7 +80,7 @@ def make_challenge(targets: Path, ids: Sequence[str], group_name: str | None, ti
 
 def is_template(current: Challenge) -> bool:
     template = read_challenge(TEMPLATE / "score.py")
-    return current.describe() == template.to_dict() and current.targets == template.targets
+    return current.to_dict() == template.to_dict() and current.targets == template.targets
 
 
 def write_challenge(folder: Path, current: Challenge) -> None:
@@ -104,7 +104,7 @@ def write_challenge(folder: Path, current: Challenge) -> None:
         preprocess = replace_values((folder / "preprocess.py").read_text("utf-8"), lists)
         (folder / "preprocess.py").write_text(preprocess, "utf-8")
         (folder / "train.py").write_text(reword((folder / "train.py").read_text("utf-8")), "utf-8")
-    if parse_challenge(score.encode()).to_dict() != current.describe():
+    if parse_challenge(score.encode()).to_dict() != current.to_dict():
         raise ValueError("the challenge cannot be written as Python code")
 
 

@@ -5,8 +5,8 @@ from recore.validation.plan import FOLDS, SPLIT_NAMES, SPLITS, Curve, Split, mak
 from recore.validation.prediction_errors import (
     DEFINITIONS,
     MEASURES,
-    format_errors,
     errors_table,
+    format_errors,
     paired_values,
     unit_of,
 )

@@ -67,13 +67,13 @@ class PageHandlers:
         self._html = page.substitute(subject=escape(challenge().subject))
         self._threads = ThreadPoolExecutor(WORKERS, "recore-web")
         self._read = read or self._read_in_thread
-        self._reception = Reception(MAX_UNFINISHED, MAX_COMPLETE, MAX_FILES_IN_MEMORY * self._limits.largest_file)
+        self._reception = Reception(MAX_UNFINISHED, MAX_COMPLETE, MAX_FILES_IN_MEMORY * self._limits.max_file_size)
         self._settings = {
             "endpoint": predictor.endpoint,
             "needs_key": needs_key,
             "example": challenge().example,
-            "largest_file": self._limits.largest_file,
-            "most_files": self._limits.most_files,
+            "largest_file": self._limits.max_file_size,
+            "most_files": self._limits.max_files,
             "bands": [
                 {"name": name, "from": high, "to": low, "meaning": meaning} for name, high, low, meaning, _ in REGIONS
             ],
@@ -88,7 +88,7 @@ class PageHandlers:
     async def predict(self, request: Request) -> Response:
         """Respond to an upload, the bytes of one file, whose name is in the query."""
         try:
-            async with self._reception.receive(request, self._limits.largest_file, "file") as content:
+            async with self._reception.receive(request, self._limits.max_file_size, "file") as content:
                 upload = await self._read(request.query_params.get("name", ""), content)
                 return await self._in_thread(lambda: JSONResponse(self._predictor.predict_upload(upload)))
         except (UnusableUploadError, EndpointError) as error:

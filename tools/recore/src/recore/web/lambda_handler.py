@@ -59,6 +59,6 @@ def _make_application() -> Mangum:
     if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
         raise ValueError(f"{file}: not a list of names")
     set_challenge(read_challenge(Path(file).with_name(SCORE_SCRIPT)))
-    limits = Limits(largest_file=MAX_FILE_SIZE, most_spectra=50)
+    limits = Limits(max_file_size=MAX_FILE_SIZE, max_spectra=50)
     predictor = Predictor(make_runtime(), endpoint, columns, limits)
     return Mangum(make_application(predictor, needs_key=needs_key == "true"), lifespan="off")

@@ -52,10 +52,10 @@ def read_upload(name: str, content: bytes | bytearray, grid: Grid, limits: Limit
     """
     name = check_name(name)
     if content.startswith(GZIP):
-        content, name = _unpack(content, limits.largest_file), check_name(name.removesuffix(".gz"))
+        content, name = _unpack(content, limits.max_file_size), check_name(name.removesuffix(".gz"))
     path = folder / name
     path.write_bytes(content)
-    reading = read_spectra(path, grid, limits.most_spectra)
+    reading = read_spectra(path, grid, limits.max_spectra)
 
     def shorten(message: str, question: str = "") -> str:
         message = message.replace(f"{path}: ", "").replace(f"{path} ", "").replace(str(path), name)
@@ -73,7 +73,7 @@ def read_upload(name: str, content: bytes | bytearray, grid: Grid, limits: Limit
     if len(problems) > SHOWN:
         problems[SHOWN:] = [f"and {count(len(problems) - SHOWN, 'problem')} more"]
     if not reading.is_complete:
-        notice = f"only the first {limits.most_spectra} spectra of the file were read"
+        notice = f"only the first {limits.max_spectra} spectra of the file were read"
         problems.append(f"{notice}; for a complete data file use `recore production predict`")
     if not reading.spectra:
         raise UnusableUploadError("; ".join(problems) or "the file contains no spectrum")

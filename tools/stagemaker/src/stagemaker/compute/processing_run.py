@@ -8,7 +8,7 @@ from pathlib import Path
 from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.files import transfers
 from stagemaker.compute.files.output_files import OutputFolder
-from stagemaker.compute.ineffective import ineffective_setting_lines
+from stagemaker.compute.ineffective_settings import ineffective_setting_lines
 from stagemaker.compute.job_run import JobRun
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.processes.reasons import read_start

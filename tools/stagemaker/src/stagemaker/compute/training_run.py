@@ -6,7 +6,7 @@ from typing import ClassVar
 from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut
 from stagemaker.compute.files import archives, transfers
 from stagemaker.compute.files.output_files import OutputFolder, ignore
-from stagemaker.compute.ineffective import ineffective_setting_lines
+from stagemaker.compute.ineffective_settings import ineffective_setting_lines
 from stagemaker.compute.job_run import JobRun
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.logs.metrics import TrainingMetrics
@@ -28,7 +28,7 @@ class TrainingRun(JobRun):
     def run(self) -> None:
         record, algorithm = self.record, self.record["AlgorithmSpecification"]
         image = algorithm["TrainingImage"]
-        definitions = family_of(image).own_metrics(image) or algorithm.get("MetricDefinitions", [])
+        definitions = family_of(image).metric_definitions(image) or algorithm.get("MetricDefinitions", [])
         observed_metrics = self.platform.observed_metrics.get(self.name)
         patterns = {metric["Name"]: metric["Regex"] for metric in definitions}
         metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, self.name, patterns, observed_metrics)

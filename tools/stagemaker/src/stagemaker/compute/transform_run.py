@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from stagemaker.compute.batch_transform.data_processing import DataProcessing
-from stagemaker.compute.batch_transform.feeding import MAX_MEGABYTES, Feeder
+from stagemaker.compute.batch_transform.feeder import MAX_MEGABYTES, Feeder
 from stagemaker.compute.batch_transform.manifest import SourceObject, source_objects
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files import transfers
-from stagemaker.compute.ineffective import ineffective_setting_lines
+from stagemaker.compute.ineffective_settings import ineffective_setting_lines
 from stagemaker.compute.job import Job
 from stagemaker.compute.job_run import JobRun
 from stagemaker.compute.servers.chain import Chain

@@ -76,7 +76,7 @@ class TrainingJobs(JobResource):
 
 def add_image_metrics(algorithm: Record) -> Record:
     """Return an AlgorithmSpecification as Describe returns it, with its image's metric definitions, if any."""
-    image_metrics = family_of(algorithm["TrainingImage"]).own_metrics(algorithm["TrainingImage"])
+    image_metrics = family_of(algorithm["TrainingImage"]).metric_definitions(algorithm["TrainingImage"])
     return algorithm | {"MetricDefinitions": image_metrics[:MAX_METRICS]} if image_metrics else algorithm
 
 
@@ -99,7 +99,7 @@ def request_problem(request: Record) -> str | None:
     if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
         return "ResourceConfig: InstanceType is required, and only one instance is simulated"
     image, definitions = algorithm.get("TrainingImage", ""), algorithm.get("MetricDefinitions", [])
-    if definitions and family_of(image).own_metrics(image):  # even in script mode, as on AWS; the message is AWS's
+    if definitions and family_of(image).metric_definitions(image):  # even in script mode, as on AWS; the message is AWS's
         message = "You can't override the metric definitions for Amazon SageMaker algorithms"
         return f"{message}. Please retry the request without specifying metric definitions"
     for metric in definitions:

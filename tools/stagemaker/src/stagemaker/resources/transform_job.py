@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from stagemaker.compute.batch_transform.data_processing import DataProcessing
-from stagemaker.compute.batch_transform.feeding import MAX_MEGABYTES
+from stagemaker.compute.batch_transform.feeder import MAX_MEGABYTES
 from stagemaker.compute.servers.chain import named_containers
 from stagemaker.compute.servers.multi_model import is_multi_model
 from stagemaker.compute.transform_run import TransformRun

@@ -29,4 +29,4 @@ def inspect(experiments: Experiments) -> Findings:
         return
     if difference:
         message = f"Two models trained on the same data predict differently: {difference}"
-        yield Finding(message, FIX, experiments.scripts.place_of("fit", "main"))
+        yield Finding(message, FIX, experiments.scripts.locate("fit", "main"))

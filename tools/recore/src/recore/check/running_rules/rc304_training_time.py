@@ -20,17 +20,17 @@ FIX = "Search for hyperparameters locally, or fit fewer or faster models"
 @rule("train.py takes less than an hour with the real data", needs=("RC302",))
 def inspect(experiments: Experiments) -> Findings:
     full, parts = experiments.training(), experiments.part_trainings()
-    measured = [(part.rows, part.processor_seconds) for part in parts if part.processor_seconds is not None]
-    if full.processor_seconds is None:
+    measured = [(part.rows, part.cpu_seconds) for part in parts if part.cpu_seconds is not None]
+    if full.cpu_seconds is None:
         return
-    expected = extrapolate((full.rows, full.processor_seconds), measured)
+    expected = extrapolate((full.rows, full.cpu_seconds), measured)
     # on a busy computer, a training may have used fewer CPUs than it could
-    if expected is None or expected / max(1.0, full.processor_seconds / full.seconds) < JOB_SECONDS / 2:
+    if expected is None or expected / max(1.0, full.cpu_seconds / full.seconds) < JOB_SECONDS / 2:
         return
     level = Level.ERROR if expected > JOB_SECONDS * CPUS * SPEED_UP else Level.WARNING
     message = (
-        f"Training on {full.rows} rows took {full.processor_seconds:.0f} s of CPU time, "
+        f"Training on {full.rows} rows took {full.cpu_seconds:.0f} s of CPU time, "
         f"or {expected / 60:.0f} minutes for {max(full.rows, REAL_ROWS)} rows; "
         f"a training job is stopped after {JOB_SECONDS // 60} minutes"
     )
-    yield Finding(message, FIX, experiments.scripts.place_of("fit", "main"), level)
+    yield Finding(message, FIX, experiments.scripts.locate("fit", "main"), level)

@@ -29,4 +29,4 @@ def inspect(experiments: Experiments) -> Findings:
         f"{experiments.settings.training.type}, or {expected:.0f}% for {max(full.rows, REAL_ROWS)} rows"
     )
     level = Level.ERROR if expected > 100 else Level.WARNING
-    yield Finding(message, FIX, experiments.scripts.place_of("fit", "main"), level)
+    yield Finding(message, FIX, experiments.scripts.locate("fit", "main"), level)

@@ -19,4 +19,4 @@ def inspect(experiments: Experiments) -> Findings:
     for pickle in experiments.pickles():
         for name in [name for module, name in pickle.imports if module == "__main__"]:
             message = f"{pickle.name} needs __main__.{name}, which the server does not have because it imports train.py"
-            yield Finding(message, FIX, experiments.scripts.place_of(name.partition(".")[0]))
+            yield Finding(message, FIX, experiments.scripts.locate(name.partition(".")[0]))

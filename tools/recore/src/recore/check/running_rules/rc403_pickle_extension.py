@@ -16,7 +16,7 @@ FIX = "Use pickle or joblib, and define functions and classes at the top level o
 
 @rule("The model is a pickle without extensions", needs=("RC301", "RC501"))
 def inspect(experiments: Experiments) -> Findings:
-    location = experiments.scripts.place_of("save_model")
+    location = experiments.scripts.locate("save_model")
     for pickle in experiments.pickles():
         used = sorted({module.split(".")[0] for module in pickle.modules} & EXTENSIONS)
         for extension in used:

@@ -59,7 +59,7 @@ def judge(pickle: Pickle) -> tuple[str, str] | None:
 def inspect(experiments: Experiments) -> Findings:
     for pickle in experiments.pickles():
         if judged := judge(pickle):
-            yield Finding(*judged, experiments.scripts.place_of("save_model"))
+            yield Finding(*judged, experiments.scripts.locate("save_model"))
 
 
 def _runs_commands(module: str, name: str) -> bool:

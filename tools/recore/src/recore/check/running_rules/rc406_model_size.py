@@ -26,4 +26,4 @@ def judge(size: int) -> tuple[str, Level] | None:
 @rule("The model is small enough to be served", needs=("RC301",))
 def inspect(experiments: Experiments) -> Findings:
     if judged := judge(size_of(experiments.training().archive)):
-        yield Finding(judged[0], FIX, experiments.scripts.place_of("save_model"), judged[1])
+        yield Finding(judged[0], FIX, experiments.scripts.locate("save_model"), judged[1])

@@ -35,7 +35,7 @@ def inspect(experiments: Experiments) -> Findings:
         for name, (rows, data) in cases.items():
             if variations[name].output is not None:
                 written.append((read_variation(variations[name], ()), rows, f"With {data}, "))
-    location = experiments.scripts.place_of("preprocess", "main")
+    location = experiments.scripts.locate("preprocess", "main")
     location = location if location.file == "preprocess.py" else Location("preprocess.py")
     for inputs, rows, condition in written:
         if problem := _problem(inputs, rows):

@@ -25,7 +25,7 @@ def inspect(experiments: Experiments) -> Findings:
         yield failed.finding("Step 3, prediction, fails")
         return
     if private and private.body is None and not private.late:  # RC605 reports late responses
-        reason, difference = first_line(private.text).rstrip(".?"), experiments.differences()["private"]
+        reason, difference = first_line(private.error).rstrip(".?"), experiments.differences()["private"]
         message = f"Step 3 fails with data from other drill holes, as in the private file: {reason}"
         message += f". Their inputs differ: {difference}"
         yield Finding(plain(message, 900), FIX, Location("preprocess.py"))

@@ -20,7 +20,7 @@ FIX_TRANSPOSED = "Make predict_fn return an array of the shape (rows, targets); 
 def inspect(experiments: Experiments) -> Findings:
     if problem := _problem(experiments):
         message, fix = problem
-        yield Finding(message, fix, experiments.scripts.place_of("output_fn", "transform_fn", "predict_fn"))
+        yield Finding(message, fix, experiments.scripts.locate("output_fn", "transform_fn", "predict_fn"))
 
 
 def _problem(experiments: Experiments) -> tuple[str, str] | None:

@@ -26,8 +26,8 @@ def inspect(experiments: Experiments) -> Findings:
         names = experiments.data.targets
         pairs = [f"column {column + 1}, {names[column]}, fits {names[other]}" for column, other in swapped]
         message = "; ".join(pairs[:SHOWN]) + (f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else "")
-        hooks = experiments.scripts.place_of("output_fn", "transform_fn", "predict_fn")
-        location, fix = (hooks, FIX) if hooks.line else (experiments.scripts.place_of("fit"), FIX_FIT)
+        hooks = experiments.scripts.locate("output_fn", "transform_fn", "predict_fn")
+        location, fix = (hooks, FIX) if hooks.line else (experiments.scripts.locate("fit"), FIX_FIT)
         yield Finding(f"The predictions' columns seem to be in the wrong order: {message}", fix, location)
 
 

@@ -24,7 +24,7 @@ SHOWN = 5
 @rule("The predictions vary, are not negative or rounded, and stay near the measured range", needs=("RC602", "RC603"))
 def inspect(experiments: Experiments) -> Findings:
     predicted, data = experiments.predicted(), experiments.data
-    location = experiments.scripts.place_of("fit", "predict_fn", "main")
+    location = experiments.scripts.locate("fit", "predict_fn", "main")
     for message, fix in judge(predicted, data.measured, data.targets):
         yield Finding(message, fix, location, Level.WARNING)
 

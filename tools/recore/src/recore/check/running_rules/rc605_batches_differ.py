@@ -11,7 +11,7 @@ same response to the same request.
 """
 
 from recore.check.experiments import Experiments
-from recore.check.left_by_jobs import Response
+from recore.check.job_results import Response
 from recore.check.predictions import InvalidPredictions, compare, compare_responses, largest_difference, read_response
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.served_requests import mixed_order
@@ -35,17 +35,17 @@ def inspect(experiments: Experiments) -> Findings:
     responses, data = experiments.serving(), experiments.data
     if responses["few"].late:
         message = f"The prediction of {count(len(data.few_rows), 'row')} takes longer than {LATE}"
-        yield Finding(message, FASTER, experiments.scripts.place_of("predict_fn", "fit"), Level.WARNING)
+        yield Finding(message, FASTER, experiments.scripts.locate("predict_fn", "fit"), Level.WARNING)
         return
     all_rows = experiments.predicted()[data.few_rows]
     middle = all_rows[len(all_rows) // 2 :][:1]
     if again := compare_responses(responses["few"], responses["again"], data.targets):
         message = f"The server responds differently if the same request is repeated: {again}"
-        yield Finding(message, AGAIN, experiments.scripts.place_of("predict_fn", "fit"))
+        yield Finding(message, AGAIN, experiments.scripts.locate("predict_fn", "fit"))
         return
     if moved := find_moved_rows(responses["few"], responses["mixed"], len(all_rows)):
         message, level = moved
-        yield Finding(message, KEEP, experiments.scripts.place_of("input_fn", "transform_fn", "predict_fn"), level)
+        yield Finding(message, KEEP, experiments.scripts.locate("input_fn", "transform_fn", "predict_fn"), level)
         return
     halves = ("first_lines", "next_lines") if len(all_rows) > 1 else ("next_lines",)
     for what, expected, requests, with_header in (
@@ -56,11 +56,11 @@ def inspect(experiments: Experiments) -> Findings:
     ):
         problem = compare(expected, data.targets, *(responses[name] for name in requests))
         if problem and with_header:
-            yield Finding(DIFFERS.format(what, problem), ALONE, experiments.scripts.place_of("predict_fn", "fit"))
+            yield Finding(DIFFERS.format(what, problem), ALONE, experiments.scripts.locate("predict_fn", "fit"))
             return
         if problem:
             message = f"{DIFFERS.format(what, problem.rstrip('.'))}. {WORKS}"
-            yield Finding(message, HEADER, experiments.scripts.place_of("input_fn", "transform_fn"), Level.WARNING)
+            yield Finding(message, HEADER, experiments.scripts.locate("input_fn", "transform_fn"), Level.WARNING)
             return
 
 

@@ -20,5 +20,5 @@ def inspect(experiments: Experiments) -> Findings:
     response = experiments.serving()["charset"]
     problem = compare(expected, data.targets, response)
     if problem and not response.late:  # RC605 reports that
-        location = experiments.scripts.place_of("input_fn", "transform_fn")
+        location = experiments.scripts.locate("input_fn", "transform_fn")
         yield Finding(f"With the content type `text/csv; charset=utf-8`, {problem}", FIX, location, Level.WARNING)

@@ -10,7 +10,7 @@ Fix: call the server's hooks in predict.py, and if preprocess.py rounds the valu
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.left_by_jobs import PredictScriptResult
+from recore.check.job_results import PredictScriptResult
 from recore.check.predictions import InvalidPredictions, format_difference, read_predictions
 from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.running_rules.rc505_preprocessing_other_rows import find_difference

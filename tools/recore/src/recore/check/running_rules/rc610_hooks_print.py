@@ -30,7 +30,7 @@ def inspect(experiments: Experiments) -> Findings:
     if repeated := [line for line in printed if counts[NUMBER.sub("0", line)] >= len(responses)]:
         lines, requests = count(len(repeated), "line"), count(len(responses), "request")
         message = f"The hooks print {lines} for {requests}: {repeated[0]!r}"
-        location = experiments.scripts.place_of("predict_fn", "input_fn", "transform_fn")
+        location = experiments.scripts.locate("predict_fn", "input_fn", "transform_fn")
         yield Finding(message, FIX, location, Level.WARNING)
 
 

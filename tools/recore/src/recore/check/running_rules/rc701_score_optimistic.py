@@ -23,7 +23,7 @@ def inspect(experiments: Experiments) -> Findings:
     data = experiments.data
     if data.holes < MIN_HOLES:
         return
-    held_out = experiments.own_held_out()
+    held_out = experiments.claimed_held_out()
     if held_out is None or held_out.shape != data.measured.shape:
         return
     public = experiments.score(experiments.predicted())
@@ -37,4 +37,4 @@ def inspect(experiments: Experiments) -> Findings:
         if data.holes < ENOUGH_HOLES or data.rows < ENOUGH_ROWS:
             level = Level.NOTE
             message += f"; with only {data.rows:,} rows from {data.holes} drill holes, this may be chance"
-        yield Finding(message, FIX, experiments.scripts.place_of("fit"), level)
+        yield Finding(message, FIX, experiments.scripts.locate("fit"), level)

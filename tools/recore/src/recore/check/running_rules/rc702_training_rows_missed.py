@@ -28,4 +28,4 @@ def inspect(experiments: Experiments) -> Findings:
             f"The public score is {public:.3f}: on the rows that the model was fitted on, its predictions are worse "
             "than the mean of each assay"
         )
-        yield Finding(message, FIX, experiments.scripts.place_of("fit", "main"), Level.WARNING)
+        yield Finding(message, FIX, experiments.scripts.locate("fit", "main"), Level.WARNING)

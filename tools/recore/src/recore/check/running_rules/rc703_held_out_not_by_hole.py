@@ -46,8 +46,8 @@ def inspect(experiments: Experiments) -> Findings:
 def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
     """Return a finding if the submission's own predictions score too high or cannot be compared."""
     data, rows = experiments.data, experiments.plan.held_out
-    claimed, recomputed = held_out.own, held_out.again
-    location = experiments.scripts.place_of("hold_out", "main", "fit")
+    claimed, recomputed = held_out.claimed, held_out.recomputed
+    location = experiments.scripts.locate("hold_out", "main", "fit")
     if claimed is None or len(claimed) != len(rows):
         message = f"With {len(rows)} rows of some drill holes, train.py writes no held-out predictions to compare with"
         return Finding(message, THOROUGH, location, Level.NOTE)
@@ -74,8 +74,8 @@ def _failure(fold: FailedFold, experiments: Experiments) -> Finding:
     holes = list_names(sorted(set(experiments.data.hole[fold.rows].tolist())), SHOWN)
     if fold.step == "predict":
         message = f"A model trained without the drill holes {holes} fails to predict them: {fold.reason}"
-        return Finding(plain(message, 900), FIX_PREDICTION, experiments.scripts.place_of("predict_fn"))
+        return Finding(plain(message, 900), FIX_PREDICTION, experiments.scripts.locate("predict_fn"))
     message = f"Training without the drill holes {holes} fails: {fold.reason}"
     if not fold.rows:
         message = f"Training with {len(experiments.plan.held_out)} rows of some drill holes fails: {fold.reason}"
-    return Finding(plain(message, 900), FIX_TRAINING, experiments.scripts.place_of("fit", "main"), Level.WARNING)
+    return Finding(plain(message, 900), FIX_TRAINING, experiments.scripts.locate("fit", "main"), Level.WARNING)

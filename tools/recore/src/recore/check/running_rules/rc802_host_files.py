@@ -7,7 +7,7 @@ Fix: read the line, and ask the author.
 """
 
 from recore.check.experiments import Experiments
-from recore.check.left_by_jobs import find_events
+from recore.check.job_results import find_events
 from recore.check.rule import Findings, rule
 
 FIX = "Read this line before you trust the submission; a step needs only /opt/ml and /tmp"

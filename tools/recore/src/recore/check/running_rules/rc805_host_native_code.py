@@ -7,7 +7,7 @@ Fix: read the line, and rely on the sandbox alone.
 """
 
 from recore.check.experiments import Experiments
-from recore.check.left_by_jobs import find_events
+from recore.check.job_results import find_events
 from recore.check.rule import Findings, Level, rule
 
 FIX = "Read this line: the sandbox confines the library, but these rules cannot see its actions"

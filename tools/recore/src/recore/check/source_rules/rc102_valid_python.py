@@ -51,7 +51,7 @@ def inspect(source: SubmissionSource) -> Findings:
         elif script.problem:
             message = f"Python 3.12 cannot compile it: {script.problem}"
             yield Finding(message, _fix_syntax(source, script), Location(script.file, script.problem_line))
-        elif not script.makes_names:
+        elif not script.has_dynamic_names:
             for name, line in find_undefined(script).items():
                 fix = f"import or define {name}, or correct the spelling"
                 if name == NOTEBOOK:

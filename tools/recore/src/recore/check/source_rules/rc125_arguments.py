@@ -68,7 +68,9 @@ def _check_argument(node: ast.Call, script: Script) -> Findings:
             fix = f"add type={type(value).__name__}" if not isinstance(value, bool) else "convert the string to a bool"
             yield Finding(message, fix, Location(script.file, node.lineno), Level.WARNING)
         case ast.Constant(value=str() as value) if not converts and script.file == "train.py":
-            yield from _check_quoted(names[0], value, "add a type, such as type=float", Location(script.file, node.lineno))
+            yield from _check_quoted(
+                names[0], value, "add a type, such as type=float", Location(script.file, node.lineno)
+            )
 
 
 def _required_finding(node: ast.Call, script: Script) -> Finding:

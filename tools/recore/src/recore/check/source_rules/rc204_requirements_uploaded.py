@@ -14,7 +14,7 @@ NAME = "requirements.txt"
 
 @rule("MANIFEST.in includes requirements.txt", needs=("RC201",))
 def inspect(source: SubmissionSource) -> Findings:
-    further = [line for line in source.requirements if line.text and line.name not in VERSIONS and line.applies]
+    further = [line for line in source.requirements if line.spec and line.name not in VERSIONS and line.applies]
     if further and NAME not in source.uploads:
         message = f"{NAME} is not uploaded, so {further[0].name or further[0]} is not installed in any job"
         yield Finding(message, f"add the line `include {NAME}` to MANIFEST.in", Location(NAME, further[0].number))

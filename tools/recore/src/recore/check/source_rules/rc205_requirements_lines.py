@@ -56,7 +56,7 @@ def inspect(source: SubmissionSource) -> Findings:
             message = f"{line.name} is listed twice, here and on line {first[line.name]}, so pip rejects the file"
             version = VERSIONS.get(line.name)
             problem = message, f"keep only {line.name}=={version}" if version else "keep only one of them"
-        elif not problem and hashed and line.text and line.applies and not line.has_hash:
+        elif not problem and hashed and line.spec and line.applies and not line.has_hash:
             message = f"{line} has no hash, but line {hashed.number} has one, so pip requires one for each package"
             problem = message, "add a hash to this line, or remove all hashes"
         if problem:
@@ -72,7 +72,7 @@ def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
     if line.kind == "address":
         return f"{entry!r} is a URL, but jobs have no network to download it", FIX
     if line.kind == "invalid":
-        return f"{entry!r} is not a valid requirement, so jobs cannot install it", _correction(line.text) or FIX
+        return f"{entry!r} is not a valid requirement, so jobs cannot install it", _correction(line.spec) or FIX
     if line.unsupported_options:
         return f"{entry!r} has an option that jobs do not support", "remove the option"
     if line.kind == "path":
@@ -120,7 +120,7 @@ def _correction(line: str) -> str | None:
 
 def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:
     """Return the problem of a path or a `file:` URL, as jobs have only uploaded files."""
-    address = line.requirement.url if line.requirement and line.requirement.url else line.text
+    address = line.requirement.url if line.requirement and line.requirement.url else line.spec
     path = re.sub(r"\[[^]]*\]$", "", address.removeprefix("file:").strip())
     name = posixpath.normpath(path)
     if ELSEWHERE.match(name):

@@ -16,7 +16,7 @@ from recore.cli.progress import show_work
 from recore.text import plain
 
 if TYPE_CHECKING:
-    from recore.production.invoking import SampleResponse
+    from recore.production.invocation import SampleResponse
 
 SHOWN = 3  # assays printed per sample without --json, by descending weight
 variant_option = click.option(
@@ -146,7 +146,7 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
       python -m recore production invoke data/private/private.csv.gz --rows 3
     """
     from recore.production.batch_predictions import PredictedSamples
-    from recore.production.invoking import count_rows, invoke_file
+    from recore.production.invocation import count_rows, invoke_file
 
     total = count_rows(file)
     if not total:
@@ -193,21 +193,21 @@ def delete(endpoint: bool, version: int | None, delete_all: bool, yes: bool, as_
       python -m recore production delete --all
       python -m recore production delete --all --yes
     """
-    from recore.production import deleting
+    from recore.production import deletion
     from recore.production.endpoints import delete_endpoint
 
     if sum((endpoint, bool(version), delete_all)) != 1:
         raise click.UsageError("choose one of --endpoint, --version and --all")
     with open_here() as project:
-        if delete_all and not yes and (contents := deleting.list_deletable(project)):
+        if delete_all and not yes and (contents := deletion.list_deletable(project)):
             _confirm(contents)
         with show_work("delete") as advance:
             if version:
-                outcome = deleting.delete_version(project, version)
+                outcome = deletion.delete_version(project, version)
             elif delete_all:
-                outcome = deleting.delete_all(project, advance)
+                outcome = deletion.delete_all(project, advance)
             else:
-                outcome = deleting.deletion_outcome(delete_endpoint(project, advance), "there is no endpoint")
+                outcome = deletion.deletion_outcome(delete_endpoint(project, advance), "there is no endpoint")
     show_outcome(outcome, as_json)
 
 
@@ -221,14 +221,14 @@ def _confirm(contents: list[str]) -> None:
         raise SystemExit(1)
 
 
-def _line(response: "SampleAnswer") -> str:
+def _line(response: "SampleResponse") -> str:
     domain = response.prediction["domain"]
     location = "domain unknown" if domain is None else "inside the domain" if domain["inside"] else "outside the domain"
     shown = [f"{name} {_with_error(response.prediction['assays'][name])}" for name in _shown(response)]
     return f"{response.index}, variant {response.variant}, {location}: {', '.join(shown)}"
 
 
-def _shown(response: "SampleAnswer") -> list[str]:
+def _shown(response: "SampleResponse") -> list[str]:
     weights = challenge().weights
     return sorted(response.prediction["assays"], key=lambda name: -weights.get(name, 0.0))[:SHOWN]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recore.backends import SimulatorGoneError
 from recore.challenge import challenge, reword
 from recore.cli.common import FILE, show_json, show_line
 from recore.distribution import PROGRAM
-from recore.places import SimulatorGoneError
 from recore.text import plain
 
 if TYPE_CHECKING:

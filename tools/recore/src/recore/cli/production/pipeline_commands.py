@@ -91,7 +91,7 @@ def predict(file: Path, out: Path, version: int | None, intervals: bool, spectra
         --out runs/assays.csv
     """
     from recore.production.batch_predictions import check_target
-    from recore.production.predicting import format_batch_costs, predict_file
+    from recore.production.batch_transform import format_batch_costs, predict_file
 
     check_target(out, file, "the predictions would replace the input")
     with open_here() as project:
@@ -141,7 +141,7 @@ def tune(
     from recore.evaluation import read_submission
     from recore.production.pipeline import format_pipeline_costs, make_steps
     from recore.production.ranges import read_plan
-    from recore.production.tuning import format_tuning_costs, find_best, train_best
+    from recore.production.tuning import find_best, format_tuning_costs, train_best
 
     files, steps = read_submission(submission), make_steps()
     plan = read_plan(files, ranges, jobs, parallel)

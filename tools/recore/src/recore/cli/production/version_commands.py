@@ -23,7 +23,7 @@ def register(model: Path, public: Path | None, as_json: bool) -> None:
       python -m recore production register runs/first
       python -m recore production register handover
     """
-    from recore.production.registering import register as register_model
+    from recore.production.registration import register as register_model
 
     use_challenge_of(model)
     with open_here() as project:

@@ -12,7 +12,7 @@ from recore.challenge import challenge
 from recore.dataset.grammar.axis import mentions_axis
 from recore.dataset.grammar.elements import element_names, mass_share
 from recore.dataset.grammar.target_units import element_of, unit_factor
-from recore.dataset.grammar.units import GLUED_UNITS, is_depth_unit, to_ascii, split_units
+from recore.dataset.grammar.units import GLUED_UNITS, is_depth_unit, split_units, to_ascii
 
 # Words for values that are not contents of an element: compounds, minerals, statistics, logarithms.
 NO_CONTENT = re.compile(

@@ -50,14 +50,16 @@ def read(path: Path, sample: str, replicate: str, reading: ReadingOptions) -> It
         except Question:
             raise
         except ValueError as error:
-            yield Problem.of(str(path), error, sample)
+            yield Problem.from_error(str(path), error, sample)
     elif len(first[1]) > 2:
         yield from _table(table, first, lines, reading)
     else:
         raise ValueError(f"line {first[0]}: two columns (wavenumber, value) or a table of spectra are required")
 
 
-def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, reading: ReadingOptions) -> MeasuredSpectrum:
+def _two_columns(
+    table: TextTable, sample: str, replicate: str, lines: Lines, reading: ReadingOptions
+) -> MeasuredSpectrum:
     header, x, y = ["", ""], list[float](), list[float]()
     for position, (line, cells) in enumerate(lines):
         numbers = [table.marks.parse(cell) for cell in cells]
@@ -168,7 +170,9 @@ def _table(
             y = np.array(list(values.values()), dtype=float)
             of_line = quantity or _quantity_in_name(sample, reading)
             ids = _read_ids(columns, cells, table)
-            yield MeasuredSpectrum(location, sample, str(replicate), x, y, unit, of_line, columns.remarks, in_schema, ids)
+            yield MeasuredSpectrum(
+                location, sample, str(replicate), x, y, unit, of_line, columns.remarks, in_schema, ids
+            )
     if not first:
         raise ValueError("the table has a header but no spectra")
 
@@ -184,7 +188,9 @@ def _kind_of_axis(sample: str, name: str) -> str:
     return "a header with other channels, as if two files were joined" if is_header else ""
 
 
-def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[list[str]], reading: ReadingOptions) -> _Columns:
+def _find_columns(
+    table: TextTable, header: tuple[int, list[str]], rows: list[list[str]], reading: ReadingOptions
+) -> _Columns:
     line, names = header
     if len(names) > MAX_CHANNELS:
         raise ValueError(f"line {line} has {len(names):,} columns; at most {MAX_CHANNELS:,} are read")

@@ -85,13 +85,13 @@ def read_file(path: Path, reading: ReadingOptions) -> Iterator[Spectrum | Proble
             except Question as question:
                 questions[question.id] += 1
                 if questions[question.id] == 1:
-                    yield Problem.of(measured.source, question, measured.sample, measured.ids)
+                    yield Problem.from_error(measured.source, question, measured.sample, measured.ids)
             except ValueError as error:
-                yield Problem.of(measured.source, error, measured.sample, measured.ids)
+                yield Problem.from_error(measured.source, error, measured.sample, measured.ids)
         for question_id, number in questions.items():
             if number > 1:
                 yield Problem(
                     str(path), f"the same applies to {count(number - 1, 'more spectrum', 'more spectra')}", question_id
                 )
     except (ValueError, OSError) as error:
-        yield Problem.of(str(path), error, sample if is_opus else "")  # any other file may be a table
+        yield Problem.from_error(str(path), error, sample if is_opus else "")  # any other file may be a table

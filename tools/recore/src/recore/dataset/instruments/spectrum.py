@@ -92,7 +92,9 @@ class Problem:
     ids: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def from_error(cls, source: str, error: Exception, sample: str = "", ids: Mapping[str, str] | None = None) -> "Problem":
+    def from_error(
+        cls, source: str, error: Exception, sample: str = "", ids: Mapping[str, str] | None = None
+    ) -> "Problem":
         reason = str(getattr(error, "strerror", None) or error)
         return cls(source, reason, error.id if isinstance(error, Question) else "", sample, ids or {})
 

@@ -6,9 +6,9 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from recore.backends import Services
 from recore.evaluation.job_requests import HOSTS_PREFIX, PREFIX
 from recore.evaluation.storage import list_objects, remove_objects, remove_version
-from recore.places import Services
 
 KINDS = ("TrainingJob", "ProcessingJob", "TransformJob")
 MAX_STOP_SECONDS, PAUSE = 300.0, 1.0  # seconds: a job has two minutes after SIGTERM, and then writes its model

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from recore.backends import Services
 from recore.evaluation.job_requests import PREFIX, RunSettings, processing_arguments
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
 from recore.evaluation.step import Step
 from recore.evaluation.storage import list_objects, remove_objects
-from recore.places import Services
 from stagemaker import container_packages, read_requirements
 
 PROGRAM = Path(__file__).with_name("get_wheels.py")

@@ -15,7 +15,7 @@ from recore.dataset import (
 )
 from recore.report.explore import assays, components, correlation, depth, duplicates, shift, spectra
 from recore.report.explore.spectra import order_holes
-from recore.report.page.content import Page, PageFinding, sort_by_level, findings_of
+from recore.report.page.content import Page, PageFinding, findings_of, sort_by_level
 from recore.report.statistics import bin_spectra
 from recore.schema import channels_of
 from recore.spectral_data import SpectralData, read_data
@@ -96,10 +96,10 @@ def _column_findings(data: SpectralData, file: str = "") -> list[PageFinding]:
     """Return findings on units that differ from the schema's, codes, and similar hole names. file: prefix of each."""
     content = {name: data.assays[name].to_numpy() for name in data.assays}
     units, codes = suspected_content_units(content), suspected_codes(content)
-    findings = [PageFinding("bad", "assay unit", file + one.text, "assays", one.values) for one in units]
-    findings += [PageFinding("bad", "assay codes", file + one.text, "assays", one.values) for one in codes]
+    findings = [PageFinding("bad", "assay unit", file + one.message, "assays", one.values) for one in units]
+    findings += [PageFinding("bad", "assay codes", file + one.message, "assays", one.values) for one in codes]
     if challenge().depths and (depths := suspected_depth_unit(data.depth_from, data.depth_to)):
-        findings.append(PageFinding("bad", "depth unit", file + depths.text, "depth", depths.values))
+        findings.append(PageFinding("bad", "depth unit", file + depths.message, "depth", depths.values))
     if similar := note_similar_holes(data.hole.tolist()):
         findings.append(PageFinding("note", "similar holes", file + similar, "depth"))
     return findings

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.challenge import challenge
-from recore.constant_runs import format_constant_runs, find_constant_runs
+from recore.constant_runs import find_constant_runs, format_constant_runs
 from recore.listing import count
 from recore.production.containers.domain import EDGE
 from recore.report.page import figures as draw

@@ -63,12 +63,12 @@ def section(run: Record) -> Section:
     findings = _rank_finding(run, runs)
     earlier = (entry for entry in runs.same_data if entry is not runs.this and entry.started <= run.started)
     best = next((entry for entry in earlier if entry.scores), None)
-    if best is not None and run.judge in best.scores:
-        changes = _changes(run, best, run.judge)
+    if best is not None and run.ranking_score in best.scores:
+        changes = _changes(run, best, run.ranking_score)
         if changes["change"].any():
-            items.append(_change_figure(changes, best, run.judge))
+            items.append(_change_figure(changes, best, run.ranking_score))
         items.append(Table("changes", f"Compared with {short_name(best.folder.name)}", CHANGES, changes))
-        findings += _change_findings(run, best, changes, run.judge)
+        findings += _change_findings(run, best, changes, run.ranking_score)
     return Section("previous", TITLE, READING, items, " ".join(notes), findings)
 
 

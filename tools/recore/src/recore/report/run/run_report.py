@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from recore.evaluation import HELD_OUT, SCORES, SIDES, Record, read_record
-from recore.report.page.content import Page, sort_by_level, findings_of
+from recore.report.page.content import Page, findings_of, sort_by_level
 from recore.report.page.page_files import write_page
 from recore.report.run import earlier_runs, predictions, steps, target_scores
 from recore.text import plain
@@ -28,7 +28,9 @@ def report_run(folder: Path, public: Path | None = None) -> Page:
     ]
     if run.state != "Completed":  # the section with the failed steps comes first
         sections = sections[-1:] + sections[:-1]
-    return Page(f"Run {plain(folder.resolve().name)}", LEAD, _facts(run), sort_by_level(findings_of(sections)), sections)
+    return Page(
+        f"Run {plain(folder.resolve().name)}", LEAD, _facts(run), sort_by_level(findings_of(sections)), sections
+    )
 
 
 def write_report(folder: Path, public: Path | None = None) -> Page:
@@ -41,7 +43,7 @@ def write_report(folder: Path, public: Path | None = None) -> Page:
 def _facts(run: Record) -> dict[str, str]:
     facts = {f"{name} score": f"{run.values[name]:.4f}" for name in SCORES if name in run.values}
     if HELD_OUT in run.values:
-        origin = ", of the submission's own predictions" if run.held_out_is_own else ", recomputed by recore"
+        origin = ", of the submission's own predictions" if run.held_out_is_claimed else ", recomputed by recore"
         facts[f"{HELD_OUT} score"] += origin
     # a name even for "." and ".."; the path may be from another computer
     submission = os.path.normpath(run.started_in / run.submission)

@@ -34,10 +34,10 @@ NOT_SCORED = "{targets} without a score"
 
 def section(run: Record) -> Section:
     """Return the section with its findings."""
-    if run.judge is None:
+    if run.ranking_score is None:
         return Section("scores", TITLE, READING, (), NO_SCORE, [PageFinding("bad", "no score", NO_SCORE, "scores")])
     table = target_table(run)
-    scored = table[table[f"R2 {run.judge}"].notna()]
+    scored = table[table[f"R2 {run.ranking_score}"].notna()]
     empty = table["target"][table[[f"R2 {side}" for side in run.scores]].isna().all(axis=1)].tolist()
     items = (
         _r2_figure(scored, list(run.scores)),
@@ -46,20 +46,20 @@ def section(run: Record) -> Section:
     )
     line = NOT_SCORED.format(targets=count(len(empty), "target"))
     folded = {line: ", ".join(map(short_name, empty))} if empty else {}
-    note = NOTE.format(judge=run.judge)
-    return Section("scores", TITLE, READING, items, note, _findings(run, run.judge), folded)
+    note = NOTE.format(judge=run.ranking_score)
+    return Section("scores", TITLE, READING, items, note, _findings(run, run.ranking_score), folded)
 
 
 def target_table(run: Record) -> pd.DataFrame:
     """Return a row for each target, the largest loss first."""
-    judge = run.scores[run.judge or "public"]
+    judge = run.scores[run.ranking_score or "public"]
     weights = np.array([judge.weights[name] for name in judge.r2], dtype=float)
     columns: dict[str, object] = {"target": list(judge.r2), "weight": weights}
     for side in SCORES:
         if side in run.scores:
             r2 = np.array([run.scores[side].r2.get(name) for name in judge.r2], dtype=float)
             columns |= {f"R2 {side}": r2, f"points {side}": weights * r2, f"lost {side}": weights * (1 - r2)}
-    return pd.DataFrame(columns).sort_values(f"lost {run.judge}", ascending=False, kind="stable", ignore_index=True)
+    return pd.DataFrame(columns).sort_values(f"lost {run.ranking_score}", ascending=False, kind="stable", ignore_index=True)
 
 
 def figure_by_target(targets: pd.Series, **layout: object) -> PlotlyFigure:
@@ -108,8 +108,8 @@ def _findings(run: Record, side: str) -> list[PageFinding]:
     values = run.values | {"possible": judge.weights_scored}
     scores = ", ".join(f"{run.show(name)} {name}" for name in SCORES if name in run.values)
     message = f"score: {scores}, of {judge.weights_scored:g} possible"
-    if run.held_out_is_own:
-        message += f" ({explain_claimed_score(None if run.is_strangers else PROGRAM)})"
+    if run.held_out_is_claimed:
+        message += f" ({explain_claimed_score(None if run.is_third_party else PROGRAM)})"
     findings = [PageFinding("note", "score", message, "scores", values)]
     scored = {name: r2 for name, r2 in judge.r2.items() if r2 is not None}
     findings += _loss_finding(judge, list(scored), side)

@@ -49,7 +49,7 @@ def compare_scores(result: ValidationResult) -> pd.DataFrame:
     for method in [*dict.fromkeys(name for _, name in result.baselines), SUBMISSION]:
         for split in result.splits:
             is_submission = method == SUBMISSION
-            predicted = result.first(split) if is_submission else result.baselines[split, method]
+            predicted = result.first_predictions(split) if is_submission else result.baselines[split, method]
             scores = result.scores_of_repeats(split) if is_submission else []
             deviation = float(np.std(scores, ddof=1)) if len(scores) > 1 else np.nan
             row = {"method": method, "held out": SPLIT_NAMES[split], "score": result.score(predicted)}

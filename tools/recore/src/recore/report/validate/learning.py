@@ -40,7 +40,7 @@ def learning_curve(result: ValidationResult) -> pd.DataFrame:
     points = [(each.setting, result.predictions[each]) for each in result.completed("holes", "learning")]
     if "holes" in result.splits:
         counts = [len(set(result.data.hole[training])) for training, _ in result.folds]
-        points.append((float(np.mean(counts)), result.first("holes")))
+        points.append((float(np.mean(counts)), result.first_predictions("holes")))
     return pd.DataFrame([{"holes": holes} | result.score_and_r2(predicted) for holes, predicted in points])
 
 

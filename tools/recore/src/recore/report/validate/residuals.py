@@ -134,7 +134,7 @@ def _numbers(result: ValidationResult) -> pd.DataFrame:
     for column, target in enumerate(result.targets):
         columns[f"{target} measured"] = result.measured[:, column]
         for split in result.splits:
-            columns[f"{target} predicted {split}"] = result.first(split)[:, column]
+            columns[f"{target} predicted {split}"] = result.first_predictions(split)[:, column]
     return result.data.ids.join(pd.DataFrame(columns))
 
 

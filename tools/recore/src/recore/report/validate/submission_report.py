@@ -4,7 +4,7 @@ from pathlib import Path
 
 from recore.challenge import challenge
 from recore.evaluation import HELD_OUT, HONEST_GAP, find_runs, read_submission, sha256_of, write_recomputed_held_out
-from recore.report.page.content import Level, Page, PageFinding, sort_by_level, findings_of
+from recore.report.page.content import Level, Page, PageFinding, findings_of, sort_by_level
 from recore.report.validate import bands, comparison, curve_section, learning, residuals, target_scores
 from recore.text import plain
 from recore.validation import Advance, ValidationResult, ValidationSettings, run_validation
@@ -74,7 +74,11 @@ def validate_submission(
     advance("writing", 0, 1)
     sections = [module.section(result) for module in SECTIONS]
     claims = connect_runs(result, submission, public, runs)
-    findings = [comparison.score_finding(result), *claims, *sort_by_level([*_data_findings(result), *findings_of(sections)])]
+    findings = [
+        comparison.score_finding(result),
+        *claims,
+        *sort_by_level([*_data_findings(result), *findings_of(sections)]),
+    ]
     facts = _facts(result, submission, public)
     return Page(f"Validate {public.name}", LEAD, facts, findings, sections)
 
@@ -118,8 +122,8 @@ def _data_findings(result: ValidationResult) -> list[PageFinding]:
     if result.skipped:
         names = ", ".join(sorted({PURPOSES[each.purpose] for each in result.skipped}))
         message = (
-            f"some fits were skipped to finish within --time-limit {result.settings.time_limit:g}; missing or incomplete: "
-            f"{names}; the held-out score is complete"
+            f"some fits were skipped to finish within --time-limit {result.settings.time_limit:g}; missing or "
+            f"incomplete: {names}; the held-out score is complete"
         )
         findings.append(PageFinding("note", "time", message, "", {"skipped": len(result.skipped)}))
     return findings

@@ -49,7 +49,7 @@ def score_targets(result: ValidationResult) -> pd.DataFrame:
     """Return a row for each target, the largest possible gain first."""
     measured = (~np.isnan(result.measured)).sum(axis=0)
     columns: dict[str, Any] = {"target": list(result.targets), "weight": result.weights, "measured": measured}
-    r2 = {split: result.r2(result.first(split)) for split in result.splits}
+    r2 = {split: result.r2(result.first_predictions(split)) for split in result.splits}
     for split in result.splits:
         columns[f"R2 {split}"] = r2[split]
         repeats = result.r2_of_repeats(split)
@@ -64,7 +64,7 @@ def score_targets(result: ValidationResult) -> pd.DataFrame:
 
 
 def _errors(result: ValidationResult, split: Split, order: pd.DataFrame, not_measured: list[str]) -> Table:
-    numbers = result.errors(result.first(split)).loc[order["target"]].reset_index()
+    numbers = result.errors(result.first_predictions(split)).loc[order["target"]].reset_index()
     name = SPLIT_NAMES[split]
     summary = f"Predictions for {name}. {DEFINITIONS}"
     return Table(f"errors-{split}", f"Errors on {name}", summary, numbers, not_measured)

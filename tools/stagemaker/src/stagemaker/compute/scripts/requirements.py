@@ -159,10 +159,10 @@ def _divide(lines: Iterable[RequirementLine]) -> tuple[list[RequirementLine], li
         if options := " ".join(line.unsupported_options)[:200]:
             raise _make_failure(f"line {line.number}: jobs do not support the option '{options}'")
         if line.kind in ("address", "invalid"):
-            reason = f"'{line.text[:200]}' is neither the name of a package on the index nor a path in the source"
+            reason = f"'{line.spec[:200]}' is neither the name of a package on the index nor a path in the source"
             raise _make_failure(f"line {line.number}: {reason}")
         if line.kind == "path":
-            local_paths.append(line.text)
+            local_paths.append(line.spec)
         else:
             index_lines.append(line)
     return index_lines, local_paths

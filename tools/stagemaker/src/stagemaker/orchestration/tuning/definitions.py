@@ -117,7 +117,7 @@ def _metric_problems(algorithm: Record, metric: str) -> Iterator[str]:
             if groups == 0:
                 advice = "put the part that matches the value in parentheses"
                 yield f"MetricDefinitions: the Regex of '{item['Name']}' has no group; {advice}"
-    image_metrics = [item["Name"] for item in family_of(image).own_metrics(image)]
+    image_metrics = [item["Name"] for item in family_of(image).metric_definitions(image)]
     if image_metrics and metric not in image_metrics:
         yield f"the image does not report the metric '{metric}'; it reports {image_metrics[0]}, for example"
     if not image_metrics and metric not in {item["Name"] for item in definitions}:

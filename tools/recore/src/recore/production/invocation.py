@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from recore.challenge import challenge
 from recore.data_file import open_data
-from recore.production.captured import is_header_value
-from recore.production.predicting import read_served_columns, require_columns
+from recore.production.batch_transform import read_served_columns, require_columns
+from recore.production.data_capture import is_header_value
 from recore.production.project import MAX_INFERENCE_ID_LENGTH, ProductionProject, WorkFailedError
 from recore.thread_pool import ThreadPool
 

@@ -123,8 +123,8 @@ def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any])
 
 def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
     """Yield lines about steps that failed, have no result or have a note; each reason is explained once."""
-    if run.gone:
-        yield f"recore: {run.gone}"
+    if run.simulator_error:
+        yield f"recore: {run.simulator_error}"
         return
     reasons = set()
     for step in run.steps.values():
@@ -148,7 +148,7 @@ def next_command(run: EvaluationRun) -> str | None:
     After success or a failure of the submission, this is `recore check`; after a failure on private data, a command
     that shows the log; after a failure outside the jobs, `recore doctor`.
     """
-    if run.state == "Stopped" or run.gone:
+    if run.state == "Stopped" or run.simulator_error:
         return None
     failed = next((step for step in run.steps.values() if step.state == "Failed"), None)
     if failed and failed.outside:

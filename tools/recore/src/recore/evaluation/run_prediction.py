@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from recore.backends import Backend
 from recore.evaluation import job_requests
 from recore.evaluation.job_requests import Instances, RunSettings
 from recore.evaluation.job_runner import JobRunner
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
-from recore.places import Backend
 
 SIDE = "public"  # the side after which jobs and objects are named
 

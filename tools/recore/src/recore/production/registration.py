@@ -8,7 +8,7 @@ from typing import Any
 from recore.evaluation import HELD_OUT, Record
 from recore.production.archives import read_model
 from recore.production.definition import package_arguments
-from recore.production.handed_files import ARCHIVE
+from recore.production.handover_files import ARCHIVE
 from recore.production.project import Outcome, ProductionProject
 from recore.production.project_state import suggest_next
 from recore.production.versions import ensure_group, list_versions, read_version

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from recore.production.arrived_assays import Assays, format_key, format_id_names
-from recore.production.captured import CaptureEvent, SampleKey, is_header_value, read_predictions, read_samples
+from recore.production.arrived_assays import Assays, format_id_names, format_key
+from recore.production.data_capture import CaptureEvent, SampleKey, is_header_value, read_predictions, read_samples
 from recore.production.project import MAX_INFERENCE_ID_LENGTH
 
 PREFIX = "compare-"  # of the inference IDs of requests sent by a comparison, which are not client traffic

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.csv
 
+from recore.backends import Backend
 from recore.challenge import challenge
 from recore.data_file import DataFile, open_data
-from recore.places import Backend
 from recore.production.batch_predictions import PredictedSamples, write_table
 from recore.production.containers.row_notes import BAD_ROWS_EMPTY
 from recore.production.definition import containers
 from recore.production.endpoints import require_endpoint
-from recore.production.handed_files import ARCHIVE, CHANNELS, parse_columns, read_features_files
+from recore.production.handover_files import ARCHIVE, CHANNELS, parse_columns, read_features_files
 from recore.production.project import (
     NO_REASON,
     Outcome,
@@ -149,7 +149,7 @@ def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
     """Write the lines of a data file with these columns, unconverted. Returns their number. Raises ValueError."""
     with open_data(file) as data:
         require_columns(data, columns)
-        positions = {name: data.places[name] for name in columns[1:] if name in data.places}
+        positions = {name: data.positions[name] for name in columns[1:] if name in data.positions}
         schema = pa.schema([(name, pa.string()) for name in ["index", *columns[1:]]])
         rows = 0
         with pa.csv.CSVWriter(target, schema, write_options=pa.csv.WriteOptions(include_header=False)) as writer:

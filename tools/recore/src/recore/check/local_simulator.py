@@ -4,11 +4,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from recore.backends import BackendSettings, Services, choose_isolation, open_embedded
 from recore.challenge import challenge
 from recore.check.experiments import Experiments
 from recore.check.public_data import PublicData
 from recore.evaluation import RunSettings, Step, find_data_files, read_submission
-from recore.places import BackendSettings, Services, choose_isolation, open_embedded
 from stagemaker import locked
 
 BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build

@@ -13,14 +13,14 @@ from pathlib import Path
 import boto3
 import pytest
 from recore_support.command import recore
-from recore_support.run_command import file_options, failed_run_error, run_recore, start
+from recore_support.run_command import failed_run_error, file_options, run_recore, start
 from recore_support.tiny_submission import TRAIN, tiny
 from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
 from support.checkout import ROOT, environment
 
-from recore.evaluation.kept_run import RunFolder
-from recore.places.opening import choose_isolation, open_backend
-from recore.places.place import BackendError, BackendSettings
+from recore.backends.backend import BackendError, BackendSettings
+from recore.backends.selection import choose_isolation, open_backend
+from recore.evaluation.run_folder import RunFolder
 from stagemaker import Simulator
 
 pytestmark = pytest.mark.everywhere

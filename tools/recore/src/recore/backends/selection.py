@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from recore.distribution import TEMPLATE
-from recore.places.place import (
+from recore.backends.backend import (
     IMAGE,
     Backend,
     BackendError,
@@ -24,6 +23,7 @@ from recore.places.place import (
     SimulatorGoneError,
     format_isolation,
 )
+from recore.distribution import TEMPLATE
 from recore.text import plain
 from stagemaker import BUCKET, REGION, ROLE_ARN, interrupts
 
@@ -83,9 +83,9 @@ def _connect(settings: BackendSettings) -> Backend:
         if region != "us-east-1" and not image:
             raise BackendError(f"AWS has a different image in each region; pass the image of {region} with --image")
         _check_credentials()
-        location = ("AWS", region, "network isolation")
         services = replace(services, log_delay=LOG_DELAY)
-        return Backend(services, bucket, role, image or IMAGE, *location, scoring_role=settings.scoring_role)
+        where = ("AWS", region, "network isolation")
+        return Backend(services, bucket, role, image or IMAGE, *where, scoring_role=settings.scoring_role)
     _check_credentials()
     _check_connection(endpoint)
     isolation, enforced = _fetch_isolation(endpoint)
@@ -94,9 +94,9 @@ def _connect(settings: BackendSettings) -> Backend:
             f"isolation is required, but the simulator at {endpoint} does not isolate jobs; start it with --isolation "
             "required, or unset AWS_ENDPOINT_URL"
         )
-    location = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
+    names = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
     has_ml = enforced is not False
-    return Backend(services, *location, isolation, has_ml=has_ml, scoring_role=settings.scoring_role)
+    return Backend(services, *names, isolation, has_ml=has_ml, scoring_role=settings.scoring_role)
 
 
 @contextmanager

@@ -127,5 +127,5 @@ def find_events(
         for event in observation.events:
             if event.kind == kind and (event.name, event.location) not in seen and len(seen) < SHOWN:
                 seen.add((event.name, event.location))
-                detail = f"{event.name} {event.what}".strip()
+                detail = f"{event.name} {event.detail}".strip()
                 yield Finding(f"In step {step}, the submission {action}: {detail}", fix, event.location, level)
