@@ -60,7 +60,7 @@ def test_an_endpoint_responds_with_json(client: Client, endpoints: Endpoints, jo
     assert response["ContentType"] == "application/json"
     found = np.array(scores(response["Body"].read().decode()))
     assert np.sqrt(np.mean((found - TEST[:, 0]) ** 2)) < 0.8
-    with pytest.raises(ClientError, match="x-recordio-protobuf is not simulated; use text/csv"):
+    with pytest.raises(ClientError, match="x-recordio-protobuf is not simulated: use text/csv"):
         endpoints.invoke(endpoint, b"\n#\xd7\xce", ContentType="application/x-recordio-protobuf")
 
 
