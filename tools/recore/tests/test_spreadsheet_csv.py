@@ -43,7 +43,7 @@ def test_an_import_writes_no_formula(tmp_path: Path) -> None:
 
 
 def test_judged_submissions_and_reports_hold_no_formula(tmp_path: Path) -> None:
-    judged = write_judged([Entry(Path("=cmd"), trouble="\x1b[2J@x")], tmp_path)
+    judged = write_judged([Entry(Path("=cmd"), problem="\x1b[2J@x")], tmp_path)
     (row,) = csv.DictReader(judged.read_text("utf-8").splitlines())
     assert (row["submission"], row["result"]) == ("'=cmd", "not judged:  [2J@x")
     numbers = pd.DataFrame({"hole": ["=a", "-5", None], "depth": [-0.5, 1.0, 2.0]})

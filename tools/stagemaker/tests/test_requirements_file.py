@@ -45,7 +45,7 @@ def read_by_pip(content: str) -> list[tuple[int, str, list[str]]] | None:
 def summary(line: RequirementLine) -> tuple[int, str, list[str]]:
     prefix = "--hash="
     hashes = [option.removeprefix(prefix) for option in line.options if option.startswith(prefix)]
-    return line.number, line.text, hashes
+    return line.number, line.spec, hashes
 
 
 def test_a_file_is_read_as_pip_reads_it() -> None:

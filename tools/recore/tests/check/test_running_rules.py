@@ -78,15 +78,15 @@ def test_a_broken_submission_is_flagged_by_its_rule_alone(
     findings = check(simulator, submission, public, group, seconds)
     assert list(findings) == [expected_code], findings
     finding = findings[expected_code][0]
-    assert case.text in finding.message
+    assert case.message in finding.message
     assert finding.level is case.level
     if expected_code in HOST_RULES:
-        assert (finding.place.file if finding.place else "") == case.file
+        assert (finding.location.file if finding.location else "") == case.file
         return
     assert len(findings[expected_code]) == 1
-    if finding.place:
-        lines = (submission / finding.place.file).read_text().splitlines()
-        assert 0 <= finding.place.line <= len(lines)
+    if finding.location:
+        lines = (submission / finding.location.file).read_text().splitlines()
+        assert 0 <= finding.location.line <= len(lines)
 
 
 @pytest.mark.slow

@@ -20,11 +20,11 @@ def test_a_broken_submission_is_flagged_by_the_rule_that_it_breaks(name: str, tm
     folder = make(expected, tmp_path / "mine")
     results = check_source(folder)
     [(code, finding)] = [(result.rule.code, finding) for result in results for finding in result.findings]
-    assert (code, finding.place.file, finding.level) == (name.split()[0], expected.file, expected.level)
+    assert (code, finding.location.file, finding.level) == (name.split()[0], expected.file, expected.level)
     if expected.line:
-        assert (folder / expected.file).read_text().splitlines()[finding.place.line - 1].strip() == expected.line
+        assert (folder / expected.file).read_text().splitlines()[finding.location.line - 1].strip() == expected.line
     else:
-        assert finding.place.line == 0
+        assert finding.location.line == 0
     needs = {result.rule.code: result.rule.needs for result in results}
     for result in results:
         is_blocked = expected.level == Level.ERROR and depends_on(result.rule.code, code, needs)

@@ -31,8 +31,8 @@ def test_codes_are_found_with_their_rows(values: list[float], expected: dict[flo
     codes = suspected_codes({"CuPPM": values, "ZnPPM": GRADES})
     assert {code.value: code.rows for code in codes} == expected
     for code in codes:
-        assert code.text.startswith(f"CuPPM: {len(code.rows)} of {np.isfinite(values).sum()} value")
-        assert f"exactly {code.value:.12g}" in code.text
+        assert code.message.startswith(f"CuPPM: {len(code.rows)} of {np.isfinite(values).sum()} value")
+        assert f"exactly {code.value:.12g}" in code.message
 
 
 @pytest.mark.parametrize(

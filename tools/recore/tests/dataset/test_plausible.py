@@ -100,15 +100,16 @@ def test_typical_contents_in_a_wrong_unit_are_suspected(
     (suspected,) = suspected_content_units({target: values})
     assert (suspected.column, suspected.unit) == (target, unit)
     assert suspected.factor == pytest.approx(factor)
-    assert suspected.text.startswith(f"{target}: the median of {rows} values is ")
+    assert suspected.message.startswith(f"{target}: the median of {rows} values is ")
     assert (
-        f"multiply the column by {factor:g}, or import the table with --column {target}=COLUMN:{unit}" in suspected.text
+        f"multiply the column by {factor:g}, or import the table with --column {target}=COLUMN:{unit}"
+        in suspected.message
     )
 
 
 def test_a_constant_column_is_judged_too() -> None:
     (suspected,) = suspected_content_units({"AlPPM": [8.0] * 5})
-    assert "but 200 to 450,000 ppm are plausible; the values look like per cent or g/kg" in suspected.text
+    assert "but 200 to 450,000 ppm are plausible; the values look like per cent or g/kg" in suspected.message
 
 
 @given(st.lists(st.integers(1, 40), min_size=20), st.floats(0, 1))
@@ -127,7 +128,7 @@ def test_too_few_values_are_not_judged() -> None:
 def test_values_without_a_matching_unit_are_reported() -> None:
     (suspected,) = suspected_content_units({"AlPPM": [1e-9] * 3})
     assert (suspected.unit, suspected.factor) == ("", None)
-    assert "check the unit of this column" in suspected.text
+    assert "check the unit of this column" in suspected.message
 
 
 def depths(length: float, deepest: float, holes: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -145,7 +146,7 @@ def test_depths_in_centimetres_are_suspected(length: float, deepest: float) -> N
     suspected = suspected_depth_unit(*(100 * depth for depth in depths(length, deepest)))
     assert isinstance(suspected, SuspectedUnit)
     assert (suspected.column, suspected.unit, suspected.factor) == ("DepthFrom, DepthTo", "cm", 0.01)
-    assert "multiply both columns by 0.01, or import the table with --depth-unit cm" in suspected.text
+    assert "multiply both columns by 0.01, or import the table with --depth-unit cm" in suspected.message
 
 
 @given(st.sampled_from([5, 10, 20]), st.floats(1400, 3500))

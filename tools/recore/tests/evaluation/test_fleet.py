@@ -233,7 +233,7 @@ def test_the_cost_bound_includes_ties(tmp_path: Path) -> None:
 def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simulator, tmp_path: Path) -> None:
     wheels = f"s3://{BUCKET}/recore/round/wheels"
     simulator.client("s3").put_object(Bucket=BUCKET, Key="recore/round/wheels/one.whl")
-    settings = RunSettings("name", BUCKET, ROLES[1], wheels=wheels, make_round_id="12345678")
+    settings = RunSettings("name", BUCKET, ROLES[1], wheels=wheels, round_id="12345678")
     with Recorded() as recorded:
         services = Services(simulator.client)
         jobs = ExperimentJobs(services, settings, read_submission(tiny(tmp_path / "mine")), tmp_path, print)

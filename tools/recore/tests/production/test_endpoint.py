@@ -30,11 +30,11 @@ def invoke(commands: ProductionCommands, *arguments: object) -> list[dict]:
 
 
 def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) -> None:
-    assert serving.refuse("update", 2).endswith("create it with `deploy`")
+    assert serving.expect_error("update", 2).endswith("create it with `deploy`")
     deployed = serving.succeed("deploy", "--variant", "A=1")
     assert (deployed["changed"], deployed["status"]) == (True, "InService")
     assert serving.succeed("deploy", "--variant", "A=1")["changed"] is False
-    assert "already serves A=1:1: use `update` to change that" in serving.refuse("deploy", "--variant", "A=2")
+    assert "already serves A=1:1: use `update` to change that" in serving.expect_error("deploy", "--variant", "A=2")
 
     first = invoke(serving, few_rows)
     assert [prediction["index"] for prediction in first] == [row[0] for row in read_rows(few_rows)[1:]]
@@ -63,7 +63,7 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
     assert read_state(serving).rolled_back == {2}
     assert serving.succeed("describe", 2)["next"] is None
     assert invoke(serving, few_rows) == first
-    assert serving.refuse("rollback").endswith("the endpoint has served A=1:1 since its creation")
+    assert serving.expect_error("rollback").endswith("the endpoint has served A=1:1 since its creation")
 
     sagemaker, name = serving.client.sagemaker, serving.config["ENDPOINT_NAME"]
     assert len(sagemaker.list_endpoint_configs(NameContains=name)["EndpointConfigs"]) == 2
@@ -88,7 +88,7 @@ def test_two_variants_share_the_requests_while_they_are_updated(
     assert counts["A"] > counts["B"] > 0
     [only] = {prediction["variant"] for prediction in invoke(serving, few_rows, "--variant", "B")}
     assert only == "B"
-    assert "C" in serving.refuse("invoke", few_rows, "--variant", "C", status=1)
+    assert "C" in serving.expect_error("invoke", few_rows, "--variant", "C", status=1)
 
     ended, failures = threading.Event(), []
     runtime = serving.client.simulator.client("sagemaker-runtime")
@@ -127,7 +127,7 @@ def test_two_variants_share_the_requests_while_they_are_updated(
 def test_variants_that_cannot_be_served_are_rejected(
     trained: ProductionCommands, arguments: list[str], reason: str
 ) -> None:
-    assert trained.refuse("deploy", *arguments) == f"recore: {reason}"
+    assert trained.expect_error("deploy", *arguments) == f"recore: {reason}"
 
 
 def test_an_interrupted_deploy_is_finished_by_the_same_command(serving: ProductionCommands) -> None:
@@ -138,7 +138,7 @@ def test_an_interrupted_deploy_is_finished_by_the_same_command(serving: Producti
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "is being changed (Creating)" in serving.refuse("update", 2)
+    assert "is being changed (Creating)" in serving.expect_error("update", 2)
     deployed = serving.succeed("deploy", "--variant", "A=1")
     assert (deployed["changed"], deployed["status"]) == (True, "InService")
 
@@ -153,8 +153,8 @@ def test_an_interrupted_update_is_finished_by_the_same_command(serving: Producti
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "the update continues if it has started: " in errors
-    assert "serves version 2: run `update` first" in serving.refuse("delete", "--version", 2)
-    assert "is being changed (Updating)" in serving.refuse("deploy", "--variant", "A=1")
+    assert "serves version 2: run `update` first" in serving.expect_error("delete", "--version", 2)
+    assert "is being changed (Updating)" in serving.expect_error("deploy", "--variant", "A=1")
     updated = serving.succeed("update", 2)
     assert [variant["version"] for variant in updated["variants"]] == [2]
     assert updated["next"] == "production invoke FILE"
@@ -164,7 +164,7 @@ def test_an_interrupted_update_is_finished_by_the_same_command(serving: Producti
 def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
     serving.succeed("deploy", "--variant", "A=1")
     serving.configure(ENDPOINT_INSTANCE_COUNT=2)
-    assert "use `update` to change that" in serving.refuse("deploy", "--variant", "A=1")
+    assert "use `update` to change that" in serving.expect_error("deploy", "--variant", "A=1")
     assert serving.succeed("update", 1, "--interval", 0)["changed"] is True
     assert serving.succeed("update", 1)["changed"] is False
 
@@ -179,16 +179,18 @@ def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
 def test_a_strategy_that_sagemaker_does_not_allow_is_rejected(
     trained: ProductionCommands, options: list[object], reason: str
 ) -> None:
-    assert reason in trained.refuse("update", 1, *options)
+    assert reason in trained.expect_error("update", 1, *options)
 
 
 def test_an_unsuitable_file_is_not_sent(serving: ProductionCommands, few_rows: Path, tmp_path: Path) -> None:
     rows = pd.read_csv(few_rows, index_col=0, dtype=str)
-    assert "create it with `deploy`" in serving.refuse("invoke", few_rows)
+    assert "create it with `deploy`" in serving.expect_error("invoke", few_rows)
     serving.succeed("deploy", "--variant", "A=1")
     without = write_csv(tmp_path / "without.csv.gz", rows.iloc[:, :-1])
-    assert f"missing column '{rows.columns[-1]}', which the version was trained on" in serving.refuse("invoke", without)
-    assert "a header but no rows" in serving.refuse("invoke", write_csv(tmp_path / "empty.csv.gz", rows.iloc[:0]))
+    assert f"missing column '{rows.columns[-1]}', which the version was trained on" in serving.expect_error(
+        "invoke", without
+    )
+    assert "a header but no rows" in serving.expect_error("invoke", write_csv(tmp_path / "empty.csv.gz", rows.iloc[:0]))
     rows.iloc[0, -1] = "n.d."
     done = serving.run("invoke", write_csv(tmp_path / "text.csv.gz", rows), "--json")
     assert done.returncode == 1

@@ -30,12 +30,14 @@ def test_a_version_is_trained_used_and_deleted(
     copper = [json.loads(line)["assays"]["CuPPM"]["value"] for line in predictions]
     with open(tmp_path / "assays.csv", newline="") as file:
         assert copper == pytest.approx([float(row["CuPPM"]) for row in csv.DictReader(file)], rel=1e-9)
-    line = commands.refuse("delete", "--all")  # nobody can answer
+    line = commands.expect_error("delete", "--all")  # nobody can answer
     contents = f"the endpoint {commands.name}, 1 version, the pipeline {commands.name}, [0-9]+ objects below s3://[^ ]+"
     assert re.fullmatch(f"recore: delete --all would delete {contents}: add --yes .*", line)
-    assert re.search(f"delete {contents}\\? \\[y/N\\] nothing was deleted\n$", commands.answer("n", "delete", "--all"))
+    assert re.search(
+        f"delete {contents}\\? \\[y/N\\] nothing was deleted\n$", commands.run_with_reply("n", "delete", "--all")
+    )
     assert len(commands.succeed("list")["versions"]) == 1
-    assert "deleted: version 1\n" in commands.answer("y", "delete", "--all")
+    assert "deleted: version 1\n" in commands.run_with_reply("y", "delete", "--all")
     assert commands.succeed("delete", "--all")["changed"] is False  # without a question
     listed = commands.succeed("list")
     assert (listed["versions"], listed["endpoint"], listed["next"]) == ([], None, "production train")

@@ -330,6 +330,6 @@ def test_the_last_error_of_train_py_is_the_jobs_failure_reason(
     commands: ProductionCommands, small_sample: Path, tmp_path: Path
 ) -> None:
     submission = tunable(tmp_path / "submission", {"train.py": "raise ValueError('no columns')"})
-    line = commands.refuse("train", submission, "--public", small_sample / "public/public.csv.gz", status=1)
+    line = commands.expect_error("train", submission, "--public", small_sample / "public/public.csv.gz", status=1)
     assert line.startswith("recore: Train failed: ")
     assert "ValueError: no columns" in line

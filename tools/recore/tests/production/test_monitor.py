@@ -201,7 +201,9 @@ def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFra
     assert result["alarm"] == "monitored-2-drift"
     [alarm] = monitored.alarms()
     assert (alarm["AlarmName"], alarm["StateValue"]) == ("monitored-2-drift", "ALARM")
-    error = commands.refuse("update", 2, "--alarm", result["alarm"], "--strategy", "canary", "--interval", 0, status=1)
+    error = commands.expect_error(
+        "update", 2, "--alarm", result["alarm"], "--strategy", "canary", "--interval", 0, status=1
+    )
     assert "the update was rolled back" in error
     assert "monitored-2-drift" in error
     assert monitored.monitor("--version", 2, "--alarm", status=1)["samples"] == len(samples)  # as before
@@ -277,15 +279,15 @@ def test_requests_of_all_forms_count_and_others_are_reported(monitored: Monitore
 
 
 def test_nothing_to_test_is_one_clear_line(monitored: Monitored, samples: pd.DataFrame) -> None:
-    error = monitored.commands.refuse("monitor")
+    error = monitored.commands.expect_error("monitor")
     assert "monitored captured no spectra since" in error
     monitored.put(monitored.event("1,2\n"))
-    error = monitored.commands.refuse("monitor")
+    error = monitored.commands.expect_error("monitor")
     assert "left out 1: the request: the first line is not a header and has 2 cells" in error
     monitored.capture(samples[:5])
-    assert "no endpoint nowhere" in monitored.commands.refuse("monitor", "nowhere")
-    assert "has no version 9" in monitored.commands.refuse("monitor", "--version", 9)
-    assert "must end in .html" in monitored.commands.refuse("monitor", "--out", "report.txt")
+    assert "no endpoint nowhere" in monitored.commands.expect_error("monitor", "nowhere")
+    assert "has no version 9" in monitored.commands.expect_error("monitor", "--version", 9)
+    assert "must end in .html" in monitored.commands.expect_error("monitor", "--out", "report.txt")
     assert monitored.commands.run("monitor", "--false-alarms", "nan").returncode == 2
 
 
@@ -305,7 +307,7 @@ def test_a_version_trained_on_few_drill_holes_cannot_be_monitored(monitored: Mon
     try:
         changed = archive_of(**files | {"reference.json": json.dumps(reference | few)})
         s3.put_object(Bucket=bucket, Key=key, Body=changed)
-        error = monitored.commands.refuse("monitor")
+        error = monitored.commands.expect_error("monitor")
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=archive)
     assert "version 1 was trained on 9 drill holes, but at least 10 are needed to know how much new ones may" in error

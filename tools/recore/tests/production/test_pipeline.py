@@ -37,7 +37,7 @@ def test_only_steps_that_depend_on_a_change_are_rerun(commands: ProductionComman
     assert tuned["version"]["archives"][1] != first["version"]["archives"][1]
 
     commands.configure(MINIMUM_SCORE=0.99)
-    line = commands.refuse("train", ROOT, "--public", public, status=1)
+    line = commands.expect_error("train", ROOT, "--public", public, status=1)
     assert line == (
         "recore: LowScore failed: the score of held-out drill holes is below the setting MINIMUM_SCORE, 0.99: it is "
         f"{first['version']['score']:.4f}"
@@ -93,7 +93,7 @@ def test_nothing_is_deleted_while_an_execution_runs(
     sagemaker = commands.client.sagemaker
     while len(sagemaker.list_pipeline_executions(PipelineName=commands.name)["PipelineExecutionSummaries"]) < 2:
         assert process.poll() is None, process.communicate()
-    assert "is running, so nothing is deleted: wait for its end" in commands.refuse("delete", "--all", "--yes")
+    assert "is running, so nothing is deleted: wait for its end" in commands.expect_error("delete", "--all", "--yes")
     assert len(commands.succeed("list")["versions"]) == 1
     process.send_signal(signal.SIGINT)
     process.communicate()
@@ -104,6 +104,6 @@ def test_nothing_is_deleted_while_an_execution_runs(
 def test_data_without_assays_are_rejected_before_anything_starts(
     commands: ProductionCommands, small_sample: Path
 ) -> None:
-    line = commands.refuse("train", ROOT, "--public", small_sample / "private/private.csv.gz")
+    line = commands.expect_error("train", ROOT, "--public", small_sample / "private/private.csv.gz")
     assert "there are no assays to train on" in line
     assert commands.client.sagemaker.list_pipelines(PipelineNamePrefix=commands.name)["PipelineSummaries"] == []

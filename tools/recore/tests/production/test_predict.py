@@ -59,10 +59,10 @@ def test_an_unsuitable_file_is_rejected(trained: ProductionCommands, few_rows: P
     rows = pd.read_csv(few_rows, index_col=0, dtype=str)
     channel = rows.columns[-1]
     without = write_csv(tmp_path / "without.csv.gz", rows.drop(columns=channel))
-    assert f"missing column '{channel}', which the version was trained on" in trained.refuse("predict", without)
+    assert f"missing column '{channel}', which the version was trained on" in trained.expect_error("predict", without)
     empty = write_csv(tmp_path / "empty.csv.gz", rows.iloc[:0])
-    assert "a header but no rows" in trained.refuse("predict", empty)
-    assert "would replace the input" in trained.refuse("predict", few_rows, "--out", few_rows)
+    assert "a header but no rows" in trained.expect_error("predict", empty)
+    assert "would replace the input" in trained.expect_error("predict", few_rows, "--out", few_rows)
 
 
 def test_an_unpredictable_row_is_reported_and_a_tilted_baseline_is_outside(
@@ -88,5 +88,5 @@ def test_an_unpredictable_row_is_reported_and_a_tilted_baseline_is_outside(
 def test_a_version_that_cannot_be_used_is_rejected(
     trained: ProductionCommands, commands: ProductionCommands, few_rows: Path
 ) -> None:
-    assert "version 3 of trained is not approved" in trained.refuse("predict", few_rows, "--version", 3)
-    assert "has no version: create one with `train` or `register`" in commands.refuse("predict", few_rows)
+    assert "version 3 of trained is not approved" in trained.expect_error("predict", few_rows, "--version", 3)
+    assert "has no version: create one with `train` or `register`" in commands.expect_error("predict", few_rows)

@@ -49,13 +49,13 @@ def test_a_new_version_replaces_the_current_one(
 
     # a version with a lower score is not used
     worse = (*arguments, "--set", "share=0.4", "--approve", "--update")
-    line = commands.refuse(*worse, status=1)
+    line = commands.expect_error(*worse, status=1)
     assert line == (
         "recore: version 3 is registered but not used, because its score is lower; held-out scores: 0.6464 for "
         "version 3, 0.7575 for version 1 (other data, so only roughly comparable); to use it anyway, run "
         "`python -m recore production approve 3`"
     )
-    assert "is lower by more than 0.1; " in commands.refuse(*worse, "--tolerance", 0.1, status=1)
+    assert "is lower by more than 0.1; " in commands.expect_error(*worse, "--tolerance", 0.1, status=1)
     assert [version["approval"] for version in commands.succeed("list")["versions"]].count("Approved") == 1
 
     # after an interruption between the steps, the same command continues, and then changes nothing
@@ -75,7 +75,7 @@ def test_a_new_version_replaces_the_current_one(
 
     # only a single variant is replaced
     commands.succeed("update", "--variant", "A=1:1", "--variant", "B=4:1", "--interval", 0)
-    assert "serves A=1, B=4, but only a single variant can be replaced" in commands.refuse(*better, "--update")
+    assert "serves A=1, B=4, but only a single variant can be replaced" in commands.expect_error(*better, "--update")
     commands.succeed("delete", "--all", "--yes")
 
 
@@ -87,7 +87,7 @@ def test_hyperparameters_that_fit_no_longer_accepts_are_ignored(
     settings = ("--set", "share=0.5", "--set", "kind=1")
     commands.succeed("train", submission, "--public", public, *settings)
     commands.succeed("approve", 1, "--reject")
-    line = commands.refuse("retrain", submission, "--public", public, *settings, "--approve")
+    line = commands.expect_error("retrain", submission, "--public", public, *settings, "--approve")
     assert line == "recore: version 1 was rejected: approve it with `python -m recore production approve 1`"
     commands.succeed("approve", 1)
     tunable(submission, {"train.py": TRAIN.replace("share=0.5, rounds", "portion=1, rounds")})
@@ -118,4 +118,4 @@ def test_wrong_use_is_rejected_in_one_line(
     arguments: list[str], expected: str, commands: ProductionCommands, new_data: Path, tmp_path: Path
 ) -> None:
     tunable(tmp_path / "theirs")
-    assert expected in commands.refuse("retrain", "theirs", *arguments)
+    assert expected in commands.expect_error("retrain", "theirs", *arguments)

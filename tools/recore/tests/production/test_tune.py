@@ -77,7 +77,7 @@ def test_the_best_hyperparameters_become_a_version(commands: ProductionCommands,
 def test_values_of_every_type_reach_fit(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
     ranges = ("--range", "rounds=4..5", "--range", "kind=a b,true", "--range", "scaled=false,False and more")
     submission = tunable(tmp_path / "theirs")
-    assert "'False and more' is not true or false" in commands.refuse("tune", submission, *ranges)
+    assert "'False and more' is not true or false" in commands.expect_error("tune", submission, *ranges)
     ranges = ("--range", "rounds=4..5", "--range", "kind=a b,true", "--range", "scaled=true,false")
     outcome = commands.succeed("tune", submission, "--public", public, *ranges, "--jobs", 2)
     values = outcome["hyperparameters"]
@@ -91,7 +91,7 @@ def test_values_of_every_type_reach_fit(commands: ProductionCommands, public: Pa
 
 def test_a_metric_that_no_job_prints_is_reported(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
     submission = tunable(tmp_path / "theirs", {"train.py": TRAIN.replace("validation:r2=", "r2=")})
-    line = commands.refuse("tune", submission, "--public", public, *RANGE, status=1)
+    line = commands.expect_error("tune", submission, "--public", public, *RANGE, status=1)
     [job] = tuning_jobs(commands)
     assert f"no training job of the tuning job {job['HyperParameterTuningJobName']} succ" in line
     assert "validation:r2" in line
@@ -126,7 +126,7 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
     [job] = tuning_jobs(commands)
     name = job["HyperParameterTuningJobName"]
     assert (
-        commands.refuse("delete", "--all", "--yes")
+        commands.expect_error("delete", "--all", "--yes")
         == f"recore: the tuning job {name} is running, so nothing is deleted: wait for its end"
     )
     with commands.start(*arguments, "--again") as process:
@@ -152,7 +152,7 @@ def test_wrong_use_is_rejected_in_one_line(
     arguments: list[str], expected: str, commands: ProductionCommands, tmp_path: Path
 ) -> None:
     tunable(tmp_path / "theirs")
-    assert expected in commands.refuse("tune", "theirs", *arguments)
+    assert expected in commands.expect_error("tune", "theirs", *arguments)
 
 
 def test_failures_have_a_reason_and_other_projects_tuning_jobs_are_kept(
@@ -164,7 +164,7 @@ def test_failures_have_a_reason_and_other_projects_tuning_jobs_are_kept(
     for each in (commands, other):
         each.configure()
         options = ("--public", public, "--range", "share=0.1..0.9", "--jobs", 1)
-        assert "train.py: this one fails" in each.refuse("tune", submission, *options, status=1)
+        assert "train.py: this one fails" in each.expect_error("tune", submission, *options, status=1)
     assert len(tuning_jobs(commands)) == 2
     commands.configure()
     [deleted] = [

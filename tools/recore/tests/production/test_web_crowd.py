@@ -104,7 +104,7 @@ def test_a_client_that_reads_no_response_is_disconnected(at_once: bool, page: We
 def test_uploads_that_take_long_to_read_do_not_hold_up_the_page(page: WebPage, few_rows: Path) -> None:
     reasons: list[str] = []
     page.send("few.csv.gz", few_rows.read_bytes())
-    threads = [threading.Thread(target=lambda: reasons.append(page.refuse("heavy.csv", HEAVY))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: reasons.append(page.expect_error("heavy.csv", HEAVY))) for _ in range(4)]
     for thread in threads:
         thread.start()
     assert page.request("api/settings")[0] == 200

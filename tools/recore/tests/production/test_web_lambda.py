@@ -256,7 +256,7 @@ def test_requests_are_throttled_and_predictions_can_require_an_api_key(deploymen
     assert settings["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
     assert settings["ThrottlingBurstLimit"] == {"Ref": "Burst"}
     page_load = ["/", "/api/settings", *(deployment / "code/recore/web/static").iterdir()]
-    assert template["Parameters"]["Burst"]["Default"] >= len(page_load) + Limits(largest_file=1).max_files
+    assert template["Parameters"]["Burst"]["Default"] >= len(page_load) + Limits(max_file_size=1).max_files
     assert api["BinaryMediaTypes"] == ["*~1*"]  # bytes arrive unchanged, even as text/plain
     methods = {
         f"{method} {path}": operation

@@ -124,13 +124,13 @@ MALICIOUS = b"sample,4000,2000,600\na,<script>alert(1)</script>,0.2,0.3\n"
     ],
 )
 def test_an_unusable_file_is_rejected_in_one_line(name: str, content: bytes, reason: str, web_page: WebPage) -> None:
-    message = web_page.refuse(name, content)
+    message = web_page.expect_error(name, content)
     assert reason in message
     assert "recore-web-" not in message  # the temporary folder
 
 
 def test_a_file_that_is_too_large_is_rejected_with_the_limit(web_page: WebPage) -> None:
-    assert "larger than 10 MB" in web_page.refuse("large.csv", bytes(50 << 20), 413)
+    assert "larger than 10 MB" in web_page.expect_error("large.csv", bytes(50 << 20), 413)
 
 
 def test_a_large_table_is_read_up_to_the_reported_limit(web_page: WebPage, few_rows: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_gzip_file_may_have_several_members_and_trailing_zeros(web_page: WebPa
     members = gzip.compress(table[:half]) + gzip.compress(b"") + gzip.compress(table[half:])
     expected = web_page.send("few.csv", table)
     assert web_page.send("few.csv.gz", members) == web_page.send("few.csv.gz", members + bytes(1000)) == expected
-    assert "damaged" in web_page.refuse("few.csv.gz", members + bytes(1000) + b"x")
+    assert "damaged" in web_page.expect_error("few.csv.gz", members + bytes(1000) + b"x")
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def rows(small_sample: Path) -> list[list[str]]:
 
 @pytest.fixture
 def predictor(endpoint: Endpoint, rows: list[list[str]]) -> Predictor:
-    return Predictor(make_runtime(read_seconds=1), "core-assays", rows[0], Limits(largest_file=10 << 20))
+    return Predictor(make_runtime(read_seconds=1), "core-assays", rows[0], Limits(max_file_size=10 << 20))
 
 
 def predict_file(predictor: Predictor, folder: Path, name: str, content: bytes) -> None:

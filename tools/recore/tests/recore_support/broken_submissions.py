@@ -26,7 +26,7 @@ OBSERVED = '"PYTHONPATH=" + os.environ.get("PYTHONPATH", "") not in open("/proc/
 
 def running(text: str, *changes: Change, level: Level = Level.ERROR, file: str = "") -> Case:
     """Return a flaw that is found by running. text: a part of the message. file: of a finding for a host."""
-    return Case(both(*changes), file, level=level, text=text, runs=True)
+    return Case(both(*changes), file, level=level, message=text, runs=True)
 
 
 def warned(text: str, *changes: Change, file: str = "") -> Case:
@@ -370,12 +370,12 @@ SOUND_CHANGES = {
 
 CASES = (
     FLAWS
-    | {f"{name} nothing": Case(change, found=False) for name, change in VARIANTS.items()}
+    | {f"{name} nothing": Case(change, is_reported=False) for name, change in VARIANTS.items()}
     | BROKEN
-    | {name: Case(change, found=False, runs=True) for name, change in SOUND_CHANGES.items()}
+    | {name: Case(change, is_reported=False, runs=True) for name, change in SOUND_CHANGES.items()}
 )
 
 
 def names(found: bool, runs: bool) -> list[str]:
     """Return the names of those in which something or nothing is found, by running or reading."""
-    return [name for name, case in CASES.items() if (case.found, case.runs) == (found, runs)]
+    return [name for name, case in CASES.items() if (case.is_reported, case.runs) == (found, runs)]

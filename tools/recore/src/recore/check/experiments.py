@@ -188,8 +188,8 @@ class Experiments(SharedResults):
         utilization = read_utilization(
             self._jobs.services.cloudwatch, "TrainingJob", str(step.job), started, "CPUUtilization"
         )
-        processor_seconds = None if utilization is None else utilization / 100 * seconds
-        return TrainingResult(archive, joined, len(rows), seconds, processor_seconds, step.memory)
+        cpu_seconds = None if utilization is None else utilization / 100 * seconds
+        return TrainingResult(archive, joined, len(rows), seconds, cpu_seconds, step.memory)
 
     @experiment
     def preprocessing(self) -> Path:
@@ -254,7 +254,7 @@ class Experiments(SharedResults):
         return target
 
     def predicted(self) -> Floats:
-        """Return the predictions (rows, targets) of step 3. Raise NotPredictions, which RC602 reports."""
+        """Return the predictions (rows, targets) of step 3. Raise InvalidPredictions, which RC602 reports."""
         return read_predictions(self.predictions())
 
     def score(self, predicted: Floats) -> float:

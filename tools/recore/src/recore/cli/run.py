@@ -163,7 +163,7 @@ def _show_results(evaluation_run: "EvaluationRun") -> None:
     from recore.cli.results import show_scores
 
     if scores := evaluation_run.read_scores():
-        show_scores(scores, evaluation_run.is_strangers)
+        show_scores(scores, evaluation_run.is_third_party)
     contents = sorted(path.name for path in evaluation_run.folder.iterdir())
     click.echo(f"run: {evaluation_run.folder} contains {', '.join(contents)}")
     if "report.html" in contents:

@@ -74,7 +74,9 @@ def web(
         from recore.web.server import serve
 
         runtime = make_runtime(project.services.runtime.meta.config)
-        predictor = Predictor(runtime, project.settings.endpoint_name, columns, Limits(max_file_size=largest_file << 20))
+        predictor = Predictor(
+            runtime, project.settings.endpoint_name, columns, Limits(max_file_size=largest_file << 20)
+        )
         serve(predictor, host, port, names, lambda addresses: _announce(project, addresses, as_json))
         show_line("web: stopped")
 

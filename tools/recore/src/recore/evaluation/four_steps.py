@@ -58,8 +58,8 @@ class EvaluationRun:
         self.settings, self.submission, self.data, self.folder, self.keep = settings, submission, data, folder, keep
         self.score_script, self._wheels = score_script.read_bytes(), wheels
         self.sides = [side for side in SIDES if side in data.files]
-        self.is_strangers = is_third_party(submission.path, data.actual)
-        by_hand = {} if self.is_strangers else data.files
+        self.is_third_party = is_third_party(submission.path, data.actual)
+        by_hand = {} if self.is_third_party else data.files
         steps = [Step("upload"), Step("train", "TrainingJob", data=by_hand.get("public"))]
         for side in self.sides:
             steps.append(Step(f"{side} preprocess", "ProcessingJob", data=by_hand.get(side)))

@@ -45,7 +45,7 @@ MAX_NOTE = 200  # characters; the middle of a longer note is omitted
 class Record:
     """The record of a run. data: path and SHA-256 of each file, None if unreadable. started_in: base of relative paths.
 
-    held_out_again: the held-out score that recore recomputed with `fit`; `scores` has the submission's own.
+    recomputed_held_out: the held-out score that recore recomputed with `fit`; `scores` has the submission's own.
     training_seconds: time limit of train.py and preprocess.py. host_findings: findings for the host, each with its code
     first; None if the run was not judged.
     """

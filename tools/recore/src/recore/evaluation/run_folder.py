@@ -159,6 +159,6 @@ def next_command(run: EvaluationRun) -> str | None:
     words = [] if submission == Path() else [str(submission)]
     if run.data.public != find_data_files(submission).public:
         words += ["--public", str(run.data.public)]
-    if run.is_strangers:
+    if run.is_third_party:
         words.append("--for-host")
     return " ".join([shell_program(), "check", *map(shlex.quote, words)])

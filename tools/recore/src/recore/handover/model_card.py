@@ -54,7 +54,7 @@ def write_card(
     packages: Sequence[Package],
     machine: dict[str, Any],
 ) -> str:
-    """Return the page. machine: the result of describe_machine()."""
+    """Return the page. machine: the result of machine_info()."""
     files = run.submission.files
     recorded = run.raw.get("machine", {})
     is_recorded = {"processor", "cores", "memory_bytes", "system"} <= set(recorded)

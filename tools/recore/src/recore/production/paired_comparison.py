@@ -40,7 +40,7 @@ class Comparison:
 
     by_hole: whether units are drill holes or samples. rmse: (2, targets). change, low, high: relative change of the
     RMSE from first to second, and its interval. more_samples, more_units: needed to find `difference`; 0 if decided or
-    sufficient, NaN for fewer units than fewest_units. score_low, score_high: interval of the difference of scores.
+    sufficient, NaN for fewer units than min_units. score_low, score_high: interval of the difference of scores.
     """
 
     first: str

@@ -120,7 +120,7 @@ class ProductionProject:
 
 @contextmanager
 def open_project(engine: str | None, config: Path | None) -> Iterator[ProductionProject]:
-    """Open the project of a config.json at AWS_ENDPOINT_URL or on AWS. Raises ValueError, OSError or PlaceError."""
+    """Open the project of a config.json at AWS_ENDPOINT_URL or on AWS. Raises ValueError, OSError or BackendError."""
     settings = read_settings(config)
     if engine is None and not os.environ.get("AWS_ENDPOINT_URL"):
         raise BackendError(

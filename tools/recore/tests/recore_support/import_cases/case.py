@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.dataset.importing import ImportOptions, ImportResult, import_files
-from recore.dataset.instruments.files import Reading
+from recore.dataset.instruments.files import ReadingOptions
 from recore_support.schema import IDS, TARGETS
 
 ANY = "any rejection"  # in the questions of a case: nothing must be written, for any reason
 NO_ID = ""  # in the questions of a case: a rejection without a question
-READING = {item.name for item in fields(Reading)}
+READING = {item.name for item in fields(ReadingOptions)}
 
 Assays = dict[str, list[float | str | None]]
 
@@ -97,7 +97,7 @@ def failure_of(case: Case, folder: Path) -> str:
         tuple(folder / name for name in spectra or [case.assays]),
         out,
         assays=folder / case.assays if case.assays else None,
-        reading=Reading(**{name: value for name, value in case.options.items() if name in READING}),
+        reading=ReadingOptions(**{name: value for name, value in case.options.items() if name in READING}),
         **{name: value for name, value in case.options.items() if name not in READING},
     )
     try:

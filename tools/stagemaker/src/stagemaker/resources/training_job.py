@@ -99,7 +99,9 @@ def request_problem(request: Record) -> str | None:
     if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
         return "ResourceConfig: InstanceType is required, and only one instance is simulated"
     image, definitions = algorithm.get("TrainingImage", ""), algorithm.get("MetricDefinitions", [])
-    if definitions and family_of(image).metric_definitions(image):  # even in script mode, as on AWS; the message is AWS's
+    if definitions and family_of(image).metric_definitions(
+        image
+    ):  # even in script mode, as on AWS; the message is AWS's
         message = "You can't override the metric definitions for Amazon SageMaker algorithms"
         return f"{message}. Please retry the request without specifying metric definitions"
     for metric in definitions:

@@ -77,7 +77,7 @@ def production(ctx: click.Context, engine: str | None, config: Path | None) -> N
 
 
 def open_here() -> "AbstractContextManager[ProductionProject]":
-    """Open the project of this command. Raises PlaceError or ValueError if it cannot be opened."""
+    """Open the project of this command. Raises BackendError or ValueError if it cannot be opened."""
     from recore.production.project import open_project
 
     return open_project(*click.get_current_context().obj)

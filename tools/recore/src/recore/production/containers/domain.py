@@ -50,7 +50,7 @@ class PrincipalComponents:
     def fit(cls, shapes: np.ndarray, number: int | None = None) -> "PrincipalComponents":
         """Fit this number of components, by default the fewest that explain EXPLAINED_VARIANCE, at least 2.
 
-        There are at most MOST_COMPONENTS, and fewer if there are few rows.
+        There are at most MAX_COMPONENTS, and fewer if there are few rows.
         """
         variances, vectors = np.linalg.eigh(np.cov(shapes.T))
         variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]

@@ -59,7 +59,9 @@ def target_table(run: Record) -> pd.DataFrame:
         if side in run.scores:
             r2 = np.array([run.scores[side].r2.get(name) for name in judge.r2], dtype=float)
             columns |= {f"R2 {side}": r2, f"points {side}": weights * r2, f"lost {side}": weights * (1 - r2)}
-    return pd.DataFrame(columns).sort_values(f"lost {run.ranking_score}", ascending=False, kind="stable", ignore_index=True)
+    return pd.DataFrame(columns).sort_values(
+        f"lost {run.ranking_score}", ascending=False, kind="stable", ignore_index=True
+    )
 
 
 def figure_by_target(targets: pd.Series, **layout: object) -> PlotlyFigure:

@@ -117,7 +117,9 @@ def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figu
         plot.add_scatter(x=rows[curve.name], y=rows["score"], name=name, **look)
         hover = f"{reference}: %{{y:.4f}}<extra>%{{fullData.name}}</extra>"
         look = {"mode": "lines", "line": line | {"dash": "dash", "width": 1.5}, "hovertemplate": hover}
-        plot.add_scatter(x=ends, y=[result.score(result.first_predictions(split))] * 2, name=f"{name}, {reference}", **look)
+        plot.add_scatter(
+            x=ends, y=[result.score(result.first_predictions(split))] * 2, name=f"{name}, {reference}", **look
+        )
     setting = "one alpha for all targets" if curve.default is None else f"each value of {curve.name}"
     marks = "a star marks the best value" + ("" if curve.default is None else ", a large mark the default")
     summary = f"The score with {setting}; dashed: {reference}. On each curve {marks}."
