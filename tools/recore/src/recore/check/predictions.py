@@ -27,7 +27,7 @@ class InvalidPredictions(Exception):
 
 
 def read_predictions(path: Path) -> Floats:
-    """Read a CSV of numbers as an array (rows, columns); empty cells are NaN. Raise InvalidPredictions if it is invalid."""
+    """Read a CSV of numbers as an array (rows, columns); empty cells are NaN. Raise InvalidPredictions."""
     if path.stat().st_size > MAX_BYTES:
         raise InvalidPredictions(f"the file is larger than {MAX_BYTES >> 20} MB", 1)
     rows: list[Floats] = []

@@ -74,7 +74,7 @@ def explain_claimed_score(program: str | None) -> str:
 
 
 def make_tables(scores: dict[str, Score]) -> list["Table"]:
-    """Return tables of the scores, and of the targets that help and hurt most in the first of RANKING_SCORES that exists."""
+    """Return tables of the scores, and of the targets that help and hurt most in the first existing RANKING_SCORES."""
     from rich.table import Table
 
     def make_table(title: str, *columns: str) -> Table:
