@@ -84,8 +84,8 @@ def main() -> None:
             simulated = Simulated(variables)
             rows = [
                 row
-                for model, place in models.items()
-                for row in measure_model(simulated, model, place, arguments.duration, arguments.repeats)
+                for model, folder in models.items()
+                for row in measure_model(simulated, model, folder, arguments.duration, arguments.repeats)
             ]
             batches = list(measure_batches(simulated, models["forest"], arguments.repeats))
     print("| model | clients | peer | requests/s | p50, ms | p99, ms | rate / server alone |")

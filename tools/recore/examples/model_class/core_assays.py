@@ -118,9 +118,9 @@ class AssayTrainer(ModelTrainer):
         arguments = hyperparameter_arguments(train.fit, self.env.hyperparameters())
         data_folder, model_folder = self.env.dataset_folder(), self.env.model_folder()
         model_folder.mkdir(parents=True, exist_ok=True)
-        places = ["--data_dir", str(data_folder), "--model_dir", str(model_folder)]
+        folders = ["--data_dir", str(data_folder), "--model_dir", str(model_folder)]
         # in a separate process, as on the platform, so that the model is the one that the script makes
-        command = [sys.executable, str(train.__file__), *places, *arguments]
+        command = [sys.executable, str(train.__file__), *folders, *arguments]
         done = subprocess.run(command, stderr=subprocess.PIPE, encoding="utf-8", errors="replace")  # noqa: S603
         sys.stderr.write(done.stderr)
         if done.returncode:
@@ -256,9 +256,9 @@ def read_numbers(datum: Mapping[str, Any], key: str) -> list[float]:
     values = datum[key].tolist() if isinstance(datum[key], np.ndarray) else datum[key]
     if not isinstance(values, list | tuple) or not values:
         raise ValueError(f"{key!r} must be a non-empty list of numbers")
-    for place, value in enumerate(values, 1):
+    for position, value in enumerate(values, 1):
         if not isinstance(value, Real) or isinstance(value, bool) or not abs(value) <= sys.float_info.max:
-            raise ValueError(f"{key!r}: value {place} is {str(value)[:40]!r}, not a finite number")
+            raise ValueError(f"{key!r}: value {position} is {str(value)[:40]!r}, not a finite number")
     return [float(value) for value in values]
 
 
@@ -269,4 +269,4 @@ def write_spectra(data_file: Path, spectra: Sequence[Spectrum]) -> None:
         table.writerow(["", *CHALLENGE.ids, *spectra[0]])
         # the IDs are part of the schema, but inputs do not depend on them
         ids = ["unknown" if name == CHALLENGE.group else 1.0 for name in CHALLENGE.ids]
-        table.writerows([place, *ids, *spectrum.values()] for place, spectrum in enumerate(spectra, 1))
+        table.writerows([row, *ids, *spectrum.values()] for row, spectrum in enumerate(spectra, 1))

@@ -179,7 +179,7 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
         step_args = processor.run(
             code=f"{SOURCES[name.lower()]}/{name.lower()}.py",
             arguments=[word for pair in paths.items() for word in pair],
-            inputs=sdk.make_inputs([(source, f"{PROCESSING}/input/{place}") for place, source in inputs.items()]),
+            inputs=sdk.make_inputs([(source, f"{PROCESSING}/input/{name}") for name, source in inputs.items()]),
             outputs=sdk.make_outputs([(output, f"{PROCESSING}/output/{output}", uri)]),
         )
         return sdk.ProcessingStep(name=name, step_args=step_args, cache_config=cache, **members)

@@ -150,4 +150,4 @@ OUNCES = ["opt", "OPT", "oz/t", "oz_t", "oz/ton", "oz per ton", "oz", "ounces", 
 def test_a_chosen_column_that_is_not_understood_is_rejected(target: str, column: str, reason: str) -> None:
     names = dict(enumerate(["sample", "SiteID", "DepthFrom", "DepthTo", column.partition(":")[0]]))
     with pytest.raises(ValueError, match=re.escape(reason)):
-        find_columns(names, {target: column}, lambda place: ["1", "2"], Marks())
+        find_columns(names, {target: column}, lambda position: ["1", "2"], Marks())

@@ -97,8 +97,8 @@ def test_a_block_of_zeros_in_some_spectra_is_noted(tmp_path: Path) -> None:
     lines = [",".join([f"a{number}", *(f"{value:.6f}" for value in row)]) for number, row in enumerate(rows)]
     (tmp_path / "table.csv").write_text("\n".join([header, *lines]))
     result, data = run_import(tmp_path, "table.csv", table="")
-    place = "100 channels of exactly 0 (2010.0 to 3000.0 cm-1)"
-    assert [f"10 of 40 spectra have {place}: a0, a1, a2, a3, a4 and 5 more"] == result.remarks
+    run = "100 channels of exactly 0 (2010.0 to 3000.0 cm-1)"
+    assert [f"10 of 40 spectra have {run}: a0, a1, a2, a3, a4 and 5 more"] == result.remarks
     assert len(data) == 40
 
 

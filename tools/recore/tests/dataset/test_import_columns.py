@@ -178,7 +178,7 @@ def test_any_option_is_parsed_or_rejected(options: list[str], in_header: bool) -
         columns = parse_columns(options)
         header = ["sample", "SiteID", "DepthFrom", "DepthTo", *(columns.values() if in_header else ())]
         names = dict(enumerate(dict.fromkeys(header)))
-        sources, _ = find_columns(names, columns, lambda place: ["1.5", "2.5"], Marks())
+        sources, _ = find_columns(names, columns, lambda position: ["1.5", "2.5"], Marks())
         assert set(columns) <= set(sources) <= {"sample", "index", *CHALLENGE.columns}
         assert all(source.factor > 0 for source in sources.values())
 

@@ -88,7 +88,7 @@ def test_several_spectra_of_a_sample_are_a_question(table: pd.DataFrame, tmp_pat
 
 def test_an_ambiguous_file_does_not_affect_the_others(table: pd.DataFrame, tmp_path: Path) -> None:
     table.to_csv(tmp_path / "table.csv")
-    reflectance = [f"{float(wavenumber)},{90 - 10 * (place % 3)}" for place, wavenumber in enumerate(CHANNELS)]
+    reflectance = [f"{float(wavenumber)},{90 - 10 * (position % 3)}" for position, wavenumber in enumerate(CHANNELS)]
     (tmp_path / "reflectance.csv").write_text("\n".join(["cm-1,reflectance", *reflectance]))
     files = (tmp_path / "table.csv", tmp_path / "reflectance.csv")
     result = write_samples(SampleOptions(files), COLUMNS, tmp_path / "out.csv.gz")

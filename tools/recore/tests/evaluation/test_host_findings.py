@@ -25,7 +25,7 @@ SCORES = {"held-out": Score(0.5, 1.0, 9, {}, {}), "private": Score(0.4, 1.0, 9, 
 def files(tmp_path: Path) -> dict[str, Path]:
     """Return the folder of a run without logs, and the public and private files of its round."""
     random = np.random.default_rng(0)
-    spectra = pd.DataFrame(random.normal(size=(9, 20)), columns=[f"{4000 - 8 * place}.5" for place in range(20)])
+    spectra = pd.DataFrame(random.normal(size=(9, 20)), columns=[f"{4000 - 8 * position}.5" for position in range(20)])
     assays = pd.DataFrame(random.gamma(2.0, 9.0, (9, len(TARGETS))), columns=list(TARGETS))
     for name in ("logs", "predictions"):
         (tmp_path / "run" / name).mkdir(parents=True)

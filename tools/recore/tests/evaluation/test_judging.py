@@ -58,17 +58,17 @@ BETTER = TRAIN.replace("return [[mean * number", "return [[mean + 0 * number")
 
 
 @pytest.fixture(scope="module")
-def place() -> Backend:
-    with open_backend(BackendSettings(isolation="off"), print) as place:
-        yield place
+def backend() -> Backend:
+    with open_backend(BackendSettings(isolation="off"), print) as backend:
+        yield backend
 
 
 @pytest.fixture
-def judge(place: Backend, data: DataFiles, tmp_path: Path) -> Callable[..., list[Entry]]:
+def judge(backend: Backend, data: DataFiles, tmp_path: Path) -> Callable[..., list[Entry]]:
     def judge(*paths: Path, seconds: int = 60, jobs: int = 2, watch: Callable[..., None] = print) -> list[Entry]:
         this_round, new = Round(data, tmp_path / "judged", seconds), []
         judge.entries = this_round.read(paths)
-        this_round.judge(place, judge.entries, Pace(jobs), make_context(place, "", {}, tmp_path), watch, new.append)
+        this_round.judge(backend, judge.entries, Pace(jobs), make_context(backend, "", {}, tmp_path), watch, new.append)
         return new
 
     return judge
@@ -145,7 +145,7 @@ def test_the_time_limit_applies_to_each_job_with_the_submissions_code() -> None:
 
 
 def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
-    place: Backend, data: DataFiles, tmp_path: Path
+    backend: Backend, data: DataFiles, tmp_path: Path
 ) -> None:
     def entry(name: str, private: float | None, change: str = "", **scores: float) -> Entry:
         files = read_submission(tiny(tmp_path / name, {"train.py": TRAIN + change}))
@@ -164,7 +164,7 @@ def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
     two_holes = [row for row, hole in enumerate(rows.hole) if hole in sorted(set(rows.hole))[:2]]
     rows.write_rows(tmp_path / "public.csv.gz", two_holes)
     this_round = Round(replace(data, public=tmp_path / "public.csv.gz"), tmp_path / "judged", 600)
-    recompute_held_out(place, [claims, without], this_round, lambda step: None, lines.append)
+    recompute_held_out(backend, [claims, without], this_round, lambda step: None, lines.append)
     again = claims.record.recomputed_held_out
     assert again < 0.5, lines
     assert f"held-out score {again:.4f} recomputed, 1.0100 claimed by the submission" in claims.result

@@ -27,7 +27,7 @@ NAMED_FILES = "recursive-include . *\n"
 
 
 class Image:
-    """A virtual environment in place of the image, with this environment's packages."""
+    """A virtual environment instead of the image, with this environment's packages."""
 
     def __init__(self, folder: Path):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)

@@ -35,8 +35,8 @@ from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(60)\n"
 GROUP = "/aws/sagemaker/TrainingJobs"
 VERSIONED = "a-bucket-with-versions"
-PLACE = assays_key("private")
-ASSAYS = "/".join(PLACE[1:])
+KEY = assays_key("private")
+ASSAYS = "/".join(KEY[1:])
 numbers = itertools.count()
 MakeRun = Callable[..., EvaluationRun]
 
@@ -237,7 +237,7 @@ def test_the_clean_up_removes_assays_that_could_not_be_removed_immediately(
         lose(services.s3, "after-call.s3.PutObject")
         expected = pytest.raises(ConnectionClosedError)
     reject(services.s3, "s3.DeleteObject", times=1)
-    with expected, storage.upload_private_assays(data.files["actual"], PLACE):
+    with expected, storage.upload_private_assays(data.files["actual"], KEY):
         pass
     assert ASSAYS in remaining(simulator, settings)
     storage.clear(keep)
@@ -252,7 +252,7 @@ def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     reject(services.s3, "s3.DeleteObject")
     run.execute()
     assert [step.name for step in run.steps.values() if not step.completed] == ["clean up"]
-    assert f"s3://{BUCKET}/{run.settings.key(*PLACE)} is still there: " in str(run.steps["clean up"].reason)
+    assert f"s3://{BUCKET}/{run.settings.key(*KEY)} is still there: " in str(run.steps["clean up"].reason)
     assert "AccessDenied" in str(run.steps["clean up"].reason)
     [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
     assert line == "  look at: the bucket and the models, where files of this run remain"
@@ -299,14 +299,14 @@ def test_objects_with_odd_names_are_removed_or_reported(
         assert remaining(simulator, settings) == []
         return
     reject(services.s3, "s3.DeleteObject")
-    with storage.upload_private_assays(data.files["actual"], PLACE):
+    with storage.upload_private_assays(data.files["actual"], KEY):
         pass
     with pytest.raises(StepFailed) as caught:
         storage.clear(keep=False)
     left = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
     assert set(remaining(simulator, settings)) == left | {ASSAYS}
     reason = str(caught.value)
-    assert f"s3://{BUCKET}/{settings.key(*PLACE)} is still there: " in reason
+    assert f"s3://{BUCKET}/{settings.key(*KEY)} is still there: " in reason
     key = settings.key("public/preprocess/a\x01b")
     assert f"could not remove 3 objects from {settings.uri()}/: {key!r}: " in reason
     assert "\x01" not in reason

@@ -179,7 +179,9 @@ def test_untrusted_names_are_shown_as_text(changed_run: Path, sample: Path, tmp_
     for name in ("MODEL_CARD.md", "README.md"):
         page = (changed_run / "handover" / name).read_text()
         page = re.sub(r"^(`{3,}).*?^\1$", "", page, flags=re.MULTILINE | re.DOTALL)  # fenced blocks
-        outside_code = "".join(part for place, part in enumerate(page.replace("\\`", "").split("`")) if not place % 2)
+        outside_code = "".join(
+            part for position, part in enumerate(page.replace("\\`", "").split("`")) if not position % 2
+        )
         assert "<script>" not in outside_code
         assert "<img" not in outside_code.replace("\\<img", "")
         assert "\n# heading" not in page

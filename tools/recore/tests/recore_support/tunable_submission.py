@@ -42,8 +42,8 @@ def main():
     share = float(values["share"])
     with gzip.open(os.environ["SM_CHANNEL_TRAINING"] + "/public.csv.gz", "rt") as file:
         rows = list(csv.reader(file))
-    places = [rows[0].index(name) for name in TARGETS]
-    assays = [[float(row[place]) if row[place] else None for place in places] for row in rows[1:]]
+    indices = [rows[0].index(name) for name in TARGETS]
+    assays = [[float(row[index]) if row[index] else None for index in indices] for row in rows[1:]]
     measured = [[value for value in column if value is not None] for column in zip(*assays)]
     means = [sum(column) / len(column) for column in measured]
     folder = os.environ["SM_MODEL_DIR"]

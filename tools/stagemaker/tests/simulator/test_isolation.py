@@ -110,7 +110,7 @@ def test_writing_elsewhere_changes_no_host_file_and_is_invisible_to_the_next_job
 result = {{}}
 system = ('/', '/usr', '/usr/bin', '/etc', '/tmp', '/var', '/dev', '/proc/sys/kernel', os.path.dirname(json.__file__))
 files = ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passwd', '/opt/ml/processing/{name}')
-for path in (*(place + '/{name}' for place in system), *files):
+for path in (*(folder + '/{name}' for folder in system), *files):
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         open(path, 'a').write('x' if path.endswith('{name}') else '')
@@ -174,12 +174,12 @@ def test_a_job_has_no_network(client):
     script = f"""
 import socket
 result = {{}}
-for place in (('127.0.0.1', {client.simulator.port}), ('1.1.1.1', 53), ('10.0.0.1', 80)):
+for address in (('127.0.0.1', {client.simulator.port}), ('1.1.1.1', 53), ('10.0.0.1', 80)):
     try:
-        socket.create_connection(place, 3)
-        result[place[0]] = True
+        socket.create_connection(address, 3)
+        result[address[0]] = True
     except OSError:
-        result[place[0]] = False
+        result[address[0]] = False
 try:
     result['name'] = bool(socket.getaddrinfo('pypi.org', 443))
 except OSError:

@@ -24,7 +24,7 @@ def test_objects_have_addresses_on_the_web(host: str) -> None:
     for address in ("s3://rocks.s3/a/b", f"https://rocks.s3.{host}/a/b", f"https://{host}/rocks.s3/a/b"):
         assert parse(address) == ("rocks.s3", "a/b")
     assert parse(f"https://rocks.{host}") == ("rocks", "")
-    assert not any(is_address(f"https://{place}") for place in (host, f"{host}/", f"user@rocks.{host}/a"))
+    assert not any(is_address(f"https://{address}") for address in (host, f"{host}/", f"user@rocks.{host}/a"))
 
 
 def test_jobs_write_to_addresses_on_the_web(client: Client) -> None:

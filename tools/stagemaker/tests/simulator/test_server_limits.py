@@ -21,7 +21,7 @@ import os, sys, time
 def model_fn(model_dir):
     sockets = next(os.path.dirname(word.removeprefix("unix:")) for word in sys.argv if word.startswith("unix:"))
     folders = {{"sockets": sockets, "model": model_dir, "temporary": os.environ["TMPDIR"]}}
-    file = os.open(folders["{place}"] + "/f", os.O_CREAT | os.O_RDWR)
+    file = os.open(folders["{folder}"] + "/f", os.O_CREAT | os.O_RDWR)
     os.posix_fallocate(file, 0, {size})
     time.sleep(600)
 """
@@ -69,20 +69,20 @@ def test_an_endpoint_without_a_volume_size_has_a_limit(
     any_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     monkeypatch.setattr(chain, "DEFAULT_SIZE", 64 * MIB)
-    reason = any_endpoints.failure_reason(any_endpoints.model(WRITING_SCRIPT.format(place=folder, size=100 * MIB)))
+    reason = any_endpoints.failure_reason(any_endpoints.model(WRITING_SCRIPT.format(folder=folder, size=100 * MIB)))
     expected = "No space left on device: the model needs more than the VolumeSizeInGB of 0"
     assert reason == f"Production variant one did not pass the ping health check: {expected}"
 
 
 def test_an_endpoint_has_its_volume_size(endpoints: Endpoints) -> None:
-    model = endpoints.model(WRITING_SCRIPT.format(place="sockets", size=1200 * MIB))
+    model = endpoints.model(WRITING_SCRIPT.format(folder="sockets", size=1200 * MIB))
     assert endpoints.failure_reason(model, VolumeSizeInGB=1).endswith("more than the VolumeSizeInGB of 1")
 
 
 def test_a_models_containers_share_the_volume(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain, "DEFAULT_SIZE", 64 * MIB)
     model = create_model(
-        client, *(WRITING_SCRIPT.format(place=folder, size=40 * MIB) for folder in ("model", "sockets"))
+        client, *(WRITING_SCRIPT.format(folder=folder, size=40 * MIB) for folder in ("model", "sockets"))
     )
     job, _ = transform(client, model, {"a": "1"})
     reason = "No space left on device: the model needs more than the VolumeSizeInGB of 0"

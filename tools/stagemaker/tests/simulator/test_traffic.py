@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stagemaker.compute.endpoints.fleet import Fleet
-from stagemaker.compute.endpoints.traffic import Parts, Share, Traffic, divide, shift
+from stagemaker.compute.endpoints.traffic import Parts, WeightedFleet, Traffic, divide, shift
 
 DRAWS = 10_000
 ERROR_PROBABILITY = 1e-6  # the probability that a test fails although the code is correct
@@ -19,7 +19,9 @@ ERROR_PROBABILITY = 1e-6  # the probability that a test fails although the code 
 
 def make_traffic(weights: dict[str, float]) -> Traffic:
     platform: Any = None  # a fleet without instances does not use it
-    return Traffic([Share(Fleet(platform, "e", {"VariantName": name}), weight) for name, weight in weights.items()])
+    return Traffic(
+        [WeightedFleet(Fleet(platform, "e", {"VariantName": name}), weight) for name, weight in weights.items()]
+    )
 
 
 def assert_shares(draws: list[Any], shares: dict[Any, float]) -> None:

@@ -21,7 +21,7 @@ class ExperimentFailed(Exception):
 
     def __init__(self, reason: str, fix: str, location: Location | None = None, outside: bool = False):
         super().__init__(plain(reason))
-        self.fix, self.place, self.outside = plain(fix), location, outside
+        self.fix, self.location, self.outside = plain(fix), location, outside
 
     @property
     def installing(self) -> bool:
@@ -35,7 +35,7 @@ class ExperimentFailed(Exception):
 
     def finding(self, problem: str, level: Level = Level.ERROR) -> Finding:
         """Return a finding about this failure. problem: the message before the reason."""
-        return Finding(plain(f"{problem}: {self}", 900), self.fix, self.place, level)
+        return Finding(plain(f"{problem}: {self}", 900), self.fix, self.location, level)
 
 
 def failure_of(experiment: Callable[[], object]) -> ExperimentFailed | None:
@@ -56,8 +56,8 @@ def find_failure(experiment: Callable[[], object], problem: str) -> Findings:
 def explain_failure(step: Step, logs: Path, submission: Path) -> ExperimentFailed:
     """Convert a failed step to an exception. submission: its folder or archive."""
     frame = step.exception.location if step.exception else None
-    place = Location(frame.name, frame.line) if frame else None
+    location = Location(frame.name, frame.line) if frame else None
     fix = find_hint(step, logs, submission) or f"{LOOK_AT} {look_at(step)}"
     if command := find_command(step, submission):
         fix = f"{fix.rstrip('.')}. To see the error alone: `{command}`"
-    return ExperimentFailed(step.reason or UNKNOWN_REASON, fix, place, step.outside)
+    return ExperimentFailed(step.reason or UNKNOWN_REASON, fix, location, step.outside)

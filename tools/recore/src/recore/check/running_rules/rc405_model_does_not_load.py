@@ -22,6 +22,6 @@ def inspect(experiments: Experiments) -> Findings:
     if failed and failed.outside:
         yield failed.finding("The model could not be served")
     elif failed:
-        location = failed.place or experiments.scripts.locate("model_fn")
+        location = failed.location or experiments.scripts.locate("model_fn")
         is_general = failed.fix.startswith(LOOK_AT) and not failed.installing
         yield Finding(f"The server does not start: {failed}", FIX if is_general else failed.fix, location)

@@ -26,7 +26,7 @@ def inspect(experiments: Experiments) -> Findings:
     failures = experiments.failures()
     for step, failed in failures.items():
         if LIMITS.search(str(failed)):
-            yield Finding(f"Step {step} exceeds a limit: {failed}", FIX, failed.place)
+            yield Finding(f"Step {step} exceeds a limit: {failed}", FIX, failed.location)
     try:
         observations = experiments.observations()
     except ExperimentFailed as failed:

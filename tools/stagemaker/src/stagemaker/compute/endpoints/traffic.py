@@ -12,7 +12,7 @@ Parts = Mapping[str, Fraction]  # for each variant, the part of its invocations 
 
 
 @dataclass(frozen=True)
-class Share:
+class WeightedFleet:
     """A fleet and its weight, relative to the sum of all weights."""
 
     fleet: Fleet
@@ -22,7 +22,7 @@ class Share:
 class Traffic:
     """The shares of all fleets. Immutable: an updated endpoint gets a new Traffic."""
 
-    def __init__(self, shares: Sequence[Share]):
+    def __init__(self, shares: Sequence[WeightedFleet]):
         self.shares = tuple(shares)
         weighted_shares = [share for share in shares if share.weight > 0]
         max_weight = max((share.weight for share in weighted_shares), default=1.0)  # the sum could be infinite
@@ -38,7 +38,7 @@ class Traffic:
         """Return a single variant's traffic, even if its weight is 0; None if there is no such variant."""
         shares = [share for share in self.shares if share.fleet.variant == variant]
         if not any(share.weight for share in shares):
-            shares = [Share(share.fleet, 1.0) for share in shares]
+            shares = [WeightedFleet(share.fleet, 1.0) for share in shares]
         return Traffic(shares) if shares else None
 
     def choose(self, random: Random) -> Fleet:

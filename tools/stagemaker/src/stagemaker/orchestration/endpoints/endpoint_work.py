@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from stagemaker.compute.endpoints.fleet import Fleet
-from stagemaker.compute.endpoints.traffic import Share, Traffic, divide
+from stagemaker.compute.endpoints.traffic import WeightedFleet, Traffic, divide
 from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.job import Job
 from stagemaker.compute.platform import Platform
@@ -38,7 +38,7 @@ class Hosting:
     def make_traffic(self, name: str, deployment: Record) -> Traffic:
         """Return the traffic of a deployment. Its fleets have no instances yet."""
         capture, variants = deployment["DataCaptureConfig"], deployment["Variants"]
-        return Traffic([Share(Fleet(self._platform, name, each, capture), each["Weight"]) for each in variants])
+        return Traffic([WeightedFleet(Fleet(self._platform, name, each, capture), each["Weight"]) for each in variants])
 
 
 def start_fleets(work: Work, fleets: dict[str, Fleet], variants: list[Record], deadline: float = math.inf) -> None:
@@ -200,7 +200,7 @@ class EndpointWork(Work):
             scale_fleets(fleets, current["Variants"])
             change_record(self, {"Pending": None}, EndpointStatus="InService")
             return
-        shares = [Share(fleets[variant["VariantName"]], variant["Weight"]) for variant in pending["Variants"]]
+        shares = [WeightedFleet(fleets[variant["VariantName"]], variant["Weight"]) for variant in pending["Variants"]]
         self._hosting.traffic[self.key] = Traffic(shares)
         change_record(self, {"Deployment": pending})
         scale_fleets(fleets, pending["Variants"])
