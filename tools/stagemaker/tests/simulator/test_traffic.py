@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stagemaker.compute.endpoints.fleet import Fleet
-from stagemaker.compute.endpoints.traffic import Parts, WeightedFleet, Traffic, divide, shift
+from stagemaker.compute.endpoints.traffic import Parts, Traffic, WeightedFleet, divide, shift
 
 DRAWS = 10_000
 ERROR_PROBABILITY = 1e-6  # the probability that a test fails although the code is correct

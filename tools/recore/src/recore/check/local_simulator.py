@@ -31,9 +31,9 @@ def open_experiments(
 ) -> Iterator[Experiments]:
     """Open experiments with a submission on a dedicated simulator, which ends with the context.
 
-    public: data with assays; by default the files in data/, otherwise a sample. everything: start all experiments in
-    parallel, including the ones for hosts if for_host. builds: whether to run setup.py. show: called with lines about
-    the data and the simulator. watching: entered while experiments run; provides a function to call with each changed
+    public: data with assays; by default the files in data/, otherwise a sample. parallel: start all experiments at
+    once, including the ones for hosts if for_host. run_setup_py: whether to run setup.py. show: called with lines about
+    the data and the simulator. progress: entered while experiments run; provides a function to call with each changed
     step. thorough: see Experiments.
     """
     weights = dict(challenge().weights)

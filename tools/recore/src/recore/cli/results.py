@@ -99,7 +99,7 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
 
 
 def show_scores(by_name: "dict[str, Score]", is_third_party: bool = False) -> None:
-    """Print tables of scores and their meanings. strangers: whether the submission is third-party."""
+    """Print tables of scores and their meanings. is_third_party: whether the submission is not the user's own."""
     from rich.console import Console
 
     from recore.evaluation import explain_claimed_score, make_tables

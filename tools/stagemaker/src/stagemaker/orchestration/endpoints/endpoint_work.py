@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from stagemaker.compute.endpoints.fleet import Fleet
-from stagemaker.compute.endpoints.traffic import WeightedFleet, Traffic, divide
+from stagemaker.compute.endpoints.traffic import Traffic, WeightedFleet, divide
 from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.job import Job
 from stagemaker.compute.platform import Platform
