@@ -76,10 +76,7 @@ def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
         (np.append(X[:-1], X[0]), "1 repeated channel: 4000; keep one of each"),
         (np.append(X[:-1], X[-2]), "1 repeated channel: "),
         (X - 700, "positive"),
-        (
-            np.linspace(-244.4, 2041.8, 50),
-            "the axis has the value -244.4, but wavenumbers and",
-        ),
+        (np.linspace(-244.4, 2041.8, 50), "the axis has the value -244.4, but wavenumbers and"),
         (np.linspace(0.5, 4000, 50), "do not belong to an optical spectrum"),
         (np.geomspace(600, 5000, 50), "in nm or cm-1"),
         (1e7 / (X + 200), "in nm or cm-1"),
@@ -231,10 +228,7 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
         (b"\x1f\x8b\x08\x00\x00\x00", "gzip file is truncated or damaged"),
         (columns(header="cm-1,Kubelka-Munk\n"), "it contains Kubelka-Munk values, but absorbance is expected"),
         ("wavenumber,a,b\n4000,1,2\n", "transpose the table"),
-        (
-            "sample,2,1,0,-1,-2\na,1,2,3,4,5\n",
-            "the axis has the value -1, but wavenumbers and wave",
-        ),
+        ("sample,2,1,0,-1,-2\na,1,2,3,4,5\n", "the axis has the value -1, but wavenumbers and wave"),
         ("sep=;\n", "the file is empty"),
         (";;;\n;;;\n", "the file is empty"),
     ],

@@ -7,12 +7,7 @@ from hypothesis import strategies as st
 
 from recore.dataset.grammar.target_units import PER_UNIT
 from recore.dataset.grammar.units import DETECTION_LIMITS, PLAUSIBLE
-from recore.dataset.plausibility import (
-    MIN_ROWS,
-    SuspectedUnit,
-    suspected_content_units,
-    suspected_depth_unit,
-)
+from recore.dataset.plausibility import MIN_ROWS, SuspectedUnit, suspected_content_units, suspected_depth_unit
 
 # Contents in ppm. The rock types are from Turekian and Wedepohl, Geological Society of America Bulletin 72 (1961)
 # 175-192. The ores are hematite, bauxite, chromite, barite, phosphate, salts, magnesite and rich deposits of metals.

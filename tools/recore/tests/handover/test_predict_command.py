@@ -146,10 +146,7 @@ def list_twice(folder: Path, name: str) -> None:
         (lambda folder: (folder / "domain.json").write_text("{}"), "domain.json is not the file that was handed"),
         (lambda folder: (folder / "expected_error.json").unlink(), "expected_error.json: this file of the hand-over"),
         (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS: this file of the hand-over is missing"),
-        (
-            lambda folder: unlist(folder, "channels.json"),
-            "channels.json may be damaged: it is not listed",
-        ),
+        (lambda folder: unlist(folder, "channels.json"), "channels.json may be damaged: it is not listed"),
         (lambda folder: unlist(folder, "domain.json"), "domain.json may be damaged: it is not listed"),
         (lambda folder: (folder / "SHA256SUMS").write_text("1"), "SHA256SUMS: line 1 is not a SHA-256, two spaces and"),
         (lambda folder: list_twice(folder, "model.tar.gz"), "lists a file for the second time"),

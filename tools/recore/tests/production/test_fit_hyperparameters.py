@@ -206,10 +206,7 @@ def test_an_archive_has_no_table(tmp_path: Path) -> None:
         ("alphas = { from = 3, to = 8.5 }", "{location} alphas: to: 8.5 is not an integer"),
         ("alphas = { from = true, to = 8 }", "{location} alphas: from: True is not an integer"),
         ("alpha_max = { from = 0, to = inf }", "{location} alpha_max: to: inf is not a number"),
-        (
-            "alpha_max = { from = 0, to = 9, scale = 'log' }",
-            "{location} alpha_max: the lower end, 0, must be positive",
-        ),
+        ("alpha_max = { from = 0, to = 9, scale = 'log' }", "{location} alpha_max: the lower end, 0, must be positive"),
         (
             "alpha_max = { from = 1, to = 9, scale = 'ln' }",
             "{location} alpha_max: the scale 'ln' is neither linear nor",

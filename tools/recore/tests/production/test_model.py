@@ -56,10 +56,7 @@ def test_csv_is_the_output_of_the_submissions_hooks(served: Any, trained_model: 
     inputs = train.input_fn(request_body, "text/csv")
     assert response == train.output_fn(train.predict_fn(inputs, train.model_fn(str(trained_model.model))), "text/csv")
     np.testing.assert_allclose(read_csv(response), trained_model.predictions, rtol=1e-9)
-    assert program.transform_fn(served, request_body.encode(), "text/csv", "*/*; q=0.1") == (
-        response,
-        "text/csv",
-    )
+    assert program.transform_fn(served, request_body.encode(), "text/csv", "*/*; q=0.1") == (response, "text/csv")
 
 
 def test_other_content_types_are_rejected(served: Any) -> None:

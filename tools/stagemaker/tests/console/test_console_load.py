@@ -86,8 +86,7 @@ def polls(chromium: Any, simulator: SimulatorProcess) -> list[Poll]:
         with open_console(chromium, simulator.endpoint) as tab:
             tab.open(*parts)
             tab.page.on(
-                "request",
-                lambda request, all_=requests: all_.append((request.post_data, request.headers | origin)),
+                "request", lambda request, all_=requests: all_.append((request.post_data, request.headers | origin))
             )
             starts: list[int] = []
             while len(starts) < 3:

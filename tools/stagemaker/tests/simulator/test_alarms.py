@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from stagemaker_support.simulator_client import Client, numbers, rejection_message
+from stagemaker_support.simulator_client import Client, numbers, rejection
 
 from stagemaker.services.alarms import TREATMENTS, alarm_state
 from stagemaker.services.moto_inside import cloudwatch
@@ -226,7 +226,7 @@ def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
     ],
 )
 def test_invalid_alarms_are_rejected(client: Client, members: dict[str, Any], reason: str) -> None:
-    assert reason in rejection_message(WatchedMetric, client, code="ValidationError", **members)
+    assert reason in rejection(WatchedMetric, client, code="ValidationError", **members)
 
 
 def test_an_alarm_may_cover_a_week(client: Client) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import IMAGE, Client, numbers, rejection_message
+from stagemaker_support.simulator_client import IMAGE, Client, numbers, rejection
 from stagemaker_support.transform_jobs import completed, container, create_model, transform
 
 from stagemaker.compute import transform_run as compute_transform
@@ -297,7 +297,7 @@ def test_invalid_and_unsupported_models_are_rejected(client: Client, members: di
         members = {"PrimaryContainer": with_image(members["PrimaryContainer"])}
     else:
         members |= {"Containers": [with_image(container) for container in members.get("Containers", [{}, {}])]}
-    assert expected in rejection_message(client.sagemaker.create_model, ModelName="rejected", **members)
+    assert expected in rejection(client.sagemaker.create_model, ModelName="rejected", **members)
 
 
 def test_a_failing_instance_ends_one_that_is_still_loading(chain: Callable[..., Chain], tmp_path: Path) -> None:

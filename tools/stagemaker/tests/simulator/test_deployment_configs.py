@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from stagemaker_support.endpoints import Endpoints, variant
-from stagemaker_support.simulator_client import rejection_message
+from stagemaker_support.simulator_client import rejection
 
 ALARM = {"Namespace": "mine", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0}
 ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}
@@ -82,10 +82,10 @@ def test_invalid_deployment_configs_are_rejected(endpoints: Endpoints, endpoint_
     unchecked_client = endpoints.client.unchecked()
     for deployment, reason in [*INVALID, *INVALID_FOR_AN_UPDATE]:
         members = {"EndpointName": endpoint_name, "EndpointConfigName": four_instances, "DeploymentConfig": deployment}
-        assert reason in rejection_message(unchecked_client.update_endpoint, **members), deployment
+        assert reason in rejection(unchecked_client.update_endpoint, **members), deployment
     for deployment, reason in INVALID:
         members = {"EndpointName": "another", "EndpointConfigName": four_instances, "DeploymentConfig": deployment}
-        assert reason in rejection_message(unchecked_client.create_endpoint, **members), deployment
+        assert reason in rejection(unchecked_client.create_endpoint, **members), deployment
     assert endpoints.describe(endpoint_name)["EndpointStatus"] == "InService"
 
 
@@ -98,9 +98,9 @@ def test_a_retained_deployment_config_is_checked_again(endpoints: Endpoints, end
     name = endpoints.create(one_instance, DeploymentConfig=deployment)
     update = {"EndpointName": name, "RetainDeploymentConfig": True}
     call = endpoints.sagemaker.update_endpoint
-    assert "at most 50% of the instance count" in rejection_message(call, EndpointConfigName=one_instance, **update)
+    assert "at most 50% of the instance count" in rejection(call, EndpointConfigName=one_instance, **update)
     cloudwatch.delete_alarms(AlarmNames=["passing"])
-    assert "the CloudWatch alarm 'passing' does not exist" in rejection_message(
+    assert "the CloudWatch alarm 'passing' does not exist" in rejection(
         call, EndpointConfigName=two_instances, **update
     )
     assert endpoints.describe(name)["EndpointStatus"] == "InService"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from stagemaker_support.endpoints import Endpoints, variant
-from stagemaker_support.simulator_client import rejection_message
+from stagemaker_support.simulator_client import rejection
 
 from stagemaker.server import ROLE_ARN
 
@@ -25,11 +25,11 @@ def test_the_life_cycle_of_a_configuration(endpoints: Endpoints, model: str) -> 
     assert described["EndpointConfigArn"].endswith(f":endpoint-config/{name}")
     assert described["ExecutionRoleArn"] == ROLE_ARN
     assert sagemaker.list_tags(ResourceArn=described["EndpointConfigArn"])["Tags"] == tags
-    message = rejection_message(sagemaker.create_endpoint_config, EndpointConfigName=name, ProductionVariants=[one])
+    message = rejection(sagemaker.create_endpoint_config, EndpointConfigName=name, ProductionVariants=[one])
     assert "Cannot create already existing endpoint config" in message
     sagemaker.delete_endpoint_config(EndpointConfigName=name)
     for operation in (sagemaker.describe_endpoint_config, sagemaker.delete_endpoint_config):
-        rejection_message(operation, EndpointConfigName=name)
+        rejection(operation, EndpointConfigName=name)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_invalid_and_unsupported_variants_are_rejected(
     request_variants = [
         {name: value for name, value in members.items() if value is not None} for members in request_variants
     ]
-    assert reason in rejection_message(endpoints.config, *request_variants)
+    assert reason in rejection(endpoints.config, *request_variants)
 
 
 CAPTURE = {
@@ -89,7 +89,7 @@ CAPTURE = {
 def test_unsupported_members_are_rejected(
     endpoints: Endpoints, model: str, members: dict[str, Any], reason: str
 ) -> None:
-    assert reason in rejection_message(endpoints.config, variant(model), **members)
+    assert reason in rejection(endpoints.config, variant(model), **members)
 
 
 def test_settings_that_are_switched_off_are_accepted(endpoints: Endpoints, model: str) -> None:

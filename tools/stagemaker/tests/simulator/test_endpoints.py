@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from stagemaker_support.endpoints import NAMED, Endpoints, variant
-from stagemaker_support.simulator_client import IMAGE, rejection_message
+from stagemaker_support.simulator_client import IMAGE, rejection
 
 from stagemaker.resources import endpoint
 from stagemaker.server import BUCKET
@@ -56,9 +56,9 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
     assert endpoints.invoke(name)["InvokedProductionVariant"] in ("one", "two")
     sagemaker.delete_endpoint(EndpointName=name)
     sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    rejection_message(endpoints.invoke, name, code="ValidationError")
-    assert "Could not find endpoint" in rejection_message(endpoints.describe, name)
-    assert "not found" in rejection_message(sagemaker.list_tags, ResourceArn=described["EndpointArn"])
+    rejection(endpoints.invoke, name, code="ValidationError")
+    assert "Could not find endpoint" in rejection(endpoints.describe, name)
+    assert "not found" in rejection(sagemaker.list_tags, ResourceArn=described["EndpointArn"])
 
 
 def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> None:
@@ -70,9 +70,9 @@ def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> No
     assert "inference.py" in described["FailureReason"]
     assert "LookupError: no weights here" in described["FailureReason"]
     assert "ProductionVariants" not in described
-    rejection_message(endpoints.invoke, name, code="ValidationError")
+    rejection(endpoints.invoke, name, code="ValidationError")
     update = endpoints.sagemaker.update_endpoint
-    assert "in status Failed" in rejection_message(update, EndpointName=name, EndpointConfigName=config)
+    assert "in status Failed" in rejection(update, EndpointName=name, EndpointConfigName=config)
     waiter = endpoints.sagemaker.get_waiter("endpoint_in_service")
     with pytest.raises(Exception, match="Failed"):
         waiter.wait(EndpointName=name)
@@ -105,8 +105,8 @@ def test_operations_are_rejected_while_another_is_in_progress(endpoints: Endpoin
             endpoints.settle(name)
             first_call[0](EndpointName=name, EndpointConfigName=endpoints.config(variant(slow_model)))
         for call, members in calls:
-            assert f"in status {status}: " in rejection_message(call, EndpointName=name, **members)
-        message = rejection_message(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=config)
+            assert f"in status {status}: " in rejection(call, EndpointName=name, **members)
+        message = rejection(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=config)
         assert "already existing endpoint" in message
     endpoints.settle(name)
     endpoints.delete(name)
@@ -117,11 +117,11 @@ def test_invalid_requests_are_rejected(endpoints: Endpoints, config: str, endpoi
     create, update = sagemaker.create_endpoint, sagemaker.update_endpoint
     update_weights = sagemaker.update_endpoint_weights_and_capacities
     name = endpoint_in_service
-    message = rejection_message(create, EndpointName="new", EndpointConfigName="nowhere")
+    message = rejection(create, EndpointName="new", EndpointConfigName="nowhere")
     assert "Could not find endpoint configuration" in message
-    assert "Could not find endpoint conf" in rejection_message(update, EndpointName=name, EndpointConfigName="nowhere")
+    assert "Could not find endpoint conf" in rejection(update, EndpointName=name, EndpointConfigName="nowhere")
     for call, members in ((update, {"EndpointConfigName": config}), (sagemaker.delete_endpoint, {})):
-        rejection_message(call, EndpointName="nowhere", **members)
+        rejection(call, EndpointName="nowhere", **members)
     for entries, reason in (
         ([{"VariantName": "unknown", "DesiredWeight": 1}], "variant unknown does not exist"),
         ([{"VariantName": "one"}, {"VariantName": "one"}], "variant one is listed twice"),
@@ -129,12 +129,12 @@ def test_invalid_requests_are_rejected(endpoints: Endpoints, config: str, endpoi
         ([{"VariantName": "one", "DesiredInstanceCount": 0}], "must be at least 1"),
         ([{"VariantName": "one", "ServerlessUpdateConfig": {}}], "ServerlessUpdateConfig is not simulated"),
     ):
-        assert reason in rejection_message(update_weights, EndpointName=name, DesiredWeightsAndCapacities=entries)
+        assert reason in rejection(update_weights, EndpointName=name, DesiredWeightsAndCapacities=entries)
     arn = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{name}"
-    message = rejection_message(create, EndpointName=name.upper(), EndpointConfigName=config)
+    message = rejection(create, EndpointName=name.upper(), EndpointConfigName=config)
     assert f'Cannot create already existing endpoint "{arn}".' in message
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7"
-    message = rejection_message(
+    message = rejection(
         endpoints.create, endpoints.config(variant(endpoints.model(NAMED.format(name="m"), Image=image)))
     )
     assert "Only images of the scikit-learn, XGBoost, linear-learner and PyTorch families" in message
@@ -142,29 +142,23 @@ def test_invalid_requests_are_rejected(endpoints: Endpoints, config: str, endpoi
     config_without_model = endpoints.config(variant(model))
     sagemaker.delete_model(ModelName=model)
     for call, endpoint_name in ((create, "new"), (update, name)):
-        message = rejection_message(call, EndpointName=endpoint_name, EndpointConfigName=config_without_model)
+        message = rejection(call, EndpointName=endpoint_name, EndpointConfigName=config_without_model)
         assert re.search(f"Could not find model.*{model}", message)
     members = {"EndpointName": name, "EndpointConfigName": config}
-    message = rejection_message(
-        update, **members, ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}]
-    )
+    message = rejection(update, **members, ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}])
     assert "requires RetainAllVariantProperties" in message
-    assert "cannot be used with" in rejection_message(
-        update, **members, RetainDeploymentConfig=True, DeploymentConfig={}
-    )
+    assert "cannot be used with" in rejection(update, **members, RetainDeploymentConfig=True, DeploymentConfig={})
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
 
 
 def test_the_total_number_of_instances_is_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
     limit = endpoint.MAX_INSTANCES
     config = endpoints.config(variant(endpoints.named("m"), count=limit))
-    message = rejection_message(endpoints.create, config, code=EXCEEDED)
+    message = rejection(endpoints.create, config, code=EXCEEDED)
     assert f"All endpoints together can have at most {limit}" in message
     entries = [{"VariantName": "one", "DesiredInstanceCount": limit + 1}]
     update_weights = endpoints.sagemaker.update_endpoint_weights_and_capacities
-    rejection_message(
-        update_weights, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries, code=EXCEEDED
-    )
+    rejection(update_weights, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries, code=EXCEEDED)
     described = endpoints.describe(endpoint_in_service)
     assert described["ProductionVariants"][0]["DesiredInstanceCount"] == 1
 
@@ -186,14 +180,14 @@ def test_running_instances_count_towards_the_limit(endpoints: Endpoints, monkeyp
     one_instance, two_instances = (endpoints.config(variant(model, count=count)) for count in (1, 2))
     name = endpoints.create(two_instances)
     update = endpoints.sagemaker.update_endpoint
-    rejection_message(update, EndpointName=name, EndpointConfigName=two_instances, code=EXCEEDED)
+    rejection(update, EndpointName=name, EndpointConfigName=two_instances, code=EXCEEDED)
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 2}
     endpoints.update(name, one_instance, DeploymentConfig={"BlueGreenUpdatePolicy": policy})
     while endpoints.describe(name).get("PendingDeploymentSummary"):
-        rejection_message(endpoints.create, one_instance, code=EXCEEDED)
+        rejection(endpoints.create, one_instance, code=EXCEEDED)
     assert endpoints.describe(name)["EndpointStatus"] == "Updating"
-    rejection_message(endpoints.create, one_instance, code=EXCEEDED)
+    rejection(endpoints.create, one_instance, code=EXCEEDED)
     endpoints.settle(name)
     endpoints.delete(endpoints.create(two_instances), name, failed_endpoint)
 

@@ -10,7 +10,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
 from stagemaker_support.pipelines import Pipelines, definition, fail
-from stagemaker_support.simulator_client import CLUSTER, IMAGE, Client, rejection_message, training_members
+from stagemaker_support.simulator_client import CLUSTER, IMAGE, Client, rejection, training_members
 from stagemaker_support.tuning_jobs import tuning_request
 
 from stagemaker.protocol.service_model import operation_model
@@ -115,13 +115,11 @@ def test_the_error_is_the_documented_one(client: Client, row: str, operation: st
 
 def test_a_model_can_lack_a_role_and_a_folder_can_lack_data(client: Client) -> None:
     client.sagemaker.create_model(ModelName="no-role", PrimaryContainer={"Image": IMAGE})
-    message = rejection_message(
-        client.sagemaker.create_transform_job, **requests(ABSENT, name="no-role")["CreateTransformJob"]
-    )
+    message = rejection(client.sagemaker.create_transform_job, **requests(ABSENT, name="no-role")["CreateTransformJob"])
     assert "and that the model's role has" in message
     source = {"S3Uri": f"{ABSENT}/", "S3DataType": "S3Prefix", "CompressionType": "None"}
     container = {"Image": IMAGE, "ModelDataSource": {"S3DataSource": source}}
-    message = rejection_message(client.sagemaker.create_model, ModelName="absent", PrimaryContainer=container)
+    message = rejection(client.sagemaker.create_model, ModelName="absent", PrimaryContainer=container)
     assert "Could not find model data" in message
 
 
@@ -146,7 +144,7 @@ UNDOCUMENTED = [
 
 def error(client: Client, operation: str, code: str, request: Request) -> None:
     """Send a request that must fail with one of the operation's modelled errors."""
-    message = rejection_message(getattr(client.sagemaker, xform_name(operation)), code=code, **request)
+    message = rejection(getattr(client.sagemaker, xform_name(operation)), code=code, **request)
     assert code in {INVALID, *(shape.name for shape in operation_model(operation).error_shapes)}, message
 
 

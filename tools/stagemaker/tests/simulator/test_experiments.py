@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.pipelines import Pipelines, get, model
-from stagemaker_support.simulator_client import Client, numbers, output_to, rejection_message
+from stagemaker_support.simulator_client import Client, numbers, output_to, rejection
 
 from stagemaker.server import BUCKET
 
@@ -91,25 +91,23 @@ def test_the_statistics_of_metrics(client: Client, names: tuple[str, str, str]) 
     assert (result["huge"]["Max"], "StdDev" in result["huge"]) == (1e200, False), "the deviation is infinite"
     assert result["large"]["StdDev"] == 1
     missing = {"TrialComponentName": "none", "MetricData": data}
-    message = rejection_message(metrics.batch_put_metrics, code="ResourceNotFound", **missing)
+    message = rejection(metrics.batch_put_metrics, code="ResourceNotFound", **missing)
     assert "none does not exist" in message
 
 
 def test_resources_that_others_need_cannot_be_deleted(client: Client, names: tuple[str, str, str]) -> None:
     experiment, trial, component = names
     sagemaker = client.sagemaker
-    assert f"it has the trial '{trial}'" in rejection_message(sagemaker.delete_experiment, ExperimentName=experiment)
-    assert f"it has the trial component '{component}'" in rejection_message(sagemaker.delete_trial, TrialName=trial)
-    assert f"it has the trial '{trial}'" in rejection_message(
-        sagemaker.delete_trial_component, TrialComponentName=component
-    )
+    assert f"it has the trial '{trial}'" in rejection(sagemaker.delete_experiment, ExperimentName=experiment)
+    assert f"it has the trial component '{component}'" in rejection(sagemaker.delete_trial, TrialName=trial)
+    assert f"it has the trial '{trial}'" in rejection(sagemaker.delete_trial_component, TrialComponentName=component)
     sagemaker.disassociate_trial_component(TrialName=trial, TrialComponentName=component)
     assert components(client, TrialName=trial) == []
     sagemaker.delete_trial_component(TrialComponentName=component)
     sagemaker.delete_trial(TrialName=trial)
     sagemaker.delete_experiment(ExperimentName=experiment)
-    rejection_message(sagemaker.describe_experiment, code="ResourceNotFound", ExperimentName=experiment)
-    rejection_message(sagemaker.create_trial, code="ResourceNotFound", TrialName="t", ExperimentName=experiment)
+    rejection(sagemaker.describe_experiment, code="ResourceNotFound", ExperimentName=experiment)
+    rejection(sagemaker.create_trial, code="ResourceNotFound", TrialName="t", ExperimentName=experiment)
 
 
 def test_jobs_of_pipelines_have_components(pipelines: Pipelines) -> None:
@@ -193,7 +191,7 @@ def test_each_job_component_has_a_separate_trial_and_name(client: Client, names:
 
 def test_names_are_not_case_sensitive(client: Client, names: tuple[str, str, str]) -> None:
     experiment, trial, component = names
-    assert "already exists" in rejection_message(client.sagemaker.create_experiment, ExperimentName=experiment.upper())
+    assert "already exists" in rejection(client.sagemaker.create_experiment, ExperimentName=experiment.upper())
     client.sagemaker.update_trial(TrialName=trial.upper(), DisplayName="shown")
     client.sagemaker.update_trial_component(TrialComponentName=component.upper(), DisplayName="shown")
     described = client.sagemaker.describe_trial(TrialName=trial.upper())

@@ -79,10 +79,7 @@ def test_a_job_can_be_stopped_while_its_filter_runs(feeding: Feeding) -> None:
 
 @pytest.mark.parametrize(
     ("content", "settings", "count"),
-    [
-        (b"\n" * (1 << 20), {"split": "Line"}, 5),
-        (gzip.compress(b"", mtime=0) * 100_000, {"is_compressed": True}, 3),
-    ],
+    [(b"\n" * (1 << 20), {"split": "Line"}, 5), (gzip.compress(b"", mtime=0) * 100_000, {"is_compressed": True}, 3)],
     ids=["split", "empty gzip members"],
 )
 def test_a_job_can_be_stopped_while_an_object_is_read(

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import content
 from stagemaker_support.repacking import repack
-from stagemaker_support.simulator_client import IMAGE, Client, rejection_message
+from stagemaker_support.simulator_client import IMAGE, Client, rejection
 from stagemaker_support.training_jobs import ALGORITHM, submit, train
 from stagemaker_support.tuning_jobs import tuning_request
 
@@ -53,7 +53,7 @@ def test_the_tag_of_an_image_is_found() -> None:
 
 def error_of(client: Client, image: str, **members: Any) -> str:
     request = {"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members
-    return rejection_message(submit, client, **request)
+    return rejection(submit, client, **request)
 
 
 AWS = "763104351884.dkr.ecr.us-east-1.amazonaws.com"

@@ -79,10 +79,7 @@ def test_no_image_is_pulled_for_a_job_that_could_choose_the_registry() -> None:
 
 def test_a_job_with_network_isolation_cannot_call_the_simulator(client: Client) -> None:
     job = client.process(INSPECTION_SCRIPT, NetworkConfig={"EnableNetworkIsolation": True})
-    assert client.log(job).splitlines() == [
-        "['AWS_DEFAULT_REGION', 'AWS_REGION']",
-        "False",
-    ]
+    assert client.log(job).splitlines() == ["['AWS_DEFAULT_REGION', 'AWS_REGION']", "False"]
     job = client.train(INSPECTION_SCRIPT, EnableNetworkIsolation=True)
     log = client.log(job)
     assert "AWS_ENDPOINT_URL" not in log

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import archive_of
 from stagemaker_support.endpoints import NAMED, Endpoints, variant
-from stagemaker_support.simulator_client import HOOKS, Client, input_from, numbers, output_to, rejection_message
+from stagemaker_support.simulator_client import HOOKS, Client, input_from, numbers, output_to, rejection
 from stagemaker_support.training_jobs import channel
 from stagemaker_support.transform_jobs import create_model, transform
 
@@ -39,9 +39,9 @@ def test_jobs_write_to_addresses_on_the_web(client: Client) -> None:
     assert job["TransformJobStatus"] == "Completed", job
     assert client.get(f"s3://{folder.partition('/')[2]}/out/a.out") == b"model 1\n"
     elsewhere = {"S3OutputPath": "https://example.com/bucket/out"}
-    assert "must be an address on S3" in rejection_message(client.train, "", OutputDataConfig=elsewhere)
-    assert "must be an address on S3" in rejection_message(transform, client, model, {"a": "1\n"}, Output=elsewhere)
-    assert "must be an address on S3" in rejection_message(client.process, "", **output_to(elsewhere["S3OutputPath"]))
+    assert "must be an address on S3" in rejection(client.train, "", OutputDataConfig=elsewhere)
+    assert "must be an address on S3" in rejection(transform, client, model, {"a": "1\n"}, Output=elsewhere)
+    assert "must be an address on S3" in rejection(client.process, "", **output_to(elsewhere["S3OutputPath"]))
 
 
 def test_the_archive_among_objects_with_a_common_prefix_is_found(tmp_path: Path) -> None:

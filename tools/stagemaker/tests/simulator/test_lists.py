@@ -13,7 +13,7 @@ import botocore.exceptions
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stagemaker_support.simulator_client import Client, rejection_message
+from stagemaker_support.simulator_client import Client, rejection
 
 from stagemaker.orchestration.pipelines.records import StepRecords
 from stagemaker.protocol.account import arn
@@ -225,7 +225,7 @@ def test_a_token_from_another_request_returns_a_page() -> None:
 def test_max_results_outside_its_range_is_rejected(client: Client) -> None:
     for number in (0, -1, 101, 10**12):
         for kind in ("models", "training_jobs", "processing_jobs", "transform_jobs"):
-            rejection_message(getattr(client.unchecked(), f"list_{kind}"), MaxResults=number)
+            rejection(getattr(client.unchecked(), f"list_{kind}"), MaxResults=number)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=operator.attrgetter("kind"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages, packaged
-from stagemaker_support.simulator_client import numbers, rejection_message
+from stagemaker_support.simulator_client import numbers, rejection
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 QUALITY = {"Statistics": {"ContentType": "application/json", "S3Uri": "s3://bucket/statistics.json"}}
@@ -50,8 +50,8 @@ def test_a_group_is_created_described_and_deleted(packages: Packages) -> None:
     listed = sagemaker.list_model_package_groups(NameContains=name)["ModelPackageGroupSummaryList"]
     assert name in [item["ModelPackageGroupName"] for item in listed]
     sagemaker.delete_model_package_group(ModelPackageGroupName=arn)
-    rejection_message(sagemaker.describe_model_package_group, ModelPackageGroupName=name)
-    assert "not found" in rejection_message(sagemaker.list_tags, ResourceArn=arn)
+    rejection(sagemaker.describe_model_package_group, ModelPackageGroupName=name)
+    assert "not found" in rejection(sagemaker.list_tags, ResourceArn=arn)
 
 
 def test_a_group_policy_is_stored_and_deleted(packages: Packages) -> None:
@@ -61,15 +61,15 @@ def test_a_group_policy_is_stored_and_deleted(packages: Packages) -> None:
     assert arn["ModelPackageGroupArn"] == f"{ARN}model-package-group/{group}"
     assert sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)["ResourcePolicy"] == policy
     invalid_members = {"ModelPackageGroupName": group, "ResourcePolicy": "[" * 9000}
-    assert "JSON object" in rejection_message(sagemaker.put_model_package_group_policy, **invalid_members)
+    assert "JSON object" in rejection(sagemaker.put_model_package_group_policy, **invalid_members)
     sagemaker.delete_model_package_group_policy(ModelPackageGroupName=group)
-    rejection_message(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
+    rejection(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
 
 
 def test_a_group_with_versions_cannot_be_deleted(packages: Packages) -> None:
     group = packages.group()
     package, delete = packages.version(group), packages.sagemaker.delete_model_package_group
-    assert "it has model packages" in rejection_message(delete, code="ConflictException", ModelPackageGroupName=group)
+    assert "it has model packages" in rejection(delete, code="ConflictException", ModelPackageGroupName=group)
     packages.sagemaker.delete_model_package(ModelPackageName=package)
     delete(ModelPackageGroupName=group)
     packages.sagemaker.create_model_package_group(ModelPackageGroupName=group)
@@ -103,7 +103,7 @@ def test_metadata_only_omits_model_card_members_that_require_a_kms_key(packages:
     assert json.loads(card["ModelCardContent"]) == content
     for content in ("not JSON", "[1]", "[" * 50_000):
         invalid_members = {"ModelCardContent": content}
-        assert "JSON object" in rejection_message(packages.version, group=packages.group(), ModelCard=invalid_members)
+        assert "JSON object" in rejection(packages.version, group=packages.group(), ModelCard=invalid_members)
 
 
 def test_concurrent_requests_register_different_versions(packages: Packages) -> None:
@@ -120,11 +120,11 @@ def test_rejected_versions_use_no_number_and_deleted_numbers_are_not_reused(pack
     group = packages.group()
     first, second = packages.version(group), packages.version(group)
     tags = [{"Key": "a", "Value": "b"}]
-    assert "Tags cannot be specified" in rejection_message(packages.version, group=group, Tags=tags)
+    assert "Tags cannot be specified" in rejection(packages.version, group=group, Tags=tags)
     duplicates = [{"Name": "a", "Containers": [{"Image": "i"}]}] * 2
-    rejection_message(packages.version, group=group, AdditionalInferenceSpecifications=duplicates)
+    rejection(packages.version, group=group, AdditionalInferenceSpecifications=duplicates)
     packages.sagemaker.delete_model_package(ModelPackageName=second)
-    assert f"Could not find model package {second}" in rejection_message(packages.describe, package=second)
+    assert f"Could not find model package {second}" in rejection(packages.describe, package=second)
     assert packages.version(group).endswith("/3")
     assert packages.listed(ModelPackageGroupName=group) == [f"{ARN}model-package/{group}/3", first]
 
@@ -135,7 +135,7 @@ def test_repeated_requests_with_one_client_token_register_one_version(packages: 
         versions = set(pool.map(lambda _: packages.version(group, ClientToken=token), range(8)))
     assert versions == {f"{ARN}model-package/{group}/1"}
     other_request = {"group": group, "ClientToken": token, "Task": "OTHER"}
-    assert token in rejection_message(packages.version, code="ConflictException", **other_request)
+    assert token in rejection(packages.version, code="ConflictException", **other_request)
     assert packages.version(group, ClientToken=f"{token}-2").endswith("/2")
     added_specifications = [{"Name": "a", "Containers": [packaged("i")]}]
     for _ in range(2):
@@ -158,7 +158,7 @@ def test_a_package_without_a_group_is_created_listed_and_deleted(packages: Packa
     described = packages.describe(name)
     assert described["ModelPackageArn"] == arn
     assert not described.keys() & {"ModelPackageGroupName", "ModelPackageVersion", "ModelApprovalStatus"}
-    assert "not a version" in rejection_message(packages.approve, package=arn)
+    assert "not a version" in rejection(packages.approve, package=arn)
     [error] = sagemaker.batch_describe_model_package(ModelPackageArnList=[arn])[
         "BatchDescribeModelPackageErrorMap"
     ].values()
@@ -182,7 +182,7 @@ def test_a_package_without_a_group_is_created_listed_and_deleted(packages: Packa
     ids=lambda value: str(value)[:50],
 )
 def test_invalid_or_unsupported_packages_are_rejected(packages: Packages, members: dict[str, Any], reason: str) -> None:
-    assert reason in rejection_message(packages.sagemaker.create_model_package, **members)
+    assert reason in rejection(packages.sagemaker.create_model_package, **members)
 
 
 def test_a_version_takes_its_specification_from_its_source(packages: Packages) -> None:
@@ -204,13 +204,11 @@ def test_a_version_takes_its_specification_from_its_source(packages: Packages) -
     assert packages.describe(from_s3)["InferenceSpecification"] == {"Containers": described_containers}
     sagemaker.update_model_package(ModelPackageArn=from_version, SourceUri=model_arn)
     assert packages.describe(from_version)["InferenceSpecification"] == SPECIFICATION
-    assert "either a SourceUri" in rejection_message(packages.version, group=group, SourceUri=model_arn)
+    assert "either a SourceUri" in rejection(packages.version, group=group, SourceUri=model_arn)
     both_members = {"InferenceSpecification": SPECIFICATION, "SourceUri": "s3://bucket/x"}
-    assert "either a SourceUri" in rejection_message(
-        sagemaker.update_model_package, ModelPackageArn=from_s3, **both_members
-    )
+    assert "either a SourceUri" in rejection(sagemaker.update_model_package, ModelPackageArn=from_s3, **both_members)
     for uri in (f"{model_arn}-2", f"{from_version}0", model_arn.replace("us-east-1", "eu-west-1")):
-        message = rejection_message(sagemaker.create_model_package, ModelPackageGroupName=group, SourceUri=uri)
+        message = rejection(sagemaker.create_model_package, ModelPackageGroupName=group, SourceUri=uri)
         assert f"could not find '{uri}'" in message
 
 
@@ -274,11 +272,11 @@ def test_rejected_updates_change_nothing(packages: Packages) -> None:
         ({"ModelCard": {"ModelCardContent": "not JSON"}}, "JSON object"),
     ):
         members = {"ModelLifeCycle": {"Stage": "a", "StageStatus": "b"}} | invalid_members
-        assert reason in rejection_message(update, ModelPackageArn=package, **members)
+        assert reason in rejection(update, ModelPackageArn=package, **members)
     assert packages.describe(package) | {"ResponseMetadata": None} == before | {"ResponseMetadata": None}
     update(ModelPackageArn=package, CustomerMetadataProperties={"key-7": "again"})
     missing_arn = package.replace("/1", "/2")
-    assert f"Could not find model package {missing_arn}" in rejection_message(update, ModelPackageArn=missing_arn)
+    assert f"Could not find model package {missing_arn}" in rejection(update, ModelPackageArn=missing_arn)
 
 
 def test_packages_are_described_in_one_request(packages: Packages) -> None:

@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
-from stagemaker_support.simulator_client import Client, rejection_message
+from stagemaker_support.simulator_client import Client, rejection
 
 from stagemaker.server import ROLE, ROLE_ARN
 
@@ -32,14 +32,14 @@ def test_a_model_is_created_described_and_deleted(client: Client, name: str) -> 
     assert {key: model[key] for key in request} == request
     assert model["CreationTime"].tzinfo
     client.sagemaker.delete_model(ModelName=name)
-    rejection_message(client.sagemaker.describe_model, ModelName=name)
+    rejection(client.sagemaker.describe_model, ModelName=name)
     client.sagemaker.create_model(**request)
 
 
 def test_an_existing_name_is_rejected(client: Client, name: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("old")])
     duplicate = {"ModelName": name, "PrimaryContainer": {"Image": "other"}, "Tags": [tag("new")]}
-    rejection_message(client.sagemaker.create_model, **duplicate)
+    rejection(client.sagemaker.create_model, **duplicate)
     assert client.sagemaker.describe_model(ModelName=name)["PrimaryContainer"]["Image"] == "some-image"
     assert list(tags_of(client, f"arn:aws:sagemaker:us-east-1:123456789012:model/{name}")) == ["old"]
 
@@ -63,10 +63,8 @@ def test_requests_that_violate_the_service_model_are_rejected(
     client: Client, name: str, invalid_members: dict[str, Any]
 ) -> None:
     request = {"ModelName": name, "PrimaryContainer": CONTAINER} | invalid_members
-    rejection_message(
-        client.sagemaker.create_model, **{key: value for key, value in request.items() if value is not None}
-    )
-    rejection_message(client.sagemaker.describe_model, ModelName=name)
+    rejection(client.sagemaker.create_model, **{key: value for key, value in request.items() if value is not None})
+    rejection(client.sagemaker.describe_model, ModelName=name)
 
 
 def test_tags_are_added_and_removed(client: Client, name: str) -> None:
@@ -90,12 +88,12 @@ def test_a_resource_has_at_most_fifty_tags(client: Client, name: str) -> None:
         ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag(f"key-{number}") for number in range(50)]
     )["ModelArn"]
     client.sagemaker.add_tags(ResourceArn=arn, Tags=[tag("key-7", "again")])
-    assert "50 tags" in rejection_message(client.sagemaker.add_tags, ResourceArn=arn, Tags=[tag("one-more")])
-    rejection_message(client.sagemaker.add_tags, ResourceArn=arn, Tags=[tag("AWS:name")])
+    assert "50 tags" in rejection(client.sagemaker.add_tags, ResourceArn=arn, Tags=[tag("one-more")])
+    rejection(client.sagemaker.add_tags, ResourceArn=arn, Tags=[tag("AWS:name")])
     assert len(tags_of(client, arn)) == 50
     pages = list(client.sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn))
     assert sum(len(page["Tags"]) for page in pages) == 50
-    rejection_message(client.sagemaker.list_tags, ResourceArn=arn, NextToken="x")
+    rejection(client.sagemaker.list_tags, ResourceArn=arn, NextToken="x")
 
 
 @pytest.mark.parametrize(
@@ -113,9 +111,9 @@ def test_a_resource_has_at_most_fifty_tags(client: Client, name: str) -> None:
 def test_tag_requests_for_missing_resources_are_rejected(client: Client, name: str, arn: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
     resource = {"ResourceArn": arn.format(name=name)}
-    rejection_message(client.sagemaker.list_tags, **resource)
-    rejection_message(client.sagemaker.add_tags, **resource, Tags=[tag("a")])
-    rejection_message(client.sagemaker.delete_tags, **resource, TagKeys=["a"])
+    rejection(client.sagemaker.list_tags, **resource)
+    rejection(client.sagemaker.add_tags, **resource, Tags=[tag("a")])
+    rejection(client.sagemaker.delete_tags, **resource, TagKeys=["a"])
 
 
 def test_sts_and_iam_describe_the_caller(client: Client) -> None:

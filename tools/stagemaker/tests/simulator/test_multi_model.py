@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from stagemaker_support.archives import archive_of
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.job_traces import until
-from stagemaker_support.simulator_client import IMAGE, Client, numbers, rejection_message
+from stagemaker_support.simulator_client import IMAGE, Client, numbers, rejection
 
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.job import Job
@@ -157,11 +157,11 @@ def test_the_target_model_is_for_multi_model_endpoints(endpoints: Endpoints, end
 def test_unsupported_multi_model_containers_are_rejected(endpoints: Endpoints) -> None:
     create = endpoints.sagemaker.create_model
     container = {"Image": IMAGE, "Mode": "MultiModel"}
-    assert "requires a ModelDataUrl" in rejection_message(create, ModelName="m", PrimaryContainer=container)
+    assert "requires a ModelDataUrl" in rejection(create, ModelName="m", PrimaryContainer=container)
     container["ModelDataUrl"] = "s3://bucket/prefix/"
     uncached = container | {"MultiModelConfig": {"ModelCacheSetting": "Disabled"}}
-    assert "ModelCacheSetting" in rejection_message(create, ModelName="m", PrimaryContainer=uncached)
-    message = rejection_message(create, ModelName="m", Containers=[container, {"Image": IMAGE}])
+    assert "ModelCacheSetting" in rejection(create, ModelName="m", PrimaryContainer=uncached)
+    message = rejection(create, ModelName="m", Containers=[container, {"Image": IMAGE}])
     assert "only for a model's single container" in message
     create(ModelName="many-models", PrimaryContainer=container)
     request = {
@@ -171,10 +171,10 @@ def test_unsupported_multi_model_containers_are_rejected(endpoints: Endpoints) -
         "TransformOutput": {"S3OutputPath": "s3://b/out"},
         "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
     }
-    assert "is for a multi-model endpoint" in rejection_message(endpoints.sagemaker.create_transform_job, **request)
+    assert "is for a multi-model endpoint" in rejection(endpoints.sagemaker.create_transform_job, **request)
     serverless = {"MemorySizeInMB": 1024, "MaxConcurrency": 1}
     member = {"VariantName": "one", "ModelName": "many-models", "ServerlessConfig": serverless}
-    assert "multi-model" in rejection_message(lambda: endpoints.config(member))
+    assert "multi-model" in rejection(lambda: endpoints.config(member))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.control_plane import AUTHORIZATION
 from stagemaker_support.documented_tables import PAGE
-from stagemaker_support.simulator_client import Client, rejection_message
+from stagemaker_support.simulator_client import Client, rejection
 from stagemaker_support.simulator_process import SimulatorProcess, simulator_process
 
 from stagemaker.protocol.account import ACCOUNT, REGION
@@ -140,9 +140,7 @@ def test_connections_to_other_hosts_are_rejected(client: Client) -> None:
     events.put_rule(Name="other", EventPattern='{"source": ["x"]}')
     events.create_archive(ArchiveName="kept", EventSourceArn=BUS)
     for ask in LEADING_OUT:
-        assert "The simulator does not support" in rejection_message(
-            ask, client.simulator.client, code="NotImplemented"
-        )
+        assert "The simulator does not support" in rejection(ask, client.simulator.client, code="NotImplemented")
     assert client.put("afterwards", b"x")  # a notification would be sent now
 
 
@@ -159,8 +157,8 @@ def test_no_request_makes_the_simulator_connect_to_another_server(tmp_path: Path
         address = f"127.0.0.1:{trap.getsockname()[1]}"
         variables = {"DOCKER_HOST": f"tcp://{address}", "MOTO_EVENTS_INVOKE_HTTP": "true"}
         with simulator_process(tmp_path, **variables) as simulator:
-            rejection_message(subscribe, simulator, f"http://{address}", code="NotImplemented")
-            rejection_message(BATCH, simulator.client, code="NotImplemented")
+            rejection(subscribe, simulator, f"http://{address}", code="NotImplemented")
+            rejection(BATCH, simulator.client, code="NotImplemented")
             send(simulator.port, "/moto-api/recorder/start-recording")
             send(simulator.port, "/bucket", Host=address)
             assert send(simulator.port, "/moto-api/recorder/replay-recording") == 501

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
-from stagemaker_support.simulator_client import IMAGE, numbers, rejection_message
+from stagemaker_support.simulator_client import IMAGE, numbers, rejection
 from stagemaker_support.transform_jobs import completed, container
 from stagemaker_support.transform_jobs import create_model as create_model_of
 
@@ -75,7 +75,7 @@ def test_a_models_environment_variables_override_its_packages_variables(packages
 def test_a_version_must_be_approved_but_not_a_package_without_a_group(packages: Packages) -> None:
     for status in ("PendingManualApproval", "Rejected"):
         package = packages.version(packages.group(), ModelApprovalStatus=status)
-        message = rejection_message(create_model, packages, package)
+        message = rejection(create_model, packages, package)
         assert f"in status {status}: its ModelApprovalStatus must be Approved" in message
     packages.approve(package)
     create_model(packages, package)
@@ -97,7 +97,7 @@ def test_a_version_must_be_approved_but_not_a_package_without_a_group(packages: 
 )
 def test_invalid_containers_are_rejected(packages: Packages, members: dict[str, Any], reason: str) -> None:
     package = packages.version(packages.group(), ModelApprovalStatus="Approved")
-    assert reason in rejection_message(create_model, packages, package, **members)
+    assert reason in rejection(create_model, packages, package, **members)
 
 
 @pytest.mark.parametrize(
@@ -115,14 +115,14 @@ def test_no_model_can_be_created_from_an_unsuitable_package(packages: Packages, 
     if containers:
         request["InferenceSpecification"] = {"Containers": containers}
     packages.sagemaker.create_model_package(ModelPackageGroupName=group, **request)
-    assert reason in rejection_message(create_model, packages, f"{ARN}{group}/1")
+    assert reason in rejection(create_model, packages, f"{ARN}{group}/1")
 
 
 def test_invalid_inference_pipelines_from_packages_are_rejected(packages: Packages) -> None:
     specification = {"Containers": [{"Image": IMAGE}] * 8}
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
-    message = rejection_message(create_model_of, packages.client, *[{"ModelPackageName": package}] * 2)
+    message = rejection(create_model_of, packages.client, *[{"ModelPackageName": package}] * 2)
     assert "at most 15 containers, not 16" in message
-    assert "has several containers" in rejection_message(create_model, packages, package, ContainerHostname="a")
+    assert "has several containers" in rejection(create_model, packages, package, ContainerHostname="a")
     lone_container = {"Image": IMAGE, "InferenceSpecificationName": "a"}
-    assert "requires a ModelPackageName" in rejection_message(create_model_of, packages.client, lone_container)
+    assert "requires a ModelPackageName" in rejection(create_model_of, packages.client, lone_container)

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 from stagemaker_support.pipelines import Pipelines, condition, definition, equals, fail, get, join, model, step
-from stagemaker_support.simulator_client import IMAGE, rejection_message
+from stagemaker_support.simulator_client import IMAGE, rejection
 
 from stagemaker.orchestration.pipelines.definition import read_definition
 from stagemaker.orchestration.pipelines.document import DefinitionError
@@ -223,7 +223,7 @@ INVALID_TEXTS = [
 )
 def test_a_definition_that_cannot_run_is_rejected(pipelines: Pipelines, source: str, part: str) -> None:
     request = {"PipelineName": "source", "PipelineDefinition": source, "RoleArn": ROLE_ARN}
-    assert part in rejection_message(pipelines.sagemaker.create_pipeline, **request)
+    assert part in rejection(pipelines.sagemaker.create_pipeline, **request)
 
 
 def test_a_chain_of_a_thousand_steps_is_accepted(pipelines: Pipelines) -> None:
@@ -231,7 +231,7 @@ def test_a_chain_of_a_thousand_steps_is_accepted(pipelines: Pipelines) -> None:
     name = pipelines.create(*reversed(steps))
     assert len(pipelines.sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"]) > 100_000
     steps[0]["DependsOn"] = ["M999"]
-    assert "depend on each other in a cycle" in rejection_message(pipelines.create, *steps)
+    assert "depend on each other in a cycle" in rejection(pipelines.create, *steps)
 
 
 @examples(200)

@@ -22,7 +22,7 @@ from stagemaker_support.pipelines import (
     model,
     step,
 )
-from stagemaker_support.simulator_client import rejection_message
+from stagemaker_support.simulator_client import rejection
 
 from stagemaker.orchestration.pipelines.records import StepRecords
 from stagemaker.orchestration.pipelines.step_cache import StepCache
@@ -209,9 +209,7 @@ def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     assert "FailureReason" not in pipelines.stop(execution)  # it may be stopping already
     assert pipelines.statuses(execution) == {"First": "Succeeded", "Again": "Failed", "Sleeps": "Stopped"}
-    assert "is in status Stopped" in rejection_message(
-        sagemaker.stop_pipeline_execution, PipelineExecutionArn=execution
-    )
+    assert "is in status Stopped" in rejection(sagemaker.stop_pipeline_execution, PipelineExecutionArn=execution)
     before = pipelines.steps(execution)
     set_gate("yes")
     token = uuid.uuid4().hex
@@ -222,7 +220,7 @@ def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     assert after["First"] == before["First"]
     assert (before["Again"]["AttemptCount"], after["Again"]["AttemptCount"]) == (1, 2)
     assert after["Again"]["Metadata"] != before["Again"]["Metadata"]
-    message = rejection_message(sagemaker.retry_pipeline_execution, PipelineExecutionArn=execution)
+    message = rejection(sagemaker.retry_pipeline_execution, PipelineExecutionArn=execution)
     assert "in status Executing; only a failed or stopped execution" in message
     pipelines.stop(execution)
 

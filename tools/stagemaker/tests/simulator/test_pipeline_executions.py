@@ -20,7 +20,7 @@ from stagemaker_support.pipelines import (
     join,
     model,
 )
-from stagemaker_support.simulator_client import Client, rejection_message
+from stagemaker_support.simulator_client import Client, rejection
 
 from stagemaker.resources import pipeline_execution
 
@@ -145,7 +145,7 @@ def test_invalid_parameter_values_are_rejected(pipelines: Pipelines) -> None:
         ({"I": "1", "T": ""}, "too short .length: 0, required minimum: 1.*parameter T"),
         ({"I": "1", "T": "t"}, "too short .length: 0, required minimum: 1.*parameter Empty"),
     ):
-        assert re.search(part, rejection_message(pipelines.start, name, **values)), values
+        assert re.search(part, rejection(pipelines.start, name, **values)), values
 
 
 def test_execution_variables_and_experiment_names_are_resolved(pipelines: Pipelines) -> None:
@@ -302,7 +302,7 @@ def test_executions_and_steps_are_listed(pipelines: Pipelines) -> None:
     members = {"PipelineExecutionDescription": "two", "PipelineExecutionDisplayName": "name"}
     sagemaker.update_pipeline_execution(PipelineExecutionArn=first_execution, **members)
     assert pipelines.describe(first_execution).items() >= members.items()
-    message = rejection_message(sagemaker.retry_pipeline_execution, PipelineExecutionArn=first_execution)
+    message = rejection(sagemaker.retry_pipeline_execution, PipelineExecutionArn=first_execution)
     assert "in status Succeeded; only a failed or stopped execution" in message
     description = sagemaker.describe_pipeline(PipelineName=name)
     assert description["LastRunTime"] >= pipelines.describe(second_execution)["CreationTime"]

@@ -3,17 +3,7 @@
 from pathlib import Path
 
 import pytest
-from stagemaker_support.pipelines import (
-    SPECIFICATION,
-    Pipelines,
-    condition,
-    created_by,
-    equals,
-    fail,
-    get,
-    model,
-    step,
-)
+from stagemaker_support.pipelines import SPECIFICATION, Pipelines, condition, created_by, equals, fail, get, model, step
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.state import running
 

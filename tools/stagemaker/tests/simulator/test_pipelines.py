@@ -3,7 +3,7 @@
 from typing import Any
 
 from stagemaker_support.pipelines import Pipelines, definition, fail, model, step
-from stagemaker_support.simulator_client import rejection_message
+from stagemaker_support.simulator_client import rejection
 
 from stagemaker.server import BUCKET, ROLE_ARN
 
@@ -12,7 +12,7 @@ DEFINITION = definition(model("M"))
 
 
 def test_a_pipeline_needs_a_definition(pipelines: Pipelines) -> None:
-    message = rejection_message(pipelines.sagemaker.create_pipeline, PipelineName="other", RoleArn=ROLE_ARN)
+    message = rejection(pipelines.sagemaker.create_pipeline, PipelineName="other", RoleArn=ROLE_ARN)
     assert "must have either a PipelineDefinition or a PipelineDefinitionS3Location" in message
 
 
@@ -24,7 +24,7 @@ def test_a_pipeline_is_created_updated_and_deleted(pipelines: Pipelines) -> None
     for _ in range(2):
         response = sagemaker.create_pipeline(**request, PipelineDefinition=DEFINITION, ClientRequestToken=token)
         assert response["PipelineArn"] == arn
-    assert "was already used with a different" in rejection_message(
+    assert "was already used with a different" in rejection(
         sagemaker.create_pipeline,
         code="ConflictException",
         **request,
@@ -41,13 +41,13 @@ def test_a_pipeline_is_created_updated_and_deleted(pipelines: Pipelines) -> None
         description = sagemaker.describe_pipeline(PipelineName=name)
         assert (description["PipelineDefinition"], description["PipelineStatus"]) == (other_definition, "Active")
         assert (description["PipelineDescription"], description["RoleArn"]) == ("second", ROLE_ARN)
-    assert "Step T" in rejection_message(
+    assert "Step T" in rejection(
         sagemaker.update_pipeline, PipelineName="Life", PipelineDefinition=definition(step("T", "Lambda", {}))
     )
     assert sagemaker.describe_pipeline(PipelineName="Life")["PipelineDefinition"] == other_definition
     assert sagemaker.delete_pipeline(PipelineName="Life")["PipelineArn"] == arn
-    rejection_message(sagemaker.describe_pipeline, code="ResourceNotFound", PipelineName="Life")
-    assert "not found" in rejection_message(sagemaker.list_tags, ResourceArn=arn)
+    rejection(sagemaker.describe_pipeline, code="ResourceNotFound", PipelineName="Life")
+    assert "not found" in rejection(sagemaker.list_tags, ResourceArn=arn)
 
 
 def test_a_definition_that_cannot_be_read_from_s3_is_rejected(pipelines: Pipelines) -> None:
@@ -56,4 +56,4 @@ def test_a_definition_that_cannot_be_read_from_s3_is_rejected(pipelines: Pipelin
     for bucket, key in ((BUCKET, "definitions/nothing"), ("no-such-bucket", "a"), (BUCKET, "definitions/binary")):
         request["PipelineDefinitionS3Location"] = {"Bucket": bucket, "ObjectKey": key}
         expected = f"PipelineDefinitionS3Location: s3://{bucket}/{key} could not be read"
-        assert expected in rejection_message(pipelines.sagemaker.create_pipeline, **request)
+        assert expected in rejection(pipelines.sagemaker.create_pipeline, **request)

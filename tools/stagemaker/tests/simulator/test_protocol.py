@@ -43,7 +43,7 @@ BODIES: dict[tuple[int, str | None], list[bytes]] = {
         b'{"MaxResults": ' + b"9" * 10_000 + b"}",
     ],
     (400, "ValidationException"): [
-        *(b'{"MaxResults": ' + b"9" * 400 + b"}", b'{"MaxResults": 1e999}', b'{"Unknown": 1}'),
+        *(b'{"MaxResults": ' + b"9" * 400 + b"}", b'{"MaxResults": 1e999}', b'{"Unknown": 1}')
     ],
     (413, "RequestEntityTooLarge"): [b" " * (5 << 20), b"x" * (30 << 20)],
 }

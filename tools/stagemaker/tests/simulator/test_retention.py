@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.cloudwatch.models import MetricDatum, cloudwatch_backends
 from moto.logs.models import LogStream
-from stagemaker_support.simulator_client import Client, rejection_message
+from stagemaker_support.simulator_client import Client, rejection
 
 from stagemaker.protocol.account import ACCOUNT, REGION
 from stagemaker.services import retention
@@ -149,7 +149,7 @@ def test_statistics_have_limits(client: Client) -> None:
         if code is None:
             assert [point["Sum"] for point in read(**request)["Datapoints"]] == [1.0]
         else:
-            assert re.search("exceeds the limit of 1440|Period must be", rejection_message(read, code=code, **request))
+            assert re.search("exceeds the limit of 1440|Period must be", rejection(read, code=code, **request))
 
 
 def test_data_of_several_metrics_are_read_at_once(client: Client) -> None:

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 from botocore.exceptions import ClientError
-from stagemaker_support.simulator_client import Client, rejection_message
+from stagemaker_support.simulator_client import Client, rejection
 
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=0"
@@ -62,5 +62,5 @@ def test_paths_that_only_resemble_an_invocation_are_rejected(client: Client) -> 
 
 def test_invocation_members_are_validated(client: Client) -> None:
     invoke = client.simulator.client("sagemaker-runtime").invoke_endpoint
-    message = rejection_message(invoke, code="ValidationError", EndpointName="under_score", Body=b"")
+    message = rejection(invoke, code="ValidationError", EndpointName="under_score", Body=b"")
     assert "'under_score' at 'endpointName' failed to satisfy constraint" in message

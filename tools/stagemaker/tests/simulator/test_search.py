@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.model_packages import Packages
 from stagemaker_support.pipelines import Pipelines, model
-from stagemaker_support.simulator_client import Client, numbers, rejection_message
+from stagemaker_support.simulator_client import Client, numbers, rejection
 
 from stagemaker.resources.paging import sort_key
 from stagemaker.resources.resource import Resource
@@ -329,10 +329,7 @@ NESTED = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": 
         (filtered("CreationTime", "LessThan", "yesterday"), "'yesterday' of the filter on CreationTime is not a time"),
         (filtered("InferenceSpecification", "Equals", "x"), "Equals is not supported"),
         ({"SearchExpression": {"NestedFilters": [NESTED]}}, "must be on a property below the NestedPropertyName"),
-        (
-            {"SearchExpression": {"NestedFilters": [NESTED | {"NestedPropertyName": "ModelPackageName"}]}},
-            "not a list",
-        ),
+        ({"SearchExpression": {"NestedFilters": [NESTED | {"NestedPropertyName": "ModelPackageName"}]}}, "not a list"),
         (
             {"SearchExpression": {"Filters": [CONTAINS], "SubExpressions": [{"Filters": [CONTAINS]}]}},
             "usage limit of 1",
@@ -343,7 +340,7 @@ NESTED = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": 
     ids=lambda value: str(value)[:80],
 )
 def test_invalid_searches_are_rejected(client: Client, request_: dict[str, Any], reason: str) -> None:
-    assert reason in rejection_message(client.sagemaker.search, **{"Resource": "ModelPackage"} | request_)
+    assert reason in rejection(client.sagemaker.search, **{"Resource": "ModelPackage"} | request_)
 
 
 def test_unusual_searches_are_accepted(client: Client) -> None:

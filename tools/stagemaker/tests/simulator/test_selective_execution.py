@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from stagemaker_support.pipelines import FAILING_SCRIPT, Pipelines, get, model
-from stagemaker_support.simulator_client import rejection_message
+from stagemaker_support.simulator_client import rejection
 
 STEPS = (
     model("First", text=get("Parameters.Text")),
@@ -60,7 +60,7 @@ def test_invalid_selections_are_rejected(pipelines: Pipelines, pipeline: str) ->
     other = failed.partition("/execution")[0].rpartition("/")[2]
 
     def reason(*arguments: Any, **members: Any) -> str:
-        return rejection_message(lambda: start(pipelines, *arguments, **members))
+        return rejection(lambda: start(pipelines, *arguments, **members))
 
     assert "the pipeline has no step 'Fourth'" in reason(pipeline, "Fourth")
     assert "step 'First' needs a SourcePipelineExecutionArn; select it, too" in reason(pipeline, "Second")

@@ -20,7 +20,7 @@ from stagemaker_support.archives import archive_of
 from stagemaker_support.pipelines import Pipelines
 from stagemaker_support.pytorch_images import NEEDS_PYTORCH
 from stagemaker_support.repacking import LAUNCHER, REPACK
-from stagemaker_support.simulator_client import Client, rejection_message
+from stagemaker_support.simulator_client import Client, rejection
 
 from stagemaker.server import ROLE_ARN, Simulator
 
@@ -151,7 +151,7 @@ def create_pipeline(client: Client, recording: Recording) -> None:
         client.s3.put_object(Bucket=recording.bucket, Key=key, Body=body)
     request = {"PipelineName": recording.pipeline, "RoleArn": ROLE_ARN, "PipelineDefinition": definition}
     client.sagemaker.create_pipeline(**request)
-    assert "already exists" in rejection_message(client.sagemaker.create_pipeline, **request)
+    assert "already exists" in rejection(client.sagemaker.create_pipeline, **request)
     client.sagemaker.update_pipeline(**request)
 
 
@@ -192,11 +192,7 @@ def test_a_notebooks_requests_succeed(client: Client, recording: Recording) -> N
             "ContentType": "text/csv",
             "SplitType": "Line",
         },
-        TransformOutput={
-            "S3OutputPath": f"{uri}/batch-transform/output",
-            "AssembleWith": "Line",
-            "Accept": "text/csv",
-        },
+        TransformOutput={"S3OutputPath": f"{uri}/batch-transform/output", "AssembleWith": "Line", "Accept": "text/csv"},
         TransformResources={"InstanceCount": 1, "InstanceType": "ml.m4.xlarge"},
         DataProcessing={"JoinSource": "Input"},
     )

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.endpoints import WAITING, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import Client, rejection_message
+from stagemaker_support.simulator_client import Client, rejection
 
 from stagemaker.server import ROLE_ARN
 
@@ -49,12 +49,12 @@ def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, 
         assert waiting.result()["Body"].read() == b'["waiting"]'
     assert endpoints.invoke(endpoint, "now", ContentType="text/csv")["Body"].read() == b'["waiting"]'
     capacity = {"VariantName": "one", "DesiredInstanceCount": 4}
-    assert "has no instances" in rejection_message(lambda: endpoints.rescale(endpoint, capacity))
+    assert "has no instances" in rejection(lambda: endpoints.rescale(endpoint, capacity))
     endpoints.update(endpoint, endpoints.config(variant(model, count=2)), RetainAllVariantProperties=True)
     (described,) = endpoints.settle(endpoint)["ProductionVariants"]
     assert described["CurrentInstanceCount"] == 2
     config = endpoints.config(serverless_variant(model))
-    assert "cannot be updated to a serverless one" in rejection_message(lambda: endpoints.update(endpoint, config))
+    assert "cannot be updated to a serverless one" in rejection(lambda: endpoints.update(endpoint, config))
     endpoints.delete(endpoint)
 
 
@@ -74,9 +74,9 @@ def test_a_model_has_the_requested_memory(endpoints: Endpoints) -> None:
 )
 def test_invalid_variants_are_rejected(endpoints: Endpoints, members: dict[str, Any], reason: str) -> None:
     model = endpoints.named("m")
-    assert reason in rejection_message(endpoints.config, serverless_variant(model, **members))
+    assert reason in rejection(endpoints.config, serverless_variant(model, **members))
     other = serverless_variant(model, VariantName="two")
-    assert "must be the only one" in rejection_message(endpoints.config, serverless_variant(model), other)
+    assert "must be the only one" in rejection(endpoints.config, serverless_variant(model), other)
 
 
 def test_some_models_are_not_for_serverless_variants(endpoints: Endpoints) -> None:
@@ -88,5 +88,5 @@ def test_some_models_are_not_for_serverless_variants(endpoints: Endpoints) -> No
         ({"Containers": [container, container]}, "several containers"),
     ):
         endpoints.sagemaker.create_model(ModelName=isolated, ExecutionRoleArn=ROLE_ARN, **members)
-        assert reason in rejection_message(endpoints.config, serverless_variant(isolated))
+        assert reason in rejection(endpoints.config, serverless_variant(isolated))
         endpoints.sagemaker.delete_model(ModelName=isolated)

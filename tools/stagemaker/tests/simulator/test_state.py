@@ -79,11 +79,7 @@ def make_earlier_layout(folder: Path) -> None:
 
 UNUSABLE_FOLDERS: list[tuple[Callable[[Path], object], str, str]] = [
     (make_earlier_layout, "{folder}/records: an earlier version of stagemaker wrote it", "or another folder"),
-    (
-        lambda folder: (folder / "state.sqlite").unlink(),
-        "{folder}/state.sqlite is missing",
-        "restore it from a backup",
-    ),
+    (lambda folder: (folder / "state.sqlite").unlink(), "{folder}/state.sqlite is missing", "restore it from a backup"),
     (
         lambda folder: os.truncate(folder / "state.sqlite", 5000),
         "{folder}/state.sqlite: it is damaged",
@@ -189,12 +185,7 @@ def test_a_full_disk_rejects_new_data_and_keeps_the_rest(tmp_path: Path) -> None
     sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", "2000000", "--tmpfs", small_disk]
     command = [*sandbox, sys.executable, "-c", FULL_DISK, small_disk / "state", tmp_path / "copied"]
     result = subprocess.run(
-        [*map(str, command)],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
+        [*map(str, command)], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120
     )
     assert result.returncode == 0, result.stderr
     acknowledged_objects = {str(number): str(number).encode() for number in eval(result.stdout)}

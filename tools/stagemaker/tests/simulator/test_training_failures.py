@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from stagemaker_support.simulator_client import rejection_message
+from stagemaker_support.simulator_client import rejection
 from stagemaker_support.training_jobs import ALGORITHM, channel, numbers, submit
 
 from stagemaker.server import BUCKET
@@ -61,4 +61,4 @@ INVALID_METRIC = {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=("}]}
 )
 def test_invalid_requests_are_rejected(client, message: str, name: str, value: Any) -> None:
     member = ALGORITHM | value if name == "AlgorithmSpecification" else value
-    assert message in rejection_message(submit, client, **{name: member})
+    assert message in rejection(submit, client, **{name: member})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stagemaker_support.simulator_client import Client, numbers, rejection_message
+from stagemaker_support.simulator_client import Client, numbers, rejection
 from stagemaker_support.transform_jobs import completed, create_model, failure_reason, transform
 
 from stagemaker.compute.batch_transform.manifest import source_objects
@@ -59,7 +59,7 @@ def test_a_filter_that_selects_nothing_fails_the_job(client: Client, model: str)
 def test_invalid_or_unsupported_requests_are_rejected(
     client: Client, model: str, members: dict[str, Any], expected: str
 ) -> None:
-    assert expected in rejection_message(transform, client, model, {}, **CSV_LINES | members)
+    assert expected in rejection(transform, client, model, {}, **CSV_LINES | members)
 
 
 def test_compressed_objects_are_read(client: Client, model: str) -> None:

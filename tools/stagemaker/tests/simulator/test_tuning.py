@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from stagemaker_support.job_traces import output
 from stagemaker_support.pipelines import Pipelines, created_by, get, join, step
-from stagemaker_support.simulator_client import IMAGE, Client, rejection_message
+from stagemaker_support.simulator_client import IMAGE, Client, rejection
 from stagemaker_support.tuning_jobs import (
     OBJECTIVE,
     SCRIPT,
@@ -126,7 +126,7 @@ def test_a_warm_start_with_identical_data_is_compared_with_its_parents(
     assert objective(job["BestTrainingJob"]) == 3.0
     assert job["OverallBestTrainingJob"] == grid_search["BestTrainingJob"]
     other_definition = {"TrainingJobDefinition": definition(picky_source, StaticHyperParameters={"a": "1"})}
-    message = rejection_message(tuning.create, request | {NAME: "other"} | other_definition)
+    message = rejection(tuning.create, request | {NAME: "other"} | other_definition)
     assert "a different number of hyperparameters, 4 instead of 5" in message
 
 
@@ -247,10 +247,10 @@ def test_a_deleted_tuning_job_keeps_its_training_jobs(
     """Only the tuning job is deleted. This test comes last, because other tests use that tuning job."""
     jobs = tuning.jobs(grid_search[NAME])
     first = {"TrainingJobName": jobs[0]["TrainingJobName"]}
-    message = rejection_message(tuning.sagemaker.delete_training_job, **first)
+    message = rejection(tuning.sagemaker.delete_training_job, **first)
     assert f"belongs to the tuning job '{grid_search[NAME]}'" in message
     tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: grid_search[NAME]})
-    assert "can't find a tuning job" in rejection_message(tuning.describe, grid_search[NAME], code="ResourceNotFound")
+    assert "can't find a tuning job" in rejection(tuning.describe, grid_search[NAME], code="ResourceNotFound")
     job = client.describe("TrainingJob", first["TrainingJobName"])
     assert job["TuningJobArn"] == grid_search["HyperParameterTuningJobArn"]
     tuning.sagemaker.delete_training_job(**first)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from stagemaker_support.simulator_client import Client, rejection_message
+from stagemaker_support.simulator_client import Client, rejection
 from stagemaker_support.training_jobs import channel
 from stagemaker_support.tuning_jobs import METRICS, OBJECTIVE, X, categorical, continuous, definition, tuning_request
 from stagemaker_support.xgboost_data import IMAGE as XGBOOST
@@ -130,7 +130,7 @@ def sagemaker(client: Client) -> Any:
     ("request_", "reason"), INVALID_REQUESTS, ids=lambda value: "" if isinstance(value, dict) else value
 )
 def test_rejected_requests_create_nothing(sagemaker: Any, request_: dict[str, Any], reason: str) -> None:
-    assert reason in rejection_message(sagemaker.create_hyper_parameter_tuning_job, **request_)
+    assert reason in rejection(sagemaker.create_hyper_parameter_tuning_job, **request_)
     response = sagemaker.list_hyper_parameter_tuning_jobs(NameContains=request_[NAME])
     assert request_[NAME] not in [job[NAME] for job in response["HyperParameterTuningJobSummaries"]]
     assert not sagemaker.list_training_jobs(NameContains=f"{request_[NAME]}-0")["TrainingJobSummaries"]
@@ -141,7 +141,7 @@ def test_a_script_of_an_algorithms_image_has_no_pipe_mode(client: Client) -> Non
     algorithm = {"TrainingImage": XGBOOST, "TrainingInputMode": "Pipe"}
     request = with_definition(AlgorithmSpecification=algorithm, InputDataConfig=[channel("train", SOURCE)])
     request = with_config(request, HyperParameterTuningJobObjective=OBJECTIVE | {"MetricName": "validation:rmse"})
-    message = rejection_message(client.sagemaker.create_hyper_parameter_tuning_job, **request)
+    message = rejection(client.sagemaker.create_hyper_parameter_tuning_job, **request)
     assert "Channel train: TrainingInputMode Pipe is not simulated" in message
 
 
@@ -153,10 +153,10 @@ def test_there_are_limits_on_the_number_of_training_jobs(client: Client) -> None
         tuning_request(SOURCE, 200, 101),
         tuning_request(SOURCE, **huge_grid, ResourceLimits={"MaxParallelTrainingJobs": 1}),
     ):
-        rejection_message(client.sagemaker.create_hyper_parameter_tuning_job, code="ResourceLimitExceeded", **request)
+        rejection(client.sagemaker.create_hyper_parameter_tuning_job, code="ResourceLimitExceeded", **request)
 
 
 def test_an_unknown_name_is_rejected(client: Client) -> None:
     for verb, code in (("delete", "ValidationException"), ("list_training_jobs_for", "ResourceNotFound")):
         operation = getattr(client.sagemaker, f"{verb}_hyper_parameter_tuning_job")
-        assert "can't find a tuning job called absent" in rejection_message(operation, code=code, **{NAME: "absent"})
+        assert "can't find a tuning job called absent" in rejection(operation, code=code, **{NAME: "absent"})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stagemaker_support.simulator_client import Client, rejection_message
+from stagemaker_support.simulator_client import Client, rejection
 from stagemaker_support.state import SimulatorProcess, running
 from stagemaker_support.tuning_jobs import SCRIPT, Tuning, categorical, tuning_request
 
@@ -26,7 +26,7 @@ def test_parallel_jobs_are_limited_and_stop_with_their_tuning_job(client: Client
     tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) >= 4)
     job = tuning.describe(name)
     assert job["TrainingJobStatusCounters"]["InProgress"] == job["ObjectiveStatusCounters"]["Pending"] == 4
-    message = rejection_message(tuning.sagemaker.delete_hyper_parameter_tuning_job, **{NAME: name})
+    message = rejection(tuning.sagemaker.delete_hyper_parameter_tuning_job, **{NAME: name})
     assert "is in status InProgress; stop it before" in message
 
     first_job = tuning.jobs(name)[0]["TrainingJobName"]  # once it has ended, another job takes its place
@@ -40,7 +40,7 @@ def test_parallel_jobs_are_limited_and_stop_with_their_tuning_job(client: Client
     assert job[STATUS] == "Stopped"
     assert statuses(tuning, name) == ["Stopped"] * 5
     assert job["TrainingJobStatusCounters"]["Stopped"] == 5
-    assert "is in status Stopped" in rejection_message(tuning.sagemaker.stop_hyper_parameter_tuning_job, **{NAME: name})
+    assert "is in status Stopped" in rejection(tuning.sagemaker.stop_hyper_parameter_tuning_job, **{NAME: name})
 
 
 class RestartableSimulator:

@@ -134,9 +134,7 @@ class Client:
         return until(lambda: self.describe(kind, name), lambda job: job[f"{kind}Status"] not in running, seconds)
 
 
-def rejection_message(
-    call: Callable[..., Any], *arguments: Any, code: str = "ValidationException", **request: Any
-) -> str:
+def rejection(call: Callable[..., Any], *arguments: Any, code: str = "ValidationException", **request: Any) -> str:
     with pytest.raises(ClientError) as caught:
         call(*arguments, **request)
     assert caught.value.response["Error"]["Code"] == code, caught.value

@@ -27,8 +27,8 @@ from recore.check.inputs import effect_of_assays, find_differences
 from recore.check.job_results import (
     BuildResult,
     Observation,
-    PredictScriptResult,
     Response,
+    ScriptResult,
     TrainingResult,
     Variation,
     read_observations,
@@ -344,7 +344,7 @@ class Experiments(SharedResults):
         return self._builder.read_report(results / "build.json", partial(BuildResult.read, results / "build.log"))
 
     @experiment
-    def by_hand(self) -> PredictScriptResult:
+    def by_hand(self) -> ScriptResult:
         """Predict the few rows with predict.py."""
         folder = self._write_variations()
         channels: dict[str, Files] = {
@@ -353,9 +353,7 @@ class Experiments(SharedResults):
             "project": {"project.tar.gz": self._pack()},
         }
         results = self._jobs.train("by-hand", "by_hand.py", channels, {})
-        return self._jobs.read_report(
-            results / "results.json", partial(PredictScriptResult.read, results / "public.csv.out")
-        )
+        return self._jobs.read_report(results / "results.json", partial(ScriptResult.read, results / "public.csv.out"))
 
     @experiment
     def observations(self) -> dict[str, Observation]:

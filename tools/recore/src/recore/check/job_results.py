@@ -64,7 +64,7 @@ class BuildResult:
 
 
 @dataclass(frozen=True)
-class PredictScriptResult:
+class ScriptResult:
     """The result of predict.py: its exit status, its output, and its predictions if there are any.
 
     statuses: of all runs; predict.py is run again if it fails.

@@ -10,7 +10,7 @@ Fix: call the server's hooks in predict.py, and if preprocess.py rounds the valu
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.job_results import PredictScriptResult
+from recore.check.job_results import ScriptResult
 from recore.check.predictions import InvalidPredictions, format_difference, read_predictions
 from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.running_rules.rc505_preprocessing_other_rows import find_difference
@@ -42,7 +42,7 @@ def inspect(experiments: Experiments) -> Findings:
         yield Finding(f"predict.py and the server make different predictions: {difference}", FIX, location)
 
 
-def _failure(result: PredictScriptResult, experiments: Experiments) -> Finding:
+def _failure(result: ScriptResult, experiments: Experiments) -> Finding:
     """Return the finding for a predict.py that fails, with a fix if the cause is known."""
     reason = last_error(result.log) or (format_exit(result.status) if result.status else "it writes no public.csv.out")
     failed = sum(status != 0 for status in result.statuses)

@@ -50,11 +50,7 @@ def _compare(run: str, claimed: float, score: float) -> PageFinding:
 
 SECTIONS = (comparison, target_scores, residuals, curve_section, bands, learning)
 FEW_ROWS, FEW_HOLES = 100, 6
-PURPOSES = {
-    "default": "other folds",
-    "curve": "values of a hyperparameter",
-    "learning": "points of the learning curve",
-}
+PURPOSES = {"default": "other folds", "curve": "values of a hyperparameter", "learning": "points of the learning curve"}
 
 LEAD = "The score to expect on new drill holes, cross-validated on held-out ones. The findings come first."
 
