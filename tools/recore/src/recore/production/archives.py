@@ -36,14 +36,7 @@ from recore.production.handover_files import (
     read_reference,
 )
 from recore.production.project import ProductionError
-from recore.production.sources import (
-    DOMAIN,
-    FEATURES,
-    REQUIREMENTS,
-    challenge_file,
-    model_programs,
-    read_programs,
-)
+from recore.production.sources import DOMAIN, FEATURES, REQUIREMENTS, challenge_file, model_programs, read_programs
 from recore.untrusted_archives import read_files
 from stagemaker import locked
 

@@ -26,11 +26,7 @@ PATTERNS = (  # the end of a setting's name, a pattern of its values, and a mess
         r"|arn:aws[a-z-]*:iam::\d{12}:role/\S+",
         "expected the ARN of a role, such as arn:aws:iam::111122223333:role/Jobs",
     ),
-    (
-        "prefix",
-        r"(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*",
-        "expected a key prefix on S3, without a slash at either end",
-    ),
+    ("prefix", r"(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*", "expected a key prefix on S3, without a slash at either end"),
     ("input_data", r"|s3://[^/]+/.+", "expected a URI, such as s3://BUCKET/FOLDER"),
 )
 

@@ -62,7 +62,7 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
     )
     holes = holes.assign(overlapping=counts.reindex(holes.index).fillna(0).astype(int)).reset_index()
     cases: list[tuple[Level, str, pd.Series[bool], str]] = [
-        ("bad", "holes missing", frame[group] == "", f"no hole ({group})"),
+        ("bad", "holes missing", frame[group] == "", f"no hole ({group})")
     ]
     of_depths: list[tuple[Level, str, pd.Series[bool], str]] = [
         ("bad", "depths missing", frame["from"].isna() | frame["to"].isna(), "no depth"),
