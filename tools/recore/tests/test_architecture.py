@@ -85,14 +85,14 @@ def test_every_mentioned_file_exists() -> None:
 
 
 def test_no_two_classes_have_the_same_name() -> None:
-    places = defaultdict(list)
-    library = STAGEMAKER / "container/library"  # packages for jobs, with the names of what they replace
+    locations = defaultdict(list)
+    library = STAGEMAKER / "container/library"  # packages for jobs, with the names of the packages that they replace
     for path in [*SOURCE.rglob("*.py"), *STAGEMAKER.rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_bytes())) if not path.is_relative_to(library) else ():
             if isinstance(node, ast.ClassDef):
-                places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
-    assert len(places) > 50
-    assert [each for each in places.values() if len(each) > 1] == []
+                locations[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert len(locations) > 50
+    assert [each for each in locations.values() if len(each) > 1] == []
 
 
 def test_no_two_files_have_the_same_name_if_one_package_imports_the_other() -> None:

@@ -13,7 +13,7 @@ from recore.backends import Services
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import FailedFold, HeldOut
-from recore.check.job_results import Observation, Response
+from recore.check.job_results import Observation, ServedResponse
 from recore.check.public_data import PublicData
 from recore.check.recomputed_held_out import score_all
 from recore.check.runner import load_catalogue
@@ -24,7 +24,7 @@ ROWS = 60
 FULL_DISK = ExperimentFailed("No space left on device", "", outside=True)
 NOT_INSTALLED = ExperimentFailed(f"{INSTALLING}ERROR: x", "Look at requirements.txt. To see the error alone: `pip`")
 NAMES = [f"r{row}" for row in range(ROWS)]
-LATE = {"few": Response(0, None, "", late=True), "private": Response(0, None, "", late=True)}
+LATE = {"few": ServedResponse(0, None, "", late=True), "private": ServedResponse(0, None, "", late=True)}
 OBSERVED = {"private preprocess": Observation(1, 2.0, []), "train": Observation(0, 2.0, [])}
 FOLDS = [FailedFold("own", "too few rows", []), FailedFold("predict", "KeyError: 'h1'", [0, 1])]
 

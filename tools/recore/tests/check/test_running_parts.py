@@ -27,7 +27,7 @@ from recore.check.inputs import (
     first_difference,
     read_inputs,
 )
-from recore.check.job_results import Response, Variation, read_observations
+from recore.check.job_results import ServedResponse, Variation, read_observations
 from recore.check.predictions import InvalidPredictions, format_difference, read_predictions
 from recore.check.public_data import PublicData, rename_holes
 from recore.check.rule import Level
@@ -264,7 +264,7 @@ def test_hooks_that_sort_or_drop_rows_are_found(
         body = tmp_path / request.name
         rows = [line.split(",")[1] for line in request.body.decode().splitlines() if not line.startswith("index")]
         body.write_text("".join(f"{line}\n" for line in respond(rows)))
-        responses[request.name] = Response(200, body, "")
+        responses[request.name] = ServedResponse(200, body, "")
     moved = find_moved_rows(responses["few"], responses["mixed"], 5)
     assert expected in moved[0] if moved else not expected
 

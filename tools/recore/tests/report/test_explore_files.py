@@ -104,7 +104,7 @@ def test_decimal_commas_are_reported(delimiter: str, cell: str, reason: str, tmp
         ([["X,Y"]], ("not a data file in the challenge's schema", "reads it")),
         ([["wavenumber,reflectance"]], ("has a question: ", "--convert")),
         ([["Frequency (THz),A"]], ("the axis 'Frequency (THz)' is a frequency, which is not supported",)),
-        ([["##TITLE=quartz"], ["##JCAMP-DX=4.24"], ["X,Y"]], ("this is JCAMP-DX, which is not read",)),
+        ([["##TITLE=quartz"], ["##JCAMP-DX=4.24"], ["X,Y"]], ("this is JCAMP-DX, which is not supported",)),
     ],
 )
 def test_a_file_that_must_be_imported_first_is_reported_in_one_line(

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.backends import Services, SimulatorGoneError
 from recore.check.failures import ExperimentFailed, explain_failure
-from recore.check.job_results import Response
+from recore.check.job_results import ServedResponse
 from recore.check.served_requests import CSV, Request
 from recore.evaluation import (
     JobRunner,
@@ -99,7 +99,7 @@ class ExperimentJobs:
         self._call(f"Create{kind}", request)
         self._removals.append(partial(self._call, f"Delete{kind}", {name: request[name]}))
 
-    def serve(self, name: str, model: Path, planned: Iterable[Request]) -> dict[str, Response]:
+    def serve(self, name: str, model: Path, planned: Iterable[Request]) -> dict[str, ServedResponse]:
         """Send requests to an endpoint with a model. Return the responses by the requests' names.
 
         Raise ExperimentFailed if its server does not start.
@@ -145,15 +145,15 @@ class ExperimentJobs:
             self._runner.stopping.wait(POLL_SECONDS)
             self._runner.raise_if_stopping()
 
-    def _invoke_all(self, endpoint: str, planned: Iterable[Request]) -> dict[str, Response]:
+    def _invoke_all(self, endpoint: str, planned: Iterable[Request]) -> dict[str, ServedResponse]:
         """Return the responses to requests. After a late one no more are sent, because they would also be late."""
-        responses: dict[str, Response] = {}
+        responses: dict[str, ServedResponse] = {}
         for request in planned:
             late = any(response.late for response in responses.values())
-            responses[request.name] = Response(0, None, "", late) if late else self._invoke(endpoint, request)
+            responses[request.name] = ServedResponse(0, None, "", late) if late else self._invoke(endpoint, request)
         return responses
 
-    def _invoke(self, endpoint: str, request: Request) -> Response:
+    def _invoke(self, endpoint: str, request: Request) -> ServedResponse:
         self._runner.raise_if_stopping()
         runtime, start = self.services.runtime, time.monotonic()
         try:
@@ -162,12 +162,12 @@ class ExperimentJobs:
             )
         except runtime.exceptions.ModelError as error:
             late = time.monotonic() - start > 0.9 * REQUEST_SECONDS
-            return Response(error.response["OriginalStatusCode"], None, error.response["OriginalMessage"], late)
+            return ServedResponse(error.response["OriginalStatusCode"], None, error.response["OriginalMessage"], late)
         except (ClientError, BotoCoreError) as error:
-            return Response(0, None, str(error))
+            return ServedResponse(0, None, str(error))
         body = self.folder / f"{endpoint}-{request.name}"
         body.write_bytes(response["Body"].read())
-        return Response(200, body, "")
+        return ServedResponse(200, body, "")
 
     def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         response: dict[str, Any] = getattr(self.services.sagemaker, xform_name(operation))(**request)

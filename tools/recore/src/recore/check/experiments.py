@@ -27,8 +27,8 @@ from recore.check.inputs import effect_of_assays, find_differences
 from recore.check.job_results import (
     BuildResult,
     Observation,
-    Response,
     ScriptResult,
+    ServedResponse,
     TrainingResult,
     Variation,
     read_observations,
@@ -262,7 +262,7 @@ class Experiments(SharedResults):
         return score(predicted, self.data.measured, self.weights, self.data.targets)
 
     @experiment
-    def serving(self) -> dict[str, Response]:
+    def serving(self) -> dict[str, ServedResponse]:
         """Return an endpoint's responses to the requests of served_requests.py.
 
         If the inputs depend on the drill holes in the data, the request `private` contains inputs for other holes.
@@ -330,7 +330,7 @@ class Experiments(SharedResults):
         return self._jobs.train(name, "hold_out.py", channels, files)
 
     @experiment
-    def repeated(self) -> tuple[dict[str, Response], dict[str, Response]]:
+    def repeated(self) -> tuple[dict[str, ServedResponse], dict[str, ServedResponse]]:
         """Return the responses of both models trained with part of the data to the same few rows."""
         first, second = self.part_trainings()
         few = plan_requests(self.preprocessing(), self.data.few_rows)[:1]

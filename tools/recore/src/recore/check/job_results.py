@@ -36,7 +36,7 @@ class Variation:
 
 
 @dataclass(frozen=True)
-class Response:
+class ServedResponse:
     """A model server's response. status: HTTP status, 0 if there is none. body: of a successful response. error:
     message of an error response, or why there is no response. late: whether the endpoint's time limit was exceeded.
     """

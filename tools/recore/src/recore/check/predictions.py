@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recore.check.job_results import Response
+from recore.check.job_results import ServedResponse
 from recore.listing import count
 from recore.text import plain
 from stagemaker import parse_float
@@ -69,14 +69,14 @@ def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
     return int(row), int(column)
 
 
-def read_response(response: Response) -> Floats:
+def read_response(response: ServedResponse) -> Floats:
     """Return the predictions in a response. Raise InvalidPredictions if it is invalid or an error."""
     if response.body is None:
         raise InvalidPredictions(f"status {response.status}: {first_line(response.error)}", 0)
     return read_predictions(response.body)
 
 
-def compare(expected: Floats, targets: Sequence[str], *responses: Response) -> str:
+def compare(expected: Floats, targets: Sequence[str], *responses: ServedResponse) -> str:
     """Return the problem with responses that should together contain these predictions (rows, targets), or ""."""
     try:
         tables = [read_response(response) for response in responses]
@@ -87,7 +87,7 @@ def compare(expected: Floats, targets: Sequence[str], *responses: Response) -> s
     return format_difference(expected, np.concatenate(tables), targets)
 
 
-def compare_responses(first: Response, second: Response, targets: Sequence[str]) -> str:
+def compare_responses(first: ServedResponse, second: ServedResponse, targets: Sequence[str]) -> str:
     """Return how two responses to the same request differ, or "" if they agree or one is invalid."""
     try:
         return format_difference(read_response(first), read_response(second), targets)

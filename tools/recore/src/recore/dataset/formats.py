@@ -15,7 +15,7 @@ TEXT_FORMATS = {
     "ENVI": r"\AENVI\b",
 }
 BINARY_FORMATS = {b"Spectral Data File": "an OMNIC file (SPA)", b"PEPE": "a PerkinElmer file (SP)"}
-SPC_VERSIONS = (0x4B, 0x4C, 0x4D, 0xCF)  # the second byte of an SPC_VERSIONS file: its version
+SPC_VERSIONS = (0x4B, 0x4C, 0x4D, 0xCF)  # the second byte of an SPC file: its version
 # a factor by which the numbers in the file must be multiplied
 FACTOR = re.compile(r"\b(?P<name>[xy][ _-]?factor|scale[ _-]?factor|multiplier)\b(?P<value>.*)", re.IGNORECASE)
 
@@ -30,7 +30,7 @@ def reject_format(beginning: str) -> None:
 def detect_format(head: bytes) -> str:
     """Return the binary format of spectra that a file begins like, "" if it is unknown."""
     if len(head) > 64 and head[1] in SPC_VERSIONS and 0 in head[2:64] and not chr(head[0]).isalnum():
-        return "an SPC_VERSIONS file"
+        return "an SPC file"
     return next((name for beginning, name in BINARY_FORMATS.items() if head.startswith(beginning)), "")
 
 

@@ -11,7 +11,7 @@ same response to the same request.
 """
 
 from recore.check.experiments import Experiments
-from recore.check.job_results import Response
+from recore.check.job_results import ServedResponse
 from recore.check.predictions import InvalidPredictions, compare, compare_responses, largest_difference, read_response
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.served_requests import mixed_order
@@ -64,7 +64,7 @@ def inspect(experiments: Experiments) -> Findings:
             return
 
 
-def find_moved_rows(few: Response, mixed: Response, rows: int) -> tuple[str, Level] | None:
+def find_moved_rows(few: ServedResponse, mixed: ServedResponse, rows: int) -> tuple[str, Level] | None:
     """Return a message and its level if the hooks reorder or drop rows, comparing the same rows in two orders."""
     try:
         first = read_response(few)
