@@ -202,9 +202,7 @@ def check_challenge(parsed: Challenge, location: Path | str) -> None:
         reason = f"{plain(invalid[0], 40)!r} cannot be the name of a column: a number is a channel"
     elif any(not 0 <= weight < float("inf") for weight in parsed.weights.values()) or not any(parsed.weights.values()):
         reason = "a weight is negative or not finite, or all are 0"
-    elif not all(
-        line.isprintable() for line in (*parsed.units.values(), parsed.group_name, parsed.title, parsed.subject)
-    ):
+    elif not all(map(str.isprintable, (*parsed.units.values(), parsed.group_name, parsed.title, parsed.subject))):
         reason = "a unit or a description is not one printable line"
     if reason:
         raise ValueError(f"{location}: {reason}")

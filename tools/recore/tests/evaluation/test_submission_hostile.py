@@ -15,7 +15,7 @@ from stagemaker_support.archives import member, packed, with_header
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, environment
 
-from recore.evaluation.submission import MAX_SUBMISSION_BYTES, SubmissionFiles, read_submission
+from recore.evaluation.submission import MAX_SIZE, SubmissionFiles, read_submission
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files.archives import pack
 from stagemaker.compute.files.output_files import OutputFolder
@@ -183,7 +183,7 @@ def test_symbolic_links_out_of_the_submission_are_rejected(link: str, manifest: 
 def test_a_folder_that_is_too_large_is_rejected_before_it_is_read(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include weights.npy\n"})
     with open(folder / "weights.npy", "wb") as file:
-        file.truncate(MAX_SUBMISSION_BYTES + 1)  # a sparse file, which takes no space
+        file.truncate(MAX_SIZE + 1)  # a sparse file, which takes no space
     with pytest.raises(ValueError, match=r"more than 256 MB would be uploaded, including .*weights\.npy"):
         read_submission(folder)
 
@@ -199,7 +199,7 @@ def test_a_folder_that_is_too_large_is_rejected_before_it_is_read(tmp_path: Path
         member("x", tarfile.CHRTYPE),
         member("x", tarfile.BLKTYPE),
         member("x", tarfile.FIFOTYPE),
-        member("x.npy", size=MAX_SUBMISSION_BYTES + 1),
+        member("x.npy", size=MAX_SIZE + 1),
         member("x.npy", size=1 << 62),
         member("x.npy", tarfile.GNUTYPE_SPARSE, size=1 << 40),
     ],

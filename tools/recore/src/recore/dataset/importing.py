@@ -321,7 +321,7 @@ def _in_order_of_table(rows: list[Row], table: AssayTable, unlisted: Iterable[st
     return sorted(renamed, key=lambda row: table.rows[row.sample])
 
 
-def round_absorbance(absorbance: Numbers) -> Numbers:
+def rounded(absorbance: Numbers) -> Numbers:
     """Round absorbance as in a data file."""
     return np.asarray(np.round(absorbance, DECIMALS) + 0.0)  # turns -0.0 into 0.0
 
@@ -339,7 +339,7 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, ad
     with write_data_file(path) as append:
         for start in range(0, len(rows), CHUNK):
             part = slice(start, start + CHUNK)
-            means = round_absorbance(np.array([row.mean for row in rows[part]]))
+            means = rounded(np.array([row.mean for row in rows[part]]))
             columns = {"": index} | identity
             columns = {name: values[part] for name, values in columns.items()}
             columns |= dict(zip(grid.names, means.T, strict=True))

@@ -13,16 +13,7 @@ import numpy as np
 from recore.challenge import challenge
 from recore.dataset.column_options import parse_columns
 from recore.dataset.grids import Grid, grid_of_names, put_on_grid
-from recore.dataset.importing import (
-    CHUNK,
-    ImportResult,
-    Row,
-    join_repeated,
-    make_rows,
-    on_grid,
-    read_files,
-    round_absorbance,
-)
+from recore.dataset.importing import CHUNK, ImportResult, Row, join_repeated, make_rows, on_grid, read_files, rounded
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum, find_reflectance
@@ -54,9 +45,7 @@ def read_spectra(path: Path, grid: Grid, limit: int) -> FileSpectra:
     if question:
         return FileSpectra([], [*problems, Problem(str(path), question, "quantity")], remarks, is_complete)
     spectra, more, on_grid = put_on_grid(spectra, grid, interpolate=True)
-    spectra = [
-        item if item.in_schema else replace(item, absorbance=round_absorbance(item.absorbance)) for item in spectra
-    ]
+    spectra = [item if item.in_schema else replace(item, absorbance=rounded(item.absorbance)) for item in spectra]
     return FileSpectra(spectra, problems + more, remarks + on_grid, is_complete)
 
 
@@ -140,4 +129,4 @@ def _columns(rows: Sequence[Row], channels: Sequence[str], unread: Mapping[str, 
 def _absorbance(row: Row) -> Numbers:
     """Return the absorbance of a row (channels,), rounded unless it is from a data file in the schema."""
     is_in_schema = len(row.spectra) == 1 and row.spectra[0].in_schema
-    return row.mean if is_in_schema else round_absorbance(row.mean)
+    return row.mean if is_in_schema else rounded(row.mean)

@@ -54,7 +54,7 @@ from recore.evaluation.submission import (
     ARCHIVE_NAME,
     BYTE_ORDER_MARK,
     MANIFEST,
-    MAX_SUBMISSION_BYTES,
+    MAX_SIZE,
     SubmissionFiles,
     extend_archive,
     find_packages,

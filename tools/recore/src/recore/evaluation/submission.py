@@ -29,7 +29,7 @@ from stagemaker import without_owner
 
 ARCHIVE_NAME = "src.tar.gz"
 SCRIPTS = ("train.py", "preprocess.py")
-MAX_SUBMISSION_BYTES = 256 << 20  # bytes of all files
+MAX_SIZE = 256 << 20  # bytes of all files
 MAX_LIST_BYTES = 1 << 20  # of setup.py and of MANIFEST.in
 # Files that the client's build drops at the top level of the archive, in addition to *.tar.gz and *.egg-info. Archives
 # from other tools may contain them; they would change how the training toolkit and AWS's image install the submission.
@@ -163,7 +163,7 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     Raises ValueError if the file is not a submission's archive, or unpacks to more than 256 MB.
     """
     names: list[str] = []
-    with open_archive(path, MAX_SUBMISSION_BYTES, f"{path}: neither a folder nor a submission's archive") as members:
+    with open_archive(path, MAX_SIZE, f"{path}: neither a folder nor a submission's archive") as members:
         with open(path, "rb") as file:
             if file.read(len(GZIP)) != GZIP:
                 raise ValueError("it is not gzipped")
@@ -185,8 +185,8 @@ def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     size = 0
     for path in find_uploads(folder):
         size += path.stat().st_size
-        if size > MAX_SUBMISSION_BYTES:
-            raise ValueError(f"{folder}: more than {MAX_SUBMISSION_BYTES >> 20} MB would be uploaded, including {path}")
+        if size > MAX_SIZE:
+            raise ValueError(f"{folder}: more than {MAX_SIZE >> 20} MB would be uploaded, including {path}")
         yield path.relative_to(folder).as_posix(), path.read_bytes()
 
 

@@ -18,10 +18,7 @@ TRAINING_METHODS = {"fit": "trains", "parse_args": "reads arguments", "parse_kno
 
 
 def source_hint(reason: str, step: str, submission: Path) -> str | None:
-    """Return the remedy for a failed step, or None if train.py does not show the cause.
-
-    submission: its folder or archive.
-    """
+    """Return the remedy for a failed step, or None if train.py, in a folder or archive, does not show the cause."""
     content = read_file(submission, "train.py")
     if not content:
         return None

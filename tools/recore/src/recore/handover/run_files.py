@@ -9,16 +9,7 @@ from typing import Any
 
 from recore.challenge import read_script, score_script
 from recore.distribution import PROGRAM
-from recore.evaluation import (
-    HELD_OUT,
-    MAX_SUBMISSION_BYTES,
-    SCORES,
-    SIDES,
-    Instances,
-    Record,
-    SubmissionFiles,
-    find_public,
-)
+from recore.evaluation import HELD_OUT, MAX_SIZE, SCORES, SIDES, Instances, Record, SubmissionFiles, find_public
 from recore.evaluation import read_record as read_valid_record
 from recore.production.archives import TrainedModel, make_trained_model
 from recore.spectral_data import SpectralData, read_data
@@ -167,8 +158,8 @@ def _read_submission(model: Path, record: Record) -> SubmissionFiles:
             if top != "code" or not content:
                 continue
             size += member.size
-            if size > MAX_SUBMISSION_BYTES:
-                raise ValueError(f"its code is larger than {MAX_SUBMISSION_BYTES >> 20} MB")
+            if size > MAX_SIZE:
+                raise ValueError(f"its code is larger than {MAX_SIZE >> 20} MB")
             files[name] = content.read()
     submission = SubmissionFiles(model, files)
     if submission.sha256 != record.submission_sha256:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
-from recore.evaluation import MAX_SUBMISSION_BYTES
+from recore.evaluation import MAX_SIZE
 
 MAX_FILE_SIZE = 10 << 20  # bytes of one file
 MAX_KEY_SIZE = 64 << 10  # bytes of a file that may be a key
@@ -78,9 +78,9 @@ def inspect(source: SubmissionSource) -> Findings:
             message = f"{size / 2**20:.0f} MB would be uploaded, and downloaded again by every job"
             yield Finding(message, fix, Location(name), Level.WARNING)
     total = sum(source.uploads.values())
-    if total > MAX_SUBMISSION_BYTES:
+    if total > MAX_SIZE:
         largest = max(source.uploads, key=lambda name: source.uploads[name])
-        message = f"{total / 2**20:.0f} MB would be uploaded, but the limit is {MAX_SUBMISSION_BYTES >> 20} MB"
+        message = f"{total / 2**20:.0f} MB would be uploaded, but the limit is {MAX_SIZE >> 20} MB"
         yield Finding(message, fix, Location(largest))
 
 
