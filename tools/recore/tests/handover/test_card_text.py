@@ -133,7 +133,7 @@ def test_the_pages_of_a_run_in_processes(template_run: Path, many_holes: Path) -
     for words in (
         "The machine that executed the run:",
         "| processing instances | ml.m5.xlarge x 1 |",
-        "\nEDGE = 100  # channels at either end ",
+        "\nEDGE = 100  # channels at each end ",
         f"Measured on held-out predictions of {rows} of the {rows} rows",
         "which have not been checked",
         "only the private score is independent",

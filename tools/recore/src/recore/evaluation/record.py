@@ -222,7 +222,7 @@ def read_record(folder: Path) -> Record:
     """Read a run's record. Raises FileNotFoundError if the run has no record, ValueError if it is invalid."""
     path = folder / NAME
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; `{PROGRAM} run` creates a run's folder")
+        raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` creates a run's folder")
     with prefix_errors(path, "not a valid run record: "):
         return _run_record(folder, read_object(path))
 

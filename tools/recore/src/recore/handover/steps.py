@@ -222,7 +222,7 @@ def _job_folder() -> Iterator[Path]:
 
 def _link(data: Path, target: Path) -> None:
     if not data.is_file():
-        sys.exit(f"steps.py: {data}: no such file; put the data files where README.md says")
+        sys.exit(f"steps.py: {data}: there is no such file; put the data files where README.md says")
     with open(data, "rb") as source:
         if source.read(2) == b"\x1f\x8b":
             target.symlink_to(data.resolve())
