@@ -1,4 +1,4 @@
-"""Headers of assay columns: elements, compounds, units and unknown words; factors are computed by hand."""
+"""Headers of assay columns: elements, compounds, units and unknown words; factors are computed manually."""
 
 import re
 

@@ -35,7 +35,7 @@ IN_FORMULA = np.array([[element not in mineral.traces for element in ELEMENTS] f
 
 
 class Laboratory:
-    """A laboratory for the samples of one hole; trace metals in a mineral differ from hole to hole."""
+    """The laboratory that analyses the samples of one hole; trace metals in a mineral differ from hole to hole."""
 
     def __init__(self, random: Generator):
         self._random = random
@@ -58,7 +58,7 @@ class Laboratory:
 
 
 def sum_of_minerals(minerals: NDArray[np.float64], contents: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Multiply (rows, minerals) by (minerals, elements) term by term, for the same bits on all computers."""
+    """Multiply (rows, minerals) by (minerals, elements) term by term, so that all computers give the same bits."""
     return np.sum([share[:, None] * content for share, content in zip(minerals.T, contents, strict=True)], axis=0)
 
 

@@ -1,7 +1,7 @@
-"""The public score is for the rows that the model was fitted on. In held_out.csv, the submission's own held-out
+"""The public score is computed on the rows that the model was fitted on. In held_out.csv, the submission's own held-out
 predictions, each row should be predicted by a model that has not seen its drill hole (RC703). Private data come from
 other holes, so the private score will be close to the held-out score. The rule reports a held-out score below a third
-of the public one: as a note with fewer than twenty holes or 1,000 rows, and not at all with fewer than ten holes.
+of the public one; with fewer than twenty holes or 1,000 rows as a note, and never with fewer than ten holes.
 
     KNeighborsRegressor(1)   # its public score is 1.01, its cross-validated one is below 0
 

@@ -37,7 +37,7 @@ def read(path: Path, sample: str, replicate: str, reading: ReadingOptions) -> It
     """Yield the spectra in a text file, and a problem for each line of a table without a valid spectrum.
 
     A file of two columns is the spectrum of `sample`; a file of more columns is a table with a header of wavenumbers,
-    where several lines of a sample are its replicates. Raises ValueError for any other file, Question if ambiguous.
+    in which several lines for one sample are replicates. Raises ValueError for other files, or Question if ambiguous.
     """
     table = open_table(path, reading.decimal, "this is neither a Bruker OPUS file nor text")
     lines = table.lines()
@@ -104,7 +104,7 @@ def _quantity_in_name(sample: str, reading: ReadingOptions) -> str:
 
 
 def _unless(option: str | None, read: Callable[[], str]) -> str:
-    """Call `read`; a question that the option resolves becomes ""."""
+    """Call `read`. Return "" if it raises a Question that the option resolves."""
     try:
         return read()
     except Question:
@@ -178,7 +178,7 @@ def _table(
 
 
 def _kind_of_axis(sample: str, name: str) -> str:
-    """Return the kind of a line of monotonic numbers, by its first cell; "" if it can be a spectrum.
+    """Return what a line of monotonic numbers is, judging by its first cell, or "" if it can be a spectrum.
 
     name: the name of the column of samples.
     """
@@ -238,7 +238,7 @@ def _find_columns(
 
 
 def _find_ids(columns: dict[int, str], chosen: Mapping[str, str]) -> dict[int, str]:
-    """Return the IDs by the position of their column, without IDs that several columns can be.
+    """Return the IDs by column position, except IDs for which several columns fit.
 
     chosen: the columns that the user specified. Raises ValueError if one is missing.
     """

@@ -42,9 +42,9 @@ WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb litt
 class MeasuredSpectrum:
     """A spectrum as stored in a file.
 
-    source: the file, and the line if there are many. unit: of x, "cm-1", "um", "nm", or "" if not stated. quantity: of
-    y, "absorbance", "reflectance", "transmittance", another one, or "". in_schema: whether the file is in the
-    challenge's schema. ids: cells by their names in the schema.
+    source: the file, and the line if it has many spectra. unit: unit of x ("cm-1", "um", "nm", or "" if not stated).
+    quantity: quantity of y ("absorbance", "reflectance", "transmittance", any other, or ""). in_schema: whether the
+    file is in the challenge's schema. ids: cells by their names in the schema.
     """
 
     source: str
@@ -82,7 +82,7 @@ class Spectrum:
 class Problem:
     """The reason that a file, or a spectrum in it, cannot be imported.
 
-    question: the id of a Question, or "". sample: the sample of the spectrum, "" if unknown. ids: the IDs in the file.
+    question: the id of a Question, or "". sample: the spectrum's sample, or "" if unknown. ids: the IDs in the file.
     """
 
     source: str
@@ -124,7 +124,7 @@ def to_spectrum(measured: MeasuredSpectrum, unit: str | None = None, convert: st
 
 
 def check_above_0(position: float, name: str = "") -> None:
-    """Raise ValueError if a position on an axis is below 0. name: its form in the file."""
+    """Raise ValueError if a position on an axis is below 0. name: the position as written in the file."""
     if position < 0:
         raise ValueError(
             f"the axis has the value {name or f'{position:g}'}, but wavenumbers and wavelengths are positive"
@@ -134,7 +134,7 @@ def check_above_0(position: float, name: str = "") -> None:
 def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[str], in_schema: bool = False) -> Numbers:
     """Convert an axis to cm-1, in the order of the file.
 
-    stated: the unit in the file, or "". option: the user's unit. in_schema: allow any channels. Raises ValueError if it
+    stated: the unit in the file, or "". option: the user's unit. in_schema: allow any channels. Raises ValueError if x
     is not an axis, Question if its unit is ambiguous.
     """
     if len(x) < 2:
@@ -171,7 +171,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
 
 
 def _plain_unit(x: Numbers) -> str:
-    """Return "cm-1" for an axis without a unit if it cannot be anything else. Raises Question."""
+    """Return "cm-1" for an axis without a unit if it cannot be anything else. Otherwise, raises Question."""
     axis = f"the axis from {x[0]:g} to {x[-1]:g}"
     steps = np.diff(x)
     if x.min() in (0, 1) and (np.abs(steps) == 1).all():
@@ -211,7 +211,7 @@ def _is_stretched(steps: Numbers) -> bool:
 
 
 def explain_peaks(x: Numbers) -> str:
-    """Explain that channels are peaks or selected bands, because many neighbouring steps differ by factors; or ""."""
+    """Explain that channels are peaks or selected bands if many steps differ by factors; otherwise return ""."""
     steps = np.abs(np.diff(x))
     smaller, larger = np.minimum(steps[1:], steps[:-1]), np.maximum(steps[1:], steps[:-1])
     if (larger > IRREGULAR * smaller).sum() <= MAX_IRREGULAR * len(smaller):

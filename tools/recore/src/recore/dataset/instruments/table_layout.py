@@ -1,4 +1,4 @@
-"""Recognise layouts other than one spectrum per line, and tell how to change them."""
+"""Recognise layouts other than one spectrum per line, and explain how to change them."""
 
 import re
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ TRANSPOSE = "transpose the table, which has one spectrum per column"
 
 
 def reject_columns(table: TextTable, line: int, names: list[str], rows: list[list[str]]) -> None:
-    """Raise ValueError or Question for a table without channels, with its layout if recognised."""
+    """Raise ValueError or Question for a table without channels, naming its layout if recognised."""
     numbered = [name for name in names if re.match(r"\d", name)]
     if len(numbered) > len(names) / 2:
         raise ValueError(
