@@ -92,7 +92,7 @@ class Experiments(SharedResults):
         self.settings, self._show, self._by_hand = settings, show, by_hand
         train = submission.files["train.py"].decode("utf-8", "replace")
         self.plan = TrainingPlan(data, train, thorough)
-        self.targets_written: list[str] = []  # by preprocess.py; set when `preprocessing` has finished
+        self.targets_written: list[str] = []  # written by preprocess.py; set when `preprocessing` has finished
         self._jobs = ExperimentJobs(services, settings, submission, folder, watch)
         self._builder = ExperimentJobs(*builder, submission, folder, watch) if builder else self._jobs
         self._training = threading.Lock()
@@ -108,7 +108,7 @@ class Experiments(SharedResults):
             jobs.clear()
 
     def start_all(self, for_host: bool = False) -> None:
-        """Start all experiments in parallel. By default, each experiment starts when a rule requests it.
+        """Start all experiments in parallel. Without this call, each starts when a rule requests it.
 
         for_host: include the experiments for the rules RC8xx.
         """

@@ -14,21 +14,21 @@ NEVER_UPLOADED = ("data", "model", "runs", "score.py")  # folders and files that
 FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
 ABSOLUTE = re.compile(rf"/(?:{'|'.join(FOLDERS)})/[^\s*]\S*|~/\S+|[A-Za-z]:[\\/][^\\/\n].*")  # local paths
 OPEN = {"open", "io.open", "gzip.open", "bz2.open", "lzma.open", "codecs.open"}
-READERS = {  # with the path first
+READERS = {  # functions whose first argument is the path
     *(f"pandas.read_{kind}" for kind in "csv table excel json parquet pickle feather hdf orc fwf".split()),
     *("numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "joblib.load", "runpy.run_path"),
     *("pyarrow.csv.read_csv", "pyarrow.csv.open_csv", "pyarrow.parquet.read_table", "pyarrow.feather.read_table"),
     *("os.listdir", "os.scandir", "os.walk", "glob.glob", "shutil.copytree", "shutil.copy", "shutil.copyfile"),
 }
-READING_METHODS = {"read_text", "read_bytes", "iterdir", "glob", "rglob"}  # of a pathlib.Path
-WRITERS = {  # with the position of the path among the arguments
+READING_METHODS = {"read_text", "read_bytes", "iterdir", "glob", "rglob"}  # methods of pathlib.Path
+WRITERS = {  # functions, with the position of the path among their arguments
     **dict.fromkeys(("numpy.save", "numpy.savez", "numpy.savez_compressed", "numpy.savetxt"), 0),
     **dict.fromkeys(("os.mkdir", "os.makedirs", "os.remove"), 0),
     **dict.fromkeys(("joblib.dump", "pyarrow.csv.write_csv", "pyarrow.parquet.write_table"), 1),
     **dict.fromkeys((f".to_{kind}" for kind in "csv parquet pickle json excel feather hdf".split()), 0),
     ".savefig": 0,
 }
-WRITING_METHODS = {"write_text", "write_bytes", "mkdir", "touch", "unlink"}  # of a pathlib.Path
+WRITING_METHODS = {"write_text", "write_bytes", "mkdir", "touch", "unlink"}  # methods of pathlib.Path
 JOINS = {"os.path.join", "posixpath.join", "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath"}
 ENVIRONMENT = {"os.environ.get", "os.getenv"}
 SAME = {"os.path.abspath", "os.path.realpath", "os.path.expanduser", "os.path.normpath", "str", "os.fspath"}

@@ -88,7 +88,7 @@ class PublicData:
 
     @cached_property
     def few_rows(self) -> list[int]:
-        """The indices of some rows, spread over the file."""
+        """The indices of some rows, spread evenly over the file."""
         return pick_few(range(self.rows))
 
     def write_rows(self, target: Path, rows: Sequence[int]) -> None:

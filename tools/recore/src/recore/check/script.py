@@ -195,7 +195,7 @@ def parse_script(file: str, content: bytes) -> Script:
     """Parse a Python file. A syntax error is stored in `problem`."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        content.decode(encoding)  # in bytes, the parser ignores comments that Python rejects in a file
+        content.decode(encoding)  # the parser accepts bytes with comments that Python rejects in a file
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(content)
             compile(tree, file, "exec", dont_inherit=True)  # finds what a parser cannot, such as a lone `return`

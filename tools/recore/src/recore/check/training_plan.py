@@ -17,13 +17,13 @@ from recore.spectral_data import rows_by_group
 from recore.validation import FOLDS, make_folds
 from stagemaker.machine import THREAD_VARIABLES
 
-REAL_ROWS = 1_344  # of the challenge's public data
-PART_ROWS = 200  # at least; smaller data are halved
-HELD_OUT_HOLES, HELD_OUT_ROWS = 6, 150  # at most
-FOLDS_OPTION = "folds"  # of the template's train.py: with 0 it makes no held-out predictions
+REAL_ROWS = 1_344  # rows in the challenge's public data
+PART_ROWS = 200  # minimum; smaller data are halved
+HELD_OUT_HOLES, HELD_OUT_ROWS = 6, 150  # maximum
+FOLDS_OPTION = "folds"  # an argument of the template's train.py, which makes no held-out predictions if it is 0
 # For so few rows, several threads use four times as much CPU time as one if other jobs run at the same time.
 ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
-SECONDS = 60  # for training without each fold; after this time, no further fold is started
+SECONDS = 60  # for all folds together; after this time, no further fold is started
 STARTING, FORKED, SERVING = 2.5, 1.0, 15.0  # minimum seconds: a training job, training in hold_out.py, the rest
 Measurement = tuple[int, float]  # a number of rows, and the quantity measured with it
 

@@ -28,7 +28,7 @@ MAX_CODES = 5  # columns whose codes have separate remarks
 SHOWN = 3  # errors that a message lists; it counts the others
 
 Lines = list[tuple[int, list[str]]]
-Cells = list[tuple[int, str]]  # of one column, with the numbers of their lines
+Cells = list[tuple[int, str]]  # cells in one column, with their line numbers
 
 
 @dataclass
@@ -276,7 +276,7 @@ def _assay(
         remedy = (
             f"check the unit in {source.units[1]!r}"
             if source.units
-            else f"{option}, for example, converts it from another unit"
+            else f"{option}, for example, converts it from a different unit"
         )
         errors.append(f"{location} is more than 100% of the sample; {remedy}")
     elif cell.startswith("<"):

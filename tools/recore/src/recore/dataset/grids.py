@@ -12,7 +12,7 @@ from recore.data_file import read_header
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum
 from recore.schema import channels_of
 
-SAME = 0.01  # of the distance to the next channel; grids that differ by less are treated as equal
+SAME = 0.01  # share of the distance to the next channel; grids that differ by less are treated as equal
 MIN_CHANNELS = 7  # one bin of the template's preprocess.py
 COARSE = 1.5  # times the step of the grid; spectra with wider steps gain no detail
 GAP = 3  # times the neighbouring steps; a wider step is a gap
@@ -127,7 +127,7 @@ def put_on_grid(
     counts = {
         f"cut to {grid}": n_cut,
         f"interpolated by a cubic spline to {grid}": n_interpolated,
-        f"their channel spacing is over {COARSE:g} times that of the grid, and the spline adds no detail": n_coarse,
+        f"their channel spacing is more than {COARSE:g} times the grid's, and the spline adds no detail": n_coarse,
     }
     remarks = [f"{count} of {len(spectra)} spectra: {change}" for change, count in counts.items() if count]
     return on_grid, problems, remarks

@@ -28,7 +28,7 @@ from recore.listing import count, list_names
 from recore.outputs import check_writable
 from recore.spreadsheet_csv import safe_row
 
-DECIMALS = 6  # of absorbance, far below the noise of any instrument
+DECIMALS = 6  # decimals of absorbance; rounding is far below the noise of any instrument
 CHUNK = 500  # rows that are written at a time
 SHOWN = 5  # samples that a message lists
 

@@ -48,7 +48,7 @@ class SuspectedUnit:
 
 
 def suspected_content_units(assays: Mapping[str, ArrayLike]) -> list[SuspectedUnit]:
-    """Find targets whose values are probably in another unit."""
+    """Find targets whose values are probably in the wrong unit."""
     known = [target for target in DETECTION_LIMITS if target in assays and unit_of(target) in CONTENT_UNITS]
     units = (_content_unit(target, assays[target]) for target in known)
     return [unit for unit in units if unit]

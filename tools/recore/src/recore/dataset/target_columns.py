@@ -107,7 +107,7 @@ def _chosen_formula(target: str, contents: AssayHeader, option: str) -> str:
     unclear = [word for word in contents.unknown if re.fullmatch(compound, word) or target in targets_in(word)]
     if len(formulas) > 1 or (unclear and not formulas):
         names = " and ".join(formulas) or unclear[0]
-        raise ValueError(f"{option}: is {names} in this name {element} or a compound of it? Rename the column")
+        raise ValueError(f"{option}: the meaning of {names} in this name is unclear; rename the column")
     if others and not formulas:
         raise ValueError(f"{option}: {others[0]} contains no {element}")
     return formulas[0] if formulas else element

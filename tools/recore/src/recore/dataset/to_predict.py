@@ -118,7 +118,7 @@ def write_samples(
 
 
 def _columns(rows: Sequence[Row], channels: Sequence[str], unread: Mapping[str, Mapping[str, str]]) -> Columns:
-    """Return the index, the IDs and the channels (NaN without a spectrum). unread: the IDs of rows without a spectrum."""
+    """Return the index, IDs and channels (NaN without a spectrum). unread: the IDs of rows without a spectrum."""
     ids = [row.spectra[0].ids if row.spectra else unread.get(row.sample, {}) for row in rows]
     columns: Columns = {"": np.array([row.index for row in rows], dtype=object)}
     columns |= {name: np.array([each.get(name, "") for each in ids], dtype=object) for name in challenge().ids}

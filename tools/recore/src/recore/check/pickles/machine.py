@@ -293,7 +293,7 @@ class Machine:
         self._stack.append(attribute)
 
     def _mark_arguments_unknown(self, function: Any, arguments: Any) -> None:
-        """Mark the data types and dictionaries among a function's arguments as unknown: it may change them."""
+        """Mark the data types and dictionaries among a function's arguments as unknown: the call may change them."""
         known = isinstance(function, Global) and function.name in READERS_OF_DTYPES
         if known and function.module.split(".")[0] in NUMERIC:
             return

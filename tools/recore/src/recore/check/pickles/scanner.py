@@ -16,7 +16,7 @@ from recore.check.pickles.machine import Machine
 from recore.check.pickles.values import VALUE_BYTES, Budget, Unreadable
 
 CHUNK = 1 << 20
-NAMES_OF_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar")  # in pickles of arrays of objects
+NAMES_OF_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar")  # imported by pickles of object arrays
 
 
 @dataclass
@@ -72,7 +72,7 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
 
 
 class _Reading:
-    """The state of a read. calls: see Pickle. ambiguous: whether pickle.load could continue after a joblib array."""
+    """The state of a scan. calls: see Pickle. ambiguous: whether pickle.load could continue after a joblib array."""
 
     def __init__(self, imports: list[tuple[str, str]], budget: Budget):
         self._imports, self._budget = imports, budget

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-MAX_ITEMS = 1000  # of a dictionary or tuple whose contents are kept
-VALUE_BYTES = "bytes of a value"  # of an opcode's argument, which is read at once
-LIMITS = {  # apart from the first, for all files of a model together
+MAX_ITEMS = 1000  # maximum size of dictionaries and tuples whose contents are kept
+VALUE_BYTES = "bytes of a value"  # size of an opcode's argument, which is read at once
+LIMITS = {  # except for the first, limits for all files in a model together
     VALUE_BYTES: 2 << 30,
     "opcodes": 20_000_000,
     "arguments of functions": 20_000_000,

@@ -28,7 +28,7 @@ def run(code: Path, variables: dict[str, str], log: IO[bytes]) -> int:
     """Run predict.py and return its exit status."""
     command = ["python", "predict.py"]
     if OUTPUT.is_dir():
-        clear(OUTPUT)  # of an earlier run
+        clear(OUTPUT)  # remove the output of an earlier run
     return subprocess.run(
         command, cwd=code, env=variables, stdout=log, stderr=subprocess.STDOUT, timeout=SECONDS, check=False
     ).returncode

@@ -22,9 +22,9 @@ from step_environment import clear, make_variables, rewrite_configuration, unpac
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, CODE, PROCESSING = BASE / "model", BASE / "code", BASE / "processing"
-SECONDS = 1500  # of a step
+SECONDS = 1500  # time limit for a step
 INPUTS = {"private preprocess": "private", "public preprocess": "training"}  # the channel with the data of a step
-MAX_EVENTS = 200  # of a step
+MAX_EVENTS = 200  # per step
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
-CHANNELS = ("code", "training")  # of the job of step 1
+CHANNELS = ("code", "training")  # channels of the job of step 1
 LISTS = ("SM_CHANNELS", "SM_INPUT_DATA_CONFIG", "SM_TRAINING_ENV")  # JSON that lists the channels
-TRAINING_PREFIXES = ("SM_", "SAGEMAKER_", "TRAINING_", "CURRENT_HOST")  # of variables that only training jobs have
+TRAINING_PREFIXES = ("SM_", "SAGEMAKER_", "TRAINING_", "CURRENT_HOST")  # variables of training jobs only
 SERVER = {
     "MAX_CONTENT_LENGTH": "104857600",
     "SAGEMAKER_BATCH": "true",

@@ -12,7 +12,7 @@ from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.training_plan import REAL_ROWS, extrapolate
 from recore.evaluation import JOB_SECONDS
 
-CPUS = 4  # of ml.m5.xlarge
+CPUS = 4  # CPUs of ml.m5.xlarge
 SPEED_UP = 2  # how many times as fast the platform's CPUs may be
 FIX = "Search for hyperparameters locally, or fit fewer or faster models"
 

@@ -20,7 +20,7 @@ from recore.spectral_data import SpectralData
 from recore.text import plain
 
 MIN_ROWS = 20  # rows; among fewer, a spectrum can follow the depth by chance
-ROUNDING = 1e-4  # of a column's range
+ROUNDING = 1e-4  # share of a column's range
 LISTED = 3  # columns
 
 

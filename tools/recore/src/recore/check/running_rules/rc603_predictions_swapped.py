@@ -32,7 +32,7 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
-    """Return pairs, counted from 0: a column that does not fit its own target, and the target that it fits best.
+    """Return pairs of positions: a column that does not fit its own target, and the target that it fits best.
 
     The list is empty if fewer than half of the columns that do not fit their targets fit others: this may be chance.
     """

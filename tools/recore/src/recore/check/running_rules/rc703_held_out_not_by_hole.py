@@ -23,7 +23,7 @@ THOROUGH = "Use --thorough, which recomputes them with all rows"
 FIX_PREDICTION = "Make the inputs independent of the drill holes in a file; the private file has others"
 FIX_TRAINING = "Make fit() work with fewer rows and fewer drill holes"
 SHOWN = 3  # drill holes
-ENOUGH = 0.5  # of the rows
+ENOUGH = 0.5  # share of the rows
 
 
 @rule("The submission's own held-out predictions were held out by drill hole", needs=("RC303", "RC603"))

@@ -29,8 +29,8 @@ from recore.schema import DEPTHS
 
 SHOWN = 5  # columns that a message lists
 PREVIEW = 50  # lines that show the contents of a table's columns
-MIN_CHANNELS = 7  # of a header without a column of samples; with fewer, the file is a single spectrum
-MAX_CHANNELS = 100_000  # of a spectrum: columns of a table, or lines of a file of two columns
+MIN_CHANNELS = 7  # in a header without a column of samples; with fewer, the file is a single spectrum
+MAX_CHANNELS = 100_000  # in a spectrum: columns in a table, or lines in a file of two columns
 
 
 def read(path: Path, sample: str, replicate: str, reading: ReadingOptions) -> Iterator[MeasuredSpectrum | Problem]:
@@ -75,7 +75,7 @@ def _two_columns(
         x.append(numbers[0])
         y.append(numbers[1])
     if not x:
-        raise ValueError("no line holds two numbers, wavenumber and value")
+        raise ValueError("no line contains two numbers, wavenumber and value")
     if mentions_axis(header[1]) and not mentions_axis(header[0]):
         raise Question("layout", f"the second column, {header[1][:40]!r}, is the axis; swap the columns")
     unit = _stated_unit(header[0], table, reading, is_header=True)

@@ -13,7 +13,7 @@ SHOWN = 5  # channels that a message lists
 Numbers = NDArray[np.float64]
 
 TO_CM = {"nm": 1e7, "um": 1e4}  # wavenumber in cm-1 = this number / wavelength
-LIMITS = {"nm": (100, 1e6), "um": (0.1, 1000)}  # of axes in each unit
+LIMITS = {"nm": (100, 1e6), "um": (0.1, 1000)}  # limits of axes in each unit
 MAX_MICROMETRES = 100  # an axis without a unit below this is not in wavenumbers
 MAX_NIR = 2600  # nm; an axis without a unit up to here can be from a near-infrared spectrometer
 MAX_MID_INFRARED = 4600  # cm-1; mid-infrared spectra end below
@@ -22,19 +22,19 @@ SAME_STEP = 0.003  # tolerance of a halving
 STRETCHED = 1.5  # times the median step at the other end
 MIN_STEPS = 8  # needed to see whether they grow
 IRREGULAR = 2.05  # times a step; rounding can double a step, so the next one is irregular beyond that
-MAX_IRREGULAR = 0.25  # of the steps of a spectrum; ranges of several detectors and gaps cause a few
+MAX_IRREGULAR = 0.25  # share of a spectrum's steps; gaps and ranges of several detectors cause a few
 MAX_WAVENUMBER = 15_000  # cm-1 (667 nm) on an axis without a unit; infrared spectrometers end below
 MAX_VALUE = {"fraction": 2.0, "percent": 200.0}  # reflectance or transmittance, including noise and a dark reference
-MAX_NEGATIVE = 0.4  # of the values of a spectrum; only noise and baselines make absorbance negative
+MAX_NEGATIVE = 0.4  # share of a spectrum's values; only noise and baselines make absorbance negative
 MAX_ABSORBANCE = 10.0  # no detector can measure 1e-10 of the light
 # cm-1: bands of water and hydroxyl in the near infrared, with their shoulders above and below
 WATER = (((6800, 7200), (7500, 8000), (6100, 6500)), ((5100, 5300), (5500, 5900), (4650, 4950)))
-MAX_MEDIAN = 3.0  # of absorbance; in most channels at least a thousandth of the light returns
+MAX_MEDIAN = 3.0  # absorbance; in most channels, at least a thousandth of the light returns
 LIKE_REFLECTANCE = (
     "are highest where rocks and soils absorb least (2700 and 2100 cm-1), lowest in bands of water, or above "
     f"{MAX_MEDIAN:g} in most channels, as reflectance is"
 )
-FLAT = 0.01  # of the range of a spectrum; values that differ by less are treated as equal
+FLAT = 0.01  # share of a spectrum's range; values that differ by less are treated as equal
 WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb little
 
 

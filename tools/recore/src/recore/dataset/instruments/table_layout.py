@@ -17,7 +17,7 @@ from recore.listing import list_names
 
 MIN_LINES = 7  # of an axis in a column, or in a line that can be the header
 NARROW = 1.2  # times the smallest number; no spectrum is that narrow, but sample numbers are
-MAX_BANDS = 100  # of a satellite, such as B01, B02, B11
+MAX_BANDS = 100  # bands of a satellite, such as B01, B02, B11
 TRANSPOSE = "transpose the table, which has one spectrum per column"
 
 
