@@ -58,7 +58,7 @@ def inputs(names: list[str]) -> bytes:
 
 
 def fold_predictions(claim: Callable[[np.ndarray], np.ndarray] | None, failed: list[FailedFold]) -> HeldOut:
-    """Return held-out predictions of the wrong sign. claim: computes the submission's own from the assays."""
+    """Return held-out predictions with the wrong sign. claim: computes the submission's own from the assays."""
     measured = np.arange(ROWS, dtype=float)[:, None] * 2
     return HeldOut(claim(measured) if claim else None, -measured, failed)
 
@@ -69,7 +69,7 @@ def fold_predictions(claim: Callable[[np.ndarray], np.ndarray] | None, failed: l
         ("RC405", {"serving": NOT_INSTALLED}, ["To see the error alone"]),
         ("RC601", {"predictions": None, "serving": LATE}, []),
         ("RC502", {"preprocessing": inputs(NAMES[1:])}, ["writes 59 rows for 60 rows of data"]),
-        ("RC502", {"preprocessing": inputs(NAMES[::-1])}, ["the rows in another order: row 1 is r59 instead of r0"]),
+        ("RC502", {"preprocessing": inputs(NAMES[::-1])}, ["in a different order: row 1 is r59 instead of r0"]),
         ("RC502", {"preprocessing": inputs(["row0", *NAMES[1:]])}, ["the first cell of row 1 is 'row0'"]),
         ("RC602", {"predictions": b"transposed\n" + b"1\n" * ROWS}, ["without header or index"]),
         (

@@ -1,6 +1,6 @@
 """Pickles are scanned without loading them: the names that benign models need, and every command of a malicious one.
 
-Each attack is also loaded and then creates a folder, so that the table contains only real ones.
+Each attack is also loaded and then creates a folder, so that the table contains only attacks that work.
 """
 
 import bz2
@@ -195,7 +195,7 @@ def framed(first: bytes, array_bytes: bytes, rest: bytes) -> bytes:
 
 
 def hidden(length: int) -> bytes:
-    """Return the command, as a complete pickle, padded to so many bytes of an array."""
+    """Return the command as a complete pickle, padded to the size of an array in bytes."""
     return COMMAND + b"." + b"N" * (length - len(COMMAND) - 1)
 
 
@@ -340,8 +340,8 @@ def test_a_package_function_that_runs_commands_or_writes_files_is_found(function
 
 GOOD = dumped(np.arange(3), compress=3)
 UNREADABLE = {
-    "follow its end": dumped(1) + b"x",
-    "follow its compressed content": GOOD + b"x",
+    "followed by data that are not": dumped(1) + b"x",
+    "followed by other data": GOOD + b"x",
     "content ends early": GOOD[:-5],
     "lz4": b"\x04\x22\x4d\x18" + bytes(100),
     "before version 0.10": b"ZF0x3" + bytes(100),

@@ -97,8 +97,8 @@ def test_any_predictions_are_read_or_rejected(content: bytes, tmp_path_factory: 
 def test_predictions_agree_up_to_rounding() -> None:
     expected = np.array([[1.0, 1e6], [2.0, np.nan]])
     assert format_difference(expected, expected * (1 + 1e-11), "ab") == ""
-    assert "b of row 1" in format_difference(expected, expected * [1, 1 + 1e-6], "ab")
-    assert "a of row 2 is nan" in format_difference(expected, np.array([[1.0, 1e6], [np.nan, np.nan]]), "ab")
+    assert "b in row 1" in format_difference(expected, expected * [1, 1 + 1e-6], "ab")
+    assert "a in row 2 is nan" in format_difference(expected, np.array([[1.0, 1e6], [np.nan, np.nan]]), "ab")
     assert "the predictions have 1 line of 2 numbers, but there are 2 rows of 2 targets" in format_difference(
         expected, expected[:1], "ab"
     )
@@ -186,7 +186,7 @@ def one_hot(rows: list[Row]) -> Iterator[Row]:
 
 
 def with_input(value: Callable[[Row, list[Row]], Any]) -> Callable[[list[Row]], list[dict[str, Any]]]:
-    """Return a preprocess that writes one input. value: of a row, among all rows of the file."""
+    """Return a preprocess that writes one input. value: computes the input of a row from the row and all rows."""
     return lambda rows: [{"id": row["id"], "a": value(row, rows)} for row in rows]
 
 
@@ -195,8 +195,8 @@ def with_input(value: Callable[[Row, list[Row]], Any]) -> Callable[[list[Row]], 
     [
         (with_input(lambda row, _: row["4000"]), "", "", "", ""),
         (one_hot, "", "", "the CSV lacks in h0, in h1, in h2 and also has in h3, in h4", "the columns"),
-        (with_input(lambda row, _: row.get("CuPPM", "0")), "", "a of row 3 is 0", "", "a of row 59 is 0"),
-        (with_input(lambda _, rows: len(rows) * int(rows[0]["id"] + "1")), "a of row 0 is", "", "", "a of row 59 is"),
+        (with_input(lambda row, _: row.get("CuPPM", "0")), "", "a in row 3 is 0", "", "a in row 59 is 0"),
+        (with_input(lambda _, rows: len(rows) * int(rows[0]["id"] + "1")), "a in row 0 is", "", "", "a in row 59 is"),
         (with_input(lambda row, _: int(row["SiteID"][1:]) // 3 and 1 / 0), "", "", "it fails: ", ""),
         (with_input(lambda _, rows: rows[0]["id"] == "0" or 1 / 0), "", "", "", "it fails: "),
     ],
@@ -345,7 +345,7 @@ def test_a_block_of_zeros_is_found_only_if_it_reaches_the_inputs(core: SpectralD
     spectra[2:4, 30:80] = 0
     padded = replace(core, spectra=spectra)
     first, last = core.wavenumbers[[30, 79]]
-    expected = f"in 2 of {core.rows} rows, channels are 0 in a block, for example {first:g} to {last:g} cm-1"
+    expected = f"in 2 of {core.rows} rows, a block of channels is 0, for example {first:g} to {last:g} cm-1"
     assert find_zero_block(as_inputs(padded), padded) == expected
     assert not find_zero_block(as_inputs(core), padded)  # preprocess.py has filled the gap
 

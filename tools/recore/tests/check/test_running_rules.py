@@ -130,7 +130,7 @@ def test_a_block_of_zeros_in_the_data_is_reported(simulator: Simulator, sample: 
     data.loc[data.index[:3], channels[len(channels) // 3 : len(channels) // 2]] = 0
     findings = check(simulator, ROOT, write_csv(tmp_path / "public.csv.gz", data), ("RC501", "RC502", "RC507", "RC508"))
     assert list(findings) == ["RC508"]
-    assert f"in 3 of {len(data)} rows, channels are 0 in a block" in findings["RC508"][0].message
+    assert f"in 3 of {len(data)} rows, a block of channels is 0" in findings["RC508"][0].message
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Headers of assay columns: elements, compounds, units and unknown words; factors are computed by hand."""
+"""Headers of assay columns: elements, compounds, units and unknown words; factors are computed manually."""
 
 import re
 
@@ -137,9 +137,9 @@ OUNCES = ["opt", "OPT", "oz/t", "oz_t", "oz/ton", "oz per ton", "oz", "ounces", 
         *(("AuPPM", f"Au_{unit}", "ounces per ton are ambiguous") for unit in OUNCES),
         ("CuPPM", "Cu_ppm_pct", "no single unit by mass"),
         ("CaPPM", "MgCO3 (%)", "MgCO3 contains no Ca"),
-        ("CaPPM", "CaCO3eq (%)", "is CaCO3eq in this name Ca or a compound of it"),
-        ("AlPPM", "AlO (%)", "is AlO in this name Al or a compound of it"),
-        ("FePCT", "Fe as Fe2O3 (%)", "is Fe and Fe2O3 in this name Fe or a compound of it"),
+        ("CaPPM", "CaCO3eq (%)", "the meaning of CaCO3eq in this name is unclear"),
+        ("AlPPM", "AlO (%)", "the meaning of AlO in this name is unclear"),
+        ("FePCT", "Fe as Fe2O3 (%)", "the meaning of Fe and Fe2O3 in this name is unclear"),
         ("CaPPM", "calcite %", "'calcite' means that this is not the content of an element"),
         ("AlPPM", "Alumina:pct", "'Alumina'"),
         ("CuPPM", "log Cu (ppm)", "'log'"),

@@ -82,7 +82,7 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
         (f"{HEADER},Cu,Units\na,D,0,1,5,ppm\nb,D,1,2,5,m\n", "the unit is 'm', which is not a unit by mass; write"),
         (
             f"{HEADER},FePCT\na,D,0,1,31000\n",
-            "more than 100% of the sample; --column FePCT=FePCT:ppm, for example, converts it from another unit",
+            "more than 100% of the sample; --column FePCT=FePCT:ppm, for example, converts it from a different unit",
         ),
         (f"{HEADER},CuPPM\n" + "".join(f"s{row},D,0,1,x\n" for row in range(9)), "and 6 more errors"),
         (b"PK\x03\x04" + bytes(40), "save the table as CSV"),

@@ -210,7 +210,7 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
     [
         ("\n\n", "the file is empty"),
         ("x\n", "two columns"),
-        ("cm-1,A\n", "no line holds two numbers"),
+        ("cm-1,A\n", "no line contains two numbers"),
         (columns() + "600\n", "line 51"),
         (columns() + "590,abc\n", "line 51"),
         (columns() + "590,nan\n", "line 51"),

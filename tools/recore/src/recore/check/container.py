@@ -15,7 +15,7 @@ MODULES = {
     "pyyaml": ("yaml",),
     "setuptools": ("setuptools", "pkg_resources"),
 }
-# modules of the packages' dependencies; one of stagemaker/container/library; one that only AWS's image has
+# modules in the packages' dependencies, one in stagemaker/container/library, and one that only AWS's image has
 REQUIRED_MODULES = frozenset(
     "bcrypt blinker botocore certifi cffi charset_normalizer click cloudpickle cryptography dateutil gevent greenlet "
     "idna inotify_simple invoke itsdangerous jinja2 jmespath joblib markupsafe nacl narwhals packaging paramiko pip "
@@ -24,7 +24,7 @@ REQUIRED_MODULES = frozenset(
 
 
 def modules_of(distribution: str) -> tuple[str, ...]:
-    """Return the modules of a pinned package. distribution: its normalised name."""
+    """Return the top-level modules in a pinned package. distribution: the package's normalised name."""
     return MODULES.get(distribution, (distribution.replace("-", "_"),))
 
 
@@ -32,12 +32,12 @@ PINNED_MODULES = frozenset(module for distribution in VERSIONS for module in mod
 
 
 def is_in_container(module: str) -> bool:
-    """Return whether the container has a top-level module, in its standard library or in a package."""
+    """Return whether a top-level module is in the container's standard library or packages."""
     return module in sys.stdlib_module_names or module in PINNED_MODULES or module in REQUIRED_MODULES
 
 
 def provided_modules(lines: list[RequirementLine]) -> tuple[set[str], list[str]]:
-    """Return the top-level modules that the lines provide, and the packages whose modules are unknown."""
+    """Return the top-level modules that the requirements provide, and the packages whose modules are unknown."""
     installed: dict[str, set[str]] = {}
     known = [(module, name) for module, names in packages_distributions().items() for name in names]
     for module, distribution in [*known, *DISTRIBUTIONS.items()]:

@@ -1,4 +1,4 @@
-"""Run the jobs and endpoints of the experiments, each with its own name, objects and log."""
+"""Run the experiments' jobs and endpoints, each with a separate name, log and S3 objects."""
 
 import contextlib
 import json
@@ -33,27 +33,27 @@ from recore.evaluation import (
 from recore.failures import is_outside, read_reason
 from recore.untrusted_archives import open_archive
 
-MAX_RESULT_BYTES = 512 << 20  # of all output files of a job
+MAX_RESULT_BYTES = 512 << 20  # total size of a job's output files
 MAX_RESULT_FILES = 1000
 PLAIN_NAME = re.compile(r"\w[\w.-]{0,80}", re.ASCII)
 PROGRAMS = Path(__file__).parent / "programs"
-# for a request; an endpoint allows 60 s. A worker that does not respond must end before the next request
+# time limit for a request; an endpoint allows 60 s. A worker that does not respond must exit before the next request
 REQUEST_SECONDS = 55
 VARIANT = {"VariantName": "main", "InitialInstanceCount": 1, "ContainerStartupHealthCheckTimeoutInSeconds": 120}
-POLL_SECONDS = 0.1  # between two descriptions of an endpoint
+POLL_SECONDS = 0.1  # between two calls of DescribeEndpoint
 Files = Mapping[str, bytes | Path]  # contents or local files, by name
 
 
 @dataclass
 class ExperimentJobs:
-    """Jobs for a submission. folder: for their results and logs. watch: called when a step changes."""
+    """Run jobs for a submission. folder: for results and logs. watch: called when a step changes."""
 
     services: Services
     settings: RunSettings
     submission: SubmissionFiles
     folder: Path
     watch: Callable[[Step], None]
-    _removals: list[Callable[[], object]] = field(default_factory=list)  # of what was created
+    _removals: list[Callable[[], object]] = field(default_factory=list)  # calls that delete the created resources
 
     def __post_init__(self) -> None:
         self._runner = JobRunner(self.services, self.folder / "logs")
@@ -63,7 +63,7 @@ class ExperimentJobs:
         self._runner.stopping.set()
 
     def clear(self) -> None:
-        """Remove all objects, endpoints and models, except those that cannot be removed, such as starting endpoints."""
+        """Delete all objects, endpoints and models, except those that cannot be deleted, such as starting endpoints."""
         self._runner.stopping.clear()
         for remove in reversed(self._removals):
             with contextlib.suppress(StepFailed, ClientError, BotoCoreError, SimulatorGoneError):
@@ -78,9 +78,9 @@ class ExperimentJobs:
 
     @contextlib.contextmanager
     def step(self, name: str, kind: str, data: Path | None = None) -> Iterator[Step]:
-        """Yield a step, and convert its failure to an ExperimentFailed.
+        """Yield a step. Raises ExperimentFailed if the step fails.
 
-        name: its last word is the name of the step in a run. data: see Step.
+        name: ends with the name of the step in a run. data: see Step.
         """
         step = Step(name, kind, data=data)
         try:
@@ -100,9 +100,9 @@ class ExperimentJobs:
         self._removals.append(partial(self._call, f"Delete{kind}", {name: request[name]}))
 
     def serve(self, name: str, model: Path, planned: Iterable[Request]) -> dict[str, ServedResponse]:
-        """Send requests to an endpoint with a model. Return the responses by the requests' names.
+        """Send requests to an endpoint that serves a model. Return the responses by request name.
 
-        Raise ExperimentFailed if its server does not start.
+        Raises ExperimentFailed if the model server does not start.
         """
         settings, storage = self.allocate()
         with self.step(f"{name} predict", "Endpoint") as step:
@@ -132,7 +132,7 @@ class ExperimentJobs:
         return responses
 
     def _wait_while(self, name: str, status: str) -> dict[str, Any]:
-        """Wait while an endpoint is in a status. Return its description, or {} if it no longer exists."""
+        """Wait while an endpoint has this status. Return the endpoint's description, or {} if it no longer exists."""
         while True:
             try:
                 endpoint = self._call("DescribeEndpoint", {"EndpointName": name})
@@ -146,7 +146,7 @@ class ExperimentJobs:
             self._runner.raise_if_stopping()
 
     def _invoke_all(self, endpoint: str, planned: Iterable[Request]) -> dict[str, ServedResponse]:
-        """Return the responses to requests. After a late one no more are sent, because they would also be late."""
+        """Send requests and return the responses. Stop after a late response: the next ones would also be late."""
         responses: dict[str, ServedResponse] = {}
         for request in planned:
             late = any(response.late for response in responses.values())
@@ -179,9 +179,9 @@ class ExperimentJobs:
         storage.download(key, target)
 
     def process(self, program: str, sources: Mapping[str, Files]) -> Path:
-        """Run a program of programs/ as a processing job. Return the folder with its output `results`.
+        """Run a program from programs/ as a processing job. Return the folder with its output `results`.
 
-        sources: the files of each input.
+        sources: the files in each input.
         """
         name = program.removesuffix(".py")
         settings, storage = self.allocate()
@@ -194,9 +194,9 @@ class ExperimentJobs:
             return self._download_results(settings, self.folder / f"{name}-results")
 
     def train(self, name: str, program: str, channels: Mapping[str, Files], files: dict[str, bytes]) -> Path:
-        """Run a program of programs/ as the script of a training job. Return the folder with its output.
+        """Run a program from programs/ as the script of a training job. Return the folder with its output.
 
-        channels: the files of each channel. files: further files next to the program.
+        channels: the files in each channel. files: further files next to the program.
         """
         settings, storage = self.allocate()
         files = files | {file: (PROGRAMS / file).read_bytes() for file in (program, "step_environment.py")}
@@ -216,12 +216,12 @@ class ExperimentJobs:
         return folder
 
     def read_report[T](self, path: Path, convert: Callable[[Any], T]) -> T:
-        """Read a report of a program of programs/. Raise ExperimentFailed if the submission removed or changed it."""
+        """Read a report by a program. Raises ExperimentFailed if the submission removed or changed the report."""
         try:
             return convert(json.loads(path.read_bytes()))
         except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
-            reason = "the job did not write a valid report; the submission ended the job or changed its report"
-            raise ExperimentFailed(reason, "Do not change the job's folders or end other processes") from None
+            reason = "the job did not write a valid report; the submission terminated the job or changed the report"
+            raise ExperimentFailed(reason, "Do not change the job's folders or terminate other processes") from None
 
     @staticmethod
     def _put_all(storage: Storage, folders: Mapping[str, Files]) -> None:
@@ -233,7 +233,7 @@ class ExperimentJobs:
                     storage.upload(content, (folder, name))
 
     def _download_results(self, settings: RunSettings, folder: Path) -> Path:
-        """Download the output `results` of a processing job: only plain names, up to a size limit."""
+        """Download the files with plain names from the output `results` of a processing job, up to a size limit."""
         prefix = settings.key("results", "")
         folder.mkdir()
         items = list_objects(self.services.s3, settings.bucket, prefix)
@@ -247,7 +247,7 @@ class ExperimentJobs:
 
 
 def _unpack_files(archive: Path, folder: Path) -> None:
-    """Unpack files with plain names from a job's archive, up to a size limit. Raise StepFailed if it is invalid."""
+    """Unpack files with plain names from a job's archive, up to a size limit. Raises StepFailed if it is invalid."""
     folder.mkdir()
     remaining = MAX_RESULT_BYTES
     try:

@@ -1,10 +1,10 @@
-"""Run a submission's steps, and variations of them, as jobs: each at most once, when a rule first requests it.
+"""Run a submission's steps, and variations of them, as jobs. Each runs at most once, when a rule first requests it.
 
-All code of the submission runs in a job or an endpoint that is created with the requests of `recore run`, so it runs on
-the clients' backend. The steps run as in a run, and so does preprocess.py with each variation of the data. An endpoint
-receives requests that Batch Transform would not send. The other jobs run programs/: hold_out.py trains without some
-drill holes; by_hand.py runs predict.py; build.py runs setup.py; observe.py runs all steps for a host. Most are scripts
-of training jobs, because processing jobs do not install requirements.txt. Rules read only results. The output of a job
+All of the submission's code runs in jobs and endpoints, which are created with the same requests as in `recore run`, on
+the clients' backend. The steps run as in `recore run`, and so does preprocess.py with each variation of the data. An
+endpoint receives requests that Batch Transform would not send. The other jobs run programs/: hold_out.py trains without
+some drill holes; by_hand.py runs predict.py; build.py runs setup.py; observe.py runs all steps for a host. Most of them
+run in training jobs, because processing jobs do not install requirements.txt. Rules only read results. A job's output
 is untrusted: it is read with limits and never unpickled.
 """
 
@@ -55,22 +55,22 @@ from stagemaker import CONTAINER
 
 # a submission may have its own serving.py
 SERVING_FILES = {"recore_serving.py": (CONTAINER / "serving.py").read_bytes()}
-MAX_OBSERVED_SECONDS = 900  # a longer training is observed with part of the data
+MAX_OBSERVED_SECONDS = 900  # a longer training run is observed with part of the data
 VARIATIONS = ("private", "some", "reversed", "single")
 
 
 class Experiments(SharedResults):
-    """The experiments with one submission; a context manager that stops its jobs and removes its objects on exit.
+    """The experiments with one submission. On exit, this context manager stops their jobs and deletes their objects.
 
-    services: boto3 clients, which determine where jobs run. settings: of the requests; each job gets another name.
-    submission: its files. data: public data. weights: of the targets in the score. folder: an existing empty folder for
-    results and logs, which the caller removes. watch: called when a step changes. builder: clients and settings of the
-    job that runs setup.py, if it has a different backend. thorough: whether to repeat trainings with many rows. show:
-    called with a line about the required time. by_hand: path of the data if the user can run the scripts with them,
-    without a sandbox.
+    services: boto3 clients, which determine the backend. settings: settings for the requests; each job gets a different
+    name. submission: the submission's files. data: public data. weights: the targets' weights in the score. folder: an
+    existing empty folder for results and logs, which the caller removes. watch: called when a step changes. builder:
+    clients and settings for the job that runs setup.py, if its backend is different. thorough: whether to repeat
+    training with many rows. show: called with a line about the required time. by_hand: path of the data if the user can
+    run the scripts with this file, without a sandbox.
 
-    Each method waits for its experiment and raises ExperimentFailed if it, or one that it needs, failed. Methods may
-    be called from several threads.
+    Each method waits for its experiment and raises ExperimentFailed if the experiment, or one that it needs, failed.
+    Methods may be called from several threads.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Experiments(SharedResults):
         self.settings, self._show, self._by_hand = settings, show, by_hand
         train = submission.files["train.py"].decode("utf-8", "replace")
         self.plan = TrainingPlan(data, train, thorough)
-        self.targets_written: list[str] = []  # by preprocess.py, once `preprocessing` has ended
+        self.targets_written: list[str] = []  # written by preprocess.py; set when `preprocessing` has finished
         self._jobs = ExperimentJobs(services, settings, submission, folder, watch)
         self._builder = ExperimentJobs(*builder, submission, folder, watch) if builder else self._jobs
         self._training = threading.Lock()
@@ -108,9 +108,9 @@ class Experiments(SharedResults):
             jobs.clear()
 
     def start_all(self, for_host: bool = False) -> None:
-        """Start all experiments in parallel. Otherwise, each starts when a rule requests it.
+        """Start all experiments in parallel. Without this call, each starts when a rule requests it.
 
-        for_host: include the experiments of the rules RC8xx.
+        for_host: include the experiments for the rules RC8xx.
         """
         starting: list[Callable[[], object]] = [self.training, self.preprocessing, self.variations, self.serving]
         starting += [self._first_part, self._second_part, self.predictions, self.held_out]
@@ -125,12 +125,12 @@ class Experiments(SharedResults):
 
     @property
     def project(self) -> Path | None:
-        """The submission's folder; None if the submission is an archive."""
+        """The submission's folder, or None if the submission is an archive."""
         return self.submission.path if self.submission.path.is_dir() else None
 
     @property
     def has_predict_script(self) -> bool:
-        """Whether there is a predict.py, which is not uploaded."""
+        """Whether the submission's folder contains a predict.py, which is not uploaded."""
         return self.project is not None and (self.project / "predict.py").is_file()
 
     @cached_property
@@ -139,7 +139,7 @@ class Experiments(SharedResults):
         return Scripts(self.submission.files)
 
     def failures(self) -> dict[str, ExperimentFailed]:
-        """Return the failures of train, preprocess and predict. A step that failed because of another is not listed."""
+        """Return the failures of train, preprocess and predict, except failures that an earlier step caused."""
         failed: dict[str, ExperimentFailed] = {}
         steps = {"train": self.training, "preprocess": self.preprocessing, "predict": self.predictions}
         for name, method in steps.items():
@@ -155,7 +155,7 @@ class Experiments(SharedResults):
         return trained
 
     def part_trainings(self) -> tuple[TrainingResult, TrainingResult]:
-        """Run step 1 with part of the data, twice."""
+        """Run step 1 twice with the same part of the data."""
         self._start(self._second_part)
         return self._first_part(), self._second_part()
 
@@ -171,7 +171,7 @@ class Experiments(SharedResults):
 
     def _train_with(self, name: str, data: Path, rows: Sequence[int], variables: Mapping[str, str]) -> TrainingResult:
         settings, storage = self._jobs.allocate()
-        # One at a time, because the threads of several would waste CPU time by waiting for each other.
+        # One at a time, because the threads of parallel training jobs would waste CPU time waiting for each other.
         by_hand = self._by_hand if name == "full" else None
         with self._training, self._jobs.step(f"{name} train", "TrainingJob", by_hand) as step:
             started = datetime.datetime.now(datetime.UTC)
@@ -200,7 +200,7 @@ class Experiments(SharedResults):
 
     @experiment
     def variations(self) -> dict[str, Variation]:
-        """Run step 2 for each variation of the data, in jobs as in a run. Return the results by name."""
+        """Run step 2 for each variation of the data, in jobs like those in a run. Return the results by name."""
         started = {name: self._pool.submit(self._vary, name) for name in VARIATIONS}
         return {name: variation.result() for name, variation in started.items()}
 
@@ -218,11 +218,11 @@ class Experiments(SharedResults):
 
     @experiment
     def differences(self) -> dict[str, str]:
-        """Return the differences between the inputs of each variation and of the public file; see find_differences."""
+        """Return how the inputs of each variation differ from the public file's; see find_differences."""
         self._start(self.variations)
         rows = (self.data.few_rows, self.plan.private)
         differences = find_differences(self.preprocessing(), self.variations(), *rows)
-        if differences["private"] and differences["reversed"]:  # because of missing assays, or because of the order
+        if differences["private"] and differences["reversed"]:  # because of assays or of the order
             further = self.variations() | {"untargeted": self._vary("untargeted")}
             differences = find_differences(self.preprocessing(), further, *rows)
         return differences
@@ -254,11 +254,11 @@ class Experiments(SharedResults):
         return target
 
     def predicted(self) -> Floats:
-        """Return the predictions (rows, targets) of step 3. Raise InvalidPredictions, which RC602 reports."""
+        """Return step 3's predictions (rows, targets). Raises InvalidPredictions, which RC602 reports."""
         return read_predictions(self.predictions())
 
     def score(self, predicted: Floats) -> float:
-        """Return the score of predictions (rows, targets) of all rows."""
+        """Return the score of predictions (rows, targets) for all rows."""
         return score(predicted, self.data.measured, self.weights, self.data.targets)
 
     @experiment
@@ -286,20 +286,20 @@ class Experiments(SharedResults):
 
     @experiment
     def claimed_held_out(self) -> Floats | None:
-        """Return the submission's own held-out predictions; None if it has none."""
+        """Return the submission's own held-out predictions, or None if there are none."""
         return read_held_out(self.training().archive, self.data.targets)
 
     @experiment
     def held_out(self) -> HeldOut | None:
-        """Return the submission's own held-out predictions and the recomputed ones; None if it has none."""
+        """Return the submission's own and the recomputed held-out predictions, or None if the submission has none."""
         claimed = self.claimed_held_out()
         return None if claimed is None else self.recompute_held_out(claimed)
 
     def recompute_held_out(self, claimed: Floats | None = None) -> HeldOut | None:
-        """Predict held-out drill holes, each after a training without the hole. Return None if there are no folds.
+        """Predict each held-out drill hole with a model trained without it. Return None if there are no folds.
 
-        Each training is like step 1, and each prediction like step 3, but in one job. With all rows, each fold has its
-        own job, because a training can read all data of its job. claimed: the submission's own predictions.
+        Models train as in step 1 and predict as in step 3, but all in one job. If `thorough` is set, each fold has a
+        separate job, because train.py can read all data in its job. claimed: the submission's own predictions.
         """
         if not self.plan.folds:
             return None
@@ -313,7 +313,7 @@ class Experiments(SharedResults):
         return HeldOut(claimed, recomputed[self.plan.held_out], failed)
 
     def _hold_out(self, name: str, folds: list[tuple[list[int], list[int]]]) -> Path:
-        """Train without each of these folds, and predict it. Return the folder of the results."""
+        """For each of these folds, train without it and predict it. Return the folder with the results."""
         folder = self.folder / name
         folder.mkdir()
         if not self.plan.thorough:  # the submission's own predictions then use the same few rows
@@ -331,7 +331,7 @@ class Experiments(SharedResults):
 
     @experiment
     def repeated(self) -> tuple[dict[str, ServedResponse], dict[str, ServedResponse]]:
-        """Return the responses of both models trained with part of the data to the same few rows."""
+        """Return the responses to the same few rows from both models that were trained on part of the data."""
         first, second = self.part_trainings()
         few = plan_requests(self.preprocessing(), self.data.few_rows)[:1]
         served = self._jobs.serve("repeat-first", first.joined, few)
@@ -339,7 +339,7 @@ class Experiments(SharedResults):
 
     @experiment
     def build(self) -> BuildResult:
-        """Build the archive of the submission's folder with setup.py."""
+        """Run setup.py to build the archive of the submission's folder."""
         results = self._builder.process("build.py", {"project": {"project.tar.gz": self._pack()}})
         return self._builder.read_report(results / "build.json", partial(BuildResult.read, results / "build.log"))
 
@@ -357,9 +357,9 @@ class Experiments(SharedResults):
 
     @experiment
     def observations(self) -> dict[str, Observation]:
-        """Return the actions of preprocess, train and predict, each run once more, by step.
+        """Run preprocess, train and predict once more. Return their observed actions by step.
 
-        They run with all data, as in a run, unless training takes long.
+        They run with all data, as in a run, unless training takes a long time.
         """
         public = self._write_part()
         with contextlib.suppress(ExperimentFailed):

@@ -1,4 +1,4 @@
-"""Steps that fail while a submission is checked, reported as in `recore run`."""
+"""Failures of steps during a check, explained in the same way as in `recore run`."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ MISSING = re.compile(r"No module named '([\w.]+)'")
 class ExperimentFailed(Exception):
     """A job of the check failed, or its output cannot be read; the message is the reason, in one line.
 
-    fix: the remedy. location: in the submission, if known. outside: whether the cause is not the submission.
+    fix: the remedy. location: position in the submission, if known. outside: whether the cause is not the submission.
     """
 
     def __init__(self, reason: str, fix: str, location: Location | None = None, outside: bool = False):
@@ -25,7 +25,7 @@ class ExperimentFailed(Exception):
 
     @property
     def installing(self) -> bool:
-        """Whether the job ended because its requirements.txt could not be installed."""
+        """Whether the job failed because its requirements.txt could not be installed."""
         return INSTALLING in str(self)
 
     def lacks_module(self, module: str) -> bool:
@@ -34,12 +34,12 @@ class ExperimentFailed(Exception):
         return missing is not None and f"{module}.".startswith(f"{missing[1]}.")
 
     def finding(self, problem: str, level: Level = Level.ERROR) -> Finding:
-        """Return a finding about this failure. problem: the message before the reason."""
+        """Return a finding about this failure. problem: the part of the message before the reason."""
         return Finding(plain(f"{problem}: {self}", 900), self.fix, self.location, level)
 
 
 def failure_of(experiment: Callable[[], object]) -> ExperimentFailed | None:
-    """Return the failure of an experiment; None if it succeeds."""
+    """Return the failure of an experiment, or None if it succeeds."""
     try:
         experiment()
     except ExperimentFailed as failed:
@@ -48,13 +48,13 @@ def failure_of(experiment: Callable[[], object]) -> ExperimentFailed | None:
 
 
 def find_failure(experiment: Callable[[], object], problem: str) -> Findings:
-    """Yield a finding if an experiment fails. problem: the message before the reason."""
+    """Yield a finding if an experiment fails. problem: the part of the message before the reason."""
     if failed := failure_of(experiment):
         yield failed.finding(problem)
 
 
 def explain_failure(step: Step, logs: Path, submission: Path) -> ExperimentFailed:
-    """Convert a failed step to an exception. submission: its folder or archive."""
+    """Convert a failed step to an exception. submission: path of the folder or archive."""
     frame = step.exception.location if step.exception else None
     location = Location(frame.name, frame.line) if frame else None
     fix = find_hint(step, logs, submission) or f"{LOOK_AT} {look_at(step)}"

@@ -1,4 +1,4 @@
-"""The files that a script reads and writes, as far as the source shows their paths."""
+"""Find the files that a script reads and writes, as far as their paths can be determined from the source."""
 
 import ast
 import posixpath
@@ -9,26 +9,26 @@ from dataclasses import dataclass
 from recore.check.script import MAX_DEPTH, Context, Script, keywords_of, method_of, strings_of
 
 CODE = "/opt/ml/code"  # the folder of the submission's scripts in a job
-WILDCARD = "*"  # stands for the part of a path that the source does not show
+WILDCARD = "*"  # stands for an unknown part of a path
 NEVER_UPLOADED = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
 FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
 ABSOLUTE = re.compile(rf"/(?:{'|'.join(FOLDERS)})/[^\s*]\S*|~/\S+|[A-Za-z]:[\\/][^\\/\n].*")  # local paths
 OPEN = {"open", "io.open", "gzip.open", "bz2.open", "lzma.open", "codecs.open"}
-READERS = {  # with the path first
+READERS = {  # functions whose first argument is the path
     *(f"pandas.read_{kind}" for kind in "csv table excel json parquet pickle feather hdf orc fwf".split()),
     *("numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "joblib.load", "runpy.run_path"),
     *("pyarrow.csv.read_csv", "pyarrow.csv.open_csv", "pyarrow.parquet.read_table", "pyarrow.feather.read_table"),
     *("os.listdir", "os.scandir", "os.walk", "glob.glob", "shutil.copytree", "shutil.copy", "shutil.copyfile"),
 }
-READING_METHODS = {"read_text", "read_bytes", "iterdir", "glob", "rglob"}  # of a pathlib.Path
-WRITERS = {  # with the position of the path among the arguments
+READING_METHODS = {"read_text", "read_bytes", "iterdir", "glob", "rglob"}  # methods of pathlib.Path
+WRITERS = {  # functions, with the position of the path among their arguments
     **dict.fromkeys(("numpy.save", "numpy.savez", "numpy.savez_compressed", "numpy.savetxt"), 0),
     **dict.fromkeys(("os.mkdir", "os.makedirs", "os.remove"), 0),
     **dict.fromkeys(("joblib.dump", "pyarrow.csv.write_csv", "pyarrow.parquet.write_table"), 1),
     **dict.fromkeys((f".to_{kind}" for kind in "csv parquet pickle json excel feather hdf".split()), 0),
     ".savefig": 0,
 }
-WRITING_METHODS = {"write_text", "write_bytes", "mkdir", "touch", "unlink"}  # of a pathlib.Path
+WRITING_METHODS = {"write_text", "write_bytes", "mkdir", "touch", "unlink"}  # methods of pathlib.Path
 JOINS = {"os.path.join", "posixpath.join", "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath"}
 ENVIRONMENT = {"os.environ.get", "os.getenv"}
 SAME = {"os.path.abspath", "os.path.realpath", "os.path.expanduser", "os.path.normpath", "str", "os.fspath"}
@@ -36,7 +36,7 @@ SAME = {"os.path.abspath", "os.path.realpath", "os.path.expanduser", "os.path.no
 
 @dataclass(frozen=True)
 class FileUse:
-    """A call that reads or writes a file. path: as written, `*` for a part that the source does not show."""
+    """A call that reads or writes a file. path: as in the source, with `*` for unknown parts."""
 
     path: str
     writes: bool
@@ -45,7 +45,7 @@ class FileUse:
 
 
 def relative_to_submission(path: str) -> str | None:
-    """Return a path relative to the submission's folder, in which scripts are started; None if it is elsewhere."""
+    """Return a path relative to the submission's folder, where scripts start, or None if it is outside this folder."""
     if not path:
         return None
     name = posixpath.normpath(path)
@@ -62,7 +62,7 @@ def is_local_path(path: str) -> bool:
 
 
 def find_file_uses(script: Script) -> Iterator[FileUse]:
-    """Yield the calls of a script that read or write a file if the source shows at least the beginning of its path."""
+    """Yield the calls in a script that read or write a file, if at least the beginning of its path is known."""
     for node, context in script.calls:
         if context.typing:
             continue
@@ -73,7 +73,7 @@ def find_file_uses(script: Script) -> Iterator[FileUse]:
 
 
 def path_of(node: ast.expr | None, script: Script, depth: int = 0) -> str | None:
-    """Return the value of an expression as a path; None if the source does not show even its beginning."""
+    """Return the path to which an expression evaluates, or None if not even its beginning is known."""
     if depth > MAX_DEPTH:
         return None
     match node:
@@ -117,7 +117,7 @@ def _called(node: ast.Call, script: Script, depth: int) -> str | None:
 
 
 def _joined(parts: list[ast.expr], separator: str, script: Script, depth: int) -> str | None:
-    """Join the paths of several expressions, up to the first that the source does not show."""
+    """Join the paths from several expressions, up to the first unknown one."""
     paths = [path_of(part, script, depth + 1) for part in parts]
     if not paths or paths[0] is None:
         return None
@@ -148,7 +148,7 @@ def _target(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
 
 
 def _is_path(node: ast.expr, script: Script) -> bool:
-    """Return whether an expression is a pathlib.Path, as far as the source shows."""
+    """Return whether an expression is known to be a pathlib.Path."""
     for _ in range(MAX_DEPTH):
         if isinstance(node, ast.BinOp):
             node = node.left
@@ -166,5 +166,5 @@ def _is_path(node: ast.expr, script: Script) -> bool:
 
 
 def _writes(mode: ast.expr | None) -> bool:
-    """Return whether open() with this mode writes; a mode that the source does not show counts as reading."""
+    """Return whether open() writes in this mode; an unknown mode counts as reading."""
     return isinstance(mode, ast.Constant) and isinstance(mode.value, str) and bool(set(mode.value) & set("wax+"))

@@ -11,12 +11,12 @@ from recore import evaluation
 from recore.check.predictions import Floats, InvalidPredictions, first_line, r2, read_predictions
 from recore.evaluation import NoHeldOutScoreError
 
-MAX_REASON_LENGTH = 10_000  # characters of a reason that are read
+MAX_REASON_LENGTH = 10_000  # characters that are read from a reason
 
 
 @dataclass(frozen=True)
 class FailedFold:
-    """A fold that failed. step: train or predict, or own (training with the rows of all folds, without `rows`)."""
+    """A fold that failed. step: train, predict, or own (training on the rows of all folds; `rows` is then empty)."""
 
     step: str
     reason: str
@@ -25,9 +25,9 @@ class FailedFold:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The submission's own and the recomputed predictions (rows, targets) of held-out rows; NaN if there are none.
+    """The submission's own and the recomputed predictions (rows, targets) for held-out rows. Missing ones are NaN.
 
-    claimed: None if train.py wrote none. failed: failed folds, without skipped ones.
+    claimed: the submission's own, or None if train.py wrote none. failed: failed folds, not skipped ones.
     """
 
     claimed: Floats | None
@@ -36,7 +36,7 @@ class HeldOut:
 
 
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
-    """Return held_out.csv of a model.tar.gz as an array (rows, targets); None if it is missing or invalid."""
+    """Return held_out.csv of a model.tar.gz as an array (rows, targets), or None if it is missing or invalid."""
     try:
         content = evaluation.read_held_out_bytes(archive)
     except NoHeldOutScoreError:
@@ -45,7 +45,7 @@ def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
 
 
 def parse_held_out(content: bytes, targets: tuple[str, ...]) -> Floats | None:
-    """Parse held_out.csv as an array (rows, targets); None if it is invalid or empty."""
+    """Parse held_out.csv as an array (rows, targets), or None if it is invalid or empty."""
     try:
         evaluation.check_size(content)
         lines = csv.reader(content.decode("utf-8", "replace").splitlines())
@@ -59,7 +59,7 @@ def parse_held_out(content: bytes, targets: tuple[str, ...]) -> Floats | None:
 
 
 def read_folds(results: Path, folds: Sequence[list[int]], predictions: Floats) -> list[FailedFold]:
-    """Read the results of hold_out.py into an array of predictions. Return the folds that failed."""
+    """Read the results of hold_out.py into the array `predictions`. Return the folds that failed."""
     failed = _read_failure(results / "own.train.failed", "own", [])
     for number, fold in enumerate(folds):
         for step in ("train", "predict"):
@@ -87,6 +87,6 @@ def _read_failure(path: Path, step: str, fold: list[int]) -> list[FailedFold]:
 
 
 def score(predicted: Floats, measured: Floats, weights: dict[str, float], targets: tuple[str, ...]) -> float:
-    """Return the sum of weight x R2 over the rows that have an assay and a prediction."""
+    """Return the sum of weight x R2; each R2 is computed from the rows with both an assay and a prediction."""
     columns = zip(targets, predicted.T, measured.T, strict=True)
     return sum(weights[name] * r2(estimate, assay) for name, estimate, assay in columns)

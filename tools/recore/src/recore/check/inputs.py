@@ -1,4 +1,4 @@
-"""Read model inputs, the output of an untrusted preprocess.py, and compare them for variations of the data."""
+"""Read model inputs, the output of an untrusted preprocess.py, and compare them between variations of the data."""
 
 import math
 import re
@@ -17,12 +17,12 @@ MAX_LINE_LENGTH = 16 << 20  # characters
 MAX_BYTES = 2 << 30
 SHOWN = 3  # columns
 DECIMAL = re.compile(r"(-?\d{1,9})\.(\d{1,15})", re.ASCII)
-MIN_ROUNDED = 100_000  # a number of six digits, in units of the last digit
+MIN_ROUNDED = 100_000  # the smallest number with six digits, in units of the last digit
 
 
 @dataclass(frozen=True)
 class InputRow:
-    """A row: its index, and its other cells as one string."""
+    """A row of inputs: its index, and the other cells as one string."""
 
     index: str
     cells: str
@@ -42,7 +42,7 @@ class Inputs:
 
     @property
     def header_is_data(self) -> bool:
-        """Whether the first line is a row of data: all its cells are numbers."""
+        """Whether the first line is a row of data, because all its cells are numbers."""
         cells = [cell.strip('"') for cell in self.header[1:]]
         numbers = [cell for cell in cells if parse_float(cell) is not None]
         return bool(cells) and len(numbers) == len(cells) and parse_float(self.header[0].strip('"')) is not None
@@ -68,7 +68,7 @@ def read_inputs(path: Path, cells_of: Container[int] | None = None) -> Inputs:
 
 
 def first_difference(expected: InputRow, row: InputRow) -> int | None:
-    """Return the first cell, counted from 1, in which two rows differ by more than rounding; None if they agree."""
+    """Return the number (from 1) of the first cell in which two rows differ by more than rounding, or None."""
     if expected.cells == row.cells:
         return None
     first, second = expected.values, row.values
@@ -87,7 +87,7 @@ def _close(one: str, other: str) -> bool:
 
 
 def _is_rounded_differently(one: str, other: str) -> bool:
-    """Return whether numbers of six or more digits differ by one in the last, as after sums in another order."""
+    """Return whether numbers with six or more digits differ by one in the last digit, like sums in different orders."""
     parts = [DECIMAL.fullmatch(one), DECIMAL.fullmatch(other)]
     decimals = max(len(part[2]) if part else 0 for part in parts)
     units = [int(part[1] + part[2].ljust(decimals, "0")) for part in parts if part]
@@ -95,7 +95,7 @@ def _is_rounded_differently(one: str, other: str) -> bool:
 
 
 def read_columns(path: Path) -> pd.DataFrame:
-    """Return the inputs without their index; empty if pandas cannot read them, which other rules report."""
+    """Return the inputs without their index. The table is empty if pandas cannot read it, which other rules report."""
     try:
         return pd.read_csv(path, index_col=0, low_memory=False)
     except (ValueError, OSError):
@@ -105,11 +105,11 @@ def read_columns(path: Path) -> pd.DataFrame:
 def find_differences(
     public: Path, variations: Mapping[str, Variation], few: Sequence[int], private: Sequence[int]
 ) -> dict[str, str]:
-    """Return the difference between the inputs of each variation and of the public file, or "", by name.
+    """For each variation, return how its inputs differ from the public file's, or "" if they agree.
 
-    public: the output of preprocess.py for the public file. few, private: the rows of the small variations and of
-    private. Small variations without assays are compared with the same rows with assays. The variation untargeted is
-    required only if both private and reversed differ.
+    public: the output of preprocess.py for the public file. few, private: the rows in the small variations and in
+    `private`. Small variations without assays are compared with the same rows with assays. The variation `untargeted`
+    is required only if both `private` and `reversed` differ.
     """
     expected = read_inputs(public, {*few, *private})
     rows, as_private = (
@@ -127,17 +127,17 @@ def find_differences(
 
 
 def effect_of_assays(differences: Mapping[str, str]) -> str:
-    """Return the difference between inputs with and without assays, or ""."""
+    """Return how the inputs change if there are no assays, or "" if they do not."""
     return differences.get("untargeted", "")
 
 
 def effect_of_holes(differences: Mapping[str, str]) -> str:
-    """Return the difference between inputs that is due to other names of drill holes, or ""."""
+    """Return how the inputs change if the drill holes are renamed, or "" if they do not."""
     return "" if differences["some"] or effect_of_assays(differences) else differences["private"]
 
 
 def read_variation(variation: Variation, cells_of: Container[int] | None = None) -> Inputs:
-    """Read the output of preprocess.py for a variation, with a problem if it failed or its output is not a CSV.
+    """Read the output of preprocess.py for a variation. `problem` is set if the script failed or wrote no valid CSV.
 
     cells_of: see read_inputs.
     """
@@ -159,7 +159,7 @@ def _compare(variation: Variation, expected: Inputs) -> str:
         if cell is not None:
             column = expected.header[cell] if cell < len(expected.header) else f"cell {cell + 1}"
             pair = [each.values[cell - 1][:24] if cell <= len(each.values) else "missing" for each in (row, wanted)]
-            return f"{column[:40]} of row {wanted.index[:40]} is {pair[0]} instead of {pair[1]}"
+            return f"{column[:40]} in row {wanted.index[:40]} is {pair[0]} instead of {pair[1]}"
     return ""
 
 
@@ -170,4 +170,4 @@ def _compare_columns(names: list[str], expected: list[str]) -> str:
         "also has": [name[:40] for name in names if name in added],
     }
     changes = [f"{verb} {list_names(columns, SHOWN)}" for verb, columns in parts.items() if columns]
-    return f"the CSV {' and '.join(changes)}" if changes else "the columns are in another order"
+    return f"the CSV {' and '.join(changes)}" if changes else "the columns are in a different order"

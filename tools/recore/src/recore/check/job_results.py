@@ -1,4 +1,4 @@
-"""The results of the experiments with a submission, for the rules."""
+"""The results of a submission's experiments, which the rules read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ SHOWN = 20  # findings of one rule
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A training. archive: the job's model.tar.gz. joined: the same with the submission under code/.
+    """The result of a training job. archive: model.tar.gz. joined: the archive with the submission added under code/.
 
-    rows: number of rows in the data. seconds: duration of the training. cpu_seconds: CPU time of all processes.
-    memory: peak, in per cent of the instance's memory. Unknown values are None.
+    rows: number of rows in the data. seconds: duration of training. cpu_seconds: CPU time of all processes. memory:
+    peak, in per cent of the instance's memory. Unknown values are None.
     """
 
     archive: Path
@@ -37,8 +37,8 @@ class Variation:
 
 @dataclass(frozen=True)
 class ServedResponse:
-    """A model server's response. status: HTTP status, 0 if there is none. body: of a successful response. error:
-    message of an error response, or why there is no response. late: whether the endpoint's time limit was exceeded.
+    """A model server's response. status: HTTP status, or 0 without a response. body: only if successful. error: the
+    error message, or why there is no response. late: whether the endpoint's time limit was exceeded.
     """
 
     status: int
@@ -49,7 +49,7 @@ class ServedResponse:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """The result of setup.py. files: SHA-256 of the archive's files by name. error: why the archive is invalid."""
+    """The result of setup.py. files: SHA-256 of the archived files by name. error: why the archive is invalid."""
 
     status: int
     files: dict[str, str]
@@ -58,16 +58,16 @@ class BuildResult:
 
     @classmethod
     def read(cls, log: Path, report: Any) -> Self:
-        """Read the report of build.py. Raise KeyError, TypeError or ValueError if it is invalid."""
+        """Read the report of build.py. Raises KeyError, TypeError or ValueError if it is invalid."""
         files = {str(name): str(digest) for name, digest in report["files"].items()}
         return cls(int(report["status"]), files, str(report["error"]), log)
 
 
 @dataclass(frozen=True)
 class ScriptResult:
-    """The result of predict.py: its exit status, its output, and its predictions if there are any.
+    """The result of predict.py: its exit status, output and predictions, if any.
 
-    statuses: of all runs; predict.py is run again if it fails.
+    statuses: exit statuses of all runs, as predict.py is run again if it fails.
     """
 
     status: int
@@ -77,7 +77,7 @@ class ScriptResult:
 
     @classmethod
     def read(cls, predictions: Path, report: Any) -> Self:
-        """Read the report of by_hand.py. Raise KeyError, TypeError or ValueError if it is invalid."""
+        """Read the report of by_hand.py. Raises KeyError, TypeError or ValueError if it is invalid."""
         statuses = [int(status) for status in report["statuses"]]
         written = predictions if predictions.is_file() else None
         return cls(int(report["status"]), str(report["log"]), statuses, written)
@@ -85,9 +85,9 @@ class ScriptResult:
 
 @dataclass(frozen=True)
 class Event:
-    """An action of a step. kind: network, files, processes or native. name: of Python's audit event.
+    """An action of a step. kind: network, files, processes or native. name: name of Python's audit event.
 
-    detail: its arguments. location: in the submission.
+    detail: the event's arguments. location: position in the submission.
     """
 
     kind: str
@@ -98,7 +98,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Observation:
-    """An observed step. status: exit status of its program, 124 if it took too long."""
+    """An observed step. status: the program's exit status, or 124 if it took too long."""
 
     status: int
     seconds: float
@@ -106,7 +106,7 @@ class Observation:
 
 
 def read_observations(report: Any) -> dict[str, Observation]:
-    """Read the report of observe.py by step. Raise KeyError, TypeError or ValueError if it is invalid."""
+    """Read the report of observe.py by step. Raises KeyError, TypeError or ValueError if it is invalid."""
     return {str(step): _read(entry) for step, entry in report.items()}
 
 
@@ -121,7 +121,7 @@ def _read(entry: dict[str, Any]) -> Observation:
 def find_events(
     observations: Mapping[str, Observation], kind: str, action: str, fix: str, level: Level = Level.ERROR
 ) -> Findings:
-    """Yield a finding for each location of an action of some kind. action: as in "the submission tries to ..."."""
+    """Yield a finding for each location with events of this kind. action: completes "the submission ..."."""
     seen: set[tuple[str, Location | None]] = set()
     for step, observation in observations.items():
         for event in observation.events:

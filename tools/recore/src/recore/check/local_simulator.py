@@ -11,8 +11,8 @@ from recore.check.public_data import PublicData
 from recore.evaluation import RunSettings, Step, find_data_files, read_submission
 from stagemaker import locked
 
-BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build
-SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the sample data that are generated if there are no others
+BUILD_IMAGE = "python:3.8-slim"  # the Unearthed CLI builds in this image
+SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # size of the sample data that are generated if there are no other data
 
 Show = Callable[[str], None]
 
@@ -29,12 +29,12 @@ def open_experiments(
     progress: contextlib.AbstractContextManager[Callable[[Step], None]],
     thorough: bool = False,
 ) -> Iterator[Experiments]:
-    """Open experiments with a submission on a dedicated simulator, which ends with the context.
+    """Open experiments with a submission on a dedicated simulator, which stops when the context exits.
 
-    public: data with assays; by default the files in data/, otherwise a sample. parallel: start all experiments at
-    once, including the ones for hosts if for_host. run_setup_py: whether to run setup.py. show: called with lines about
-    the data and the simulator. progress: entered while experiments run; provides a function to call with each changed
-    step. thorough: see Experiments.
+    public: data with assays; by default the file in data/, or sample data if it is missing. parallel: start all
+    experiments at once, including those for hosts if `for_host` is set. run_setup_py: whether to run setup.py. show:
+    called with lines about the data and the simulator. progress: a context manager around the experiments that returns
+    a function to call with each changed step. thorough: see Experiments.
     """
     weights = dict(challenge().weights)
     files = read_submission(submission)
@@ -59,7 +59,7 @@ def open_experiments(
 
 
 def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, RunSettings] | None:
-    """Open a backend that runs setup.py in the client's Docker image, as `unearthed build` does, if it is available."""
+    """Open a backend that runs setup.py in the image of `unearthed build`, or return None if it is not available."""
     try:
         from stagemaker import docker_client, image_exists
 

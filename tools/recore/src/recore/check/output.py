@@ -1,4 +1,4 @@
-"""The results of a check as text, JSON, or GitHub workflow commands."""
+"""Format the results of a check as text, JSON or GitHub workflow commands."""
 
 import json
 from collections import Counter
@@ -41,12 +41,12 @@ def is_negative(results: Sequence[RuleResult]) -> bool:
 
 
 def to_text(results: Sequence[RuleResult], submission: Path) -> str:
-    """Return a line for each finding with its fix on the next, then the rules that were not run, and a summary."""
+    """Return each finding and its fix on separate lines, then the rules that were not run, and a summary."""
     return "\n".join([*to_lines(results, submission), summarise(results)])
 
 
 def to_lines(results: Sequence[RuleResult], submission: Path) -> list[str]:
-    """Return a line for each finding and its fix on the next, sorted by location."""
+    """Return each finding and its fix as separate lines, sorted by location."""
     lines = []
     for rule, finding in _findings(results):
         location = _format_location(finding, submission)
@@ -57,10 +57,10 @@ def to_lines(results: Sequence[RuleResult], submission: Path) -> list[str]:
 
 
 def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
-    """Return the number of rules that were run and of their findings, after the rules that were not run.
+    """Return a list of the rules that were not run, then the numbers of rules that were run and of findings.
 
-    verbose: list each rule that was not run with the reason, instead of their number. Without an error that explains
-    it, they are always listed.
+    verbose: list each rule that was not run, with the reason, instead of only their number. They are always listed if
+    no error explains why they were not run.
     """
     lines = []
     not_run = [result for result in results if result.not_run]
@@ -74,7 +74,7 @@ def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
 def to_json(results: Sequence[RuleResult], submission: Path) -> str:
     """Return a JSON object with the findings, the rules that were not run, and the number of each.
 
-    The SHA-256 is computed from the uploaded files, as in run.json; null if they cannot be determined.
+    The SHA-256 is computed from the uploaded files, as in run.json; it is null if these files cannot be determined.
     """
     counts = _counts(results)
     findings = [
@@ -129,7 +129,7 @@ def to_github(results: Sequence[RuleResult], submission: Path) -> str:
 
 
 def _escape(value: str, further: str = "") -> str:
-    """Escape the characters that have a meaning in workflow commands."""
+    """Escape the characters that have a special meaning in workflow commands."""
     for letter in f"%\r\n{further}":  # the percent sign first, because the replacements contain it
         value = value.replace(letter, f"%{ord(letter):02X}")
     return value

@@ -19,7 +19,7 @@ MAX_COLUMNS = 20_000  # a transposed table may have many
 
 
 class InvalidPredictions(Exception):
-    """A CSV is not a table of numbers. line: the position of the error, counted from 1."""
+    """A CSV is not a table of numbers. line: the line with the error, counted from 1."""
 
     def __init__(self, message: str, line: int):
         super().__init__(message)
@@ -27,7 +27,7 @@ class InvalidPredictions(Exception):
 
 
 def read_predictions(path: Path) -> Floats:
-    """Read a CSV of numbers as an array (rows, columns); empty cells are NaN. Raise InvalidPredictions."""
+    """Read a CSV of numbers (rows, columns); empty cells are NaN. Raises InvalidPredictions for other files."""
     if path.stat().st_size > MAX_BYTES:
         raise InvalidPredictions(f"the file is larger than {MAX_BYTES >> 20} MB", 1)
     rows: list[Floats] = []
@@ -53,9 +53,9 @@ def _number(cell: str, line: int) -> float:
 
 
 def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
-    """Return the row and the column, from 0, in which two arrays of the same shape differ most; None if they agree.
+    """Return the row and column (from 0) in which two arrays of the same shape differ most, or None if they agree.
 
-    Two NaN agree. Differences are relative to the larger of the value and a millionth of its column's largest value.
+    NaN equals NaN. Differences are relative to the larger of the value and a millionth of its column's maximum.
     """
     scale = np.nan_to_num(np.maximum(np.abs(first), np.abs(second)), posinf=1.0)
     floor = 1e-6 * scale.max(axis=0, initial=0.0)
@@ -70,14 +70,14 @@ def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
 
 
 def read_response(response: ServedResponse) -> Floats:
-    """Return the predictions in a response. Raise InvalidPredictions if it is invalid or an error."""
+    """Return the predictions in a response. Raises InvalidPredictions if the response is invalid or an error."""
     if response.body is None:
         raise InvalidPredictions(f"status {response.status}: {first_line(response.error)}", 0)
     return read_predictions(response.body)
 
 
 def compare(expected: Floats, targets: Sequence[str], *responses: ServedResponse) -> str:
-    """Return the problem with responses that should together contain these predictions (rows, targets), or ""."""
+    """Return how responses together differ from the expected predictions (rows, targets), or "" if they agree."""
     try:
         tables = [read_response(response) for response in responses]
     except InvalidPredictions as error:
@@ -107,11 +107,11 @@ def format_difference(expected: Floats, predicted: Floats, targets: Sequence[str
     if position is None:
         return ""
     row, column = position
-    return f"{targets[column]} of row {row + 1} is {predicted[position]:.10g} instead of {expected[position]:.10g}"
+    return f"{targets[column]} in row {row + 1} is {predicted[position]:.10g} instead of {expected[position]:.10g}"
 
 
 def r2(predicted: Floats, measured: Floats) -> float:
-    """Return R2 over the rows that have both values; 0 if the measured values do not differ."""
+    """Return R2 over the rows that have both values, or 0 if all measured values are equal."""
     both = np.isfinite(predicted) & np.isfinite(measured)
     actual, estimate = measured[both], predicted[both]
     total = ((actual - actual.mean()) ** 2).sum() if len(actual) > 1 else 0.0
@@ -119,5 +119,5 @@ def r2(predicted: Floats, measured: Floats) -> float:
 
 
 def first_line(message: str) -> str:
-    """Return the first line of an error message, which contains its type and its reason."""
+    """Return the first line of an error message, which contains the error's type and reason."""
     return plain(next((line for line in message.splitlines() if line.strip()), "no reason"), 300)

@@ -1,4 +1,4 @@
-"""The public data of a check, and the variations that its experiments need."""
+"""The public data for a check, and the variations of the data that its experiments need."""
 
 import csv
 import gzip
@@ -42,7 +42,7 @@ class PublicData:
 
     @cached_property
     def measured(self) -> Floats:
-        """The assays (rows, targets), NaN if not measured."""
+        """The assays (rows, targets), with NaN where nothing was measured."""
         return self._table[1]
 
     @property
@@ -83,12 +83,12 @@ class PublicData:
 
     @cached_property
     def content(self) -> SpectralData:
-        """The file with its spectra and IDs."""
+        """The spectra, IDs and assays in the file."""
         return read_data(self.path)
 
     @cached_property
     def few_rows(self) -> list[int]:
-        """The indices of some rows, spread over the file."""
+        """The indices of some rows, spread evenly over the file."""
         return pick_few(range(self.rows))
 
     def write_rows(self, target: Path, rows: Sequence[int]) -> None:
@@ -99,8 +99,8 @@ class PublicData:
     def write_variations(self, folder: Path, private: Sequence[int]) -> None:
         """Write variations of the data, each as NAME.csv.gz.
 
-        private: these rows, without assays and with other names of drill holes. some: a few rows. untargeted: the same
-        without assays. reversed: also in reverse order. single: one of them, without assays.
+        private: the rows `private` without assays and with renamed drill holes. some: a few rows. untargeted: the same
+        rows without assays. reversed: these rows without assays in reverse order. single: one row without assays.
         """
         header, *rows = csv.reader(self._chosen(self.few_rows))
         inputs = [number for number, name in enumerate(header) if number == 0 or name not in self.targets]
@@ -117,7 +117,7 @@ class PublicData:
                 csv.writer(file, lineterminator="\n").writerows(lines)
 
     def _as_private(self, columns: list[int], rows: Sequence[int]) -> Iterator[Row]:
-        """Yield the header and these rows, with only these columns and with other names of drill holes."""
+        """Yield the header and these rows, with only these columns and with renamed drill holes."""
         group = challenge().group
         renamed = rename_holes(self.hole.tolist())
         hole = self.header.index(group) if group in self.header else None
@@ -133,15 +133,15 @@ class PublicData:
 
 
 def pick_few(rows: Sequence[int]) -> list[int]:
-    """Return a few of these row numbers, evenly spread."""
+    """Return a few of these row numbers, evenly spaced."""
     positions = np.linspace(0, len(rows) - 1, min(FEW, len(rows)))
     return [rows[number] for number in sorted(set(map(round, positions)))]
 
 
 def rename_holes(names: Sequence[str]) -> dict[str, str]:
-    """Map drill holes to unused names in the same format, with other numbers at their ends.
+    """Map drill holes to unused names in the same format that end in different numbers.
 
-    The empty name, of a row without a hole, does not change.
+    The empty name, for rows without a hole, does not change.
     """
     used, renamed = set(names), {"": ""}
     for name in dict.fromkeys(filter(None, names)):

@@ -25,7 +25,7 @@ def recompute_held_out(
     show: Callable[[str], None],
     packages: WheelHouse | None = None,
 ) -> None:
-    """Recompute the held-out scores of a round's entries, and write them into the records of their runs.
+    """Recompute the held-out scores of a round's entries, and write them to the records of their runs.
 
     show: called with a line about each entry. packages: see `Round.judge`.
     """
@@ -58,7 +58,7 @@ def recompute_held_out(
 
 
 def score_all(held_out: HeldOut, data: PublicData, weights: dict[str, float]) -> float:
-    """Return the score of predictions of all rows. Raise ExperimentFailed if one is missing, which may raise R2."""
+    """Return the score for all rows. Raises ExperimentFailed if a prediction is missing, because that can raise R2."""
     if held_out.failed:
         raise ExperimentFailed(held_out.failed[0].reason, "")
     if not np.isfinite(held_out.recomputed[:, data.was_measured]).all():

@@ -1,6 +1,6 @@
-"""Run rules in order: first the rules that read, and none whose needs are not met.
+"""Run rules in order: first the source rules, and each rule only if the rules that it needs have passed.
 
-Rules that run the submission wait until the rules that read find no error, because errors in the source come first.
+Rules that run the submission start only if the source rules find no error, because errors in the source come first.
 """
 
 import difflib
@@ -38,9 +38,9 @@ def load_catalogue() -> list[Rule]:
 
 
 def choose_codes(rules: list[Rule], select: list[str], ignore: list[str], for_host: bool) -> set[str]:
-    """Return the codes of the rules to report. select, ignore: codes or prefixes; select is all by default.
+    """Return the codes of the rules to report. select, ignore: codes or prefixes; all rules are selected by default.
 
-    Exclude rules for hosts unless `for_host` is set or they are selected. Raise ValueError if a code is unknown.
+    Exclude rules for hosts unless `for_host` is set or they are selected. Raises ValueError if a code is unknown.
     """
     codes = [rule.code for rule in rules]
     for prefix in [*select, *ignore]:
@@ -86,12 +86,12 @@ def run_rules(
 ) -> list[RuleResult]:
     """Run the chosen rules and the rules that they need. Return the results of the chosen ones, sorted by code.
 
-    If a chosen rule that reads finds an error, no rule that runs the submission is run. These rules run in parallel,
-    because most of them wait for a job. Exceptions of rules and of open_experiments are not caught.
+    If a chosen source rule finds an error, no rule that runs the submission is run. Rules that run the submission run
+    in parallel, because most of them wait for a job. Exceptions from rules and open_experiments are not caught.
 
-    open_experiments: opens the experiments of rules that run the submission, called at most once, when the first of
-    them is due; None excludes these rules. show: called with the chosen results as they arrive: with all results of
-    rules that read, then one by one.
+    open_experiments: opens the experiments for rules that run the submission; called at most once, before the first of
+    them. None excludes these rules. show: called with the chosen results as they arrive, first with all results of
+    source rules, then with one result at a time.
     """
     by_code = {rule.code: rule for rule in rules if open_experiments or not rule.runs}
     due = {code: by_code[code] for code in _with_needs(chosen & by_code.keys(), by_code)}
@@ -137,14 +137,14 @@ def _chosen(results: dict[str, RuleResult], chosen: set[str]) -> list[RuleResult
 
 
 def check_source(submission: Path) -> list[RuleResult]:
-    """Run all rules that read a submission, as `recore check --source-only` does, and return their results."""
+    """Run all source rules, as `recore check --source-only` does, and return their results."""
     rules = load_catalogue()
     chosen = choose_codes(rules, [], [], for_host=False)
     return run_rules(rules, chosen, SubmissionSource(submission, challenge().targets))
 
 
 def _with_needs(chosen: set[str], by_code: dict[str, Rule]) -> set[str]:
-    """Add the codes of the rules that the chosen ones need, directly or indirectly."""
+    """Return the chosen codes and the codes of all rules that they need, directly or indirectly."""
     due = list(chosen)
     for code in due:  # which grows in the loop
         due += [need for need in _needs(by_code[code]) if need in by_code and need not in due]
@@ -156,7 +156,7 @@ def _needs(rule: Rule) -> tuple[str, ...]:
 
 
 def _unmet(rule: Rule, results: dict[str, RuleResult]) -> str:
-    """Return why a rule cannot be run, with the first rule that it needs and that has not passed, or ""."""
+    """Return why a rule cannot be run, naming the first needed rule that has not passed, or ""."""
     for code in _needs(rule):
         result = results.get(code)
         if result and not result.passed:
@@ -166,7 +166,7 @@ def _unmet(rule: Rule, results: dict[str, RuleResult]) -> str:
 
 
 def _first_error(chosen: set[str], results: dict[str, RuleResult]) -> str:
-    """Return why the submission is not run, with the first chosen rule that reads and found an error, or ""."""
+    """Return why the submission is not run, naming the first chosen source rule that found an error, or ""."""
     for code, result in sorted(results.items()):
         if code in chosen and not result.rule.runs and not result.passed:
             return f"the submission is run only if {code} ({result.rule.name}) finds no error"

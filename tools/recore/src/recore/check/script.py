@@ -11,7 +11,7 @@ from functools import cached_property
 
 from recore.check.rule import Location
 
-# used in the condition of an `if` that distinguishes the platform from other computers
+# names in the condition of an `if` that distinguishes the platform from other computers
 PROBES = frozenset(
     "exists isfile isdir is_file is_dir environ getenv find_spec version_info __version__ Version".split()
 )
@@ -39,12 +39,12 @@ class Context:
     handled: frozenset[str] = frozenset()
 
     def handles(self, *exceptions: str) -> bool:
-        """Return whether one of these exceptions, or a general one, is caught."""
+        """Return whether one of these exceptions, or a base class such as Exception, is caught."""
         return bool(self.handled & {"Exception", "BaseException", *exceptions})
 
     @property
     def at_import(self) -> bool:
-        """Whether it runs when the file is imported."""
+        """Whether the code runs when the file is imported."""
         return not (self.function or self.main or self.typing)
 
 
@@ -66,7 +66,7 @@ class ImportStatement:
 
     @property
     def optional(self) -> bool:
-        """Whether the script works without the module, because it handles the failure or tests for it before."""
+        """Whether the script works without the module, because it handles ImportError or tests for the module first."""
         return (
             self.context.typing
             or self.context.conditional
@@ -76,7 +76,7 @@ class ImportStatement:
 
 @dataclass
 class Script:
-    """A Python file. tree: empty if the file has a syntax error; then `problem` is the message."""
+    """A Python file. tree: empty if the file has a syntax error, whose message is in `problem`."""
 
     file: str
     content: bytes = b""
@@ -94,7 +94,7 @@ class Script:
         return [(node, context) for node, context in self.nodes if isinstance(node, ast.Call)]
 
     def executes(self, context: Context) -> bool:
-        """Return whether a job executes code in this context; only scripts that it starts pass their main guard."""
+        """Return whether a job executes code in this context; only scripts that jobs start pass their main guard."""
         return not context.main or self.file in ENTRY_POINTS
 
     @cached_property
@@ -186,16 +186,16 @@ class Script:
 
     @property
     def has_dynamic_names(self) -> bool:
-        """Whether it may define names dynamically."""
+        """Whether the file may define names dynamically."""
         names = ((node.id, context) for node, context in self.nodes if isinstance(node, ast.Name))
         return any(name in (DEFINERS if context.at_import else DEFINERS_ANYWHERE) for name, context in names)
 
 
 def parse_script(file: str, content: bytes) -> Script:
-    """Parse a Python file. A syntax error becomes the script's problem."""
+    """Parse a Python file. A syntax error is stored in `problem`."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        content.decode(encoding)  # in bytes, the parser ignores comments that Python rejects in a file
+        content.decode(encoding)  # the parser accepts bytes with comments that Python rejects in a file
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(content)
             compile(tree, file, "exec", dont_inherit=True)  # finds what a parser cannot, such as a lone `return`
@@ -217,7 +217,7 @@ class Scripts:
         self._parsed = [parse_script(name, files[name]) for name in names]
 
     def locate(self, *names: str) -> Location:
-        """Return the location of the first of these functions or classes that any script defines; else train.py."""
+        """Return the location of the first of these functions or classes that a script defines, or else train.py."""
         for name in names:
             for script in self._parsed:
                 if definition := script.definitions.get(name):
@@ -236,12 +236,12 @@ def strings_of(nodes: Iterable[ast.AST | None]) -> list[str]:
 
 
 def method_of(call: ast.Call) -> str:
-    """Return the name of the called method or attribute; empty for other calls."""
+    """Return the name of the called method or attribute, or "" for other calls."""
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def line_of(node: ast.AST) -> int:
-    """Return the line of a node, 0 if it has none."""
+    """Return the line of a node, or 0 if it has none."""
     return getattr(node, "lineno", 0)
 
 
@@ -294,7 +294,7 @@ def _exceptions(caught: ast.expr | None) -> list[str]:
 
 
 def last_name(node: ast.expr) -> str:
-    """Return the part of a dotted name after its last dot; empty if the expression is not a name."""
+    """Return the part of a dotted name after its last dot, or "" if the expression is not a name."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 

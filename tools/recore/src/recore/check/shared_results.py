@@ -1,4 +1,4 @@
-"""Methods that run once, each in its own thread, when their result is first requested."""
+"""Make methods run once, each in its own thread, when their result is first requested."""
 
 import inspect
 import threading
@@ -19,7 +19,7 @@ def experiment[S: SharedResults, T](method: Callable[[S], T]) -> Callable[[S], T
     @wraps(method)
     def wait_for_result(experiments: S) -> T:
         future = experiments._start(method)
-        while not future.done():  # a signal is handled only between two waits
+        while not future.done():  # Python handles signals only between two waits
             wait([future], POLL_SECONDS)
         result: T = future.result()
         return result
@@ -28,7 +28,7 @@ def experiment[S: SharedResults, T](method: Callable[[S], T]) -> Callable[[S], T
 
 
 class SharedResults:
-    """Base class for such methods, which may be called from several threads."""
+    """Base class of classes with experiments, which may be called from several threads."""
 
     def __init__(self) -> None:
         self._pool = ThreadPool(THREADS, "experiment")
@@ -36,7 +36,7 @@ class SharedResults:
         self._lock = threading.Lock()
 
     def _start(self, method: Callable[..., object]) -> Future[Any]:
-        """Start an experiment, one of the methods, if it has not been started."""
+        """Start the experiment unless it has already been started."""
         method = inspect.unwrap(method)
         with self._lock:
             if method.__name__ not in self._futures:

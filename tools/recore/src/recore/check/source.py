@@ -1,4 +1,4 @@
-"""A submission's parsed files and the modules that its scripts import, for the rules that only read."""
+"""A submission's parsed files and the modules that its scripts import, for the source rules."""
 
 import ast
 from contextlib import suppress
@@ -19,7 +19,7 @@ SETUP = ("setup", "setuptools.setup", "distutils.core.setup")
 
 @dataclass(frozen=True)
 class SetupFile:
-    """A setup.py: the calls of setup(), and the lines of modules, packages and unreadable arguments by name."""
+    """A parsed setup.py: the calls to setup(), and by name, the lines of modules, packages and unreadable arguments."""
 
     script: Script
     calls: list[ast.Call]
@@ -29,12 +29,12 @@ class SetupFile:
 
     @property
     def line(self) -> int:
-        """The line that lists the uploaded files: of py_modules, otherwise of setup()."""
+        """The line of the argument py_modules, or of the call to setup() if there is none."""
         return keywords_of(self.calls[0]).get("py_modules", self.calls[0]).lineno if self.calls else 0
 
 
 def read_setup_file(script: Script, folder: Path) -> SetupFile:
-    """Read the lists in a parsed setup.py. folder: the submission's, in which find_packages() searches."""
+    """Read the lists in a parsed setup.py. folder: the submission's folder, where find_packages() searches."""
     calls = [node for node, _ in script.calls if script.name_of(node.func) in SETUP]
     setup = SetupFile(script, calls)
     for call in calls:
@@ -54,7 +54,7 @@ def read_setup_file(script: Script, folder: Path) -> SetupFile:
 
 
 def _names(value: ast.expr) -> dict[str, int] | None:
-    """Return the strings in a list with their lines; None if it contains anything else."""
+    """Return the strings in a list with their lines, or None if the list contains anything else."""
     if not isinstance(value, ast.List | ast.Tuple):
         return None
     names, lines = strings_of(value.elts), [item.lineno for item in value.elts]
@@ -65,7 +65,7 @@ MAX_SCRIPTS = 500  # that are read
 
 
 class SubmissionSource:
-    """A submission that is read but not executed. targets: names, in the order of predictions.
+    """A submission that is read but not executed. targets: their names, in the order of predictions.
 
     Raises FileNotFoundError if the submission does not exist, ValueError if an archive is invalid.
     """
@@ -76,7 +76,7 @@ class SubmissionSource:
         self._scripts: dict[str, Script | None] = {}
 
     def script(self, file: str) -> Script | None:
-        """Return a parsed Python file; None if it cannot be read."""
+        """Return a parsed Python file, or None if it cannot be read."""
         if file not in self._scripts:
             self._scripts[file] = None
             with suppress(UnreadableFile):
@@ -85,7 +85,7 @@ class SubmissionSource:
 
     def find_module(self, dotted: str) -> str | None:
         """Return the file of a module, `a/b.py` or `a/b/__init__.py`, or the folder `a/b` of a package without
-        __init__.py; None if the module is not part of the submission.
+        __init__.py, or None if the module is not part of the submission.
         """
         path = dotted.replace(".", "/")
         for file in (f"{path}/__init__.py", f"{path}.py"):
@@ -102,7 +102,7 @@ class SubmissionSource:
         return module_in_other_case(module, [*files, *self._module_folders])
 
     def reached_from(self, entry_point: str) -> list[Script]:
-        """Return the scripts that an entry point imports, directly or indirectly, preceded by the entry point."""
+        """Return an entry point, followed by the scripts that it imports directly or indirectly."""
         files, reached = [entry_point], []
         for file in files:  # which grows in the loop
             script = self.script(file) if file.endswith(".py") else None
@@ -116,7 +116,7 @@ class SubmissionSource:
         return reached
 
     def local_files(self, statement: ImportStatement) -> list[str]:
-        """Return the files that an import executes: the module, its packages, and modules among the names."""
+        """Return the files that an import executes: the module, its packages, and imported names that are modules."""
         parts = statement.module.split(".")[:MAX_DEPTH]
         dotted = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
         files = [self.find_module(name) for name in dotted]
@@ -156,7 +156,7 @@ class SubmissionSource:
 
     @cached_property
     def setup(self) -> SetupFile | None:
-        """The parsed setup.py; None if it cannot be read, or if the submission is an archive, which has none."""
+        """The parsed setup.py, or None if it cannot be read or the submission is an archive, which has none."""
         script = self.script("setup.py")
         return read_setup_file(script, self.tree.path) if script else None
 
@@ -174,7 +174,7 @@ class SubmissionSource:
 
     @property
     def known_uploads(self) -> dict[str, int]:
-        """`uploads`, but empty if they cannot be determined."""
+        """`uploads`, or an empty dict if they cannot be determined."""
         with suppress(ValueError, OSError):
             return self.uploads
         return {}

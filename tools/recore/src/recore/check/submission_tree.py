@@ -1,6 +1,6 @@
-"""Read a submission's files without following links out of it, waiting for pipes, or reading large files.
+"""Read a submission's files without following links out of its folder, waiting for pipes or reading large files.
 
-Also pack its folder as an archive, for jobs that need more than the uploaded files.
+Also pack the folder as an archive, for jobs that need more than the uploaded files.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from recore.evaluation import SubmissionFiles, read_archive
 
 MAX_FILE_SIZE = 4 << 20  # bytes; scripts and the files next to them are far smaller
-MAX_ENTRIES = 1000  # of a folder that are listed
+MAX_ENTRIES = 1000  # files that are listed in a folder
 MAX_PACKED_FILE = 8 << 20  # bytes; a project's sources are far smaller, and data and models are not needed
 MAX_PACKED = 64 << 20  # bytes of all files
 MAX_FILES = 20_000
@@ -25,7 +25,7 @@ class UnreadableFile(ValueError):
 
 
 class SubmissionTree:
-    """The files of a submission, which is a folder or the src.tar.gz of `unearthed build`, by POSIX paths.
+    """The files in a submission, by POSIX path. A submission is a folder or the src.tar.gz of `unearthed build`.
 
     Raises FileNotFoundError if the submission does not exist, ValueError if an archive is invalid.
     """
@@ -69,7 +69,7 @@ class SubmissionTree:
         return []
 
     def read(self, name: str) -> bytes:
-        """Return the content of a file. Raise UnreadableFile if it is missing, not regular, or larger than 4 MB."""
+        """Return the content of a file. Raises UnreadableFile if it is missing, not regular, or larger than 4 MB."""
         if self._archived is not None:
             content = self._archived.get(name)
             if content is None:
@@ -100,7 +100,7 @@ class SubmissionTree:
 def pack_project(folder: Path) -> bytes:
     """Pack a folder as a tar.gz, without hidden folders, data, models and build output.
 
-    Exclude large files, links that lead out of the folder and special files. Raise ValueError if the rest is too large.
+    Exclude large and special files, and links out of the folder. Raises ValueError if the rest is too large.
     """
     files: dict[str, bytes] = {}
     size = 0

@@ -1,7 +1,7 @@
-"""The rows of the trainings after the first one, and the time that they will take.
+"""Plan the training jobs after the first one: their rows, and the time that they will take.
 
-They use few rows. Some entire drill holes are held out, with every n-th row: if a model benefits from the similarity of
-neighbouring rows in a hole, it must also do so here.
+They use few rows. Held-out rows are every n-th row of some entire drill holes: if a model benefits from the similarity
+of neighbouring rows in a hole, it must also do so with these rows.
 """
 
 import math
@@ -17,22 +17,22 @@ from recore.spectral_data import rows_by_group
 from recore.validation import FOLDS, make_folds
 from stagemaker.machine import THREAD_VARIABLES
 
-REAL_ROWS = 1_344  # of the challenge's public data
-PART_ROWS = 200  # at least; smaller data are halved
-HELD_OUT_HOLES, HELD_OUT_ROWS = 6, 150  # at most
-FOLDS_OPTION = "folds"  # of the template's train.py: with 0 it makes no held-out predictions
+REAL_ROWS = 1_344  # rows in the challenge's public data
+PART_ROWS = 200  # minimum; smaller data are halved
+HELD_OUT_HOLES, HELD_OUT_ROWS = 6, 150  # maximum
+FOLDS_OPTION = "folds"  # an argument of the template's train.py, which makes no held-out predictions if it is 0
 # For so few rows, several threads use four times as much CPU time as one if other jobs run at the same time.
 ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
-SECONDS = 60  # for the trainings without a fold; after this time no other one is started
-STARTING, FORKED, SERVING = 2.5, 1.0, 15.0  # seconds that a training, one in hold_out.py and the rest need at least
+SECONDS = 60  # for all folds together; after this time, no further fold is started
+STARTING, FORKED, SERVING = 2.5, 1.0, 15.0  # minimum seconds: a training job, training in hold_out.py, the rest
 Measurement = tuple[int, float]  # a number of rows, and the quantity measured with it
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The trainings of a check.
+    """A plan of the training jobs in a check.
 
-    train: the source of train.py. thorough: use many rows, and as much time as a job may take, which is an hour.
+    train: the source of train.py. thorough: use many rows, and up to an hour, which is a job's time limit.
     """
 
     data: PublicData
@@ -41,13 +41,13 @@ class TrainingPlan:
 
     @property
     def part(self) -> list[int]:
-        """The indices of the rows for repeated trainings, from all drill holes: at most half."""
+        """The indices of the rows for repeated training: at most half of the rows, from all drill holes."""
         step = 2 if self.thorough else max(2, self.data.rows // PART_ROWS)
         return list(range(0, self.data.rows, step))
 
     @cached_property
     def private(self) -> list[int]:
-        """The indices of the rows that serve as private data: `part` without one drill hole, to change their number."""
+        """The indices of the rows that serve as private data: `part` without one drill hole, so fewer remain."""
         hole = self.data.hole
         return [row for row in self.part if self.data.holes > 1 and hole[row] != hole[-1]] or self.part
 
@@ -66,8 +66,8 @@ class TrainingPlan:
     def folds(self) -> list[tuple[list[int], list[int]]]:
         """The rows of `held_out` as (training rows, held-out rows); each drill hole is held out once.
 
-        The folds are the same as in train.py, so that both predict a row with the same model. Empty if there are fewer
-        than two drill holes.
+        The folds are the same as in train.py, so that both predict a row with models trained on the same rows. Empty if
+        there are fewer than two drill holes.
         """
         if not self.data.holes:
             return []
@@ -77,21 +77,21 @@ class TrainingPlan:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """The arguments of train.py for a training without a fold, which needs no held-out predictions."""
+        """The arguments for train.py when a fold is held out: it then needs no held-out predictions."""
         return {FOLDS_OPTION: "0"} if f'"--{FOLDS_OPTION}"' in self.train else {}
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment variables of all trainings except the first."""
+        """The environment variables for all training jobs except the first."""
         return {} if self.thorough else ONE_THREAD
 
     @property
     def seconds(self) -> float:
-        """The time after which no further training without a fold is started."""
+        """The time in seconds after which no further fold is started."""
         return math.inf if self.thorough else SECONDS
 
     def remaining(self, trained: TrainingResult) -> float:
-        """Estimate the seconds that a check needs after the training with all rows."""
+        """Estimate the seconds that a check needs after training with all rows."""
         fit = max(0.0, trained.seconds - STARTING) / max(1, trained.rows)  # seconds per row
         alone = fit / (1 + FOLDS) if self.arguments else fit
         parts = 2 * (STARTING + fit * len(self.part))
@@ -103,7 +103,7 @@ def extrapolate(full: Measurement, parts: Sequence[Measurement], noise: float = 
     """Extrapolate a quantity linearly to REAL_ROWS rows, unless it was measured with at least as many.
 
     full: measured with all rows. parts: measured with part of the rows, the same number each time. noise: differences
-    up to this value, or up to the difference between parts, are not growth. Return None without a smaller part.
+    up to this value, or up to the difference between parts, do not count as growth. Return None if no part is smaller.
     """
     rows, value = full
     if rows >= REAL_ROWS:

@@ -28,15 +28,15 @@ MAX_CODES = 5  # columns whose codes have separate remarks
 SHOWN = 3  # errors that a message lists; it counts the others
 
 Lines = list[tuple[int, list[str]]]
-Cells = list[tuple[int, str]]  # of one column, with the numbers of their lines
+Cells = list[tuple[int, str]]  # cells in one column, with their line numbers
 
 
 @dataclass
 class AssayTable:
-    """The rows of an assay table, in its order.
+    """The rows of an assay table, in order.
 
-    identity: the columns of the IDs, by name. assays: the columns of all targets, by name, NaN where nothing was
-    measured; empty if the table has no target. suspected: columns that are probably not in the schema's unit.
+    identity: the ID columns, by name. assays: the columns of all targets, by name, with NaN where nothing was measured;
+    empty if the table has no target. suspected: columns that are probably not in the schema's unit.
     """
 
     path: Path
@@ -64,10 +64,9 @@ def read_assays(
 ) -> AssayTable:
     """Read an assay table.
 
-    columns: the table's column for a column of the schema; the others are found by their names. content_unit: the unit
-    of assays whose column states none. decimal: "point" or "comma". with_spectra: whether columns with numeric names
-    are channels. Raises ValueError, which begins with the path, with the first errors, or Question, without the path,
-    if the table is ambiguous.
+    columns: the table's columns by name in the schema; others are found by name. content_unit: the unit of assays whose
+    column states none. decimal: "point" or "comma". with_spectra: whether columns with numeric names are channels.
+    Raises ValueError with the path and the first errors, or Question, without the path, if the table is ambiguous.
     """
     try:
         if path.exists() and not path.is_file():
@@ -100,7 +99,7 @@ def read_assays(
 
 
 def _read_rows(text_table: TextTable, with_spectra: bool) -> tuple[dict[int, str], Lines, list[str]]:
-    """Return the names of columns by position, the rows, both without channels, and errors of lines.
+    """Return the column names by position and the rows, both without channels, and the errors in lines.
 
     Raises ValueError if there is no row.
     """
@@ -186,7 +185,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
 
 
 def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
-    """Return the cells of a column, each after its sign, such as <5, if another column contains signs."""
+    """Return the cells of a column. If another column contains their signs, prepend these, as in <5."""
     if source.signs is None:
         return [(line, cells[source.position]) for line, cells in rows]
     position, name = source.signs
@@ -195,7 +194,7 @@ def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
         sign, cell = read_sign(cells[position], name), cells[source.position]
         if sign is None:
             errors.append(
-                f"line {line}, {name[:40]}: {cells[position][:40]!r} is not a known sign of {source.column[:40]!r}; "
+                f"line {line}, {name[:40]}: {cells[position][:40]!r} is not a known sign for {source.column[:40]!r}; "
                 "write < for below the detection limit, > for over-range, or nothing for a measured value"
             )
         signed.append((line, cell if not sign or cell in EMPTY or cell.startswith(sign) else sign + cell))
@@ -203,7 +202,7 @@ def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
 
 
 def _sources_by_line(target: str, source: Source, rows: Lines, errors: list[str]) -> list[Source | None]:
-    """Return the source for each line, with the unit from another column if there is one; None if it is invalid."""
+    """Return the source for each line, with the unit from a column of units, if any, or None if it is invalid."""
     if source.units is None:
         return [source] * len(rows)
     position, name = source.units
@@ -258,7 +257,7 @@ def _assay(
     errors: list[str],
     limits: list[str],
 ) -> float:
-    """Return the assay in a cell in the target's unit, NaN if missing or invalid. maximum: 100% of the sample."""
+    """Return the assay in a cell in the target's unit, or NaN if missing or invalid. maximum: 100% of the sample."""
     if cell in EMPTY or not source:
         return np.nan
     value = marks.parse(cell.replace("<=", "<").removeprefix("<").strip())
@@ -277,7 +276,7 @@ def _assay(
         remedy = (
             f"check the unit in {source.units[1]!r}"
             if source.units
-            else f"{option}, for example, converts it from another unit"
+            else f"{option}, for example, converts it from a different unit"
         )
         errors.append(f"{location} is more than 100% of the sample; {remedy}")
     elif cell.startswith("<"):

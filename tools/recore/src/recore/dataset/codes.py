@@ -23,7 +23,7 @@ SIZE = 3  # times smaller or larger
 
 @dataclass(frozen=True)
 class SuspectedCode:
-    """A number that is probably a code. rows: their positions. message: a sentence about it, with the remedy."""
+    """A number that is probably a code. rows: the positions of its rows. message: a sentence with the remedy."""
 
     column: str
     value: float
@@ -75,7 +75,7 @@ def _is_nines(value: float) -> bool:
 
 def _report(column: str, values: NDArray[np.float64], code: float) -> SuspectedCode:
     rows = np.flatnonzero(values == code)
-    share = f"{column}: {len(rows):,} of {(~np.isnan(values)).sum():,} {'value is' if len(rows) == 1 else 'values are'}"
+    share = f"{column}: {len(rows):,} of {(~np.isnan(values)).sum():,} values {'is' if len(rows) == 1 else 'are'}"
     if code > 0:
         message = (
             f"{share} exactly {code:.12g}, and the next lower one is {values[values < code].max():.4g}; if this is a "

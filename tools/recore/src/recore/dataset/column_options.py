@@ -17,7 +17,7 @@ def required_columns() -> list[str]:
 
 
 def parse_columns(options: Iterable[str]) -> dict[str, str]:
-    """Parse options such as `CuPPM=Cu_pct` into the table's columns by the names in the schema.
+    """Parse options such as `CuPPM=Cu_pct` to a dict of the table's columns by their names in the schema.
 
     Raises ValueError.
     """
@@ -47,7 +47,7 @@ def column_option(name: str, column: str) -> str:
 
 
 def likely_name(column: str) -> str | None:
-    """Guess the column of the schema that a column of this name is meant to be; None if none is likely."""
+    """Guess which column of the schema a column name means, or return None if none is likely."""
     letters = "".join(filter(str.isalpha, column)).lower()
     element = re.sub("(pct|percent|ppm|ppb|mgkg|gt|gpt|kgt|ugkg|gkg)$", "", letters)
     if symbol := element_names().get(element):
@@ -62,7 +62,7 @@ def likely_name(column: str) -> str | None:
 
 
 def mistyped_target(column: str) -> tuple[str, str] | None:
-    """Return the target and the unit of a name whose unit is mistyped, such as CuPMM, CuPTC or Cu_pp."""
+    """Return the target and unit that a name with a mistyped unit means, such as CuPMM, CuPTC or Cu_pp."""
     letters = "".join(filter(str.isalpha, column)).lower()
     for target in filter(element_of, challenge().targets):
         unit = letters.removeprefix(element_of(target).lower())
@@ -73,7 +73,7 @@ def mistyped_target(column: str) -> tuple[str, str] | None:
 
 
 def most_similar(name: str, names: Iterable[str]) -> str | None:
-    """Return the most similar of the names, None if none is similar."""
+    """Return the most similar of the names, or None if none is similar."""
     by_lower_case = {other.lower(): other for other in names}
     similar = difflib.get_close_matches(name.lower(), by_lower_case, 1, 0.6)
     return by_lower_case[similar[0]] if similar else None

@@ -31,11 +31,11 @@ def find_columns(
     content_unit: str = "",
     with_spectra: bool = False,
 ) -> tuple[dict[str, Source], list[str]]:
-    """Return the source of each column of the schema in a table, and remarks.
+    """Return the table's source for each column of the schema, and remarks.
 
     header: column names by position. columns: the columns that the user chose. cells: returns the cells of the column
-    at a position. with_spectra: whether the first column names the samples if no name says so. Raises Question if the
-    header is ambiguous, ValueError if it is invalid.
+    at a position. with_spectra: whether the first column contains the sample names if no header says so. Raises
+    Question if the header is ambiguous, ValueError if it is invalid.
     """
     if unnamed := [position + 1 for position, name in header.items() if not name and position and any(cells(position))]:
         raise ValueError(f"column {unnamed[0]} has no name")
@@ -97,7 +97,7 @@ def _chosen(name: str, column: str, header: Mapping[int, str]) -> Source:
 
 
 def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, with_spectra: bool) -> dict[str, Source]:
-    """Find the columns of `sample`, `index` and the IDs that are not known yet. Raises Question."""
+    """Find the columns of `sample`, `index` and the IDs that are not known yet. Raises Question if several fit."""
     positions: dict[str, int] = {}
     if "index" not in known:
         positions.update(("index", position) for position, name in columns.items() if name == "index")
@@ -126,7 +126,7 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
 
 
 def _set_depth_units(sources: dict[str, Source], depth_unit: str | None, unused: dict[int, str], cells: Cells) -> None:
-    """Set the unit of depths: the user's, otherwise the one in the column names or in a column of units, or metres.
+    """Set the unit of depths: the user's, otherwise the unit in the headers or in a column of units, otherwise metres.
 
     Raises ValueError if different units are stated.
     """
@@ -184,7 +184,7 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
     if unknown:
         remarks.append(
             f"columns without a unit were assumed to be in the target's unit: "
-            f"{', '.join(unknown)}; for example, --column {unknown[0]}:pct states another unit"
+            f"{', '.join(unknown)}; for example, --column {unknown[0]}:pct states a different unit"
         )
     if ignored:
         remarks.append(f"ignored columns: {list_names([name[:40] for name in ignored], SHOWN)}")

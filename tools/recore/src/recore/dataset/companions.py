@@ -23,7 +23,7 @@ Sources = Mapping[str, Source]
 
 
 def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> dict[str, Source]:
-    """Return the sources of targets with the columns of their signs and units, if there are any.
+    """Return the sources of targets, with the columns that contain their signs and units added.
 
     unused: the names of the other columns by position. Raises ValueError if it is unclear to which column one belongs.
     """
@@ -55,7 +55,7 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, m
         if not is_clear or any(getattr(result[target], kind) for target in owners):
             raise ValueError(
                 f"column {name[:40]!r} contains {kind} such as {next(filter(None, filled), '')[:10]!r}, but it is "
-                f"unclear of which column; name it accordingly, such as {f'{targets[owners[0]].column}_{kind[:-1]}'!r}"
+                f"unclear for which column; name it accordingly, such as {f'{targets[owners[0]].column}_{kind[:-1]}'!r}"
             )
         for target in owners:
             source = result[target]
@@ -88,7 +88,7 @@ def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: 
 
 
 def depth_unit_column(unused: Mapping[int, str], cells: Cells) -> tuple[int, str] | None:
-    """Return the position and the name of the column that contains only units of depths, None if there is none."""
+    """Return the position and the name of the column that contains only units of depths, or None if there is none."""
     for position, name in unused.items():
         filled = [cell for cell in cells(position) if cell]
         rest = {*_words(UNIT_WORD.sub(" ", name))}
@@ -99,13 +99,13 @@ def depth_unit_column(unused: Mapping[int, str], cells: Cells) -> tuple[int, str
 
 
 def _contains_units(name: str, filled: list[str]) -> bool:
-    """Whether a column contains units of contents: in all cells, or in some if its name says so."""
+    """Whether all cells of a column are units of contents, or some of them if its name says so."""
     units = map(unit_of_cell, filled)
     return any(units) if UNIT_WORD.search(name) else bool(filled) and all(units)
 
 
 def _contains_signs(name: str, filled: list[str], is_named: bool, marks: Marks) -> bool:
-    """Whether a column contains signs: in all cells, or its name says so and its only numbers are 0 and 1.
+    """Whether all cells of a column are signs, or its name says so and its only numbers are 0 and 1.
 
     is_named: whether it is named after an imported column, so that one sign among other words suffices.
     """
@@ -133,7 +133,7 @@ def _mentions_any(name: str, targets: Sources) -> bool:
 
 
 def _possible_owners(rest: str, targets: Sources, kind: str) -> tuple[list[str], bool]:
-    """Return the targets to which a companion with another name can belong, and whether this is certain.
+    """Return the targets to which a companion with a different name can belong, and whether this is certain.
 
     Units belong to all columns without a unit. Signs are certain if there is only one column.
     """

@@ -28,7 +28,7 @@ def reject_format(beginning: str) -> None:
 
 
 def detect_format(head: bytes) -> str:
-    """Return the binary format of spectra that a file begins like, "" if it is unknown."""
+    """Return the binary spectrum format of a file that begins with these bytes, or "" if it is unknown."""
     if len(head) > 64 and head[1] in SPC_VERSIONS and 0 in head[2:64] and not chr(head[0]).isalnum():
         return "an SPC file"
     return next((name for beginning, name in BINARY_FORMATS.items() if head.startswith(beginning)), "")
@@ -38,4 +38,5 @@ def reject_factor(preamble: str) -> None:
     """Raise Question if the lines above a table specify a factor for its numbers."""
     for factor in FACTOR.finditer(preamble):
         if not re.fullmatch(r"[\s:=,;]*1(\.0*)?\s*", factor["value"]):
-            raise Question("format", f"the file has a factor ({factor['name']}), which is not applied; {EXPORT}")
+            reason = f"the file specifies a scale factor ({factor['name']}), which is not applied; {EXPORT}"
+            raise Question("format", reason)

@@ -100,7 +100,7 @@ def varied(minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float
 
 
 def along_hole(rows: int, correlation: float, random: Generator) -> NDArray[np.float64]:
-    """Simulate an autoregressive curve down a hole (rows,), mean 0, standard deviation 1; `correlation` in samples."""
+    """Simulate an autoregressive curve (rows,) with mean 0 and standard deviation 1. correlation: length in samples."""
     coefficient = np.exp(-1 / correlation)
     curve = random.standard_normal(rows)
     curve[1:] *= np.sqrt(1 - coefficient**2)

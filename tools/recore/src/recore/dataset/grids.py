@@ -12,7 +12,7 @@ from recore.data_file import read_header
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum
 from recore.schema import channels_of
 
-SAME = 0.01  # of the distance to the next channel; grids that differ by less are treated as equal
+SAME = 0.01  # share of the distance to the next channel; grids that differ by less are treated as equal
 MIN_CHANNELS = 7  # one bin of the template's preprocess.py
 COARSE = 1.5  # times the step of the grid; spectra with wider steps gain no detail
 GAP = 3  # times the neighbouring steps; a wider step is a gap
@@ -30,7 +30,7 @@ class Grid:
         return f"{len(self.names)} channels, {self.names[0]} to {self.names[-1]} cm-1"
 
     def find_positions(self, wavenumbers: Numbers) -> NDArray[np.int64] | None:
-        """Return the positions of this grid's channels among other wavenumbers, None if one is missing."""
+        """Return the positions of this grid's channels among other wavenumbers, or None if one is missing."""
         after = np.clip(np.searchsorted(-wavenumbers, -self.wavenumbers), 1, len(wavenumbers) - 1)
         nearer = np.abs(wavenumbers[after - 1] - self.wavenumbers) < np.abs(wavenumbers[after] - self.wavenumbers)
         positions = after - nearer
@@ -49,7 +49,7 @@ def grid_of(wavenumbers: Numbers) -> Grid:
 
 
 def grid_of_file(path: Path) -> Grid:
-    """Read the grid of a data file in the schema. Raises ValueError or OSError."""
+    """Read the grid of a data file in the schema. Raises ValueError or OSError if this fails."""
     names = read_header(path)
     try:
         return grid_of_names(names[1:])
@@ -97,9 +97,9 @@ def most_common_grid(spectra: list[Spectrum], interpolate: bool) -> Grid:
 def put_on_grid(
     spectra: list[Spectrum], grid: Grid, interpolate: bool, is_fixed: bool = False
 ) -> tuple[list[Spectrum], list[Problem], list[str]]:
-    """Put spectra on a grid; also return the problems of spectra that do not fit, and remarks on the changes.
+    """Put spectra on a grid. Return them, the problems with spectra that do not fit, and remarks on the changes.
 
-    is_fixed: whether the grid does not depend on `interpolate`, which then does not help spectra that cover less.
+    is_fixed: whether the grid does not depend on `interpolate`, which then does not help with spectra that cover less.
     """
     on_grid, problems, n_cut, n_interpolated, n_coarse = [], [], 0, 0, 0
     step = float(np.median(-np.diff(grid.wavenumbers)))
@@ -127,7 +127,7 @@ def put_on_grid(
     counts = {
         f"cut to {grid}": n_cut,
         f"interpolated by a cubic spline to {grid}": n_interpolated,
-        f"their channel spacing is over {COARSE:g} times that of the grid, and the spline adds no detail": n_coarse,
+        f"their channel spacing is more than {COARSE:g} times the grid's, and the spline adds no detail": n_coarse,
     }
     remarks = [f"{count} of {len(spectra)} spectra: {change}" for change, count in counts.items() if count]
     return on_grid, problems, remarks
@@ -148,7 +148,7 @@ def _by_grid(spectra: list[Spectrum]) -> list[list[Spectrum]]:
 
 
 def explain_shortfall(wavenumbers: Numbers, grid: Grid) -> str:
-    """Explain that a grid extends beyond a spectrum of these wavenumbers; "" if it does not."""
+    """Explain how a grid extends beyond a spectrum with these wavenumbers, or return "" if it does not."""
     low, high = wavenumbers[-1], wavenumbers[0]
     if grid.wavenumbers[-1] >= low - grid.tolerance and grid.wavenumbers[0] <= high + grid.tolerance:
         return ""

@@ -23,7 +23,7 @@ def is_foreign(names: Iterable[str]) -> bool:
 
 
 def explain_import(path: Path, only_header: bool = False) -> str:
-    """Explain why only `recore import` reads a file, "" if other commands read it, too.
+    """Explain why only `recore import` reads a file, or return "" if other commands also read it.
 
     only_header: report only UTF-16, a title above the header and channels such as 3998 cm-1.
     """

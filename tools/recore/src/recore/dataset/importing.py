@@ -28,7 +28,7 @@ from recore.listing import count, list_names
 from recore.outputs import check_writable
 from recore.spreadsheet_csv import safe_row
 
-DECIMALS = 6  # of absorbance, far below the noise of any instrument
+DECIMALS = 6  # decimals of absorbance; rounding is far below the noise of any instrument
 CHUNK = 500  # rows that are written at a time
 SHOWN = 5  # samples that a message lists
 
@@ -84,7 +84,7 @@ class ImportOptions:
 
     @cached_property
     def table(self) -> Path | None:
-        """The assay table; without `assays` the only file, if it has assays or IDs or `columns` specifies some."""
+        """The assay table: `assays`, or the only file if it has assays or IDs or `columns` specifies some."""
         if self.assays is None and len(self.files) == 1 and self.files[0].is_file():
             return self.files[0] if self.columns or holds_assays(self.files[0]) else None
         return self.assays
@@ -127,8 +127,8 @@ def import_files(
 ) -> ImportResult:
     """Write the data file; if there are problems, only with `keep_going`.
 
-    advance: called with the stage and the numbers of finished and of all files or rows. Raises ValueError or OSError if
-    the options or the set of files are invalid; other problems and questions are in the result.
+    advance: called with the stage, the number of finished files or rows, and their total. Raises ValueError or OSError
+    if the options or the set of files are invalid; other problems and questions are in the result.
     """
     reading = options.reading
     try:
@@ -273,7 +273,7 @@ def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
 
 
 def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
-    """Return a remark about spectra with the same value in many channels, nothing if there are no such spectra."""
+    """Return a remark about spectra with the same value in many channels, or nothing if there are no such spectra."""
     runs = find_constant_runs(np.round(spectrum.absorbance, DECIMALS) for spectrum in spectra)
     counts = Counter(spectrum.sample for spectrum in spectra)
     names = [f"{each.sample}:{each.replicate or 0}" if counts[each.sample] > 1 else each.sample for each in spectra]

@@ -48,14 +48,14 @@ class SuspectedUnit:
 
 
 def suspected_content_units(assays: Mapping[str, ArrayLike]) -> list[SuspectedUnit]:
-    """Find targets whose values are probably in another unit."""
+    """Find targets whose values are probably in the wrong unit."""
     known = [target for target in DETECTION_LIMITS if target in assays and unit_of(target) in CONTENT_UNITS]
     units = (_content_unit(target, assays[target]) for target in known)
     return [unit for unit in units if unit]
 
 
 def _content_unit(target: str, assays: ArrayLike) -> SuspectedUnit | None:
-    """Find the probable unit of a target's positive values, None if the target's unit is plausible."""
+    """Find the probable unit of a target's positive values, or return None if the target's unit is plausible."""
     values = np.asarray(assays, dtype=float)
     values = values[values > 0]
     if len(values) < MIN_ROWS:
@@ -89,7 +89,7 @@ def _content_unit(target: str, assays: ArrayLike) -> SuspectedUnit | None:
 
 
 def suspected_depth_unit(depth_from: ArrayLike, depth_to: ArrayLike) -> SuspectedUnit | None:
-    """Find the probable unit of depths, None if metres are plausible."""
+    """Find the probable unit of depths, or return None if metres are plausible."""
     start, end = np.asarray(depth_from, dtype=float), np.asarray(depth_to, dtype=float)
     known = np.isfinite(start) & np.isfinite(end)
     if not known.any():

@@ -18,7 +18,7 @@ REPLICATE = re.compile(
 
 
 def sample_of_replicate(name: str, samples: Collection[str]) -> tuple[str, str]:
-    """Return the sample and the number of the replicate with this name, both "" if no sample fits."""
+    """Return the sample and the replicate number in this name, both "" if no sample fits."""
     match = REPLICATE.fullmatch(name) if len(name) <= MAX_NAME else None
     if match is None or name in samples or match["sample"] not in samples:
         return "", ""

@@ -19,7 +19,7 @@ from recore.listing import count
 from recore.outputs import check_writable
 from recore.schema import DEPTH_FROM, DEPTH_TO
 
-RANGES = {  # of mixtures, by unit
+RANGES = {  # ranges of mixtures, by unit
     **{"pct": (0.0, 60.0), "g/kg": (0.0, 100.0), "ppm": (0.0, 500.0), "ppb": (0.0, 500.0)},
     **{"cmol/kg": (0.0, 40.0), "mmol/kg": (0.0, 400.0), "pH": (4.0, 8.5)},
 }
@@ -35,7 +35,7 @@ IN_FORMULA = np.array([[element not in mineral.traces for element in ELEMENTS] f
 
 
 class Laboratory:
-    """A laboratory for the samples of one hole; trace metals in a mineral differ from hole to hole."""
+    """The laboratory that analyses the samples of one hole; trace metals in a mineral differ from hole to hole."""
 
     def __init__(self, random: Generator):
         self._random = random
@@ -58,7 +58,7 @@ class Laboratory:
 
 
 def sum_of_minerals(minerals: NDArray[np.float64], contents: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Multiply (rows, minerals) by (minerals, elements) term by term, for the same bits on all computers."""
+    """Multiply (rows, minerals) by (minerals, elements) term by term, so that all computers give the same bits."""
     return np.sum([share[:, None] * content for share, content in zip(minerals.T, contents, strict=True)], axis=0)
 
 
@@ -89,7 +89,7 @@ def significant(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]
 
 
 SAMPLE_FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
-PRIVATE_SHARE = 0.3  # of the rows, and roughly of the holes
+PRIVATE_SHARE = 0.3  # share of the rows, and roughly of the holes
 CHUNK = 500  # rows in memory at a time
 
 

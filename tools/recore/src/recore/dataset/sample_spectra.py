@@ -58,7 +58,7 @@ def channel_names(wavenumbers: NDArray[np.float64]) -> list[str]:
 def band_shape(wavenumbers: NDArray[np.float64], bands: Bands) -> NDArray[np.float64]:
     """Sum bands (channels,), each a Pearson VII function of exponent 2, between a Lorentzian and a Gaussian.
 
-    Only basic arithmetic is used, for the same bits on all computers.
+    Only basic arithmetic is used, so that all computers give the same bits.
     """
     total = np.zeros(len(wavenumbers))
     for position, height, half_width in bands:
@@ -68,7 +68,7 @@ def band_shape(wavenumbers: NDArray[np.float64], bands: Bands) -> NDArray[np.flo
 
 
 class Spectrometer:
-    """An instrument in its state while one hole was scanned, with the mineral chemistry of that hole.
+    """An instrument in the state in which it scanned one hole, with the mineral chemistry of that hole.
 
     Between holes, bands shift and broaden a little, and specular reflection differs, so that a new hole differs from
     the training data of a model.

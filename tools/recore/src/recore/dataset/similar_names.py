@@ -27,7 +27,7 @@ def similar_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]
 
 
 def note_similar_holes(holes: Iterable[str]) -> str:
-    """Return a note on groups, such as drill holes, with several spellings; "" if there are none."""
+    """Return a note on groups, such as drill holes, with several spellings, or "" if there are none."""
     groups = [sorted(group) for group in _by_core(set(holes)).values() if len(group) > 1]
     if not groups:
         return ""

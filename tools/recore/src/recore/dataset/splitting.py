@@ -40,9 +40,9 @@ class Split:
 def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: bool = False) -> Split:
     """Write public/public.csv.gz, private/private.csv.gz and private/actual.csv.gz below a folder, all or none.
 
-    holes: the private holes, a share such as 30% or 0.3, or names separated by commas. seed: of the random choice.
-    Raises FileExistsError if one of the files exists, unless `overwrite`, ValueError or OSError if the table cannot be
-    split, or one side would be empty.
+    holes: the private holes, a share such as 30% or 0.3, or names separated by commas. seed: for the random choice.
+    Raises FileExistsError if one of the files exists, unless `overwrite`; ValueError or OSError if the table cannot be
+    split, or one data set would be empty.
     """
     paths = (folder / SAMPLE_FILES[0], folder / SAMPLE_FILES[1], folder / SAMPLE_FILES[2])
     check_not_existing(paths, overwrite)
@@ -116,7 +116,7 @@ def _count_rows(data: DataFile, position: int) -> Counter[str]:
 
 
 def _choose_holes(holes: str, names: list[str], seed: int, path: Path) -> set[str]:
-    """Choose the private holes. names: of all holes, sorted, so that the order of rows does not matter."""
+    """Choose the private holes. names: all holes, sorted so that the order of rows does not matter."""
     name = challenge().group_name
     if share := SHARE.fullmatch(holes.strip()):
         number = round(len(names) * (float(share["percent"]) / 100 if share["percent"] else float(share["share"])))

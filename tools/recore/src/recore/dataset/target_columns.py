@@ -42,9 +42,9 @@ SHOWN = 3  # choices that a question lists
 
 @dataclass(frozen=True)
 class Source:
-    """A column of the table for a column of the schema; factor: converts its values from `unit` and `formula`.
+    """The table's column for a column of the schema. factor: converts its values from `unit` and `formula`.
 
-    signs, units: the position and the name of the column with the sign or the unit of each value.
+    signs, units: the position and name of the column with each value's sign or unit.
     """
 
     position: int
@@ -99,7 +99,7 @@ def _parse_unit(stated: str, target_unit: str, option: str) -> str:
 
 
 def _chosen_formula(target: str, contents: AssayHeader, option: str) -> str:
-    """Return the formula of a chosen column: the target's element, unless its name has a compound of it."""
+    """Return the formula of a chosen column: the target's element, unless the column's name has a compound of it."""
     element = element_of(target)
     formulas = [formula for formula in contents.formulas if target in targets_in(formula)]
     others = [formula for formula in contents.formulas if not is_reagent(formula) and len(formula) > 2]
@@ -107,7 +107,7 @@ def _chosen_formula(target: str, contents: AssayHeader, option: str) -> str:
     unclear = [word for word in contents.unknown if re.fullmatch(compound, word) or target in targets_in(word)]
     if len(formulas) > 1 or (unclear and not formulas):
         names = " and ".join(formulas) or unclear[0]
-        raise ValueError(f"{option}: is {names} in this name {element} or a compound of it? Rename the column")
+        raise ValueError(f"{option}: the meaning of {names} in this name is unclear; rename the column")
     if others and not formulas:
         raise ValueError(f"{option}: {others[0]} contains no {element}")
     return formulas[0] if formulas else element
@@ -204,13 +204,13 @@ def _is_open(target: str, source: Source) -> bool:
 
 
 def _may_be_assays(cells: Sequence[str], name: str, contents: AssayHeader) -> bool:
-    """Whether cells contain a number; below a letter, or SN (serial number), more than row numbers."""
+    """Whether cells contain a number. Row numbers below a single letter or SN (serial number) do not count."""
     is_element = len(contents.formula) > 1 and name != "SN"
     return any(NUMBER.fullmatch(cell) for cell in cells) and (is_element or not is_filler(cells))
 
 
 def unit_in_comments(comments: Iterable[str]) -> str:
-    """Return the unit that comments state for all assays, "" if there is none or several."""
+    """Return the unit that comments state for all assays, or "" if there are none or several."""
     units = set()
     for comment in comments:
         stated, rest = split_units(to_ascii(comment))

@@ -35,9 +35,9 @@ Lines = Iterator[tuple[int, list[str]]]
 class TextTable:
     """A text table.
 
-    width: cells of a line. first: the number of the line that begins the table. has_row_names: whether the header lacks
-    the name of the first column, as in R. preamble: the lines above the header. units: the number, 0 if there is none,
-    and the cells of the row below it that states units. name_marks, prefixes: of the names of channels.
+    width: number of cells in a line. first: number of the table's first line. has_row_names: whether the header lacks
+    the name of the first column, as in R. preamble: the lines above the header. units: the line number (0 if there is
+    none) and the cells of the row below the header that states units. name_marks, prefixes: of channel names.
     """
 
     path: Path
@@ -54,7 +54,7 @@ class TextTable:
     remarks: tuple[str, ...] = ()
 
     def channel(self, name: str) -> ChannelName | None:
-        """Parse the name of a column, None if it is not a channel."""
+        """Parse the name of a column. Return None if it is not a channel."""
         return parse_channel(name, self.name_marks, self.prefixes)
 
     def lines(self) -> Lines:
@@ -153,7 +153,7 @@ def _split(number: int, line: str, delimiter: str | None) -> list[str]:
 
 
 def _names_to_repeat(header: list[str]) -> set[str]:
-    """Return the names of a header in lower case; none if all are numbers, because lines of numbers can equal it."""
+    """Return a header's names in lower case, or none if all are numbers, because lines of numbers can equal it."""
     names = {name.casefold() for name in header if name}
     return set() if all(map(possible_marks, names)) else names
 
@@ -164,7 +164,7 @@ def _repeats(names: set[str], cells: list[str]) -> bool:
 
 
 def without_empty_end(cells: list[str], width: int) -> list[str]:
-    """Remove empty cells beyond a width, which spreadsheets write at the end of lines."""
+    """Remove the empty cells beyond this width that spreadsheets write at the end of lines."""
     end = len(cells)
     while end > width and not cells[end - 1]:
         end -= 1
@@ -211,7 +211,7 @@ def _split_leniently(number: int, line: str, delimiter: str | None) -> list[str]
 
 
 def _preamble_kind(rows: list[list[str]], width: int) -> str:
-    """Return "comment" or "title" for a line above the header, "" if the table begins with it.
+    """Return "comment" or "title" for a line above the header, or "" if the table begins with it.
 
     rows: the cells of the line and of the next one.
     """
@@ -234,7 +234,7 @@ def _preamble_kind(rows: list[list[str]], width: int) -> str:
 
 
 def _find_delimiter(lines: list[str]) -> str | None:
-    """Return the first of tab, semicolon, bar and comma that most lines contain, None for spaces."""
+    """Return the first of tab, semicolon, bar and comma that most lines contain, or None for spaces."""
     for delimiter in DELIMITERS:
         if sum(delimiter in line for line in lines) * 2 > len(lines):
             if delimiter == "," and all(_has_decimal_commas(line) for line in lines if delimiter in line):
@@ -249,7 +249,7 @@ def _has_decimal_commas(line: str) -> bool:
 
 
 def _with_marks(table: TextTable, decimal: str | None, used: Collection[str]) -> TextTable:
-    """Detect the marks of a table's numbers.
+    """Detect the decimal and thousands marks in a table.
 
     Only columns of numbers count, because sample names and software versions have other marks.
     """

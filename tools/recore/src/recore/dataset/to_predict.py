@@ -1,4 +1,4 @@
-"""Read spectra whose assays will be predicted, as in the import, but an invalid spectrum does not affect the others.
+"""Read spectra to predict, as the import does, except that an invalid spectrum does not affect the others.
 
 No assay table is needed, and assays in the table of spectra are ignored.
 """
@@ -118,7 +118,7 @@ def write_samples(
 
 
 def _columns(rows: Sequence[Row], channels: Sequence[str], unread: Mapping[str, Mapping[str, str]]) -> Columns:
-    """Return the index, the IDs and the channels, NaN in rows without a spectrum. unread: the IDs of those rows."""
+    """Return the index, IDs and channels (NaN without a spectrum). unread: the IDs of rows without a spectrum."""
     ids = [row.spectra[0].ids if row.spectra else unread.get(row.sample, {}) for row in rows]
     columns: Columns = {"": np.array([row.index for row in rows], dtype=object)}
     columns |= {name: np.array([each.get(name, "") for each in ids], dtype=object) for name in challenge().ids}

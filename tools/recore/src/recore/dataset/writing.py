@@ -9,7 +9,7 @@ import numpy as np
 
 from recore.atomic import replaced
 
-LEVEL = 1  # of gzip; 6 takes six times as long for files that are an eighth smaller
+LEVEL = 1  # gzip's level; 6 takes six times as long, and the files are an eighth smaller
 
 Columns = dict[str, np.ndarray]
 

@@ -1,4 +1,4 @@
-"""The pickles in a model, and the names that loading them would import. Nothing is unpickled."""
+"""Find the pickles in a model and the names that loading them would import. Nothing is unpickled."""
 
 from recore.check.pickles.machine import EXTENSIONS
 from recore.check.pickles.model_files import find_pickles, read_pickles, same_models, size_of

@@ -1,4 +1,4 @@
-"""Compressed files as joblib writes them: one stream, whose first bytes identify the format."""
+"""Decompress joblib's files. Each contains one compressed stream, whose first bytes identify the format."""
 
 import bz2
 import io
@@ -21,7 +21,7 @@ UNREADABLE = {b"\x04\x22\x4d\x18": "it is compressed with lz4", b"ZF": "joblib b
 
 
 def decompressed(file: IO[bytes], budget: Budget) -> "io.BufferedReader[Any]":
-    """Open a file for sequential reading, decompressed. Raise Unreadable if its compression is not supported."""
+    """Open a file for sequential reading, decompressed. Raises Unreadable if its compression is not supported."""
     content: io.BufferedReader[Any] = io.BufferedReader(_Unclosed(file), CHUNK)
     start = content.peek(8)
     for prefix, reason in UNREADABLE.items():
@@ -47,7 +47,7 @@ class _Unclosed(io.RawIOBase):
 
 
 class _Stream(io.RawIOBase):
-    """The content of a compressed file, without trailing data."""
+    """The decompressed content of a file. Raises Unreadable if other data follow it."""
 
     def __init__(self, file: "io.BufferedReader[Any]", decompressor: Any, budget: Budget):
         self._file, self._decompressor, self._budget = file, decompressor, budget
@@ -60,13 +60,13 @@ class _Stream(io.RawIOBase):
         while not data and not self._decompressor.eof:
             data = self._decompressor.decompress(self._next(), len(buffer))
         if not data and (self._decompressor.unused_data or self._file.read(1)):
-            raise Unreadable("data follow its compressed content")
+            raise Unreadable("its compressed content is followed by other data")
         self._budget.spend("decompressed bytes", len(data))
         buffer[: len(data)] = data
         return len(data)
 
     def _next(self) -> bytes:
-        """Return the next compressed bytes; none while the decompressor still has some."""
+        """Return the next compressed bytes, or b"" while the decompressor still has some."""
         if not getattr(self._decompressor, "needs_input", True):
             return b""
         data = getattr(self._decompressor, "unconsumed_tail", b"") or self._file.read1(CHUNK)

@@ -1,7 +1,7 @@
-"""Arrays in joblib files. Supports the formats of joblib 0.10 to 1.6, which differ in the padding.
+"""Read arrays in joblib files. Supports the formats of joblib 0.10 to 1.6, which differ in padding.
 
-joblib.load replaces each NumpyArrayWrapper by an array as soon as the opcode BUILD sets its state. It reads the array
-from the file after that opcode: its bytes, or another pickle if it consists of Python objects.
+joblib.load replaces each NumpyArrayWrapper with an array as soon as the opcode BUILD sets the wrapper's state. The
+array follows that opcode in the file, as bytes or, if it consists of Python objects, as a separate pickle.
 """
 
 import re
@@ -16,11 +16,11 @@ MODULE, CLASS = "joblib.numpy_pickle", "NumpyArrayWrapper"
 ATTRIBUTES = {"subclass", "shape", "order", "dtype", "allow_mmap"}
 ALIGNMENT = "numpy_array_alignment_bytes"  # an attribute since joblib 1.2
 MAX_PADDING = 16
-MAX_DEPTH = 10  # of nested data types
+MAX_DEPTH = 10  # levels of nested data types
 
 
 def is_wrapper(module: str, name: str) -> bool:
-    """Return whether a name is the wrapper's. Raise Unreadable for another name from this module of joblib."""
+    """Return whether a name is NumpyArrayWrapper. Raises Unreadable for other names from the same joblib module."""
     if (module, name) == (MODULE, CLASS):
         return True
     if "numpy_pickle" in f"{module}.{name}" or name.endswith("ArrayWrapper"):
@@ -29,9 +29,9 @@ def is_wrapper(module: str, name: str) -> bool:
 
 
 def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
-    """Return the data type of a wrapper's array, its number of bytes, and whether padding precedes them.
+    """Return the data type and the size in bytes of a wrapper's array, and whether padding precedes the array.
 
-    Raise Unreadable unless the state is one that joblib writes.
+    Raises Unreadable unless joblib writes such states.
     """
     if not isinstance(state, Dictionary) or not state.known or state.items.keys() - {ALIGNMENT} != ATTRIBUTES:
         raise Unreadable("the attributes of an array differ from joblib's")
@@ -53,7 +53,7 @@ def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
 
 
 def read_dtype(value: Any, depth: int = 0) -> np.dtype[Any]:
-    """Build a data type from its pickled description. Raise Unreadable unless numpy would write it in the same way."""
+    """Build a data type from its pickled description. Raises Unreadable unless numpy would write the same one."""
     if not isinstance(value, Dtype) or not value.known or depth > MAX_DEPTH:
         raise Unreadable("the data type of an array is unknown")
     try:

@@ -1,6 +1,6 @@
-"""Interpret a pickle's opcodes as far as its imported names and joblib's arrays are concerned.
+"""Interpret a pickle's opcodes to find the names that it imports and the joblib arrays that it contains.
 
-Every opcode is one of the methods op_NAME, or a constant. Unknown opcodes raise Unreadable.
+Each opcode has a method op_NAME, or is a constant. Unknown opcodes raise Unreadable.
 """
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
@@ -29,7 +29,7 @@ NUMERIC = frozenset("collections joblib lightgbm numpy pandas scipy sklearn xgbo
 READERS_OF_DTYPES = frozenset(("scalar", "_frombuffer", "_reconstruct", "dtype", "_unpickle_block"))
 READERS_OF_ATTRIBUTES = {*product(("builtins", "operator", "_operator"), ("getattr", "attrgetter", "methodcaller"))}
 UNKNOWN_USE = "a joblib array, or a function that reads attributes, is used in an unknown way"
-MAX_LENGTH = 1000  # of strings and bytes that are kept
+MAX_LENGTH = 1000  # length of strings and bytes that are kept
 STRINGS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING")
 NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4")
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
@@ -40,8 +40,8 @@ OTHERS = ("FLOAT", "BINFLOAT", "EMPTY_LIST", "EMPTY_SET")
 class Machine:
     """The stack and the memo of one pickle.
 
-    imports: see Pickle. arrays: the states of joblib's arrays, in order. outer: the machine of the enclosing pickle,
-    whose protocol some versions of joblib use for this one when they look up a name.
+    imports: see Pickle. arrays: the states of joblib's arrays, in order. outer: the machine of the enclosing pickle;
+    some versions of joblib use that pickle's protocol to look up names.
     """
 
     def __init__(self, imports: list[tuple[str, str]], budget: Budget, outer: "Machine | None" = None):
@@ -55,7 +55,7 @@ class Machine:
         self._budget = budget
 
     def step(self, opcode: str, argument: Any) -> None:
-        """Interpret one opcode. Raise Unreadable, or LookupError if the stack or the memo contains too little."""
+        """Interpret one opcode. Raises Unreadable, or LookupError if an item is missing from the stack or the memo."""
         if opcode in CONSTANTS:
             self._stack.append(CONSTANTS[opcode])
         elif opcode in STRINGS:
@@ -215,9 +215,9 @@ class Machine:
             self._stack.append(WrapperClass() if is_wrapper(module, name) else Global(module, name))
 
     def _computed(self, name: Any = None) -> None:
-        """Record a class or function whose module is computed, or that is in a registry outside the pickle.
+        """Record a class or function whose module is computed, or which is in a registry outside the pickle.
 
-        name: of the class or function, if it is known; the opcodes of a registry give a number.
+        name: name of the class or function, if it is known; the opcodes for a registry give a number.
         """
         self.imports.append(("", name if isinstance(name, str) else ""))
         self._stack.append(Value.COMPUTED)
@@ -273,7 +273,7 @@ class Machine:
             self._stack.append(_result_of(function, is_class))
 
     def _read_attributes(self, reader: str, arguments: Any) -> None:
-        """Record the names of attributes as if they were imported, because they can be modules or their functions."""
+        """Record attribute names as if they were imported, because attributes can be modules or their functions."""
         self.calls = True
         owner, names = None, arguments
         if isinstance(arguments, tuple) and reader != "attrgetter":
@@ -293,7 +293,7 @@ class Machine:
         self._stack.append(attribute)
 
     def _mark_arguments_unknown(self, function: Any, arguments: Any) -> None:
-        """Mark the data types and dictionaries among a function's arguments as unknown, as it may change them."""
+        """Mark the data types and dictionaries among a function's arguments as unknown: the call may change them."""
         known = isinstance(function, Global) and function.name in READERS_OF_DTYPES
         if known and function.module.split(".")[0] in NUMERIC:
             return

@@ -86,7 +86,7 @@ def _in_archive(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
 
 
 def read_pickles(archive: Path, budget: Budget | None = None) -> list[Pickle]:
-    """Return the pickles in a model.tar.gz. Raise ValueError if the archive cannot be read."""
+    """Return the pickles in a model.tar.gz. Raises ValueError if the archive cannot be read."""
     pickles: list[Pickle] = []
     budget = budget or Budget()
     with open_archive(archive) as members:
@@ -97,12 +97,12 @@ def read_pickles(archive: Path, budget: Budget | None = None) -> list[Pickle]:
 
 
 def same_models(first: Path, second: Path) -> bool:
-    """Return whether two model.tar.gz contain the same files, apart from held-out predictions."""
+    """Return whether two model.tar.gz files have the same contents, apart from held-out predictions."""
     return _digests(first) == _digests(second)
 
 
 def size_of(archive: Path) -> int:
-    """Return the unpacked size of a model.tar.gz in bytes. Raise ValueError if it cannot be read."""
+    """Return the unpacked size of a model.tar.gz in bytes. Raises ValueError if it cannot be read."""
     with open_archive(archive) as members:
         return sum(member.size for member, content in members if content)
 

@@ -16,16 +16,15 @@ from recore.check.pickles.machine import Machine
 from recore.check.pickles.values import VALUE_BYTES, Budget, Unreadable
 
 CHUNK = 1 << 20
-NAMES_OF_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar")  # in pickles of arrays of objects
+NAMES_OF_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar")  # imported by pickles of object arrays
 
 
 @dataclass
 class Pickle:
-    """A pickle in a model. name: of the file. size: in bytes.
+    """A pickle in a model. name: file name. size: in bytes.
 
-    imports: pairs of module and name, in order; computed ones are empty. problem: the reason why it could not be read
-    to its end, or "". foreign: whether it does not even begin like a pickle. calls: whether the part that was read
-    calls anything.
+    imports: pairs of module and name, in order; computed names are empty. problem: why it could not be read completely,
+    or "". foreign: whether it does not begin like a pickle. calls: whether the part that was read calls anything.
     """
 
     name: str
@@ -61,8 +60,8 @@ def scan(name: str, size: int, file: IO[bytes], budget: Budget) -> Pickle:
 def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budget) -> None:
     """Add the names that pickle.load would import before it fails at the bytes of an array.
 
-    In an array of objects it continues with the memo of the outer pickle, and so looks up numpy's names in other
-    modules, where they do not exist.
+    In an array of objects, pickle.load continues with the memo of the outer pickle. It therefore looks up numpy's names
+    in other modules, where they do not exist.
     """
     names: list[tuple[str, str]] = []
     with contextlib.suppress(Exception):
@@ -73,7 +72,7 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
 
 
 class _Reading:
-    """The reading of a file. calls: see Pickle. ambiguous: whether pickle.load could continue after a joblib array."""
+    """The state of a scan. calls: see Pickle. ambiguous: whether pickle.load could continue after a joblib array."""
 
     def __init__(self, imports: list[tuple[str, str]], budget: Budget):
         self._imports, self._budget = imports, budget
@@ -90,7 +89,7 @@ class _Reading:
                 self.read_pickle(content, joblib)
             except Exception:
                 if self.opcodes == before:
-                    raise Unreadable("data that are not a pickle follow its end") from None
+                    raise Unreadable("it is followed by data that are not a pickle") from None
                 raise
 
     def read_pickle(self, content: "_Opcodes", joblib: bool, outer: Machine | None = None) -> None:
@@ -101,7 +100,7 @@ class _Reading:
             try:
                 machine.step(opcode.name, argument)
             except LookupError:
-                raise ValueError(f"the opcode {opcode.name} needs more than the stack or the memo contains") from None
+                raise ValueError(f"the opcode {opcode.name} needs more items than the stack or the memo has") from None
             self.opcodes += 1
             self.calls |= machine.calls
             at_end = frame_end <= cast(int, position)
@@ -110,7 +109,7 @@ class _Reading:
                     raise Unreadable("a frame within a frame")
                 frame_end = content.tell() + int(argument or 0)
             elif not at_end and content.tell() > frame_end:
-                raise Unreadable("an opcode reaches beyond its frame")
+                raise Unreadable("an opcode extends beyond its frame")
             if machine.arrays and joblib:
                 _require_frame_end(frame_end, content)
                 self._read_array(machine, content)
@@ -132,13 +131,13 @@ class _Reading:
 
 
 def _require_frame_end(frame_end: int, content: "_Opcodes") -> None:
-    """Raise Unreadable if a frame has not ended, because not all unpicklers read a frame at once."""
+    """Raise Unreadable if a frame has not ended, because not all unpicklers read an entire frame at once."""
     if content.tell() < frame_end:
         raise Unreadable("a frame continues after its last opcode")
 
 
 class _Opcodes:
-    """A file of opcodes, for pickletools. max_size: of a value, in bytes, because compressed zeros are small."""
+    """A file of opcodes, for pickletools. max_size: of a value, in bytes; needed because zeros compress well."""
 
     def __init__(self, file: io.BufferedReader, max_size: int):
         self._file, self._max_size = file, max_size

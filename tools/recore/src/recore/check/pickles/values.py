@@ -1,4 +1,4 @@
-"""The values on a pickle's stack, as far as they are known without loading it.
+"""The values on a pickle's stack, as far as they are known without loading the pickle.
 
 Constants and tuples represent themselves; all other values are instances of these classes.
 """
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-MAX_ITEMS = 1000  # of a dictionary or tuple whose contents are kept
-VALUE_BYTES = "bytes of a value"  # of an opcode's argument, which is read at once
-LIMITS = {  # apart from the first, for all files of a model together
+MAX_ITEMS = 1000  # maximum size of dictionaries and tuples whose contents are kept
+VALUE_BYTES = "bytes of a value"  # size of an opcode's argument, which is read at once
+LIMITS = {  # except for the first, limits for all files in a model together
     VALUE_BYTES: 2 << 30,
     "opcodes": 20_000_000,
     "arguments of functions": 20_000_000,
@@ -24,7 +24,7 @@ class Unreadable(ValueError):
 
 
 class Budget:
-    """The amount of a model that may still be read, as small files can take hours. limits: override LIMITS."""
+    """How much of a model may still be read: without limits, small files can take hours. limits: override LIMITS."""
 
     def __init__(self, limits: Mapping[str, int] | None = None) -> None:
         self.limits = LIMITS | dict(limits or {})
@@ -35,7 +35,7 @@ class Budget:
         return min(self._remaining.values()) < 0
 
     def spend(self, what: str, count: int = 1) -> None:
-        """Subtract from the limit `what`. Raise Unreadable if too little remains."""
+        """Subtract `count` from the limit `what`. Raises Unreadable if too little remains."""
         self._remaining[what] -= count
         if self._remaining[what] < 0:
             raise Unreadable(f"the model contains more than {self.limits[what]:,} {what}")
@@ -49,7 +49,7 @@ class Value(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Global:
-    """A class or function that is imported by its name."""
+    """A class or function that is imported by name."""
 
     module: str
     name: str
@@ -99,4 +99,4 @@ class WrapperArguments(Special):
 
 
 class Wrapper(Special):
-    """A NumpyArrayWrapper whose state is not set yet. joblib then replaces it by the array that it reads."""
+    """A NumpyArrayWrapper whose state is not set yet. Once it is set, joblib replaces the wrapper with an array."""

@@ -1,7 +1,7 @@
 """Build a project's source distribution in a job, as the Unearthed CLI does.
 
-Input: `project` (project.tar.gz). Output `results`: build.log, and build.json with setup.py's exit status and the
-SHA-256 of every file of the archive by name, without the files that the client's build removes.
+Input: `project` (project.tar.gz). Output `results`: build.log, and build.json with setup.py's exit status and, by name,
+the SHA-256 of every file in the archive, except files that the client's build removes.
 """
 
 from __future__ import annotations  # it also runs in the Unearthed CLI's Python 3.8
@@ -22,7 +22,7 @@ REMOVED = ("PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
 
 
 def packed_files(archives: list[Path]) -> dict[str, str]:
-    """Return the SHA-256 of each file of the only archive, by names below its top folder."""
+    """Return the SHA-256 of each file in the only archive, by path below the archive's top folder."""
     if len(archives) != 1:
         raise ValueError(f"dist contains {len(archives)} archives instead of one")
     files = {}

@@ -2,7 +2,7 @@
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
 file, step_environment.py, requirements.txt), `project` (project.tar.gz), `training` (public.csv.gz), `models`
-(full.tar.gz). The model folder then contains results.json (status, log, statuses of all runs) and public.csv.out.
+(full.tar.gz). The job writes results.json (status, log, statuses of all runs) and public.csv.out to the model folder.
 """
 
 import json
@@ -19,16 +19,16 @@ from step_environment import clear, unpack  # type: ignore[import-not-found]
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, OUTPUT = BASE / "model", BASE / "output"
 SECONDS = 1800
-REPEATS = 3  # of a predict.py that failed quickly
+REPEATS = 3  # maximum runs of a predict.py that fails quickly
 QUICK = 60  # seconds
-MAX_LOG = 20_000  # bytes at the end of the output that are kept
+MAX_LOG = 20_000  # last bytes of the output, which are kept
 
 
 def run(code: Path, variables: dict[str, str], log: IO[bytes]) -> int:
     """Run predict.py and return its exit status."""
     command = ["python", "predict.py"]
     if OUTPUT.is_dir():
-        clear(OUTPUT)  # of an earlier run
+        clear(OUTPUT)  # remove the output of an earlier run
     return subprocess.run(
         command, cwd=code, env=variables, stdout=log, stderr=subprocess.STDOUT, timeout=SECONDS, check=False
     ).returncode

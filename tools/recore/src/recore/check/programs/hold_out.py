@@ -1,14 +1,14 @@
 """Train a submission without each fold of drill holes, and predict the fold as the container's server does.
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
-file, the files next to it, requirements.txt), `submission` (submission.tar.gz), `folds` (for each fold NUMBER.csv.gz,
-the data without it, and NUMBER.csv, the inputs of the fold; and own.csv.gz, the data of all folds). The model folder
-then contains the responses, NUMBER.csv.out, and the submission's own held-out predictions of all folds, own.csv.out; or
-the reasons of failures, in NUMBER.train.failed, NUMBER.predict.failed or own.train.failed.
+file, the files next to it, requirements.txt), `submission` (submission.tar.gz), `folds` (for each fold, NUMBER.csv.gz
+with the data of the other folds and NUMBER.csv with the fold's inputs; own.csv.gz with the data of all folds). The job
+writes to the model folder: the responses, NUMBER.csv.out; the submission's own held-out predictions for all folds,
+own.csv.out; and the reasons for failures, NUMBER.train.failed, NUMBER.predict.failed and own.train.failed.
 
-Each training and each prediction is a separate process, forked after the libraries have been imported: with few rows,
-importing them takes longer than everything else. A malicious submission can read all of the job's data in each of them.
-Where that matters, as in `recore judge`, the job has only one fold.
+Each model trains and predicts in separate processes, which are forked after the libraries have been imported: with few
+rows, the imports take longer than everything else. In each process, a malicious submission can read all of the job's
+data. Where that matters, as in `recore judge`, the job has only one fold.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ from step_environment import clear, make_variables, rewrite_configuration, unpac
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, CODE, FOLDS, TRAINING = BASE / "model", BASE / "code", BASE / "input/data/folds", BASE / "input/data/training"
 HELD_OUT = "held_out.csv"
-SECONDS = 1800  # of a training or a prediction
+SECONDS = 1800  # time limit for training or predicting a fold
 POLL_SECONDS = 0.02
 LIBRARIES = ("pandas", "sklearn.linear_model", "sklearn.model_selection", "sklearn.pipeline")
 
@@ -76,7 +76,7 @@ def hold_out(folder: Path) -> None:
 
 
 def run_training(name: str, arguments: list[str], failed: Path) -> int:
-    """Run train.py with the data of this name in clean folders, and return its exit status."""
+    """Run train.py in clean folders with the data NAME.csv.gz, and return its exit status."""
     clear(MODEL)
     unpack("submission/submission", CODE)
     shutil.copy(FOLDS / f"{name}.csv.gz", TRAINING / "public.csv.gz")
@@ -86,7 +86,7 @@ def run_training(name: str, arguments: list[str], failed: Path) -> int:
 def run(work: Callable[[], None], failed: Path) -> int:
     """Call a function in a separate process and return the exit status, which is not 0 if it fails or takes too long.
 
-    failed: file to write the reason of a failure to.
+    failed: file to which the reason for a failure is written.
     """
     child = os.fork()
     if child == 0:

@@ -2,8 +2,8 @@
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
 file, the files next to it, requirements.txt), `submission` (submission.tar.gz), `training` (public.csv.gz), `private`
-(public.csv.gz with data like the private file, which only preprocess.py gets). results.json in the model folder then
-contains the status, seconds and events of each step.
+(public.csv.gz with data like the private file, which only preprocess.py gets). The job writes the status, seconds and
+events of each step to results.json in the model folder.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ from step_environment import clear, make_variables, rewrite_configuration, unpac
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, CODE, PROCESSING = BASE / "model", BASE / "code", BASE / "processing"
-SECONDS = 1500  # of a step
+SECONDS = 1500  # time limit for a step
 INPUTS = {"private preprocess": "private", "public preprocess": "training"}  # the channel with the data of a step
-MAX_EVENTS = 200  # of a step
+MAX_EVENTS = 200  # per step
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def observe(folder: Path) -> None:
 
 
 def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
-    """Run a script and return its exit status, 124 if it takes too long."""
+    """Run a script and return its exit status, or 124 if it takes too long."""
     with subprocess.Popen(["python", *command], cwd=folder, env=variables, start_new_session=True) as process:
         try:
             return process.wait(SECONDS)
@@ -86,7 +86,7 @@ def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
 
 
 def predict() -> None:
-    """Load the model of train.py and predict the output of preprocess.py, as the container's server does."""
+    """Load train.py's model and predict from the output of preprocess.py, as the container's server does."""
     shutil.copytree(CODE, MODEL / "code", dirs_exist_ok=True)
     # these modules are next to this file
     from recore_columns import remove_columns  # type: ignore[import-not-found]

@@ -1,4 +1,4 @@
-"""The environment in which this folder's programs run a submission's steps, as in the jobs of a run."""
+"""Prepare the environment in which this folder's programs run a submission's steps, as in the jobs of a run."""
 
 import contextlib
 import json
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
-CHANNELS = ("code", "training")  # of the job of step 1
+CHANNELS = ("code", "training")  # channels of the job of step 1
 LISTS = ("SM_CHANNELS", "SM_INPUT_DATA_CONFIG", "SM_TRAINING_ENV")  # JSON that lists the channels
-TRAINING_PREFIXES = ("SM_", "SAGEMAKER_", "TRAINING_", "CURRENT_HOST")  # of variables that only training jobs have
+TRAINING_PREFIXES = ("SM_", "SAGEMAKER_", "TRAINING_", "CURRENT_HOST")  # variables of training jobs only
 SERVER = {
     "MAX_CONTENT_LENGTH": "104857600",
     "SAGEMAKER_BATCH": "true",
@@ -30,7 +30,7 @@ def clear(folder: Path) -> None:
 
 
 def unpack(name: str, folder: Path) -> None:
-    """Replace the contents of a folder by the files of NAME.tar.gz in one of the job's channels."""
+    """Replace the contents of a folder with the files in NAME.tar.gz from one of the job's channels."""
     folder.mkdir(exist_ok=True)
     clear(folder)
     with tarfile.open(BASE / "input/data" / f"{name}.tar.gz") as tar:
@@ -38,7 +38,7 @@ def unpack(name: str, folder: Path) -> None:
 
 
 def make_variables(step: str, program: str) -> dict[str, str]:
-    """Return the variables of a step: train, preprocess or predict. program: the job's script, without .py."""
+    """Return the variables for a step: train, preprocess or predict. program: the job's script, without .py."""
     if step == "train":
         further, variables = find_further_channels(), {}
         hidden = {f"SM_CHANNEL_{name.upper()}" for name in further}
@@ -77,7 +77,7 @@ def find_further_channels() -> set[str]:
 
 
 def _rename(value: str, program: str) -> str:
-    """Replace the program's name by train as a file, as a JSON string or alone, but not within a path."""
+    """Replace the program's name with train in a file name, in a JSON string or alone, but not within a path."""
     renamed = value.replace(f"{program}.py", "train.py").replace(f'"{program}"', '"train"')
     return "train" if value == program else renamed
 

@@ -1,5 +1,5 @@
-"""train.py fails with part of the data. The platform's data have other rows, holes and gaps than the local data, so a
-script that can only train with exactly these rows may fail there.
+"""train.py fails with part of the data. The platform's data have different rows, holes and gaps from the local data, so
+a script that can only train with exactly the local rows may fail there.
 
     assert len(data) == 1277
 

@@ -1,6 +1,6 @@
 """A training job is stopped after an hour and then produces no model. If the data have fewer rows than the challenge's
-1,344, the CPU time is extrapolated from trainings with all rows and with part of them. It is an error only if the limit
-would be exceeded even on four CPUs twice as fast as the local ones.
+1,344, the CPU time is extrapolated from training with all rows and with part of them. The finding is an error only if
+the limit would be exceeded even on four CPUs that are twice as fast as the local ones.
 
     GridSearchCV(model, {"alpha": alphas, "degree": range(8)}, cv=10)   # in fit()
 
@@ -12,8 +12,8 @@ from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.training_plan import REAL_ROWS, extrapolate
 from recore.evaluation import JOB_SECONDS
 
-CPUS = 4  # of ml.m5.xlarge
-SPEED_UP = 2  # the platform's CPUs may be as many times as fast
+CPUS = 4  # CPUs of ml.m5.xlarge
+SPEED_UP = 2  # how many times as fast the platform's CPUs may be
 FIX = "Search for hyperparameters locally, or fit fewer or faster models"
 
 
@@ -24,7 +24,7 @@ def inspect(experiments: Experiments) -> Findings:
     if full.cpu_seconds is None:
         return
     expected = extrapolate((full.rows, full.cpu_seconds), measured)
-    # on a busy computer, a training may have used fewer CPUs than it could
+    # on a busy computer, training may have used fewer CPUs than it could
     if expected is None or expected / max(1.0, full.cpu_seconds / full.seconds) < JOB_SECONDS / 2:
         return
     level = Level.ERROR if expected > JOB_SECONDS * CPUS * SPEED_UP else Level.WARNING

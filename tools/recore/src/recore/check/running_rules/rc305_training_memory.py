@@ -1,5 +1,5 @@
 """A process that needs more memory than its instance has is killed without a message. If the data have fewer rows than
-the challenge's 1,344, the memory is extrapolated from trainings with all rows and with part of them.
+the challenge's 1,344, the memory is extrapolated from training with all rows and with part of them.
 
     kernel = inputs @ inputs.T   # rows x rows
 
@@ -12,7 +12,7 @@ from recore.check.training_plan import REAL_ROWS, extrapolate
 
 FIX = "Convert the inputs to float32, fit one target at a time, or use fewer parallel processes"
 WARNED = 70  # per cent of the instance's memory
-NOISE = 0.4  # per cent: the difference between short jobs with the same data, whose memory is sampled
+NOISE = 0.4  # per cent: short jobs with the same data differ by this much, because memory is sampled
 
 
 @rule("train.py has enough memory for the real data", needs=("RC302",))

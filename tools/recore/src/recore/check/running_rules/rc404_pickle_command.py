@@ -1,5 +1,5 @@
-"""The model's pickle can run commands when anyone loads it, including the host. A trained model needs none, so a host
-will reject such a file. joblib files are also checked. A file that cannot be read to its end is an error as well,
+"""The model's pickle can run commands when anyone loads it, including the host. A trained model needs no commands, so a
+host will reject such a file. joblib files are also checked. A file that cannot be read completely is also an error,
 because it may hide a command.
 
     def __reduce__(self): return os.system, ("curl example.org",)
@@ -15,7 +15,7 @@ from recore.check.experiments import Experiments
 from recore.check.pickles import Pickle
 from recore.check.rule import Finding, Findings, rule
 
-# Standard library modules whose classes or functions models need. All others are reported, as many can run commands.
+# Standard library modules whose classes or functions models need. All others are reported, since many can run commands.
 HARMLESS = frozenset(
     "_codecs _decimal _operator _random _struct array bisect calendar cmath collections copy copyreg datetime decimal "
     "fractions functools hashlib heapq ipaddress itertools json math numbers operator random re statistics string "
@@ -26,12 +26,12 @@ HARMLESS_NAMES = frozenset(
     "inspect._empty inspect._ParameterKind logging.getLogger logging.Logger enum.Enum dataclasses.MISSING re._compile "
     "_codecs.encode".split()
 )
-# The container's packages whose classes or functions models need. Its others are rejected: many start programs.
+# The container's packages whose classes or functions models need. Its other packages are rejected: many start programs.
 LEARNING = frozenset(
     "numpy scipy sklearn pandas joblib pyarrow cloudpickle dateutil pytz tzdata threadpoolctl narwhals".split()
 )
 REJECTED = (PINNED_MODULES | REQUIRED_MODULES | {"distutils", "_distutils_hack"}) - LEARNING
-REJECTED_PARTS = frozenset("externals subprocess ctypeslib f2py testing _testing".split())  # of a module's name
+REJECTED_PARTS = frozenset("externals subprocess ctypeslib f2py testing _testing".split())  # parts of a module's name
 # Any module gives access to the modules that it imports, as in `numpy.lib.format.os.system`.
 NAMES = REJECTED_PARTS | frozenset(
     "os posix nt sys subprocess builtins importlib shutil pickle socket ctypes runpy multiprocessing pty io codecs "
@@ -51,7 +51,7 @@ def judge(pickle: Pickle) -> tuple[str, str] | None:
         names = ", ".join(f"{module}.{name}" if module else "a computed name" for module, name in commands)
         return f"{pickle.name} calls {names} when it is loaded, so it can run any command", FIX
     if pickle.problem and not pickle.foreign:
-        return f"{pickle.name} cannot be read to its end, so it may run any command: {pickle.problem}", FIX_UNREADABLE
+        return f"{pickle.name} cannot be read completely, so it may run any command: {pickle.problem}", FIX_UNREADABLE
     return None
 
 

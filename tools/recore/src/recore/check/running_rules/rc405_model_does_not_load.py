@@ -13,7 +13,7 @@ from recore.check.experiments import Experiments
 from recore.check.failures import LOOK_AT, failure_of
 from recore.check.rule import Finding, Findings, rule
 
-FIX = "Correct model_fn: it has only the files that train.py saved in model_dir, and the modules in the archive"
+FIX = "Correct model_fn: it can use only the files that train.py saved in model_dir and the modules in the archive"
 
 
 @rule("A new server can load the model", needs=("RC401", "RC402", "RC403", "RC404", "RC501"))

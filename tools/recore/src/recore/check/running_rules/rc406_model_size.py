@@ -16,7 +16,7 @@ FIX = "Keep only the data that predictions need in the model; limit the number a
 
 
 def judge(size: int) -> tuple[str, Level] | None:
-    """Return a message and its level for a model of this size in bytes; None if it is small enough."""
+    """Return a message and its level for a model of this size in bytes, or None if it is small enough."""
     if size < WARNED:
         return None
     message = f"The model takes {size / (1 << 30):.1f} GiB, and each of the server's four processes loads it"

@@ -4,7 +4,7 @@ with few rows.
 
     inputs.sort_values("DepthFrom").to_csv(output, index=False)
 
-Fix: write a header and one line for each row of the data, in its order, with the data's index as the first cell.
+Fix: write a header and one line for each row of the data, in the same order, with the data's index as the first cell.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from recore.check.inputs import Inputs, read_inputs, read_variation
 from recore.check.rule import Finding, Findings, Location, rule
 from recore.listing import count
 
-FIX = "Write a header and one line for each row of the data, in its order, with the data's index as the first cell"
+FIX = "Write a header and one line for each row of the data, in the same order, with the data's index as the first cell"
 
 
 @rule("preprocess.py keeps the number of rows, their order and their index", needs=("RC501",))
@@ -53,7 +53,7 @@ def _problem(inputs: Inputs, index: list[str]) -> str:
         return f"writes {count(len(written), 'row')} for {count(len(index), 'row')} of data"
     for number, (name, expected) in enumerate(zip(written, index, strict=True), 1):
         if name != expected and sorted(written) == sorted(index):
-            return f"writes the rows in another order: row {number} is {name[:40]} instead of {expected[:40]}"
+            return f"writes the rows in a different order: row {number} is {name[:40]} instead of {expected[:40]}"
         if name != expected:
             message = f"does not write the data's index: the first cell of row {number} is {name[:40]!r}"
             return f"{message} instead of {expected[:40]!r}"

@@ -1,10 +1,10 @@
 """Public and private data are preprocessed separately, and in production rows arrive a few at a time. Values that
-depend on the other rows of a file, such as the mean of the file or of a drill hole, then differ from training. This is
-a warning, because a file of complete drill holes may still score well, although single rows are predicted wrongly.
+depend on the other rows of a file, such as the mean of the file or of a drill hole, then differ from those in training.
+This is a warning: a file of complete drill holes may still score well, although single rows are predicted wrongly.
 
     spectra = (spectra - spectra.mean()) / spectra.std()   # over the rows of the file
 
-Fix: compute each row from itself alone; anything that must be learnt from many rows belongs in fit().
+Fix: compute a row's inputs from that row alone; anything that must be learnt from many rows belongs in fit().
 """
 
 from recore.check.experiments import Experiments

@@ -20,7 +20,7 @@ from recore.spectral_data import SpectralData
 from recore.text import plain
 
 MIN_ROWS = 20  # rows; among fewer, a spectrum can follow the depth by chance
-ROUNDING = 1e-4  # of a column's range
+ROUNDING = 1e-4  # share of a column's range
 LISTED = 3  # columns
 
 
@@ -39,7 +39,7 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def find_ids(inputs: pd.DataFrame, data: SpectralData) -> dict[str, list[str]]:
-    """Return the columns of the inputs that follow from the drill hole or from the depths, by this source."""
+    """Return the input columns that can be derived from the drill hole or from the depths, by source."""
     ids: dict[str, list[str]] = {}
     if len(inputs) != data.rows or data.rows < MIN_ROWS:
         return ids
@@ -61,7 +61,7 @@ def _name_group() -> str:
 
 
 def _is_constant_in(holes: np.ndarray, values: np.ndarray) -> bool:
-    """Return whether values are equal within each hole but not between holes, like a number of the hole."""
+    """Return whether values are constant within each hole but differ between holes, like a hole's number."""
     if len(holes) < MIN_ROWS or not np.isfinite(values).all() or np.ptp(values) == 0:
         return False
     return bool((pd.Series(values).groupby(holes).nunique() == 1).all())

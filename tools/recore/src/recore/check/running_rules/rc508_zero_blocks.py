@@ -15,7 +15,7 @@ from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.spectral_data import SpectralData
 
 FIX = "Remove these channels in preprocess.py, or interpolate them from their neighbours"
-MIN_CHANNELS, MIN_SHARE = 5, 0.01  # of a block; the share is of all channels
+MIN_CHANNELS, MIN_SHARE = 5, 0.01  # minimum length of a block; the share is of all channels
 
 
 @rule("The inputs contain no block of channels that are 0", needs=("RC502",))
@@ -26,9 +26,9 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def find_zero_block(inputs: pd.DataFrame, data: SpectralData) -> str:
-    """Describe the longest block of zeros in spectra whose rows of inputs have as long a block of equal cells.
+    """Describe the longest block of zeros in a spectrum whose inputs contain an equally long block of equal cells.
 
-    Returns "" if no row has such a block.
+    Return "" if no row has such a block.
     """
     if len(inputs) != data.rows:
         return ""
@@ -46,7 +46,7 @@ def find_zero_block(inputs: pd.DataFrame, data: SpectralData) -> str:
         return ""
     row = int(np.argmax(np.where(affected, lengths, 0)))
     first, last = data.wavenumbers[[starts[row], starts[row] + lengths[row] - 1]]
-    return f"in {affected.sum()} of {data.rows} rows, channels are 0 in a block, for example {first:g} to {last:g} cm-1"
+    return f"in {affected.sum()} of {data.rows} rows, a block of channels is 0, for example {first:g} to {last:g} cm-1"
 
 
 def _at_ends(flags: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from recore.check.predictions import first_line
 from recore.check.rule import Finding, Findings, Location, rule
 from recore.text import plain
 
-FIX = "Write the same columns for all drill holes in preprocess.py; their names are not inputs"
+FIX = "Write the same columns for all drill holes in preprocess.py; the names of holes are not inputs"
 
 
 @rule("The model can predict from the output of preprocess.py", needs=("RC405", "RC501", "RC502"))

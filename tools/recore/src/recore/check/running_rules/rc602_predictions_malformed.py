@@ -12,7 +12,7 @@ from recore.check.experiments import Experiments
 from recore.check.predictions import InvalidPredictions
 from recore.check.rule import Finding, Findings, rule
 
-FIX = "Write one line per row, in the rows' order, with a finite number for each target and without header or index"
+FIX = "Write one line per row, in the same order, with a finite number for each target and without header or index"
 FIX_TRANSPOSED = "Make predict_fn return an array of the shape (rows, targets); `.T` transposes an array"
 
 

@@ -15,7 +15,7 @@ from recore.check.rule import Finding, Findings, rule
 
 FIX = "Make output_fn select the columns by name, in the order of TARGETS"
 FIX_FIT = "Make the model that fit() returns predict the columns in the order of `targets`"
-FITS = 0.3  # R2 from which a column fits a target
+FITS = 0.3  # minimum R2 for a column to fit a target
 SHOWN = 3
 
 
@@ -32,9 +32,9 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
-    """Return pairs of a column that does not fit its own target and the target that it fits best, both counted from 0.
+    """Return pairs of positions: a column that does not fit its own target, and the target that it fits best.
 
-    The list is empty if fewer than half of the columns that miss their targets fit others, which may be chance.
+    The list is empty if fewer than half of the columns that do not fit their targets fit others: this may be chance.
     """
     swapped, missed = [], 0
     for column in range(predicted.shape[1]):

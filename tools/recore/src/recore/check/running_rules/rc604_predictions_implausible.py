@@ -16,7 +16,7 @@ from recore.check.rule import Finding, Findings, Level, rule
 
 LIMITS = "Limit the predictions to the measured range, for example with numpy's clip() in the model"
 CONSTANT = "Check how the model learns these targets; constant predictions score nothing"
-DIGITS = "Write all digits, as repr() and the template's output_fn do: rounding costs score"
+DIGITS = "Write all digits, as repr() and the template's output_fn do: rounding lowers the score"
 MIN_ROWS = 10  # with fewer, constant predictions are not reported
 SHOWN = 5
 
@@ -30,7 +30,7 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield messages and fixes. predicted, measured: (rows, targets), NaN if there is no value."""
+    """Yield messages and fixes. predicted, measured: (rows, targets), with NaN for missing values."""
     constant, negative, outside, rounded = [], [], [], []
     for name, estimate, assay in zip(targets, predicted.T, measured.T, strict=True):
         actual = assay[np.isfinite(assay)]
@@ -60,7 +60,7 @@ def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterat
 def is_rounded(estimate: Floats, actual: Floats) -> bool:
     """Return whether all predictions are integers or have two digits, unlike the assays.
 
-    Zeros and assays of other rows, as predicted by a nearest neighbour model, do not count.
+    Predictions that are 0 or equal an assay of any row, as from a nearest neighbour model, are ignored.
     """
     others = np.setdiff1d(estimate, [*actual, 0.0])
     return len(others) >= SHOWN and any(

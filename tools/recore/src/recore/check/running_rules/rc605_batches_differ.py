@@ -1,7 +1,7 @@
-"""A file over the payload limit is split by lines, so that only the first request has the header, and an endpoint gets
-one row at a time. An input_fn that drops the first line loses a row of each batch; a model that uses the other rows of
-a request predicts something else. Rows are also sent unsorted, one of them twice: the response needs one line for each
-row, in the order of the request. An endpoint must respond within 60 s.
+"""A file over the payload limit is split by lines, so that only the first request has the header; an endpoint gets one
+row at a time. An input_fn that drops the first line loses a row in each batch; a model that uses the other rows in a
+request makes different predictions. Rows are also sent unsorted, one of them twice: the response needs one line for
+each row, in the order of the request. An endpoint must respond within 60 s.
 
     pd.read_csv(StringIO(input_data))   # takes the first row of a further batch for the header
     inputs.sort_index()                 # predictions are compared with the assays line by line
@@ -23,10 +23,10 @@ DIFFERS = "Rows that are sent as {} are predicted differently than in the entire
 WORKS = "The platform probably sends a file of up to 100 MB at once, but not a larger file or a single row"
 LATE = (
     'the 60 s that SageMaker gives an endpoint ("Your invocation timed out while waiting for a response from container '
-    'primary"); a Batch Transform job waits for as long as its request says'
+    'primary"); a Batch Transform job waits for as long as its request specifies'
 )
 FASTER = "Make predictions faster: move work that does not depend on the request to fit(), or use a smaller model"
-KEEP = "Return a prediction for each row of the request, in its order: input_fn must not sort, drop or group rows"
+KEEP = "Return a prediction for each row of the request, in the same order: input_fn must not sort, drop or group rows"
 ALONE = "Make each prediction depend on its own row alone: scale with values learnt in fit(), not with a request's rows"
 
 
@@ -65,11 +65,11 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def find_moved_rows(few: ServedResponse, mixed: ServedResponse, rows: int) -> tuple[str, Level] | None:
-    """Return a message and its level if the hooks reorder or drop rows, comparing the same rows in two orders."""
+    """Compare responses to two orders of rows. Return a message and its level if the hooks sort or drop rows."""
     try:
         first = read_response(few)
     except InvalidPredictions:
-        return None  # another part of the rule reports it
+        return None  # a different part of the rule reports this
     order = mixed_order(rows)
     sent = f"For a request of {count(len(order), 'row')}, unsorted and one of them twice,"
     try:
@@ -83,5 +83,5 @@ def find_moved_rows(few: ServedResponse, mixed: ServedResponse, rows: int) -> tu
     for twice in range(rows):
         rising = first[[*range(twice + 1), *range(twice, rows)]]
         if any(each.shape == second.shape and not largest_difference(each, second) for each in (rising, rising[::-1])):
-            return f"{sent} the predictions are in another order: the hooks sort the rows of a request", Level.ERROR
+            return f"{sent} the predictions are in a different order: the hooks sort the rows of a request", Level.ERROR
     return None

@@ -1,5 +1,5 @@
-"""The Unearthed CLI predicts with predict.py, but only locally; the platform predicts with the server's hooks. Where
-they differ, the score that you compute by hand is not the score that you get.
+"""The Unearthed CLI predicts with predict.py, but only locally; the platform predicts with the server's hooks. If they
+differ, the score that you compute locally is not the score that you get.
 
     np.clip(model.predict(inputs), 0, None)   # in predict.py only
 

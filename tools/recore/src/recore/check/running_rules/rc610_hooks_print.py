@@ -16,8 +16,8 @@ from recore.check.rule import Finding, Findings, Level, rule
 from recore.listing import count
 
 NUMBER = re.compile(r"\d+")  # may differ between the same lines of two requests
-SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # of gunicorn's log
-MAX_LINES = 10_000  # of a log that are read
+SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # a line of gunicorn's log
+MAX_LINES = 10_000  # lines that are read from a log
 FIX = "Remove the print, or print once, in model_fn"
 
 

@@ -1,7 +1,7 @@
-"""The public score is for the rows that the model was fitted on. In held_out.csv, the submission's own held-out
+"""The public score is computed on the rows that the model was fitted on. In held_out.csv, the submission's own held-out
 predictions, each row should be predicted by a model that has not seen its drill hole (RC703). Private data come from
 other holes, so the private score will be close to the held-out score. The rule reports a held-out score below a third
-of the public one: as a note with fewer than twenty holes or 1,000 rows, and not at all with fewer than ten holes.
+of the public one, only as a note with fewer than twenty holes or 1,000 rows, and not with fewer than ten holes.
 
     KNeighborsRegressor(1)   # its public score is 1.01, its cross-validated one is below 0
 
@@ -13,7 +13,7 @@ from recore.check.rule import Finding, Findings, Level, rule
 from recore.distribution import PROGRAM
 
 FIX = f"Choose the model by the cross-validated score of `{PROGRAM} validate`, and split by drill hole"
-MIN_SHARE = 1 / 3  # of the public score; boosted trees reach a half on a dozen drill holes
+MIN_SHARE = 1 / 3  # share of the public score; boosted trees reach a half on a dozen drill holes
 MIN_HOLES = 10  # with fewer drill holes, a cross-validated score is not meaningful
 ENOUGH_HOLES, ENOUGH_ROWS = 20, 1000  # enough to show that a model memorises
 

@@ -23,7 +23,7 @@ THOROUGH = "Use --thorough, which recomputes them with all rows"
 FIX_PREDICTION = "Make the inputs independent of the drill holes in a file; the private file has others"
 FIX_TRAINING = "Make fit() work with fewer rows and fewer drill holes"
 SHOWN = 3  # drill holes
-ENOUGH = 0.5  # of the rows
+ENOUGH = 0.5  # share of the rows
 
 
 @rule("The submission's own held-out predictions were held out by drill hole", needs=("RC303", "RC603"))
@@ -62,7 +62,7 @@ def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
     holes = len(set(data.hole[rows][both].tolist()))
     chance = "" if experiments.plan.thorough else "; with so few rows this may be chance, and --thorough uses all rows"
     message = (
-        f"On {both.sum()} rows of {holes} drill holes the submission's own held-out predictions score {scores[0]:.3f}, "
+        f"On {both.sum()} rows of {holes} holes, the submission's own held-out predictions score {scores[0]:.3f}, "
         f"but {scores[1]:.3f} if recomputed without each row's drill hole: their models had probably seen the hole, "
         "and the score on other holes will be close to the second number"
     )

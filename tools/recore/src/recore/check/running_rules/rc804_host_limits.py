@@ -1,5 +1,5 @@
-"""A job's supervisor ends it if it uses too much time, memory or disk space, or too many processes. The rule also
-reports a submission that ends the program that observes it, or forges its report.
+"""A job's supervisor terminates the job if it uses too much time, memory or disk space, or too many processes. The rule
+also reports a submission that terminates the program that observes it, or forges that program's report.
 
     while True: os.fork()
 

@@ -39,9 +39,10 @@ def _finding(source: SubmissionSource, file: str, statement: ImportStatement) ->
     _, unknown = source.required_modules
     level = Level.WARNING if unknown or statement.context.function else Level.ERROR
     if statement.top in PACKAGES:
-        message = f"{statement.top} is a local tool that jobs do not have: ModuleNotFoundError"
+        message = f"{statement.top} is a local tool that jobs do not have: the import raises ModuleNotFoundError"
         return Finding(message, missing_module_hint(statement.top, source.tree.path) or "", location)
-    message = f"the container has no {statement.top!r}, and requirements.txt does not list it: ModuleNotFoundError"
+    missing = f"the container has no {statement.top!r}, and requirements.txt does not list it"
+    message = f"{missing}: the import raises ModuleNotFoundError"
     fix = missing_module_hint(statement.top, source.tree.path) or f"add {statement.top} to requirements.txt"
     if unknown:
         message = (

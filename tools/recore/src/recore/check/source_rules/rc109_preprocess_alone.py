@@ -25,7 +25,7 @@ def inspect(source: SubmissionSource) -> Findings:
             message = f"step 2 runs preprocess.py without the submission's other files, so {statement.top!r} is missing"
             fix = f"move the code that is needed from {statement.module} into preprocess.py"
         elif statement.top in PACKAGES:
-            message = f"{statement.top} is a local tool that jobs do not have: ModuleNotFoundError"
+            message = f"{statement.top} is a local tool that jobs do not have: the import raises ModuleNotFoundError"
             fix = f"remove {statement.top} from preprocess.py"
         else:
             message = f"step 2 does not install requirements.txt, and the container has no {statement.top!r}"

@@ -61,7 +61,7 @@ def _is_certain(context: Context, script: Script) -> bool:
 def _check_read(source: SubmissionSource, script: Script, use: FileUse) -> Findings:
     name, location = relative_to_submission(use.path), Location(script.file, use.line)
     is_known = use.path.startswith("/opt/ml/") and not use.path.startswith(f"/opt/ml/{WILDCARD}")
-    is_above = is_known and not is_in_job(use.path)  # by __file__, which is in CODE
+    is_above = is_known and not is_in_job(use.path)  # through __file__, which is in CODE
     path = posixpath.relpath(use.path, CODE) if is_above else use.path
     if ABSOLUTE.fullmatch(path) or path.startswith(".."):
         yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), location)

@@ -16,7 +16,7 @@ from recore.check.script import line_of, strings_of
 from recore.check.source import SubmissionSource
 from recore.listing import list_names
 
-MIN_TARGETS, MIN_SHARE = 8, 0.6  # in a collection that is meant to hold all targets
+MIN_TARGETS, MIN_SHARE = 8, 0.6  # minimum in a collection that is meant to contain all targets
 
 
 @rule("Lists of the targets have the host's names in the host's order")
@@ -26,7 +26,7 @@ def inspect(source: SubmissionSource) -> Findings:
         script = source.script(file) if source.tree.is_file(file) else None
         nodes = [node for node, _ in script.nodes] if script else []
         lists = {id(value) for node in nodes for value in _assigned(node, "TARGETS")}
-        units = {id(value) for node in nodes for value in _assigned(node, "UNITS")}  # of some targets
+        units = {id(value) for node in nodes for value in _assigned(node, "UNITS")}  # maps some targets to their units
         share = math.ceil(MIN_SHARE * len(source.targets))
         for node in nodes:
             names = _names(node)

@@ -20,7 +20,7 @@ PATHS = {
     "--input": "/opt/ml/processing/input/public/public.csv.gz",
     "--output": "/opt/ml/processing/output/preprocess/public.csv",
 }
-DECLARING = {"add_argument", "option"}  # of argparse and of click
+DECLARING = {"add_argument", "option"}  # methods and functions of argparse and click
 Declared = tuple[str, ast.Call, ast.expr]
 
 

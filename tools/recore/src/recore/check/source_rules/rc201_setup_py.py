@@ -1,6 +1,5 @@
-"""`unearthed build` runs `setup.py` with Python 3.8 and only setuptools installed. With newer syntax or an import of
-another package the build fails, and the client uploads the archive of an earlier one. Without `py_modules` the archive
-is empty.
+"""`unearthed build` runs `setup.py` with Python 3.8 and only setuptools installed. With newer syntax or other imports,
+the build fails, and the client uploads the archive from an earlier build. Without `py_modules`, the archive is empty.
 
     from mdl import __version__          # not installed where setup.py runs
     setup(name="mine", py_modules=["train", "preprocess"])
@@ -31,7 +30,7 @@ def inspect(source: SubmissionSource) -> Findings:
     try:
         content = source.tree.read("setup.py")
     except UnreadableFile as error:
-        fix = similar_file_hint("setup.py", source.tree.list_folder("")) or "copy the template's"
+        fix = similar_file_hint("setup.py", source.tree.list_folder("")) or "copy the one from the template"
         yield Finding(f"{error}, but it must list the files to upload", fix, Location("setup.py"))
         return
     setup = source.setup
@@ -39,7 +38,7 @@ def inspect(source: SubmissionSource) -> Findings:
     if setup is None or problem or setup.script.problem:
         line, reason = problem or (setup.script.problem_line, setup.script.problem) if setup else (0, "")
         message = f"it is run with Python 3.8, which cannot compile it: {reason}"
-        yield Finding(message, "write it for Python 3.8, like the template's", Location("setup.py", line))
+        yield Finding(message, "write it for Python 3.8, like the template's setup.py", Location("setup.py", line))
         return
     findings = [*_import_problems(setup), *_call_problems(setup, source)]
     yield from findings or _upload_problems(source)
@@ -54,7 +53,7 @@ def _import_problems(setup: SetupFile) -> Findings:
 
 
 def _upload_problems(source: SubmissionSource) -> Findings:
-    """Yield what `recore run` cannot pack either: a link out of the folder, or a pattern that setuptools rejects."""
+    """Yield problems that also stop `recore run`: links out of the folder, or patterns that setuptools rejects."""
     try:
         source.uploads  # noqa: B018 - it is determined once, for all rules
     except (ValueError, OSError, RuntimeError) as error:

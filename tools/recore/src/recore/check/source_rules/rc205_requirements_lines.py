@@ -110,7 +110,7 @@ def _editable_problem(path: str, entry: str) -> Problem:
 
 
 def _correction(line: str) -> str | None:
-    """Return how to write a line for conda, or a pip command, as a requirement; None if that is unclear."""
+    """Return how to write a line for conda, or a pip command, as a requirement, or None if that is unclear."""
     intended = re.sub(r"^!?\s*(?:python3? -m )?pip3? install\s+", "", line.strip()).strip("\"'")
     intended = re.sub(r"^([\w.-]+)\s*=\s*([\w.]+)(?:=\w+)?$", r"\1==\2", intended)
     with suppress(InvalidRequirement):
@@ -119,7 +119,7 @@ def _correction(line: str) -> str | None:
 
 
 def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:
-    """Return the problem of a path or a `file:` URL, as jobs have only uploaded files."""
+    """Return the problem with a path or a `file:` URL: jobs have only uploaded files."""
     address = line.requirement.url if line.requirement and line.requirement.url else line.spec
     path = re.sub(r"\[[^]]*\]$", "", address.removeprefix("file:").strip())
     name = posixpath.normpath(path)

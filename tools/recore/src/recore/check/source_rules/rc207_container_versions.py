@@ -1,6 +1,6 @@
 """`requirements.txt` is installed over the container's packages before training and serving, but not for
-`preprocess.py`. Another version of numpy or scikit-learn can break the container's own programs, and the steps of one
-submission run with different versions.
+`preprocess.py`. A different version of numpy or scikit-learn can break the container's own programs, and the steps of
+one submission then run with different versions.
 
     scikit-learn==1.5.0                  # the container has 1.9.0
 

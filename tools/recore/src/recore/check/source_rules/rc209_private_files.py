@@ -6,8 +6,8 @@ intended.
     graft data                           # in MANIFEST.in
     TOKEN = "ghp_..."                    # in train.py
 
-Fix: remove the file from `MANIFEST.in` or `setup.py`. Remove keys and passwords, and revoke them at their issuer: jobs
-have no network and need none.
+Fix: remove the file from `MANIFEST.in` or `setup.py`. Remove keys and passwords, and revoke them with their issuer:
+jobs have no network and need none.
 """
 
 import re
@@ -94,7 +94,7 @@ def _find_credentials(source: SubmissionSource, name: str) -> Findings:
             message = f"this line contains {kind}, which would be uploaded"
             level = Level.WARNING if kind == UNCERTAIN else Level.ERROR
             yield Finding(
-                message, "remove it, and revoke it at its issuer: jobs need none", Location(name, line), level
+                message, "remove it, and revoke it with its issuer: jobs need none", Location(name, line), level
             )
 
 

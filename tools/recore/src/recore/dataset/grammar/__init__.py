@@ -61,7 +61,7 @@ QUESTIONS = {
 
 
 class Question(ValueError):
-    """A file is ambiguous about the meaning of its numbers. message: with the remedy. id: a key of QUESTIONS."""
+    """The meaning of a file's numbers is ambiguous. message: includes the remedy. id: a key of QUESTIONS."""
 
     def __init__(self, id: str, message: str) -> None:
         super().__init__(id, message)

@@ -17,7 +17,7 @@ UNIT_PATTERNS = {
 OTHER_AXES = {  # eV is two words here
     "an energy": rf"{NOT_A_SETTING}\b[mk]?e ?v(?!\w)|\bk ?(j|cal)( ?/ ?| )mol|\bhartrees?\b",
     "a frequency": rf"{NOT_A_SETTING}\b[tgmk]? ?hz(?!\w)",
-    "in another unit": rf"{NOT_A_SETTING}\b((d|k|m|n|u|\u03bc)?m ?\^? ?-1|angstr\w*|rad ?(/ ?cm|cm ?\^? ?-1))(?!\w)",
+    "in the wrong unit": rf"{NOT_A_SETTING}\b((d|k|m|n|u|\u03bc)?m ?\^? ?-1|angstr\w*|rad ?(/ ?cm|cm ?\^? ?-1))(?!\w)",
     "a Raman shift": r"\braman shift",
     "an angle of diffraction": r"\b2 ?-?(theta|\u03b8)|\btwo[ -]?theta",
     "a ratio of mass to charge": r"\bm ?/ ?z\b",
@@ -59,7 +59,7 @@ class ChannelName:
 
 
 def axis_unit(text: str, is_header: bool = False) -> str:
-    """Return the unit of the axis that a header or a comment states, "" if it states none.
+    """Return the unit of the axis that a header or a comment states, or "" if it states none.
 
     is_header: whether it is the header of the axis. Raises Question if the unit is ambiguous or not supported.
     """
@@ -85,10 +85,10 @@ def axis_unit(text: str, is_header: bool = False) -> str:
 
 
 def axis_unit_of_comments(comments: str) -> str:
-    """Return the unit of the axis that lines of comments state, "" if they state none. Raises Question.
+    """Return the unit of the axis in lines of comments, or "" if they state none. Raises Question if it is ambiguous.
 
-    A unit belongs to the axis next to a word for it, or as the first part of a list of columns; not before a number,
-    which is a setting such as the wavelength of a laser.
+    A unit counts if it is next to a word for the axis or in the first item of a list of columns, but not before a
+    number: this is a setting such as a laser's wavelength.
     """
     parts = [part for line in comments.splitlines() for part in _parts_about_axis(line)]
     return axis_unit(", ".join(parts)) if parts else ""
@@ -104,7 +104,7 @@ def _parts_about_axis(line: str) -> list[str]:
 
 
 def mentions_axis(text: str) -> bool:
-    """Whether a header or comment mentions wavenumbers, wavelengths or a unit of them."""
+    """Whether a header or comment mentions wavenumbers, wavelengths or their units."""
     words = separate_words(text)
     return any(re.search(pattern, words) for pattern in (*UNITS, WAVENUMBER, WAVELENGTH))
 
@@ -139,13 +139,13 @@ def split_prefix(name: str, prefixes: Sequence[str]) -> tuple[str, str]:
 
 
 def wavelength_unit(words: str, numbers: Sequence[float]) -> str:
-    """Return "nm" for channels such as wl350 to wl2500, whose words mean wavelengths and whose numbers fit; else ""."""
+    """Return "nm" for channels such as wl350 if their words mean wavelengths and their numbers fit, otherwise ""."""
     is_nanometres = NANOMETRES[0] <= min(numbers) and max(numbers) <= NANOMETRES[1]
     return "nm" if is_nanometres and re.search(WAVELENGTH, words) else ""
 
 
 def parse_channel(name: str, marks: Marks, prefixes: Sequence[str] = ()) -> ChannelName | None:
-    """Parse the name of a column, None if it is not the name of a channel.
+    """Parse the name of a column. Return None if it is not the name of a channel.
 
     prefixes: the prefixes of the table's channels.
     """

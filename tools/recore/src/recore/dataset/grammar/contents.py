@@ -58,7 +58,7 @@ class AssayHeader:
 
     @property
     def unit(self) -> str:
-        """The unit, "" if none or several are stated."""
+        """The unit, or "" if none or several are stated."""
         return self.units[0] if len(self.units) == 1 else ""
 
     @property
@@ -98,7 +98,7 @@ def continues_header(cells: list[str]) -> bool:
 
 
 def conversion_factor(target: str, formula: str, unit: str) -> float:
-    """Return the factor from a content of an element or compound in this unit to the target's content in its unit.
+    """Return the factor that converts a content of an element or compound in this unit to the target's unit.
 
     formula: "" if the target is not an element. Raises ValueError if the unit cannot be converted to the target's.
     """
@@ -132,7 +132,7 @@ def _without_total_iron_marks(header: str) -> str:
 
 
 def _meaning(word: str) -> tuple[str, str] | None:
-    """Return the formula and the unit that a word states, each "" if absent; None if the word is unknown."""
+    """Return the formula and the unit that a word states, each "" if absent, or None if the word is unknown."""
     if _is_method(word):
         return "", ""
     if word.lower() not in element_names():
@@ -178,7 +178,7 @@ def _is_compound(formula: str) -> bool:
 
 @cache
 def _elements(formula: str) -> frozenset[str]:
-    """Return the element symbols of a formula, an empty set if it is not a formula."""
+    """Return the element symbols in a formula, or an empty set if it is not a formula."""
     part = r"([A-Z][a-z]?)(\d*)"
     flat = re.sub(r"[.*]\s?\d*H2O", "H2O", formula)
     if not re.fullmatch(rf"(?:{part}|\((?:{part})+\)\d+)+", flat):

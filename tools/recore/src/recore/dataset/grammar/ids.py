@@ -35,7 +35,7 @@ Cells = Callable[[int], list[str]]  # returns the cells of the column at a posit
 
 
 def rank_sample_name(name: str) -> int | None:
-    """Return how certainly a column of this name contains sample names: 0 is the most certain; None if it does not."""
+    """Return how certainly a column with this name contains sample names (0: most certain), or None if it does not."""
     words = _only_words(separate_words(name))
     return next((rank for rank, pattern in enumerate(NAMES) if re.fullmatch(pattern, words)), None)
 
@@ -75,7 +75,7 @@ def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--s
 
 
 def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:
-    """Return the positions of columns that can be an ID: the column of this name, otherwise all similar ones."""
+    """Return the positions of columns that can be this ID: the column with its name, otherwise all similar ones."""
     exact = [position for position, name in columns.items() if name == column]
     if exact:
         return exact[:1]

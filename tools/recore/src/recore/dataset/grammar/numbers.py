@@ -1,7 +1,7 @@
 """Detect decimal and thousands marks: 1.234,5 and 1,234.5 are the same number, and 1.234 is ambiguous.
 
 All cells of a file share one decimal mark, and so do the names of its channels. The cells decide which one: 0.452 and
-12.5 have a point, 0,5 a comma, and in 1,234.5 the last mark is the decimal one. The user is asked only if no cell does.
+12.5 have a point, 0,5 a comma, and in 1,234.5 the last mark is the decimal one. The user is asked only if none does.
 """
 
 import re
@@ -47,7 +47,7 @@ class Marks:
     decimal: str = "."
 
     def parse(self, cell: str) -> float | None:
-        """Parse the finite number in a cell; None if it is not a number with these marks."""
+        """Parse the finite number in a cell, or None if it is not a number with these marks."""
         if self.decimal == "." and (value := parse_number(cell)) is not None:
             return value
         if self.decimal == "," and "." not in cell and (value := parse_number(cell.replace(",", "."))) is not None:
@@ -86,7 +86,7 @@ class Evidence:
     other_columns: set[int] = field(default_factory=set)
 
     def add_line(self, line: int, cells: list[str], positions: Collection[int] | None = None) -> None:
-        """Add the cells of a line, by default all; once a mark is certain, only lines with the other mark matter."""
+        """Add a line's cells, by default all of them. Once a mark is certain, only lines with the other mark matter."""
         for mark, other in ((".", ","), (",", ".")):
             if self.certain[mark] and not any(other in cell for cell in cells):
                 return
@@ -135,13 +135,13 @@ class Evidence:
         if cell := next((cell for column, (_, cell) in self.ambiguous.items() if column not in self.other_columns), ""):
             raise Question(
                 "decimal",
-                f"{cell} has three decimals or a thousands mark, and no other number in the file decides; "
+                f"{cell} has three decimals or a thousands mark, and no other number in the file shows which; "
                 "specify --decimal point or --decimal comma",
             )
 
 
 def decide_marks(names: Evidence, cells: Evidence, delimiter: str | None) -> tuple[Marks, Marks]:
-    """Return the marks of channel names and of the cells below them. Raises Question.
+    """Return the marks of channel names and of the cells below them. Raises Question if these are ambiguous.
 
     They can differ: write.csv2 in R writes names with a point, but numbers with a comma, separated by semicolons.
     """

@@ -43,7 +43,7 @@ def without_sign_words(header: str) -> str:
 
 
 def read_sign(cell: str, header: str) -> str | None:
-    """Return the sign that a cell means under this header: "<", ">", or "" for measured; None if it is unknown."""
+    """Return the sign that a cell means under this header: "<", ">", "" for measured, or None if it is unknown."""
     word = cell.strip().casefold()
     for name, yes, no in ((BELOW_NAME, BELOW, ""), (ABOVE_NAME, ABOVE, ""), (DETECTED_NAME, "", BELOW)):
         if name.search(header) and word in (*YES, *NO):
@@ -58,5 +58,5 @@ def is_plain_sign(cell: str) -> bool:
 
 
 def without_sign(cell: str) -> str:
-    """Return the contents of a cell after its sign, such as 5 of <5; "" if it has no sign."""
+    """Return the contents of a cell after its sign, such as 5 of <5, or "" if it has no sign."""
     return cell.lstrip("<>= ") if cell.startswith(("<", ">")) else ""

@@ -19,7 +19,7 @@ MAX_CONTENT = {"ppm": 1e6, "pct": 100.0, "ppb": 1e9, "g/kg": 1000.0}  # a sample
 
 
 def unit_of(target: str) -> str:
-    """Return the unit of a target as in --column: ppm, pct, cmol/kg; as in score.py if it cannot be converted."""
+    """Return the unit of a target as in --column: ppm, pct, cmol/kg; or as in score.py if it cannot be converted."""
     stated = challenge().unit(target)
     unit = SYNONYMS.get(stated.lower(), stated.lower())
     if unit not in PER_UNIT:
@@ -28,7 +28,7 @@ def unit_of(target: str) -> str:
 
 
 def element_of(target: str) -> str:
-    """Return the symbol of the element whose content by mass is the target; "" for any other target."""
+    """Return the symbol of the element whose content by mass is the target, or "" for any other target."""
     return _elements_of(challenge()).get(target, "")
 
 
@@ -40,7 +40,7 @@ def _elements_of(of: Challenge) -> dict[str, str]:
 
 
 def unit_factor(target: str, unit: str) -> float | None:
-    """Return the factor from a unit to the target's, None if it cannot be converted."""
+    """Return the factor that converts a unit to the target's, or None if there is none."""
     target_unit = unit_of(target)
     for units in (CONTENT_UNITS, CHARGE_UNITS):
         if unit in units and target_unit in units:

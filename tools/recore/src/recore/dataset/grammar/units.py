@@ -104,19 +104,19 @@ def split_units(text: str) -> tuple[list[str], str]:
 
 
 def content_unit_in(text: str) -> str:
-    """Return the unit of contents in a string, "" if there is none or several."""
+    """Return the unit of contents in a string, or "" if there are none or several."""
     units, _ = split_units(to_ascii(text))
     return units[0] if len(units) == 1 else ""
 
 
 def unit_of_cell(cell: str) -> str:
-    """Return the unit of contents in a cell, "" if the cell is not exactly one unit."""
+    """Return the unit of contents in a cell, or "" if the cell is not exactly one unit."""
     units, rest = split_units(to_ascii(cell)) if len(cell) <= MAX_UNIT_LENGTH else ([], "")
     return units[0] if len(units) == 1 and not rest.strip("|()[] ") else ""
 
 
 def depth_unit_in(column: str) -> str:
-    """Return the unit of depths in a column's name, "" if there is none or several."""
+    """Return the unit of depths in a column's name, or "" if there are none or several."""
     units = [unit for unit, pattern in DEPTH_PATTERNS.items() if re.search(pattern, column, re.IGNORECASE)]
     return units[0] if len(units) == 1 else ""
 

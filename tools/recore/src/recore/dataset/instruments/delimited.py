@@ -29,15 +29,15 @@ from recore.schema import DEPTHS
 
 SHOWN = 5  # columns that a message lists
 PREVIEW = 50  # lines that show the contents of a table's columns
-MIN_CHANNELS = 7  # of a header without a column of samples; with fewer, the file is a single spectrum
-MAX_CHANNELS = 100_000  # of a spectrum: columns of a table, or lines of a file of two columns
+MIN_CHANNELS = 7  # in a header without a column of samples; with fewer, the file is a single spectrum
+MAX_CHANNELS = 100_000  # in a spectrum: columns in a table, or lines in a file of two columns
 
 
 def read(path: Path, sample: str, replicate: str, reading: ReadingOptions) -> Iterator[MeasuredSpectrum | Problem]:
     """Yield the spectra in a text file, and a problem for each line of a table without a valid spectrum.
 
     A file of two columns is the spectrum of `sample`; a file of more columns is a table with a header of wavenumbers,
-    where several lines of a sample are its replicates. Raises ValueError for any other file, Question if ambiguous.
+    in which several lines for one sample are replicates. Raises ValueError for other files, or Question if ambiguous.
     """
     table = open_table(path, reading.decimal, "this is neither a Bruker OPUS file nor text")
     lines = table.lines()
@@ -75,7 +75,7 @@ def _two_columns(
         x.append(numbers[0])
         y.append(numbers[1])
     if not x:
-        raise ValueError("no line holds two numbers, wavenumber and value")
+        raise ValueError("no line contains two numbers, wavenumber and value")
     if mentions_axis(header[1]) and not mentions_axis(header[0]):
         raise Question("layout", f"the second column, {header[1][:40]!r}, is the axis; swap the columns")
     unit = _stated_unit(header[0], table, reading, is_header=True)
@@ -104,7 +104,7 @@ def _quantity_in_name(sample: str, reading: ReadingOptions) -> str:
 
 
 def _unless(option: str | None, read: Callable[[], str]) -> str:
-    """Call `read`; a question that the option resolves becomes ""."""
+    """Call `read`. Return "" if it raises a Question that the option resolves."""
     try:
         return read()
     except Question:
@@ -178,7 +178,7 @@ def _table(
 
 
 def _kind_of_axis(sample: str, name: str) -> str:
-    """Return the kind of a line of monotonic numbers, by its first cell; "" if it can be a spectrum.
+    """Return what a line of monotonic numbers is, judging by its first cell, or "" if it can be a spectrum.
 
     name: the name of the column of samples.
     """
@@ -238,7 +238,7 @@ def _find_columns(
 
 
 def _find_ids(columns: dict[int, str], chosen: Mapping[str, str]) -> dict[int, str]:
-    """Return the IDs by the position of their column, without IDs that several columns can be.
+    """Return the IDs by column position, except IDs for which several columns fit.
 
     chosen: the columns that the user specified. Raises ValueError if one is missing.
     """

@@ -18,7 +18,7 @@ from recore.listing import count
 
 
 def find_files(names: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """Return the files for paths of files, folders and patterns, each once, and remarks.
+    """Return the files that paths, folders and patterns specify, each once, and remarks.
 
     Broken links are included, so that a missing file is reported. Raises ValueError if a folder or pattern has no file.
     """

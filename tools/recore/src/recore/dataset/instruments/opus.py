@@ -31,7 +31,7 @@ RATIO = "single-channel"  # absorbance from the last two blocks: log10(reference
 
 
 class UnusableFile(ValueError):
-    """A file cannot be used."""
+    """An OPUS file cannot be imported."""
 
 
 def is_opus(path: Path) -> bool:
@@ -75,9 +75,9 @@ def _measured(path: Path, sample: str, replicate: str, block: str) -> MeasuredSp
 
 
 def _read_blocks(path: Path) -> dict[str, list["Data"]]:
-    """Read the spectra by the reader's key, the last one stored first.
+    """Read the spectra by the reader's key, beginning with the last one stored.
 
-    The reader gets only spectra and parameters that lie inside the file; wrong sizes would keep it busy for long.
+    The reader gets only spectra and parameters that lie inside the file; invalid sizes would keep it busy for hours.
     """
     from brukeropus.file import Data, FileBlock, pair_data_and_status_blocks, parse_directory, parse_header
 

@@ -47,7 +47,7 @@ class ReadingOptions:
                 raise ValueError(f"--name {self.name!r} has no group (?P<sample>...)")
 
     def parse_file_name(self, path: Path) -> tuple[str, str]:
-        """Return the sample and the replicate, which may be "", in the name of a file. Raises ValueError."""
+        """Return the sample and the replicate, which may be "", in a file's name. Raises ValueError if invalid."""
         name = normalise_text(path.name)
         if not name.isprintable():  # includes bytes that are not UTF-8, which a data file cannot contain
             raise ValueError("its name has unprintable characters; rename it")

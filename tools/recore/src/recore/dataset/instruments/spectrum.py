@@ -13,7 +13,7 @@ SHOWN = 5  # channels that a message lists
 Numbers = NDArray[np.float64]
 
 TO_CM = {"nm": 1e7, "um": 1e4}  # wavenumber in cm-1 = this number / wavelength
-LIMITS = {"nm": (100, 1e6), "um": (0.1, 1000)}  # of axes in each unit
+LIMITS = {"nm": (100, 1e6), "um": (0.1, 1000)}  # limits of axes in each unit
 MAX_MICROMETRES = 100  # an axis without a unit below this is not in wavenumbers
 MAX_NIR = 2600  # nm; an axis without a unit up to here can be from a near-infrared spectrometer
 MAX_MID_INFRARED = 4600  # cm-1; mid-infrared spectra end below
@@ -22,19 +22,19 @@ SAME_STEP = 0.003  # tolerance of a halving
 STRETCHED = 1.5  # times the median step at the other end
 MIN_STEPS = 8  # needed to see whether they grow
 IRREGULAR = 2.05  # times a step; rounding can double a step, so the next one is irregular beyond that
-MAX_IRREGULAR = 0.25  # of the steps of a spectrum; ranges of several detectors and gaps cause a few
+MAX_IRREGULAR = 0.25  # share of a spectrum's steps; gaps and ranges of several detectors cause a few
 MAX_WAVENUMBER = 15_000  # cm-1 (667 nm) on an axis without a unit; infrared spectrometers end below
 MAX_VALUE = {"fraction": 2.0, "percent": 200.0}  # reflectance or transmittance, including noise and a dark reference
-MAX_NEGATIVE = 0.4  # of the values of a spectrum; only noise and baselines make absorbance negative
+MAX_NEGATIVE = 0.4  # share of a spectrum's values; only noise and baselines make absorbance negative
 MAX_ABSORBANCE = 10.0  # no detector can measure 1e-10 of the light
 # cm-1: bands of water and hydroxyl in the near infrared, with their shoulders above and below
 WATER = (((6800, 7200), (7500, 8000), (6100, 6500)), ((5100, 5300), (5500, 5900), (4650, 4950)))
-MAX_MEDIAN = 3.0  # of absorbance; in most channels at least a thousandth of the light returns
+MAX_MEDIAN = 3.0  # absorbance; in most channels, at least a thousandth of the light returns
 LIKE_REFLECTANCE = (
     "are highest where rocks and soils absorb least (2700 and 2100 cm-1), lowest in bands of water, or above "
     f"{MAX_MEDIAN:g} in most channels, as reflectance is"
 )
-FLAT = 0.01  # of the range of a spectrum; values that differ by less are treated as equal
+FLAT = 0.01  # share of a spectrum's range; values that differ by less are treated as equal
 WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb little
 
 
@@ -42,9 +42,9 @@ WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb litt
 class MeasuredSpectrum:
     """A spectrum as stored in a file.
 
-    source: the file, and the line if there are many. unit: of x, "cm-1", "um", "nm", or "" if not stated. quantity: of
-    y, "absorbance", "reflectance", "transmittance", another one, or "". in_schema: whether the file is in the
-    challenge's schema. ids: cells by their names in the schema.
+    source: the file, and the line if it has many spectra. unit: unit of x ("cm-1", "um", "nm", or "" if not stated).
+    quantity: quantity of y ("absorbance", "reflectance", "transmittance", any other, or ""). in_schema: whether the
+    file is in the challenge's schema. ids: cells by their names in the schema.
     """
 
     source: str
@@ -82,7 +82,7 @@ class Spectrum:
 class Problem:
     """The reason that a file, or a spectrum in it, cannot be imported.
 
-    question: the id of a Question, or "". sample: the sample of the spectrum, "" if unknown. ids: the IDs in the file.
+    question: the id of a Question, or "". sample: the spectrum's sample, or "" if unknown. ids: the IDs in the file.
     """
 
     source: str
@@ -124,7 +124,7 @@ def to_spectrum(measured: MeasuredSpectrum, unit: str | None = None, convert: st
 
 
 def check_above_0(position: float, name: str = "") -> None:
-    """Raise ValueError if a position on an axis is below 0. name: its form in the file."""
+    """Raise ValueError if a position on an axis is below 0. name: the position as written in the file."""
     if position < 0:
         raise ValueError(
             f"the axis has the value {name or f'{position:g}'}, but wavenumbers and wavelengths are positive"
@@ -134,7 +134,7 @@ def check_above_0(position: float, name: str = "") -> None:
 def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[str], in_schema: bool = False) -> Numbers:
     """Convert an axis to cm-1, in the order of the file.
 
-    stated: the unit in the file, or "". option: the user's unit. in_schema: allow any channels. Raises ValueError if it
+    stated: the unit in the file, or "". option: the user's unit. in_schema: allow any channels. Raises ValueError if x
     is not an axis, Question if its unit is ambiguous.
     """
     if len(x) < 2:
@@ -171,7 +171,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
 
 
 def _plain_unit(x: Numbers) -> str:
-    """Return "cm-1" for an axis without a unit if it cannot be anything else. Raises Question."""
+    """Return "cm-1" for an axis without a unit if it cannot be anything else. Otherwise, raises Question."""
     axis = f"the axis from {x[0]:g} to {x[-1]:g}"
     steps = np.diff(x)
     if x.min() in (0, 1) and (np.abs(steps) == 1).all():
@@ -211,7 +211,7 @@ def _is_stretched(steps: Numbers) -> bool:
 
 
 def explain_peaks(x: Numbers) -> str:
-    """Explain that channels are peaks or selected bands, because many neighbouring steps differ by factors; or ""."""
+    """Explain that channels are peaks or selected bands if many steps differ by factors; otherwise return ""."""
     steps = np.abs(np.diff(x))
     smaller, larger = np.minimum(steps[1:], steps[:-1]), np.maximum(steps[1:], steps[:-1])
     if (larger > IRREGULAR * smaller).sum() <= MAX_IRREGULAR * len(smaller):

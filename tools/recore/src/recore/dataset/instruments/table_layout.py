@@ -1,4 +1,4 @@
-"""Recognise layouts other than one spectrum per line, and tell how to change them."""
+"""Recognise layouts other than one spectrum per line, and explain how to change them."""
 
 import re
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from recore.listing import list_names
 
 MIN_LINES = 7  # of an axis in a column, or in a line that can be the header
 NARROW = 1.2  # times the smallest number; no spectrum is that narrow, but sample numbers are
-MAX_BANDS = 100  # of a satellite, such as B01, B02, B11
+MAX_BANDS = 100  # bands of a satellite, such as B01, B02, B11
 TRANSPOSE = "transpose the table, which has one spectrum per column"
 
 
 def reject_columns(table: TextTable, line: int, names: list[str], rows: list[list[str]]) -> None:
-    """Raise ValueError or Question for a table without channels, with its layout if recognised."""
+    """Raise ValueError or Question for a table without channels, naming its layout if recognised."""
     numbered = [name for name in names if re.match(r"\d", name)]
     if len(numbered) > len(names) / 2:
         raise ValueError(
