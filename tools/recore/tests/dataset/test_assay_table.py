@@ -12,7 +12,7 @@ from stagemaker_support.fuzzing import examples
 
 from recore.dataset.assay_table import AssayTable, read_assays
 from recore.dataset.column_options import parse_columns
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Ambiguity
 
 HEADER = "sample,SiteID,DepthFrom,DepthTo"
 LONG_CELLS = ["1" * (1 << 20), f'"{"cm " * (1 << 15)}"']
@@ -114,7 +114,7 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
     ],
 )
 def test_ambiguous_headers_are_questions(tmp_path: Path, question: str, text: str, reason: str) -> None:
-    with pytest.raises(Question, match=re.escape(reason)) as raised:
+    with pytest.raises(Ambiguity, match=re.escape(reason)) as raised:
         read_table(tmp_path, text)
     assert raised.value.id == question
 
@@ -124,7 +124,7 @@ def test_ambiguous_headers_are_questions(tmp_path: Path, question: str, text: st
 def test_any_cells_result_in_a_table_or_a_one_line_error(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
     try:
         result = read_table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
-    except Question as question:
+    except Ambiguity as question:
         assert question.id == "decimal"  # noqa: PT017 - either outcome is valid
     except ValueError as error:
         assert "assays.csv: " in str(error)  # noqa: PT017 - either outcome is valid

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from recore_support.measuring import cpu_seconds
 from stagemaker_support.fuzzing import examples
 
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Ambiguity
 from recore.dataset.instruments.files import read_file
 from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import Problem, Spectrum
@@ -183,7 +183,7 @@ def test_the_numbers_of_a_file_decide_on_its_decimal_mark(tmp_path: Path, number
 def test_a_decimal_mark_that_nothing_decides_is_asked_about(tmp_path: Path, numbers: str) -> None:
     path = tmp_path / "marks.csv"
     path.write_text("sample;CuPPM;ZnPPM\n" + numbers)
-    with pytest.raises(Question, match="--decimal point or --decimal comma") as question:
+    with pytest.raises(Ambiguity, match="--decimal point or --decimal comma") as question:
         open_table(path)
     assert question.value.id == "decimal"
     cells = list(open_table(path, "point").lines())[-1][1]

@@ -9,7 +9,7 @@ import pytest
 from recore_support.import_runs import run_import
 
 from recore.dataset.assay_table import AssayTable, read_assays
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Ambiguity
 from recore.dataset.similar_names import similar_names
 
 HEADER = "Sample No,HoleID,From (m),To (m)"
@@ -23,7 +23,7 @@ def read_table(folder: Path, text: str, **options: object) -> AssayTable:
 
 def test_the_unit_of_columns_that_state_none_is_asked_once(tmp_path: Path) -> None:
     text = f"{HEADER},Cu,Al2O3,Zn_ppm,Rock\na,D,0,1,0.5,12,30,granite\n"
-    with pytest.raises(Question, match="state no unit: Cu, Al2O3; specify --content-unit pct") as raised:
+    with pytest.raises(Ambiguity, match="state no unit: Cu, Al2O3; specify --content-unit pct") as raised:
         read_table(tmp_path, text)
     assert raised.value.id == "content-unit"
     table = read_table(tmp_path, text, content_unit="pct")
@@ -40,7 +40,7 @@ def test_the_unit_of_columns_that_state_none_is_asked_once(tmp_path: Path) -> No
 
 def test_a_chosen_oxide_without_a_unit_is_asked_about_and_an_element_is_not(tmp_path: Path) -> None:
     text = f"{HEADER},x1,Al2O3_xrf\na,D,0,1,0.5,12\n"
-    with pytest.raises(Question, match="state no unit: Al2O3_xrf"):
+    with pytest.raises(Ambiguity, match="state no unit: Al2O3_xrf"):
         read_table(tmp_path, text, columns={"AlPPM": "Al2O3_xrf", "CuPPM": "x1"})
     table = read_table(tmp_path, text, columns={"AlPPM": "Al2O3_xrf:pct", "CuPPM": "x1"})
     assert table.assays["CuPPM"] == [0.5]
@@ -60,7 +60,7 @@ def test_columns_that_are_not_understood_are_ignored_with_a_note(tmp_path: Path)
 
 def test_a_chosen_column_overrides_names(tmp_path: Path) -> None:
     text = f"{HEADER},Cu_ppm,Cu_pct,FeS2 (%),Au_opt,Au_ppm\na,D,0,1,1,2,10,3,4\n"
-    with pytest.raises(Question, match="CuPPM in 'Cu_ppm' and 'Cu_pct', FePCT and SPPM in 'FeS2") as raised:
+    with pytest.raises(Ambiguity, match="CuPPM in 'Cu_ppm' and 'Cu_pct', FePCT and SPPM in 'FeS2") as raised:
         read_table(tmp_path, text)
     assert raised.value.id == "target"
     table = read_table(tmp_path, text, columns={"CuPPM": "Cu_pct", "FePCT": "FeS2 (%)"})
@@ -126,11 +126,11 @@ def test_a_data_file_in_the_schema_is_imported_as_it_is(tmp_path: Path, sample: 
 
 def test_an_option_resolves_only_its_own_question(tmp_path: Path) -> None:
     text = "Lab Sample ID,Client Sample ID,hole,from,to,Cu\na,x,D,0,1,1.5\nb,y,D,1,2,2.6\n"
-    with pytest.raises(Question, match='such as --column "sample=Lab Sample ID"') as asked:
+    with pytest.raises(Ambiguity, match='such as --column "sample=Lab Sample ID"') as asked:
         read_table(tmp_path, text)
     assert asked.value.id == "sample"
     columns = {"sample": "Client Sample ID"}
-    with pytest.raises(Question, match="state no unit: Cu"):
+    with pytest.raises(Ambiguity, match="state no unit: Cu"):
         read_table(tmp_path, text, columns=columns)
     table = read_table(tmp_path, text, columns=columns, content_unit="pct")
     assert (table.samples, table.assays["CuPPM"]) == (["x", "y"], [15_000, 26_000])

@@ -1,7 +1,7 @@
 """Generate sample data, import instrument files, and split public from private data."""
 
 from recore.dataset.codes import SuspectedCode, suspected_codes
-from recore.dataset.grammar import QUESTIONS, Question
+from recore.dataset.grammar import QUESTIONS, Ambiguity
 from recore.dataset.grids import Grid, grid_of_names
 from recore.dataset.import_hint import explain_import, is_foreign
 from recore.dataset.importing import ImportOptions, ImportResult, import_files

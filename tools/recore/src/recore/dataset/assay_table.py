@@ -11,7 +11,7 @@ from recore.challenge import challenge
 from recore.dataset.codes import suspected_codes
 from recore.dataset.column_options import column_option
 from recore.dataset.columns import find_columns
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Ambiguity
 from recore.dataset.grammar.contents import conversion_factor
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
@@ -66,7 +66,7 @@ def read_assays(
 
     columns: the table's columns by name in the schema; others are found by name. content_unit: the unit of assays whose
     column states none. decimal: "point" or "comma". with_spectra: whether columns with numeric names are channels.
-    Raises ValueError with the path and the first errors, or Question, without the path, if the table is ambiguous.
+    Raises ValueError with the path and the first errors, or Ambiguity, without the path, if the table is ambiguous.
     """
     try:
         if path.exists() and not path.is_file():
@@ -87,7 +87,7 @@ def read_assays(
             _fill(table, sources, rows, text_table.marks, errors)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file") from None
-    except Question:
+    except Ambiguity:
         raise
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

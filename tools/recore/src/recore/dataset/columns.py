@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from recore.challenge import challenge
 from recore.dataset.column_options import column_option, likely_name, mistyped_target, most_similar, required_columns
 from recore.dataset.companions import depth_unit_column, with_companions
-from recore.dataset.grammar import Question, separate_words
+from recore.dataset.grammar import Ambiguity, separate_words
 from recore.dataset.grammar.contents import parse_assay_header, targets_in
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
 from recore.dataset.grammar.numbers import Marks
@@ -35,7 +35,7 @@ def find_columns(
 
     header: column names by position. columns: the columns that the user chose. cells: returns the cells of the column
     at a position. with_spectra: whether the first column contains the sample names if no header says so. Raises
-    Question if the header is ambiguous, ValueError if it is invalid.
+    Ambiguity if the header is ambiguous, ValueError if it is invalid.
     """
     if unnamed := [position + 1 for position, name in header.items() if not name and position and any(cells(position))]:
         raise ValueError(f"column {unnamed[0]} has no name")
@@ -97,7 +97,7 @@ def _chosen(name: str, column: str, header: Mapping[int, str]) -> Source:
 
 
 def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, with_spectra: bool) -> dict[str, Source]:
-    """Find the columns of `sample`, `index` and the IDs that are not known yet. Raises Question if several fit."""
+    """Find the columns of `sample`, `index` and the IDs that are not known yet. Raises Ambiguity if several fit."""
     positions: dict[str, int] = {}
     if "index" not in known:
         positions.update(("index", position) for position, name in columns.items() if name == "index")
@@ -106,7 +106,7 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
         if len(candidates) > 1:
             options = " or ".join(repr(columns[position][:40]) for position in candidates)
             example = column_option(column, columns[candidates[0]])
-            raise Question("target", f"{column} can be {options}; choose one, such as {example}")
+            raise Ambiguity("target", f"{column} can be {options}; choose one, such as {example}")
         positions.update((column, position) for position in candidates)
     is_named = any(rank_sample_name(name) is not None for name in columns.values())
     if "sample" not in known and columns and (with_spectra or is_named or columns.get(0) == ""):

@@ -2,7 +2,7 @@
 
 import re
 
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Ambiguity
 
 EXPORT = "export it as CSV, spectra with wavenumbers and absorbance"
 # patterns in the first lines of a file
@@ -21,10 +21,10 @@ FACTOR = re.compile(r"\b(?P<name>[xy][ _-]?factor|scale[ _-]?factor|multiplier)\
 
 
 def reject_format(beginning: str) -> None:
-    """Raise Question if the first lines of a file show a format that is not supported."""
+    """Raise Ambiguity if the first lines of a file show a format that is not supported."""
     for name, pattern in TEXT_FORMATS.items():
         if re.search(pattern, beginning, re.IGNORECASE | re.MULTILINE):
-            raise Question("format", f"this is {name}, which is not supported; {EXPORT}")
+            raise Ambiguity("format", f"this is {name}, which is not supported; {EXPORT}")
 
 
 def detect_format(head: bytes) -> str:
@@ -35,8 +35,8 @@ def detect_format(head: bytes) -> str:
 
 
 def reject_factor(preamble: str) -> None:
-    """Raise Question if the lines above a table specify a factor for its numbers."""
+    """Raise Ambiguity if the lines above a table specify a factor for its numbers."""
     for factor in FACTOR.finditer(preamble):
         if not re.fullmatch(r"[\s:=,;]*1(\.0*)?\s*", factor["value"]):
             reason = f"the file specifies a scale factor ({factor['name']}), which is not applied; {EXPORT}"
-            raise Question("format", reason)
+            raise Ambiguity("format", reason)

@@ -14,7 +14,7 @@ from recore.constant_runs import find_constant_runs, format_constant_runs
 from recore.dataset import grids
 from recore.dataset.assay_table import AssayTable, holds_assays, read_assays
 from recore.dataset.column_options import parse_columns
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Ambiguity
 from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, content_unit_in
 from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import find_files, read_file
@@ -133,7 +133,7 @@ def import_files(
     reading = options.reading
     try:
         table = _read_table(options)
-    except Question as question:
+    except Ambiguity as question:
         return ImportResult(problems=[Problem.from_error(str(options.table), question)])
     if table and options.is_one_table:
         reading = replace(reading, only_spectra=False, sample=table.sample_column)

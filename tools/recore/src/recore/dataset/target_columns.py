@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from recore.dataset.column_options import column_option
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Ambiguity
 from recore.dataset.grammar.contents import (
     NO_CONTENT,
     AssayHeader,
@@ -124,7 +124,7 @@ def find_targets(
     """Find targets by the names of columns, except the targets that the user has `chosen`.
 
     columns: names by position. headers: all names in the table. asks: whether to ask about columns without a unit,
-    whose sources have none yet. Raises Question if several columns contain one target, or a compound contains several
+    whose sources have none yet. Raises Ambiguity if several columns contain one target, or a compound contains several
     targets. Raises ValueError if the unit of a target is ounces per ton.
     """
     options: dict[str, list[Source]] = {}
@@ -162,11 +162,11 @@ def find_targets(
 def _named_source(target: str, unit: str, position: int, column: str) -> Source:
     """Return the source for a column named after a target that is not an element.
 
-    A column with exactly the target's name is in the target's unit. Raises Question if its unit cannot be converted.
+    A column with exactly the target's name is in the target's unit. Raises Ambiguity if its unit cannot be converted.
     """
     unit = unit or (unit_of(target) if column == target else "")
     if unit and unit_factor(target, unit) is None:
-        raise Question(
+        raise Ambiguity(
             "content-unit",
             f"column {column!r} is in {unit}, but {target} is in {unit_of(target) or 'no unit'}; convert it, or "
             f"specify its unit with {column_option(target, f'{column}:UNIT')}",
@@ -175,7 +175,7 @@ def _named_source(target: str, unit: str, position: int, column: str) -> Source:
 
 
 def with_factors(targets: Mapping[str, Source], chosen: Collection[str], default_unit: str) -> dict[str, Source]:
-    """Return the sources with their factors. Raises Question if columns state no unit and there is no default.
+    """Return the sources with their factors. Raises Ambiguity if columns state no unit and there is no default.
 
     chosen: the targets whose column the user chose; elements without a known unit are in the target's unit.
     """
@@ -244,7 +244,7 @@ def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list
     choices = [(target, columns[0]) for target, columns in several.items()]
     choices += [(targets[0], column) for column, targets in compounds.items()]
     example = column_option(*choices[0])
-    raise Question("target", f"several columns fit: {list_names(lists, SHOWN)}; choose, for example with {example}")
+    raise Ambiguity("target", f"several columns fit: {list_names(lists, SHOWN)}; choose, for example with {example}")
 
 
 def _ask_unit(sources: Mapping[str, Source]) -> None:
@@ -252,7 +252,7 @@ def _ask_unit(sources: Mapping[str, Source]) -> None:
         return
     columns = ", ".join(source.column for source in sources.values())
     target, first = next(iter(sources.items()))
-    raise Question(
+    raise Ambiguity(
         "content-unit",
         f"these columns state no unit: {columns}; specify --content-unit pct, g/kg, ppm or ppb, or for one column "
         f"{column_option(target, f'{first.column}:{"pct" if element_of(target) else unit_of(target)}')}",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from recore.dataset.formats import EXPORT, detect_format
-from recore.dataset.grammar import Question, normalise_text
+from recore.dataset.grammar import Ambiguity, normalise_text
 from recore.file_kinds import CONTROL, GZIP, detect_foreign, is_utf_16
 
 BEGINNING = 1 << 16  # bytes that decide whether a file is text
@@ -27,7 +27,7 @@ MAX_SKIPPED = 100_000  # lines that are empty or comments
 def check_text(path: Path, reason: str) -> str:
     """Check that a file can be text, and return its encoding: UTF-16, UTF-8 or Latin-1, which decodes any bytes.
 
-    reason: the message for an unknown format. Raises ValueError, or Question for a known unsupported format.
+    reason: the message for an unknown format. Raises ValueError, or Ambiguity for a known unsupported format.
     """
     with _unpacked(path) as file:
         head = file.read(BEGINNING)
@@ -35,7 +35,7 @@ def check_text(path: Path, reason: str) -> str:
             raise ValueError(kind)
         if not is_utf_16(head) and len(head.translate(None, CONTROL)) < len(head):
             if name := detect_format(head):
-                raise Question("format", f"this is {name}, which is not supported; {EXPORT}")
+                raise Ambiguity("format", f"this is {name}, which is not supported; {EXPORT}")
             raise ValueError(reason)
         encoding = "utf-16" if is_utf_16(head) else "utf-8-sig"
         decoder, size, is_utf_8 = codecs.getincrementaldecoder("utf-8")(), 0, True

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from recore.dataset.formats import reject_factor, reject_format
-from recore.dataset.grammar import Question, normalise_number
+from recore.dataset.grammar import Ambiguity, normalise_number
 from recore.dataset.grammar.axis import ChannelName, channel_prefixes, mentions_axis, parse_channel, split_prefix
 from recore.dataset.grammar.contents import continues_header, parse_assay_header
 from recore.dataset.grammar.ids import find_id_columns, rank_sample_name
@@ -97,7 +97,7 @@ def open_table(
     """Detect the layout of a text file.
 
     decimal: "point" or "comma", for ambiguous cells. reason: the message for an unknown format. used: more names of
-    columns with numbers. Raises ValueError if it is not a text table, Question if its decimal mark is ambiguous or its
+    columns with numbers. Raises ValueError if it is not a text table, Ambiguity if its decimal mark is ambiguous or its
     format is not supported.
     """
     encoding = check_text(path, reason)
@@ -281,7 +281,7 @@ def _with_marks(table: TextTable, decimal: str | None, used: Collection[str]) ->
         cells.add_line(number, line, positions or None)
     try:
         name_marks, marks = decide_marks(names, cells, table.delimiter)
-    except Question:
+    except Ambiguity:
         if decimal is None:
             raise
         marks = Marks(OPTIONS[decimal])

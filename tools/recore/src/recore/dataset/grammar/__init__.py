@@ -60,7 +60,7 @@ QUESTIONS = {
 }
 
 
-class Question(ValueError):
+class Ambiguity(ValueError):
     """The meaning of a file's numbers is ambiguous. message: includes the remedy. id: a key of QUESTIONS."""
 
     def __init__(self, id: str, message: str) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recore.dataset.grammar import Question, separate_words
+from recore.dataset.grammar import Ambiguity, separate_words
 from recore.dataset.grammar.numbers import CHANNEL, SPACES, Marks
 
 # a number before a unit is a setting of the instrument, such as a resolution of 4 cm-1
@@ -61,7 +61,7 @@ class ChannelName:
 def axis_unit(text: str, is_header: bool = False) -> str:
     """Return the unit of the axis that a header or a comment states, or "" if it states none.
 
-    is_header: whether it is the header of the axis. Raises Question if the unit is ambiguous or not supported.
+    is_header: whether it is the header of the axis. Raises Ambiguity if the unit is ambiguous or not supported.
     """
     words = separate_words(re.sub(r"(?<!\w)[\u00c5\u212b](?!\w)", "angstrom", text))
     units = [unit for unit, pattern in UNIT_PATTERNS.items() if re.search(pattern, words)]
@@ -69,23 +69,23 @@ def axis_unit(text: str, is_header: bool = False) -> str:
     others = [*OTHER_AXES.items(), *(OTHER_HEADERS.items() if is_header and not units else ())]
     if other := next((axis for axis, pattern in others if re.search(pattern, words)), ""):
         remedy = "export wavenumbers in cm-1, or wavelengths in nm or um"
-        raise Question("unit", f"the axis {shown} is {other}, which is not supported; {remedy}")
+        raise Ambiguity("unit", f"the axis {shown} is {other}, which is not supported; {remedy}")
     if len(units) > 1:
-        raise Question("unit", f"{shown} mentions {' and '.join(units)}; specify one with --unit")
+        raise Ambiguity("unit", f"{shown} mentions {' and '.join(units)}; specify one with --unit")
     is_wavenumber = re.search(WAVENUMBER, words) is not None
     if units:
         if is_wavenumber and units != ["cm-1"]:
-            raise Question("unit", f"{shown} mentions wavenumbers, but also {units[0]}; specify one with --unit")
+            raise Ambiguity("unit", f"{shown} mentions wavenumbers, but also {units[0]}; specify one with --unit")
         return units[0]
     if is_wavenumber:
         return "cm-1"
     if re.search(WAVELENGTH, words):
-        raise Question("unit", f"{shown} mentions wavelengths without a unit; specify --unit nm or --unit um")
+        raise Ambiguity("unit", f"{shown} mentions wavelengths without a unit; specify --unit nm or --unit um")
     return ""
 
 
 def axis_unit_of_comments(comments: str) -> str:
-    """Return the unit of the axis in lines of comments, or "" if they state none. Raises Question if it is ambiguous.
+    """Return the unit of the axis in lines of comments, or "" if they state none. Raises Ambiguity if it is ambiguous.
 
     A unit counts if it is next to a word for the axis or in the first item of a list of columns, but not before a
     number: this is a setting such as a laser's wavelength.

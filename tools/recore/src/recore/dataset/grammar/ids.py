@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from recore.challenge import challenge
-from recore.dataset.grammar import Question, separate_words
+from recore.dataset.grammar import Ambiguity, separate_words
 from recore.dataset.grammar.numbers import DECIMALS
 from recore.dataset.grammar.units import DEPTH_PATTERNS
 from recore.listing import list_names
@@ -50,7 +50,7 @@ def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--s
 
     columns: names by position. cells: returns the first cells of a column. A column `sample` comes first, then names
     such as SampleID, then names such as ID, then the first column; row numbers, dates and empty columns come last.
-    Raises Question if several columns fit equally well.
+    Raises Ambiguity if several columns fit equally well.
     """
     ranks = {position: rank for position, name in columns.items() if (rank := rank_sample_name(name)) is not None}
     exact = [position for position, name in columns.items() if name.lower() == "sample"]
@@ -71,7 +71,7 @@ def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--s
     names = list_names([repr(columns[position][:40]) for position in sorted({*chosen, *others})], MAX_LISTED)
     example = columns[(others or chosen)[0]]
     example = quote_option(option.replace("COLUMN", example) if example else option)
-    raise Question("sample", f"the columns {names} can contain the sample names; choose one, such as {example}")
+    raise Ambiguity("sample", f"the columns {names} can contain the sample names; choose one, such as {example}")
 
 
 def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:

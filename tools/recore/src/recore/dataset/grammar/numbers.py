@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Ambiguity
 from stagemaker import parse_number
 
 OPTIONS = {"point": ".", "comma": ","}  # values of --decimal
@@ -117,7 +117,7 @@ class Evidence:
         return any(self.certain.values())
 
     def decide(self) -> Marks | None:
-        """Return the marks if they are certain, otherwise None. Raises Question if there is evidence for both."""
+        """Return the marks if they are certain, otherwise None. Raises Ambiguity if there is evidence for both."""
         decided = {
             mark: [cell for column, cell in cells.items() if column not in self.other_columns]
             for mark, cells in self.certain.items()
@@ -127,13 +127,15 @@ class Evidence:
                 decided[mark].append(cell)
         if decided["."] and decided[","]:
             both = f"{decided[','][0]} has a decimal comma, but {decided['.'][0]} has a decimal point"
-            raise Question("decimal", f"{both}; write all numbers alike, or specify --decimal point or --decimal comma")
+            raise Ambiguity(
+                "decimal", f"{both}; write all numbers alike, or specify --decimal point or --decimal comma"
+            )
         return Marks("," if decided[","] else ".") if decided["."] or decided[","] else None
 
     def raise_if_ambiguous(self) -> None:
-        """Raise Question if a number can be 1234 or 1.234, when no mark is certain."""
+        """Raise Ambiguity if a number can be 1234 or 1.234, when no mark is certain."""
         if cell := next((cell for column, (_, cell) in self.ambiguous.items() if column not in self.other_columns), ""):
-            raise Question(
+            raise Ambiguity(
                 "decimal",
                 f"{cell} has three decimals or a thousands mark, and no other number in the file shows which; "
                 "specify --decimal point or --decimal comma",
@@ -141,7 +143,7 @@ class Evidence:
 
 
 def decide_marks(names: Evidence, cells: Evidence, delimiter: str | None) -> tuple[Marks, Marks]:
-    """Return the marks of channel names and of the cells below them. Raises Question if these are ambiguous.
+    """Return the marks of channel names and of the cells below them. Raises Ambiguity if these are ambiguous.
 
     They can differ: write.csv2 in R writes names with a point, but numbers with a comma, separated by semicolons.
     """

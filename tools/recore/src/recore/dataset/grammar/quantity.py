@@ -2,7 +2,7 @@
 
 import re
 
-from recore.dataset.grammar import Question, separate_words
+from recore.dataset.grammar import Ambiguity, separate_words
 
 # techniques that are named after reflectance, but export absorbance
 TECHNIQUE = (
@@ -48,7 +48,7 @@ COMPLETE_HEADERS = {"a": "absorbance", "r": "reflectance", "t": "transmittance",
 def stated_quantity(text: str, is_header: bool = True) -> str:
     """Return the quantity that a header or comment states: "absorbance", "reflectance", ..., or "" if it states none.
 
-    Raises Question if it states several.
+    Raises Ambiguity if it states several.
     """
     words = re.sub(f"{TECHNIQUE}|{NEGATED}", "", separate_words(text)).strip()
     if quantity := COMPLETE_HEADERS.get(words.strip(" .()[]")):
@@ -61,5 +61,5 @@ def stated_quantity(text: str, is_header: bool = True) -> str:
     quantities += [name for name, pattern in CONVERTIBLE.items() if re.search(pattern, rest)]
     if len(quantities) > 1:
         remedy = "specify --convert none if the values are absorbance, otherwise --convert fraction or percent"
-        raise Question("quantity", f"{text.strip()[:60]!r} mentions {' and '.join(quantities)}; {remedy}")
+        raise Ambiguity("quantity", f"{text.strip()[:60]!r} mentions {' and '.join(quantities)}; {remedy}")
     return quantities[0] if quantities else ""

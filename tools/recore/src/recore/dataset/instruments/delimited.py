@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from recore.challenge import challenge
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Ambiguity
 from recore.dataset.grammar.axis import (
     ChannelName,
     axis_unit,
@@ -37,7 +37,7 @@ def read(path: Path, sample: str, replicate: str, reading: ReadingOptions) -> It
     """Yield the spectra in a text file, and a problem for each line of a table without a valid spectrum.
 
     A file of two columns is the spectrum of `sample`; a file of more columns is a table with a header of wavenumbers,
-    in which several lines for one sample are replicates. Raises ValueError for other files, or Question if ambiguous.
+    in which several lines for one sample are replicates. Raises ValueError for other files, or Ambiguity if ambiguous.
     """
     table = open_table(path, reading.decimal, "this is neither a Bruker OPUS file nor text")
     lines = table.lines()
@@ -47,7 +47,7 @@ def read(path: Path, sample: str, replicate: str, reading: ReadingOptions) -> It
     if len(first[1]) == 2:
         try:
             yield _two_columns(table, sample, replicate, itertools.chain([first], lines), reading)
-        except Question:
+        except Ambiguity:
             raise
         except ValueError as error:
             yield Problem.from_error(str(path), error, sample)
@@ -77,7 +77,7 @@ def _two_columns(
     if not x:
         raise ValueError("no line contains two numbers, wavenumber and value")
     if mentions_axis(header[1]) and not mentions_axis(header[0]):
-        raise Question("layout", f"the second column, {header[1][:40]!r}, is the axis; swap the columns")
+        raise Ambiguity("layout", f"the second column, {header[1][:40]!r}, is the axis; swap the columns")
     unit = _stated_unit(header[0], table, reading, is_header=True)
     quantity = _stated_quantity([header[1], header[0]], table, reading)
     return MeasuredSpectrum(str(table.path), sample, replicate, np.array(x), np.array(y), unit, quantity, table.remarks)
@@ -104,10 +104,10 @@ def _quantity_in_name(sample: str, reading: ReadingOptions) -> str:
 
 
 def _unless(option: str | None, read: Callable[[], str]) -> str:
-    """Call `read`. Return "" if it raises a Question that the option resolves."""
+    """Call `read`. Return "" if it raises a Ambiguity that the option resolves."""
     try:
         return read()
-    except Question:
+    except Ambiguity:
         if not option:
             raise
     return ""
@@ -133,7 +133,7 @@ def _table(
     if len(units) > 1:
         stated = " or ".join(filter(None, units))
         others = ", others none" if "" in units else ""
-        raise Question("unit", f"some names of channels state the unit {stated}{others}; specify --unit")
+        raise Ambiguity("unit", f"some names of channels state the unit {stated}{others}; specify --unit")
     kinds = sorted({channel.words for channel in columns.axis.values()})
     if len(kinds) > 1:
         raise ValueError(

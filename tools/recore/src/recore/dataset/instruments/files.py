@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Ambiguity
 from recore.dataset.instruments import delimited, opus
 from recore.dataset.instruments.reading_options import TEXT_SUFFIXES, ReadingOptions, without_text_suffix
 from recore.dataset.instruments.spectrum import MeasuredSpectrum, Problem, Spectrum, to_spectrum
@@ -82,7 +82,7 @@ def read_file(path: Path, reading: ReadingOptions) -> Iterator[Spectrum | Proble
                 with np.errstate(all="ignore"):  # values that are not finite are rejected
                     spectrum = to_spectrum(measured, reading.unit, reading.convert)
                 yield spectrum
-            except Question as question:
+            except Ambiguity as question:
                 questions[question.id] += 1
                 if questions[question.id] == 1:
                     yield Problem.from_error(measured.source, question, measured.sample, measured.ids)

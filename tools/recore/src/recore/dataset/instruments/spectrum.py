@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Ambiguity
 from recore.listing import count, list_names
 
 SHOWN = 5  # channels that a message lists
@@ -82,7 +82,7 @@ class Spectrum:
 class Problem:
     """The reason that a file, or a spectrum in it, cannot be imported.
 
-    question: the id of a Question, or "". sample: the spectrum's sample, or "" if unknown. ids: the IDs in the file.
+    question: the id of a Ambiguity, or "". sample: the spectrum's sample, or "" if unknown. ids: the IDs in the file.
     """
 
     source: str
@@ -96,14 +96,14 @@ class Problem:
         cls, source: str, error: Exception, sample: str = "", ids: Mapping[str, str] | None = None
     ) -> "Problem":
         reason = str(getattr(error, "strerror", None) or error)
-        return cls(source, reason, error.id if isinstance(error, Question) else "", sample, ids or {})
+        return cls(source, reason, error.id if isinstance(error, Ambiguity) else "", sample, ids or {})
 
 
 def to_spectrum(measured: MeasuredSpectrum, unit: str | None = None, convert: str | None = None) -> Spectrum:
     """Convert a measured spectrum to absorbance by descending wavenumber.
 
     unit, convert ("fraction" or "percent" for reflectance or transmittance, "none" for absorbance): override the file's
-    statements. Raises ValueError if the spectrum is invalid, Question if the meaning of its numbers is ambiguous.
+    statements. Raises ValueError if the spectrum is invalid, Ambiguity if the meaning of its numbers is ambiguous.
     """
     if measured.x.ndim != 1 or measured.x.shape != measured.y.shape or len(measured.x) < 2:
         raise ValueError(f"{len(measured.x)} channels with {len(measured.y)} values are not a spectrum")
@@ -135,7 +135,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
     """Convert an axis to cm-1, in the order of the file.
 
     stated: the unit in the file, or "". option: the user's unit. in_schema: allow any channels. Raises ValueError if x
-    is not an axis, Question if its unit is ambiguous.
+    is not an axis, Ambiguity if its unit is ambiguous.
     """
     if len(x) < 2:
         raise ValueError(f"{len(x)} channels are not a spectrum")
@@ -153,13 +153,13 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
     check_above_0(x.min())
     if not in_schema and (peaks := explain_peaks(x)):
         if not option:
-            raise Question("peaks", f"{peaks}; export the spectrum, or specify --unit if these are its channels")
+            raise Ambiguity("peaks", f"{peaks}; export the spectrum, or specify --unit if these are its channels")
         remarks.append(peaks)
     unit = option or stated or _plain_unit(x)
     if unit == "cm-1" and x.max() < MAX_MICROMETRES and not option and not in_schema:
-        raise Question("unit", f"the axis from {x[0]:g} to {x[-1]:g} is not in cm-1; specify --unit um if it is in um")
+        raise Ambiguity("unit", f"the axis from {x[0]:g} to {x[-1]:g} is not in cm-1; specify --unit um if it is in um")
     if unit in LIMITS and not LIMITS[unit][0] <= x.min() <= x.max() <= LIMITS[unit][1]:
-        raise Question("unit", f"the axis from {x[0]:g} to {x[-1]:g} cannot be in {unit}; specify --unit")
+        raise Ambiguity("unit", f"the axis from {x[0]:g} to {x[-1]:g} cannot be in {unit}; specify --unit")
     if unit in TO_CM:
         remarks.append(f"the axis was converted from {unit} to cm-1")
         x = TO_CM[unit] / x
@@ -171,25 +171,25 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
 
 
 def _plain_unit(x: Numbers) -> str:
-    """Return "cm-1" for an axis without a unit if it cannot be anything else. Otherwise, raises Question."""
+    """Return "cm-1" for an axis without a unit if it cannot be anything else. Otherwise, raises Ambiguity."""
     axis = f"the axis from {x[0]:g} to {x[-1]:g}"
     steps = np.diff(x)
     if x.min() in (0, 1) and (np.abs(steps) == 1).all():
-        raise Question(
+        raise Ambiguity(
             "channels",
             f"{x.min():g}, {x.min() + 1:g}, ... {x.max():g} are channel numbers; name the channels by their "
             "wavenumbers, or specify --unit cm-1 if these are wavenumbers",
         )
     if x.max() > MAX_WAVENUMBER:
-        raise Question(
+        raise Ambiguity(
             "unit",
             f"{axis} has no unit and, above {MAX_WAVENUMBER:,}, could be in nm or wavenumbers of visible light; "
             "specify --unit nm or --unit cm-1",
         )
     if x.max() < MAX_MICROMETRES:
-        raise Question("unit", f"{axis} has no unit and looks like micrometres; if so, specify --unit um")
+        raise Ambiguity("unit", f"{axis} has no unit and looks like micrometres; if so, specify --unit um")
     if x.max() <= MAX_NIR or (steps[0] > 0 and _can_rise_as_wavelengths(x)) or _is_stretched(steps):
-        raise Question("unit", f"{axis} has no unit and could be in nm or cm-1; specify --unit nm or --unit cm-1")
+        raise Ambiguity("unit", f"{axis} has no unit and could be in nm or cm-1; specify --unit nm or --unit cm-1")
     return "cm-1"
 
 
@@ -225,20 +225,20 @@ def _absorbance(measured: MeasuredSpectrum, convert: str | None, remarks: list[s
         options = (
             "--convert fraction or --convert percent takes log10(1 / value), --convert none takes absorbance as it is"
         )
-        raise Question("quantity", f"it contains {quantity}, but absorbance is expected; {options}")
+        raise Ambiguity("quantity", f"it contains {quantity}, but absorbance is expected; {options}")
     if convert != "none" and quantity not in ("", "absorbance", "reflectance", "transmittance"):
         remedy = "export absorbance or reflectance, or specify --convert none if the values are absorbance"
-        raise Question("quantity", f"it contains {quantity}, but absorbance is expected; {remedy}")
+        raise Ambiguity("quantity", f"it contains {quantity}, but absorbance is expected; {remedy}")
     if convert in (None, "none"):
         if not -MAX_ABSORBANCE <= y.min() <= y.max() <= MAX_ABSORBANCE:
             is_percent = 0 <= y.min() <= y.max() <= MAX_VALUE["percent"]
             remedy = "--convert percent converts reflectance or transmittance in percent"
             remedy = remedy if is_percent else "export absorbance or reflectance"
             kinds = "absorbance" if is_percent else "absorbance or per cent"
-            raise Question("quantity", f"values from {y.min():g} to {y.max():g} are not {kinds}; {remedy}")
+            raise Ambiguity("quantity", f"values from {y.min():g} to {y.max():g} are not {kinds}; {remedy}")
         if not convert and not quantity and (y < 0).mean() > MAX_NEGATIVE:
             remedy = "they may be preprocessed (SNV, a derivative); specify --convert none if they are absorbance"
-            raise Question("quantity", f"{(y < 0).mean():.0%} of the values are below 0; {remedy}")
+            raise Ambiguity("quantity", f"{(y < 0).mean():.0%} of the values are below 0; {remedy}")
         if convert and quantity not in ("", "absorbance"):
             remarks.append(
                 f"the values were read as absorbance, because of --convert none, although the file states {quantity}"

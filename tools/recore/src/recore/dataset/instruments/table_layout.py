@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from recore.challenge import challenge
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Ambiguity
 from recore.dataset.grammar.axis import ChannelName, mentions_axis
 from recore.dataset.grammar.ids import is_statistic
 from recore.dataset.grammar.numbers import Marks
@@ -22,7 +22,7 @@ TRANSPOSE = "transpose the table, which has one spectrum per column"
 
 
 def reject_columns(table: TextTable, line: int, names: list[str], rows: list[list[str]]) -> None:
-    """Raise ValueError or Question for a table without channels, naming its layout if recognised."""
+    """Raise ValueError or Ambiguity for a table without channels, naming its layout if recognised."""
     numbered = [name for name in names if re.match(r"\d", name)]
     if len(numbered) > len(names) / 2:
         raise ValueError(
@@ -33,13 +33,13 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
     axes = [number for number, cells in columns.items() if mentions_axis(names[number]) and is_axis(cells, table.marks)]
     if len(axes) > 1:
         first, second = (names[number][:40] for number in axes[:2])
-        raise Question("layout", f"{second!r} is a second axis next to {first!r}; remove it")
+        raise Ambiguity("layout", f"{second!r} is a second axis next to {first!r}; remove it")
     if mentions_axis(names[0]) or is_axis(columns.get(0, ()), table.marks):
         if other := next(filter(is_statistic, names[:0:-1]), ""):
-            raise Question("layout", f"the column {other[:40]!r} is not a spectrum; remove it")
+            raise Ambiguity("layout", f"the column {other[:40]!r} is not a spectrum; remove it")
         if axes and (peaks := explain_peaks(_numbers(columns[axes[0]], table.marks))):
-            raise Question("peaks", f"{peaks}; export the spectrum")
-        raise Question("layout", f"{TRANSPOSE}: {names[0][:40]!r} is its axis")
+            raise Ambiguity("peaks", f"{peaks}; export the spectrum")
+        raise Ambiguity("layout", f"{TRANSPOSE}: {names[0][:40]!r} is its axis")
     if rows and len(names) > MIN_LINES and is_axis(rows[0][1:], table.marks):
         raise ValueError(f"line {line} is above the header with the channels; remove it")
     if mangled := [name for name in names if re.fullmatch(r"x\d{3,}_\d+", name)]:
@@ -51,7 +51,7 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
 def check_layout(
     table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]], reading: ReadingOptions
 ) -> None:
-    """Raise ValueError for channels below 0, Question if channels are named like samples of one spectrum per column."""
+    """Raise ValueError for channels below 0, Ambiguity if channels are named like samples of one spectrum per column."""
     for name in names:
         if re.fullmatch(r"-\d+(?:\.\d+)?", name):
             check_above_0(float(name), name)
@@ -64,7 +64,7 @@ def check_layout(
     cells = [cells[first] for cells in rows]
     has_axis = is_axis(cells, table.marks)
     if has_axis and mentions_axis(names[first]):
-        raise Question("layout", f"{TRANSPOSE}: {names[first][:40]!r} is its axis")
+        raise Ambiguity("layout", f"{TRANSPOSE}: {names[first][:40]!r} is its axis")
     if reading.unit and not table.prefixes:
         return
     shown = list_names([names[position] for position in axis], 3)
@@ -75,12 +75,12 @@ def check_layout(
     # S101 to S140 can be samples, whatever the first cell is; sample numbers have no even steps
     is_even = has_axis and bool(table.prefixes) and not explain_peaks(_numbers(cells, table.marks))
     if is_counted or (has_axis and (is_unnamed or is_even) and len(rows) >= MIN_LINES):
-        raise Question("layout", f"columns are named {shown}, like samples; {TRANSPOSE}, or add the unit to the names")
+        raise Ambiguity("layout", f"columns are named {shown}, like samples; {TRANSPOSE}, or add the unit to the names")
     is_numbering = (
         (numbers == np.round(numbers)).all() and numbers.min() <= 2 and (counted or numbers.max() < MAX_BANDS)
     )
     if table.prefixes and is_numbering:
-        raise Question("channels", f"{shown} number channels or bands; name the channels by their wavenumbers")
+        raise Ambiguity("channels", f"{shown} number channels or bands; name the channels by their wavenumbers")
 
 
 def is_axis(cells: Sequence[str], marks: Marks) -> bool:
