@@ -28,9 +28,9 @@ ARCHIVE_ERRORS = (
 def read_members(
     archive: Path, check: Callable[[], None] = lambda: None, to_end: bool = False
 ) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield the members of a tar archive, plain or gzip-compressed; read each before the next.
+    """Yield the members of a plain or gzip-compressed tar archive. Read each member before requesting the next one.
 
-    to_end: also read the end of the file, which has the checksum. Raises one of ARCHIVE_ERRORS.
+    to_end: also read the end of the file, which contains the checksum. Raises one of ARCHIVE_ERRORS.
     """
     with open(archive, "rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"
@@ -80,7 +80,7 @@ def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
 
 
 class _Content:
-    """The content of an archive, read in order. bytes_left: a limit, because tarfile reads headers of any size."""
+    """The content of an archive, read in order. bytes_left: limits headers; tarfile reads any size."""
 
     def __init__(self, file: BinaryIO, check: Callable[[], None]):
         self._file, self._check = file, check
@@ -112,7 +112,7 @@ class CheckedReader:
         self._file, self._bytes_left, self._check = file, size, check
 
     def read(self, size: int = -1) -> bytes:
-        """Read the next bytes. Raises OSError if the file became shorter, and the errors of `check`."""
+        """Read the next bytes. Raises OSError if the file became shorter, or an error from `check`."""
         self._check()
         chunk = self._file.read(self._bytes_left if size < 0 else min(size, self._bytes_left))
         if not chunk and self._bytes_left and size:

@@ -1,4 +1,4 @@
-"""Commands for a running simulator, which send it AWS's requests: `stagemaker ls`, `logs` and `stop`."""
+"""Commands that send AWS's requests to a running simulator: `stagemaker ls`, `logs` and `stop`."""
 
 import contextlib
 import json
@@ -22,8 +22,8 @@ EXECUTION = "/execution/"  # in the names of a pipeline's executions
 class Kind:
     """A kind of resource that runs.
 
-    operation: its name in boto3's methods. member: the prefix of its fields. stop: the method that stops it. group: its
-    log group, if any.
+    operation: the kind's name in boto3's methods. member: the prefix of its response members. stop: the method that
+    stops a resource. group: the log group, if any.
     """
 
     name: str
@@ -75,7 +75,7 @@ endpoint_option = click.option(
 
 @contextlib.contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """Raise ValueError, which the command line prints in one line, if a request fails."""
+    """If a request in the context fails, raise ValueError, which the command line prints in one line."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -174,7 +174,7 @@ class LogEvents:
     """The log events of a job or an endpoint, each returned once.
 
     Events of several streams arrive up to a second late, with the time at which they were printed; the last part of a
-    long output arrives when it ends.
+    long output arrives when the output ends.
     """
 
     def __init__(self, cloudwatch: Any, kind: Kind, name: str):

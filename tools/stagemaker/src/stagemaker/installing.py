@@ -47,7 +47,7 @@ INDEXES = {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"}
 
 
 class SetUpError(Exception):
-    """The set-up failed; the message says why."""
+    """Raised if the set-up fails; the message says why."""
 
 
 def set_up(
@@ -101,7 +101,7 @@ class Environment:
 
     @cached_property
     def _pip_command(self) -> list[str]:
-        """pip for this environment: the base's, or if it has none, a new one in it, which takes seconds longer."""
+        """pip for this environment: the base's or, if it has none, a new pip, whose installation takes seconds."""
         base_pip = [self.base, "-m", "pip", "--python", str(self.python)]
         if _output(*base_pip, "--version"):
             return base_pip
@@ -115,7 +115,7 @@ class Environment:
             arguments += ["-c", constraints]
         status = self._install_by_uv(arguments) if self._ensure_uv() else UNUSABLE
         if status == UNUSABLE:
-            say("uv failed, the reason is above; installing with pip instead, which takes minutes")
+            say("uv failed (the reason is above); installing with pip instead, which takes minutes")
             status = self._pip("install", "--quiet", *arguments)
         if status:
             (self.folder / MARKER).unlink(missing_ok=True)  # it works as it is

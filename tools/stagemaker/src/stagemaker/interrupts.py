@@ -67,10 +67,10 @@ def handled_by(
 
 @contextmanager
 def raised(notice: str = "") -> Iterator[None]:
-    """Within the context, a signal raises KeyboardInterrupt; one during an import does so after the import.
+    """Within the context, a signal raises KeyboardInterrupt; a signal during an import does so after the import.
 
-    notice: a line for stderr if the context does not end soon. An interrupted import may end with another exception, or
-    lack some of its imports.
+    notice: a line for stderr if the context does not end soon. An interrupted import may end with a different
+    exception, or lack some of its imports.
     """
     global _notice, _ended
     _notice, _ended = notice, allocate_lock()
@@ -146,7 +146,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _print_notice(notice: str, ended: LockType) -> None:
-    """Print a line unless the command has stopped by then. A signal handler could not: it may interrupt a print."""
+    """Print a line unless the command has stopped by then. A signal handler might interrupt a print."""
     if not ended.acquire(timeout=NOTICE_SECONDS):
         with suppress(OSError, ValueError):  # nobody reads stderr any more
             print(notice, file=sys.stderr, flush=True)
@@ -161,7 +161,7 @@ def _is_import(frame: FrameType | None) -> bool:
 
 
 def _repeat(error: "sys.UnraisableHookArgs", hook: Callable[["sys.UnraisableHookArgs"], object]) -> None:
-    """Repeat an interrupt that was raised where no exception can be, such as in a destructor."""
+    """Repeat an interrupt that was raised where no exception can propagate, such as in a destructor."""
     if isinstance(error.exc_value, KeyboardInterrupt):
         signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
     else:

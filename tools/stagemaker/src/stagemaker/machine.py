@@ -47,7 +47,7 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def require_working_directory() -> None:
-    """Raise ValueError if the working directory was removed; later errors of relative paths would be obscure."""
+    """Raise ValueError if the working directory was removed; later errors from relative paths would be obscure."""
     try:
         os.getcwd()
     except FileNotFoundError:

@@ -45,7 +45,7 @@ class RequirementLine:
 
     @property
     def applies(self) -> bool:
-        """Whether its markers match this platform and Python, which jobs use, too."""
+        """Whether its markers match this platform and Python, which jobs also use."""
         if self.requirement is None or self.requirement.marker is None:
             return True
         try:
@@ -55,7 +55,7 @@ class RequirementLine:
 
     @cached_property
     def kind(self) -> str:
-        """One of package (a name on the index), path, address (URL of a file or a repository), option, and invalid."""
+        """One of package (a name on the index), path, address (URL of a file or a repository), option, or invalid."""
         if not self.spec:
             return "option"
         address = ADDRESS.match((self.requirement.url or "") if self.requirement else self.spec)

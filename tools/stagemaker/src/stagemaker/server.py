@@ -115,7 +115,7 @@ class Simulator:
         self._exit_stack.close()
 
     def _start(self, exit_stack: contextlib.ExitStack) -> None:
-        """Start the simulator. It handles requests once the records of an earlier one have been restored, and requests
+        """Start the simulator. It handles requests once an earlier simulator's records have been restored, and requests
         to other services once its S3 objects have been restored (`_prepare`).
 
         Each step registers its clean-up. The next simulator removes the remains of an interrupted start.
@@ -229,7 +229,7 @@ class Simulator:
 
     @property
     def console_address(self) -> str | None:
-        """The address of the console; None without one, or if the host is not local, where browsers do not run it."""
+        """The address of the console, or None if it is off or the host is not local: browsers would not run it."""
         is_local = self._host in ("localhost", LOOPBACK, "::1", *ANY_ADDRESS)
         return f"{self.endpoint}{CONSOLE_PATH}" if self._console and is_local else None
 
@@ -255,7 +255,8 @@ class Simulator:
     def variables(self) -> dict[str, str]:
         """Return the environment variables that make boto3, the AWS CLI and the SageMaker SDK use this simulator.
 
-        Requests to it bypass proxies. The credentials are a role session's: programs with the SDK ask for their role.
+        Requests to it bypass proxies. The credentials belong to a role session, because programs with the SDK ask for
+        their role.
         """
         unproxied_hosts = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
         url = urlsplit(self.endpoint)
@@ -343,7 +344,7 @@ class ResponseBody(io.BytesIO):
 def call_directly(client: Any, application: Wsgi) -> None:
     """Make an internal client call the application without a connection.
 
-    Its requests need no thread of the HTTP server, as all may be busy, and work before the server has started.
+    Its requests need no thread of the HTTP server, because all of them may be busy, and work before the server starts.
     """
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:

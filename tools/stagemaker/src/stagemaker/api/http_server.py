@@ -144,7 +144,7 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
         threading.Thread(target=self._invoke, args=(channel,), name="invocation", daemon=True).start()
 
     def end(self, deadline: float) -> None:
-        """Wait until the invocations have ended, then end the other threads. deadline: a time.monotonic() value."""
+        """Wait until the invocations have ended, then stop the other threads. deadline: a time.monotonic() value."""
         with self._invocations_changed:
             self._invocations_changed.wait_for(lambda: not self._invocations, deadline - time.monotonic())
         self.shutdown(timeout=max(deadline - time.monotonic(), 0))
@@ -165,7 +165,7 @@ class DiskFull(Error):  # type: ignore[misc]
 
 
 class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
-    """The body of a request. If it does not fit on the disk, it is read to its end and discarded.
+    """The body of a request. If it does not fit on the disk, it is read completely and discarded.
 
     If the connection were closed while the client is still sending, the client would not receive the error.
     """

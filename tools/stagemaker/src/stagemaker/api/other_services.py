@@ -1,4 +1,4 @@
-"""The other AWS services that SageMaker programs need: moto's, and an IAM operation that moto does not support."""
+"""Other AWS services that SageMaker programs need: moto's services, and an IAM operation that moto lacks."""
 
 import io
 import logging
@@ -71,7 +71,7 @@ def _read_form(request: Request) -> dict[str, list[str]]:
 
 
 def _explain(error: Exception) -> ServiceError:
-    """Return the error for an exception in moto, which is usually due to an invalid request, not to a bug."""
+    """Return the error for an exception in moto. Its cause is usually an invalid request, not a bug."""
     if isinstance(error, ExpatError):
         return ServiceError("MalformedXML", f"The XML in the request is not valid: {error}")
     if isinstance(error, NotImplementedError):
@@ -82,7 +82,7 @@ def _explain(error: Exception) -> ServiceError:
 
 
 def _checked(start_response: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap start_response to raise ValueError for an invalid status or header, which a request can choose."""
+    """Wrap start_response to raise ValueError for an invalid status or header, because requests can choose them."""
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
         if not STATUS.match(status):

@@ -4,7 +4,7 @@ from typing import Any
 
 from stagemaker.state.records import Record
 
-# by reason: the settings, each a kind of job and the path of a member
+# by reason: the settings, each of them a kind of job and the path of a member
 INEFFECTIVE = {
     "the job is never interrupted and costs nothing": "training.EnableManagedSpotTraining",
     "checkpoints are not copied to or from S3: the job starts from the beginning": "training.CheckpointConfig",

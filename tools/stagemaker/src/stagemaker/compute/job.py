@@ -18,9 +18,9 @@ from stagemaker.isolation.sandbox import Launch
 class Job:
     """A running job. instance: the limits of its commands. is_interrupted: whether the simulator ended it.
 
-    cores: its share of the CPU cores, by the number of jobs that computed or waited when it started. path: the job's
-    folder, which `folder` creates. saving_seconds: the time limit for uploading the outputs of a stopped job. stopping:
-    set when the job must stop. deadline: the deadline of the job or of its current part.
+    cores: its share of the CPU cores, based on the number of jobs that were computing or waiting when it started. path:
+    the job's folder, which `folder` creates. saving_seconds: the time limit for uploading the outputs of a stopped job.
+    stopping: set when the job must stop. deadline: the deadline of the job or of its current part.
     """
 
     def __init__(self, path: Path, saving_seconds: float = 60.0):
@@ -70,7 +70,7 @@ class Job:
     def start_process(
         self, launch: Launch, folder: Path, seconds: float, instance: Instance | None
     ) -> SupervisedProcess:
-        """Start a command, whose output the caller reads before `wait_for`. Raises JobStopped after `stop`."""
+        """Start a command, whose output the caller must read before `wait_for`. Raises JobStopped after `stop`."""
         with self._lock:
             if self.stopping.is_set():
                 raise JobStopped

@@ -23,13 +23,13 @@ class LinearLearnerHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
     needs_module = False
     runs_script = False
-    content_type = ""  # a request must have one
+    content_type = ""  # each request must specify one
 
     def default_model_fn(self, model_dir: str) -> LinearModel:
         return load_model(Path(model_dir))
 
     def transform(self, model: LinearModel, data: bytes | str, content_type: str, accept: str) -> Response:
-        """Respond with 415 for another content type, 400 for invalid data, and 406 for RecordIO."""
+        """Respond with 415 for unknown content types, 400 for invalid data, and 406 if RecordIO is accepted."""
         kind, accept_type = media_type(content_type), media_type(accept)
         if kind not in (CSV, JSON, JSON_LINES):
             return Response(

@@ -63,7 +63,7 @@ def exit_code() -> int:
 
 
 def forward_signal(number: int, frame: FrameType | None) -> None:
-    """Forward a signal to the script, whose end ends this process, or exit if it has not started."""
+    """Forward a signal to the script, whose exit ends this process too; exit if it has not started."""
     if ScriptRunner.child:
         ScriptRunner.child.send_signal(number)
         return
@@ -127,7 +127,7 @@ def failure_reason(stderr: str) -> str:
     code = ScriptRunner.child.returncode if ScriptRunner.child else 1
     error = last_error(stderr)
     if code < 0:
-        return f"the script was ended by {signal.Signals(-code).name}\n{error}".rstrip()[:REASON_SIZE]
+        return f"the script was killed by {signal.Signals(-code).name}\n{error}".rstrip()[:REASON_SIZE]
     if code > 1 and TRACEBACK_HEADER in stderr:  # an uncaught exception exits with 1, so this one was caught
         return f"the script ended with exit code {code} after this error:\n{error}"[:REASON_SIZE]
     return error or f"the script ended with exit code {code} and wrote no error"

@@ -48,7 +48,7 @@ class ImageFamily:
         return self.package_set(image).problem()
 
     def package_set(self, image: str) -> PackageSet:
-        """Return the packages of the version in an image's tag, or the nearest ones."""
+        """Return the packages of the version in an image's tag, or of the nearest version."""
         return self.package_sets[self._nearest(image)]
 
     def _nearest(self, image: str) -> str:

@@ -42,7 +42,7 @@ class ContainerJob:
         return self._status is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        """Return the peak memory, which Docker measures every second, and no PIDs, as Docker limits the processes."""
+        """Return the peak memory, which Docker measures every second, and no PIDs: Docker limits the processes."""
         return self._peak, []
 
     def terminate(self) -> bool:

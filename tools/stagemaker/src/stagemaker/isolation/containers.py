@@ -1,6 +1,7 @@
 """Run jobs in Docker containers, with SageMaker's mounts and environment variables, resource limits and no network.
 
-Each container has a label of its simulator; the next simulator removes the containers of those that have ended.
+Each container is labelled with its simulator; the next simulator to start removes the containers of simulators that
+have ended.
 """
 
 import contextlib
@@ -154,7 +155,7 @@ def image_exists(engine: docker.DockerClient, image: str) -> bool:
 def pull(
     engine: docker.DockerClient, image: str, report: Callable[[str], None], check: Callable[[], None] = lambda: None
 ) -> None:
-    """Pull an image, and report the progress. Raises DockerException and the errors of `check`."""
+    """Pull an image, and report the progress. Raises DockerException, or an error from `check`."""
     report(f"pulling {image}")
     repository, tag = docker.utils.parse_repository_tag(image)
     for event in engine.api.pull(repository, tag or "latest", stream=True, decode=True):

@@ -1,7 +1,7 @@
 """A kernel filter (seccomp) of the system calls that jobs in a sandbox cannot use.
 
-With them, jobs could exchange data by means that no namespace covers: keyrings, the kernel's log, rare sockets, events
-and leases of files. New namespaces are denied, because a process has all capabilities in its own user namespace, and
+With them, jobs could exchange data by means that no namespace covers: keyrings, the kernel's log, rare sockets, file
+events and file leases. New namespaces are denied, because a process has all capabilities in its own user namespace, and
 io_uring, because a filter does not see its operations. Where possible, denied calls fail as if the kernel lacked them.
 """
 
@@ -74,7 +74,7 @@ CALLS: dict[str, tuple[int | None, int | None, list[Instruction]]] = {
 
 
 def number(name: str, machine: str | None = None) -> int | None:
-    """Return a call's number; None where it is unknown or does not exist. machine: as in platform.machine()."""
+    """Return a call's number, or None if it is unknown or does not exist. machine: as in platform.machine()."""
     x86_64, arm64, _ = CALLS[name]
     return {"x86_64": x86_64, "aarch64": arm64}.get(machine or platform.machine())
 

@@ -67,7 +67,7 @@ class Tracked(Resource):
         return {f"{self.kind}Arn": record[f"{self.kind}Arn"]}
 
     def dependents(self, name: str) -> list[str]:
-        """Return labels of the resources that must be deleted or disassociated before a record."""
+        """Return labels of the resources that must be deleted or disassociated before a record can be deleted."""
         return []
 
     def require(self, kind: str, name: str) -> StoredRecord:

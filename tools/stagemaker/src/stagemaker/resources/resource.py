@@ -274,7 +274,7 @@ def reject_members(request: Record, unsimulated_members: Iterable[str], location
 def unsimulated_value(members: Record, simulated_values: Mapping[str, Sequence[str]]) -> str | None:
     """Return a message about the first member whose value is not simulated, or None.
 
-    simulated_values: the simulated values of each member, its default first.
+    simulated_values: the simulated values of each member, beginning with its default.
     """
     for name, values in simulated_values.items():
         if (value := members.get(name, values[0])) not in values:

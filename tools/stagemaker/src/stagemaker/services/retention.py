@@ -1,6 +1,7 @@
 """Limit the metrics and logs in memory, where moto would keep them all.
 
-Metrics get coarser with age and expire, as in CloudWatch. Unlike in CloudWatch, only the newest log events are kept.
+Metrics become coarser with age and then expire, as in CloudWatch. Unlike in CloudWatch, only the newest log events are
+kept.
 """
 
 import copy
@@ -82,7 +83,7 @@ def event_size(message: str) -> int:
 
 
 def _keep_newest(stream: Any, limit: int) -> int:
-    """Keep the newest events that fit into `limit` bytes. Returns their size, or `limit` if any were removed."""
+    """Keep the newest events that fit into `limit` bytes. Return their size, or `limit` if any were removed."""
     size = 0
     for index, event in reversed(list(enumerate(stream.events))):
         size += event_size(event.message)

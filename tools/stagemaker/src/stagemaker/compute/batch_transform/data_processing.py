@@ -64,7 +64,7 @@ def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
 
 
 def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
-    """Yield the values of JSON documents: one per line, or the entire body. Raises ValueError or RecursionError."""
+    """Yield the JSON values in a body, one per line or one in all. Raises ValueError or RecursionError."""
     for document in io.BytesIO(body) if by_line else [body]:
         tick()
         if document.strip():
@@ -164,7 +164,7 @@ class DataProcessing:
             raise JobFailed(f"ClientError: DataProcessing: {subject} is not valid {self.kind}: {error}") from None
 
     def _join_records(self, records: Iterator[Any], results: Iterator[Any]) -> Iterator[Any]:
-        """Yield each record with the model's result, as more columns or a key of the document."""
+        """Yield each record with the model's result added as columns, or as a key of the document."""
         pairs: Iterator[tuple[Any, Any]] = zip_longest(records, results, fillvalue=MISSING)
         for count, (record, result) in enumerate(pairs):
             if record is MISSING or result is MISSING:

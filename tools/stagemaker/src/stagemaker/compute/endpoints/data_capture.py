@@ -27,7 +27,7 @@ FULL_FILE_BYTES = 16 << 20  # size at which a file is full, and waiting invocati
 
 @dataclass(frozen=True)
 class CapturedInvocation:
-    """An invocation to be written below `folder`. request: the request as received. time: when it ended."""
+    """An invocation to be written below `folder`. request: the request as received. time: when the invocation ended."""
 
     folder: str
     config: Record

@@ -35,7 +35,7 @@ class Traffic:
         return {share.fleet.variant: share.fleet for share in self.shares}
 
     def for_variant(self, variant: str) -> "Traffic | None":
-        """Return a single variant's traffic, even if its weight is 0; None if there is no such variant."""
+        """Return a single variant's traffic, even if its weight is 0, or None if there is no such variant."""
         shares = [share for share in self.shares if share.fleet.variant == variant]
         if not any(share.weight for share in shares):
             shares = [WeightedFleet(share.fleet, 1.0) for share in shares]

@@ -23,7 +23,7 @@ class DiskUse:
     """Checks whether the files in some folders, none of which contains another, exceed the size of a volume.
 
     A count starts when the free space on the disks has decreased by the space that was left on the volume, and also
-    after some time, as other programs may have freed as much.
+    after some time, because other programs may have freed as much.
     """
 
     def __init__(self, folders: Sequence[str], volume: int):
@@ -35,9 +35,9 @@ class DiskUse:
         self._unnamed_bytes = 0
 
     def exceeds_volume(self, pids: Iterable[int]) -> bool:
-        """Return whether a count of the processes' files has just ended and exceeds the volume.
+        """Return whether a count of the files has just ended and exceeds the volume.
 
-        Starts a count that is due.
+        Start a count if one is due. pids: the IDs of the job's processes.
         """
         with contextlib.suppress(OSError):  # no process can be started at the moment
             return self._check(pids)

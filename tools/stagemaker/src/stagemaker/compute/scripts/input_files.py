@@ -99,7 +99,7 @@ def _decode_value(value: str) -> str:
 
 
 def unpack_source(source: Path, job: Job, volume: Volume) -> Path:
-    """Return a folder with a script's source: a folder, an archive, or a folder that contains only an archive.
+    """Return the folder with a script's source, unpacked if `source` is an archive or contains only an archive.
 
     An archive is unpacked here only to read its requirements.txt.
     """

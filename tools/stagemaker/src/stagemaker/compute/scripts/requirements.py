@@ -85,10 +85,10 @@ class PackageInstaller:
     ) -> Path | None:
         """Install the packages that are missing from the container into a separate folder, and return it.
 
-        The same requirements are installed once. Returns None if the local Python for the image has all of them.
+        The same requirements are installed only once. Return None if the local Python for the image has all of them.
         Packages from the index must be wheels, so that none of their code runs in this step, which has a network;
-        packages in the source are built in a sandbox without one. instance, folder: pip's limits and its folder.
-        Raises JobFailed or JobStopped.
+        packages in the source are built in a sandbox without one. instance, folder: pip's limits and its folder. Raises
+        JobFailed or JobStopped.
         """
         content = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(content) > MAX_REQUIREMENTS_BYTES:
@@ -169,7 +169,7 @@ def _divide(lines: Iterable[RequirementLine]) -> tuple[list[RequirementLine], li
 
 
 def _is_satisfied(requirement: Requirement, python: PythonEnvironment) -> bool:
-    """Return whether the container satisfies a requirement, or it is for another platform."""
+    """Return whether the container satisfies a requirement, or the requirement is for a different platform."""
     try:
         if requirement.marker and not requirement.marker.evaluate(dict(python.markers)):
             return True

@@ -1,4 +1,4 @@
-"""Start, invoke and stop the server of one of a model's containers, in a separate folder."""
+"""Start, invoke and stop the server of one of a model's containers. The server has a separate folder."""
 
 import math
 import threading
@@ -95,8 +95,8 @@ class ContainerServer:
     def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
         """Return whether the server has returned 200 for /ping.
 
-        is_busy: whether invocations are in progress; if given, a ready server is pinged again. If it then does not
-        respond while it is busy, it is still ready, as its workers handle requests in order.
+        is_busy: whether invocations are in progress; if given, a ready server is pinged again. If it does not respond
+        while it is busy, it still counts as ready, because its workers handle requests in order.
         """
         if self.is_ready and is_busy is None:
             return True
@@ -131,7 +131,7 @@ class ContainerServer:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_SHORT_BODY_BYTES,
     ) -> Response:
-        """Return the response, at most max_bytes, whatever its status. Raises NoResponse."""
+        """Send a request and return the response, at most max_bytes, whatever its status. Raises NoResponse."""
         try:
             response = self._client.request(method, path, body, headers, deadline=deadline, max_bytes=max_bytes)
         except NoResponse as error:
@@ -150,7 +150,7 @@ class ContainerServer:
         return self.cause() or self._failure_message(output or "it printed nothing")
 
     def cause(self) -> str | None:
-        """Return why the server failed, if known: a limit, or the reason in its failure file."""
+        """Return why the server failed, if known: a limit that it exceeded, or the reason in its failure file."""
         if self.ending and (limit := exceeded_limit(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
         reason = self._with_container_paths(read_text(self.folder / "ml/output/failure"))[:900]
@@ -215,7 +215,7 @@ def server_of(container: str) -> str:
 
 
 def model_data(container: Record) -> tuple[str, bool]:
-    """Return the URI of a container's model, empty if it has none, and whether it is packed.
+    """Return the URI of a container's model, or '' if it has no model, and whether the model is packed.
 
     A packed model is an archive of the content of /opt/ml/model. Raises ValueError if the container is invalid.
     """

@@ -25,7 +25,7 @@ REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")]
 
 
 class NoResponse(Exception):
-    """Raised if the server sent no valid response. container: its name, which is empty for a model's only one."""
+    """Raised if the server sent no valid response. container: the container's name, empty for a model's only one."""
 
     def __init__(self, message: str, container: str = ""):
         super().__init__(message)

@@ -80,7 +80,7 @@ def read_deployment_config(config: Record | None) -> BlueGreenPolicy:
 
 
 def alarm_definitions(names: Sequence[str]) -> list[Record]:
-    """Return the definitions of an update's alarms. They must be stored: moto forgets them when the simulator ends.
+    """Return the definitions of an update's alarms. They must be stored, as moto forgets them at the end.
 
     Raises ServiceError if an alarm does not exist or uses a feature that is not simulated.
     """

@@ -1,6 +1,6 @@
 """The conditions of a Condition step.
 
-A string, such as a hyperparameter, can be compared with a number or a boolean: it is converted to one.
+A string, such as a hyperparameter, can be compared with a number or a boolean, to whose type it is converted.
 """
 
 import math

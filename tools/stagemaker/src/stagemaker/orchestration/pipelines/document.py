@@ -1,4 +1,4 @@
-"""Parsing of a definition's JSON within size limits, checks of the members of objects, and errors."""
+"""Parse a definition's JSON within size limits, check the members of objects, and define errors."""
 
 import contextlib
 import json

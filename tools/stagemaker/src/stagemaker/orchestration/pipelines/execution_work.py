@@ -68,7 +68,7 @@ class ExecutionWork(Work):
         self.store.update(EXECUTION, self.key, **members)
 
     def _resume(self) -> None:
-        """Repeat actions that an earlier simulator's end interrupted, and finish attempts with unrecorded jobs."""
+        """Repeat actions that an earlier simulator's end interrupted, and finish attempts whose jobs are unrecorded."""
         ending = self._is_ending()
         for step, record in list(self._running()):
             if record.internal.get("RetryAt"):

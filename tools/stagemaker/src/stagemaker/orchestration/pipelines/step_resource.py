@@ -32,7 +32,7 @@ class StepResource:
         self._is_package = step_type.kind == "ModelPackage"
 
     def create(self, request: Record) -> str:
-        """Create the resource, unless an earlier simulator has created it. Returns its ARN. Raises StepFailure."""
+        """Create the resource, unless an earlier simulator has created it. Return its ARN. Raises StepFailure."""
         if arn := self.find_arn():
             return arn
         operation = f"Create{self._type.kind}"
@@ -124,7 +124,7 @@ class StepResource:
 
 
 def new_name(step_type: RequestStepType, execution: str, step: str, prefix: str = "") -> str:
-    """Return a name for an attempt's resource. execution: ID of the execution. prefix: name in the arguments."""
+    """Return a name for an attempt's resource. execution: its ID. prefix: the name in the arguments."""
     end = "".join(secrets.choice(ALPHABET) for _ in range(SUFFIX_LENGTH))
     start = prefix or f"{execution}-{step}"
     if not prefix and step_type.name_length >= 63:

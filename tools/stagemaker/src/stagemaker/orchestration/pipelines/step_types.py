@@ -56,9 +56,9 @@ class StepType:
 class RequestStepType(StepType):
     """A type of step that creates a resource. Its arguments are the Create request without the resource's name.
 
-    kind: of the resource. outputs: returns the URIs of a step's outputs, given its properties. uncached: the paths of
-    request members that do not affect a cached result; a list on a path stands for all its items. is_job: whether the
-    resource is a job, which must end before the step ends. name_length: the maximum length of the resource's name.
+    kind: the resource's kind. outputs: returns the URIs of a step's outputs, given its properties. uncached: the paths
+    of request members that do not affect a cached result; a list on a path stands for all its items. is_job: whether
+    the resource is a job, which must end before the step ends. name_length: the maximum length of the resource's name.
     """
 
     options: frozenset[str] = frozenset({"CacheConfig", "RetryPolicies"})

@@ -40,7 +40,7 @@ def check_warm_start(store: Store, record: Record) -> None:
 
 
 def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dict[str, str]]:
-    """Add the results of the parents to a search. Returns the values to try first.
+    """Add the results of the parents to a search. Return the values to try first.
 
     With IdenticalDataAndAlgorithm, the parents' results count like the tuning job's own results. With TransferLearning,
     they are not comparable, but their best values are tried first.

@@ -38,7 +38,7 @@ def _period_problem(period: Any) -> str | None:
 
 
 def _rounded(start: Time, periods: Iterable[int]) -> Time:
-    """Return a start time, rounded down like CloudWatch by at most an hour: old data have no finer times."""
+    """Return a start time, rounded down by at most an hour as in CloudWatch: old data have no finer times."""
     age = utcnow() - alarms.to_naive_utc(start)
     seconds = next((seconds for limit, seconds in retention.RESOLUTIONS if age > limit), min([60, *periods]))
     return start - datetime.timedelta(
@@ -79,7 +79,7 @@ def _evaluated(find: Callable[..., Iterable[Alarm]]) -> Any:
 
 
 class CloudWatch(CloudWatchBackend):
-    """CloudWatch with alarms that are evaluated when read, checked requests, and old metrics that get coarser."""
+    """CloudWatch that evaluates alarms when they are read, checks requests, and makes old metrics coarser."""
 
     __module__ = CloudWatchBackend.__module__
 
@@ -215,7 +215,7 @@ def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricD
 
 
 def _periods(data: list[MetricDatumBase], start: Time, period: int) -> dict[Time, list[MetricDatumBase]]:
-    """Return the data of each period that has any, by the period's start."""
+    """Return the data of each period that has data, by the start of the period."""
     periods: dict[Time, list[MetricDatumBase]] = {}
     length = datetime.timedelta(seconds=period)
     for datum in data:

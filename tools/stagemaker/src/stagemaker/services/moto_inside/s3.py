@@ -55,7 +55,7 @@ class SortedKeys:
 
 
 def entries(keys: Sequence[str], prefix: str, delimiter: str, after: str) -> Iterator[tuple[str, bool, Sequence[str]]]:
-    """Yield the entries of a listing after `after`: the entry, whether it is a common prefix, and its keys.
+    """Yield each entry of a listing after `after`, whether it is a common prefix, and its keys.
 
     An entry is a key, or the common beginning of several keys up to the first delimiter after `prefix`.
     """
@@ -215,7 +215,7 @@ def _xml(name: str, value: Any) -> str:
 
 
 class WatchedKeys(_VersionedKeyStore):
-    """moto's mapping from a bucket's keys to its objects, whose changes are noted. sorted: its keys in order."""
+    """moto's mapping from a bucket's keys to its objects, whose changes are recorded. sorted: its keys in order."""
 
     def __init__(self) -> None:
         super().__init__()

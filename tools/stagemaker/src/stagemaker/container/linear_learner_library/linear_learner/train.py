@@ -30,7 +30,8 @@ Data = dict[str, tuple[Any, Any]]  # by channel: features (rows, features) and l
 def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[str, Any]) -> float:
     """Return the best threshold for scores (rows) and labels (rows) of 0 and 1.
 
-    Candidates are `default`, which wins ties and is used if none is needed, and midpoints of neighbouring scores.
+    Candidates are `default`, which wins ties and is used if no threshold is needed, and the midpoints between
+    neighbouring scores.
     """
     criterion = settings["binary_classifier_model_selection_criteria"]
     if criterion in LOSS_CRITERIA:
@@ -109,7 +110,7 @@ def _read_data(folder: Path, channels: Mapping[str, Any], settings: Mapping[str,
 
 
 def fit(data: Data, settings: Mapping[str, Any]) -> LinearModel:
-    """Return the model of the best epoch. Raises CustomerError if training diverges in the first."""
+    """Return the model from the best epoch. Raises CustomerError if training diverges in the first epoch."""
     features, labels = data["train"]
     feature_scaler, label_scaler = _make_scalers(features, labels, settings)
     scaled_features = feature_scaler.transform(features)
