@@ -2,9 +2,9 @@
 
     python tools/stagemaker/benchmarks/pipelines.py --steps 1 10 100 --repeats 3
 
-Each step is a processing job whose script does nothing; no step depends on another. Without a pipeline, the jobs are
-created one after the other and polled as often as an execution polls its jobs. The measurements alternate; all numbers
-are medians.
+Each step is a processing job whose script does nothing; steps are independent. Without a pipeline, the jobs are created
+one after the other and polled as often as an execution polls its jobs. The measurements alternate; all numbers are
+medians.
 """
 
 import argparse

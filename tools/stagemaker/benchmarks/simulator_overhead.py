@@ -96,23 +96,21 @@ def main() -> None:
             sandbox = "bubblewrap" if simulator.isolation_enforced else "off"
             if any(sandbox == measured for _, measured in results):  # bubblewrap does not work here
                 continue
-            for comparison, ours, baseline in (
+            for comparison, job, baseline in (
                 ("processing job / the command run directly", time_processing, time_command),
                 *outputs,
             ):
                 pairs = []
                 for number in range(arguments.repeats):
                     with tempfile.TemporaryDirectory() as folder:
-                        pairs.append((ours(simulator, f"job-{len(results)}-{number}"), baseline(Path(folder))))
+                        pairs.append((job(simulator, f"job-{len(results)}-{number}"), baseline(Path(folder))))
                     progress = f"{number + 1} of {arguments.repeats}"
                     print(f"{comparison}, isolation {sandbox}: {progress}", file=sys.stderr, flush=True)
                 results[comparison, sandbox] = [statistics.median(side) for side in zip(*pairs, strict=True)]
     print("| simulator / baseline | isolation | simulator, s | baseline, s | difference, s | ratio |")
     print("|---|---|---|---|---|---|")
-    for (comparison, sandbox), (ours, baseline) in results.items():
-        print(
-            f"| {comparison} | {sandbox} | {ours:.2f} | {baseline:.2f} | {ours - baseline:.2f} | {ours / baseline:.2f} |"
-        )
+    for (comparison, sandbox), (job, base) in results.items():
+        print(f"| {comparison} | {sandbox} | {job:.2f} | {base:.2f} | {job - base:.2f} | {job / base:.2f} |")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def main() -> None:
     environment = {
         "SAGEMAKER_PROGRAM": arguments.program,
         "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",  # where the server finds the program
-        "PIP_NO_BUILD_ISOLATION": "0",  # pip reads 0 as: no build isolation, which needs a network
+        "PIP_NO_BUILD_ISOLATION": "0",  # 0 disables build isolation, which needs a network
     }
     with contextlib.ExitStack() as cleanup:  # created resources are deleted in reverse order, even after an error
         s3.upload_file(str(arguments.model), arguments.bucket, key)

@@ -14,7 +14,7 @@ if not hasattr(tarfile, "data_filter"):  # before Python 3.11.4, as in Debian 12
     from backports import tarfile as tarfile  # type: ignore[import-not-found,no-redef]
 
 CHUNK_SIZE = 1 << 18  # bytes that are read at a time
-MAX_HEADER_BYTES = 1 << 20  # of all headers before a file's content
+MAX_HEADER_BYTES = 1 << 20  # maximum size of all headers before a file's content
 MAX_PADDING = 64 << 20  # bytes after the last file
 MAX_PATH_LENGTH = 4096  # characters, as on Linux
 MAX_GLOBAL_HEADERS = 100  # header values that apply to all following files
@@ -80,7 +80,7 @@ def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
 
 
 class _Content:
-    """The content of an archive, read in order. bytes_left: limits headers; tarfile reads any size."""
+    """The content of an archive, read in order. bytes_left: limits the headers that tarfile reads."""
 
     def __init__(self, file: BinaryIO, check: Callable[[], None]):
         self._file, self._check = file, check

@@ -125,7 +125,7 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
     """
     from stagemaker.protocol.account import ROLE_ARN
 
-    # before the slow import of the simulator, so that nobody reads the variables of a killed one
+    # before the slow import of the simulator, so that nobody reads a killed simulator's variables
     with VariablesFile(variables) if variables else nullcontext() as file, _simulator(settings) as (simulator, signals):
         lines = [f"unset {name}" for name in simulator.conflicting_variables()]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
@@ -162,7 +162,7 @@ def execute(command: tuple[str, ...], **settings: Any) -> None:
     with _simulator(settings) as (simulator, signals):
         _print_status(simulator, settings)
         environment = {name: os.environ[name] for name in os.environ.keys() - simulator.conflicting_variables()}
-        if not signals.empty():  # before there is a command
+        if not signals.empty():  # a signal arrived before the command started
             raise KeyboardInterrupt
         try:
             process = subprocess.Popen(command, env=environment | simulator.variables(), close_fds=False)
@@ -207,7 +207,7 @@ def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQ
     # a shell without job control, as in a script, starts background commands with SIGINT ignored
     handled = interrupts.handled_by(lambda number, _: signals.put(number), ignored=(signal.SIGINT,))
     with handled, Simulator(**settings) as simulator:
-        if not signals.empty():  # before it was ready
+        if not signals.empty():  # a signal arrived before the simulator was ready
             raise KeyboardInterrupt
         yield simulator, signals
 

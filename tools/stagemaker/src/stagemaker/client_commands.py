@@ -12,10 +12,10 @@ import click
 
 from stagemaker.protocol.account import arn
 
-POLL_SECONDS = 0.5  # between two requests for new log lines
+POLL_SECONDS = 0.5  # interval between requests for new log lines
 LOG_LIMIT = 10_000  # events in one response
 LATENESS = 10_000  # maximum delay of an event in milliseconds, except in the last part of a long output
-EXECUTION = "/execution/"  # in the names of a pipeline's executions
+EXECUTION = "/execution/"  # part of the name of each pipeline execution
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class LogEvents:
         self._request = {"logGroupName": kind.group, "logStreamNamePrefix": f"{name}/"}
         if kind is ENDPOINT:
             self._request = {"logGroupName": f"{kind.group}/{name}"}
-        self._last = 0  # the milliseconds of the last event
+        self._last = 0  # the time of the last event in milliseconds
         self._seen: set[str] = set()
 
     def new(self, are_last: bool) -> list[dict[str, Any]]:

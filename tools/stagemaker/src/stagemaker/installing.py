@@ -53,7 +53,7 @@ class SetUpError(Exception):
 def set_up(
     folder: Path, sources: list[str], imports: str = "", python: str = sys.executable, constraints: str | None = None
 ) -> None:
-    """Create the environment if it is missing, broken or for another Python, and install the sources in order.
+    """Create the environment if it is missing, broken or for a different Python, and install the sources in order.
 
     sources: requirements files, and package folders (with extras in brackets), which are installed as editable; a later
     source may replace the packages of an earlier one. imports: comma-separated modules to compile with their imports,
@@ -149,7 +149,7 @@ class Environment:
     def compile(self) -> None:
         folders = list(self.folder.glob("lib/python3*/site-packages"))
         paths = [str(path) for folder in folders for name in COMPILED.split() if (path := folder / name).exists()]
-        # like pip, ignore a file with the syntax of another Python
+        # like pip, ignore a file with a different Python's syntax
         command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests?/", *paths]
         # its processes use a socket in the temporary folder, whose path must be short
         subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore", "TMPDIR": "/tmp"})  # noqa: S108

@@ -18,8 +18,8 @@ T = TypeVar("T")
 
 STATUS = 130  # the exit status that a shell reports for a command that SIGINT ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-NOTICE_SECONDS = 0.5  # until a command that has not stopped yet says that it is stopping
-RETRY_SECONDS = 0.02  # between two attempts to interrupt an import
+NOTICE_SECONDS = 0.5  # a command that has not stopped by then says that it is stopping
+RETRY_SECONDS = 0.02  # interval between attempts to interrupt an import
 
 _MAIN_THREAD = get_ident()  # the one that imports this file first
 _deferring = False  # whether the innermost context is `deferred` and not `allowed`
@@ -146,7 +146,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _print_notice(notice: str, ended: LockType) -> None:
-    """Print a line unless the command has stopped by then. A signal handler might interrupt a print."""
+    """Print a line unless the command has stopped. This runs in a thread: a signal handler may interrupt a print."""
     if not ended.acquire(timeout=NOTICE_SECONDS):
         with suppress(OSError, ValueError):  # nobody reads stderr any more
             print(notice, file=sys.stderr, flush=True)

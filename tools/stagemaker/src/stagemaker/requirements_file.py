@@ -15,7 +15,7 @@ COMMENT = re.compile(r"(^|\s+)#.*$")
 ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z+]*):(?://|(?<=file:))", re.I)
 ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 HASH = "--hash="
-OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jobs install wheels of the index
+OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jobs install wheels from the index
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from stagemaker.api.responses import FORM, HEADER_NAMES, XML, disk_error, error_
 from stagemaker.protocol.errors import ServiceError
 
 logger = logging.getLogger(__name__)
-UNSIGNED_ACTIONS = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")  # of STS
+UNSIGNED_ACTIONS = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")  # operations of STS
 MAX_FORM_BYTES = 1 << 20
 INVALID = (ValueError, LookupError, TypeError, AttributeError, AssertionError)  # moto's errors for invalid requests
 STATUS = re.compile("[1-5][0-9][0-9]( |$)")
-VALUE = re.compile("[\\t\x20-\x7e\x80-\xff]*")  # of a header
+VALUE = re.compile("[\\t\x20-\x7e\x80-\xff]*")  # a valid header value
 S3_CONTROL_PATH = "/v20180820/"  # requests to S3 Control are signed for s3, too
 
 

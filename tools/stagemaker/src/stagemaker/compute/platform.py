@@ -82,8 +82,7 @@ class Platform:
         """Return a sandbox for a job, after installing its requirements that are missing from the container.
 
         folder: the sandbox's folder, by default the job's. shared: the host's folders by their paths in the job.
-        instance: the limits of the installation, by default the job's. has_network: whether EnableNetworkIsolation is
-        not set.
+        instance: the limits of the installation, by default the job's. has_network: False with EnableNetworkIsolation.
         """
         folder, libraries = folder or job.folder, None
         if requirements:

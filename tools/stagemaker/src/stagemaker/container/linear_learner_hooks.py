@@ -43,7 +43,7 @@ class LinearLearnerHooks(DefaultInferenceHandler):  # type: ignore[misc]
             return Response(f"unable to evaluate payload provided: {error}", 400)
         if accept_type == JSON_LINES:
             return Response("".join(f"{json.dumps(prediction)}\n" for prediction in predictions), mimetype=JSON_LINES)
-        # even if the request accepts another type, such as CSV, as in AWS's image
+        # even if the request accepts a different type, such as CSV, as in AWS's image
         return Response(json.dumps({"predictions": predictions}), mimetype=JSON)
 
     def execution_parameters(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from sagemaker_training import entry_point, environment, errors, logging_config,
 
 REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
 TRACEBACK_HEADER = "Traceback (most recent call last)"
-STDERR_TAIL_BYTES = 65536  # of stderr, from its end, that are searched for the reason
+STDERR_TAIL_BYTES = 65536  # size of the end of stderr that is searched for the reason
 PYTHON = sys.executable
 
 

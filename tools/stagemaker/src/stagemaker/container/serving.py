@@ -61,7 +61,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
     needs_module: whether a user's module is required. runs_script: whether it is allowed. transform,
     execution_parameters: used without a module instead of its transform_fn and execution_parameters_fn. content_type:
-    the default of requests. context: an optional last argument of hooks; classes with a context have a method
+    the default for requests. context: an optional last argument of hooks; classes with a context have a method
     `respond`, which runs the hooks on a request.
     """
 
@@ -372,7 +372,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Serve a model at /ping, /invocations and /execution-parameters.")
     port = os.environ.get("SAGEMAKER_BIND_TO_PORT") or "8080"
     parser.add_argument("--bind", default=f"0.0.0.0:{port}", help="HOST:PORT or unix:PATH")
-    parser.add_argument("--hooks", type=Path, help="file with the default hooks of another image")
+    parser.add_argument("--hooks", type=Path, help="file with the default hooks of a different image")
     arguments = parser.parse_args()
     for stream in (sys.stdout, sys.stderr):  # the hooks' output must reach the log immediately
         if isinstance(stream, io.TextIOWrapper):

@@ -23,9 +23,9 @@ from stagemaker.installation import installed_version, pinned_versions
 from stagemaker.locked import held
 
 READY = "ready"  # a file in a complete environment, which every user of the environment keeps locked
-POLL_SECONDS = 0.2  # between two checks of an environment that is being created
-REPORT_SECONDS = 15.0  # between two messages about it
-PYTHON_SECONDS = 10  # for a Python to print its version
+POLL_SECONDS = 0.2  # interval between checks of an environment that is being created
+REPORT_SECONDS = 15.0  # interval between messages about it
+PYTHON_SECONDS = 10  # time limit for a Python to print its version
 REASON_LINES = 6  # last lines of a failed set-up's output
 _creation_locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)  # held while an environment is created
 # the environments that this process uses, with the descriptors of their locked files READY

@@ -22,7 +22,7 @@ BRIDGE = str(CONTAINER / "bridge.py")
 
 
 class NoSandboxError(OSError):
-    """Raised if isolation is required, but bubblewrap does not work here. Commands add their alternatives."""
+    """Raised if isolation is required, but bubblewrap does not work here. Commands add alternatives to the message."""
 
     def __str__(self) -> str:
         return (

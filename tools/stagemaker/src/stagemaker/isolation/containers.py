@@ -1,7 +1,6 @@
 """Run jobs in Docker containers, with SageMaker's mounts and environment variables, resource limits and no network.
 
-Each container is labelled with its simulator; the next simulator to start removes the containers of simulators that
-have ended.
+Each container is labelled with its simulator; the next simulator to start removes containers of simulators that ended.
 """
 
 import contextlib
@@ -24,7 +23,7 @@ LABEL = "stagemaker"  # a container's label for the simulator that started it
 INPUTS = "stagemaker.inputs"  # an image's label for the digest of the files from which it was built
 BRIDGE = "/run/bridge.py"
 NOBODY = 65534
-Mounts = dict[Path, tuple[str, str]]  # by local path: the path in the container, and "rw" or "ro"
+Mounts = dict[Path, tuple[str, str]]  # for each local path, the path in the container, and "rw" or "ro"
 REMEDY = "start Docker, or add yourself to the docker group and log in again; `docker info` shows whether it works"
 
 

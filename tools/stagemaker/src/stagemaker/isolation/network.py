@@ -8,7 +8,7 @@ from pathlib import Path
 
 FOLDER = "/run/simulator"  # the socket's folder inside a job
 NAME = "http"
-PORT = 4566  # on a job's own loopback interface
+PORT = 4566  # the simulator's port on a job's own loopback interface
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def build_filter(machine: str) -> bytes:
     """Return the filter for a machine, such as x86_64. Raises OSError if it is not in ARCHITECTURES."""
     if machine not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"system calls cannot be filtered on {machine}")
-    # a process can also make the calls of another architecture, such as 32-bit programs do, with other numbers
+    # a process can also make another architecture's calls, with different numbers, as 32-bit programs do
     instructions = [(LOAD, 0, 0, ARCHITECTURE), (IF_EQUAL, 1, 0, ARCHITECTURES[machine]), _deny()]
     instructions += [(LOAD, 0, 0, NUMBER), (IF_AT_LEAST, 0, 1, X32), _deny()]
     for name, (_, _, decision) in CALLS.items():

@@ -12,7 +12,7 @@ from stagemaker.services.s3_changes import Change
 from stagemaker.state.database import REMEDIES, Database, sync_folder
 from stagemaker.state.records import from_json, to_json
 
-MAX_BYTES_IN_DATABASE = 64 << 10  # of an object's content; writing a row waits for the disk once, a file 3 times
+MAX_BYTES_IN_DATABASE = 64 << 10  # larger contents go to files; writing a row waits for the disk once, a file 3 times
 
 
 class StoredObjects:

@@ -22,7 +22,7 @@ TYPES = {
 
 
 class Console:
-    """The files of the page. actions: whether its buttons are enabled, as reported in settings.json."""
+    """The files of the console. actions: whether its buttons are enabled, as reported in settings.json."""
 
     def __init__(self, actions: bool) -> None:
         folder = Path(__file__).with_name("static")

@@ -44,7 +44,7 @@ class Ticker:
 
 def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
     """Yield the rows of a CSV body. Bytes that are not UTF-8 are kept. Raises ValueError."""
-    columns = 1  # in the row that is being read
+    columns = 1  # number of columns in the row that is being read
 
     def lines() -> Iterator[str]:
         nonlocal columns
@@ -64,7 +64,7 @@ def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
 
 
 def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
-    """Yield the JSON values in a body, one per line or one in all. Raises ValueError or RecursionError."""
+    """Yield the JSON values in a body: one per line, or a single one. Raises ValueError or RecursionError."""
     for document in io.BytesIO(body) if by_line else [body]:
         tick()
         if document.strip():

@@ -68,7 +68,7 @@ class JsonPath:
         return next(values) if self.selects_one else list(values)
 
     def values(self, value: Any, limit: int, tick: Callable[[], None] = lambda: None) -> Iterator[Any]:
-        """Return an iterator over the selected values, among which steps such as `[:,:]` repeat values.
+        """Return an iterator over the selected values, which steps such as `[:,:]` may repeat.
 
         limit: the maximum that a step may select. tick: called for each value. Raises NoSelection or SelectionTooLarge.
         """

@@ -70,7 +70,7 @@ class DataCapture:
     def __init__(self, platform: Platform, max_waiting_bytes: int = 64 << 20, max_wait_seconds: float = 10):
         self._platform = platform
         self._max_waiting_bytes, self._max_wait_seconds = max_waiting_bytes, max_wait_seconds
-        self._size = 0  # of the invocations that have not been written yet
+        self._size = 0  # total size of the invocations that have not been written yet
         self._written = threading.Condition()
         self._periodic = PeriodicDelivery(platform, "data capture", self._write)
         self._random = Random()

@@ -8,7 +8,7 @@ from random import Random
 
 from stagemaker.compute.endpoints.fleet import Fleet
 
-Parts = Mapping[str, Fraction]  # for each variant, the part of its invocations that the new fleet gets
+Parts = Mapping[str, Fraction]  # for each variant, the fraction of its invocations that the new fleet gets
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def upload_folder(
 
 
 def only_file(folder: Path, uri: str) -> Path:
-    """Return the archive among the objects downloaded from a URI: the file with its name, or the only file."""
+    """Return the archive among the objects downloaded from a URI: the file that it names, or the only file."""
     namesake = folder / uri.rsplit("/", 1)[-1]
     files = [path for path in folder.rglob("*") if path.is_file()]
     if namesake in files:

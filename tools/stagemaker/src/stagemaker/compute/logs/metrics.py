@@ -53,7 +53,7 @@ class TrainingMetrics:
         self._slow_seconds: dict[str, float] = {}
         self._waiting_data: list[dict[str, Any]] = []
         self._value_count = 0
-        self.statistics: dict[str, dict[str, Any]] = {}  # by the name of the metric
+        self.statistics: dict[str, dict[str, Any]] = {}  # keyed by metric name
         self._lock = threading.Lock()
         self.warnings: list[str] = []
         for name, pattern in definitions.items():

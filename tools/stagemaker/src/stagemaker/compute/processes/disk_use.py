@@ -12,7 +12,7 @@ from stagemaker.compute.processes.volume import Volume
 
 MIN_INTERVAL = 1.0  # minimum seconds between counts
 MAX_INTERVAL = 10.0  # seconds between quick counts of a job that has run for a long time
-AGE_FACTOR = 0.2  # until then, the interval is this share of the time that the job has run
+AGE_FACTOR = 0.2  # before that, the interval is this fraction of the time that the job has run
 # the next count starts after this many times the duration of the last one, or earlier if the disk is filling up
 PAUSE_FACTOR = 20
 # du works at any depth, and follows no symbolic links, even if the job changes folders during a count

@@ -39,9 +39,8 @@ class MemoryUse:
     def must_end(self) -> bool:
         """Return whether this command must end: together, all exceed the limit, and no other one uses more.
 
-        If there are several, they must exceed the limit twice in a row, because only then has each of them measured
-        shared memory exactly. They decide one at a time, and a command that must end removes its share at once, so that
-        only one ends.
+        If there are several, they must exceed the limit twice in a row, since only then has each measured shared memory
+        exactly. They decide one at a time; a command that must end removes its share at once, so that only one ends.
         """
         if self._file is None:
             return self._consecutive_excesses >= 1

@@ -33,7 +33,7 @@ INSTALL_SECONDS = 1800
 READ_SIZE = 1 << 20  # bytes that are read at a time
 MAX_REQUIREMENTS_BYTES = 1 << 20  # maximum size of a requirements.txt
 MAX_DESCRIPTION_BYTES = 1 << 20  # maximum size of the SDK's description of a source
-MAX_NAMES = 5  # of packages that an announcement lists
+MAX_NAMES = 5  # maximum number of packages that an announcement lists
 MAX_REPORT_BYTES = 256 << 20  # maximum size of pip's report of the packages that it would install
 
 

@@ -26,7 +26,7 @@ from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import ML
 from stagemaker.state.records import Record
 
-MAX_SHORT_BODY_BYTES = 1 << 20  # maximum size of a response's body, unless a request sets another limit
+MAX_SHORT_BODY_BYTES = 1 << 20  # maximum size of a response's body, unless a request sets a different limit
 SINGLE_PING_SECONDS = 2.0  # seconds for a single ping, as on AWS
 CODE = f"{ML}/code"
 # response headers that clients, data capture and other containers receive

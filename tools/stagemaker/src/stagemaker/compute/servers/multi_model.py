@@ -190,7 +190,7 @@ class MultiModelServer:
         except Exception as error:
             logger.exception("%s", model.name)
             failure = JobFailed(f"InternalServerError: {error!r}")
-        with self._lock:  # after the thread that started this one has added it and the model
+        with self._lock:  # wait until the thread that started this one has added it and the model
             self._threads.discard(threading.current_thread())
             if failure and self._models.get(model.name) is model:
                 del self._models[model.name]

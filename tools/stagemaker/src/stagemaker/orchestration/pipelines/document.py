@@ -26,8 +26,7 @@ class DefinitionError(ValidationException):
 class StepFailure(Exception):
     """The failure of a step, whose message becomes the FailureReason.
 
-    kind: the exception type by which a retry policy selects this failure, or an empty string. status: the step's final
-    status.
+    kind: the exception type by which retry policies select this failure, or ''. status: the step's final status.
     """
 
     def __init__(self, message: str, kind: str = "", status: str = "Failed"):

@@ -28,7 +28,7 @@ UNCACHED_MEMBERS = ("RoleArn", "Tags", "ExperimentConfig")  # members of all req
 UNCACHED_MODEL_MEMBERS = {"ModelName", "ModelArn", "CreationTime", "LastModifiedTime", "ExecutionRoleArn"}
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
 Limits = tuple[int, int, int]
-ARCHIVE_LIMITS = 256 << 20, 1 << 30, 50_000  # of bytes, of bytes of content, and of files
+ARCHIVE_LIMITS = 256 << 20, 1 << 30, 50_000  # of the archive's bytes, the content's bytes, and the files
 PYCACHE_FOLDER = "__pycache__"  # a folder whose files contain the modification times of their sources
 ContentReader = Callable[[str], Any]  # returns the digests of the objects below an S3 URI, or None if it has no objects
 

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class StepRunner:
-    """Runner of the steps of one execution. records: the steps' records, to which each change is written."""
+    """Runs the steps of one execution. records: the steps' records, to which each change is written."""
 
     def __init__(self, work: Work, execution: StoredRecord, definition: PipelineDefinition, records: StepRecords):
         self._platform, self._execution, self._definition = work.platform, execution, definition

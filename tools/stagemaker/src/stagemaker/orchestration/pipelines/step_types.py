@@ -161,7 +161,7 @@ TRAINING_UNCACHED = (
     "CheckpointConfig DebugHookConfig.S3OutputPath DebugRuleConfigurations.S3OutputPath ProfilerConfig "
     "ProfilerRuleConfigurations TensorBoardOutputConfig"
 )
-TUNING_UNCACHED = (  # in each definition
+TUNING_UNCACHED = (  # members of each training job definition
     "CheckpointConfig OutputDataConfig ResourceConfig HyperParameterTuningResourceConfig StoppingCondition "
     "RetryStrategy RoleArn StaticHyperParameters.sagemaker_job_name"
 )

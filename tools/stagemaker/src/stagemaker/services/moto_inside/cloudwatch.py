@@ -20,8 +20,8 @@ from moto.core.utils import utcnow
 from stagemaker.protocol.account import ACCOUNT, REGION
 from stagemaker.services import alarms, retention
 
-MAX_STATISTICS_POINTS = 1440  # of GetMetricStatistics
-MAX_DATA_POINTS = 100_800  # of all queries in a GetMetricData request
+MAX_STATISTICS_POINTS = 1440  # limit of GetMetricStatistics
+MAX_DATA_POINTS = 100_800  # limit for all queries in a GetMetricData request
 TOO_MANY_POINTS = (
     "You have requested up to {} datapoints, which exceeds the limit of {}. You may reduce the datapoints requested by "
     "increasing Period, or decreasing the time range."
@@ -85,9 +85,9 @@ class CloudWatch(CloudWatchBackend):
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
-        self.lock = threading.RLock()  # of the alarms' states and the next two attributes
-        self._held_until: dict[str, datetime.datetime] = {}  # by alarm: the end of a state that a request has set
-        self._new_data_points = 0  # since the last clean-up
+        self.lock = threading.RLock()  # guards the alarms' states and the next two attributes
+        self._held_until: dict[str, datetime.datetime] = {}  # for each alarm, the end of a state that a request has set
+        self._new_data_points = 0  # data points since the last clean-up
 
     def put_metric_alarm(self, **members: Any) -> Alarm:  # type: ignore[override]
         if problem := alarms.find_problem(members):

@@ -10,8 +10,8 @@ from moto.ecr.models import ECRBackend
 from moto.events.models import EventPattern
 from moto.iam.access_control import IAMPolicyStatement
 
-ESCAPED = re.compile(r"\\([*\\])|(\*)")  # in a pattern of EventBridge: characters that stand for themselves
-MAX_STARS = 2  # in a filter of ECR
+ESCAPED = re.compile(r"\\([*\\])|(\*)")  # in an EventBridge pattern: escaped characters, and wildcards
+MAX_STARS = 2  # maximum number of wildcards in an ECR filter
 
 
 def matches(pattern: str, value: str) -> bool:

@@ -29,9 +29,9 @@ LISTINGS = {  # the root of the response, by operation
     "ListObjectsV2": "ListBucketResult",
     "ListObjectVersions": "ListVersionsResult",
 }
-LISTED_NAMES = {"Versions": "Version", "DeleteMarkers": "DeleteMarker"}  # in XML, by member
+LISTED_NAMES = {"Versions": "Version", "DeleteMarkers": "DeleteMarker"}  # names in XML, by member
 CHECKSUM = re.compile(rb"x-amz-checksum-\w+:(.+={1,2})")
-TRAILER_BYTES = 1000  # of the lines after the body of a request
+TRAILER_BYTES = 1000  # maximum size of the lines after a request's body
 CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
 
 

@@ -24,14 +24,13 @@ LOSS_CRITERIA = ("loss_function", "cross_entropy_loss")  # these do not depend o
 CHANNELS = ("train", "validation", "test")
 LEARNING_RATES = {REGRESSOR: 0.3, BINARY: 1.0, MULTICLASS: 1.0}  # the values of `auto`
 log = logging.getLogger("linear-learner")
-Data = dict[str, tuple[Any, Any]]  # by channel: features (rows, features) and labels (rows)
+Data = dict[str, tuple[Any, Any]]  # for each channel, features (rows, features) and labels (rows,)
 
 
 def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[str, Any]) -> float:
     """Return the best threshold for scores (rows) and labels (rows) of 0 and 1.
 
-    Candidates are `default`, which wins ties and is used if no threshold is needed, and the midpoints between
-    neighbouring scores.
+    Candidates are `default`, which wins ties and is used if no threshold is needed, and midpoints between scores.
     """
     criterion = settings["binary_classifier_model_selection_criteria"]
     if criterion in LOSS_CRITERIA:

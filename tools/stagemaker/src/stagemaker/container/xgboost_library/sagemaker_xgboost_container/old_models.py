@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import xgboost as xgb
 
-SIGNATURE = b"binf"  # some versions write it before the model
+SIGNATURE = b"binf"  # some versions write this before the model
 CONFIG_HEADER = b"CONFIG-offset:"  # before the model in Boosters pickled by versions 1.0 to 1.2; then 8 bytes
 OLD_JSON = b'{"'  # Boosters pickled by versions 1.3 to 1.5 are JSON; later ones are UBJSON
 # The beginning of JSON and UBJSON. Without a signature, the binary format begins with any four bytes, the base score.
 CURRENT_FORMATS = re.compile(rb'\{["\sL]')
 JSON_VERSION = [1, 7, 6]  # a version of XGBoost that writes the same JSON
-LOW_BITS = (1 << 31) - 1  # of a parent and of a split; the highest bit is a flag. The root's parent has this value
+LOW_BITS = (1 << 31) - 1  # the index of a parent or split, without the flag in the highest bit; also the root's parent
 DELETED = (1 << 32) - 1  # the split of a node that was pruned
 MAX_OUTPUTS = 100_000
 NODE = np.dtype([("parent", "<i4"), ("left", "<i4"), ("right", "<i4"), ("split", "<u4"), ("value", "<f4")])
@@ -188,7 +188,7 @@ def read_model(reader: Reader) -> dict[str, Any]:
     attributes.pop("metrics", None)
     if major == 0:
         base_score = INVERSE_LINKS.get(objective.removeprefix("gpu:"), float)(base_score)
-    elif objective == "binary:logitraw" and (major, minor) < (1, 3):  # since then, its base score is a margin
+    elif objective == "binary:logitraw" and (major, minor) < (1, 3):  # since 1.3, its base score is a margin
         base_score = math.log(base_score / (1 - base_score))
     return {
         "version": JSON_VERSION,
