@@ -72,7 +72,7 @@ def without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 @contextlib.contextmanager
 def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
-    """Open a gzip file for reading. Call `check` before each chunk: 17 MB can be a million empty gzip members."""
+    """Open a gzip file for reading. Call `check` before each chunk: a million empty gzip members fit into 17 MB."""
     with open(path, "rb") as file:
         reader = CheckedReader(file, os.fstat(file.fileno()).st_size, check)
         with gzip.GzipFile(fileobj=cast(IO[bytes], reader)) as content:
@@ -80,7 +80,7 @@ def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
 
 
 class _Content:
-    """The content of an archive, read in order. bytes_left: limits the headers that tarfile reads."""
+    """The content of an archive, read in order. bytes_left: limits the size of headers that tarfile reads."""
 
     def __init__(self, file: BinaryIO, check: Callable[[], None]):
         self._file, self._check = file, check

@@ -186,7 +186,7 @@ class LogEvents:
         self._seen: set[str] = set()
 
     def new(self, are_last: bool) -> list[dict[str, Any]]:
-        """Return the new events, sorted by time. are_last: whether no more will follow."""
+        """Return the new events, sorted by time. are_last: whether no more events will follow."""
         start, events = 0 if are_last else max(0, self._last - LATENESS), []
         paginator = self._cloudwatch.get_paginator("filter_log_events")
         try:

@@ -34,7 +34,7 @@ def line(program: str) -> str:
 
 
 def end_at_once(program: str) -> None:
-    """Let a signal end this process immediately; ignore signals once the command has ended."""
+    """Let a signal end this process immediately. Ignore signals once the command has ended."""
 
     def end(number: int, frame: FrameType | None) -> None:
         os.write(2, f"{line(program)}\n".encode())

@@ -22,8 +22,8 @@ OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jo
 class RequirementLine:
     """A line that is neither empty nor a comment.
 
-    number: its line number, or the first one of joined lines. spec: a requirement, path or URL; empty if the line
-    has only options. options: the options, such as `--hash=sha256:...`.
+    number: its line number, or the first number if lines are joined. spec: a requirement, path or URL; empty if the
+    line has only options. options: the options, such as `--hash=sha256:...`.
     """
 
     number: int

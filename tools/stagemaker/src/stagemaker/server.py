@@ -280,7 +280,7 @@ class Simulator:
 
     @staticmethod
     def conflicting_variables() -> list[str]:
-        """Return the names of this process's variables that would direct clients to another endpoint."""
+        """Return the names of this process's variables that would direct clients to a different endpoint."""
         return [name for name in os.environ if CONFLICTING_VARIABLES.fullmatch(name)]
 
     def _job_variables(self) -> dict[str, str]:

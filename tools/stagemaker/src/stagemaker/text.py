@@ -26,7 +26,7 @@ def parse_number(string: str) -> float | None:
 
 
 def reject_constant(name: str) -> None:
-    """Reject NaN and Infinity, which Python's JSON parser accepts. For its `parse_constant`."""
+    """Reject NaN and Infinity, which Python's JSON parser accepts. Used as its `parse_constant`."""
     raise ValueError(f"{name} is not valid JSON")
 
 

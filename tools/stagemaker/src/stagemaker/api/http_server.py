@@ -47,7 +47,8 @@ logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiti
 class HttpServer:
     """An HTTP server that serves a WSGI application on a listening socket, from `start` to `close`.
 
-    workers: number of threads for all requests except invocations. silence_timeout: in seconds.
+    workers: number of threads for all requests except invocations. silence_timeout: seconds after which a silent client
+    is disconnected.
     """
 
     def __init__(

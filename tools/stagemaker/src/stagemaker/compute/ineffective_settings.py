@@ -1,4 +1,4 @@
-"""Job settings that are accepted but have no effect here. A job's log contains a line about each one."""
+"""Job settings that are accepted but have no effect here. A job's log contains a line about each of them."""
 
 from typing import Any
 

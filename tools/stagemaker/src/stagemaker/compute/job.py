@@ -34,13 +34,13 @@ class Job:
 
     @cached_property
     def folder(self) -> Path:
-        """The job's folder, created on first use, so that a failure is reported as the job's. Raises OSError."""
+        """The job's folder, created on first use, so that the job reports a failure. Raises OSError."""
         self.path.mkdir(0o700, exist_ok=True)
         return self.path
 
     @contextlib.contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
-        """Limit the duration of a part of the job, commands included. Raises JobTimedOut."""
+        """Limit the duration of a part of the job, including its commands. Raises JobTimedOut."""
         outer_deadline, self.deadline = self.deadline, Deadline(seconds)
         try:
             yield
@@ -97,7 +97,7 @@ class Job:
         self._is_saving, self.deadline = True, Deadline(self.saving_seconds)
 
     def stop(self) -> None:
-        """Ask the job's processes to end within the grace period, and start no more."""
+        """Ask the job's processes to end within the grace period, and start no more processes."""
         for process in self._running():
             process.stop()
 

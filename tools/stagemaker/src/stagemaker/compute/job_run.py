@@ -75,7 +75,7 @@ class JobRun:
             self.end("Failed", FailureReason=reason_of(error, job.path)[:1024])
 
     def begin(self, *images: tuple[str, JobLog], announce: Callable[[str], None] = lambda line: None) -> None:
-        """Make the images available, each with its log, and record the job's start time.
+        """Make the images available, writing the progress to their logs, and record the job's start time.
 
         Raises JobFailed or JobStopped.
         """

@@ -37,7 +37,7 @@ PYTHON = sys.executable
 
 
 class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
-    """The toolkit's runner of the user's script, which keeps the child process for signals."""
+    """The toolkit's runner of the user's script. It keeps the child process, to which signals are forwarded."""
 
     child: ClassVar[subprocess.Popen[bytes] | None] = None
 

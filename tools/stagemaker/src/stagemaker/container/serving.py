@@ -93,7 +93,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return model.predict(data)
 
     def default_output_fn(self, prediction: Any, accept: str) -> Any:
-        """Encode a prediction as the accepted type. CSV has one line per row, quoted where necessary."""
+        """Encode a prediction as the accepted type. CSV has one line per row, with quotes where necessary."""
         if accept == content_types.CSV:
             array, output = np.array(prediction), io.StringIO()
             csv.writer(output, lineterminator="\n").writerows(array.reshape(-1, 1) if array.ndim == 1 else array)
@@ -341,13 +341,13 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
 
 
 def write_error(message: str) -> None:
-    """Write to stderr in one call, because the workers share it."""
+    """Write to stderr in one call, because all workers share it."""
     sys.stderr.write(message)
     sys.stderr.flush()
 
 
 def write_failure(reason: str) -> None:
-    """Write output/failure, unless the folder is missing or the file exists."""
+    """Write a reason to output/failure, unless the folder is missing or the file exists."""
     with contextlib.suppress(OSError), open(Path(base_dir(), "output", "failure"), "xb") as file:
         file.write(reason[:REASON_SIZE].encode(errors="backslashreplace"))
 

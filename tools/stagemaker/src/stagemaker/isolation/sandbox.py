@@ -104,7 +104,7 @@ class Isolation:
         return catalogue.unsupported_reason(image)
 
     def remarks(self, image: str) -> list[str]:
-        """Return lines that list how jobs with this image differ from jobs on AWS."""
+        """Return lines about differences between jobs with this image here and on AWS."""
         return catalogue.family_of(image).remarks(image)
 
     def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:

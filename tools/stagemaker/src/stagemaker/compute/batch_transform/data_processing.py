@@ -75,7 +75,7 @@ def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
 
 
 def format_row(cells: Iterable[str]) -> Iterator[str]:
-    """Yield a row as a line of CSV, in parts.
+    """Yield the parts of a line of CSV with the cells of a row.
 
     csv.writer would not quote a carriage return, at which readers would end the row. A single empty cell is quoted: an
     empty line would be a row without columns.
@@ -105,7 +105,7 @@ def _parse_number(number: str) -> float:
 
 @dataclass(frozen=True)
 class DataProcessing:
-    """A transform job's filters and join; by default none. Methods raise JobFailed.
+    """A transform job's filters and join, if any. Methods raise JobFailed.
 
     kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. `check` is called during the work,
     which can take much longer than a body's size suggests.

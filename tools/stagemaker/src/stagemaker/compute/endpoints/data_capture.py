@@ -64,7 +64,7 @@ class CapturedInvocation:
 class DataCapture:
     """Captures invocations and writes them every second.
 
-    max_waiting_bytes: bytes of unwritten invocations above which new ones wait, for at most max_wait_seconds.
+    max_waiting_bytes: if more bytes are unwritten, new invocations wait, but at most max_wait_seconds.
     """
 
     def __init__(self, platform: Platform, max_waiting_bytes: int = 64 << 20, max_wait_seconds: float = 10):

@@ -66,7 +66,7 @@ class EndpointInstance:
                 self._end()
 
     def suspend(self, server: Server) -> None:
-        """Take a server out of service until it responds to /ping again, because an invocation lost its connection."""
+        """After an invocation lost its connection, take a server out of service until it responds to /ping again."""
         with self._state_changed:
             if self.server is server:
                 self.server = None

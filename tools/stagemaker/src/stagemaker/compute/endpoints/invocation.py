@@ -82,7 +82,7 @@ class Invoker:
         self._random = Random()
 
     def invoke(self, request: Record) -> Record:
-        """Return the members of the response to a request. Raises ServiceError (ValidationError or ModelError)."""
+        """Invoke an endpoint and return the response. Raises ServiceError (ValidationError or ModelError)."""
         start_time = time.monotonic()
         for member in request:
             if member not in SIMULATED_MEMBERS:

@@ -31,7 +31,7 @@ class Traffic:
 
     @property
     def fleets(self) -> dict[str, Fleet]:
-        """The fleets by variant name. Not for a DividedTraffic, in which a name may occur twice."""
+        """The fleets by variant name. Not for a DividedTraffic, where a name may occur twice."""
         return {share.fleet.variant: share.fleet for share in self.shares}
 
     def for_variant(self, variant: str) -> "Traffic | None":
@@ -47,7 +47,7 @@ class Traffic:
 
 
 class DividedTraffic(Traffic):
-    """Traffic during an update: parts of the new variants' invocations go to the new fleets."""
+    """Traffic during an update: some of the new variants' invocations go to the new fleets."""
 
     def __init__(self, before: Traffic, after: Traffic, parts: Parts):
         super().__init__([*before.shares, *after.shares])

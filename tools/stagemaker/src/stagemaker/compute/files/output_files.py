@@ -56,7 +56,7 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """A job's output folder. Raises JobFailed, without the host's paths, if it cannot be read.
+    """A job's output folder. Methods raise JobFailed, without the host's paths, if it cannot be read.
 
     ml: the folder that the job sees as /opt/ml, without symbolic links. name: the output folder's path in the job.
     """
@@ -122,7 +122,7 @@ class OutputFolder:
     def check_volume(self, volume: Volume, check: Check, packed: bool) -> int:
         """Return the content's size in bytes. Raises JobFailed if it does not fit on the volume.
 
-        packed: whether a file with several names counts once, as in an archive; otherwise each name becomes an object.
+        packed: whether a file with several names counts once, as in an archive; otherwise it counts for each name.
         """
         count = total = 0
         seen_files: set[tuple[int, int]] = set()

@@ -26,7 +26,7 @@ NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def is_address(string: str) -> bool:
-    """Return whether a string is the URI of objects: s3://bucket/key, or https://s3.amazonaws.com/bucket/key."""
+    """Return whether a string is an S3 URI, as in s3://bucket/key or https://s3.amazonaws.com/bucket/key."""
     return string.startswith("s3://") or (WEB_ADDRESS.fullmatch(string) is not None and parse(string)[0] != "")
 
 

@@ -59,7 +59,7 @@ class JobLog:
         return self
 
     def for_container(self, name: str) -> "JobLog":
-        """Return the log of one of several containers or models. Its stream must still be created."""
+        """Return the log of one of several containers or models. Call `create` to create its stream."""
         return JobLog(self._client, self._group, f"{self._stream}/{stream_name(name)}", period=self._period)
 
     def read(self, pipe: IO[bytes], poll: Callable[[], int | None] = lambda: None) -> None:

@@ -51,7 +51,7 @@ class Ending:
 class SupervisedProcess:
     """A command and its supervisor, which ends all of the command's processes once the command ends or must stop.
 
-    folder: the job's folder, whose path identifies its processes, as their environment contains it. instance: its
+    folder: the job's folder, whose path identifies its processes, because their environment contains it. instance: its
     limits. output: stdout and stderr combined.
     """
 
@@ -135,7 +135,7 @@ class SupervisedProcess:
                     self._orders.flush()
 
     def _sweep(self) -> None:
-        """Kill the processes that lost their supervisor: their environment contains the job's folder."""
+        """Kill processes without a supervisor, which are recognised by the job's folder in their environment."""
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 if any(str(self._folder) in value for value in process.environ().values()):

@@ -1,4 +1,4 @@
-"""Find the reason why a job failed, in its files and output or in a full local disk."""
+"""Find the reason why a job failed in its files and output, or report a full local disk."""
 
 import os
 import stat

@@ -158,7 +158,7 @@ def _children(pid: int) -> list[int]:
 
 
 def memory_of(pid: int, proportional: bool) -> int:
-    """Return a process's memory in bytes. proportional: divide shared memory by the processes sharing it."""
+    """Return a process's memory in bytes. proportional: whether to divide shared memory by its users."""
     if KERNEL_LISTS_CHILDREN and not proportional:
         try:
             with open(f"/proc/{pid}/statm", "rb") as file:

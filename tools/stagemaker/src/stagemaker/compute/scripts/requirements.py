@@ -39,7 +39,7 @@ MAX_REPORT_BYTES = 256 << 20  # maximum size of pip's report of the packages tha
 
 @dataclass(frozen=True)
 class RequirementsFile:
-    """A requirements file, and the source folder, in which pip is run, both without symbolic links."""
+    """A requirements file and its source folder, where pip runs; both paths have no symbolic links."""
 
     source: Path
     file: Path
@@ -48,7 +48,7 @@ class RequirementsFile:
 def find_requirements(source: Path, description: Path | None = None) -> RequirementsFile | None:
     """Return the requirements file in a script's source folder, if it has one.
 
-    description: the SDK's description of the source, which may specify another file or none. Raises JobFailed.
+    description: the SDK's description of the source, which may specify a different file or none. Raises JobFailed.
     """
     name = "requirements.txt"
     if description and description.is_file():

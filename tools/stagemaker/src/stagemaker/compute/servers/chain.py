@@ -121,7 +121,7 @@ class Chain:
             time.sleep(0.05)
 
     def failure(self) -> str | None:
-        """Return a reason that mentions the server that has ended or failed, or None while all can serve."""
+        """Return a message about the server that has ended or failed, or None while all can serve."""
         failures = (server.failure() for server in self._servers)
         return next((f"AlgorithmError: {failure}" for failure in failures if failure), None)
 

@@ -1,4 +1,4 @@
-"""An HTTP client for a server on a Unix socket: connections are reused, and each request has one deadline."""
+"""An HTTP client for a server on a Unix socket. It reuses connections, and each request has one deadline."""
 
 import contextlib
 import os

@@ -41,9 +41,9 @@ OFFLINE_REASON = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    instance: the instance of all of the model's containers. volume: counts the sizes of the model and its source.
-    folder: the container's folder, in the job's folder. sockets_folder: a folder that the processes share with the
-    simulator. name: the container's name, which is empty for a model's only container. has_network: whether
+    instance: the instance on which all of the model's containers run. volume: counts the sizes of the model and its
+    source. folder: the container's folder, in the job's folder. sockets_folder: a folder that the processes share with
+    the simulator. name: the container's name, which is empty for a model's only container. has_network: whether
     EnableNetworkIsolation is not set. is_ready: whether a ping has succeeded.
     """
 

@@ -114,7 +114,7 @@ class MultiModelServer:
         return name.lstrip("/") in self._models
 
     def memory_in_use(self) -> list[int]:
-        """Return the bytes of memory that each server uses; 0 for servers that have ended."""
+        """Return the bytes of memory that each server uses, or 0 if the server has ended."""
         return read_shares(self._memory_use)
 
     def invoke(

@@ -44,8 +44,8 @@ class Disconnected(NoResponse):
 class Response:
     """A response.
 
-    headers: the last value by lower-case name. container: the name of the container that sent it, which is empty for a
-    model's only container.
+    headers: the last value of each header, by lower-case name. container: the name of the container that sent it, which
+    is empty for a model's only container.
     """
 
     status: int

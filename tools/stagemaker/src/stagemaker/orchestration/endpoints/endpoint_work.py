@@ -1,7 +1,6 @@
 """An endpoint's background work: its life cycle from its creation to its deletion.
 
-The record's internal members include Deployment, which is in service, and Pending, which will replace it. Either may
-be None.
+Internal members of its record are Deployment, which is in service, and Pending, which will replace it (or None).
 """
 
 import math

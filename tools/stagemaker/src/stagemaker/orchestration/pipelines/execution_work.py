@@ -24,7 +24,7 @@ STEP_FAILURE = "Step failure: One or multiple steps failed."  # AWS's message; t
 
 
 class ExecutionWork(Work):
-    """The work of one execution. It only waits for the jobs of its steps."""
+    """The work of one execution, which only waits for the jobs of its steps."""
 
     _is_open = False
 

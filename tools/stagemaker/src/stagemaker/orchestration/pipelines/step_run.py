@@ -131,7 +131,7 @@ class StepRunner:
                 logger.exception("The result of step %s was not cached", step.name)
 
     def _cache_result(self, step: PipelineStep, key: str, properties: Record) -> None:
-        """Cache the result, unless the inputs have changed since the start: the job may have read either version."""
+        """Cache the result, unless the inputs have changed since the start: the job may have read old or new ones."""
         self.cache.forget_contents()
         if self.cache.key(step, self._request(step)) == key:
             metadata = self._records.by_name[step.name]["Metadata"]

@@ -211,7 +211,7 @@ def _response_members(operation: str) -> Mapping[str, Shape]:
 
 
 def _item(value: Any, token: str | int) -> Any:
-    """Return an item, None if it does not exist, or an expression if only an execution can determine the item."""
+    """Return an item, or None if it does not exist, or an expression if only an execution can determine it."""
     item = value_below(value, token)
     if item is None and isinstance(value, list) and isinstance(token, str):
         has_expressions = any(isinstance(each, dict) and any(map(is_expression, each.values())) for each in value)

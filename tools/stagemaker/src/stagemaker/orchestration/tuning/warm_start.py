@@ -1,4 +1,4 @@
-"""Warm start: reuse of the results of a tuning job's parents."""
+"""Warm start: reuse the results of a tuning job's parents."""
 
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dic
 
 
 def comparable_trials(store: Store, record: StoredRecord) -> list[Trial]:
-    """Return the parents' trials whose objectives are comparable with the tuning job's."""
+    """Return the parents' trials whose objectives are comparable with the tuning job's objectives."""
     if record.get("WarmStartConfig", {}).get("WarmStartType") != IDENTICAL:
         return []
     return [trial for parent in _parents(store, record) for trial in trials_of(store, parent)]

@@ -47,7 +47,7 @@ def _matches_wildcard(item: Any, pattern: Any) -> bool:
 
 
 def _find(pattern: str, value: str) -> bool | None:
-    """Return None for a mismatch, like the functions of `re`."""
+    """Like the functions of `re`, return None for a mismatch."""
     return matches(pattern, value) or None
 
 

@@ -36,7 +36,7 @@ CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", 
 
 
 class SortedKeys:
-    """The keys of a bucket in S3's order, sorted only after a change. all_keys: returns them in any order."""
+    """The keys of a bucket in S3's order, sorted only after a change. all_keys: returns all keys in any order."""
 
     def __init__(self, all_keys: Callable[[], Iterable[str]]) -> None:
         self._all_keys = all_keys
@@ -77,7 +77,7 @@ def _is_after(common_prefix: str, key: str) -> bool:
 
 
 class S3(S3Backend):
-    """S3 with listings that take time only for their page, and notifications only through EventBridge."""
+    """S3, where listings take time only for their page, and only EventBridge can be notified."""
 
     __module__ = S3Backend.__module__  # where moto looks for the URLs of the service
 
@@ -176,7 +176,7 @@ def _marker(item: Any) -> tuple[str, str | None]:
 
 
 class S3Responses(S3Response):
-    """moto's operations of S3, with listings written directly, several times faster than by moto."""
+    """moto's operations of S3. Listings are written directly, several times faster than moto does it."""
 
     def serialized(self, action_result: ActionResult) -> Any:
         if (root := LISTINGS.get(self._get_action())) is None:

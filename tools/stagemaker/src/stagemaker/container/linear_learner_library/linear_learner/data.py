@@ -34,7 +34,7 @@ def label_size(content_type: str) -> int | None:
 
 
 def read_channel(folder: Path, content_type: str | None) -> tuple[Any, Any]:
-    """Read all files of a channel; return the features (rows, features) and the labels (rows). Raises CustomerError."""
+    """Read all files of a channel; return features (rows, features) and labels (rows,). Raises CustomerError."""
     name = folder.name
     if content_type is None:
         log.info(f"The {name} channel has no ContentType: its data is read as CSV. AWS would read it as RecordIO.")

@@ -1,4 +1,4 @@
-"""A linear model: its scores and predicted labels, and its file."""
+"""Score and predict with a linear model, and read and write its file."""
 
 import json
 from dataclasses import asdict, dataclass

@@ -58,7 +58,7 @@ def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[s
 
 
 def _at_least(constrained: Any, target: float, maximized: Any) -> Any:
-    """Return `maximized` where `constrained` reaches the target, elsewhere the negative distance to the target."""
+    """Return `maximized` where `constrained` reaches the target; elsewhere, the negative distance to the target."""
     return np.where(constrained >= target, maximized, constrained - target)
 
 

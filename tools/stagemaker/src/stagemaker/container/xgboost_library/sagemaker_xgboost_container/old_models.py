@@ -106,7 +106,7 @@ def version_advice(version: tuple[int, int] | None) -> str:
 
 
 class Reader:
-    """A reader of a binary model, from beginning to end. Raises ValueError if it ends too early or too late."""
+    """Reads a binary model from beginning to end. Raises ValueError if the model ends too early or too late."""
 
     def __init__(self, content: bytes | bytearray) -> None:
         self._is_followed = content.startswith(CONFIG_HEADER)  # other data may follow the model
@@ -116,7 +116,7 @@ class Reader:
 
     def end(self) -> None:
         if not self._is_followed and self._position < len(self._content):
-            raise ValueError("it continues after its end")
+            raise ValueError("other data follow its end")
 
     def bytes(self, size: int) -> bytes | bytearray:
         content = self._content[self._position : self._position + size]
@@ -304,4 +304,4 @@ def check_tree(nodes: Any, number: int, features: int, deleted: int) -> None:
     if is_outside or (parents[links] != numbers[is_inner]).any():
         raise ValueError(f"the nodes of tree {number} are not a tree of {features} features")
     if is_deleted[0] or is_deleted[links].any() or is_deleted.sum() != deleted:
-        raise ValueError(f"tree {number} leads to nodes that were deleted, or does not have {deleted} of them")
+        raise ValueError(f"tree {number} refers to deleted nodes, or does not have {deleted} of them")
