@@ -1,10 +1,10 @@
-"""Endpoints and Batch Transform on the simulator, against the server of the container alone and against no server.
+"""Compare endpoints and Batch Transform on the simulator with the container's server alone and with no server.
 
     python tools/stagemaker/benchmarks/endpoints.py --duration 5 --repeats 3
 
-Two models: one that returns its input, and a forest, with a row of its inputs. Requests come from 1 and from 32 clients
-in a separate process. The peers take turns; all numbers are medians. In process: the hooks of the script, called one
-after the other without a server. Batch Transform sends rows of inputs by lines.
+One model returns its input; the other is a forest, which receives one row of inputs. Requests come from 1 and from 32
+clients in a separate process. The setups alternate; all numbers are medians. `in process` calls the script's hooks one
+after the other, without a server. Batch Transform splits files of input rows by line.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def transform_fn(model, data, content_type, accept):
     np.savetxt(text, model.predict(np.loadtxt(io.StringIO(data), delimiter=",", ndmin=2)), "%.6g", delimiter=",")
     return text.getvalue(), accept
 """
-COLUMNS, OUTPUTS = 500, 49  # of the forest
+COLUMNS, OUTPUTS = 500, 49  # number of inputs and outputs of the forest
 IN_PROCESS = """
 import json, statistics, sys, time
 sys.path.insert(0, sys.argv[1] + "/code")
@@ -66,8 +66,8 @@ p50, p99 = 1e3 * statistics.median(times), 1e3 * times[len(times) * 99 // 100]
 print(json.dumps({"rate": len(times) / seconds, "p50": p50, "p99": p99}))
 """
 CLIENTS = (1, 32)
-WORKERS = "2"  # of a model's server
-ROWS = 40_000  # of Batch Transform
+WORKERS = "2"  # number of workers of a model's server
+ROWS = 40_000  # number of rows for Batch Transform
 OBJECTS = 8
 Measured = dict[str, float]
 
@@ -88,7 +88,7 @@ def main() -> None:
                 for row in measure_model(simulated, model, folder, arguments.duration, arguments.repeats)
             ]
             batches = list(measure_batches(simulated, models["forest"], arguments.repeats))
-    print("| model | clients | peer | requests/s | p50, ms | p99, ms | rate / server alone |")
+    print("| model | clients | setup | requests/s | p50, ms | p99, ms | rate / server alone |")
     print("|---|---|---|---|---|---|---|")
     for row in rows:
         print(f"| {' | '.join(row)} |")
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 class ModelFolder:
-    """A model as in a container: a folder with the files that model_fn reads, its script in code/, and a request."""
+    """A model as in a container (a folder with the files that model_fn reads and the script in code/) and a request."""
 
     def __init__(self, folder: Path, program: str, line: bytes):
         self.folder, self.program, self.line = folder, program, line
@@ -119,7 +119,7 @@ def echo_model(folder: Path) -> ModelFolder:
 
 
 def forest_model(folder: Path) -> ModelFolder:
-    """Return a forest of 100 trees that predicts 49 numbers from 500, whose computation takes some 10 ms."""
+    """Return a forest of 100 trees that predicts 49 numbers from 500; a prediction takes about 10 ms."""
     generator = np.random.default_rng(0)
     inputs = generator.random((400, COLUMNS))
     targets = inputs @ generator.random((COLUMNS, OUTPUTS))
@@ -132,7 +132,7 @@ def forest_model(folder: Path) -> ModelFolder:
 
 @contextlib.contextmanager
 def simulator() -> Iterator[dict[str, str]]:
-    """Run a simulator in another process and yield its variables."""
+    """Run a simulator in a separate process and yield its environment variables."""
     command = [sys.executable, "-m", "stagemaker", "start", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -173,7 +173,7 @@ class Simulated:
         return f"{self.url}/endpoints/{name}/invocations"
 
     def time_transform(self, name: str, model: str, concurrent: int, instances: int) -> float:
-        """Run a transform job over the objects below `rows/` and return its seconds."""
+        """Run a transform job over the objects below `rows/` and return its duration in seconds."""
         source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/rows/"}}
         begun = time.perf_counter()
         self.sagemaker.create_transform_job(
@@ -224,7 +224,7 @@ def is_healthy(url: str) -> bool:
 
 
 def run_program(*words: object) -> Measured:
-    """Run a program that measures, and return the JSON that it prints."""
+    """Run a measuring program and return the JSON that it prints."""
     done = subprocess.run([sys.executable, *map(str, words)], check=True, stdout=subprocess.PIPE)
     values: Measured = json.loads(done.stdout)
     return values
@@ -238,31 +238,31 @@ def load(url: str, model: ModelFolder, clients: int, seconds: float) -> Measured
 def measure_model(
     simulated: Simulated, name: str, model: ModelFolder, seconds: float, repeats: int
 ) -> Iterator[list[str]]:
-    """Yield the rows of the table of endpoints."""
+    """Yield the rows of the endpoint table."""
     simulated.make_model(name, model)
     endpoints = {
         "endpoint": simulated.make_endpoint(name, name, False),
         "endpoint, data capture": simulated.make_endpoint(f"{name}-capture", name, True),
     }
     with server_alone(model) as url:
-        peers = {"server alone": url, **endpoints}
+        setups = {"server alone": url, **endpoints}
         for clients in CLIENTS:
-            measured: dict[str, list[Measured]] = {peer: [] for peer in peers}
+            measured: dict[str, list[Measured]] = {setup: [] for setup in setups}
             if clients == 1 and name == "forest":
                 measured["in process"] = []
             for number in range(repeats):
-                for peer, results in measured.items():
-                    print(f"{name}, {clients} clients, {peer}: {number + 1} of {repeats}", file=sys.stderr, flush=True)
-                    if peer == "in process":
+                for setup, results in measured.items():
+                    print(f"{name}, {clients} clients, {setup}: {number + 1} of {repeats}", file=sys.stderr, flush=True)
+                    if setup == "in process":
                         results.append(run_program("-c", IN_PROCESS, model.folder, model.body, seconds))
                     else:
-                        results.append(load(peers[peer], model, clients, seconds))
+                        results.append(load(setups[setup], model, clients, seconds))
             alone = median(measured["server alone"])["rate"]
-            for peer, results in measured.items():
+            for setup, results in measured.items():
                 values = median(results)
                 ratio = f"{values['rate'] / alone:.2f}"
                 numbers = f"{values['rate']:.0f}", f"{values['p50']:.2f}", f"{values['p99']:.2f}"
-                yield [name, str(clients), peer, *numbers, ratio]
+                yield [name, str(clients), setup, *numbers, ratio]
     for endpoint in (name, f"{name}-capture"):
         simulated.sagemaker.delete_endpoint(EndpointName=endpoint)
 
@@ -272,7 +272,7 @@ def median(results: list[Measured]) -> Measured:
 
 
 def measure_batches(simulated: Simulated, model: ModelFolder, repeats: int) -> Iterator[list[str]]:
-    """Yield the rows of the table of Batch Transform."""
+    """Yield the rows of the Batch Transform table."""
     content = model.line * (ROWS // OBJECTS)
     for number in range(OBJECTS):
         simulated.s3.put_object(Bucket=BUCKET, Key=f"rows/{number}.csv", Body=content)

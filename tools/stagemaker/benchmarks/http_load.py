@@ -2,8 +2,8 @@
 
     python tools/stagemaker/benchmarks/http_load.py http://127.0.0.1:8080/invocations --body FILE --clients 32
 
-Prints JSON: requests a second, and the median and 99th percentile of their times in milliseconds. A response that is
-not a 200 ends it with an error.
+Prints JSON: the requests per second, and the median and 99th percentile of their times in milliseconds. Any response
+other than 200 ends the program with an error.
 """
 
 import argparse
@@ -16,11 +16,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 HEADERS = {"Content-Type": "text/csv", "Accept": "text/csv"}
-WARM_UP = 0.5  # seconds that are not counted
+WARM_UP = 0.5  # seconds at the beginning that are not counted
 
 
 def time_requests(url: str, body: bytes, start: float, end: float) -> list[float]:
-    """Send requests until `end`, and return the seconds that those from `start` on took."""
+    """Send requests until `end`, and return the durations in seconds of the requests sent after `start`."""
     address, times = urlsplit(url), []
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=120)
     while (begun := time.perf_counter()) < end:
@@ -47,7 +47,7 @@ def main() -> None:
         futures = [pool.submit(time_requests, *work) for _ in range(arguments.clients)]
     times = sorted(each for future in futures for each in future.result())
     if not times:
-        raise SystemExit("no request was answered in time")
+        raise SystemExit("no response arrived in time")
     p50, p99 = 1e3 * statistics.median(times), 1e3 * times[min(len(times) * 99 // 100, len(times) - 1)]
     print(json.dumps({"rate": len(times) / arguments.duration, "p50": p50, "p99": p99}))
 

@@ -1,9 +1,9 @@
-"""Executions of pipelines against the same jobs without a pipeline, and an execution whose steps are all cached.
+"""Compare pipeline executions with the same jobs without a pipeline, and with executions of cached steps.
 
     python tools/stagemaker/benchmarks/pipelines.py --steps 1 10 100 --repeats 3
 
-A step is a processing job of a script that does nothing; the steps do not depend on each other. The jobs alone are
-created one after the other and polled as often as an execution polls its jobs. The peers take turns; all numbers are
+Each step is a processing job whose script does nothing; steps are independent. Without a pipeline, the jobs are created
+one after the other and polled as often as an execution polls its jobs. The measurements alternate; all numbers are
 medians.
 """
 
@@ -77,7 +77,7 @@ def create(sagemaker: Any, count: int, cached: bool) -> str:
 
 
 def execute(sagemaker: Any, pipeline: str) -> float:
-    """Run an execution to its end and return the seconds. Raises RuntimeError if it failed."""
+    """Run an execution to completion and return its duration in seconds. Raises RuntimeError if it failed."""
     start = time.perf_counter()
     execution = sagemaker.start_pipeline_execution(PipelineName=pipeline)["PipelineExecutionArn"]
     while True:
@@ -90,7 +90,7 @@ def execute(sagemaker: Any, pipeline: str) -> float:
 
 
 def run_jobs(sagemaker: Any, count: int) -> float:
-    """Run processing jobs to their ends and return the seconds. Raises RuntimeError if one failed."""
+    """Run processing jobs to completion and return the seconds that they took. Raises RuntimeError if one failed."""
     start = time.perf_counter()
     names = [f"job-{next(numbers)}" for _ in range(count)]
     for name in names:

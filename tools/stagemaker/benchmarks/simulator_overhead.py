@@ -1,8 +1,8 @@
-"""The simulator's overhead: a job against the same command by hand, and its outputs against a copy of the same files.
+"""Measure the simulator's overhead: jobs against the same commands run directly, outputs against copies of files.
 
     python tools/stagemaker/benchmarks/simulator_overhead.py --repeats 5
 
-The two sides of a comparison alternate; all numbers are medians.
+The two measurements of each comparison alternate; all numbers are medians.
 """
 
 import argparse
@@ -32,7 +32,7 @@ FILES = {"1,000 files of 1 kB": (1000, 1000), "a file of 300 MB": (1, 300_000_00
 
 
 def time_command(folder: Path) -> float:
-    """Run the script by hand; return its seconds."""
+    """Run the script directly; return its duration in seconds."""
     start = time.perf_counter()
     (folder / "job.py").write_text(SCRIPT)
     subprocess.run([sys.executable, folder / "job.py"], check=True, stdout=subprocess.DEVNULL)
@@ -40,7 +40,7 @@ def time_command(folder: Path) -> float:
 
 
 def time_copy(count: int, size: int, folder: Path) -> float:
-    """Write the files by hand and copy them; return the seconds."""
+    """Write the files directly and copy them; return the duration in seconds."""
     start = time.perf_counter()
     (folder / "job.py").write_text(WRITE)
     subprocess.run([sys.executable, folder / "job.py", folder / "files", str(count), str(size)], check=True)
@@ -49,7 +49,7 @@ def time_copy(count: int, size: int, folder: Path) -> float:
 
 
 def time_outputs(count: int, size: int, simulator: Simulator, name: str) -> float:
-    """Run a processing job whose output is the files; return its seconds."""
+    """Run a processing job whose output is the files; return its duration in seconds."""
     inside = "/opt/ml/processing/output"
     upload = {"S3Uri": f"s3://{BUCKET}/{name}/out", "LocalPath": inside, "S3UploadMode": "EndOfJob"}
     outputs = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "files", "S3Output": upload}]}}
@@ -59,7 +59,7 @@ def time_outputs(count: int, size: int, simulator: Simulator, name: str) -> floa
 def time_processing(
     simulator: Simulator, name: str, script: str = SCRIPT, arguments: Sequence[str] = (), **members: Any
 ) -> float:
-    """Run a script as a processing job; return its seconds."""
+    """Run a script as a processing job; return its duration in seconds."""
     sagemaker, s3 = simulator.client("sagemaker"), simulator.client("s3")
     s3.put_object(Bucket=BUCKET, Key=f"{name}/job.py", Body=script)
     source = {"S3Uri": f"s3://{BUCKET}/{name}/job.py", "LocalPath": "/opt/ml/processing/input/code"}
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     outputs = [
-        (f"outputs, {words} / written and copied by hand", partial(time_outputs, *files), partial(time_copy, *files))
+        (f"outputs, {words} / written and copied directly", partial(time_outputs, *files), partial(time_copy, *files))
         for words, files in FILES.items()
     ]
     results = {}
@@ -96,21 +96,21 @@ def main() -> None:
             sandbox = "bubblewrap" if simulator.isolation_enforced else "off"
             if any(sandbox == measured for _, measured in results):  # bubblewrap does not work here
                 continue
-            for comparison, ours, peer in (
-                ("processing job / the command by hand", time_processing, time_command),
+            for comparison, job, baseline in (
+                ("processing job / the command run directly", time_processing, time_command),
                 *outputs,
             ):
                 pairs = []
                 for number in range(arguments.repeats):
                     with tempfile.TemporaryDirectory() as folder:
-                        pairs.append((ours(simulator, f"job-{len(results)}-{number}"), peer(Path(folder))))
+                        pairs.append((job(simulator, f"job-{len(results)}-{number}"), baseline(Path(folder))))
                     progress = f"{number + 1} of {arguments.repeats}"
                     print(f"{comparison}, isolation {sandbox}: {progress}", file=sys.stderr, flush=True)
                 results[comparison, sandbox] = [statistics.median(side) for side in zip(*pairs, strict=True)]
-    print("| ours / peer | isolation | ours, s | peer, s | difference, s | ratio |")
+    print("| simulator / baseline | isolation | simulator, s | baseline, s | difference, s | ratio |")
     print("|---|---|---|---|---|---|")
-    for (comparison, sandbox), (ours, peer) in results.items():
-        print(f"| {comparison} | {sandbox} | {ours:.2f} | {peer:.2f} | {ours - peer:.2f} | {ours / peer:.2f} |")
+    for (comparison, sandbox), (job, base) in results.items():
+        print(f"| {comparison} | {sandbox} | {job:.2f} | {base:.2f} | {job - base:.2f} | {job / base:.2f} |")
 
 
 if __name__ == "__main__":

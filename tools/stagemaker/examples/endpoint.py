@@ -1,9 +1,9 @@
-"""Serve a model as a real-time endpoint, ask it for predictions, and delete everything again.
+"""Deploy a model to a real-time endpoint, request predictions, and delete everything again.
 
     python endpoint.py model.tar.gz inputs.csv --bucket BUCKET --role ARN
 
-The archive has the script with the hooks (model_fn, input_fn, predict_fn and output_fn) below code/. The calls are
-boto3's alone. They go to AWS, or to the simulator that AWS_ENDPOINT_URL names. On AWS an instance costs money from
+The archive contains the script with the hooks (model_fn, input_fn, predict_fn and output_fn) in code/. The example uses
+only boto3. Its calls go to AWS, or to the simulator that AWS_ENDPOINT_URL names. On AWS an instance costs money from
 create_endpoint until delete_endpoint.
 """
 
@@ -22,9 +22,9 @@ ROWS = 3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="model.tar.gz, as a training job leaves it")
-    parser.add_argument("inputs", type=Path, help="CSV: the header, then a line for each row")
-    parser.add_argument("--bucket", required=True, help="a bucket for the model while the endpoint is made")
+    parser.add_argument("model", type=Path, help="model.tar.gz, as a training job writes it")
+    parser.add_argument("inputs", type=Path, help="CSV with a header line and one line per row")
+    parser.add_argument("--bucket", required=True, help="a bucket that holds the model while the endpoint exists")
     parser.add_argument("--role", required=True, help="the ARN of the role with which SageMaker reads the bucket")
     parser.add_argument("--program", default="train.py", help="the script with the hooks (%(default)s)")
     arguments = parser.parse_args()
@@ -36,7 +36,7 @@ def main() -> None:
     environment = {
         "SAGEMAKER_PROGRAM": arguments.program,
         "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",  # where the server finds the program
-        "PIP_NO_BUILD_ISOLATION": "0",  # for pip, 0 turns build isolation off, which needs a network
+        "PIP_NO_BUILD_ISOLATION": "0",  # 0 disables build isolation, which needs a network
     }
     with contextlib.ExitStack() as cleanup:  # created resources are deleted in reverse order, even after an error
         s3.upload_file(str(arguments.model), arguments.bucket, key)

@@ -3,7 +3,7 @@
 import sys
 
 if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
-    del sys.path[0]  # the working directory, which -m puts there: a numpy.py in it would be run
+    del sys.path[0]  # the working directory, added by -m: a numpy.py in it would be imported
 
 from stagemaker.supported import require_supported
 

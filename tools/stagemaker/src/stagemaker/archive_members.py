@@ -14,7 +14,7 @@ if not hasattr(tarfile, "data_filter"):  # before Python 3.11.4, as in Debian 12
     from backports import tarfile as tarfile  # type: ignore[import-not-found,no-redef]
 
 CHUNK_SIZE = 1 << 18  # bytes that are read at a time
-MAX_HEADER_BYTES = 1 << 20  # of all headers before a file's content
+MAX_HEADER_BYTES = 1 << 20  # maximum size of all headers before a file's content
 MAX_PADDING = 64 << 20  # bytes after the last file
 MAX_PATH_LENGTH = 4096  # characters, as on Linux
 MAX_GLOBAL_HEADERS = 100  # header values that apply to all following files
@@ -28,9 +28,9 @@ ARCHIVE_ERRORS = (
 def read_members(
     archive: Path, check: Callable[[], None] = lambda: None, to_end: bool = False
 ) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield the members of a tar archive, plain or gzip-compressed; read each before the next.
+    """Yield the members of a plain or gzip-compressed tar archive. Read each member before requesting the next one.
 
-    to_end: also read the end of the file, which has the checksum. Raises one of ARCHIVE_ERRORS.
+    to_end: also read the end of the file, which contains the checksum. Raises one of ARCHIVE_ERRORS.
     """
     with open(archive, "rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"
@@ -72,7 +72,7 @@ def without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 @contextlib.contextmanager
 def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
-    """Open a gzip file for reading. Call `check` before each chunk: 17 MB can be a million empty gzip members."""
+    """Open a gzip file for reading. Call `check` before each chunk: a million empty gzip members fit into 17 MB."""
     with open(path, "rb") as file:
         reader = CheckedReader(file, os.fstat(file.fileno()).st_size, check)
         with gzip.GzipFile(fileobj=cast(IO[bytes], reader)) as content:
@@ -80,7 +80,7 @@ def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
 
 
 class _Content:
-    """The content of an archive, read in order. bytes_left: a limit, because tarfile reads headers of any size."""
+    """The content of an archive, read in order. bytes_left: limits the size of headers that tarfile reads."""
 
     def __init__(self, file: BinaryIO, check: Callable[[], None]):
         self._file, self._check = file, check
@@ -112,7 +112,7 @@ class CheckedReader:
         self._file, self._bytes_left, self._check = file, size, check
 
     def read(self, size: int = -1) -> bytes:
-        """Read the next bytes. Raises OSError if the file became shorter, and the errors of `check`."""
+        """Read the next bytes. Raises OSError if the file became shorter, or an error from `check`."""
         self._check()
         chunk = self._file.read(self._bytes_left if size < 0 else min(size, self._bytes_left))
         if not chunk and self._bytes_left and size:

@@ -88,7 +88,7 @@ OPTIONS = (
 
 
 def simulator_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of a simulator, which the command gets as keyword arguments of `Simulator`."""
+    """Add the simulator options to a command, which receives them as keyword arguments for `Simulator`."""
 
     @functools.wraps(command)
     def with_settings(network: str, **options: Any) -> None:
@@ -125,7 +125,7 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
     """
     from stagemaker.protocol.account import ROLE_ARN
 
-    # before the slow import of the simulator, so that nobody reads the variables of a killed one
+    # before the slow import of the simulator, so that nobody reads a killed simulator's variables
     with VariablesFile(variables) if variables else nullcontext() as file, _simulator(settings) as (simulator, signals):
         lines = [f"unset {name}" for name in simulator.conflicting_variables()]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
@@ -135,8 +135,8 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
         else:
             click.echo(output)
         click.echo(
-            "stagemaker: Ctrl-C stops it. get_execution_role() and account_id() of the SageMaker SDK call AWS's own "
-            "STS; the folder on PYTHONPATH redirects them here. Programs without that variable can pass "
+            "stagemaker: Ctrl-C stops the simulator. get_execution_role() and account_id() of the SageMaker SDK call "
+            "AWS's own STS; the folder on PYTHONPATH redirects them here. Programs without that variable can pass "
             f"role='{ROLE_ARN}' instead",
             err=True,
         )
@@ -150,9 +150,9 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
 @simulator_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(command: tuple[str, ...], **settings: Any) -> None:
-    """Run COMMAND with a dedicated simulator, which stops when it ends.
+    """Run COMMAND with a dedicated simulator, which stops when the command ends.
 
-    boto3, the AWS CLI and the SageMaker SDK in it call the simulator. The exit status is the command's.
+    In the command, boto3, the AWS CLI and the SageMaker SDK call the simulator. The exit status is the command's.
 
     \b
     Example:
@@ -162,7 +162,7 @@ def execute(command: tuple[str, ...], **settings: Any) -> None:
     with _simulator(settings) as (simulator, signals):
         _print_status(simulator, settings)
         environment = {name: os.environ[name] for name in os.environ.keys() - simulator.conflicting_variables()}
-        if not signals.empty():  # before there is a command
+        if not signals.empty():  # a signal arrived before the command started
             raise KeyboardInterrupt
         try:
             process = subprocess.Popen(command, env=environment | simulator.variables(), close_fds=False)
@@ -207,7 +207,7 @@ def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQ
     # a shell without job control, as in a script, starts background commands with SIGINT ignored
     handled = interrupts.handled_by(lambda number, _: signals.put(number), ignored=(signal.SIGINT,))
     with handled, Simulator(**settings) as simulator:
-        if not signals.empty():  # before it was ready
+        if not signals.empty():  # a signal arrived before the simulator was ready
             raise KeyboardInterrupt
         yield simulator, signals
 
@@ -253,7 +253,7 @@ def doctor(as_json: bool) -> None:
 @main.command()
 @click.argument("images", nargs=-1)
 def setup(images: tuple[str, ...]) -> None:
-    """Create the environments of IMAGES, so that the first job of each need not wait for them.
+    """Create the environments of IMAGES, so that the first job with each image need not wait.
 
     IMAGES are names as `stagemaker doctor` lists them, families (scikit-learn, xgboost, linear-learner, pytorch), or
     `all`; by default the newest scikit-learn image. An environment is created once for all simulators of this user.

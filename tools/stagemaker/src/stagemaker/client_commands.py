@@ -1,4 +1,4 @@
-"""Commands for a running simulator, which send it AWS's requests: `stagemaker ls`, `logs` and `stop`."""
+"""Commands that send AWS's requests to a running simulator: `stagemaker ls`, `logs` and `stop`."""
 
 import contextlib
 import json
@@ -12,18 +12,18 @@ import click
 
 from stagemaker.protocol.account import arn
 
-POLL_SECONDS = 0.5  # between two requests for new log lines
+POLL_SECONDS = 0.5  # interval between requests for new log lines
 LOG_LIMIT = 10_000  # events in one response
 LATENESS = 10_000  # maximum delay of an event in milliseconds, except in the last part of a long output
-EXECUTION = "/execution/"  # in the names of a pipeline's executions
+EXECUTION = "/execution/"  # part of the name of each pipeline execution
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of resource that runs.
 
-    operation: its name in boto3's methods. member: the prefix of its fields. stop: the method that stops it. group: its
-    log group, if any.
+    operation: the kind's name in boto3's methods. member: the prefix of its response members. stop: the method that
+    stops a resource. group: the log group, if any.
     """
 
     name: str
@@ -75,7 +75,7 @@ endpoint_option = click.option(
 
 @contextlib.contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """Raise ValueError, which the command line prints in one line, if a request fails."""
+    """If a request in the context fails, raise ValueError, which the command line prints in one line."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -174,7 +174,7 @@ class LogEvents:
     """The log events of a job or an endpoint, each returned once.
 
     Events of several streams arrive up to a second late, with the time at which they were printed; the last part of a
-    long output arrives when it ends.
+    long output arrives when the output ends.
     """
 
     def __init__(self, cloudwatch: Any, kind: Kind, name: str):
@@ -182,11 +182,11 @@ class LogEvents:
         self._request = {"logGroupName": kind.group, "logStreamNamePrefix": f"{name}/"}
         if kind is ENDPOINT:
             self._request = {"logGroupName": f"{kind.group}/{name}"}
-        self._last = 0  # the milliseconds of the last event
+        self._last = 0  # the time of the last event in milliseconds
         self._seen: set[str] = set()
 
     def new(self, are_last: bool) -> list[dict[str, Any]]:
-        """Return the new events, sorted by time. are_last: whether no more will follow."""
+        """Return the new events, sorted by time. are_last: whether no more events will follow."""
         start, events = 0 if are_last else max(0, self._last - LATENESS), []
         paginator = self._cloudwatch.get_paginator("filter_log_events")
         try:

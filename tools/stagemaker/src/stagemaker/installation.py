@@ -1,4 +1,4 @@
-"""Required packages of a distribution, and the pip command for missing ones. Standard library only."""
+"""Required packages of a distribution, and the pip command for missing ones. Uses only the standard library."""
 
 import contextlib
 import re

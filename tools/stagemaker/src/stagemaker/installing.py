@@ -47,13 +47,13 @@ INDEXES = {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"}
 
 
 class SetUpError(Exception):
-    """The set-up failed; the message says why."""
+    """Raised if the set-up fails; the message says why."""
 
 
 def set_up(
     folder: Path, sources: list[str], imports: str = "", python: str = sys.executable, constraints: str | None = None
 ) -> None:
-    """Create the environment if it is missing, broken or for another Python, and install the sources in order.
+    """Create the environment if it is missing, broken or for a different Python, and install the sources in order.
 
     sources: requirements files, and package folders (with extras in brackets), which are installed as editable; a later
     source may replace the packages of an earlier one. imports: comma-separated modules to compile with their imports,
@@ -101,7 +101,7 @@ class Environment:
 
     @cached_property
     def _pip_command(self) -> list[str]:
-        """pip for this environment: the base's, or if it has none, a new one in it, which takes seconds longer."""
+        """pip for this environment: the base's or, if it has none, a new pip, whose installation takes seconds."""
         base_pip = [self.base, "-m", "pip", "--python", str(self.python)]
         if _output(*base_pip, "--version"):
             return base_pip
@@ -115,7 +115,7 @@ class Environment:
             arguments += ["-c", constraints]
         status = self._install_by_uv(arguments) if self._ensure_uv() else UNUSABLE
         if status == UNUSABLE:
-            say("uv failed, the reason is above; installing with pip instead, which takes minutes")
+            say("uv failed (the reason is above); installing with pip instead, which takes minutes")
             status = self._pip("install", "--quiet", *arguments)
         if status:
             (self.folder / MARKER).unlink(missing_ok=True)  # it works as it is
@@ -149,7 +149,7 @@ class Environment:
     def compile(self) -> None:
         folders = list(self.folder.glob("lib/python3*/site-packages"))
         paths = [str(path) for folder in folders for name in COMPILED.split() if (path := folder / name).exists()]
-        # like pip, ignore a file with the syntax of another Python
+        # like pip, ignore a file with a different Python's syntax
         command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests?/", *paths]
         # its processes use a socket in the temporary folder, whose path must be short
         subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore", "TMPDIR": "/tmp"})  # noqa: S108

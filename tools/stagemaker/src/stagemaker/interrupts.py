@@ -18,8 +18,8 @@ T = TypeVar("T")
 
 STATUS = 130  # the exit status that a shell reports for a command that SIGINT ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-NOTICE_SECONDS = 0.5  # until a command that has not stopped yet says that it is stopping
-RETRY_SECONDS = 0.02  # between two attempts to interrupt an import
+NOTICE_SECONDS = 0.5  # a command that has not stopped by then says that it is stopping
+RETRY_SECONDS = 0.02  # interval between attempts to interrupt an import
 
 _MAIN_THREAD = get_ident()  # the one that imports this file first
 _deferring = False  # whether the innermost context is `deferred` and not `allowed`
@@ -34,7 +34,7 @@ def line(program: str) -> str:
 
 
 def end_at_once(program: str) -> None:
-    """Let a signal end this process immediately; ignore signals once the command has ended."""
+    """Let a signal end this process immediately. Ignore signals once the command has ended."""
 
     def end(number: int, frame: FrameType | None) -> None:
         os.write(2, f"{line(program)}\n".encode())
@@ -67,10 +67,10 @@ def handled_by(
 
 @contextmanager
 def raised(notice: str = "") -> Iterator[None]:
-    """Within the context, a signal raises KeyboardInterrupt; one during an import does so after the import.
+    """Within the context, a signal raises KeyboardInterrupt; a signal during an import does so after the import.
 
-    notice: a line for stderr if the context does not end soon. An interrupted import may end with another exception, or
-    lack some of its imports.
+    notice: a line for stderr if the context does not end soon. An interrupted import may end with a different
+    exception, or lack some of its imports.
     """
     global _notice, _ended
     _notice, _ended = notice, allocate_lock()
@@ -146,7 +146,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _print_notice(notice: str, ended: LockType) -> None:
-    """Print a line unless the command has stopped by then. A signal handler could not: it may interrupt a print."""
+    """Print a line unless the command has stopped. This runs in a thread: a signal handler may interrupt a print."""
     if not ended.acquire(timeout=NOTICE_SECONDS):
         with suppress(OSError, ValueError):  # nobody reads stderr any more
             print(notice, file=sys.stderr, flush=True)
@@ -161,7 +161,7 @@ def _is_import(frame: FrameType | None) -> bool:
 
 
 def _repeat(error: "sys.UnraisableHookArgs", hook: Callable[["sys.UnraisableHookArgs"], object]) -> None:
-    """Repeat an interrupt that was raised where no exception can be, such as in a destructor."""
+    """Repeat an interrupt that was raised where no exception can propagate, such as in a destructor."""
     if isinstance(error.exc_value, KeyboardInterrupt):
         signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
     else:

@@ -16,7 +16,7 @@ TEMPORARY = ".temporary"  # the suffix of folders for temporary files
 class Locked:
     """A folder's lock, held unless another process holds it; the kernel releases it when the process ends.
 
-    unsupported: the file system has no locks.
+    unsupported: whether the file system lacks locks.
     """
 
     _descriptor = -1
@@ -36,11 +36,11 @@ class Locked:
             self.unsupported = True
 
     def close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1  # before an interrupt: nobody closes it twice
+        descriptor, self._descriptor = self._descriptor, -1  # first, so that it is not closed twice after an interrupt
         if descriptor >= 0:
             os.close(descriptor)
 
-    def __del__(self) -> None:  # after an interrupt, nobody else has it to close
+    def __del__(self) -> None:  # after an interrupt, nothing else may close it
         self.close()
 
 
@@ -86,7 +86,7 @@ def remove_abandoned(parent: Path, pattern: str) -> None:
 
 @contextlib.contextmanager
 def held(lock: threading.Lock, on_wait: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock. on_wait: called if another thread holds it. check: called while waiting."""
+    """Hold a lock in the context. on_wait: called if another thread holds it. check: called while waiting."""
     if not lock.acquire(blocking=False):
         on_wait()
         while not lock.acquire(timeout=0.2):

@@ -1,6 +1,6 @@
 """The local CPU, cores, memory and system, and checks of the working directory and of full disks.
 
-Standard library only, because the doctor uses it.
+It uses only the standard library, because the doctor imports it.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ def machine_info() -> dict[str, Any]:
 
 
 def count_cores() -> int:
-    """Return the number of cores that this process may use, with the limits of its affinity and its container."""
+    """Return the number of cores that this process may use, within the limits of its affinity and its container."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with contextlib.suppress(OSError, ValueError):  # there is no control group, or no limit
         microseconds, period = (CONTROL_GROUP / "cpu.max").read_text().split()
@@ -47,7 +47,7 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def require_working_directory() -> None:
-    """Raise ValueError if the working directory was removed; later errors of relative paths would be obscure."""
+    """Raise ValueError if the working directory was removed; later errors from relative paths would be obscure."""
     try:
         os.getcwd()
     except FileNotFoundError:

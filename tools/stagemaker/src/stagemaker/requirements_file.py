@@ -15,15 +15,15 @@ COMMENT = re.compile(r"(^|\s+)#.*$")
 ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z+]*):(?://|(?<=file:))", re.I)
 ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 HASH = "--hash="
-OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jobs install wheels of the index
+OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jobs install wheels from the index
 
 
 @dataclass(frozen=True)
 class RequirementLine:
     """A line that is neither empty nor a comment.
 
-    number: its line number, or the first one of joined lines. spec: a requirement, path or URL; empty if the line
-    has only options. options: the options, such as `--hash=sha256:...`.
+    number: its line number, or the first number if lines are joined. spec: a requirement, path or URL; empty if the
+    line has only options. options: the options, such as `--hash=sha256:...`.
     """
 
     number: int
@@ -45,7 +45,7 @@ class RequirementLine:
 
     @property
     def applies(self) -> bool:
-        """Whether its markers match this platform and Python, which jobs use, too."""
+        """Whether its markers match this platform and Python, which jobs also use."""
         if self.requirement is None or self.requirement.marker is None:
             return True
         try:
@@ -55,7 +55,7 @@ class RequirementLine:
 
     @cached_property
     def kind(self) -> str:
-        """One of package (a name on the index), path, address (URL of a file or a repository), option, and invalid."""
+        """One of package (a name on the index), path, address (URL of a file or a repository), option, or invalid."""
         if not self.spec:
             return "option"
         address = ADDRESS.match((self.requirement.url or "") if self.requirement else self.spec)

@@ -56,22 +56,21 @@ SDK_SETTINGS = "sagemaker.yaml"
 CONFLICTING_VARIABLES = re.compile("AWS_(DEFAULT_)?PROFILE|AWS_ENDPOINT_URL_[A-Z0-9_]+")
 LOOPBACK, ANY_ADDRESS = "127.0.0.1", ("0.0.0.0", "::")  # noqa: S104
 TRUST = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-TRUST_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})  # of the role
+TRUST_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})  # the role's trust policy
 CLIENTS = Path(__file__).parent / "clients"  # a folder for PYTHONPATH: its sitecustomize.py redirects STS clients
 
 
 class Simulator:
     """SageMaker, simulated locally while the context is open. On exit, it ends its processes and removes its folders.
 
-    engine: "process" or "docker". isolation: "required" (fail without bubblewrap), "auto" or "off".
-    jobs_can_call: whether jobs without EnableNetworkIsolation can call this simulator, as jobs on AWS can call AWS.
-    state: a folder that keeps S3 objects and records. allow_reset: whether POST /moto-api/reset empties the simulator.
-    host: the address to listen on; anyone who can reach an address other than the default can run code here.
-    allow_host: additional host names that requests may use. console: whether to serve a web page at `console_address`.
-    console_actions: whether the page offers to stop jobs, approve models and send requests.
-    All simulators in a process share S3 and the other services. Entering raises NoSandboxError if isolation
-    is required and bubblewrap does not work, and OSError if no Docker engine responds, or if the folder or the port is
-    in use.
+    engine: "process" or "docker". isolation: "required" (fail without bubblewrap), "auto" or "off". jobs_can_call:
+    whether jobs without EnableNetworkIsolation can call this simulator, as jobs on AWS can call AWS. state: a folder
+    that keeps S3 objects and records. allow_reset: whether POST /moto-api/reset empties the simulator. host: the
+    address to listen on; anyone who can reach an address other than the default can run code here. allow_host:
+    additional host names that requests may use. console: whether to serve a web page at `console_address`.
+    console_actions: whether the page offers to stop jobs, approve models and send requests. All simulators in a process
+    share S3 and the other services. Entering raises NoSandboxError if isolation is required and bubblewrap does not
+    work, and OSError if no Docker engine responds, or the folder or port is in use.
     """
 
     isolation: Isolation  # this attribute and the next two exist while the context is open
@@ -115,7 +114,7 @@ class Simulator:
         self._exit_stack.close()
 
     def _start(self, exit_stack: contextlib.ExitStack) -> None:
-        """Start the simulator. It handles requests once the records of an earlier one have been restored, and requests
+        """Start the simulator. It handles requests once an earlier simulator's records have been restored, and requests
         to other services once its S3 objects have been restored (`_prepare`).
 
         Each step registers its clean-up. The next simulator removes the remains of an interrupted start.
@@ -154,7 +153,7 @@ class Simulator:
             self._network = network.Network(folder, self.endpoint, self._job_variables())
         resources = self._make_application()
         self._write_sdk_settings()
-        exit_stack.callback(lambda: self._jobs.close())  # of a reset that was the last request
+        exit_stack.callback(lambda: self._jobs.close())  # again, because a late reset begins a new queue
         for server in servers:
             exit_stack.callback(server.close)
         exit_stack.callback(lambda: self._jobs.close())  # while the servers still run: jobs can be making requests
@@ -229,7 +228,7 @@ class Simulator:
 
     @property
     def console_address(self) -> str | None:
-        """The address of the console; None without one, or if the host is not local, where browsers do not run it."""
+        """The address of the console, or None if it is off or the host is not local: browsers would not run it."""
         is_local = self._host in ("localhost", LOOPBACK, "::1", *ANY_ADDRESS)
         return f"{self.endpoint}{CONSOLE_PATH}" if self._console and is_local else None
 
@@ -255,7 +254,7 @@ class Simulator:
     def variables(self) -> dict[str, str]:
         """Return the environment variables that make boto3, the AWS CLI and the SageMaker SDK use this simulator.
 
-        Requests to it bypass proxies. The credentials are a role session's: programs with the SDK ask for their role.
+        Requests to it bypass proxies. The credentials belong to a role session, since programs with the SDK ask for it.
         """
         unproxied_hosts = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
         url = urlsplit(self.endpoint)
@@ -281,7 +280,7 @@ class Simulator:
 
     @staticmethod
     def conflicting_variables() -> list[str]:
-        """Return the names of this process's variables that would direct clients to another endpoint."""
+        """Return the names of this process's variables that would direct clients to a different endpoint."""
         return [name for name in os.environ if CONFLICTING_VARIABLES.fullmatch(name)]
 
     def _job_variables(self) -> dict[str, str]:
@@ -343,7 +342,7 @@ class ResponseBody(io.BytesIO):
 def call_directly(client: Any, application: Wsgi) -> None:
     """Make an internal client call the application without a connection.
 
-    Its requests need no thread of the HTTP server, as all may be busy, and work before the server has started.
+    Its requests need no thread of the HTTP server, because all of them may be busy, and work before the server starts.
     """
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:

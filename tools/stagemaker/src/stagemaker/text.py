@@ -4,7 +4,7 @@ import math
 
 
 def printable(text: str) -> str:
-    """Replace each character that is neither printable, nor a tab or a line feed, by a question mark."""
+    """Replace each character that is neither printable nor a tab or line feed with a question mark."""
     return "".join(letter if letter.isprintable() or letter in "\t\n" else "?" for letter in text.replace("\r\n", "\n"))
 
 
@@ -26,7 +26,7 @@ def parse_number(string: str) -> float | None:
 
 
 def reject_constant(name: str) -> None:
-    """Reject NaN and Infinity, which Python's JSON parser accepts. For its `parse_constant`."""
+    """Reject NaN and Infinity, which Python's JSON parser accepts. Used as its `parse_constant`."""
     raise ValueError(f"{name} is not valid JSON")
 
 

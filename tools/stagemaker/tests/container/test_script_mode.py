@@ -74,7 +74,7 @@ ENDINGS = {
         3,
         "the script ended with exit code 3 after this error:\nZeroDivisionError: division by zero",
     ),
-    "killed": ("import os; os.kill(os.getpid(), 9)", 137, "the script was ended by SIGKILL"),
+    "killed": ("import os; os.kill(os.getpid(), 9)", 137, "the script was killed by SIGKILL"),
     "not utf-8": ("import os; os.write(2, b'bad \\xff byte\\n'); os._exit(4)", 4, "bad \ufffd byte"),
     "syntax error": ("print('open'", 1, "SyntaxError: '(' was never closed"),
 }
@@ -152,7 +152,7 @@ def test_output_is_not_held_back(job) -> None:
     ("handler", "code", "failure"),
     [
         ("lambda *_: sys.exit(7)", 7, "the script ended with exit code 7 and wrote no error"),
-        ("signal.SIG_DFL", 143, "the script was ended by SIGTERM"),
+        ("signal.SIG_DFL", 143, "the script was killed by SIGTERM"),
     ],
 )
 def test_sigterm_reaches_the_script(job, handler: str, code: int, failure: str) -> None:

@@ -53,7 +53,7 @@ INVALID_RESPONSES = [
     ),
     (OK + b"A: b\r\n" * 20_000 + b"\r\n", TOO_LONG),
     (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "more than 10 interim responses"),
-    (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", "it switches to another protocol"),
+    (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", "it switches to a different protocol"),
     (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", "conflicting Content-Length headers"),
     *(
         (OK + b"Content-Length: " + length + b"\r\n\r\nhello", "bad Content-Length")

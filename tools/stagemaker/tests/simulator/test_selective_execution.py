@@ -68,4 +68,4 @@ def test_invalid_selections_are_rejected(pipelines: Pipelines, pipeline: str) ->
     source = pipelines.start(pipeline)
     pipelines.wait(source)
     assert "step 'Second' is between selected steps" in reason(pipeline, "First", "Third", source=source)
-    assert "is an execution of another pipeline" in reason(pipeline, "Second", source=failed)
+    assert "is an execution of a different pipeline" in reason(pipeline, "Second", source=failed)

@@ -17,7 +17,7 @@ EXIT = re.compile(r",? exit code: (\d+)$")
 FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMessage "(?P<error>.*?)"\s+Command', re.S)
 LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform refers to the log
 # causes other than an exception, even if the log contains one
-OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|ended by SIG|No space left on device")
+OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt| by SIG|No space left on device")
 # the remark that a simulator without a sandbox adds to the reason
 NO_SANDBOX = re.compile(r"\n(Jobs run without a sandbox here, .*)")
 FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # replaces /opt/ml/ in a job without isolation

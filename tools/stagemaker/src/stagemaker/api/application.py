@@ -64,8 +64,8 @@ class Application:
     A request comes from a web page if its Origin or Sec-Fetch-Site header says so or, for a page whose host name
     resolves to this host, if its Host header is unknown. The console is the only exception. Any other response that a
     browser shows as a page, such as an S3 object, gets a separate origin: its scripts cannot act as the console.
-    hosts: further names and addresses of this host. ports: the ports accepted in a Host header. health: the response to
-    a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset: empties the
+    hosts: additional names and addresses of this host. ports: the ports accepted in a Host header. health: the response
+    to a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset: empties the
     simulator; None rejects resets. console: None disables the console.
     """
 
@@ -137,7 +137,7 @@ class Application:
 def _start_sandboxed(
     start_response: Callable[..., Any], status: str, headers: list[tuple[str, str]], *error: Any
 ) -> Any:
-    """Start a response whose origin differs from the origin of every page."""
+    """Start a response that a browser shows with a separate origin."""
     sandbox_headers = [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
     return start_response(status, [*headers, *sandbox_headers], *error)
 

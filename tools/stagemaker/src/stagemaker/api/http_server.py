@@ -33,7 +33,7 @@ MAX_CONNECTIONS = 2000
 WORKERS = 100  # threads for all requests except invocations
 INVOCATION_PREFIX = "/endpoints/"  # prefix of the paths of invocations
 SILENCE_TIMEOUT = 60  # seconds; a client that sends nothing for this long in the middle of a request is disconnected
-MAX_LINE_BYTES = 4 << 10  # of a line between two chunks of a body
+MAX_LINE_BYTES = 4 << 10  # maximum size of a line between two chunks of a body
 DISK_THRESHOLD = 1 << 20  # bytes; larger bodies are stored on disk
 CLOSE_TIMEOUT = 10.0  # seconds for requests in progress to end
 ERROR_CODES = {413: "RequestEntityTooLarge", 431: "RequestHeaderFieldsTooLarge", 501: "NotImplemented"}
@@ -47,7 +47,8 @@ logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiti
 class HttpServer:
     """An HTTP server that serves a WSGI application on a listening socket, from `start` to `close`.
 
-    workers: number of threads for all requests except invocations. silence_timeout: in seconds.
+    workers: number of threads for all requests except invocations. silence_timeout: seconds after which a silent client
+    is disconnected.
     """
 
     def __init__(
@@ -144,7 +145,7 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
         threading.Thread(target=self._invoke, args=(channel,), name="invocation", daemon=True).start()
 
     def end(self, deadline: float) -> None:
-        """Wait until the invocations have ended, then end the other threads. deadline: a time.monotonic() value."""
+        """Wait until the invocations have ended, then stop the other threads. deadline: a time.monotonic() value."""
         with self._invocations_changed:
             self._invocations_changed.wait_for(lambda: not self._invocations, deadline - time.monotonic())
         self.shutdown(timeout=max(deadline - time.monotonic(), 0))
@@ -165,7 +166,7 @@ class DiskFull(Error):  # type: ignore[misc]
 
 
 class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
-    """The body of a request. If it does not fit on the disk, it is read to its end and discarded.
+    """The body of a request. If it does not fit on the disk, it is read completely and discarded.
 
     If the connection were closed while the client is still sending, the client would not receive the error.
     """

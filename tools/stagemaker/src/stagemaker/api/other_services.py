@@ -1,4 +1,4 @@
-"""The other AWS services that SageMaker programs need: moto's, and an IAM operation that moto does not support."""
+"""Other AWS services that SageMaker programs need: moto's services, and an IAM operation that moto lacks."""
 
 import io
 import logging
@@ -15,11 +15,11 @@ from stagemaker.api.responses import FORM, HEADER_NAMES, XML, disk_error, error_
 from stagemaker.protocol.errors import ServiceError
 
 logger = logging.getLogger(__name__)
-UNSIGNED_ACTIONS = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")  # of STS
+UNSIGNED_ACTIONS = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")  # operations of STS
 MAX_FORM_BYTES = 1 << 20
 INVALID = (ValueError, LookupError, TypeError, AttributeError, AssertionError)  # moto's errors for invalid requests
 STATUS = re.compile("[1-5][0-9][0-9]( |$)")
-VALUE = re.compile("[\\t\x20-\x7e\x80-\xff]*")  # of a header
+VALUE = re.compile("[\\t\x20-\x7e\x80-\xff]*")  # a valid header value
 S3_CONTROL_PATH = "/v20180820/"  # requests to S3 Control are signed for s3, too
 
 
@@ -71,7 +71,7 @@ def _read_form(request: Request) -> dict[str, list[str]]:
 
 
 def _explain(error: Exception) -> ServiceError:
-    """Return the error for an exception in moto, which is usually due to an invalid request, not to a bug."""
+    """Return the error for an exception in moto. Its cause is usually an invalid request, not a bug."""
     if isinstance(error, ExpatError):
         return ServiceError("MalformedXML", f"The XML in the request is not valid: {error}")
     if isinstance(error, NotImplementedError):
@@ -82,7 +82,7 @@ def _explain(error: Exception) -> ServiceError:
 
 
 def _checked(start_response: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap start_response to raise ValueError for an invalid status or header, which a request can choose."""
+    """Wrap start_response to raise ValueError for an invalid status or header, because requests can choose them."""
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
         if not STATUS.match(status):

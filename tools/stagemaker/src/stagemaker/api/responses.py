@@ -18,10 +18,10 @@ from stagemaker.text import reject_constant
 logger = logging.getLogger(__name__)
 
 SIGNED_SERVICE = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
-HEADER_NAMES = "stagemaker.header_names"  # in the WSGI environment: the names of headers with an underscore
+HEADER_NAMES = "stagemaker.header_names"  # key in the WSGI environment for the names of headers with an underscore
 FORM, JSON, XML = "application/x-www-form-urlencoded", "application/x-amz-json-1.1", "text/xml"
 FULL_DISK = "This machine's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
-S3_CODES = {"InternalFailure": "InternalError"}  # by the other services' codes for the same errors
+S3_CODES = {"InternalFailure": "InternalError"}  # keyed by the other services' codes for the same errors
 XML_SERVICES = {"cloudfront", "route53", "s3control"}  # services that always return XML errors
 
 
@@ -36,7 +36,7 @@ def json_error_response(error: ServiceError) -> Response:
 
 
 def error_response(error: ServiceError, service: str, mimetype: str = "") -> Response:
-    """Return an error in the format that a service's clients expect. mimetype: the request's type."""
+    """Return an error in the format that a service's clients expect. mimetype: the content type of the request."""
     code = S3_CODES.get(error.code, error.code) if service == "s3" else error.code
     details = f"<Code>{code}</Code><Message>{escape(str(error))}</Message>"
     if service == "s3":

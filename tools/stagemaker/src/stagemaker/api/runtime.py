@@ -1,7 +1,7 @@
 """SageMaker's runtime and SageMaker Metrics: REST interfaces with one path per operation.
 
-The resource with a method named after an operation (InvokeEndpoint, ...) handles it. The method receives the request's
-members and returns the response's members, according to the runtime's service model.
+The resource that has a method with an operation's name (InvokeEndpoint, ...) handles the operation. The method receives
+the request's members and returns the response's members, according to the runtime's service model.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 `get_execution_role()` and `Session.account_id()` of the SageMaker SDK create an STS client with the explicit address
 https://sts.REGION.amazonaws.com, which takes precedence over the environment. Every Python process with this folder on
-its PYTHONPATH imports this file at startup, so it imports little, and also executes the sitecustomize that it shadows.
+its PYTHONPATH imports this file at startup, so it imports little. It also executes the sitecustomize that it shadows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MODULE = "botocore.session"  # patched only when a program imports it, because m
 
 
 class BotocoreFinder:
-    """A finder of botocore.session that patches the module after its import."""
+    """An import finder for botocore.session that patches the module after its import."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name != MODULE:

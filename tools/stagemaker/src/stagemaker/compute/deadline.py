@@ -1,10 +1,10 @@
-"""A deadline: one object that is passed to all code that must meet it."""
+"""A deadline, which is passed to all code that must meet it."""
 
 import time
 
 
 class Deadline:
-    """A time limit that starts now. seconds: its duration, for messages; infinite for no limit."""
+    """A time limit that starts now. seconds: its duration, which messages state; infinite for no limit."""
 
     def __init__(self, seconds: float):
         self.seconds = seconds

@@ -9,7 +9,7 @@ INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 
 
 def was_interrupted(job: Mapping[str, Any]) -> bool:
-    """Return whether a job failed because a simulator ended first. It can be retried."""
+    """Return whether a job failed because its simulator ended before it did. Such a job can be retried."""
     return job.get("FailureReason") == INTERRUPTED
 
 
@@ -29,7 +29,7 @@ class JobTimedOut(JobStopped):
 
 
 def last_message(lines: Sequence[str]) -> str:
-    """Return the last exception in a program's output, without indented lines, or the last lines."""
+    """Return the last exception in a program's output, without indented lines, or else its last lines."""
     traces = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
     message = [line for line in lines[traces[-1] + 1 :] if not line.startswith(" ")] if traces else []
     return "\n".join(message or lines[-5:])

@@ -1,10 +1,10 @@
-"""Job settings that are accepted but have no effect here. A job's log contains a line about each one."""
+"""Job settings that are accepted but have no effect here. A job's log contains a line about each of them."""
 
 from typing import Any
 
 from stagemaker.state.records import Record
 
-# by reason: the settings, each a kind of job and the path of a member
+# by reason: the settings, each of them a kind of job and the path of a member
 INEFFECTIVE = {
     "the job is never interrupted and costs nothing": "training.EnableManagedSpotTraining",
     "checkpoints are not copied to or from S3: the job starts from the beginning": "training.CheckpointConfig",

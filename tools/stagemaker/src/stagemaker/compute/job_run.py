@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class JobRun:
-    """The run of one job, until its end is recorded. Each subclass runs one kind of job, named as in the API.
+    """The run of one job, until its end is recorded. Each subclass runs one `kind` of job, named as in the API.
 
     timeout_members: members that are added to the record of a job that exceeded its time limit.
     """
@@ -75,7 +75,7 @@ class JobRun:
             self.end("Failed", FailureReason=reason_of(error, job.path)[:1024])
 
     def begin(self, *images: tuple[str, JobLog], announce: Callable[[str], None] = lambda line: None) -> None:
-        """Make the images available, each with its log, and record the job's start time.
+        """Make the images available, writing the progress to their logs, and record the job's start time.
 
         Raises JobFailed or JobStopped.
         """
@@ -102,7 +102,7 @@ class JobRun:
 
     @contextlib.contextmanager
     def apply_limits(self, cluster: Record, log: JobLog) -> Iterator[Volume]:
-        """Apply the limits of instance, volume and time within the block. The log is complete afterwards."""
+        """Apply the limits on instance, volume and time within the context. The log is complete afterwards."""
         volume = Volume(cluster["VolumeSizeInGB"] << 30)
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         self.job.deadline = Deadline(limit)
@@ -130,13 +130,13 @@ class JobRun:
     def thread_variables(self, instance: Instance | None) -> dict[str, str]:
         """Return the variables that limit the threads of numeric libraries, by default to the job's share of the cores.
 
-        More threads than cores, of many jobs at once, would wait for each other.
+        If many jobs together had more threads than cores, the threads would wait for each other.
         """
         cores = min(self.job.cores, instance.cpus) if instance else self.job.cores
         return {name: str(cores) for name in THREAD_VARIABLES if name not in os.environ}  # these hold for all jobs
 
     def put_utilization(self, ending: Ending, instance: Instance | None) -> None:
-        """Send the job's utilization as SageMaker does, in percent of the instance's memory and of one CPU's time."""
+        """Send the job's utilization as SageMaker does, in percent of the instance's memory and one CPU's time."""
         if instance:
             memory, cpu = ending.peak / instance.memory, ending.cpu_seconds / max(ending.seconds, 1e-3)
             values = {"MemoryUtilization": memory, "CPUUtilization": cpu}

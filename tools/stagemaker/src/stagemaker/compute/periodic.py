@@ -1,4 +1,4 @@
-"""Background deliveries: every second while the simulator runs, and when it ends. Nothing waits for them."""
+"""Deliver items in the background: every second while the simulator runs, and when it ends. Nothing waits for this."""
 
 import logging
 import threading
@@ -31,7 +31,7 @@ class PeriodicDelivery(Generic[Item]):
         self._urgent = threading.Event()
 
     def add(self, *items: Item, urgent: bool = False) -> None:
-        """Add items to deliver; urgent ones do not wait until the second is over."""
+        """Add items to deliver. Urgent items do not wait until the second is over."""
         self._waiting_items.extend(items)
         if urgent:
             self._urgent.set()

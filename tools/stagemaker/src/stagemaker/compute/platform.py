@@ -28,7 +28,7 @@ class Platform:
     """Objects that all jobs of one simulator share. client: creates a boto3 client for one of its services.
 
     folder: the simulator's folder. sockets_folder: the folder of the model servers' sockets, with a short path.
-    observed_metrics: by job, the names and values of metrics that a tuning job follows. network: the settings with
+    observed_metrics: by job, the names and values of metrics that a tuning job monitors. network: the settings with
     which jobs call the simulator; None if they may not.
     """
 
@@ -82,8 +82,7 @@ class Platform:
         """Return a sandbox for a job, after installing its requirements that are missing from the container.
 
         folder: the sandbox's folder, by default the job's. shared: the host's folders by their paths in the job.
-        instance: the limits of the installation, by default the job's. has_network: whether EnableNetworkIsolation is
-        not set.
+        instance: the limits of the installation, by default the job's. has_network: False with EnableNetworkIsolation.
         """
         folder, libraries = folder or job.folder, None
         if requirements:

@@ -77,7 +77,7 @@ class ProcessingRun(JobRun):
         return ml
 
     def _upload(self, volume: Volume, log: JobLog) -> None:
-        """Upload all outputs. If some fail, raises the first JobFailed after the others have been uploaded."""
+        """Upload all outputs. If some fail, raise the first JobFailed after the others have been uploaded."""
         failures = []
         for output in self.record.get("ProcessingOutputConfig", {}).get("Outputs", []):
             location = output["S3Output"]

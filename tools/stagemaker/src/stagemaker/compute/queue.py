@@ -34,7 +34,7 @@ class JobQueue:
     def submit(self, arn: str, work: Callable[[Job], None], computes: bool = True) -> bool:
         """Queue a job's work, or start it if it does not compute.
 
-        Returns False after `close`. Raises RuntimeError if no thread can be started.
+        Return False after `close`. Raises RuntimeError if no thread can be started.
         """
         job = Job(self._folder / f"job-{uuid.uuid4().hex[:12]}")
 
@@ -77,7 +77,7 @@ class JobQueue:
         return True
 
     def position(self, arn: str) -> int:
-        """Return a job's position in the queue, starting at 1; 0 if it is not queued."""
+        """Return a job's position in the queue, starting at 1, or 0 if it is not queued."""
         with self._lock:
             return list(self._queued_work).index(arn) + 1 if arn in self._queued_work else 0
 

@@ -83,7 +83,7 @@ class TransformRun(JobRun):
 def distribute(
     job: Job, chains: Sequence[Chain], items: list[Item], work: Callable[[Chain, Iterator[Item]], None]
 ) -> None:
-    """Start the chains, let each process the next item when it has finished one, and stop the chains.
+    """Start the chains, let each process another item whenever it has finished one, and stop them.
 
     work: called for each chain with an iterator over its items. If a chain fails, the job is killed, so that the others
     end immediately. Raises the first failure.

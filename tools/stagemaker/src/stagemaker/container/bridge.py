@@ -49,7 +49,7 @@ async def forward(listener: socket.socket, address: str) -> None:
 
 
 def start(listener: socket.socket, address: str) -> None:
-    """Forward in a process that is not a child of this one, so that the command has no child that it did not start."""
+    """Forward connections in a process that is not a child of this one, so that the command has no unexpected child."""
     child = os.fork()
     if child:
         listener.close()

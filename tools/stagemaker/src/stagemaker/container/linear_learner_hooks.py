@@ -23,13 +23,13 @@ class LinearLearnerHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
     needs_module = False
     runs_script = False
-    content_type = ""  # a request must have one
+    content_type = ""  # each request must specify one
 
     def default_model_fn(self, model_dir: str) -> LinearModel:
         return load_model(Path(model_dir))
 
     def transform(self, model: LinearModel, data: bytes | str, content_type: str, accept: str) -> Response:
-        """Respond with 415 for another content type, 400 for invalid data, and 406 for RecordIO."""
+        """Respond with 415 for unknown content types, 400 for invalid data, and 406 if RecordIO is accepted."""
         kind, accept_type = media_type(content_type), media_type(accept)
         if kind not in (CSV, JSON, JSON_LINES):
             return Response(
@@ -43,7 +43,7 @@ class LinearLearnerHooks(DefaultInferenceHandler):  # type: ignore[misc]
             return Response(f"unable to evaluate payload provided: {error}", 400)
         if accept_type == JSON_LINES:
             return Response("".join(f"{json.dumps(prediction)}\n" for prediction in predictions), mimetype=JSON_LINES)
-        # even if the request accepts another type, such as CSV, as in AWS's image
+        # even if the request accepts a different type, such as CSV, as in AWS's image
         return Response(json.dumps({"predictions": predictions}), mimetype=JSON)
 
     def execution_parameters(self) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             return model(data)
 
     def default_output_fn(self, prediction: Any, accept: str) -> Any:
-        """Encode as the first supported type in Accept. Raises UnsupportedFormatError."""
+        """Encode a prediction as the first supported type in Accept. Raises UnsupportedFormatError."""
         if isinstance(prediction, torch.Tensor):
             prediction = prediction.detach().cpu().numpy().tolist()
         for content_type in utils.parse_accept(accept):

@@ -32,12 +32,12 @@ from sagemaker_training import entry_point, environment, errors, logging_config,
 
 REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
 TRACEBACK_HEADER = "Traceback (most recent call last)"
-STDERR_TAIL_BYTES = 65536  # of stderr, from its end, that are searched for the reason
+STDERR_TAIL_BYTES = 65536  # size of the end of stderr that is searched for the reason
 PYTHON = sys.executable
 
 
 class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
-    """The toolkit's runner of the user's script, which keeps the child process for signals."""
+    """The toolkit's runner of the user's script. It keeps the child process, to which signals are forwarded."""
 
     child: ClassVar[subprocess.Popen[bytes] | None] = None
 
@@ -63,7 +63,7 @@ def exit_code() -> int:
 
 
 def forward_signal(number: int, frame: FrameType | None) -> None:
-    """Forward a signal to the script, whose end ends this process, or exit if it has not started."""
+    """Forward a signal to the script, whose exit ends this process too; exit if it has not started."""
     if ScriptRunner.child:
         ScriptRunner.child.send_signal(number)
         return
@@ -127,7 +127,7 @@ def failure_reason(stderr: str) -> str:
     code = ScriptRunner.child.returncode if ScriptRunner.child else 1
     error = last_error(stderr)
     if code < 0:
-        return f"the script was ended by {signal.Signals(-code).name}\n{error}".rstrip()[:REASON_SIZE]
+        return f"the script was killed by {signal.Signals(-code).name}\n{error}".rstrip()[:REASON_SIZE]
     if code > 1 and TRACEBACK_HEADER in stderr:  # an uncaught exception exits with 1, so this one was caught
         return f"the script ended with exit code {code} after this error:\n{error}"[:REASON_SIZE]
     return error or f"the script ended with exit code {code} and wrote no error"

@@ -59,10 +59,10 @@ Response = tuple[str, list[Header], bytes]  # status, headers, body
 class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """The defaults of AWS's scikit-learn image for hooks that a module may omit; the toolkit provides the others.
 
-    needs_module, runs_script: whether a user's module is required, and allowed. transform, execution_parameters: used
-    without a module instead of its transform_fn and execution_parameters_fn. content_type: the default of requests.
-    context: an optional last argument of hooks; classes with a context have a method `respond`, which runs the hooks on
-    a request.
+    needs_module: whether a user's module is required. runs_script: whether it is allowed. transform,
+    execution_parameters: used without a module instead of its transform_fn and execution_parameters_fn. content_type:
+    the default for requests. context: an optional last argument of hooks; classes with a context have a method
+    `respond`, which runs the hooks on a request.
     """
 
     needs_module = True
@@ -73,7 +73,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     execution_parameters: Callable[[], Any] | None = None
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
-        """Decode a request into an array; text becomes float32, and a single CSV row or column 1-D.
+        """Decode a request into an array. Text becomes float32, and a single CSV row or column becomes 1-D.
 
         On a multi-model endpoint, a 1-D array is a row.
         """
@@ -93,7 +93,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return model.predict(data)
 
     def default_output_fn(self, prediction: Any, accept: str) -> Any:
-        """Encode a prediction as the accepted type. CSV has one line per row, quoted where necessary."""
+        """Encode a prediction as the accepted type. CSV has one line per row, with quotes where necessary."""
         if accept == content_types.CSV:
             array, output = np.array(prediction), io.StringIO()
             csv.writer(output, lineterminator="\n").writerows(array.reshape(-1, 1) if array.ndim == 1 else array)
@@ -192,7 +192,7 @@ class LoadedModel:
 
 
 def list_missing_files(error: BaseException) -> list[str]:
-    """Return files, relative to the model's folder, any of which would have prevented the error."""
+    """Return paths in the model's folder: any one of these files would have prevented the error."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         module = error.name.replace(".", "/")
         return [f"code/{module}.py", f"code/{module}/__init__.py"]
@@ -203,7 +203,7 @@ def list_missing_files(error: BaseException) -> list[str]:
 
 
 def top_folder_hint(*files: str) -> str:
-    """Return a hint if a folder around all of the model's files contains one of these files, otherwise ''."""
+    """Return a hint if all of the model's files are in a folder that contains one of these files, otherwise ''."""
     model = Path(os.environ["SM_MODEL_DIR"])
     entries = [path for path in sorted(model.glob("*")) if not path.name.startswith(".")]  # macOS adds hidden files
     if len(entries) != 1 or entries[0].name == "code":
@@ -341,13 +341,13 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
 
 
 def write_error(message: str) -> None:
-    """Write to stderr in one call, because the workers share it."""
+    """Write to stderr in one call, because all workers share it."""
     sys.stderr.write(message)
     sys.stderr.flush()
 
 
 def write_failure(reason: str) -> None:
-    """Write output/failure, unless the folder is missing or the file exists."""
+    """Write a reason to output/failure, unless the folder is missing or the file exists."""
     with contextlib.suppress(OSError), open(Path(base_dir(), "output", "failure"), "xb") as file:
         file.write(reason[:REASON_SIZE].encode(errors="backslashreplace"))
 
@@ -372,7 +372,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Serve a model at /ping, /invocations and /execution-parameters.")
     port = os.environ.get("SAGEMAKER_BIND_TO_PORT") or "8080"
     parser.add_argument("--bind", default=f"0.0.0.0:{port}", help="HOST:PORT or unix:PATH")
-    parser.add_argument("--hooks", type=Path, help="file with the default hooks of another image")
+    parser.add_argument("--hooks", type=Path, help="file with the default hooks of a different image")
     arguments = parser.parse_args()
     for stream in (sys.stdout, sys.stderr):  # the hooks' output must reach the log immediately
         if isinstance(stream, io.TextIOWrapper):

@@ -63,7 +63,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     content_type = "text/libsvm"
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
-        """Load the models in a folder; several are an ensemble. Raises ValueError."""
+        """Load the models in a folder; several form an ensemble. Raises ValueError."""
         if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
             raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response contains only the predictions")
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
@@ -101,7 +101,7 @@ def is_multi_model() -> bool:
 
 
 def combine(predictions: list[Any], booster: xgb.Booster) -> Any:
-    """Return an ensemble's mean, or the class with the most votes (the lowest in a tie)."""
+    """Return the mean of an ensemble's predictions, or the class with the most votes (the lowest in a tie)."""
     if len(predictions) == 1:
         return predictions[0]
     if json.loads(booster.save_config())["learner"]["objective"]["name"] in VOTING_OBJECTIVES:
@@ -121,7 +121,7 @@ def encode(values: list[Any], kind: str) -> str:
 
 
 def load_booster(path: Path) -> xgb.Booster:
-    """Load a model that any version saved or an older image pickled. Raises ValueError."""
+    """Load a model that was saved by any version or pickled by an older image. Raises ValueError."""
     content = path.read_bytes()
     if not content:  # XGBoost would crash the process
         raise ValueError(f"the model {path.name} is empty")
@@ -142,7 +142,7 @@ def load_booster(path: Path) -> xgb.Booster:
 def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
     """Predict with the rounds up to the best one. kind: csv or libsvm.
 
-    Absent features are missing values. Raises ValueError for too many and, before version 1.3, for too few.
+    Absent features are missing values. Raises ValueError for too many features and, before version 1.3, for too few.
     """
     features, trained_features = matrix.num_col(), booster.num_features()
     has_too_few = features < trained_features and kind == "csv"

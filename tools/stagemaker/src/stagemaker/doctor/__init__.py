@@ -14,7 +14,7 @@ from stagemaker.installation import DISTRIBUTIONS, pip_command
 
 
 def check_up(remedy: Remedy = pip_command, distributions: Iterable[str] = DISTRIBUTIONS) -> list[Check]:
-    """Run all checks, in the order of their output.
+    """Run all checks, in output order.
 
     remedy: returns the command that installs packages, or the packages of an extra. distributions: distributions whose
     requirements are checked.

@@ -28,7 +28,7 @@ FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, linear_learner.FAMILY, pytorch.
 
 
 def package_sets() -> list[PackageSet]:
-    """Return the packages of all images, the default family's first."""
+    """Return the packages of all images, beginning with the default family."""
     return list(dict.fromkeys(packages for family in FAMILIES for packages in family.package_sets.values()))
 
 

@@ -22,9 +22,10 @@ class ImageFamily:
     framework's package. package_sets: the packages by the version in an image's tag, the newest first; the version of a
     single set is empty. old_versions: the versions of tags without a number. version_variable: a job's variable with
     the image's tag or old version. algorithm: the built-in algorithm, for algorithm_training.py. hooks: a file with
-    default hooks for `serve`. metrics: by name, the regular expressions with which SageMaker searches every log.
-    builds_to_serve: a pattern for images whose `serve` builds a package from the script, for which pip needs a network.
-    runs_scripts: whether jobs can have a script. versioned_names: a pattern for images whose tags select the packages.
+    default hooks for `serve`. metrics: the regular expressions, by metric name, with which SageMaker searches every
+    log. builds_to_serve: a pattern for images whose `serve` builds a package from the script, for which pip needs a
+    network. runs_scripts: whether jobs can have a script. versioned_names: a pattern for images whose tags select the
+    packages.
     """
 
     name: str
@@ -48,18 +49,18 @@ class ImageFamily:
         return self.package_set(image).problem()
 
     def package_set(self, image: str) -> PackageSet:
-        """Return the packages of the version in an image's tag, or the nearest ones."""
+        """Return the packages of the version in an image's tag, or of the nearest version."""
         return self.package_sets[self._nearest(image)]
 
     def _nearest(self, image: str) -> str:
-        """Return the version in an image's tag, otherwise one with the same beginning, a newer one, or the newest."""
+        """Return the version in an image's tag, or one with the same beginning, a newer one, or the newest."""
         requested, oldest_first = self._requested_version(image), list(self.package_sets)[::-1]
         alike = [version for version in oldest_first if requested and _numbers(version)[:2] == requested[:2]]
         newer = [version for version in oldest_first if requested and _numbers(version) >= requested]
         return (alike or newer or oldest_first[-1:])[0]
 
     def _requested_version(self, image: str) -> tuple[int, ...]:
-        """Return the numbers in an image's tag; empty if the tag does not determine the packages."""
+        """Return the numbers in an image's tag, or () if the tag does not determine the packages."""
         is_versioned = self.versioned_names and self.versioned_names.fullmatch(image_name(image))
         return _numbers(image_tag(image)) if is_versioned else ()
 

@@ -30,7 +30,7 @@ def size_of(folder: Path) -> int:
 
 
 def remove_unneeded(also_needed: bool) -> Iterator[tuple[Path, bool]]:
-    """Remove environments, and yield each with whether it was removed: False if it is in use or being created.
+    """Remove environments. Yield each, and whether it was removed; those in use or being created are not.
 
     also_needed: also remove environments that this version would recreate. Raises OSError.
     """

@@ -23,9 +23,9 @@ from stagemaker.installation import installed_version, pinned_versions
 from stagemaker.locked import held
 
 READY = "ready"  # a file in a complete environment, which every user of the environment keeps locked
-POLL_SECONDS = 0.2  # between two checks of an environment that is being created
-REPORT_SECONDS = 15.0  # between two messages about it
-PYTHON_SECONDS = 10  # for a Python to print its version
+POLL_SECONDS = 0.2  # interval between checks of an environment that is being created
+REPORT_SECONDS = 15.0  # interval between messages about it
+PYTHON_SECONDS = 10  # time limit for a Python to print its version
 REASON_LINES = 6  # last lines of a failed set-up's output
 _creation_locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)  # held while an environment is created
 # the environments that this process uses, with the descriptors of their locked files READY
@@ -35,7 +35,7 @@ _pythons: dict[str, str] = {}  # programs that were found, by version
 
 
 class NoEnvironmentError(OSError):
-    """Raised if an environment is missing and could not be created; the message contains the reason and remedy."""
+    """Raised if an environment is missing and could not be created; the message gives the reason and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def _version_of_this_python() -> str:
 
 
 def _interpreter(program: str, version: str) -> str | None:
-    """Return a program's interpreter, without shims such as pyenv's; None if its version is wrong or it fails."""
+    """Return the interpreter that a program or a shim (pyenv) runs, or None if its version is wrong or it fails."""
     code = (
         "import ensurepip, os, sys, venv; print('%d.%d' % sys.version_info[:2], os.path.realpath(sys._base_executable))"
     )
@@ -205,7 +205,7 @@ def _is_private(folder: Path) -> bool:
 
 
 def _lock(folder: Path) -> PythonEnvironment | None:
-    """Prevent `stagemaker clean` from removing an environment while this process runs; return it if complete."""
+    """Prevent `stagemaker clean` from removing an environment while this process runs; return it if it is complete."""
     with _used_lock:
         try:
             if folder in _used:

@@ -22,7 +22,7 @@ BRIDGE = str(CONTAINER / "bridge.py")
 
 
 class NoSandboxError(OSError):
-    """Raised if isolation is required, but bubblewrap does not work here. Commands add the alternatives they offer."""
+    """Raised if isolation is required, but bubblewrap does not work here. Commands add alternatives to the message."""
 
     def __str__(self) -> str:
         return (
@@ -56,7 +56,7 @@ class Bubblewrap(Isolation):
 
 @cache
 def find_bubblewrap() -> Bubblewrap | None:
-    """Return bubblewrap if it is installed and can run a job here, otherwise None. Tested only once."""
+    """Return bubblewrap if it is installed and can run a job here, otherwise None. This is tested only once."""
     path = shutil.which("bwrap")
     if path is None:
         return None

@@ -13,7 +13,7 @@ from stagemaker.machine import count_cores
 
 
 class ContainerJob:
-    """A running container, limited by Docker. Its output is copied to this process's; `close` removes it."""
+    """A running container, limited by Docker. Its output is copied to this process's output. `close` removes it."""
 
     def __init__(self, specification: dict[str, Any]):
         self._engine = docker.from_env()
@@ -42,7 +42,7 @@ class ContainerJob:
         return self._status is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        """Return the peak memory, which Docker measures every second, and no PIDs, as Docker limits the processes."""
+        """Return the peak memory, which Docker measures every second, and no PIDs: Docker limits the processes."""
         return self._peak, []
 
     def terminate(self) -> bool:

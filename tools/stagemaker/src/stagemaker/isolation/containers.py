@@ -1,6 +1,6 @@
 """Run jobs in Docker containers, with SageMaker's mounts and environment variables, resource limits and no network.
 
-Each container has a label of its simulator; the next simulator removes the containers of those that have ended.
+Each container is labelled with its simulator; the next simulator to start removes containers of simulators that ended.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ LABEL = "stagemaker"  # a container's label for the simulator that started it
 INPUTS = "stagemaker.inputs"  # an image's label for the digest of the files from which it was built
 BRIDGE = "/run/bridge.py"
 NOBODY = 65534
-Mounts = dict[Path, tuple[str, str]]  # by local path: the path in the container, and "rw" or "ro"
+Mounts = dict[Path, tuple[str, str]]  # for each local path, the path in the container, and "rw" or "ro"
 REMEDY = "start Docker, or add yourself to the docker group and log in again; `docker info` shows whether it works"
 
 
@@ -154,7 +154,7 @@ def image_exists(engine: docker.DockerClient, image: str) -> bool:
 def pull(
     engine: docker.DockerClient, image: str, report: Callable[[str], None], check: Callable[[], None] = lambda: None
 ) -> None:
-    """Pull an image, and report the progress. Raises DockerException and the errors of `check`."""
+    """Pull an image, and report the progress. Raises DockerException, or an error from `check`."""
     report(f"pulling {image}")
     repository, tag = docker.utils.parse_repository_tag(image)
     for event in engine.api.pull(repository, tag or "latest", stream=True, decode=True):

@@ -1,4 +1,4 @@
-"""The CPUs and memory of instance types. CPUs follow from the size, and memory from a rule for each family."""
+"""The CPUs and memory of instance types. The size determines the CPUs; each family has a rule for memory."""
 
 import math
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Instance:
 
 
 def serverless_instance(megabytes: int) -> Instance:
-    """Return the instance of a serverless endpoint: its memory, a CPU for each GB of it, and a volume of 5 GB."""
+    """Return a serverless endpoint's instance. It has a CPU for each GB of memory, and a volume of 5 GB."""
     return Instance(megabytes << 20, math.ceil(megabytes / 1024), 5 << 30)
 
 

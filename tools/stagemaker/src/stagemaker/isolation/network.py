@@ -8,12 +8,12 @@ from pathlib import Path
 
 FOLDER = "/run/simulator"  # the socket's folder inside a job
 NAME = "http"
-PORT = 4566  # on a job's own loopback interface
+PORT = 4566  # the simulator's port on a job's own loopback interface
 
 
 @dataclass(frozen=True)
 class Network:
-    """The settings with which jobs call the simulator.
+    """The settings that let jobs call the simulator.
 
     folder: the folder of the simulator's socket. endpoint: its address outside jobs. variables: the variables that
     boto3 needs in a job, except for the address.

@@ -104,7 +104,7 @@ class Isolation:
         return catalogue.unsupported_reason(image)
 
     def remarks(self, image: str) -> list[str]:
-        """Return lines that list how jobs with this image differ from jobs on AWS."""
+        """Return lines about differences between jobs with this image here and on AWS."""
         return catalogue.family_of(image).remarks(image)
 
     def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:
@@ -131,7 +131,7 @@ class Isolation:
         return {"PATH": family.python(sandbox.image).search_path, **family.environment_variables(sandbox.image)}
 
     def explain(self, message: str) -> str:
-        """Explain how this method caused a job's error message, or return an empty string."""
+        """Return an explanation of how this method caused a job's error message, or an empty string."""
         return ""
 
     def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:

@@ -1,7 +1,7 @@
 """A kernel filter (seccomp) of the system calls that jobs in a sandbox cannot use.
 
-With them, jobs could exchange data by means that no namespace covers: keyrings, the kernel's log, rare sockets, events
-and leases of files. New namespaces are denied, because a process has all capabilities in its own user namespace, and
+With them, jobs could exchange data by means that no namespace covers: keyrings, the kernel's log, rare sockets, file
+events and file leases. New namespaces are denied, because a process has all capabilities in its own user namespace, and
 io_uring, because a filter does not see its operations. Where possible, denied calls fail as if the kernel lacked them.
 """
 
@@ -74,7 +74,7 @@ CALLS: dict[str, tuple[int | None, int | None, list[Instruction]]] = {
 
 
 def number(name: str, machine: str | None = None) -> int | None:
-    """Return a call's number; None where it is unknown or does not exist. machine: as in platform.machine()."""
+    """Return a call's number, or None if it is unknown or does not exist. machine: as in platform.machine()."""
     x86_64, arm64, _ = CALLS[name]
     return {"x86_64": x86_64, "aarch64": arm64}.get(machine or platform.machine())
 
@@ -83,7 +83,7 @@ def build_filter(machine: str) -> bytes:
     """Return the filter for a machine, such as x86_64. Raises OSError if it is not in ARCHITECTURES."""
     if machine not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"system calls cannot be filtered on {machine}")
-    # a process can also make the calls of another architecture, such as 32-bit programs do, with other numbers
+    # a process can also make another architecture's calls, with different numbers, as 32-bit programs do
     instructions = [(LOAD, 0, 0, ARCHITECTURE), (IF_EQUAL, 1, 0, ARCHITECTURES[machine]), _deny()]
     instructions += [(LOAD, 0, 0, NUMBER), (IF_AT_LEAST, 0, 1, X32), _deny()]
     for name, (_, _, decision) in CALLS.items():

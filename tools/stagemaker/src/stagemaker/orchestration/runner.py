@@ -68,7 +68,7 @@ class Work(ABC):
         self._preparing_seconds += time.monotonic() - began
 
     def persist(self, access: Callable[[], T]) -> T:
-        """Return the result of `access`, which reads or writes records. Retries while it raises OSError.
+        """Return the result of `access`, which reads or writes records. Retry while it raises OSError.
 
         For work that cannot restart from the records while the simulator runs. Raises JobStopped when it ends.
         """

@@ -1,7 +1,6 @@
 """SageMaker's messages for errors that programs recognise by their message. docs/errors.md lists the sources.
 
-Placeholders: arn and name identify the resource, title is SageMaker's name for its kind; the others come from the
-request.
+Placeholders: arn and name identify the resource, title is SageMaker's name for its kind; others are from the request.
 """
 
 COULD_NOT_FIND = 'Could not find {title} "{arn}".'

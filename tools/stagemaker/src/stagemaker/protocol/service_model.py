@@ -75,7 +75,7 @@ def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list
 
 
 def shape_response(shape: Shape | None, value: Any) -> Any:
-    """Convert a value for a JSON response: only the shape's members, times in seconds, and no None or NaN."""
+    """Convert a value for a JSON response: keep only the shape's members, and no None or NaN; times become seconds."""
     if shape is None:
         return {}
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
@@ -125,7 +125,7 @@ def children(value: Any) -> Iterable[Any]:
 
 
 def _to_python(shape: Shape, value: Any, path: str) -> Any:
-    """Convert JSON for botocore's validator: times to datetime objects, without null members.
+    """Convert JSON for botocore's validator: convert times to datetime objects, and drop null members.
 
     Reject values that the validator would accept: True as a number, a string as a time, and non-finite numbers.
     """

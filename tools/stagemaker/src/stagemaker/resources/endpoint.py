@@ -24,7 +24,7 @@ from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.resource import Resource, reject_members
 from stagemaker.state.records import Record, StoredRecord, now
 
-MAX_INSTANCES = 20  # of all endpoints together; each instance is a server with its own processes
+MAX_INSTANCES = 20  # maximum for all endpoints together; each instance is a server with its own processes
 
 
 class Endpoints(Resource):
@@ -79,7 +79,7 @@ class Endpoints(Resource):
             members["ProductionVariants"] = described_variants(deployment, pending)
         elif pending:
             pending_since = record.internal["PendingSince"]
-            first_stage = Stage("Creating", start_time=pending_since)  # of a deployment that has not begun yet
+            first_stage = Stage("Creating", start_time=pending_since)  # stage of a deployment that has not begun
             stage = self._hosting.stages.get(record["EndpointName"], first_stage)
             members["PendingDeploymentSummary"] = {
                 "EndpointConfigName": pending["EndpointConfigName"],

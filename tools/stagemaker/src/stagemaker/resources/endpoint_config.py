@@ -69,7 +69,7 @@ class EndpointConfigs(Resource):
 
 
 def _excluded_models(model: Record) -> Iterator[tuple[str, bool]]:
-    """Yield the features that a serverless variant's model cannot have, and whether this model has them.
+    """Yield each feature that a serverless variant's model cannot have, and whether this model has it.
 
     Source: *Feature exclusions* of Serverless Inference in the developer guide.
     """

@@ -24,7 +24,7 @@ MAPS = ("Parameters", "InputArtifacts", "OutputArtifacts")
 
 
 class Tracked(Resource):
-    """Base class of the kinds with five identical operations, whose records only users create and change.
+    """Base class of the kinds whose records only users create and change, with five identical operations.
 
     Names are case-insensitive: keys are in lower case.
     """
@@ -67,7 +67,7 @@ class Tracked(Resource):
         return {f"{self.kind}Arn": record[f"{self.kind}Arn"]}
 
     def dependents(self, name: str) -> list[str]:
-        """Return labels of the resources that must be deleted or disassociated before a record."""
+        """Return labels of the resources that must be deleted or disassociated before a record can be deleted."""
         return []
 
     def require(self, kind: str, name: str) -> StoredRecord:
@@ -216,8 +216,8 @@ class TrialComponents(Tracked):
     def add_job_component(self, request: Record, kind: str, arn: str) -> str:
         """Add the component of a job with an ExperimentConfig, and return its key.
 
-        Without a TrialName, it gets a separate trial. Raises ServiceError if the experiment or trial does not exist, or
-        if they do not belong together.
+        Without a TrialName, the component gets its own trial. Raises ServiceError if the experiment or trial does not
+        exist, or if they do not belong together.
         """
         config = request["ExperimentConfig"]
         name = f"{request[f'{kind}Name']}{SUFFIXES[kind]}"

@@ -111,7 +111,7 @@ class ModelPackages(Resource):
         return value, f"{record.get('ModelPackageVersion', 0):09}/{package}"  # version 10 comes after version 9
 
     def _run_and_report(self, operation: str, request: Record, act: Callable[[Record], tuple[Record, bool]]) -> Record:
-        """Carry out a request, and send an event if `act` returns that the state of its package has changed."""
+        """Carry out a request, and send an event if `act` reports that its package's state has changed."""
         events: list[Record] = []
 
         def carry_out(request: Record) -> Record:
@@ -268,7 +268,7 @@ def _check_additional_specifications(specifications: list[Record]) -> None:
 
 
 class StateChanges:
-    """Delivery of events to EventBridge, promptly and in order, for which requests neither wait nor fail."""
+    """Delivers events to EventBridge promptly and in order. Requests neither wait nor fail because of them."""
 
     def __init__(self, platform: Platform):
         self._platform = platform

@@ -36,7 +36,7 @@ def make_page(request: Record, member: str, entries: list[tuple[Position, Record
 
 
 def sort_key(value: Any) -> str:
-    """Return a string that sorts like the value among values of the same type: strings, numbers or times.
+    """Return a string that sorts like the value among values of its type (strings, numbers or times).
 
     Only the beginning of a string is used, because the result is part of a NextToken, which must not exceed 8,192
     characters.

@@ -165,7 +165,7 @@ class PipelineExecutions(Resource):
         return {"PipelineExecutionArn": arn}
 
     def _select(self, request: Record, definition: PipelineDefinition) -> tuple[Record, dict[str, Record]]:
-        """Return an execution's parameters and the records of the source's steps that a selective execution needs.
+        """Return an execution's parameters and the source's step records that a selective execution needs.
 
         Parameters that are missing in the request come from the source execution.
         """
@@ -182,7 +182,7 @@ class PipelineExecutions(Resource):
         if arn:
             source = self.find("StartPipelineExecution", {"PipelineExecutionArn": arn})
             if source["PipelineArn"].rpartition("/")[2] != request["PipelineName"].removeprefix(self.arn("")):
-                raise ValidationException(f"{SELECTION}: '{arn}' is an execution of another pipeline")
+                raise ValidationException(f"{SELECTION}: '{arn}' is an execution of a different pipeline")
             if source["PipelineExecutionStatus"] in self.running_statuses:
                 raise ValidationException(f"{SELECTION}: '{arn}' has not ended")
             records = StepRecords(self.store, self.key({"PipelineExecutionArn": arn})).by_name

@@ -34,13 +34,12 @@ class Resource:
 
     arn_type: the part of an ARN before the record's key. verbs: the operations among Describe, List, Stop and Delete
     that this class implements for the kind. filters: List's additional filters by member of the request. sort_members:
-    the member to sort by for each additional value of List's SortBy. newest_first: whether List returns the newest
-    records first by default. runs: whether the simulator runs such a resource, instead of only recording it. work:
-    creates the background work of resources that wait for others. running_statuses: the statuses of a resource whose
-    work has not ended. title: the kind's name in messages, if it differs from arn_type. missing_message,
-    exists_message: the messages for a missing or existing resource, with the placeholders of `error_messages`.
-    missing_messages: different messages of single operations. missing_code: the error's code, if the operation's model
-    lists it.
+    for each additional SortBy of List, the member to sort by. newest_first: whether List returns the newest records
+    first by default. runs: whether the simulator runs such a resource, instead of only recording it. work: creates the
+    background work of resources that wait for others. running_statuses: the statuses of a resource whose work has not
+    ended. title: the kind's name in messages, if it differs from arn_type. missing_message, exists_message: the
+    messages for a missing or existing resource, with the placeholders of `error_messages`. missing_messages: single
+    operations' different messages. missing_code: the error's code, if the operation's model lists it.
     """
 
     kind: ClassVar[str]
@@ -274,7 +273,7 @@ def reject_members(request: Record, unsimulated_members: Iterable[str], location
 def unsimulated_value(members: Record, simulated_values: Mapping[str, Sequence[str]]) -> str | None:
     """Return a message about the first member whose value is not simulated, or None.
 
-    simulated_values: the simulated values of each member, its default first.
+    simulated_values: the simulated values of each member, beginning with its default.
     """
     for name, values in simulated_values.items():
         if (value := members.get(name, values[0])) not in values:

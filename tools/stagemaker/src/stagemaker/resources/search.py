@@ -20,12 +20,12 @@ from stagemaker.text import parse_number
 
 Test = Callable[[Any], bool]
 Reader = Callable[[Any], list[Any]]
-# the kinds that have another name in Search
+# the kinds that have a different name in Search
 OTHER_NAMES = {"ExperimentTrial": "Trial", "ExperimentTrialComponent": "TrialComponent"}
 INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 EMPTY_KINDS = ("ModelCard",)  # version 2 of the SDK searches for model cards, which the simulator does not have
-STATISTICS = ("Min", "Max", "Last", "Avg", "StdDev", "Count")  # of a trial component's metric
-MAX_CONDITIONS = 50  # in an expression, including its subexpressions
+STATISTICS = ("Min", "Max", "Last", "Avg", "StdDev", "Count")  # the statistics of a trial component's metric
+MAX_CONDITIONS = 50  # limit for an expression, including its subexpressions
 # property types by shape type; all other shapes are structures
 NUMBER_TYPES = dict.fromkeys(("integer", "long", "float", "double"), "number")
 PROPERTY_TYPES = {"string": "text", "timestamp": "time", "boolean": "boolean"} | NUMBER_TYPES
@@ -57,7 +57,8 @@ class Property:
     """A property in a Search: `ModelPackageName`, `InputDataConfig.ChannelName`, `Tags.team`.
 
     type: text, number, time, boolean, parameter (text that may be a number), value (text or a number), or structure.
-    shape: the shape of one value. read: returns the property's values in a resource, several if it is in a list.
+    shape: the shape of one value. read: returns the property's values in a resource, which are several if it is in a
+    list.
     """
 
     name: str

@@ -94,7 +94,7 @@ def settings_problem(settings: Record, image: str) -> str | None:
 
 
 def request_problem(request: Record) -> str | None:
-    """Return the reason why a request is invalid or not simulated, or None."""
+    """Return why a request is invalid or not simulated, or None."""
     algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
     if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
         return "ResourceConfig: InstanceType is required, and only one instance is simulated"

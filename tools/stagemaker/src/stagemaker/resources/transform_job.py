@@ -16,7 +16,7 @@ from stagemaker.resources.s3_data import check_input, output_problem
 from stagemaker.state.records import Record
 
 INPUT_VALUES = {"SplitType": ("None", "Line"), "S3DataType": ("S3Prefix", "ManifestFile")}
-MAX_INSTANCES = 20  # for one job
+MAX_INSTANCES = 20  # maximum for one job
 
 
 class TransformJobs(JobResource):

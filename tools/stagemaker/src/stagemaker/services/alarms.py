@@ -21,7 +21,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "LessThanThreshold": operator.lt,
 }
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
-EXTRA_PERIODS = 2  # in the evaluation range, beyond EvaluationPeriods, as in the guide's examples
+EXTRA_PERIODS = 2  # periods in the evaluation range beyond EvaluationPeriods, as in the guide's examples
 Points = Sequence[float | None]  # a value for each period of the evaluation range, oldest first; None if missing
 
 

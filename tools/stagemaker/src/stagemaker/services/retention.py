@@ -20,10 +20,10 @@ RESOLUTIONS = (
 EXPIRY = datetime.timedelta(days=455)
 MAX_DATA_POINTS = 500_000  # about 300 MB
 MAX_TOTAL_COUNT = 100_000  # maximum sum of the counts in one request
-CLEANUP_DATA_POINTS = 10_000  # between two clean-ups
-MAX_STREAM_BYTES = 64 << 20  # of memory for one log stream; more than a job's kept output needs
-MAX_TOTAL_BYTES = 512 << 20  # of memory for all log streams
-CLEANUP_BYTES = 32 << 20  # of events between two clean-ups
+CLEANUP_DATA_POINTS = 10_000  # new data points that trigger a clean-up
+MAX_STREAM_BYTES = 64 << 20  # memory for one log stream; more than a job's kept output needs
+MAX_TOTAL_BYTES = 512 << 20  # memory for all log streams
+CLEANUP_BYTES = 32 << 20  # new bytes of events that trigger a clean-up
 EVENT_OVERHEAD = 300  # bytes of memory that an event uses in addition to its message
 TRIM_NOTE = "[earlier events are not kept]"
 
@@ -82,7 +82,7 @@ def event_size(message: str) -> int:
 
 
 def _keep_newest(stream: Any, limit: int) -> int:
-    """Keep the newest events that fit into `limit` bytes. Returns their size, or `limit` if any were removed."""
+    """Keep the newest events that fit into `limit` bytes. Return their size, or `limit` if any were removed."""
     size = 0
     for index, event in reversed(list(enumerate(stream.events))):
         size += event_size(event.message)

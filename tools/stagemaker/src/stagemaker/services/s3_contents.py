@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stagemaker import locked
 
-MAX_BYTES_IN_MEMORY = 4 << 10  # of an object's content; the rest of moto's object takes about as much memory
+MAX_BYTES_IN_MEMORY = 4 << 10  # the rest of moto's object takes about as much memory as this content
 
 
 class Contents:

@@ -30,7 +30,7 @@ class State:
         self.folder = folder
         self._exit_stack = contextlib.ExitStack()
         self._changes = Changes()
-        self._is_restored = False  # until then nothing can have changed
+        self._is_restored = False  # nothing can have changed before that
         self._failed_changes: list[Change] = []  # changes that could not be written; their requests failed
 
     def __enter__(self) -> "State":

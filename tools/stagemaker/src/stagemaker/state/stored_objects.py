@@ -12,7 +12,7 @@ from stagemaker.services.s3_changes import Change
 from stagemaker.state.database import REMEDIES, Database, sync_folder
 from stagemaker.state.records import from_json, to_json
 
-MAX_BYTES_IN_DATABASE = 64 << 10  # of an object's content; writing a row waits for the disk once, a file 3 times
+MAX_BYTES_IN_DATABASE = 64 << 10  # larger contents go to files; writing a row waits for the disk once, a file 3 times
 
 
 class StoredObjects:
@@ -109,7 +109,7 @@ class StoredObjects:
         return [file for (file,) in files]
 
     def _row(self, bucket: str, key: str, written_files: list[str]) -> tuple[Any, ...] | None:
-        """Return an object's row, if it exists. Writes a large content to a new file and appends it to the list."""
+        """Return an object's row, if it exists. Write large content to a new file and add it to the list."""
         from stagemaker.services.moto_inside.s3 import read_s3_object
 
         result = read_s3_object(bucket, key)

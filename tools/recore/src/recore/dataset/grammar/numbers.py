@@ -127,9 +127,7 @@ class Evidence:
                 decided[mark].append(cell)
         if decided["."] and decided[","]:
             both = f"{decided[','][0]} has a decimal comma, but {decided['.'][0]} has a decimal point"
-            raise Ambiguity(
-                "decimal", f"{both}; write all numbers alike, or specify --decimal point or --decimal comma"
-            )
+            raise Ambiguity("decimal", f"{both}; write all numbers alike, or add --decimal point or --decimal comma")
         return Marks("," if decided[","] else ".") if decided["."] or decided[","] else None
 
     def raise_if_ambiguous(self) -> None:

@@ -51,7 +51,7 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
 def check_layout(
     table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]], reading: ReadingOptions
 ) -> None:
-    """Raise ValueError for channels below 0, Ambiguity if channels are named like samples of one spectrum per column."""
+    """Raise ValueError for channels below 0, Ambiguity if they are named like samples of one spectrum per column."""
     for name in names:
         if re.fullmatch(r"-\d+(?:\.\d+)?", name):
             check_above_0(float(name), name)

@@ -22,7 +22,7 @@ TYPES = {
 
 
 class Console:
-    """The files of the page. actions: whether its buttons are enabled, as reported in settings.json."""
+    """The files of the console. actions: whether its buttons are enabled, as reported in settings.json."""
 
     def __init__(self, actions: bool) -> None:
         folder = Path(__file__).with_name("static")
@@ -48,9 +48,9 @@ class Console:
 
 
 def is_console_request(request: Request) -> bool:
-    """Return whether the console sent a request, for one of its files or to a service.
+    """Return whether a request, for a file of the console or to a service, comes from the console.
 
-    A page of another origin can send neither this Origin nor, without a preflight request, the header.
+    A page with a different origin can send neither this Origin nor, without a preflight request, the HEADER.
     """
     address = request.host_url.rstrip("/")
     if request.headers.get("Origin", address) != address:
@@ -60,6 +60,6 @@ def is_console_request(request: Request) -> bool:
 
 
 def sign(request: Request) -> None:
-    """Treat a request of the script as signed for the service in its HEADER."""
+    """Treat a request from the console's script as signed for the service named in its HEADER."""
     if service := request.headers.get(HEADER):
         request.environ["HTTP_AUTHORIZATION"] = f"Credential=console/date/{REGION}/{service}/aws4_request"

@@ -44,7 +44,7 @@ class Ticker:
 
 def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
     """Yield the rows of a CSV body. Bytes that are not UTF-8 are kept. Raises ValueError."""
-    columns = 1  # in the row that is being read
+    columns = 1  # number of columns in the row that is being read
 
     def lines() -> Iterator[str]:
         nonlocal columns
@@ -64,7 +64,7 @@ def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
 
 
 def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
-    """Yield the values of JSON documents: one per line, or the entire body. Raises ValueError or RecursionError."""
+    """Yield the JSON values in a body: one per line, or a single one. Raises ValueError or RecursionError."""
     for document in io.BytesIO(body) if by_line else [body]:
         tick()
         if document.strip():
@@ -75,7 +75,7 @@ def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
 
 
 def format_row(cells: Iterable[str]) -> Iterator[str]:
-    """Yield a row as a line of CSV, in parts.
+    """Yield the parts of a line of CSV with the cells of a row.
 
     csv.writer would not quote a carriage return, at which readers would end the row. A single empty cell is quoted: an
     empty line would be a row without columns.
@@ -105,7 +105,7 @@ def _parse_number(number: str) -> float:
 
 @dataclass(frozen=True)
 class DataProcessing:
-    """A transform job's filters and join; by default none. Methods raise JobFailed.
+    """A transform job's filters and join, if any. Methods raise JobFailed.
 
     kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. `check` is called during the work,
     which can take much longer than a body's size suggests.
@@ -164,7 +164,7 @@ class DataProcessing:
             raise JobFailed(f"ClientError: DataProcessing: {subject} is not valid {self.kind}: {error}") from None
 
     def _join_records(self, records: Iterator[Any], results: Iterator[Any]) -> Iterator[Any]:
-        """Yield each record with the model's result, as more columns or a key of the document."""
+        """Yield each record with the model's result added as columns, or as a key of the document."""
         pairs: Iterator[tuple[Any, Any]] = zip_longest(records, results, fillvalue=MISSING)
         for count, (record, result) in enumerate(pairs):
             if record is MISSING or result is MISSING:

@@ -26,8 +26,8 @@ MAX_MEGABYTES = 100  # total size of all concurrent requests, and of all respons
 class Feeder:
     """Splits objects into requests and assembles the responses, as the job specifies. The defaults are SageMaker's.
 
-    seconds: the time limit of an invocation. retries: attempts after the first. processing: selects the parts of a
-    record that the model receives, and that are stored with its response.
+    seconds: the time limit of an invocation. retries: the number of attempts after the first. processing: selects the
+    parts of a record that the model receives, and the parts that are stored with its response.
     """
 
     split: str = "None"

@@ -24,16 +24,16 @@ STEP = re.compile(
 
 
 class NoSelection(Exception):
-    """Raised if a value lacks a part that an expression selects; the message says which."""
+    """Raised if a value lacks a part that an expression selects; the message names the part."""
 
 
 class SelectionTooLarge(Exception):
-    """Raised if an expression selects more values than allowed; the message contains the limit."""
+    """Raised if an expression selects more values than allowed; the message gives the limit."""
 
 
 @dataclass(frozen=True)
 class PathStep:
-    """One step of an expression. select: yields the selected parts of a value. selects_one: whether always one.
+    """One step of an expression. select: yields parts of a value. selects_one: whether it always yields one.
 
     applies_to_rows: whether it can be applied to a CSV row, which has no names.
     """
@@ -68,7 +68,7 @@ class JsonPath:
         return next(values) if self.selects_one else list(values)
 
     def values(self, value: Any, limit: int, tick: Callable[[], None] = lambda: None) -> Iterator[Any]:
-        """Return an iterator over the selected values, which steps such as `[:,:]` can multiply.
+        """Return an iterator over the selected values, which steps such as `[:,:]` may repeat.
 
         limit: the maximum that a step may select. tick: called for each value. Raises NoSelection or SelectionTooLarge.
         """

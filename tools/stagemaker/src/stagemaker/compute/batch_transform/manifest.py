@@ -16,7 +16,7 @@ MAX_MANIFEST_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class SourceObject:
-    """An object in S3. name: its key relative to the prefix's folder, for its output."""
+    """An object in S3. name: its key relative to the prefix's folder, used to name the output."""
 
     bucket: str
     key: str
@@ -38,7 +38,7 @@ def source_objects(s3: Any, source: dict[str, Any], check: Check = ignore) -> li
 
 
 def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
-    """Return the objects of a manifest: an array of {"prefix": S3 URI} and the rest of each object's URI."""
+    """Return the objects in a manifest: a list of {"prefix": S3 URI}, followed by the rest of each object's URI."""
     entries = _read_manifest(s3, uri)
     prefix = entries[0].get("prefix") if entries and isinstance(entries[0], dict) else None
     if not isinstance(prefix, str) or not prefix.startswith("s3://"):

@@ -27,7 +27,7 @@ FULL_FILE_BYTES = 16 << 20  # size at which a file is full, and waiting invocati
 
 @dataclass(frozen=True)
 class CapturedInvocation:
-    """An invocation to be written below `folder`. request: the request as received. time: when it ended."""
+    """An invocation to be written below `folder`. request: the request as received. time: when the invocation ended."""
 
     folder: str
     config: Record
@@ -64,13 +64,13 @@ class CapturedInvocation:
 class DataCapture:
     """Captures invocations and writes them every second.
 
-    max_waiting_bytes: bytes of unwritten invocations above which new ones wait, for at most max_wait_seconds.
+    max_waiting_bytes: if more bytes are unwritten, new invocations wait, but at most max_wait_seconds.
     """
 
     def __init__(self, platform: Platform, max_waiting_bytes: int = 64 << 20, max_wait_seconds: float = 10):
         self._platform = platform
         self._max_waiting_bytes, self._max_wait_seconds = max_waiting_bytes, max_wait_seconds
-        self._size = 0  # of the invocations that have not been written yet
+        self._size = 0  # total size of the invocations that have not been written yet
         self._written = threading.Condition()
         self._periodic = PeriodicDelivery(platform, "data capture", self._write)
         self._random = Random()

@@ -1,4 +1,4 @@
-"""The instances of one of an endpoint's variants, which are invoked in turn. If a server dies, the next is tried."""
+"""The instances of one endpoint variant, which are invoked in turn. If a server dies, the next instance is tried."""
 
 import contextlib
 import itertools
@@ -42,8 +42,8 @@ class EndpointInstance:
     """An instance that starts its servers in a separate thread, and serves until `stop`.
 
     state_changed: notified whenever `server`, `failure` or `has_ended` changes. server: the chain to invoke; None while
-    it is not ready. in_service: set by the fleet when it may receive traffic; from then on, servers that end are
-    restarted, and before, the instance fails. has_ended: whether it will never serve again.
+    it is not ready. in_service: set by the fleet when the instance may receive traffic. Servers that end after that are
+    restarted; if they end earlier, the instance fails. has_ended: whether the instance will never serve again.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, state_changed: threading.Condition):
@@ -66,7 +66,7 @@ class EndpointInstance:
                 self._end()
 
     def suspend(self, server: Server) -> None:
-        """Take a server out of service until it responds to /ping again, because an invocation lost its connection."""
+        """After an invocation lost its connection, take a server out of service until it responds to /ping again."""
         with self._state_changed:
             if self.server is server:
                 self.server = None
@@ -171,7 +171,7 @@ def _holds(server: Server, target_model: str | None) -> bool:
 
 
 def _default_variables(variant: Record) -> dict[str, str]:
-    """Return default variables of the containers. A serverless variant has few CPUs, whatever the host has."""
+    """Return the containers' default variables. A serverless variant has few CPUs, however many the host has."""
     if "ServerlessConfig" not in variant:
         return {}
     return {"SAGEMAKER_MODEL_SERVER_WORKERS": str(min(_instance_of(variant).cpus, count_cores()))}
@@ -222,7 +222,7 @@ class Fleet:
         return is_multi_model(self._variant["Model"])
 
     def scale(self, count: int) -> None:
-        """Start instances, or end surplus ones, failed ones first, once their invocations have ended."""
+        """Start instances, or end surplus ones once their invocations have ended, beginning with failed instances."""
         with self._state_changed:
             new_instances = [
                 EndpointInstance(self._platform, self._endpoint, self._variant, self._state_changed)
@@ -235,7 +235,7 @@ class Fleet:
         self._end(surplus)
 
     def is_ready(self) -> bool:
-        """Return whether the servers of all instances not in service are running. Raises JobFailed if one failed."""
+        """Return whether the servers of all instances not yet in service run. Raises JobFailed if one failed."""
         with self._state_changed:
             self._raise_if_failed()
             new_servers = [instance.server for instance in self._instances if not instance.in_service]
@@ -251,7 +251,7 @@ class Fleet:
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> Reply:
         """Invoke the next ready instance; retry once if the connection breaks. Raises FleetEnded.
 
-        Raises ServiceError (ThrottlingException) beyond a serverless variant's MaxConcurrency.
+        Raises ServiceError (ThrottlingException) if a serverless variant's MaxConcurrency is exceeded.
         """
         reply = Reply(reason="no instance was ready")
         for _ in range(MAX_ATTEMPTS):

@@ -1,4 +1,4 @@
-"""Send a runtime API request to a model's server, return the response or an error, and count both."""
+"""Send runtime API requests to models' servers, return the responses or errors, and count them."""
 
 import datetime
 import time
@@ -38,7 +38,7 @@ MAX_ORIGINAL_MESSAGE_LENGTH = 8192  # characters of the model's message
 
 
 class InvocationMetrics:
-    """Collects durations and outcomes, and sends statistics every second."""
+    """Collects durations and outcomes of invocations, and sends their statistics every second."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
@@ -74,7 +74,7 @@ class InvocationMetrics:
 
 
 class Invoker:
-    """Invokes endpoints. traffic: each endpoint's traffic by name."""
+    """Invokes endpoints. traffic: each endpoint's traffic, by endpoint name."""
 
     def __init__(self, traffic: Mapping[str, Traffic], platform: Platform):
         self._traffic = traffic
@@ -82,7 +82,7 @@ class Invoker:
         self._random = Random()
 
     def invoke(self, request: Record) -> Record:
-        """Return the members of the response to a request. Raises ServiceError (ValidationError or ModelError)."""
+        """Invoke an endpoint and return the response. Raises ServiceError (ValidationError or ModelError)."""
         start_time = time.monotonic()
         for member in request:
             if member not in SIMULATED_MEMBERS:

@@ -8,7 +8,7 @@ from random import Random
 
 from stagemaker.compute.endpoints.fleet import Fleet
 
-Parts = Mapping[str, Fraction]  # for each variant, the part of its invocations that the new fleet gets
+Parts = Mapping[str, Fraction]  # for each variant, the fraction of its invocations that the new fleet gets
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Traffic:
 
     @property
     def fleets(self) -> dict[str, Fleet]:
-        """The fleets by variant name. Not for a DividedTraffic, in which a name may occur twice."""
+        """The fleets by variant name. Not for a DividedTraffic, where a name may occur twice."""
         return {share.fleet.variant: share.fleet for share in self.shares}
 
     def for_variant(self, variant: str) -> "Traffic | None":
-        """Return a single variant's traffic, even if its weight is 0; None if there is no such variant."""
+        """Return a single variant's traffic, even if its weight is 0, or None if there is no such variant."""
         shares = [share for share in self.shares if share.fleet.variant == variant]
         if not any(share.weight for share in shares):
             shares = [WeightedFleet(share.fleet, 1.0) for share in shares]
@@ -47,7 +47,7 @@ class Traffic:
 
 
 class DividedTraffic(Traffic):
-    """Traffic during an update: parts of the new variants' invocations go to the new fleets."""
+    """Traffic during an update: some of the new variants' invocations go to the new fleets."""
 
     def __init__(self, before: Traffic, after: Traffic, parts: Parts):
         super().__init__([*before.shares, *after.shares])

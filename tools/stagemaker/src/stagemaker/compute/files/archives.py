@@ -15,7 +15,7 @@ def pack(
 ) -> None:
     """Pack a folder's content into a tar.gz archive, as SageMaker packs a model, without absolute symbolic links.
 
-    Raises JobFailed if it cannot be read or is larger than the volume, and OSError if the local disk is full.
+    Raises JobFailed if the folder cannot be read or is larger than the volume, and OSError if the local disk is full.
     """
     if not folder.exists() or not folder.path.is_dir():
         raise JobFailed(f"AlgorithmError: the folder {folder.name} was removed or replaced")
@@ -37,7 +37,7 @@ def pack(
 
 
 def unpack(archive: Path, folder: Path, volume: Volume, check: Check = ignore) -> None:
-    """Unpack a tar archive, plain or gzipped, into a folder, and write nothing outside.
+    """Unpack a tar archive, plain or gzipped, into a folder, without writing outside it.
 
     Raises JobFailed if it is invalid, hostile or too large for the volume, and OSError if the local disk is full.
     """
@@ -68,7 +68,7 @@ def _reason(error: Exception, name: str) -> str:
 
 
 def _filter_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
-    """Apply tarfile's filter, and reject paths through earlier symbolic links, which some Python 3.12 accept.
+    """Apply tarfile's filter; reject paths through earlier symbolic links, which some releases of Python 3.12 accept.
 
     Nothing outside the folder is checked, because messages would reveal which files exist there.
     """

@@ -17,14 +17,14 @@ from stagemaker.isolation.sandbox import ML
 T = TypeVar("T")
 
 CHUNK_SIZE = 1 << 20  # bytes that are copied at a time
-MAX_FILES = 10_000  # files that can be uploaded from a folder: each takes 10 ms of the time that all jobs share
+MAX_FILES = 10_000  # files that can be uploaded from a folder; each upload takes 10 ms of time that all jobs share
 
 Check = Callable[[], None]  # called often, before each file and each part of one: raises if the work must end
-Announce = Callable[[int], None]  # called with the bytes of a folder before its content is packed or uploaded
+Announce = Callable[[int], None]  # called with the size of a folder before its content is packed or uploaded
 
 
 def ignore(*_: object) -> None:
-    """Do nothing: the default of a Check and an Announce."""
+    """Do nothing. The default for a Check or an Announce."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class OutputFile:
 
     @property
     def size(self) -> int | None:
-        """The bytes of a regular file; None for anything else."""
+        """The size of a regular file in bytes, or None for anything else."""
         return self.info.st_size if self.info is not None and stat.S_ISREG(self.info.st_mode) else None
 
     def open(self) -> BinaryIO:
@@ -56,7 +56,7 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """A job's output folder. Raises JobFailed, without the host's paths, if it cannot be read.
+    """A job's output folder. Methods raise JobFailed, without the host's paths, if it cannot be read.
 
     ml: the folder that the job sees as /opt/ml, without symbolic links. name: the output folder's path in the job.
     """
@@ -82,7 +82,7 @@ class OutputFolder:
     def files(self, check: Check) -> Iterator[OutputFile]:
         """Yield the files below the folder, each folder before its contents.
 
-        If it is a file itself, only it is yielded, with an empty name. Pipes, sockets and links out of it are skipped.
+        If it is itself a file, it is yielded with an empty name. Pipes, sockets and links out of it are skipped.
         """
         folders = [""]
         try:
@@ -103,7 +103,7 @@ class OutputFolder:
             raise self._make_failure(error) from None
 
     def copy(self, target: Path, check: Check) -> None:
-        """Copy the content to a new folder, and symbolic links as links. Raises JobFailed."""
+        """Copy the content to a new folder. Symbolic links are copied as links. Raises JobFailed."""
         target.mkdir()
         try:
             for file in self.files(check):
@@ -122,7 +122,7 @@ class OutputFolder:
     def check_volume(self, volume: Volume, check: Check, packed: bool) -> int:
         """Return the content's size in bytes. Raises JobFailed if it does not fit on the volume.
 
-        packed: whether a file with several names counts once, as in an archive; otherwise each name becomes an object.
+        packed: whether a file with several names counts once, as in an archive; otherwise it counts for each name.
         """
         count = total = 0
         seen_files: set[tuple[int, int]] = set()

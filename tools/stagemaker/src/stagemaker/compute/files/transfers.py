@@ -26,7 +26,7 @@ NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def is_address(string: str) -> bool:
-    """Return whether a string is the URI of objects: s3://bucket/key, or https://s3.amazonaws.com/bucket/key."""
+    """Return whether a string is an S3 URI, as in s3://bucket/key or https://s3.amazonaws.com/bucket/key."""
     return string.startswith("s3://") or (WEB_ADDRESS.fullmatch(string) is not None and parse(string)[0] != "")
 
 
@@ -41,10 +41,10 @@ def parse(uri: str) -> tuple[str, str]:
 def download(
     s3: Any, uri: str, folder: Path, check: Check = ignore, volume: Volume | None = None, is_object: bool = False
 ) -> None:
-    """Download the objects under a prefix to a folder, named relative to it; a single object keeps its name.
+    """Download the objects under a prefix to paths relative to the prefix; a single object keeps its name.
 
     volume: the volume that must hold them. is_object: whether the URI is of a single object. Raises JobFailed if they
-    do not fit, or a key is not a path within the folder, and OSError if the local disk is full.
+    do not fit, or if a key is not a path within the folder, and OSError if the local disk is full.
     """
     bucket, prefix = parse(uri)
     objects = [(key, size) for key, size in objects_below(s3, uri) if not is_object or key == prefix]
@@ -91,10 +91,10 @@ def upload_file(s3: Any, path: Path, uri: str, check: Check = ignore) -> None:
 def upload_folder(
     s3: Any, folder: OutputFolder, uri: str, volume: Volume, check: Check = ignore, announce: Announce = ignore
 ) -> None:
-    """Upload a folder's files to keys below the URI's key. If it is a file itself, it is uploaded to that key.
+    """Upload a folder's files to keys below the URI's key. If the folder is a file, it is uploaded to that key.
 
-    Raises JobFailed if it cannot be read or, before any upload, is larger than the volume; for names that cannot be
-    keys, after all other files were uploaded.
+    Raises JobFailed if it cannot be read; before any upload, if it is larger than the volume; and after all other
+    uploads, if names of files cannot be keys.
     """
     if not folder.exists():
         return
@@ -119,7 +119,7 @@ def upload_folder(
 
 
 def only_file(folder: Path, uri: str) -> Path:
-    """Return the archive among the objects downloaded from a URI: its namesake, or the only file."""
+    """Return the archive among the objects downloaded from a URI: the file that it names, or the only file."""
     namesake = folder / uri.rsplit("/", 1)[-1]
     files = [path for path in folder.rglob("*") if path.is_file()]
     if namesake in files:

@@ -25,7 +25,7 @@ DELIVERY_SECONDS = 0.5  # time between deliveries
 
 
 def stream_name(container: str) -> str:
-    """Return the last part of the name of a container's stream, without characters that only model names allow."""
+    """Return the last part of the name of a container's stream, without characters that only model names can have."""
     return container.replace(":", "_").replace("*", "_")
 
 
@@ -34,7 +34,7 @@ class JobLog:
 
     metrics: collects metrics from the output. tail: its last lines. period: seconds after which another
     MAX_OUTPUT_BYTES are kept; finite only for servers, which run forever. The last part of a long output is delivered
-    at its end, or at the end of the period.
+    when the output or the period ends.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class JobLog:
         return self
 
     def for_container(self, name: str) -> "JobLog":
-        """Return the log of one of several containers or models. Its stream must still be created."""
+        """Return the log of one of several containers or models. Call `create` to create its stream."""
         return JobLog(self._client, self._group, f"{self._stream}/{stream_name(name)}", period=self._period)
 
     def read(self, pipe: IO[bytes], poll: Callable[[], int | None] = lambda: None) -> None:
@@ -99,7 +99,7 @@ class JobLog:
         self._add_event(message, milliseconds)
 
     def deliver(self) -> None:
-        """Send the waiting lines in requests that the API accepts; they are lost if the group was deleted."""
+        """Send the waiting lines in requests that the API accepts. The lines are lost if the group was deleted."""
         if self._metrics is not None:
             self._metrics.deliver()
         with self._lock:
@@ -153,7 +153,7 @@ class JobLog:
 
 
 class LastOutput:
-    """The last MAX_OUTPUT_BYTES // 2 of an output, in parts with their times in ms. left_out: bytes before them."""
+    """The last MAX_OUTPUT_BYTES // 2 of an output, in parts with their times in ms. left_out: bytes before."""
 
     def __init__(self) -> None:
         self.parts: deque[tuple[int, bytes]] = deque()

@@ -25,10 +25,10 @@ Values = list[tuple[str, float]]  # the name of a metric, and a value
 
 
 def with_value(statistics: dict[str, Any], value: float, time: datetime.datetime) -> dict[str, Any]:
-    """Return the statistics of a metric, initially empty, with one more value.
+    """Return the statistics of a metric, which are empty at first, after adding a value.
 
-    Moments are the count, the mean, and the sum of squared differences from it. Source: B. P. Welford, Technometrics 4
-    (1962), 419.
+    Moments are the count, the mean, and the sum of squared differences from the mean. Source: B. P. Welford,
+    Technometrics 4 (1962), 419.
     """
     count, mean, squares = statistics.get("Moments", (0, 0.0, 0.0))
     difference = value - mean
@@ -41,7 +41,7 @@ def with_value(statistics: dict[str, Any], value: float, time: datetime.datetime
 class TrainingMetrics:
     """The metric values in a training job's output. definitions: regular expressions by metric name.
 
-    observed: receives each name and value, if a tuning job follows the job. warnings: lines for the job's log.
+    observed: receives each name and value, if a tuning job monitors the job. warnings: lines for the job's log.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class TrainingMetrics:
         self._slow_seconds: dict[str, float] = {}
         self._waiting_data: list[dict[str, Any]] = []
         self._value_count = 0
-        self.statistics: dict[str, dict[str, Any]] = {}  # by the name of the metric
+        self.statistics: dict[str, dict[str, Any]] = {}  # keyed by metric name
         self._lock = threading.Lock()
         self.warnings: list[str] = []
         for name, pattern in definitions.items():

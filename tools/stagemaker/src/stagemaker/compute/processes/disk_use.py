@@ -12,7 +12,7 @@ from stagemaker.compute.processes.volume import Volume
 
 MIN_INTERVAL = 1.0  # minimum seconds between counts
 MAX_INTERVAL = 10.0  # seconds between quick counts of a job that has run for a long time
-AGE_FACTOR = 0.2  # until then, the interval is this share of the time that the job has run
+AGE_FACTOR = 0.2  # before that, the interval is this fraction of the time that the job has run
 # the next count starts after this many times the duration of the last one, or earlier if the disk is filling up
 PAUSE_FACTOR = 20
 # du works at any depth, and follows no symbolic links, even if the job changes folders during a count
@@ -23,7 +23,7 @@ class DiskUse:
     """Checks whether the files in some folders, none of which contains another, exceed the size of a volume.
 
     A count starts when the free space on the disks has decreased by the space that was left on the volume, and also
-    after some time, as other programs may have freed as much.
+    after some time, because other programs may have freed as much.
     """
 
     def __init__(self, folders: Sequence[str], volume: int):
@@ -35,9 +35,9 @@ class DiskUse:
         self._unnamed_bytes = 0
 
     def exceeds_volume(self, pids: Iterable[int]) -> bool:
-        """Return whether a count of the processes' files has just ended and exceeds the volume.
+        """Return whether a count of the files has just ended and exceeds the volume.
 
-        Starts a count that is due.
+        Start a count if one is due. pids: the IDs of the job's processes.
         """
         with contextlib.suppress(OSError):  # no process can be started at the moment
             return self._check(pids)

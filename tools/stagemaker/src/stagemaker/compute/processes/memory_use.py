@@ -16,7 +16,7 @@ class MemoryUse:
 
     def __init__(self, path: str | None, limit: int | None):
         self._limit, self._used_bytes, self._other_shares, self.peak = limit, 0, [0], 0
-        self._consecutive_excesses = 0  # consecutive records of more than the limit
+        self._consecutive_excesses = 0  # how often in a row the total exceeded the limit
         self._file = None if path is None else _add_share(path)
 
     def bytes_left(self) -> int | None:
@@ -37,10 +37,10 @@ class MemoryUse:
         self._consecutive_excesses = self._consecutive_excesses + 1 if self._limit and total > self._limit else 0
 
     def must_end(self) -> bool:
-        """Return whether this command must end: all together exceed the limit, and no other uses more.
+        """Return whether this command must end: together, all exceed the limit, and no other one uses more.
 
-        Among several, the limit must be exceeded twice in a row, as only then have all measured shared memory exactly.
-        They decide one at a time, and the one that must end removes its share at once, so that not two end.
+        If there are several, they must exceed the limit twice in a row, since only then has each measured shared memory
+        exactly. They decide one at a time; a command that must end removes its share at once, so that only one ends.
         """
         if self._file is None:
             return self._consecutive_excesses >= 1
@@ -65,7 +65,7 @@ class MemoryUse:
 
 
 def read_shares(path: str | os.PathLike[str]) -> list[int]:
-    """Return the bytes that each command sharing this file uses; 0 for commands that have ended."""
+    """Return the number of bytes that each command sharing this file uses, or 0 for a command that has ended."""
     try:
         with open(path, "rb") as file:
             content = file.read()

@@ -51,7 +51,7 @@ class Ending:
 class SupervisedProcess:
     """A command and its supervisor, which ends all of the command's processes once the command ends or must stop.
 
-    folder: the job's folder, whose path identifies its processes, as their environment contains it. instance: its
+    folder: the job's folder, whose path identifies its processes, because their environment contains it. instance: its
     limits. output: stdout and stderr combined.
     """
 
@@ -66,7 +66,7 @@ class SupervisedProcess:
         self._latest_end = self._start_time + seconds + GRACE_SECONDS + OVERDUE_SECONDS
         handle, path = tempfile.mkstemp(dir=folder)  # the specification could be too long for an argument
         with open(handle, "w", encoding="utf-8") as file:
-            json.dump(specification, file, default=str)  # paths
+            json.dump(specification, file, default=str)  # paths become strings
         self._events, write_end = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -85,7 +85,7 @@ class SupervisedProcess:
         self._orders, self.output = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
 
     def poll(self) -> int | None:
-        """Return the supervisor's exit status, or None while it runs. Kills one that is overdue."""
+        """Return the supervisor's exit status, or None while it runs. Kill it if it is overdue."""
         if time.monotonic() > self._latest_end:
             self._process.kill()
         return self._process.poll()
@@ -114,7 +114,7 @@ class SupervisedProcess:
             return Ending(None, 9, reason, now - self._start_time, 0)
 
     def _read(self, events: IO[bytes]) -> bytes:
-        """Read until the supervisor ends: a job without a sandbox could keep the pipe open, or write to it."""
+        """Read until the supervisor ends. A job without a sandbox could keep the pipe open, or write to it."""
         line = b""
         for part in read_parts(events, self.poll, 0.2):
             line += part
@@ -135,7 +135,7 @@ class SupervisedProcess:
                     self._orders.flush()
 
     def _sweep(self) -> None:
-        """Kill the processes that lost their supervisor: their environment contains the job's folder."""
+        """Kill processes without a supervisor, which are recognised by the job's folder in their environment."""
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 if any(str(self._folder) in value for value in process.environ().values()):

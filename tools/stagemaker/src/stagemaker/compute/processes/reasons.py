@@ -1,4 +1,4 @@
-"""Find the reason why a job failed, in its files and output or in a full local disk."""
+"""Find the reason why a job failed in its files and output, or report a full local disk."""
 
 import os
 import stat
@@ -17,7 +17,7 @@ ADVICE = "free some space on it, or set TMPDIR to a folder on another disk"
 FULL_DISK = f"InternalServerError: This machine's disk is full: {ADVICE}"
 FULL_MESSAGES = ("No space left on device", "Disk quota exceeded")
 MIN_FREE_BYTES = 1 << 20  # a disk with less free space counts as full
-MIN_FREE_BYTES_AFTER_ERROR = 1 << 30  # the same, if the job has reported a full disk
+MIN_FREE_BYTES_AFTER_ERROR = 1 << 30  # likewise, if the job has reported a full disk
 
 
 def reason_of(error: Exception, folder: Path) -> str:
@@ -42,9 +42,9 @@ def _free_bytes(folder: Path) -> int:
 
 
 def failure_file(job: Job, log: JobLog) -> Path:
-    """Return the file with a job's failure reason: the job's failure file or a new one.
+    """Return the file with a job's failure reason: the job's own failure file, or a new one.
 
-    The failure file of the SDK's driver scripts says only that the user's script failed.
+    A failure file by the SDK's driver scripts is replaced, because it says only that the user's script failed.
     """
     failure = job.folder / "ml/output/failure"
     reason = with_container_paths(read_text(failure), job.folder)
@@ -80,7 +80,7 @@ def exceeded_limit(
 
 
 def read_start(path: Path, size: int) -> bytes:
-    """Return the first bytes of a job's file; empty if it is not a regular file, or behind a symbolic link."""
+    """Return the first bytes of a job's file; empty if it is not a regular file or is behind a symbolic link."""
     if os.path.realpath(path.parent) != str(path.parent):
         return b""
     try:

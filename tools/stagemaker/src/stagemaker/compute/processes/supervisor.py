@@ -1,4 +1,4 @@
-"""A separate program that runs one command of a job, enforces its limits, and stops it upon orders.
+"""A separate program that runs one command of a job, enforces its limits, and stops it when ordered to.
 
     python supervisor.py SPECIFICATION EVENTS
 
@@ -6,8 +6,8 @@ SPECIFICATION is a file, removed when read, with the JSON that process.py writes
 the file descriptor to which a line of JSON, the members of `Ending`, is written at the end. Orders arrive on standard
 input: "stop", or "kill" for no grace period.
 
-As a subreaper, it becomes the parent of processes that outlive their parents, and so finds all of the job's. If the
-process that started it disappears, it ends the job.
+As a subreaper, it becomes the parent of processes that outlive their parents, and can thus find all processes of the
+job. If the process that started it disappears, it ends the job.
 """
 
 import contextlib
@@ -84,7 +84,7 @@ def start(specification: dict[str, Any]) -> Any:
 
 @contextlib.contextmanager
 def preferred_by_oom_killer() -> Any:
-    """Make the kernel, when memory runs out, kill processes started within the block first."""
+    """If memory runs out, make the kernel kill the processes that were started within the context first."""
     score = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError):
         before = score.read_text()
@@ -99,7 +99,7 @@ def preferred_by_oom_killer() -> Any:
 def watch(
     job: Any, specification: dict[str, Any], start_time: float, parent: int, disk: DiskUse | None, memory: MemoryUse
 ) -> dict[str, Any]:
-    """Wait until the job ends; end it upon an order, or if it exceeds a limit. Returns its outcome."""
+    """Wait until the job ends. End it when ordered to, or if it exceeds a limit. Return its outcome."""
     reason, kill_time, was_terminated = None, None, True
     orders = [sys.stdin.fileno()]
     while not job.has_ended():
@@ -135,8 +135,8 @@ def descendants() -> list[int]:
     """Return the IDs of this process's children, their children and so on.
 
     This is called ten times a second. Where the kernel lists the children of a process, only these are read; psutil
-    would read all processes, and its import doubles the time of a supervisor's start. A process may be missing if
-    another one ends at the same moment.
+    would read all processes, and its import doubles a supervisor's start-up time. A process may be missing if another
+    one ends at the same moment.
     """
     if not KERNEL_LISTS_CHILDREN:
         import psutil
@@ -158,7 +158,7 @@ def _children(pid: int) -> list[int]:
 
 
 def memory_of(pid: int, proportional: bool) -> int:
-    """Return a process's memory in bytes. proportional: divide shared memory by the processes sharing it."""
+    """Return a process's memory in bytes. proportional: whether to divide shared memory by its users."""
     if KERNEL_LISTS_CHILDREN and not proportional:
         try:
             with open(f"/proc/{pid}/statm", "rb") as file:
@@ -178,10 +178,10 @@ def memory_of(pid: int, proportional: bool) -> int:
 
 
 def protect_devices() -> None:
-    """Make the files of devices read-only for this process and its children; devices can still be used.
+    """Make device files read-only for this process and its children. The devices can still be used.
 
     In a sandbox, root owns the files of the host's devices: a job that runs as root could change their modes for all
-    programs. bubblewrap cannot mount devices read-only, but keeps such a mount.
+    programs. bubblewrap cannot mount devices read-only, but preserves a read-only mount.
     """
     libc = ctypes.CDLL(None)
     if os.geteuid() or libc.unshare(CLONE_NEWNS):
@@ -221,7 +221,7 @@ class Processes:
         return self._process.poll() is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        """Return the bytes of memory of the job's processes, and their IDs.
+        """Return the memory of the job's processes in bytes, and the IDs of the processes.
 
         Shared memory counts once for each process, and is measured exactly only if this total exceeds the limit.
         """
@@ -232,11 +232,11 @@ class Processes:
         return total, pids
 
     def terminate(self) -> bool:
-        """Send SIGTERM to the job's first process, as Docker does; return False if it does not exist yet.
+        """Send SIGTERM to the job's first process, as Docker does; return False if that process does not exist yet.
 
-        It is the first child of bubblewrap's child; SIGTERM for bubblewrap itself would end both.
+        It is the first child of bubblewrap's child. SIGTERM to bubblewrap itself would end both.
         """
-        import psutil  # only here and in kill(): its import would double the time of a supervisor's start
+        import psutil  # only here and in kill(): its import would double a supervisor's start-up time
 
         try:
             process = psutil.Process(self._process.pid)
@@ -276,7 +276,7 @@ class Processes:
 def arguments_file(arguments: list[str]) -> int:
     """Return the descriptor of a file with bubblewrap's arguments. Raises ValueError for a null byte.
 
-    Null bytes separate arguments: characters after one in a variable would become another argument.
+    Null bytes separate arguments: the rest of a variable after a null byte would be a separate argument.
     """
     if any("\0" in argument for argument in arguments):
         raise ValueError("embedded null byte")

@@ -90,7 +90,7 @@ def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[
 
 
 def _decode_value(value: str) -> str:
-    """Return a value, decoded if it is a JSON string, because only some clients encode values."""
+    """Return a value. Decode it if it is a JSON string, because only some clients encode values."""
     try:
         decoded = json.loads(value)
     except ValueError:
@@ -99,7 +99,7 @@ def _decode_value(value: str) -> str:
 
 
 def unpack_source(source: Path, job: Job, volume: Volume) -> Path:
-    """Return a folder with a script's source: a folder, an archive, or a folder that contains only an archive.
+    """Return the folder with a script's source, unpacked if `source` is an archive or contains only an archive.
 
     An archive is unpacked here only to read its requirements.txt.
     """
@@ -112,7 +112,7 @@ def unpack_source(source: Path, job: Job, volume: Volume) -> Path:
 
 
 def folder_below(ml: Path, path: str, name: str) -> Path:
-    """Return the folder for a path below /opt/ml, the value of the setting `name`.
+    """Return the folder for a path below /opt/ml. name: the setting that contains the path.
 
     Raises JobFailed if it leads elsewhere.
     """

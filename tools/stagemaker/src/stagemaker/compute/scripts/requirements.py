@@ -33,13 +33,13 @@ INSTALL_SECONDS = 1800
 READ_SIZE = 1 << 20  # bytes that are read at a time
 MAX_REQUIREMENTS_BYTES = 1 << 20  # maximum size of a requirements.txt
 MAX_DESCRIPTION_BYTES = 1 << 20  # maximum size of the SDK's description of a source
-MAX_NAMES = 5  # of packages that an announcement lists
+MAX_NAMES = 5  # maximum number of packages that an announcement lists
 MAX_REPORT_BYTES = 256 << 20  # maximum size of pip's report of the packages that it would install
 
 
 @dataclass(frozen=True)
 class RequirementsFile:
-    """A requirements file, and the source folder, in which pip is run, both without symbolic links."""
+    """A requirements file and its source folder, where pip runs; both paths have no symbolic links."""
 
     source: Path
     file: Path
@@ -48,7 +48,7 @@ class RequirementsFile:
 def find_requirements(source: Path, description: Path | None = None) -> RequirementsFile | None:
     """Return the requirements file in a script's source folder, if it has one.
 
-    description: the SDK's description of the source, which may specify another file or none. Raises JobFailed.
+    description: the SDK's description of the source, which may specify a different file or none. Raises JobFailed.
     """
     name = "requirements.txt"
     if description and description.is_file():
@@ -85,10 +85,10 @@ class PackageInstaller:
     ) -> Path | None:
         """Install the packages that are missing from the container into a separate folder, and return it.
 
-        The same requirements are installed once. Returns None if the local Python for the image has all of them.
+        The same requirements are installed only once. Return None if the local Python for the image has all of them.
         Packages from the index must be wheels, so that none of their code runs in this step, which has a network;
-        packages in the source are built in a sandbox without one. instance, folder: pip's limits and its folder.
-        Raises JobFailed or JobStopped.
+        packages in the source are built in a sandbox without one. instance, folder: pip's limits and its folder. Raises
+        JobFailed or JobStopped.
         """
         content = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(content) > MAX_REQUIREMENTS_BYTES:
@@ -169,7 +169,7 @@ def _divide(lines: Iterable[RequirementLine]) -> tuple[list[RequirementLine], li
 
 
 def _is_satisfied(requirement: Requirement, python: PythonEnvironment) -> bool:
-    """Return whether the container satisfies a requirement, or it is for another platform."""
+    """Return whether the container satisfies a requirement, or the requirement is for a different platform."""
     try:
         if requirement.marker and not requirement.marker.evaluate(dict(python.markers)):
             return True

@@ -26,9 +26,9 @@ class Chain:
     """The servers of all of a model's containers on one instance; a context manager that starts and stops them.
 
     log: the log of a PrimaryContainer; each of several containers has its own stream below it. instance: all servers
-    share its memory, also with other chains that have the same memory_use, and its volume. name: the path of the folder
-    in the job's folder. environment, defaults: variables that override the containers' own, and variables that these
-    override. ending: the end of the processes, after `stop`; None if none was started.
+    share its volume, and its memory, which other chains with the same memory_use also share. name: the path of the
+    folder in the job's folder. environment: variables that override the containers' own. defaults: variables that the
+    containers' own override. ending: the end of the processes, after `stop`; None if none was started.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Chain:
         ]
 
     def images(self) -> list[tuple[str, JobLog]]:
-        """Return the image and the log of each container, to be made available before the chain starts."""
+        """Return each container's image, which must be made available before the chain starts, and its log."""
         return [(server.container["Image"], server.log.create()) for server in self._servers]
 
     def __enter__(self) -> "Chain":
@@ -82,7 +82,7 @@ class Chain:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Stop the servers. Replace a JobFailed with the stop, limit, or server's reason that caused it, if known."""
+        """Stop the servers. Replace a JobFailed with its cause, if known: a stop, a limit, or a server's failure."""
         self.stop()
         if self.ending and self.ending.hit_instance_limit:
             error = error or JobFailed()
@@ -93,7 +93,7 @@ class Chain:
 
     @property
     def ending(self) -> Ending | None:
-        """The ending of the first server that exceeded a limit, or of the first, with the peak memory of all."""
+        """The ending of the first server that exceeded a limit, else of the first one, with the peak memory of all."""
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None
@@ -121,7 +121,7 @@ class Chain:
             time.sleep(0.05)
 
     def failure(self) -> str | None:
-        """Return a reason that mentions the server that has ended or failed, or None while all can serve."""
+        """Return a message about the server that has ended or failed, or None while all can serve."""
         failures = (server.failure() for server in self._servers)
         return next((f"AlgorithmError: {failure}" for failure in failures if failure), None)
 
@@ -130,7 +130,7 @@ class Chain:
     ) -> Response:
         """Return the last container's response to a POST to /invocations, or the first unsuccessful response.
 
-        Each container receives the headers with its own input's Content-Type, and only the last one Accept. Raises
+        Each container receives the headers with its own input's Content-Type; only the last one receives Accept. Raises
         NoResponse, in particular TimedOut. The response and the exception contain the container's name.
         """
         *others, last = self._servers
@@ -157,7 +157,7 @@ class Chain:
 def named_containers(model: Record) -> list[tuple[str, Record]]:
     """Return a model's containers in order, as pairs of name and container. A PrimaryContainer's name is empty.
 
-    model: its members, including the internal Served, which has the containers of its model packages.
+    model: its members, including the internal member Served, which contains the containers of its model packages.
     """
     model = model.get("Served", model)
     if "PrimaryContainer" in model:

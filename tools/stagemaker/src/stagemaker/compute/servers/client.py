@@ -1,4 +1,4 @@
-"""An HTTP client for a server on a Unix socket: connections are reused, and each request has one deadline."""
+"""An HTTP client for a server on a Unix socket. It reuses connections, and each request has one deadline."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from typing import Any
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.servers.response import Disconnected, NoResponse, Response, TimedOut, read_response
 
-MAX_BODY_BYTES = 25 << 20  # maximum size of a response's body, unless a request sets another limit
+MAX_BODY_BYTES = 25 << 20  # maximum size of a response's body, unless a request sets a different limit
 PART_SIZE = 1 << 20  # bytes that are sent at a time
 VALID_LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # matches a valid line in a request's head
 

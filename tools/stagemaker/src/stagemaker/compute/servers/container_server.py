@@ -1,4 +1,4 @@
-"""Start, invoke and stop the server of one of a model's containers, in a separate folder."""
+"""Start, invoke and stop the server of one of a model's containers. The server has a separate folder."""
 
 import math
 import threading
@@ -26,7 +26,7 @@ from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import ML
 from stagemaker.state.records import Record
 
-MAX_SHORT_BODY_BYTES = 1 << 20  # maximum size of a response's body, unless a request sets another limit
+MAX_SHORT_BODY_BYTES = 1 << 20  # maximum size of a response's body, unless a request sets a different limit
 SINGLE_PING_SECONDS = 2.0  # seconds for a single ping, as on AWS
 CODE = f"{ML}/code"
 # response headers that clients, data capture and other containers receive
@@ -41,9 +41,9 @@ OFFLINE_REASON = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    instance: the instance of all of the model's containers. volume: counts the sizes of the model and its source.
-    folder: the container's folder, in the job's folder. sockets_folder: a folder that the processes share with the
-    simulator. name: the container's name, which is empty for a model's only container. has_network: whether
+    instance: the instance on which all of the model's containers run. volume: counts the sizes of the model and its
+    source. folder: the container's folder, in the job's folder. sockets_folder: a folder that the processes share with
+    the simulator. name: the container's name, which is empty for a model's only container. has_network: whether
     EnableNetworkIsolation is not set. is_ready: whether a ping has succeeded.
     """
 
@@ -95,8 +95,8 @@ class ContainerServer:
     def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
         """Return whether the server has returned 200 for /ping.
 
-        is_busy: whether invocations are in progress; if given, a ready server is pinged again. If it then does not
-        respond while it is busy, it is still ready, as its workers handle requests in order.
+        is_busy: whether invocations are in progress; if given, a ready server is pinged again. If it does not respond
+        while it is busy, it still counts as ready, because its workers handle requests in order.
         """
         if self.is_ready and is_busy is None:
             return True
@@ -131,7 +131,7 @@ class ContainerServer:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_SHORT_BODY_BYTES,
     ) -> Response:
-        """Return the response, at most max_bytes, whatever its status. Raises NoResponse."""
+        """Send a request and return the response, at most max_bytes, whatever its status. Raises NoResponse."""
         try:
             response = self._client.request(method, path, body, headers, deadline=deadline, max_bytes=max_bytes)
         except NoResponse as error:
@@ -150,7 +150,7 @@ class ContainerServer:
         return self.cause() or self._failure_message(output or "it printed nothing")
 
     def cause(self) -> str | None:
-        """Return why the server failed, if known: a limit, or the reason in its failure file."""
+        """Return why the server failed, if known: a limit that it exceeded, or the reason in its failure file."""
         if self.ending and (limit := exceeded_limit(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
         reason = self._with_container_paths(read_text(self.folder / "ml/output/failure"))[:900]
@@ -215,7 +215,7 @@ def server_of(container: str) -> str:
 
 
 def model_data(container: Record) -> tuple[str, bool]:
-    """Return the URI of a container's model, empty if it has none, and whether it is packed.
+    """Return the URI of a container's model, or '' if it has no model, and whether the model is packed.
 
     A packed model is an archive of the content of /opt/ml/model. Raises ValueError if the container is invalid.
     """

@@ -41,7 +41,7 @@ def is_multi_model(model: Record) -> bool:
 
 @dataclass(eq=False)
 class TargetModel:
-    """A model that is loaded, or will be. chain: its server, once it is ready. uses: its invocations in progress."""
+    """A model that is or will be loaded. chain: its server, once it is ready. uses: its invocations in progress."""
 
     name: str
     chain: Future[Chain] = field(default_factory=Future)
@@ -60,9 +60,9 @@ class TargetModel:
 class MultiModelServer:
     """The servers of the models below a prefix, which share an instance's memory. Used like a Chain; thread-safe.
 
-    Before a model is loaded, the least recently used models are unloaded until another of the largest one's size fits;
-    if it needs more, all models that are not in use are unloaded. A model that does not load, or whose server ends,
-    does not affect others, and is loaded again at its next invocation.
+    Before a model is loaded, the least recently used models are unloaded until another of the largest one's size fits.
+    If a model needs more memory, all models that are not in use are unloaded. A model that does not load, or whose
+    server ends, does not affect others, and is loaded again at its next invocation.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class MultiModelServer:
         self._memory_use = job.path / name / ".memory"
         self._instance = replace(instance, memory_use=self._memory_use)
         self._models: OrderedDict[str, TargetModel] = OrderedDict()  # the most recently used last
-        self._threads: set[threading.Thread] = set()  # those that load models
+        self._threads: set[threading.Thread] = set()  # the threads that load models
         self._is_ending = False
         self._count = 0
         self._lock = threading.Lock()
@@ -114,15 +114,15 @@ class MultiModelServer:
         return name.lstrip("/") in self._models
 
     def memory_in_use(self) -> list[int]:
-        """Return the bytes of memory that each server uses; 0 for servers that have ended."""
+        """Return the bytes of memory that each server uses, or 0 if the server has ended."""
         return read_shares(self._memory_use)
 
     def invoke(
         self, body: bytes, headers: Mapping[str, str], deadline: Deadline, max_bytes: int = MAX_BODY_BYTES
     ) -> Response:
-        """Return the response of the model in the header TARGET_MODEL. Raises NoResponse.
+        """Return the response of the model named in the header TARGET_MODEL. Raises NoResponse.
 
-        Raises ServiceError if the model is missing, or still loading at the deadline; it then continues to load.
+        Raises ServiceError if the model is missing, or is still loading at the deadline; loading then continues.
         """
         name = headers[TARGET_MODEL].lstrip("/")
         with self._in_use(name) as model:
@@ -137,7 +137,7 @@ class MultiModelServer:
                 raise NoResponse(IS_ENDING, name) from None
             try:
                 return chain.invoke(body, headers, deadline, max_bytes)
-            except Disconnected:  # a worker may have ended, which its server replaces, or the server
+            except Disconnected:  # a worker may have ended, which its server replaces, or the server itself
                 with contextlib.suppress(JobFailed, JobStopped):
                     chain.wait_until_ready(deadline.seconds_left, lambda: model.uses > 1)
                 raise
@@ -181,7 +181,7 @@ class MultiModelServer:
         return model
 
     def _load(self, model: TargetModel, folder: str) -> None:
-        """Set a model's server once it is ready, or the exception, after which the next invocation loads it again."""
+        """Set a model's server once it is ready, or an exception; the next invocation then loads the model again."""
         start_time, failure = time.monotonic(), None
         try:
             chain = self._start(model.name, folder)
@@ -190,7 +190,7 @@ class MultiModelServer:
         except Exception as error:
             logger.exception("%s", model.name)
             failure = JobFailed(f"InternalServerError: {error!r}")
-        with self._lock:  # after the thread that started this one has added it and the model
+        with self._lock:  # wait until the thread that started this one has added it and the model
             self._threads.discard(threading.current_thread())
             if failure and self._models.get(model.name) is model:
                 del self._models[model.name]
@@ -233,7 +233,7 @@ class MultiModelServer:
                     if model is None:
                         break
                     del self._models[model.name]
-                self._unload(model, "others need its memory")
+                self._unload(model, "other models need its memory")
                 has_unloaded = True
         return has_unloaded
 

@@ -18,14 +18,14 @@ FORBIDDEN = re.compile(rb"(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])|\n[ \t]"
 CLEARER_MESSAGES = {  # replacements for h11's messages that are hard to understand
     "illegal request line": "it does not begin with a status line",
     "Receive buffer too long": f"its head, or a line between chunks, is larger than {MAX_HEAD_BYTES >> 10} kB",
-    "Received server _SWITCH_UPGRADE event without a pending proposal": "it switches to another protocol",
+    "Received server _SWITCH_UPGRADE event without a pending proposal": "it switches to a different protocol",
 }
 # h11 can read a response only after a request
 REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")])
 
 
 class NoResponse(Exception):
-    """Raised if the server sent no valid response. container: its name, which is empty for a model's only one."""
+    """Raised if the server sent no valid response. container: the container's name, empty for a model's only one."""
 
     def __init__(self, message: str, container: str = ""):
         super().__init__(message)
@@ -44,8 +44,8 @@ class Disconnected(NoResponse):
 class Response:
     """A response.
 
-    headers: the last value by lower-case name. container: the name of the container that sent it, which is empty for a
-    model's only container.
+    headers: the last value of each header, by lower-case name. container: the name of the container that sent it, which
+    is empty for a model's only container.
     """
 
     status: int

@@ -1,7 +1,6 @@
 """An endpoint's background work: its life cycle from its creation to its deletion.
 
-The record's internal members include Deployment, which is in service, and Pending, which will replace it. Either may
-be None.
+Internal members of its record are Deployment, which is in service, and Pending, which will replace it (or None).
 """
 
 import math
@@ -44,8 +43,8 @@ class Hosting:
 def start_fleets(work: Work, fleets: dict[str, Fleet], variants: list[Record], deadline: float = math.inf) -> None:
     """Scale fleets, wait until the new instances of all are ready at the same time, and let them receive traffic.
 
-    An instance whose servers have ended by then has failed, even if they were ready before. deadline: a time on the
-    clock of `work`. Raises JobFailed or JobStopped.
+    An instance whose servers have ended by then has failed, even if it was ready before. deadline: a time on the clock
+    of `work`. Raises JobFailed or JobStopped.
     """
     scale_fleets(fleets, variants)
     while waiting := [fleet.variant for fleet in fleets.values() if not fleet.is_ready()]:
@@ -218,7 +217,7 @@ class EndpointWork(Work):
         self.persist(delete)
 
     def _restore(self, record: StoredRecord) -> None:
-        """Start the fleets of an earlier simulator's endpoint, then continue its update, even if they failed."""
+        """Start the fleets of an earlier simulator's endpoint, then continue its update, even if the fleets failed."""
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)
         try:

@@ -1,6 +1,6 @@
 """The conditions of a Condition step.
 
-A string, such as a hyperparameter, can be compared with a number or a boolean: it is converted to one.
+A string, such as a hyperparameter, can be compared with a number or a boolean, to whose type it is converted.
 """
 
 import math
@@ -20,7 +20,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
 }
-KINDS = {str: "string", bool: "boolean"}  # of non-numeric values
+KINDS = {str: "string", bool: "boolean"}  # types of values that are not numbers
 OPERAND = (dict, str, int, float, bool)
 MEMBERS: dict[str, dict[str, Any]] = {name: {"LeftValue": OPERAND, "RightValue": OPERAND} for name in COMPARISONS}
 MEMBERS |= {"In": {"QueryValue": OPERAND, "Values": list}, "Not": {"Condition": dict}, "Or": {"Conditions": list}}

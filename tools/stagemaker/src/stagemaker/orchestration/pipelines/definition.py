@@ -24,7 +24,7 @@ Branch = tuple[str, bool]
 class PipelineDefinition:
     """A valid pipeline definition.
 
-    steps: the steps by name, each after the steps it needs. experiment: the expressions in
+    steps: the steps by name; each comes after the steps it needs. experiment: the expressions in
     PipelineExperimentConfig, by member.
     """
 
@@ -33,7 +33,7 @@ class PipelineDefinition:
     experiment: dict[str, Any]
 
     def scope(self, step: PipelineStep | None = None) -> Scope:
-        """Return the scope of the expressions in a step, or in PipelineExperimentConfig without a step."""
+        """Return the scope of the expressions in a step, or if `step` is None, in PipelineExperimentConfig."""
         if step is None:
             return Scope(self.parameters, self.steps)
         return Scope(self.parameters, self.steps, self.experiment, step.type.name)

@@ -1,4 +1,4 @@
-"""Parsing of a definition's JSON within size limits, checks of the members of objects, and errors."""
+"""Parse a definition's JSON within size limits, check the members of objects, and define errors."""
 
 import contextlib
 import json
@@ -26,8 +26,7 @@ class DefinitionError(ValidationException):
 class StepFailure(Exception):
     """The failure of a step, whose message becomes the FailureReason.
 
-    kind: the exception type by which a retry policy selects this failure, or an empty string. status: the step's final
-    status.
+    kind: the exception type by which retry policies select this failure, or ''. status: the step's final status.
     """
 
     def __init__(self, message: str, kind: str = "", status: str = "Failed"):

@@ -24,7 +24,7 @@ STEP_FAILURE = "Step failure: One or multiple steps failed."  # AWS's message; t
 
 
 class ExecutionWork(Work):
-    """The work of one execution. It only waits for the jobs of its steps."""
+    """The work of one execution, which only waits for the jobs of its steps."""
 
     _is_open = False
 
@@ -68,7 +68,7 @@ class ExecutionWork(Work):
         self.store.update(EXECUTION, self.key, **members)
 
     def _resume(self) -> None:
-        """Repeat actions that an earlier simulator's end interrupted, and finish attempts with unrecorded jobs."""
+        """Repeat actions that an earlier simulator's end interrupted, and finish attempts whose jobs are unrecorded."""
         ending = self._is_ending()
         for step, record in list(self._running()):
             if record.internal.get("RetryAt"):

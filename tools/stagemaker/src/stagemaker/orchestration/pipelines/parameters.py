@@ -113,5 +113,5 @@ def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[
 
 
 def format_value(value: Any) -> str:
-    """Format a value like SageMaker: numbers and booleans as in JSON."""
+    """Format a value as SageMaker does, with numbers and booleans as in JSON."""
     return value if isinstance(value, str) else json.dumps(value)

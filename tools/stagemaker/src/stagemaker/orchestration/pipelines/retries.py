@@ -36,8 +36,8 @@ class RetryPolicy:
     """A retry policy.
 
     exceptions: the exception types after which the policy applies. interval: seconds before the first retry. rate: the
-    factor from each wait to the next. attempts: the maximum number of retries, or None. minutes: the time limit after
-    the first failure, or None.
+    factor by which each wait exceeds the one before. attempts: the maximum number of retries, or None. minutes: the
+    time limit after the first failure, or None.
     """
 
     exceptions: frozenset[str]
@@ -68,7 +68,7 @@ def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
         if not exceptions or any(not isinstance(name, str) or name not in EXCEPTIONS for name in exceptions):
             raise DefinitionError(f"RetryPolicies: ExceptionType must list one or more of {', '.join(EXCEPTIONS)}")
         if any(policy.exceptions.intersection(exceptions) for policy in policies):
-            raise DefinitionError("RetryPolicies: two policies contain the same ExceptionType")
+            raise DefinitionError("RetryPolicies: two policies name the same ExceptionType")
         if "MaxAttempts" in members and "ExpireAfterMin" in members:
             raise DefinitionError("RetryPolicies: a policy can have either MaxAttempts or ExpireAfterMin, not both")
         for name, (minimum, maximum) in LIMITS.items():

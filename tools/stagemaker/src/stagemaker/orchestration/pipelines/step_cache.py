@@ -28,7 +28,7 @@ UNCACHED_MEMBERS = ("RoleArn", "Tags", "ExperimentConfig")  # members of all req
 UNCACHED_MODEL_MEMBERS = {"ModelName", "ModelArn", "CreationTime", "LastModifiedTime", "ExecutionRoleArn"}
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
 Limits = tuple[int, int, int]
-ARCHIVE_LIMITS = 256 << 20, 1 << 30, 50_000  # bytes, bytes of content, files
+ARCHIVE_LIMITS = 256 << 20, 1 << 30, 50_000  # of the archive's bytes, the content's bytes, and the files
 PYCACHE_FOLDER = "__pycache__"  # a folder whose files contain the modification times of their sources
 ContentReader = Callable[[str], Any]  # returns the digests of the objects below an S3 URI, or None if it has no objects
 
@@ -134,9 +134,9 @@ def etags_below(s3: Any, uri: str) -> dict[str, str]:
 
 
 def content_digests(s3: Any, uri: str, check: Check, limits: Limits = ARCHIVE_LIMITS) -> dict[str, str] | None:
-    """Return digests of the objects below a URI by their file names in a job, or None if the URI has no objects.
+    """Return digests of the objects below a URI, keyed by their file names in a job, or None without objects.
 
-    limits: of an archive whose members are compared; larger archives are compared by their ETags.
+    limits: the limits on archives whose members are compared; larger archives are compared by their ETags.
     """
     bucket, prefix = transfers.parse(uri)
     digests: dict[str, str] = {}

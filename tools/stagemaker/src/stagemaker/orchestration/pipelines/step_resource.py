@@ -32,7 +32,7 @@ class StepResource:
         self._is_package = step_type.kind == "ModelPackage"
 
     def create(self, request: Record) -> str:
-        """Create the resource, unless an earlier simulator has created it. Returns its ARN. Raises StepFailure."""
+        """Create the resource, unless an earlier simulator has created it. Return its ARN. Raises StepFailure."""
         if arn := self.find_arn():
             return arn
         operation = f"Create{self._type.kind}"
@@ -56,7 +56,7 @@ class StepResource:
     def find_arn(self) -> str | None:
         """Return the resource's ARN, or None if it does not exist.
 
-        Always returns None for a model package, because its ClientToken prevents duplicates.
+        For a model package, always return None, because its ClientToken prevents duplicates.
         """
         record = None if self._is_package else self._record()
         return str(record[f"{self._type.kind}Arn"]) if record else None
@@ -103,7 +103,7 @@ class StepResource:
         return self._platform.store.get(self._type.kind, self.name)
 
     def _training_jobs(self, tuning: Record) -> list[Any]:
-        """Return up to 100 training jobs of a tuning job: the best first, jobs without an objective last."""
+        """Return up to 100 training jobs of a tuning job, from best to worst, and those without an objective last."""
         configuration = tuning.get("HyperParameterTuningJobConfig", {})
         objectives = [configuration.get("HyperParameterTuningJobObjective")]
         objectives += [definition.get("TuningObjective") for definition in tuning.get("TrainingJobDefinitions", [])]
@@ -124,7 +124,7 @@ class StepResource:
 
 
 def new_name(step_type: RequestStepType, execution: str, step: str, prefix: str = "") -> str:
-    """Return a name for an attempt's resource. execution: ID of the execution. prefix: name in the arguments."""
+    """Return a name for an attempt's resource. execution: its ID. prefix: the name in the arguments."""
     end = "".join(secrets.choice(ALPHABET) for _ in range(SUFFIX_LENGTH))
     start = prefix or f"{execution}-{step}"
     if not prefix and step_type.name_length >= 63:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class StepRunner:
-    """Runner of the steps of one execution. records: the steps' records, to which each change is written."""
+    """Runs the steps of one execution. records: the steps' records, to which each change is written."""
 
     def __init__(self, work: Work, execution: StoredRecord, definition: PipelineDefinition, records: StepRecords):
         self._platform, self._execution, self._definition = work.platform, execution, definition
@@ -131,7 +131,7 @@ class StepRunner:
                 logger.exception("The result of step %s was not cached", step.name)
 
     def _cache_result(self, step: PipelineStep, key: str, properties: Record) -> None:
-        """Cache the result, unless the inputs have changed since the start: the job may have read either version."""
+        """Cache the result, unless the inputs have changed since the start: the job may have read old or new ones."""
         self.cache.forget_contents()
         if self.cache.key(step, self._request(step)) == key:
             metadata = self._records.by_name[step.name]["Metadata"]

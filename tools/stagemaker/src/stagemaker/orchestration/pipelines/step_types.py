@@ -56,9 +56,9 @@ class StepType:
 class RequestStepType(StepType):
     """A type of step that creates a resource. Its arguments are the Create request without the resource's name.
 
-    kind: of the resource. outputs: returns the URIs of a step's outputs, given its properties. uncached: the paths of
-    request members that do not affect a cached result; a list on a path stands for all its items. is_job: whether the
-    resource is a job, which must end before the step ends. name_length: the maximum length of the resource's name.
+    kind: the resource's kind. outputs: returns the URIs of a step's outputs, given its properties. uncached: the paths
+    of request members that do not affect a cached result; a list on a path stands for all its items. is_job: whether
+    the resource is a job, which must end before the step ends. name_length: the maximum length of the resource's name.
     """
 
     options: frozenset[str] = frozenset({"CacheConfig", "RetryPolicies"})
@@ -161,7 +161,7 @@ TRAINING_UNCACHED = (
     "CheckpointConfig DebugHookConfig.S3OutputPath DebugRuleConfigurations.S3OutputPath ProfilerConfig "
     "ProfilerRuleConfigurations TensorBoardOutputConfig"
 )
-TUNING_UNCACHED = (  # in each definition
+TUNING_UNCACHED = (  # members of each training job definition
     "CheckpointConfig OutputDataConfig ResourceConfig HyperParameterTuningResourceConfig StoppingCondition "
     "RetryStrategy RoleArn StaticHyperParameters.sagemaker_job_name"
 )
@@ -211,7 +211,7 @@ def _response_members(operation: str) -> Mapping[str, Shape]:
 
 
 def _item(value: Any, token: str | int) -> Any:
-    """Return an item, None if it does not exist, or an expression if only an execution can determine the item."""
+    """Return an item, or None if it does not exist, or an expression if only an execution can determine it."""
     item = value_below(value, token)
     if item is None and isinstance(value, list) and isinstance(token, str):
         has_expressions = any(isinstance(each, dict) and any(map(is_expression, each.values())) for each in value)

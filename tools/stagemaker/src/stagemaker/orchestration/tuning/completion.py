@@ -46,7 +46,7 @@ def is_complete(criteria: Mapping[str, Any], objectives: Sequence[float], maximi
 
 
 def running_averages(values: Sequence[float]) -> list[float]:
-    """Return the running averages: of the first value, of the first two, and so on."""
+    """Return the running averages: the mean of the first value, of the first two, and so on."""
     return [total / count for count, total in enumerate(itertools.accumulate(values), 1)]
 
 

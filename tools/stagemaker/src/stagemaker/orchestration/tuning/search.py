@@ -51,7 +51,7 @@ class Search:
         )
 
     def suggest(self) -> tuple[int, Values] | None:
-        """Start a new trial. Returns its number and the values to try, or None if the grid is exhausted."""
+        """Start a new trial. Return its number and the values to try, or None if the grid is exhausted."""
         if self._strategy == "Grid":
             choices = [item.values for item in self._ranges if isinstance(item, CategoricalRange)]
             combinations = itertools.product(*choices)
@@ -64,7 +64,7 @@ class Search:
         return self._begin()
 
     def add(self, values: Mapping[str, str]) -> tuple[int, Values]:
-        """Start a trial with these values. Returns its number and values. Raises ValueError if one is out of range."""
+        """Start a trial with these values. Return its number and values. Raises ValueError if one is out of range."""
         params = self._params(values)
         if params is None:
             raise ValueError(f"the values {dict(values)} are not all within their ranges")
@@ -72,7 +72,7 @@ class Search:
         return self._begin()
 
     def learn(self, values: Mapping[str, str], objective: float) -> bool:
-        """Add the result of another search. Returns False if its values are outside this search's ranges."""
+        """Add the result of another search. Return False if its values are outside this search's ranges."""
         params = self._params(values)
         if params is None:
             return False
@@ -81,7 +81,7 @@ class Search:
         return True
 
     def report(self, number: int, step: int, value: float) -> bool:
-        """Report a running trial's value at a step, counted from 1. Returns whether Hyperband stops the trial."""
+        """Report a running trial's value at a step, counted from 1. Return whether Hyperband stops the trial."""
         if not self._resources:
             return False
         trial = self._trials[number]

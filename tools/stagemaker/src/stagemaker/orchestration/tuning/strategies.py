@@ -1,4 +1,4 @@
-"""The requirements of tuning strategies: Grid's on the ranges, Hyperband's on the resources."""
+"""The requirements of tuning strategies: Grid restricts the ranges, and Hyperband the resources."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ EPOCH_HYPERPARAMETERS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epo
 
 
 def strategy_problems(config: Record, definitions: list[Definition]) -> Iterator[str]:
-    """Yield the problems with a request that its strategy does not accept."""
+    """Yield the reasons why a request's strategy does not accept the request."""
     strategy, max_jobs = config["Strategy"], config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
     if strategy == "Grid":
         if len(definitions) > 1:

@@ -1,4 +1,4 @@
-"""Warm start: reuse of the results of a tuning job's parents."""
+"""Warm start: reuse the results of a tuning job's parents."""
 
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ def check_warm_start(store: Store, record: Record) -> None:
 
 
 def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dict[str, str]]:
-    """Add the results of the parents to a search. Returns the values to try first.
+    """Add the results of the parents to a search. Return the values to try first.
 
     With IdenticalDataAndAlgorithm, the parents' results count like the tuning job's own results. With TransferLearning,
     they are not comparable, but their best values are tried first.
@@ -60,7 +60,7 @@ def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dic
 
 
 def comparable_trials(store: Store, record: StoredRecord) -> list[Trial]:
-    """Return the parents' trials whose objectives are comparable with the tuning job's."""
+    """Return the parents' trials whose objectives are comparable with the tuning job's objectives."""
     if record.get("WarmStartConfig", {}).get("WarmStartType") != IDENTICAL:
         return []
     return [trial for parent in _parents(store, record) for trial in trials_of(store, parent)]

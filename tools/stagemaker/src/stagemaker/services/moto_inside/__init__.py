@@ -1,7 +1,7 @@
 """The other AWS services: moto, extended. Only this package imports moto.
 
-Only the services in SERVICES are available. moto's others run containers (Batch, Lambda), connect to addresses that a
-caller chooses (SNS, Firehose) or create resources of any service (CloudFormation).
+Only the services in SERVICES are available. moto's other services run containers (Batch, Lambda), connect to addresses
+that a caller chooses (SNS, Firehose) or create resources of any service (CloudFormation).
 
 The first request to one of these services imports this package, which takes a second. The import changes moto for the
 rest of the process: subclasses of its backends are put into its registries and, where moto has no hook, `_install`

@@ -20,8 +20,8 @@ from moto.core.utils import utcnow
 from stagemaker.protocol.account import ACCOUNT, REGION
 from stagemaker.services import alarms, retention
 
-MAX_STATISTICS_POINTS = 1440  # of GetMetricStatistics
-MAX_DATA_POINTS = 100_800  # of all queries in a GetMetricData request
+MAX_STATISTICS_POINTS = 1440  # limit of GetMetricStatistics
+MAX_DATA_POINTS = 100_800  # limit for all queries in a GetMetricData request
 TOO_MANY_POINTS = (
     "You have requested up to {} datapoints, which exceeds the limit of {}. You may reduce the datapoints requested by "
     "increasing Period, or decreasing the time range."
@@ -38,7 +38,7 @@ def _period_problem(period: Any) -> str | None:
 
 
 def _rounded(start: Time, periods: Iterable[int]) -> Time:
-    """Return a start time, rounded down like CloudWatch by at most an hour: old data have no finer times."""
+    """Return a start time, rounded down by at most an hour as in CloudWatch: old data have no finer times."""
     age = utcnow() - alarms.to_naive_utc(start)
     seconds = next((seconds for limit, seconds in retention.RESOLUTIONS if age > limit), min([60, *periods]))
     return start - datetime.timedelta(
@@ -79,15 +79,15 @@ def _evaluated(find: Callable[..., Iterable[Alarm]]) -> Any:
 
 
 class CloudWatch(CloudWatchBackend):
-    """CloudWatch with alarms that are evaluated when read, checked requests, and old metrics that get coarser."""
+    """CloudWatch that evaluates alarms when they are read, checks requests, and makes old metrics coarser."""
 
     __module__ = CloudWatchBackend.__module__
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
-        self.lock = threading.RLock()  # of the alarms' states and the next two attributes
-        self._held_until: dict[str, datetime.datetime] = {}  # by alarm: the end of a state that a request has set
-        self._new_data_points = 0  # since the last clean-up
+        self.lock = threading.RLock()  # guards the alarms' states and the next two attributes
+        self._held_until: dict[str, datetime.datetime] = {}  # for each alarm, the end of a state that a request has set
+        self._new_data_points = 0  # data points since the last clean-up
 
     def put_metric_alarm(self, **members: Any) -> Alarm:  # type: ignore[override]
         if problem := alarms.find_problem(members):
@@ -215,7 +215,7 @@ def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricD
 
 
 def _periods(data: list[MetricDatumBase], start: Time, period: int) -> dict[Time, list[MetricDatumBase]]:
-    """Return the data of each period that has any, by the period's start."""
+    """Return the data of each period that has data, by the start of the period."""
     periods: dict[Time, list[MetricDatumBase]] = {}
     length = datetime.timedelta(seconds=period)
     for datum in data:

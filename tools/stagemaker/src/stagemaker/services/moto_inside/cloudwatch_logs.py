@@ -17,7 +17,7 @@ class Logs(LogsBackend):
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
         self._lock = threading.Lock()
-        self._new_bytes = 0  # since the last clean-up
+        self._new_bytes = 0  # bytes since the last clean-up
 
     @property
     def url_paths(self) -> Any:

@@ -10,8 +10,8 @@ from moto.ecr.models import ECRBackend
 from moto.events.models import EventPattern
 from moto.iam.access_control import IAMPolicyStatement
 
-ESCAPED = re.compile(r"\\([*\\])|(\*)")  # in a pattern of EventBridge: characters that stand for themselves
-MAX_STARS = 2  # in a filter of ECR
+ESCAPED = re.compile(r"\\([*\\])|(\*)")  # in an EventBridge pattern: escaped characters, and wildcards
+MAX_STARS = 2  # maximum number of wildcards in an ECR filter
 
 
 def matches(pattern: str, value: str) -> bool:
@@ -47,7 +47,7 @@ def _matches_wildcard(item: Any, pattern: Any) -> bool:
 
 
 def _find(pattern: str, value: str) -> bool | None:
-    """Return None for a mismatch, like the functions of `re`."""
+    """Like the functions of `re`, return None for a mismatch."""
     return matches(pattern, value) or None
 
 

@@ -29,14 +29,14 @@ LISTINGS = {  # the root of the response, by operation
     "ListObjectsV2": "ListBucketResult",
     "ListObjectVersions": "ListVersionsResult",
 }
-LISTED_NAMES = {"Versions": "Version", "DeleteMarkers": "DeleteMarker"}  # in XML, by member
+LISTED_NAMES = {"Versions": "Version", "DeleteMarkers": "DeleteMarker"}  # names in XML, by member
 CHECKSUM = re.compile(rb"x-amz-checksum-\w+:(.+={1,2})")
-TRAILER_BYTES = 1000  # of the lines after the body of a request
+TRAILER_BYTES = 1000  # maximum size of the lines after a request's body
 CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
 
 
 class SortedKeys:
-    """The keys of a bucket in S3's order, sorted only after a change. all_keys: returns them in any order."""
+    """The keys of a bucket in S3's order, sorted only after a change. all_keys: returns all keys in any order."""
 
     def __init__(self, all_keys: Callable[[], Iterable[str]]) -> None:
         self._all_keys = all_keys
@@ -55,7 +55,7 @@ class SortedKeys:
 
 
 def entries(keys: Sequence[str], prefix: str, delimiter: str, after: str) -> Iterator[tuple[str, bool, Sequence[str]]]:
-    """Yield the entries of a listing after `after`: the entry, whether it is a common prefix, and its keys.
+    """Yield each entry of a listing after `after`, whether it is a common prefix, and its keys.
 
     An entry is a key, or the common beginning of several keys up to the first delimiter after `prefix`.
     """
@@ -77,7 +77,7 @@ def _is_after(common_prefix: str, key: str) -> bool:
 
 
 class S3(S3Backend):
-    """S3 with listings that take time only for their page, and notifications only through EventBridge."""
+    """S3, where listings take time only for their page, and only EventBridge can be notified."""
 
     __module__ = S3Backend.__module__  # where moto looks for the URLs of the service
 
@@ -176,7 +176,7 @@ def _marker(item: Any) -> tuple[str, str | None]:
 
 
 class S3Responses(S3Response):
-    """moto's operations of S3, with listings written directly, several times faster than by moto."""
+    """moto's operations of S3. Listings are written directly, several times faster than moto does it."""
 
     def serialized(self, action_result: ActionResult) -> Any:
         if (root := LISTINGS.get(self._get_action())) is None:
@@ -215,7 +215,7 @@ def _xml(name: str, value: Any) -> str:
 
 
 class WatchedKeys(_VersionedKeyStore):
-    """moto's mapping from a bucket's keys to its objects, whose changes are noted. sorted: its keys in order."""
+    """moto's mapping from a bucket's keys to its objects, whose changes are recorded. sorted: its keys in order."""
 
     def __init__(self) -> None:
         super().__init__()

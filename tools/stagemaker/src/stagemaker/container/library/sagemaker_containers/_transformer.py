@@ -35,8 +35,8 @@ def default_output_fn(prediction: Any, accept: str) -> Response:
 class Transformer:
     """The hooks of a script; those that are None are replaced with this module's default functions.
 
-    transform_fn: replaces input_fn, predict_fn and output_fn; ValueError is raised if it is combined with one.
-    error_class: the exception that replaces errors of the script's hooks.
+    transform_fn: replaces input_fn, predict_fn and output_fn; combining it with one of them raises ValueError.
+    error_class: the exception that replaces errors in the script's hooks.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ class Response(flask.Response):
 
 
 class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both define `values`; Flask's is used
-    """A request to /invocations, by default Flask's current one, and, as in AWS's package, a mapping."""
+    """A request to /invocations, by default Flask's current one. As in AWS's package, it is also a mapping."""
 
     __eq__, __hash__ = object.__eq__, object.__hash__  # Mapping's methods would compare the contents of requests
 
@@ -75,7 +75,7 @@ def default_healthcheck_fn() -> Response:
 class Worker(flask.Flask):
     """The application of a model server. initialize_fn: called once, before the first request.
 
-    transform_fn, healthcheck_fn, execution_parameters_fn: handle /invocations, /ping and /execution-parameters.
+    transform_fn, healthcheck_fn, execution_parameters_fn: functions for /invocations, /ping and /execution-parameters.
     """
 
     request_class = Request

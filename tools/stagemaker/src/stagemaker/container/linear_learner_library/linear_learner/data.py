@@ -23,7 +23,7 @@ def media_type(content_type: str) -> str:
 
 
 def label_size(content_type: str) -> int | None:
-    """Return the parameter label_size of a content type, or None without one. Raises CustomerError."""
+    """Return a content type's parameter label_size, or None if it has none. Raises CustomerError."""
     for parameter in content_type.lower().split(";")[1:]:
         name, _, value = parameter.strip().partition("=")
         if name == "label_size":
@@ -34,7 +34,7 @@ def label_size(content_type: str) -> int | None:
 
 
 def read_channel(folder: Path, content_type: str | None) -> tuple[Any, Any]:
-    """Read all files of a channel; return the features (rows, features) and the labels (rows). Raises CustomerError."""
+    """Read all files of a channel; return features (rows, features) and labels (rows,). Raises CustomerError."""
     name = folder.name
     if content_type is None:
         log.info(f"The {name} channel has no ContentType: its data is read as CSV. AWS would read it as RecordIO.")
@@ -87,7 +87,7 @@ def read_request(body: bytes | str, content_type: str, size: int) -> Any:
 
 
 def _read_record(record: Any, size: int) -> Any:
-    """Return a record's features: a list, or `values`, with `keys` if they are sparse. Raises various errors."""
+    """Return a record's features: its list, or its `values`, with `keys` if they are sparse. Raises various errors."""
     features = record["data"]["features"] if "data" in record else record["features"]
     if isinstance(features, list):
         return features

@@ -1,4 +1,4 @@
-"""A linear model: its scores and predicted labels, and its file."""
+"""Score and predict with a linear model, and read and write its file."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -30,16 +30,16 @@ class LinearModel:
     threshold: float = 0.5
 
     def outputs(self, features: Any) -> Any:
-        """Return the linear outputs (rows, outputs). Raises CustomerError for another number of features."""
+        """Return the linear outputs (rows, outputs). Raises CustomerError for the wrong number of features."""
         size = self.weights.shape[1]
         if features.shape[1] != size:
             raise CustomerError(f"the number of features is {features.shape[1]}, but the model was trained with {size}")
         return features @ self.weights.T + self.bias
 
     def scores(self, features: Any) -> Any:
-        """Return the scores (rows), or (rows, classes) of a multiclass classifier.
+        """Return the scores (rows,), or (rows, classes) for a multiclass classifier.
 
-        They are predictions of a regressor, and probabilities of a classifier, except with hinge_loss.
+        A regressor's scores are its predictions; a classifier's are probabilities, except with hinge_loss.
         """
         outputs = self.outputs(features)
         if self.predictor_type == MULTICLASS:  # one classifier per class against all others
@@ -48,7 +48,7 @@ class LinearModel:
         return expit(outputs[:, 0]) if self.loss == "logistic" else outputs[:, 0]
 
     def labels(self, scores: Any) -> Any:
-        """Return a classifier's labels (rows) for scores."""
+        """Return a classifier's labels (rows,) for scores."""
         return np.argmax(scores, axis=1) if self.predictor_type == MULTICLASS else (scores > self.threshold).astype(int)
 
     def predictions(self, features: Any) -> list[dict[str, Any]]:

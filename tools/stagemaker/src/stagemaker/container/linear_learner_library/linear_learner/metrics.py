@@ -51,7 +51,7 @@ def _losses(model: LinearModel, features: Any, labels: Any, settings: Mapping[st
 def evaluate(
     model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]
 ) -> list[tuple[str, str, float]]:
-    """Return a data set's final metrics: the name, `loss` or `score`, and the value."""
+    """Return a data set's final metrics: for each, its name, `loss` or `score`, and its value."""
     results = [(objective_name(model.loss), "loss", objective(model, features, labels, settings))]
     scores, beta = model.scores(features), settings["f_beta"]
     if model.predictor_type == REGRESSOR:

@@ -24,13 +24,13 @@ LOSS_CRITERIA = ("loss_function", "cross_entropy_loss")  # these do not depend o
 CHANNELS = ("train", "validation", "test")
 LEARNING_RATES = {REGRESSOR: 0.3, BINARY: 1.0, MULTICLASS: 1.0}  # the values of `auto`
 log = logging.getLogger("linear-learner")
-Data = dict[str, tuple[Any, Any]]  # by channel: features (rows, features) and labels (rows)
+Data = dict[str, tuple[Any, Any]]  # for each channel, features (rows, features) and labels (rows,)
 
 
 def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[str, Any]) -> float:
     """Return the best threshold for scores (rows) and labels (rows) of 0 and 1.
 
-    Candidates are `default`, which wins ties and is used if none is needed, and midpoints of neighbouring scores.
+    Candidates are `default`, which wins ties and is used if no threshold is needed, and midpoints between scores.
     """
     criterion = settings["binary_classifier_model_selection_criteria"]
     if criterion in LOSS_CRITERIA:
@@ -58,7 +58,7 @@ def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[s
 
 
 def _at_least(constrained: Any, target: float, maximized: Any) -> Any:
-    """Return `maximized` where `constrained` reaches the target, elsewhere the negative distance to the target."""
+    """Return `maximized` where `constrained` reaches the target; elsewhere, the negative distance to the target."""
     return np.where(constrained >= target, maximized, constrained - target)
 
 
@@ -109,7 +109,7 @@ def _read_data(folder: Path, channels: Mapping[str, Any], settings: Mapping[str,
 
 
 def fit(data: Data, settings: Mapping[str, Any]) -> LinearModel:
-    """Return the model of the best epoch. Raises CustomerError if training diverges in the first."""
+    """Return the model from the best epoch. Raises CustomerError if training diverges in the first epoch."""
     features, labels = data["train"]
     feature_scaler, label_scaler = _make_scalers(features, labels, settings)
     scaled_features = feature_scaler.transform(features)

@@ -1,8 +1,8 @@
 """Models in the binary format that XGBoost wrote before version 3.1, and Boosters pickled before version 1.6.
 
 The installed XGBoost reads neither. The binary format is final: little-endian numbers, and strings and lists that begin
-with their length in 64 bits. It has the learner's parameters, the names of objective and booster, the booster (trees or
-linear weights), and attributes. It is converted to XGBoost's JSON.
+with their length in 64 bits. It contains the learner's parameters, the names of the objective and the booster, the
+booster (trees or linear weights), and attributes. It is converted to XGBoost's JSON.
 """
 
 import json
@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import xgboost as xgb
 
-SIGNATURE = b"binf"  # some versions write it before the model
+SIGNATURE = b"binf"  # some versions write this before the model
 CONFIG_HEADER = b"CONFIG-offset:"  # before the model in Boosters pickled by versions 1.0 to 1.2; then 8 bytes
 OLD_JSON = b'{"'  # Boosters pickled by versions 1.3 to 1.5 are JSON; later ones are UBJSON
 # The beginning of JSON and UBJSON. Without a signature, the binary format begins with any four bytes, the base score.
 CURRENT_FORMATS = re.compile(rb'\{["\sL]')
 JSON_VERSION = [1, 7, 6]  # a version of XGBoost that writes the same JSON
-LOW_BITS = (1 << 31) - 1  # of a parent and of a split; the highest bit has another meaning. The root's parent is this
+LOW_BITS = (1 << 31) - 1  # the index of a parent or split, without the flag in the highest bit; also the root's parent
 DELETED = (1 << 32) - 1  # the split of a node that was pruned
 MAX_OUTPUTS = 100_000
 NODE = np.dtype([("parent", "<i4"), ("left", "<i4"), ("right", "<i4"), ("split", "<u4"), ("value", "<f4")])
@@ -37,7 +37,7 @@ RENAMED_OBJECTIVES = {"reg:linear": "reg:squarederror"}
 
 
 def read_old_models() -> None:
-    """Make xgboost.Booster load and unpickle models of older versions, too, in this process."""
+    """Make xgboost.Booster also load and unpickle models of older versions, in this process."""
     load_model, set_state = xgb.Booster.load_model, xgb.Booster.__setstate__
 
     def load_any_model(self: xgb.Booster, fname: Any) -> None:
@@ -96,7 +96,7 @@ def read_version(content: bytes | bytearray) -> tuple[int, int] | None:
 
 
 def version_advice(version: tuple[int, int] | None) -> str:
-    """Return which version of XGBoost to install to save the model again."""
+    """Return a phrase that says which version of XGBoost can save the model again."""
     if version is None:
         return "the version of XGBoost that wrote it"
     if version == (0, 0):  # these versions themselves do not save JSON
@@ -106,7 +106,7 @@ def version_advice(version: tuple[int, int] | None) -> str:
 
 
 class Reader:
-    """A reader of a binary model, from beginning to end. Raises ValueError if it ends too early or too late."""
+    """Reads a binary model from beginning to end. Raises ValueError if the model ends too early or too late."""
 
     def __init__(self, content: bytes | bytearray) -> None:
         self._is_followed = content.startswith(CONFIG_HEADER)  # other data may follow the model
@@ -116,7 +116,7 @@ class Reader:
 
     def end(self) -> None:
         if not self._is_followed and self._position < len(self._content):
-            raise ValueError("it continues after its end")
+            raise ValueError("other data follow its end")
 
     def bytes(self, size: int) -> bytes | bytearray:
         content = self._content[self._position : self._position + size]
@@ -139,7 +139,7 @@ class Reader:
 
 
 def add_rounds(learner: dict[str, Any], state: Mapping[str, Any], version: tuple[int, int] | None) -> None:
-    """Add the number of trees per round, not saved before 1.6; warn if it is unknown and could matter."""
+    """Add the number of trees per round, which was not saved before 1.6. Warn if it is unknown and could matter."""
     booster = learner["gradient_booster"]
     if booster["name"] == "gblinear":
         booster["model"].setdefault("boosted_rounds", 1)  # with 0, the installed version predicts other values
@@ -188,7 +188,7 @@ def read_model(reader: Reader) -> dict[str, Any]:
     attributes.pop("metrics", None)
     if major == 0:
         base_score = INVERSE_LINKS.get(objective.removeprefix("gpu:"), float)(base_score)
-    elif objective == "binary:logitraw" and (major, minor) < (1, 3):  # since then, its base score is a margin
+    elif objective == "binary:logitraw" and (major, minor) < (1, 3):  # since 1.3, its base score is a margin
         base_score = math.log(base_score / (1 - base_score))
     return {
         "version": JSON_VERSION,
@@ -244,7 +244,7 @@ def read_trees(reader: Reader, booster: str, features: int, outputs: int) -> dic
         return gbtree
     weights = reader.floats() if trees else []
     if len(weights) != len(trees):
-        raise ValueError(f"it has {len(weights)} weights of {len(trees)} trees")
+        raise ValueError(f"it has {len(weights)} weights for {len(trees)} trees")
     return {"name": "dart", "gbtree": gbtree, "weight_drop": weights}
 
 
@@ -304,4 +304,4 @@ def check_tree(nodes: Any, number: int, features: int, deleted: int) -> None:
     if is_outside or (parents[links] != numbers[is_inner]).any():
         raise ValueError(f"the nodes of tree {number} are not a tree of {features} features")
     if is_deleted[0] or is_deleted[links].any() or is_deleted.sum() != deleted:
-        raise ValueError(f"tree {number} leads to nodes that were deleted, or does not have {deleted} of them")
+        raise ValueError(f"tree {number} refers to deleted nodes, or does not have {deleted} of them")

@@ -27,7 +27,7 @@ EARLIER_METRICS = {
 
 
 def earlier_metric(objective: str) -> str | None:
-    """Return the image's default eval_metric, or None if it is still the same."""
+    """Return the image's default eval_metric, or None if XGBoost still has the same default."""
     if objective not in EARLIER_METRICS:
         return None
     name, version = EARLIER_METRICS[objective]
@@ -35,7 +35,7 @@ def earlier_metric(objective: str) -> str | None:
 
 
 def is_maximized(name: str) -> bool:
-    """Return whether the image maximises this metric. It minimises all with a threshold, such as ndcg@5."""
+    """Return whether the image maximises this metric. It minimises all metrics with a threshold, such as ndcg@5."""
     return name in MAXIMIZED_METRICS or name == "r2" or name in CLASSIFICATION_METRICS
 
 

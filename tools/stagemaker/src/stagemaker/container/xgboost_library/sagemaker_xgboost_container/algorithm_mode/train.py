@@ -22,7 +22,7 @@ ADDED_METRICS = {*metrics.REGRESSION_METRICS, *metrics.CLASSIFICATION_METRICS}  
 
 
 class StopOnTermination(xgb.callback.TrainingCallback):
-    """A callback that ends training after the current round upon SIGTERM, so that the model is saved."""
+    """A callback that, upon SIGTERM, ends training after the current round, so that the model is saved."""
 
     def __init__(self) -> None:
         self._stopping = False
