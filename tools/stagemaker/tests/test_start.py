@@ -60,7 +60,7 @@ def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_
     process.send_signal(number)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    assert errors.splitlines()[-1] == "stagemaker: stopped, with all its jobs"
+    assert errors.splitlines()[-1] == "stagemaker: stopped; all its jobs have ended"
     assert "Traceback" not in errors
     assert "the folder on PYTHONPATH" in errors
     assert f"stagemaker: console: {variables['AWS_ENDPOINT_URL']}/_stagemaker/console/\n" in errors

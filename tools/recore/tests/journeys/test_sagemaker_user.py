@@ -40,7 +40,7 @@ def simulated(folder: Path) -> Iterator[subprocess.Popen[str]]:
         wait_until((folder / "variables.sh").exists, process)
         yield process
         interrupt(process)
-        assert "stopped, with all its jobs" in finish(process)
+        assert "stopped; all its jobs have ended" in finish(process)
 
 
 def check_first_model(folder: Path) -> None:

@@ -135,15 +135,14 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
         else:
             click.echo(output)
         click.echo(
-            "stagemaker: Ctrl-C stops the simulator. get_execution_role() and account_id() of the SageMaker SDK call "
-            "AWS's own STS; the folder on PYTHONPATH redirects them here. Programs without that variable can pass "
-            f"role='{ROLE_ARN}' instead",
+            "stagemaker: get_execution_role() and account_id() of the SageMaker SDK call AWS's own STS; the folder on "
+            f"PYTHONPATH redirects them here. Programs without that variable can pass role='{ROLE_ARN}' instead",
             err=True,
         )
         _print_status(simulator, settings)
         while _next(signals, 1) is None:  # a signal that another thread received is handled when this one wakes up
             pass
-    click.echo("stagemaker: stopped, with all its jobs", err=True)
+    click.echo("stagemaker: stopped; all its jobs have ended", err=True)
 
 
 @main.command(name="exec", context_settings={"allow_interspersed_args": False})
@@ -214,10 +213,10 @@ def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQ
 
 def _print_status(simulator: "Simulator", settings: dict[str, Any]) -> None:
     """Print the simulator's address, its isolation and who can run code here to stderr."""
-    isolation = "nothing is enforced, and scripts do not find their files at /opt/ml"
+    isolation = "none (scripts do not find their files at /opt/ml)"
     if simulator.isolation_enforced:
         access = "and can call this simulator" if settings["jobs_can_call"] else "without network"
-        isolation = f"{simulator.isolation.name}: jobs see only their own files, {access}"
+        isolation = f"{simulator.isolation.name} (jobs see only their own files, {access})"
     click.echo(f"stagemaker: {simulator.endpoint}, isolation: {isolation}", err=True)
     if settings["host"] not in LOOPBACK:
         limits = "in jobs' sandboxes" if simulator.isolation_enforced else "as this user, because there is no sandbox"
@@ -253,7 +252,7 @@ def doctor(as_json: bool) -> None:
 @main.command()
 @click.argument("images", nargs=-1)
 def setup(images: tuple[str, ...]) -> None:
-    """Create the environments of IMAGES, so that the first job with each image need not wait.
+    """Create the environments of IMAGES, so that the first job with each image does not have to wait.
 
     IMAGES are names as `stagemaker doctor` lists them, families (scikit-learn, xgboost, linear-learner, pytorch), or
     `all`; by default the newest scikit-learn image. An environment is created once for all simulators of this user.

@@ -86,7 +86,7 @@ def test_the_docs_list_every_rejected_member() -> None:
 
 
 def rejected_table(simulator: Simulator) -> str:
-    rows = ["| operation | refused members and values |", "|---|---|"]
+    rows = ["| operation | rejected members and values |", "|---|---|"]
     sagemaker, runtime = simulator.client("sagemaker"), simulator.client("sagemaker-runtime")
     sagemaker.create_model(ModelName=MODEL, ExecutionRoleArn=ROLE, **BASES["CreateModel"])
     sagemaker.create_pipeline(

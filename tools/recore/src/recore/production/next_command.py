@@ -1,4 +1,4 @@
-"""Suggest the next command: one table of states, which follows docs/production.md.
+"""Suggest the next command: one table of states, which follows docs/serve.md.
 
 The first row that applies counts. A row without a command means that there is nothing to do.
 """

@@ -33,7 +33,7 @@ PATTERNS = (  # the end of a setting's name, a pattern of its values, and a mess
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of config.json, whose keys are these names in capitals; docs/production.md explains them.
+    """The settings of config.json, whose keys are these names in capitals; docs/serve.md explains them.
 
     "" stands for the simulator's bucket and role, for the data file that a command uploads, and for `image`.
     """

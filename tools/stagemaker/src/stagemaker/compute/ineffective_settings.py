@@ -6,8 +6,8 @@ from stagemaker.state.records import Record
 
 # by reason: the settings, each of them a kind of job and the path of a member
 INEFFECTIVE = {
-    "the job is never interrupted and costs nothing": "training.EnableManagedSpotTraining",
-    "checkpoints are not copied to or from S3: the job starts from the beginning": "training.CheckpointConfig",
+    "a spot instance is never interrupted, and saves nothing": "training.EnableManagedSpotTraining",
+    "checkpoints are not copied to or from S3; the job starts from the beginning": "training.CheckpointConfig",
     "there is no network": "training.VpcConfig processing.NetworkConfig.VpcConfig",
     "there is only one container": "training.EnableInterContainerTrafficEncryption "
     "processing.NetworkConfig.EnableInterContainerTrafficEncryption",
