@@ -135,8 +135,9 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
         else:
             click.echo(output)
         click.echo(
-            "stagemaker: get_execution_role() and account_id() of the SageMaker SDK call AWS's own STS; the folder on "
-            f"PYTHONPATH redirects them here. Programs without that variable can pass role='{ROLE_ARN}' instead",
+            "stagemaker: Ctrl-C stops the simulator. get_execution_role() and account_id() of the SageMaker SDK call "
+            "AWS's own STS; the folder on PYTHONPATH redirects them here. Programs without that variable can pass "
+            f"role='{ROLE_ARN}' instead",
             err=True,
         )
         _print_status(simulator, settings)
