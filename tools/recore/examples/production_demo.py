@@ -3,7 +3,7 @@
     python tools/recore/examples/production_demo.py [FOLDER]
 
 FOLDER, a new folder for the data and the predictions, is by default named after the time. Each step prints a command
-and runs it; tools/recore/docs/production.md explains the commands. The simulator ends with the demo.
+and runs it; tools/recore/docs/serve.md explains the commands. The simulator ends with the demo.
 """
 
 import gzip
