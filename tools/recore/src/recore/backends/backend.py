@@ -19,7 +19,7 @@ class SimulatorGoneError(OSError):
 
 
 class BackendError(Exception):
-    """The settings contradict each other, or no usable backend results. The message says what to change."""
+    """The settings contradict each other, or do not define a usable backend. The message says what to change."""
 
 
 @dataclass(frozen=True)

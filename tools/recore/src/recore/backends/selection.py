@@ -35,7 +35,7 @@ LOG_DELAY = 5.0  # seconds after which a job's last lines are in CloudWatch Logs
 def open_backend(settings: BackendSettings, show: Callable[[str], None]) -> AbstractContextManager[Backend]:
     """Return a context manager for the backend that the settings choose. show: called with progress lines.
 
-    Raises BackendError if the settings contradict each other or no usable backend results.
+    Raises BackendError if the settings contradict each other, or do not define a usable backend.
     """
     if settings.engine == "docker" or (settings.engine == "process" and not os.environ.get("AWS_ENDPOINT_URL")):
         if settings.role or settings.bucket:

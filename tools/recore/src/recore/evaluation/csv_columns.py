@@ -8,7 +8,7 @@ from itertools import chain, compress, repeat
 from pathlib import Path
 from typing import BinaryIO
 
-MAX_HEADER_BYTES = 4 << 20  # bytes that are read at a time
+MAX_HEADER_BYTES = 4 << 20  # bytes of the header that are read
 MAX_ROW_BYTES = 16 << 20  # bytes
 
 

@@ -356,7 +356,7 @@ def write_note(folder: Path, note: str) -> str:
 
 
 def write_recomputed_held_out(folder: Path, score: float, command: str) -> None:
-    """Write the held-out score that `command` has recomputed to the record.
+    """Record the held-out score that `command`, a command of recore, has recomputed.
 
     Raises the errors of `read_record`, and ValueError if the score is not finite.
     """

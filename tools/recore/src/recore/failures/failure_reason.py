@@ -25,7 +25,7 @@ SETTINGS = "start `stagemaker start` and export what it prints, or choose an AWS
 
 
 class FailedStep(Protocol):
-    """A step that failed. name: ends in the kind of step.
+    """A step that failed. name: its last word is the kind of step.
 
     exception: the submission's exception, if that is the reason. outside: whether the cause lies outside the job. data:
     the file that its script read, if the user can start the script with it. log: file name of the log.

@@ -81,6 +81,6 @@ def installation_hint(reason: str, submission: Path) -> str | None:
         return f"correct the name {location}: the package is called {package}."
     python = ".".join(platform.python_version_tuple()[:2])
     return (
-        f"correct the name or the version {location}. pip finds no wheel for Python {python}: it may be "
-        "misspelt, withdrawn or built for other versions of Python, or the index is unreachable."
+        f"correct the name or the version {location}. pip finds no wheel for Python {python}: the "
+        "package may be misspelt, withdrawn or built for other versions of Python, or the index is unreachable."
     )

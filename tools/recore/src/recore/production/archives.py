@@ -1,7 +1,7 @@
 """Write a version's two archives from the model in a run or a hand-over, without executing the submission.
 
 A hand-over does not contain the host's training file. Instead, channels.json lists its columns, domain.json describes
-its spectra, and expected_error.json its held-out predictions' errors. The last two files may be missing.
+its spectra, and expected_error.json the errors of held-out predictions. The last two may be missing.
 """
 
 import ast
@@ -49,8 +49,8 @@ class TrainedModel:
     """The model in a run or a hand-over.
 
     columns: the training file's columns. reference: the reference of its spectra, or None if they cannot be compared.
-    errors: the calibration of expected errors, or None without held-out predictions. reasons: why either of the two
-    files is missing, by file name.
+    errors: the calibration of expected errors, or None without held-out predictions. reasons: why either is missing, by
+    file name.
     """
 
     folder: Path

@@ -37,7 +37,7 @@ class JoinedSamples:
         self._rows = dict(assays.rows)
         self._rows |= {make_inference_id(key): row for key, row in assays.rows.items() if isinstance(key, str)}
         self._by_id = len(self._rows) > len(assays.rows)
-        # by row: its sample and its input's digest, because an inference ID must not stand for several samples
+        # by row: the sample and the digest of the input, because an inference ID must not stand for several samples
         self._identities: list[dict[type, object]] = [{tuple: sample} if sample else {} for sample in assays.samples]
         self._ambiguous: set[int] = set()
         self._sources: dict[str, dict[int, CaptureEvent]] = {name: {} for name in self.predictions}
