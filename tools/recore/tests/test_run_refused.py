@@ -34,11 +34,11 @@ REFUSED: list[tuple[list[object], str]] = [
     (["mine", PUBLIC, ACTUAL], "--private"),
     (["mine", PUBLIC, "--private", FILE], "the submission would see it"),
     (["mine", "--public", "empty.csv.gz"], "this file is empty"),
-    (["empty", PUBLIC], "recore: empty: there is no setup.py"),
+    (["empty", PUBLIC], "recore: empty: setup.py is missing"),
     (["gone", PUBLIC], "recore: gone: "),
-    (["found", PUBLIC], "it is read, not run"),
+    (["found", PUBLIC], "this file is parsed, not run"),
     ([FILE, PUBLIC], "submission's archive"),
-    (["pipe", PUBLIC], "recore: pipe: not a folder or archive but a pipe"),
+    (["pipe", PUBLIC], "recore: pipe: this is a pipe, socket or device"),
     (["mine", PUBLIC, "--role", "arn:aws:iam::1:role/x"], "--role and --bucket require --engine aws"),
     (["mine", PUBLIC, "--training-instances", "large"], "large: an instance type is needed, such as ml.m5.xlarge"),
     (["mine", PUBLIC, "--max-payload", 101], "--max-payload"),
@@ -77,7 +77,7 @@ def test_endless_submissions_are_rejected(tmp_path: Path, sample: Path) -> None:
         folder = tiny(tmp_path / f"loop of {name}")
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(name)
-        assert f"{folder / name}: a loop of symbolic links" in failed_run_error(folder, *public, cwd=tmp_path)
+        assert f"{folder / name}: this is a loop of symbolic links" in failed_run_error(folder, *public, cwd=tmp_path)
         (folder / name).unlink()
         with open(folder / name, "wb") as file:
             file.truncate(1 << 40)

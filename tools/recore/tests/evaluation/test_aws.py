@@ -22,7 +22,7 @@ BUCKET_NAME = "someones-bucket"
 
 @dataclass
 class Session:
-    """A command's result, and its clients' requests: service, operation, parameters."""
+    """A command's result, and its clients' requests (service, operation and parameters)."""
 
     simulator: Simulator
     result: Result
@@ -34,7 +34,7 @@ class Session:
 
 @pytest.fixture(scope="module")
 def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
-    """Return two runs: without options for AWS but with --keep, and with options for AWS."""
+    """Return two runs: one with --keep and no AWS options, and one with AWS options."""
     simulator.client("s3").create_bucket(Bucket=BUCKET_NAME)
     folder = tiny(tmp_path_factory.mktemp("submission"))
     command = ["run", str(folder), "--isolation", "off", "--public", str(sample / "public/public.csv.gz")]
@@ -78,11 +78,11 @@ def test_requests_differ_only_in_names_roles_and_instance_types(sessions: dict[s
     local, aws = comparable_requests(sessions["local"]), comparable_requests(sessions["aws"])
     assert local <= aws
     removals = {text.split()[1] for text in aws - local}
-    assert removals == {"ListObjectsV2", "DeleteObjects", "DeleteModel"}  # which --keep leaves out
+    assert removals == {"ListObjectsV2", "DeleteObjects", "DeleteModel"}  # not with --keep
 
 
 def comparable_requests(session: Session) -> set[str]:
-    """Return the distinct requests as text: how often a status is requested depends on the time."""
+    """Return the distinct requests as strings, because the number of requests for a status depends on timing."""
     name = session.requests_to("sagemaker", "CreateModel")[0]["ModelName"]
     texts = set()
     for service, operation, request in session.requests:

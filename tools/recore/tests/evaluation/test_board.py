@@ -33,7 +33,7 @@ def failed_step(name: str, reason: str) -> dict[str, Any]:
 
 STOPPED = {"state": "Stopped"}
 NO_PRIVATE = failed_step("private predict", "not the columns of the model")
-RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # the arguments of make_record, and changes; the best first
+RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # make_record's arguments, and changes; the best is first
     "again": ({"private": 0.2, "started": "2025-01-01"}, {"held_out_again": {"score": -0.5, "command": "judge"}}),
     "claims": ({"private": 0.2, "held-out": 1.01, "started": "2025-12-01"}, {}),
     "held-out": ({"public": 0.1, "held-out": 0.3}, {}),
@@ -120,7 +120,7 @@ def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_be
     assert line not in recore("board", tmp_path).stdout
     record = json.loads((tmp_path / "claims/run.json").read_text())
     assert record["held_out_again"] == {"score": 0.1, "command": "validate"}
-    assert record["scores"]["held-out"]["value"] == 0.9  # what the run itself left stays
+    assert record["scores"]["held-out"]["value"] == 0.9  # the run's own score is unchanged
     with pytest.raises(ValueError, match="not a finite number"):
         write_recomputed_held_out(tmp_path / "claims", float("nan"), "validate")
     assert read_record(tmp_path / "claims").recomputed_held_out == 0.1
@@ -221,7 +221,7 @@ def test_a_record_cannot_send_control_characters_and_a_long_name_is_not_cut(tmp_
 def test_a_missing_or_empty_folder_is_reported(tmp_path: Path) -> None:
     result = recore("board", tmp_path / "nowhere")
     assert result.returncode == 2
-    advice = "no such folder; `python -m recore run` creates runs"
+    advice = "there is no such folder; create a run with `python -m recore run`"
     assert result.stderr == f"recore: {tmp_path / 'nowhere'}: {advice}\n"
     result = recore("board", tmp_path)
     assert (result.returncode, result.stdout) == (0, f"board: no runs in {tmp_path}\n")
@@ -285,7 +285,7 @@ def test_a_note_is_one_printable_line(text: str, printed: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "no such file; `python -m recore run` creates a run's folder"),
+        (None, "there is no such file; create a run with `python -m recore run`"),
         ("{", "not a valid run record: this is not valid JSON: Expecting property name"),
         (json.dumps(make_record())[:-40], "not a valid run record: "),
         (json.dumps(make_record() | {"note": 1}), "not a valid run record: `note` has the wrong type, int"),

@@ -75,7 +75,7 @@ def test_a_broken_gzip_file_is_rejected(tmp_path: Path) -> None:
     ],
 )
 def test_a_repeated_header_is_rejected_with_its_line(again: str, is_packed: bool, tmp_path: Path) -> None:
-    """Two files were joined, and the second one's header may have other quotes or marks."""
+    """Two files were joined, and the second file's header can have different quotes or marks."""
     path = tmp_path / "public.csv"
     for content in (PUBLIC, PUBLIC + again):  # the same file, before and after
         path.write_bytes(gzip.compress(content.encode()) if is_packed else content.encode())
@@ -91,7 +91,7 @@ def test_a_repeated_header_is_rejected_with_its_line(again: str, is_packed: bool
 @pytest.mark.parametrize("name", ["public.csv", "public.csv.gz"])
 @pytest.mark.parametrize("is_packed", [False, True], ids=["text", "gzipped"])
 def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: str, tmp_path: Path) -> None:
-    """All methods read both kinds in the same way, repeatedly; files for jobs are gzipped and named accordingly."""
+    """All methods read both kinds in the same way, also repeatedly; files for jobs are gzipped and named .csv.gz."""
     text = f"{mark}{PUBLIC}".replace("\n", "\r\n").encode()
     path = tmp_path / name
     path.write_bytes(gzip.compress(text) if is_packed else text)
@@ -142,7 +142,7 @@ def test_a_folder_instead_of_a_file_is_rejected(tmp_path: Path) -> None:
 
 
 def test_assays_without_private_data_are_rejected(public: Path) -> None:
-    with pytest.raises(ValueError, match="private assays need the private data file; add --private"):
+    with pytest.raises(ValueError, match="private assays require the private data file; add --private"):
         DataFiles(public, actual=public).check()
 
 

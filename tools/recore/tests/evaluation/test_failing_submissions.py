@@ -7,7 +7,7 @@ from recore_support.submission_runs import FinishedRun, other_entries, run_submi
 
 PIPELINE = ("preprocess", "predict", "score")
 TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
-ADVICE = {  # the advice for each step if nothing specific is known about the exception
+ADVICE = {  # the advice for each step if the exception is not a known one
     "train": "look at: train.py",
     "preprocess": "look at: preprocess.py, which runs without the other files",
     "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in a different process",
@@ -17,7 +17,7 @@ ADVICE = {  # the advice for each step if nothing specific is known about the ex
 
 @dataclass(frozen=True)
 class Failure:
-    """Changes to the good submission, and the step that fails. logged: in the step's log, by default the reason."""
+    """Changes to a working submission, and the failing step. logged: line in the step's log, by default the reason."""
 
     step: str
     reason: str
@@ -105,7 +105,7 @@ FAILURES = {
         **change("train.py", "np.tile(model,", "np.tile(model * np.nan,"),
     ),
 }
-QUICK = "a server that ends"  # not marked as slow; its reason is the same on both sides
+QUICK = "a server that ends"  # not marked as slow; its reason is the same for public and private data
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path
     # without an index, pip's message about a missing package does not depend on the network
     result = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
     assert result.status == 1, result.stderr
-    # a script is not started by hand with private data, which pip does not read
-    assert ("to see the error alone" in result.stderr) == ("could not be installed: ERROR" in failure.reason)
+    # no command starts a script with private data, but pip does not read them
+    assert ("to see only the error" in result.stderr) == ("could not be installed: ERROR" in failure.reason)
     explained_reasons: set[str] = set()
     for step in failure.failed_steps:
         assert failure.reason in result.reason(step)

@@ -54,7 +54,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 class Recorded:
-    """Recorder of the requests of clients that are created during the context: operation and members."""
+    """Recorder of the requests (operation and members) that clients send if they are created within the context."""
 
     def __enter__(self) -> "Recorded":
         self.requests: list[tuple[str, dict[str, Any]]] = []
@@ -95,7 +95,7 @@ def _list(value: Any) -> list[str]:
 
 
 def addresses(content: Any, names: tuple[str, ...]) -> list[str]:
-    """Return the values of these members at any depth."""
+    """Return the values of the members with these names, at any depth."""
     if isinstance(content, list):
         return [found for each in content for found in addresses(each, names)]
     if not isinstance(content, dict):
@@ -199,7 +199,7 @@ def test_the_bound_counts_every_job_to_its_limit() -> None:
 def test_quotas_are_read_for_the_instance_type() -> None:
     names = {"ml.m5.xlarge for training job usage": 20, "ml.m5.xlarge for transform job usage": 4, "other": 1}
 
-    class Quotas:  # AWS's answer: the simulator has no Service Quotas
+    class Quotas:  # AWS's response, because the simulator has no Service Quotas
         def get_paginator(self, name: str) -> "Quotas":
             assert name == "list_service_quotas"
             return self
@@ -286,7 +286,7 @@ def test_a_job_is_requested_again_if_the_quota_is_full(monkeypatch: pytest.Monke
     monkeypatch.setattr("recore.evaluation.job_runner.MIN_RETRY_PAUSE", 0.01)
     errors = ["ResourceLimitExceeded", "ThrottlingException"]
 
-    class Busy:  # AWS without room: the simulator has no limits
+    class Busy:  # as AWS does when a quota is full; the simulator has no limits
         def create_training_job(self, **_: object) -> None:
             if errors:
                 raise ClientError({"Error": {"Code": errors.pop()}}, "CreateTrainingJob")
@@ -302,7 +302,7 @@ def test_a_job_is_requested_again_if_the_quota_is_full(monkeypatch: pytest.Monke
 
 
 def stop_sleeper(simulator: Simulator, done: threading.Event) -> None:
-    """Stop the training job whose log says that it sleeps, like a user of the console."""
+    """Stop the training job whose log says that it sleeps, as a user of the console could."""
     logs, sagemaker = simulator.client("logs"), simulator.client("sagemaker")
     while not done.wait(0.5):
         for event in logs.filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs")["events"]:
@@ -325,7 +325,7 @@ def running_jobs(sagemaker: Any, name: str) -> list[str]:
 @pytest.mark.slow
 @needs_sandbox
 def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp_path: Path) -> None:
-    """Twelve submissions: one is slow, two fail, and one is stopped by another user."""
+    """Of twelve submissions, one is slow, two fail, and one is stopped by a different user."""
     paths = [tiny(tmp_path / "slow", {"preprocess.py": SLOW + PREPROCESS})]
     paths += [tiny(tmp_path / f"good-{number}", {"train.py": f"# {number}\n{TRAIN}"}) for number in range(8)]
     paths += [tiny(tmp_path / f"fails-{number}", {"train.py": f"# {number}\n{FAIL}{TRAIN}"}) for number in range(2)]

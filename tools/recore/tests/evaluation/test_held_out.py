@@ -66,7 +66,7 @@ def test_complete_predictions_have_the_score_that_score_py_computes(
     ("change", "reason"),
     [
         (lambda table: table.iloc[1:], "held_out.csv has 29 rows, but the public data have 30"),
-        (lambda table: table.iloc[:, :0], "no column of the public data"),
+        (lambda table: table.iloc[:, :0], "none of the columns of the public data"),
         (lambda table: table.iloc[:, 1:], r"\(30, 48\) instead of \(30, 49\)"),
         (lambda table: table * np.nan, "every prediction is empty"),
         (lambda table: table.astype(str).replace("nan", "abc"), "'abc' is not a finite number"),

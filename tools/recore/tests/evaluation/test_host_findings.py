@@ -1,4 +1,4 @@
-"""Findings for the host from the run of a judged submission."""
+"""Findings for the host about the run of a judged submission."""
 
 import json
 import threading
@@ -64,7 +64,7 @@ def test_attempts_of_the_scripts_are_removed_from_the_logs(files: dict[str, Path
     assert log.read_text() == "before\nafter\n"
     log.rename(log.with_name("private-preprocess.log"))
     (log.with_name("private-preprocess.log")).write_text(event("files", what="0.1234,0.2345"))
-    assert found(files) == ["RC802 uses files outside its folders, in private-preprocess"]  # nothing that it can quote
+    assert found(files) == ["RC802 uses files outside its folders, in private-preprocess"]  # without quotable details
 
 
 @pytest.mark.parametrize("line", ["forged", "[1]", "{'kind': 3}", '{"a": 1}', "[" * 5000, '{"kind": "network"'])
@@ -89,7 +89,7 @@ def test_copied_assays_and_claims_that_the_private_score_contradicts_are_named(f
     public = pd.read_csv(files["public"], index_col=0)
     held_out = files["folder"] / "predictions/held-out.csv"
     public[list(TARGETS)].to_csv(held_out)
-    assert found(files) == ["RC703 held_out.csv contains the assays themselves: 100% of its values"]
+    assert found(files) == ["RC703 held_out.csv contains the assays themselves in 100% of its values"]
     held_out.write_text(held_out.read_text() + "\n")  # an empty line does not count
     assert len(found(files)) == 1
     (1.1 * public[list(TARGETS)]).to_csv(held_out)

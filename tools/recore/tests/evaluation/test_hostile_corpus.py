@@ -24,7 +24,7 @@ from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
 
 PR_SET_CHILD_SUBREAPER = 36
-END_SECONDS = 20.0  # killed processes must end within this time
+END_SECONDS = 20.0  # seconds within which killed processes must end
 SECRET = "7654321.25"  # an assay that appears only in the private data
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 # These limits are short enough for a test.
@@ -40,7 +40,7 @@ main(prog_name="recore")
 
 @dataclass(frozen=True)
 class Outcome:
-    """line: a pattern for a line on stderr. status: 0 completed, 1 failed, 2 rejected. seconds: for jobs."""
+    """line: a pattern for a line on stderr. status: 0 completed, 1 failed, 2 rejected. seconds: time limit of jobs."""
 
     line: str
     status: int = 1
@@ -52,7 +52,7 @@ NOT_INSTALLED = "recore: train failed: requirements.txt could not be installed:"
 WRONG_SHAPE = Outcome(r"recore: public score failed: .* the shape is \(\d+, \d+\) instead of \(\d+, 49\).*")
 OUTCOMES = {
     "train_daemon": COMPLETED,
-    "train_kill_everything": Outcome(r"recore: train failed: .*, ended by SIGKILL"),
+    "train_kill_everything": Outcome(r"recore: train failed: .*, killed by SIGKILL"),
     "train_fork_bomb": Outcome(r"recore: train failed: The job started more processes than allowed.*"),
     "train_much_output": COMPLETED,
     "train_endless_output": Outcome(r"recore: train failed: .* it exceeded its time limit.*", seconds=10),
@@ -95,7 +95,7 @@ OUTCOMES = {
     "archive_leads_out": Outcome(r"recore: .*: '\.\./written' is not a regular file inside the archive", 2),
     "own_score": COMPLETED,
 }
-REPORTED = {  # runs with a report, and the text that the report must show
+REPORTED = {  # runs with a report, and what the report must contain
     "train_escape_sequences": "[bold]<script>alert(1)</script>[/bold]",
     "preprocess_markup": "",
     "serve_escape_sequences": "[bold]<b>",
@@ -128,7 +128,7 @@ def contents(folder: Path) -> dict[str, tuple[int, float]]:
 
 
 def visible_content(run: FinishedRun) -> bytes:
-    """Return everything that a participant could see, with archives unpacked."""
+    """Return everything that a participant could see, including the contents of archives."""
     seen = [run.stdout.encode(), run.stderr.encode()]
     for path in run.folder.rglob("*"):
         if path.is_file() and path.name.endswith(".tar.gz"):
@@ -154,7 +154,7 @@ class Effects:
 
 @contextlib.contextmanager
 def watch_orphans() -> Iterator[list[str]]:
-    """When the block ends, list the commands of processes that it started and that are still running, and kill them.
+    """When the block ends, list the commands of processes that it started and that still run, and kill the processes.
 
     In the block, a process whose parent ends becomes a child of this process, even in its own session. Linux only.
     """
@@ -262,6 +262,6 @@ def test_a_hostile_submission_has_only_documented_effects_without_a_sandbox(
     check_end(run, outcome)
     if name in REPORTED:
         check_report(run, REPORTED[name])
-    if name == "serve_hangs":  # the client's time limit may end it first, with a message that does not name the folder
+    if name == "serve_hangs":  # the client's time limit may come first; its message does not name the folder
         effects = replace(effects, folder_named=False)
     assert effects == expected

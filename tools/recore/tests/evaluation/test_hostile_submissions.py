@@ -38,7 +38,7 @@ def port() -> Iterator[int]:
 
 
 def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
-    """Return the run, and its steps in the order in which they ended.
+    """Return the run, and its steps in order of end time.
 
     The public transform job waits until the private data are scored. Arguments and environment name the private assays.
     """
@@ -48,7 +48,7 @@ def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str
     with tempfile.TemporaryDirectory() as temporary:
         content = actual.read_bytes()
         known = {"path": str(actual), "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "port": port}
-        # without isolation the submission searches only this test's files, not the rest of the machine
+        # without isolation, the submission searches only this test's files
         known |= {"scan": isolated, "ancestors": not isolated, "roots": ["/"] if isolated else [temporary, str(sample)]}
         submission = folder / "hostile"
         shutil.copytree(SUBMISSIONS / "hostile/searching", submission)
@@ -97,7 +97,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
         for stage, leaks in stages.items():
             assert set(leaks) == (ATTEMPTS_WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
             assert not any(leaks.values()), (step, stage, leaks)
-    # the model contains only what it should, and every prediction is the mean: no assay was passed on from training
+    # the model has only the expected contents, and every prediction is the mean, so training passed on no assay
     with tarfile.open(result.folder / "model.tar.gz") as tar:
         assert sorted(tar.getnames()) == ["code/preprocess.py", "code/train.py", "model.json"]
     lines = [(result.folder / f"predictions/{side}.csv.out").read_text().splitlines() for side in ("public", "private")]
@@ -109,7 +109,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
 @pytest.mark.slow
 @pytest.mark.everywhere
 def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, port: int) -> None:
-    """A control: the test above is meaningful."""
+    """This control shows that the test above is meaningful."""
     result, _ = run_hostile_submission(tmp_path, sample, port, "off")
     assert result.status == 0, result.stderr
     successful_attempts = {

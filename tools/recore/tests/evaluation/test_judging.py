@@ -100,7 +100,7 @@ def test_each_submission_is_judged_once_and_ranked(
     assert "the submission does not exist" in ranked[-1].result
     results = {entry.path.name: entry.result for entry in ranked}
     assert results["copy"] == "completed"
-    assert results["partly"] == "private preprocess failed"  # without its reason, which could quote private spectra
+    assert results["partly"] == "private preprocess failed"  # without the reason, which could quote private spectra
     assert results["fails"].startswith("train failed: ValueError: no copper here (train.py, line 1")
     reason = "public preprocess failed: the job was stopped: it exceeded its time limit of 0.333 min"
     assert results["slow"].startswith(reason)
@@ -115,7 +115,7 @@ def test_each_submission_is_judged_once_and_ranked(
 
     path = folders["b"] / "run.json"
     record = json.loads(path.read_text())
-    changes = [  # with which a run does not count: other data, another score, or not decided by the submission
+    changes = [  # runs that do not count: other data or score.py, or a failure with a different cause
         {"data": record["data"] | {"actual": {"path": "a", "sha256": "0" * 64}}},
         {"score_script": {"sha256": "0" * 64}},
         {"state": "Stopped"},
@@ -168,7 +168,7 @@ def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
     again = claims.record.recomputed_held_out
     assert again < 0.5, lines
     assert f"held-out score {again:.4f} recomputed, 1.0100 claimed by the submission" in claims.result
-    assert without.record.recomputed_held_out == pytest.approx(again)  # the same model, though nothing was claimed
+    assert without.record.recomputed_held_out == pytest.approx(again)  # the same model, although it claims no score
     assert tied_by_private_score(entries) == []
 
 
@@ -207,7 +207,7 @@ def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -
     paths = (fails, tiny(tmp_path / "mine", {"preprocess.py": ASK + PREPROCESS}), tmp_path / "nowhere")
     options = [*file_options(sample), "--out", tmp_path / "judged"]
     result = recore("judge", *paths, *options)
-    assert result.returncode == 1  # one could not be read
+    assert result.returncode == 1  # one submission could not be read
     lines = result.stdout.splitlines()
     assert lines[0].strip() == f"Judged on {sample / 'public/public.csv.gz'}"
     assert lines[1].split() == "submission private held-out public seconds result for the host".split()
@@ -218,7 +218,7 @@ def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -
     with open(tmp_path / "judged/judged.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     tried, what = "RC801 tries to use the network", "socket.getaddrinfo nowhere.example, preprocess.py line 3"
-    # what it tries with private data could quote them
+    # details of attempts on private data could quote them
     assert rows[0]["for the host"] == f"{tried}: {what}, in public-preprocess; {tried}, in private-preprocess"
     again = recore("judge", *paths, *options, "--json")
     assert "2 judged before, 0 to run" in again.stderr

@@ -1,6 +1,6 @@
-"""A run's model starts on AWS, where the container has no network and first installs the submission with pip.
+"""A run's model starts on AWS, where the container has no network and installs the submission with pip first.
 
-AWS's image copies code/, writes a setup.py into it unless it has one, and runs `pip install .`; so do the tests.
+AWS's image copies code/, adds a setup.py if there is none, and runs `pip install .`; so do the tests.
 """
 
 import shutil
@@ -27,7 +27,7 @@ NAMED_FILES = "recursive-include . *\n"
 
 
 class Image:
-    """A virtual environment instead of the image, with this environment's packages."""
+    """A virtual environment that replaces the image. It has this environment's packages."""
 
     def __init__(self, folder: Path):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)

@@ -1,4 +1,4 @@
-"""The request to the model is what preprocess.py wrote, without targets: other cells keep their text."""
+"""The request to the model is the output of preprocess.py without targets; all other cells are unchanged."""
 
 import io
 from pathlib import Path
@@ -16,7 +16,7 @@ CASES = {
     "at the end": (",a,CuPPM,YPPM\n0,1.50,2,3\n1,4,5,6\n", ",a\n0,1.50\n1,4\n"),
     "in front": ("index,CuPPM,a\r\n0,1,2\r\n", "index,a\r\n0,2\r\n"),
     "quoted": ('"","a,b","CuPPM",c\n"x ""y"", z","1\n2","3,\n4",5', '"","a,b",c\n"x ""y"", z","1\n2",5'),
-    "rows of other lengths": (",a,CuPPM,b\n0,1\n1,2,3,4,5\n\n", ",a,b\n0,1\n1,2,4,5\n\n"),
+    "rows of different lengths": (",a,CuPPM,b\n0,1\n1,2,3,4,5\n\n", ",a,b\n0,1\n1,2,4,5\n\n"),
 }
 
 
@@ -45,7 +45,7 @@ def test_a_file_without_targets_is_not_rewritten(text: str, tmp_path: Path) -> N
 def test_a_row_that_does_not_fit_into_memory_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "public.csv"
     path.write_bytes(b",a,CuPPM\n" + b'"' + b"\n" * (MAX_ROW_BYTES + 1))
-    with pytest.raises(ValueError, match="a row has more than 16 MB"):
+    with pytest.raises(ValueError, match="a row is larger than 16 MB"):
         remove_targets(path)
 
 

@@ -35,7 +35,7 @@ def names(folder: Path) -> list[str]:
 
 
 def start_unfinished_run(target: Path) -> tuple[subprocess.Popen[str], Path]:
-    """Return a process in the middle of a run, which lasts until its stdin closes, and its folder."""
+    """Return a process in the middle of a run, which lasts until the process's stdin closes, and the run's folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", WAIT, target],
         cwd=ROOT,
@@ -105,7 +105,7 @@ def test_the_next_run_removes_the_leftovers_of_a_killed_one(tmp_path: Path) -> N
     assert names(tmp_path) == [running_folder.name]
     other, _ = start_unfinished_run(tmp_path / "live")
     output = sorted(process.communicate(timeout=120)[0].strip() for process in (running, other))
-    assert output == [str(tmp_path / name) for name in ("live", "live-2")]  # both are kept
+    assert output == [str(tmp_path / name) for name in ("live", "live-2")]  # both folders are kept
     assert names(tmp_path) == ["live", "live-2"]
     assert names(tmp_path / "live") == ["half"]
 

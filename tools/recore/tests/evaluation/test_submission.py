@@ -84,7 +84,7 @@ for folder in sys.argv[1:]:
 
 
 def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
-    """Return the files that setuptools packs, without those that the client removes."""
+    """Return the files that setuptools packs, except those that the client removes."""
     copies = {
         name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
     }
@@ -215,7 +215,7 @@ def test_an_archive_with_a_folder_at_its_top_is_rejected(tmp_path: Path) -> None
 def test_missing_and_invalid_submissions_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="the submission does not exist"):
         read_submission(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"there is no setup\.py to list the files to upload"):
+    with pytest.raises(ValueError, match=r"setup\.py is missing; it lists the files to upload"):
         read_submission(write(tmp_path / "mine", {"train.py": ""}))
     for text in (b"", b"text", gzip.compress(b""), gzip.compress(b"text")):
         (tmp_path / "src.tar.gz").write_bytes(text)

@@ -37,7 +37,7 @@ except ValueError as error:
 
 
 def read_within(seconds: int, path: Path) -> str:
-    """Return the error of a submission that is rejected with 1 GB of memory and limited CPU time."""
+    """Return the error for a submission that is rejected within 1 GB of memory and limited CPU time."""
     command = [sys.executable, "-c", READ, str(path), str(seconds)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
     assert result.returncode == 1
@@ -176,7 +176,7 @@ def test_symbolic_links_out_of_the_submission_are_rejected(link: str, manifest: 
         assert read_submission(folder).files["train.py"] == b"mine"
         path.unlink()
     path.symlink_to(tmp_path / "elsewhere" / ("test_actual.py" if "." in link else ""))
-    with pytest.raises(ValueError, match="a symbolic link to a path outside the submission"):
+    with pytest.raises(ValueError, match="this symbolic link leads outside the submission"):
         read_submission(folder)
 
 
@@ -214,7 +214,7 @@ def test_a_member_that_is_not_a_regular_file_inside_the_archive_is_rejected(
 
 
 def make_sparse_archive(headers: dict[str, str], sparse_map: bytes) -> bytes:
-    """The map is in the PAX headers or in the first bytes of the content."""
+    """Return an archive with a sparse file, whose map is in the PAX headers or at the beginning of the content."""
     info = member("x.npy", size=len(sparse_map))
     info.pax_headers = headers
     raw = info.tobuf(tarfile.PAX_FORMAT) + sparse_map + b"\0" * (-len(sparse_map) % 512)

@@ -1,4 +1,4 @@
-"""Trouble during a run, with real clients and simulator; botocore events simulate errors that only AWS returns."""
+"""Problems during a run with real clients and a simulator; botocore events simulate errors that only AWS returns."""
 
 import contextlib
 import hashlib
@@ -70,7 +70,7 @@ def make_run(services: Services, data: DataFiles, tmp_path: Path) -> MakeRun:
 
 @pytest.fixture
 def sleeping_run(make_run: MakeRun) -> EvaluationRun:
-    """Prepare a run whose training takes a minute; the objects that the job reads are kept."""
+    """Return a run whose training takes a minute; the objects that its job reads are kept."""
     return make_run(keep=True, names=("public",), train=SLEEP + TRAIN)
 
 
@@ -89,7 +89,7 @@ def storage(services: Services) -> Storage:
 
 
 def reject(client: Any, event: str, code: str = "AccessDenied", times: float = float("inf")) -> list[object]:
-    """Refuse the first requests for an operation; return a list to which each one is added."""
+    """Reject the first requests for an operation, and return a list to which each rejected request is added."""
     rejected_calls: list[object] = []
 
     def respond(**parameters: object) -> tuple[AWSResponse, dict[str, Any]] | None:
@@ -172,7 +172,7 @@ def test_a_job_that_was_rejected_is_not_stopped(services: Services, sleeping_run
 
 
 def interrupt_training(rejected_stops: list[object]) -> Callable[[Step], None]:
-    """Return an observer that sends SIGINT in training, until a request to stop was rejected."""
+    """Return an observer that sends SIGINT during training until a request to stop is rejected."""
 
     def interrupt(step: Step) -> None:
         if step.state == "Training" and not rejected_stops:
@@ -241,7 +241,7 @@ def test_the_clean_up_removes_assays_that_could_not_be_removed_immediately(
         pass
     assert ASSAYS in remaining(simulator, settings)
     storage.clear(keep)
-    # of other objects than the assays, earlier versions stay
+    # earlier versions are removed only if they are assays
     assert remaining(simulator, settings) == (["model/model.tar.gz"] if keep or bucket == VERSIONED else [])
 
 
@@ -327,7 +327,7 @@ def write_lines(services: Services, job: str, *lines: str) -> None:
 def read_log(
     services: Services, job: str, folder: Path, arrive: Callable[[int], object], to_end: bool = True
 ) -> tuple[list[str], list[float]]:
-    """Return the lines of a job's log, and the pauses while it was read. arrive: called in each, with its number."""
+    """Return the lines in a job's log, and the pauses while it was read. arrive: called in each, with its number."""
     pauses: list[float] = []
 
     def wait(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The traceback parser reads the tracebacks that Python prints, and tolerates any other text in a log."""
+"""The traceback parser reads the tracebacks that Python prints, and accepts any other content in a log."""
 
 import subprocess
 import sys

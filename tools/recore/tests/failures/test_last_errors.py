@@ -13,7 +13,7 @@ import pytest
 from recore.failures import find_exception
 from stagemaker.compute.failure import last_message
 
-# scripts, and the message that a job fails with
+# scripts, and the message with which a job fails
 SAME = [
     ("raise ValueError('no copper')", "ValueError: no copper"),
     ("raise StopIteration", "StopIteration"),
@@ -52,7 +52,7 @@ GROUP = "raise ExceptionGroup('two', [ValueError('a'), TypeError('b')])"
 @pytest.fixture(scope="module")
 def error_of_training_job() -> Callable[[str], str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SAGEMAKER_BASE_DIR", "/opt/ml")  # which importing the module would set for all later tests
+        patch.setenv("SAGEMAKER_BASE_DIR", "/opt/ml")  # importing the module would set this for all later tests
         from stagemaker.container.script_mode import last_error
     return last_error
 

@@ -84,13 +84,13 @@ REASONS = [  # the platform's reason without its kind, the log, and the reason t
     (f"{NO_ERROR}, exit code: 3", TRACEBACK, NO_ERROR),
     (f"{MEMORY}, exit code: 137", TRACEBACK, MEMORY),
     (f"{KILLED}, exit code: 137", TRACEBACK, KILLED),
-    ("3 of 5\n \n, exit code: 137", "3 of 5\n", "3 of 5, ended by SIGKILL"),
-    (", exit code: 139", "", "it printed nothing, ended by SIGSEGV"),
-    ("3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),  # above the range of signals
+    ("3 of 5\n \n, exit code: 137", "3 of 5\n", "3 of 5, killed by SIGKILL"),
+    (", exit code: 139", "", "it printed nothing, killed by SIGSEGV"),
+    ("3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),  # there is no such signal
     (f"{FULL}, exit code: 137", TRACEBACK, FULL),
     ("no copper, exit code: 1", TRACEBACK + "a line\n" * 30 + "no copper\n", "no copper"),
     (NO_PACKAGE, TRACEBACK, NO_PACKAGE),
-    # without isolation, jobs and containers have other folders
+    # without isolation, jobs and containers have different folders
     (
         f"score.py: {JOB_FOLDER}/ml/processing/a.csv: empty, exit code: 1",
         "",
@@ -383,7 +383,7 @@ def test_a_requirement_that_does_not_exist_is_named(
 
 
 def test_the_suggested_installation_works(tmp_path: Path) -> None:
-    """The package is installed here, so that pip needs no network."""
+    """The package is already installed, so pip needs no network."""
     (tmp_path / "requirements.txt").write_text("numpy\nno-such-package ; python_version < '3'\n")
     text = str(missing_module_hint("no_such_package", tmp_path))
     command = text.split("`")[1]
@@ -421,7 +421,7 @@ NO_SETTINGS = "the model did not load: [Errno 2] No such file or directory: '/op
         ("train", NO_MODEL, {"main": "sys.exit(0)"}, "train.py ended early without an error, by sys.exit in line 10"),
         ("train", NO_MODEL, {"main": "if 1: exit()", "start": GUARD_OF_MODULE}, "by exit in line 10"),
         ("first train", NO_MODEL, {"main": "if 0: raise SystemExit(0)"}, "by SystemExit in line 10"),
-        ("train", NO_MODEL, {"main": 'sys.exit("no data")'}, None),  # that fails, so something else is the cause
+        ("train", NO_MODEL, {"main": 'sys.exit("no data")'}, None),  # not the cause
         ("train", NO_MODEL, {"start": ""}, "train.py only defines functions, and calls none of them"),
         ("train", NO_MODEL, {"start": GUARD.replace("__main__", "main")}, "the comparison in line 14 is never true"),
         ("train", NO_MODEL, {}, None),

@@ -1,4 +1,4 @@
-"""The suggested terminal command reproduces the error of a failed step."""
+"""The suggested terminal command reproduces a failed step's error."""
 
 import gzip
 import os
@@ -34,7 +34,7 @@ SIMULATED = 'Traceback (most recent call last):\n  File "/opt/ml/code/train.py",
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed step. error: the command's output, None if no command is suggested. data: the file's name, if any."""
+    """A failed step. error: the command's output, or None if no command is suggested. data: the file's name, if any."""
 
     step: str
     error: str | None
@@ -88,7 +88,7 @@ def test_the_suggested_command_shows_the_error(name: str, tmp_path: Path, monkey
     )
     monkeypatch.chdir(submission if failure.folder == "." else tmp_path)
     lines = explain_failure(step, tmp_path / "run", Path(failure.folder))
-    commands = [line.partition(": ")[2] for line in lines if line.startswith("  to see the error alone: ")]
+    commands = [line.partition(": ")[2] for line in lines if line.startswith("  to see only the error: ")]
     if failure.error is None:
         assert commands == []
         return

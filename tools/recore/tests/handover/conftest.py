@@ -19,7 +19,7 @@ def many_holes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def template_public(many_holes: Path) -> pd.DataFrame:
-    """Return its public data as a frame. Copy it before you change it."""
+    """Return the run's public data as a frame. Copy the frame before you change it."""
     return pd.read_csv(many_holes / "public/public.csv.gz", index_col=0, float_precision="round_trip")
 
 

@@ -1,4 +1,4 @@
-"""Write the pages of a run, and execute a page's console blocks as printed."""
+"""Write the pages of a hand-over, and execute a page's console blocks as printed."""
 
 import os
 import re
@@ -17,13 +17,13 @@ from recore.handover.target_figures import measure_targets
 from stagemaker.machine import machine_info
 
 FENCE = re.compile(r"^```console ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# with recore, and with python3.12, which makes environments
+# folders with recore and with python3.12, which creates environments
 PATH = os.pathsep.join((f"{sys.base_prefix}/bin", os.environ["PATH"], str(Path(sys.executable).parent)))
 CUT_OFF = 500.0  # ppm of copper
 
 
 def write_pages(folder: Path, example: Path, public: Path | None = None) -> tuple[str, str]:
-    """Return the README and model card of a run, without the jobs. example: folder with a request and its response."""
+    """Return a run's README and model card without running jobs. example: folder with a request and its response."""
     run = read_run(folder, public)
     cut_offs = {"CuPPM": CUT_OFF} if (folder / "predictions/held-out.csv").exists() else {}
     packages = list_packages(run.submission, run.versions)

@@ -1,4 +1,4 @@
-"""The model card's statements about weak, contradicted and unmeasured figures."""
+"""Statements in the model card about weak, contradicted and unmeasured figures."""
 
 import hashlib
 import json

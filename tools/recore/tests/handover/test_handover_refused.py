@@ -1,4 +1,4 @@
-"""Errors of `recore handover`, in one line, and the folders that it replaces."""
+"""One-line errors of `recore handover`, and the folders that it replaces."""
 
 import gzip
 import hashlib
@@ -43,7 +43,7 @@ def changed_run(runs: Runs, tmp_path: Path) -> Path:
 
 def test_missing_and_different_files_are_reported_in_one_line(changed_run: Path, runs: Runs, sample: Path) -> None:
     assert "private score failed); run it again" in rejection(runs.failed)
-    assert "no such file; `python -m recore run`" in rejection(changed_run / "nowhere")
+    assert "create a run with `python -m recore run`" in rejection(changed_run / "nowhere")
     other = "the run was trained on a different file; pass that file with --public"
     assert other in rejection(changed_run, "--public", sample / "private/private.csv.gz")
     assert "pass its path with --public" in rejection(changed_run, "--public", changed_run / "gone.csv.gz")
@@ -69,7 +69,7 @@ def test_a_package_that_is_not_installed_keeps_its_version(changed_run: Path) ->
     assert "as installed where this page was written" in first
     assert "notinstalledx" in second
     assert {"notinstalledx[abc]==1.2", f"boto3=={metadata.version('boto3')}"} <= set(lines)
-    assert any(line.startswith("awscrt==") for line in lines)  # of the optional part
+    assert any(line.startswith("awscrt==") for line in lines)  # an error in the optional part
 
 
 def test_a_run_without_model_or_with_an_incomplete_record_is_rejected(changed_run: Path) -> None:
@@ -137,7 +137,7 @@ def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_p
     for name in ("scores/public.json", "scores", "predictions/private.csv.out", "run.json"):
         shutil.move(changed_run / name, tmp_path / "moved")
         (changed_run / name).symlink_to(tmp_path / "moved")
-        assert f"{name}: symbolic links are not handed over" in rejection(changed_run)
+        assert f"{name}: a symbolic link is not handed over" in rejection(changed_run)
         (changed_run / name).unlink()
         shutil.move(tmp_path / "moved", changed_run / name)
 

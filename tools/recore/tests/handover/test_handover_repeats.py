@@ -89,14 +89,14 @@ def test_steps_write_target_names_and_sample_ids(readers_copy: Path) -> None:
     numbers = table[list(TARGETS)].to_csv(header=False, index=False)
     assert (readers_copy / "work/assays.csv.out").read_text() == numbers
     result = run_step(readers_copy, "compare", "work/assays.csv", "answer.csv")
-    assert (result.returncode, result.stdout) == (0, "compare: 10 rows are equal within 1e-05\n")
+    assert (result.returncode, result.stdout) == (0, "compare: 10 rows agree within 1e-05\n")
 
 
 def test_steps_report_an_error_in_one_line(readers_copy: Path) -> None:
     (readers_copy / "model").mkdir()
     predict = ("predict", "--output", "x.csv", "--model")
     for words, reason in (
-        ((*predict, "gone", "--request", "request.csv"), "gone: no such folder; unpack model.tar.gz"),
+        ((*predict, "gone", "--request", "request.csv"), "gone: there is no such folder; unpack model.tar.gz"),
         ((*predict, "model", "--request", "gone.csv"), "gone.csv: No such file or directory"),
         ((*predict, "model", "--request", "request.csv"), "train.py failed: FileNotFoundError: "),
         (("preprocess", "--data", "README.md", "--output", "x.csv"), "preprocess.py failed: "),

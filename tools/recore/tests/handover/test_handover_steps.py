@@ -1,4 +1,4 @@
-"""steps.py predicts like the model's server, and reports whether predictions are equal."""
+"""steps.py predicts like the model's server, and reports whether predictions agree."""
 
 import gzip
 import shutil
@@ -33,7 +33,7 @@ def transform_fn(model, data, content_type, accept):
 
 if __name__ == "__main__":""",
 )
-# a model in single precision, served by the defaults of the image; the order of its sums depends on the number of rows
+# a single-precision model, served by the image's default functions; the number of rows changes its order of summation
 SINGLE = """
 import os
 

@@ -45,7 +45,7 @@ def rejection(*arguments: object, cwd: Path) -> str:
 def test_a_laboratory_table_is_predicted_without_the_hosts_data(
     handed: Path, template_run: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
-    """The IDs have other names, depths are in feet, an assay is not a number, and one spectrum has a gap."""
+    """The IDs have different names, depths are in feet, an assay is not a number, and one spectrum has a gap."""
     table = private.rename(columns={"SiteID": "hole", "DepthFrom": "from (ft)", "DepthTo": "to (ft)"})
     table = table.rename_axis("sample").assign(Cu_ppm="see report")
     table.iloc[4, 200] = "n.d."
@@ -149,7 +149,7 @@ def list_twice(folder: Path, name: str) -> None:
         (lambda folder: unlist(folder, "channels.json"), "channels.json may be damaged: it is not listed"),
         (lambda folder: unlist(folder, "domain.json"), "domain.json may be damaged: it is not listed"),
         (lambda folder: (folder / "SHA256SUMS").write_text("1"), "SHA256SUMS: line 1 is not a SHA-256, two spaces and"),
-        (lambda folder: list_twice(folder, "model.tar.gz"), "lists a file for the second time"),
+        (lambda folder: list_twice(folder, "model.tar.gz"), "lists a file that is already listed"),
         (
             lambda folder: ((folder / "model.tar.gz").unlink(), (folder / "model.tar.gz").symlink_to("/dev/zero")),
             "model.tar.gz: this file of the hand-over is missing or not a regular file",

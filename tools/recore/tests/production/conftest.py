@@ -66,7 +66,7 @@ def name_of(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def trainings(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a simulator's state after the trainings of `trained`, and the files of version 1."""
+    """Return a folder with the state of the simulator that trained the versions in `trained`, and version 1's files."""
 
     def make(folder: Path) -> None:
         shutil.copytree(small_sample, folder / "data")
@@ -92,7 +92,7 @@ def trained_model(trainings: Path) -> support.Trained:
 
 @pytest.fixture(scope="session")
 def trained(trainings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProductionCommands]:
-    """Return the commands of a project with two approved versions of the template's model; do not change them.
+    """Return the commands of a project with two approved versions of the template's model. Do not change the versions.
 
     They differ in a hyperparameter. A third version is equal to the second, but not approved.
     """

@@ -1,4 +1,4 @@
-"""Events of data capture, as the simulator writes them, and as other programs might."""
+"""Events of data capture as the simulator writes them, and as other programs could write them."""
 
 import json
 from collections import Counter
@@ -52,7 +52,7 @@ def test_all_client_requests_are_read(endpoint: ABTestEndpoint) -> None:
 
 
 def make_event(**changes: Any) -> dict[str, Any]:
-    """Return an event with one sample. changes: replacements for its two parts, None to omit one."""
+    """Return an event with one sample. changes: replacements for the event's two parts, or None to omit one."""
     parts = {
         "endpointInput": {"mode": "INPUT", "data": as_csv(SAMPLES[0]), "encoding": "CSV"},
         "endpointOutput": {"mode": "OUTPUT", "data": ",".join(["1"] * 49) + "\n", "encoding": "CSV"},

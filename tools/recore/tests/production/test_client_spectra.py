@@ -1,4 +1,4 @@
-"""Samples of captured requests and tables of assays, without an endpoint."""
+"""Samples in captured requests, and tables of assays, tested without an endpoint."""
 
 import gzip
 import json
@@ -107,7 +107,7 @@ def test_an_archive_without_columns_is_reported_with_its_version(content: bytes,
     ],
 )
 def test_an_archive_without_a_usable_reference_is_reported_with_its_version(reference: str | None, reason: str) -> None:
-    """Its data had too few spectra, it is older than the reference, or it was changed."""
+    """The version's data had too few spectra, the version predates references, or its archive was changed."""
     files = {"channels.json": json.dumps({"columns": NAMES})} | ({"reference.json": reference} if reference else {})
     version = SimpleNamespace(number=3, archives=["s3://models/model.tar.gz"])
     with pytest.raises(ProductionError, match=reason):

@@ -39,7 +39,7 @@ ID_PREFIX = "an-id-that-is-as-long-as-an-inference-id-can-be-in-sagemaker"
 
 @pytest.fixture(scope="module")
 def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
-    """Return an endpoint that has predicted 36 samples, each by one variant, in several kinds of requests."""
+    """Return an endpoint that has predicted 36 samples, each with one variant, in several kinds of requests."""
     endpoint = ABTestEndpoint(endpoints, "compare")
     for number, sample in enumerate(SAMPLES[:26]):
         members = {"InferenceId": f"{ID_PREFIX}-{number:03}"}
@@ -291,7 +291,7 @@ HEADER = "SiteID,DepthFrom,DepthTo,CuPPM"
 TABLES = {
     "missing": (None, "there is no such file"),
     "empty": ("", "contains no samples"),
-    "no targets": ("SiteID,DepthFrom,DepthTo\nH,0,1\n", "has no column of a target"),
+    "no targets": ("SiteID,DepthFrom,DepthTo\nH,0,1\n", "has no target column"),
     "no keys": ("index,SiteID,CuPPM\n0,H,1\n", "InferenceId, or SiteID, DepthFrom and DepthTo"),
     "no rows": (f"{HEADER}\n", "contains no samples"),
     "a missing cell": (f"{HEADER}\nH,0,1\n", "line 2 has 3 cells, but the header has 4"),
@@ -300,7 +300,7 @@ TABLES = {
     "no id": ("InferenceId,CuPPM\n,5\n", "line 2: an InferenceId is needed"),
     "below detection": (f"{HEADER}\nH,0,1,<0.5\n", "line 2, CuPPM: '<0.5' is not a number"),
     "huge": (f"{HEADER}\nH,0,1,1e200\n", "line 2, CuPPM: '1e200' is not a number"),
-    "no assay": (f"{HEADER}\nH,0,1,\n", "all cells of the targets are empty"),
+    "no assay": (f"{HEADER}\nH,0,1,\n", "all target cells are empty"),
     "infinite": (f"{HEADER}\nH,0,1,inf\n", "line 2, CuPPM: 'inf' is not a number"),
     "contradicting": (f"{HEADER}\nH,0,1,5\nH,0.0,1,6\n", "line 3: hole H from 0 to 1 m is listed twice"),
     "repeated column": (f"{HEADER},CuPPM\nH,0,1,5,5\n", "the column CuPPM appears more than once"),

@@ -1,4 +1,4 @@
-"""The sequential test: its rate of false alarms, the changes that it detects, and the units that it ranks."""
+"""The sequential test for drift: its rate of false alarms, the changes that it detects, and the units that it ranks."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -109,18 +109,18 @@ def test_ranks_are_uniform_whatever_the_distribution() -> None:
 def test_bets_are_fair(ranks: list[float]) -> None:
     """The mean of the next evidence over all ranks is the current evidence, or slightly less."""
     steps = (np.arange(2000) + 0.5) / 2000
-    low, weights = steps**8 / 2, np.tile(steps**7 * 8 / 2, 2)  # more ranks at the ends, where bets are steep
+    low, weights = steps**8 / 2, np.tile(steps**7 * 8 / 2, 2)  # more ranks near 0 and 1, where bets change steeply
     before = np.array(ranks)[:, None]
     now = follow_evidence(before)[-1, 0]
     path = np.repeat(before, 2 * len(steps), axis=1)
     following = follow_evidence(np.vstack([path, np.concatenate([low, 1 - low])]))[-1]
     mean = (following * weights).sum() / len(steps)
-    assert 0.97 * now < mean < 1.001 * now  # ranks below MIN_RANK win less than they could
+    assert 0.97 * now < mean < 1.001 * now  # bets win less than they could at ranks below MIN_RANK
     assert np.isfinite(following).all()
 
 
 def test_a_drill_hole_is_one_unit_however_many_samples_it_has() -> None:
-    """Holes differ. If samples were treated as independent, nearly every new hole would raise an alarm."""
+    """Holes differ: if their samples were treated as independent, nearly every new hole would raise an alarm."""
     random = np.random.default_rng(3)
     codes = np.repeat(np.arange(100), 10)
     values = random.normal(size=(100, 2))[codes] + 0.1 * random.normal(size=(1000, 2))
@@ -164,7 +164,7 @@ def test_a_hole_is_complete_after_twenty_samples_or_a_day() -> None:
 def test_samples_of_unknown_holes_are_one_unit_a_day() -> None:
     times = [START + timedelta(hours=hours) for hours in range(50)]  # from 8:00
     units, waiting = group_units(times, [""] * 50, 20, times[-1], are_complete=True)
-    assert [len(unit.rows) for unit in units] == [20, 16, 10]  # in the order in which they were complete
+    assert [len(unit.rows) for unit in units] == [20, 16, 10]  # in order of completion
     assert waiting == 0
     assert [unit.rows[0] for unit in units] == [16, 0, 40]
 

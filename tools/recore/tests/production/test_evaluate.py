@@ -1,4 +1,4 @@
-"""The program that scores held-out predictions: exactly the score of a run, and files that cannot be scored."""
+"""The program that scores held-out predictions gives exactly a run's score, and rejects files that cannot be scored."""
 
 import json
 import re

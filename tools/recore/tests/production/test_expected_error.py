@@ -57,7 +57,7 @@ def test_intervals_cover_ninety_per_cent_of_the_assays_of_other_holes(plan: Plan
 
 
 def make_errors(holes: int, rows: int, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return predictions, assays and holes of one target. share: the share of the errors' variance between holes."""
+    """Return a target's predictions, assays and holes. share: of the errors' variance, between holes."""
     random = np.random.default_rng(0)
     names = np.repeat(np.arange(holes).astype(str), rows)
     errors = np.repeat(random.normal(0, np.sqrt(share), holes), rows)
@@ -109,7 +109,7 @@ def test_a_prediction_is_never_outside_of_its_interval(errors: list[float], scal
     _, low, high = expected_error(calibration, "SePPM", values)
     assert (low <= values).all()
     assert (values <= high).all()
-    assert (high >= 0).all() or (predicted + errors).min() < 0  # only then may an interval be negative
+    assert (high >= 0).all() or (predicted + errors).min() < 0  # negative only then
 
 
 def test_equal_predictions_share_one_bin() -> None:
@@ -122,7 +122,7 @@ def test_equal_predictions_share_one_bin() -> None:
     assert (np.diff(medians) > 0).all()
     error, low, high = expected_error(calibration, "CuPPM", np.zeros(1))
     assert error == pytest.approx(np.sqrt(1 / 3), rel=0.1)
-    assert (low[0], high[0]) == pytest.approx((0, 0.95), abs=0.03)  # from the prediction itself
+    assert (low[0], high[0]) == pytest.approx((0, 0.95), abs=0.03)  # the interval includes the prediction
 
 
 def test_few_rows_have_no_expected_error() -> None:
@@ -139,7 +139,7 @@ def test_few_rows_have_no_expected_error() -> None:
 
 
 def test_quantiles_are_corrected_for_the_number_of_errors() -> None:
-    """Of 19 errors, a new one is outside of the smallest and the largest with a probability of 1 in 20 each."""
+    """With a probability of 1 in 20 each, a new error is below the smallest of 19 errors, or above the largest."""
     errors = np.random.default_rng(0).permutation(np.arange(19.0))
     quantiles = np.transpose(conformal_quantiles(errors, np.array([0.05, 0.1, 0.13, 0.0])))
     assert quantiles.tolist() == [[0, 18], [1, 17], [1, 17], [0, 18]]

@@ -1,4 +1,4 @@
-"""The features container's program: requests of all forms, invalid ones, and the job that packs its archive."""
+"""The features container's program: valid and invalid requests of all forms, and the job that packs its archive."""
 
 import csv
 import functools
@@ -29,7 +29,7 @@ from recore.production.containers import features, row_notes
 from recore.production.containers.domain import fit_file
 from recore.production.containers.features import Columns, Features, SpectraError, read_csv, read_request, write_inputs
 
-pytestmark = template_only  # the numbers and messages are from its preprocess.py
+pytestmark = template_only  # the numbers and messages are from the submission's preprocess.py
 
 CHANNELS = [f"{4000 - 8 * number}.5" for number in range(14)]
 HEADER = ["", "DepthTo", "SiteID", "DepthFrom", *CHANNELS, "CuPPM", "FePCT"]

@@ -56,7 +56,7 @@ def test_the_names_equal_those_found_by_inspection() -> None:
         train = f"def fit({words}): ..."
         exec(train, scope)
         if "d=1, /" in words:
-            assert "cannot be passed by name: move it behind the /" in reason(read_hyperparameters, files_with(train))
+            assert "cannot be passed by name: move it after the /" in reason(read_hyperparameters, files_with(train))
             continue
         known, expected = read_hyperparameters(files_with(train)), hyperparameters(scope["fit"])
         assert known == expected | ({"e": None} if "len" in words else {})  # a default that is not a literal

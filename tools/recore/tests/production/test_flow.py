@@ -30,7 +30,7 @@ def test_a_version_is_trained_used_and_deleted(
     copper = [json.loads(line)["assays"]["CuPPM"]["value"] for line in predictions]
     with open(tmp_path / "assays.csv", newline="") as file:
         assert copper == pytest.approx([float(row["CuPPM"]) for row in csv.DictReader(file)], rel=1e-9)
-    line = commands.expect_error("delete", "--all")  # nobody can answer
+    line = commands.expect_error("delete", "--all")  # nobody can answer the question
     contents = f"the endpoint {commands.name}, 1 version, the pipeline {commands.name}, [0-9]+ objects below s3://[^ ]+"
     assert re.fullmatch(f"recore: delete --all would delete {contents}: add --yes .*", line)
     assert re.search(

@@ -88,7 +88,7 @@ BODY = "index,bin\n007,0.5\nb,0.25\n"
 
 @pytest.fixture
 def load(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Return a function that loads a submission's model from the source of train.py, and more files by name."""
+    """Return a function that loads a submission's model; it takes the source of train.py, and other files by name."""
 
     def load_files(script: str, calibration: dict[str, Any] | None = None, **files: str) -> Any:
         write(tmp_path / "code/submission", {"train.py": script} | {f"{name}.py": code for name, code in files.items()})
@@ -195,8 +195,8 @@ def test_a_request_without_rows_is_not_passed_on(load: Callable[..., Any]) -> No
     [
         ("1,2\n", "train.py returned 2 values in line 1 instead of 49"),
         (",".join(["x"] * 49) + "\n", "a value that is not a number: could not convert string to float: 'x'"),
-        ((",".join(CELLS) + "\n") * 4, "train.py returned 4 rows for a request of 3 lines"),
-        ("", "train.py returned 0 rows for a request of 3 lines"),
+        ((",".join(CELLS) + "\n") * 4, "train.py returned 4 rows for a request with 3 lines"),
+        ("", "train.py returned 0 rows for a request with 3 lines"),
     ],
 )
 def test_a_response_that_is_not_a_table_of_predictions_is_rejected(
@@ -238,7 +238,7 @@ def test_the_model_contains_the_submission_and_the_programs(trained_model: Train
 
 
 def run_program(folder: Path, source: dict[str, str], *arguments: str) -> tuple[subprocess.Popen[str], Path]:
-    """Start the program as the training toolkit does, with a submission. Returns the process and the model's folder."""
+    """Start the program as the training toolkit does, with a submission. Return the process and the model's folder."""
     code, model = write(folder / "code", source), folder / "model"
     for name, content in sources.model_programs(None).items():
         (code / name).write_bytes(content)

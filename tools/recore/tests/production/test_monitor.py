@@ -31,7 +31,8 @@ class Monitored:
         self.name, self.begin = described["EndpointName"], described["LastModifiedTime"].astimezone(UTC)
 
     def capture(self, samples: pd.DataFrame, hours: float = 0.0, every: float = 0.0, **metadata: str) -> None:
-        """Capture a request for each sample. hours: from the endpoint's change to the first one. every: interval, h."""
+        """Capture a request for each sample. hours: from the endpoint's change to the first one. every: hours between
+        them."""
         lines = []
         for number, (index, row) in enumerate(samples.iterrows()):
             body = io.StringIO()
@@ -94,7 +95,7 @@ def channels_of(samples: pd.DataFrame) -> list[str]:
 
 
 def with_curve(samples: pd.DataFrame, share: float) -> pd.DataFrame:
-    """Return samples with a curved baseline. share: its height relative to the 95% quantile of absorbances."""
+    """Return samples with a curved baseline. share: the curve's height relative to the 95% quantile of absorbances."""
     changed, names = samples.copy(), channels_of(samples)
     positions = np.linspace(0, 1, len(names))
     changed[names] += share * np.quantile(samples[names], 0.95) * 4 * positions * (1 - positions)
@@ -102,7 +103,7 @@ def with_curve(samples: pd.DataFrame, share: float) -> pd.DataFrame:
 
 
 def in_new_holes(samples: pd.DataFrame, name: str = "new") -> pd.DataFrame:
-    """Return samples with two in each drill hole."""
+    """Return the samples in new drill holes, two in each."""
     return samples.assign(SiteID=[f"{name}-{number // 2}" for number in range(len(samples))])
 
 
@@ -124,7 +125,7 @@ def monitored(endpoint: Monitored) -> Monitored:
 
 @pytest.fixture(scope="module")
 def samples(small_sample: Path) -> pd.DataFrame:
-    """Return spectra similar to the training spectra: its rows with a little noise."""
+    """Return samples whose spectra are training spectra with a little noise."""
     table = pd.read_csv(small_sample / "public/public.csv.gz", index_col=0, dtype={"SiteID": str})
     names = channels_of(table)
     table = table[[*IDS, *names]]
@@ -175,7 +176,7 @@ def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
     assert result["drift"]
     assert result["next"] == "production monitor --version 3"  # its domain may include these spectra
     since = (datetime.fromisoformat(result["since"]) - monitored.begin) / timedelta(hours=1)
-    assert 32 <= since < 48  # the change came at 42, or up to five drill holes (two hours each) earlier by chance
+    assert 32 <= since < 48  # the change came at 42 h, or by chance up to five drill holes (two hours each) earlier
     assert result["outside"] > 20
     assert result["bands"]
     page = (monitored.commands.folder / "changed.html").read_text()
@@ -194,7 +195,7 @@ def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
 
 
 def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFrame) -> None:
-    """The alarm of version 2 refers to its training spectra, which are the same."""
+    """Version 2's alarm refers to its training spectra, which are the same as version 1's."""
     commands = monitored.commands
     monitored.capture(with_curve(in_new_holes(samples), 0.15), every=1)
     result = monitored.monitor("--version", 2, "--alarm", status=1)
@@ -229,7 +230,7 @@ def test_retraining_with_changed_spectra_ends_the_drift(
     commands.succeed("retrain", ROOT, "--public", tmp_path / "grown.csv.gz", "--approve", "--tolerance", 9)
     result = monitored.monitor("--version", 2, "--alarm", "--complete")
     assert (result["drift"], result["version"]) == (False, 2)
-    assert result["compared_with"] == "the 20 drill holes new since version 1"
+    assert result["compared_with"] == "the 20 drill holes added since version 1"
     assert result["next"] == f"production update 2 --strategy canary --alarm {result['alarm']}"
     commands.succeed("update", 2, "--strategy", "canary", "--interval", 0, "--alarm", result["alarm"])
 
@@ -252,7 +253,7 @@ def test_retraining_with_changed_spectra_ends_the_drift(
 def test_requests_of_all_forms_count_and_others_are_reported(monitored: Monitored, samples: pd.DataFrame) -> None:
     hostile = samples[:30].assign(SiteID="<img src=x onerror=alert(1)>\x1b[31m")
     monitored.capture(hostile)
-    monitored.capture(hostile[:10], hours=1)  # resent
+    monitored.capture(hostile[:10], hours=1)  # sent again
     monitored.capture(with_curve(samples[:5], 0.5), hours=2, inferenceId="compare-1")  # sent by a comparison
     names = channels_of(samples)
     row = samples.iloc[30]

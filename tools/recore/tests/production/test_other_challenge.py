@@ -1,4 +1,4 @@
-"""A host's own challenge, twelve properties of soils, from the files of a laboratory to the page of an endpoint."""
+"""A host's own challenge (twelve properties of soils), from a laboratory's files to an endpoint's web page."""
 
 import json
 import re

@@ -25,7 +25,7 @@ def make_data(
 ) -> Any:
     """Return holes, assays with gaps, and predictions of the variants A and B; B's errors are multiplied by `ratio`.
 
-    correlation: between the errors of both. by_hole: the share of their variance between holes.
+    correlation: between the errors of both variants. by_hole: the share of the errors' variance that is between holes.
     """
     random = np.random.default_rng(seed)
     hole = np.repeat(np.arange(holes), random.integers(1, 2 * size, holes))
@@ -222,7 +222,7 @@ def test_the_verdicts_are_plain_sentences() -> None:
     )
     assert "B is better on 44 more targets: " in report
     assert "B is better on the weighted score" in report
-    # the roles are exchanged, so the better variant is the first one
+    # with roles exchanged, the better variant is the first one
     hole, assays, predictions = make_data(1, ratio=0.7, holes=60)
     (exchanged,) = compare_variants(assays, {"B": predictions["B"], "A": predictions["A"]}, hole, WEIGHTS)
     sentences = [line for line in lines if line.startswith("B is better on Cu")]

@@ -24,7 +24,7 @@ def test_only_steps_that_depend_on_a_change_are_rerun(commands: ProductionComman
     assert first["version"]["score"] > -10
 
     second = commands.run("train", ROOT, "--public", public)
-    assert (second.returncode, second.stderr) == (0, "")  # nothing about instances, because none are started
+    assert (second.returncode, second.stderr) == (0, "")  # nothing about instances, because no instance is started
     assert second.stdout.startswith(f"version 1 of {commands.name} already has this submission")
 
     third = commands.succeed("train", ROOT, "--public", public, "--again")
@@ -93,7 +93,7 @@ def test_nothing_is_deleted_while_an_execution_runs(
     sagemaker = commands.client.sagemaker
     while len(sagemaker.list_pipeline_executions(PipelineName=commands.name)["PipelineExecutionSummaries"]) < 2:
         assert process.poll() is None, process.communicate()
-    assert "is running, so nothing is deleted: wait for its end" in commands.expect_error("delete", "--all", "--yes")
+    assert "nothing is deleted: wait until it has ended" in commands.expect_error("delete", "--all", "--yes")
     assert len(commands.succeed("list")["versions"]) == 1
     process.send_signal(signal.SIGINT)
     process.communicate()

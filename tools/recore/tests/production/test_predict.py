@@ -1,4 +1,4 @@
-"""`predict`: batch predictions joined to the input, equal to the predictions of the submission's scripts."""
+"""`predict` joins batch predictions to the input; they are equal to the predictions of the submission's scripts."""
 
 from pathlib import Path
 

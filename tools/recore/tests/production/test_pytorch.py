@@ -1,4 +1,4 @@
-"""The example in examples/pytorch: features on scikit-learn's image, a network on PyTorch's images."""
+"""The example in examples/pytorch computes features on scikit-learn's image and runs a network on PyTorch's images."""
 
 import io
 import json
@@ -49,7 +49,7 @@ def read_model(commands: ProductionCommands, version: dict[str, Any]) -> bytes:
 
 
 def load_model(content: bytes) -> Any:
-    """Load a model.pkl. PyTorch's environment has another patch version of scikit-learn."""
+    """Load a model.pkl. PyTorch's environment has a different patch version of scikit-learn."""
     with warnings.catch_warnings(action="ignore"):
         return NumpyUnpickler(io.BytesIO(content)).load()
 
@@ -103,7 +103,7 @@ def test_served_predictions_equal_those_of_the_trained_network(
 
 def test_the_same_data_give_the_same_model(trained_network: Trained) -> None:
     commands = trained_network.commands
-    commands.configure(PIPELINE_NAME="pytorch-again")  # has no cached results
+    commands.configure(PIPELINE_NAME="pytorch-again")  # a new submission has no cached results
     repeated = commands.succeed("train", trained_network.submission, "--public", trained_network.public)
     assert repeated["cached"] == []
     assert read_model(commands, repeated["version"]) == read_model(commands, trained_network.version)

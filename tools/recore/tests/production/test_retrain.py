@@ -36,7 +36,7 @@ def test_a_new_version_replaces_the_current_one(
     commands.succeed("approve", 1)
     commands.succeed("deploy")
 
-    # it has the hyperparameters of the current version
+    # the new version has the current version's hyperparameters
     result = commands.run(*arguments, "--tolerance", 1e-6)
     assert result.returncode == 0, result.stderr
     assert "retrain: at most 3 instance-hours in total\n" in result.stderr

@@ -70,7 +70,7 @@ def test_a_specified_file_must_exist(tmp_path: Path) -> None:
     [
         ([], None, "prints it), or choose AWS with --engine aws"),
         (["--engine", "aws"], "http://127.0.0.1:1", "unset it, or omit --engine aws"),
-        ([], "https://api.sagemaker.us-east-1.amazonaws.com", "AWS_ENDPOINT_URL leads to AWS: unset it, and"),
+        ([], "https://api.sagemaker.us-east-1.amazonaws.com", "AWS_ENDPOINT_URL points to AWS: unset it, and"),
         (["--engine", "aws"], None, "AWS needs ROLE_ARN and DEFAULT_BUCKET in config.json"),
     ],
     ids=["nowhere", "AWS and a simulator", "AWS by its address", "AWS without a role"],

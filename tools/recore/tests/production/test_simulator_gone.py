@@ -1,4 +1,4 @@
-"""A simulator that is killed while a command waits for it: the command ends at once, and continues on the next one."""
+"""If a simulator is killed while a command waits for it, the command ends at once; repeated, it continues."""
 
 import signal
 import subprocess

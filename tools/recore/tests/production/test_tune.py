@@ -1,4 +1,4 @@
-"""`tune`: a tuning job over the hyperparameters of fit(), and a version with the best ones."""
+"""`tune`: a tuning job for the hyperparameters of fit(), and a version with the best values."""
 
 import json
 import signal
@@ -118,7 +118,7 @@ def test_an_interrupt_stops_the_tuning_job_and_waits(
 
 
 def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
-    """This happens after a command was killed."""
+    """A tuning job can still be running if a command was killed."""
     arguments = ("tune", tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
     with commands.start(*arguments) as process:
         wait_for_training(process, commands)
@@ -127,7 +127,7 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
     name = job["HyperParameterTuningJobName"]
     assert (
         commands.expect_error("delete", "--all", "--yes")
-        == f"recore: the tuning job {name} is running, so nothing is deleted: wait for its end"
+        == f"recore: the tuning job {name} is running, so nothing is deleted: wait until it has ended"
     )
     with commands.start(*arguments, "--again") as process:
         assert process.stderr

@@ -38,7 +38,7 @@ Invoke = Callable[[str, str, str], str]
 
 @pytest.fixture(scope="module")
 def invoke(client: Client, model: str) -> Iterator[Invoke]:
-    """Return a function that sends a body to an endpoint with the model, with a content type and an accepted type."""
+    """Return a function that sends a body, with a content type and an accepted type, to an endpoint with the model."""
     endpoints = Endpoints(client)
     name = endpoints.create(endpoints.config(variant(model)))
 

@@ -157,7 +157,7 @@ def test_samples_are_sorted_and_filtered_by_a_cut_off(tab: Tab, files: dict[str,
     downloaded = tab.download(lambda: tab.page.click("#download"))
     assert len(downloaded) == len(shown) * len(TARGETS)
     iron = [float(row["value"]) for row in downloaded if row["assay"] == "FePCT"]
-    assert iron == pytest.approx(shown, rel=1e-3)  # in the order on the screen
+    assert iron == pytest.approx(shown, rel=1e-3)  # in the order shown
     assert iron == sorted(iron, reverse=True)
 
 

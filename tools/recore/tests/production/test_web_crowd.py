@@ -1,4 +1,4 @@
-"""`recore web` with clients that send nothing, too little, slowly, or slow files: others are served."""
+"""`recore web` serves other clients while some send nothing, too little, slowly, or files that are slow to read."""
 
 import contextlib
 import selectors
@@ -62,7 +62,7 @@ class Crowd:
                     with contextlib.suppress(OSError):
                         client.sendall(self._beginning)
                     selector.register(client, selectors.EVENT_READ)
-                for key, _ in selector.select(0.2):  # only an end, or an error, can be read
+                for key, _ in selector.select(0.2):  # only the end of the stream, or an error, can be read
                     selector.unregister(key.fileobj)
                     key.fileobj.close()
                     self.disconnected += 1
@@ -71,7 +71,7 @@ class Crowd:
 @pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHost: local", UPLOAD], ids=["silent", "a head", "an upload"])
 def test_complete_requests_are_served_among_many_incomplete_ones(head: bytes, page: WebPage, few_rows: Path) -> None:
     with Crowd(page, head, MAX_CONNECTIONS + 20) as crowd:
-        wait_until(lambda: crowd.disconnected)  # there are too many
+        wait_until(lambda: crowd.disconnected)  # there are too many clients
         for _ in range(3):
             assert page.request("")[0] == 200
             assert len(page.send("few.csv.gz", few_rows.read_bytes())["samples"]) == 5

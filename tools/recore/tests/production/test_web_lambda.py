@@ -60,7 +60,7 @@ def make_event(
         event |= {"rawPath": path, "rawQueryString": urlencode(query or {})}
         event["requestContext"]["http"] |= {"method": method, "path": path}
     if body is not None:
-        event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}  # for all BinaryMediaTypes
+        event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}  # as for all BinaryMediaTypes
         event["headers"]["content-type"] = content_type
         if version == "1.0":
             event["multiValueHeaders"]["content-type"] = [content_type]
@@ -68,7 +68,7 @@ def make_event(
 
 
 class LambdaRun:
-    """The responses to events. calls: pairs of an action of IAM and an address. own_files: this project's modules."""
+    """The responses to events. calls: pairs of an IAM action and an address. own_files: this project's modules."""
 
     def __init__(self, deployment: Path, events: list[dict[str, Any]], **variables: str) -> None:
         names = ("PATH", "HOME", "TMPDIR")
@@ -97,7 +97,7 @@ def read_body(response: dict[str, Any]) -> str:
     return base64.b64decode(body).decode() if response["isBase64Encoded"] else body
 
 
-LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}  # of Lambda itself, with the function's role
+LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}  # requests of Lambda itself, with the function's role
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ RESPONSE = json.dumps({"predictions": [{"assays": {"CuPPM": {"value": 1.5}}}]})
 
 
 class Endpoint(ThreadingHTTPServer):
-    """An endpoint. response: to every request; None to hang. requests: pairs of an inference id and a body."""
+    """An endpoint. response: sent to every request; None to hang. requests: pairs of an inference ID and a body."""
 
     daemon_threads = True
     block_on_close = False

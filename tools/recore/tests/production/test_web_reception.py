@@ -1,4 +1,4 @@
-"""The uploads that the web page keeps in memory: the slowest unfinished ones are ended, complete ones are limited."""
+"""Uploads that the web page keeps in memory: the slowest unfinished ones are cancelled, complete ones are limited."""
 
 import asyncio
 import contextlib
@@ -89,12 +89,12 @@ def test_bytes_of_all_uploads_are_limited_together() -> None:
         first, second, third = (Client(reception) for _ in range(3))
         for client in (first, second, third):
             await client.send(b"x" * 900)
-        assert (await first.error())[0] == 503  # the oldest
+        assert (await first.error())[0] == 503  # the oldest upload
         for client in (second, third):
             await client.send(b"y", is_last=True)
         full = Client(reception)
         await full.send(b"x" * 900, is_last=True)
-        assert (await full.error())[0] == 503  # complete ones are never ended
+        assert (await full.error())[0] == 503  # complete uploads are never cancelled
         for client in (second, third):
             client.may_end.set()
             assert len(await client.task) == 901
@@ -103,7 +103,7 @@ def test_bytes_of_all_uploads_are_limited_together() -> None:
         last = Client(reception)
         await last.send(b"x" * 1000, is_last=True)
         last.may_end.set()
-        assert len(await last.task) == 1000  # nothing counts twice
+        assert len(await last.task) == 1000  # no upload counts twice
 
     run(scenario())
 

@@ -56,7 +56,7 @@ def test_the_time_limit_applies_to_a_single_request(linear_submission: Path, tmp
         (lambda code: code.replace("return Ridge", "import os; os._exit(3)\n    return Ridge"), "stopped: exit code 3"),
         (
             lambda code: code.replace("return Ridge", "import os; os.kill(os.getpid(), 11)\n    return Ridge"),
-            "stopped: ended by SIGSEGV",
+            "stopped: killed by SIGSEGV",
         ),
         (lambda code: code.replace("return Ridge", "import sys; sys.exit('no')\n    return Ridge"), "SystemExit: no"),
         (lambda code: f"{code}\n)", "SyntaxError"),

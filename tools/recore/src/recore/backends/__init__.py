@@ -1,4 +1,4 @@
-"""Backends that run the jobs: the embedded simulator, as processes or in Docker, another endpoint, or AWS."""
+"""Backends that run the jobs: the embedded simulator (processes or Docker), a simulator at another endpoint, or AWS."""
 
 from recore.backends.backend import IMAGE, Backend, BackendError, BackendSettings, Services, SimulatorGoneError
 from recore.backends.selection import choose_isolation, is_third_party, open_backend, open_embedded

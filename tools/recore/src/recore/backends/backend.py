@@ -19,7 +19,7 @@ class SimulatorGoneError(OSError):
 
 
 class BackendError(Exception):
-    """The settings contradict each other or lead to no usable backend. The message says what to change."""
+    """The settings contradict each other, or do not define a usable backend. The message says what to change."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class BackendSettings:
 class Backend:
     """An open backend.
 
-    isolation: a description for people. has_ml: whether jobs have a folder /opt/ml; processes without a sandbox do not.
+    isolation: a description for users. has_ml: whether jobs have a folder /opt/ml; processes without a sandbox do not.
     scoring_role: role of scoring jobs, if different.
     """
 

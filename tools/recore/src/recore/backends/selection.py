@@ -1,4 +1,4 @@
-"""Open the backend that the settings choose: the embedded simulator, a simulator at another endpoint, or AWS."""
+"""Open the backend that the settings choose: the embedded simulator, a simulator at a different endpoint, or AWS."""
 
 import contextlib
 import http.client
@@ -29,13 +29,13 @@ from stagemaker import BUCKET, REGION, ROLE_ARN, interrupts
 
 HEALTH = "/_stagemaker/health"
 MAX_RESPONSE_BYTES = 1 << 16
-LOG_DELAY = 5.0  # seconds until a job's last lines are in CloudWatch Logs on AWS
+LOG_DELAY = 5.0  # seconds after which a job's last lines are in CloudWatch Logs on AWS
 
 
 def open_backend(settings: BackendSettings, show: Callable[[str], None]) -> AbstractContextManager[Backend]:
     """Return a context manager for the backend that the settings choose. show: called with progress lines.
 
-    Raises BackendError if the settings contradict each other or do not lead to a usable backend.
+    Raises BackendError if the settings contradict each other, or do not define a usable backend.
     """
     if settings.engine == "docker" or (settings.engine == "process" and not os.environ.get("AWS_ENDPOINT_URL")):
         if settings.role or settings.bucket:
@@ -60,10 +60,10 @@ def is_own(submission: Path, folder: Path = Path()) -> bool:
 
 
 def is_third_party(submission: Path, actual: Path | None, folder: Path = Path()) -> bool:
-    """Return whether a submission is from a third party: it is run with a host's private assays, and not the user's.
+    """Return whether a submission is a third party's: not the user's own, and run with a host's private assays.
 
     actual: the file of private assays, if any. Files in data/ of the submission or of the folder in which the command
-    was started do not count as a host's, because runs find them by default.
+    was started do not count as a host's, because every run uses them by default.
     """
     defaults = (submission / "data", folder / "data")
     is_hosts = actual is not None and not any(actual.resolve().is_relative_to(data.resolve()) for data in defaults)
@@ -120,13 +120,13 @@ def _make_client(service: str) -> Any:
     if boto3.DEFAULT_SESSION is None:
         boto3.setup_default_session()
     if not boto3.DEFAULT_SESSION.region_name:
-        raise BackendError("no AWS region is set; export AWS_DEFAULT_REGION, or choose a profile that has one")
+        raise BackendError("no AWS region is set; export AWS_DEFAULT_REGION, or choose a profile with a region")
     retries = Config(retries={"mode": "standard", "max_attempts": 10})
     client = boto3.client(service, config=retries)
     if _is_loopback(client.meta.endpoint_url):
         client = boto3.client(service, config=retries.merge(Config(proxies={})))
         client.meta.events.register_first("needs-retry", _raise_if_gone)
-    _ = client.exceptions  # created at first use: concurrent threads would get different classes
+    _ = client.exceptions  # created before first use, because concurrent threads would get different classes
     return client
 
 
@@ -200,7 +200,7 @@ def open_embedded(settings: BackendSettings, show: Callable[[str], None]) -> Ite
         image = json.loads((TEMPLATE / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
         with docker_client() as client:
             build(client, TEMPLATE, image, "equivalent", lambda line: show(f"docker: {line}"))
-    from stagemaker import NoSandboxError, Simulator  # this import can be interrupted
+    from stagemaker import NoSandboxError, Simulator  # a KeyboardInterrupt can occur during this import
 
     simulator = Simulator(engine=settings.engine, isolation=settings.isolation)
     try:

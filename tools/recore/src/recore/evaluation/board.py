@@ -1,4 +1,4 @@
-"""Leaderboard of the runs in a folder, by the held-out score, or for a host by the private one."""
+"""Leaderboard of the runs in a folder, sorted by held-out score, or for a host by private score."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ def read_runs(*folders: Path, private_first: bool = False) -> tuple[list[Record]
     """
     for folder in folders:
         if not folder.is_dir():
-            raise FileNotFoundError(f"{folder}: no such folder; `{PROGRAM} run` creates runs")
+            raise FileNotFoundError(f"{folder}: there is no such folder; create a run with `{PROGRAM} run`")
     runs, errors = [], []
     for path in sorted(path for folder in dict.fromkeys(folders) for path in folder.glob("*/run.json")):
         try:

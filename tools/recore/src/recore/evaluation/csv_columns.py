@@ -8,14 +8,14 @@ from itertools import chain, compress, repeat
 from pathlib import Path
 from typing import BinaryIO
 
-MAX_HEADER_BYTES = 4 << 20  # bytes that are read
+MAX_HEADER_BYTES = 4 << 20  # bytes of the header that are read
 MAX_ROW_BYTES = 16 << 20  # bytes
 
 
 def remove_columns(path: Path, names: Collection[str]) -> list[str]:
     """Remove the named columns, except the first column, and return their names. Other cells stay unchanged.
 
-    Raises ValueError if a row has more than 16 MB.
+    Raises ValueError if a row is larger than 16 MB.
     """
     with open(path, "rb") as file:
         removed = find_columns(file.readline(MAX_HEADER_BYTES), names)
@@ -34,7 +34,7 @@ def remove_columns(path: Path, names: Collection[str]) -> list[str]:
 
 
 def find_columns(header: bytes, names: Collection[str]) -> dict[int, str]:
-    """Return the positions, from 0, and names of the named columns in a header, without the first column."""
+    """Return the position, from 0, and name of each named column in a header, except the first column."""
     try:
         columns = next(csv.reader([header.decode("utf-8", "replace")]), [])
     except csv.Error:
@@ -51,7 +51,7 @@ def _rows(file: BinaryIO) -> Iterator[bytes]:
         size += len(line)
         quotes += line.count(b'"')
         if size > MAX_ROW_BYTES:
-            raise ValueError(f"a row has more than {MAX_ROW_BYTES >> 20} MB")
+            raise ValueError(f"a row is larger than {MAX_ROW_BYTES >> 20} MB")
         if quotes % 2 == 0:
             yield b"".join(lines)
             lines, size, quotes = [], 0, 0

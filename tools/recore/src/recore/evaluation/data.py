@@ -12,7 +12,7 @@ PUBLIC, PRIVATE, ACTUAL = "public/public.csv.gz", "private/private.csv.gz", "pri
 
 @dataclass(frozen=True)
 class DataFiles:
-    """Public data with assays, private data without, and the private assays, which only the scoring job may see."""
+    """Public data with assays, private data without assays, and private assays, which only the scoring job may see."""
 
     public: Path
     private: Path | None = None
@@ -26,17 +26,17 @@ class DataFiles:
     def check(self) -> None:
         """Raise ValueError or OSError if a file is invalid or the private data contain assays."""
         if self.actual and not self.private:
-            raise ValueError(f"{self.actual}: private assays need the private data file; add --private")
+            raise ValueError(f"{self.actual}: private assays require the private data file; add --private")
         headers = {name: read_header(path) for name, path in self.files.items()}
         index, *columns = headers.get("private", [""])
         other_columns = {column for name in ("public", "actual") for column in headers.get(name, [])[1:]}
-        if index in other_columns:  # the file was written without an index
+        if index in other_columns:  # this file has no index column
             columns = [index, *columns]
         for column in columns:
             if column not in challenge().ids and not is_wavenumber(column):
                 raise ValueError(
                     f"{self.private}: column {column[:40]!r} is neither an ID nor a wavenumber, and the submission "
-                    "would see it; keep only inputs in the private data, and pass their assays with --actual"
+                    "would see it; keep only inputs in the private data, and pass the assays with --actual"
                 )
 
 

@@ -1,4 +1,4 @@
-"""The four steps: a training job; then preprocessing, batch transform and scoring, public and private in parallel."""
+"""The four steps: training, then preprocessing, batch transform and scoring of public and private data in parallel."""
 
 import contextlib
 import datetime
@@ -33,15 +33,15 @@ from recore.evaluation.submission import SubmissionFiles
 from recore.thread_pool import ThreadPool
 from stagemaker import format_size
 
-POLL_SECONDS = 0.5  # between two checks for a signal
+POLL_SECONDS = 0.5  # seconds between two checks for a signal
 
 
 class EvaluationRun:
     """A run: its inputs, the current state of its steps, and the folder for its results.
 
     services: boto3 clients. score_script: the host's score.py. folder: for model.tar.gz, predictions/, scores/ and
-    logs/. keep: keep the run's objects on S3, except the private assays, which are there only during scoring.
-    wheels: packages to add to the model, by name.
+    logs/. keep: whether to keep the run's objects on S3, except the private assays, which are there only during
+    scoring. wheels: packages to add to the model, by name.
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class EvaluationRun:
     def execute(self, watch: Callable[[Step], None] = lambda step: None) -> None:
         """Run all steps, and keep their states in `steps`.
 
-        After a failure, the side's remaining steps are skipped; a failed training ends the run. watch: called with each
-        step that changes. KeyboardInterrupt stops the jobs, cleans up, and is raised when the jobs have ended.
+        After a failure, the remaining steps for the same data are skipped; a failed training job ends the run. watch:
+        called with each step that changes. On KeyboardInterrupt, stop the jobs, clean up, and raise.
         """
         self._jobs.watch = watch
         self.started, self.began = datetime.datetime.now(datetime.UTC), time.monotonic()
@@ -238,8 +238,8 @@ class EvaluationRun:
 def remove_targets_from_object(storage: Storage, key: KeyParts, folder: Path) -> list[str]:
     """Remove the target columns from a CSV object and return their names. folder: for temporary files.
 
-    In the challenge the public file of step 2 seems to contain no targets: submissions that were scored do not expect
-    them.
+    In the challenge, the public file in step 2 probably contains no targets, because submissions that were scored do
+    not expect any.
     """
     with contextlib.closing(storage.open(key)) as body:
         if not find_columns(body.read(MAX_HEADER_BYTES).partition(b"\n")[0], challenge().targets):

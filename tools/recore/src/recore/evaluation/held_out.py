@@ -1,4 +1,4 @@
-"""Score of the submission's own held-out predictions: held_out.csv, which a training job writes next to its model.
+"""Score the submission's own held-out predictions in held_out.csv, which a training job writes next to its model.
 
 Each row should be predicted by a model that has not seen the row's drill hole, but this is only the submission's claim.
 A job scores the predictions against the public assays, like the predictions of public and private rows.
@@ -15,10 +15,10 @@ from recore.untrusted_archives import read_files
 if TYPE_CHECKING:
     import pyarrow as pa
 
-HELD_OUT_NAME = "held_out.csv"  # in a model.tar.gz, if train.py has written it
+HELD_OUT_NAME = "held_out.csv"  # name in model.tar.gz, if train.py has written it
 ACTUAL, PREDICTED = "public.csv.gz", "public.csv.out"  # file names in a scoring job
 MAX_BYTES, MAX_HEADER_BYTES = 256 << 20, 64 << 10
-MAX_COLUMNS, MAX_CELLS = 1000, 20_000_000  # the file is parsed outside the sandbox
+MAX_COLUMNS, MAX_CELLS = 1000, 20_000_000  # limits, because the file is parsed outside the sandbox
 # By how much a submission's own held-out score can exceed recore's if entire drill holes were held out, as a share of
 # the best score. Over 30 parts of the sample data and four kinds of models, folds with other numbers, seeds or sizes
 # scored at most 0.064 more; folds of shuffled rows at least 0.077, and 0.2 in the median.
@@ -69,7 +69,7 @@ def write_scored(predictions: Path, public: Path, folder: Path) -> None:
     with open_data(public) as data:
         columns = {name: column for name, column in data.positions.items() if name in predicted.column_names[1:]}
         if not columns:
-            raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has no column of the public data")
+            raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has none of the columns of the public data")
         assays = data.read(dict.fromkeys(columns.values(), pa.string())).rename_columns(list(columns)).combine_chunks()
     if len(predicted) != len(assays):
         raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has {len(predicted)} rows, but the public data have {len(assays)}")

@@ -1,4 +1,4 @@
-"""Findings about a judged submission for the host, from its run: forbidden attempts, false claims, printed data.
+"""Findings for the host about a judged submission: forbidden attempts, false claims and printed data in its run.
 
 Their codes are the rules of `recore check --for-host`, which runs a submission again and examines it more closely.
 """
@@ -18,7 +18,7 @@ from recore.evaluation.scores import HELD_OUT, Score
 from recore.text import plain
 from stagemaker import parse_number
 
-PREFIX = "recore-audit: "  # of each line that AUDIT_HOOK writes to a log
+PREFIX = "recore-audit: "  # prefix of each line that AUDIT_HOOK writes to a log
 ATTEMPTS = {"network": ("RC801", "tries to use the network"), "files": ("RC802", "uses files outside its folders")}
 RESULTS = {  # by log name: the file that exists if the script completed
     "train": "model.tar.gz",
@@ -27,7 +27,7 @@ RESULTS = {  # by log name: the file that exists if the script completed
 }
 FORGED = "forged"  # the kind of a line that AUDIT_HOOK did not write, or did not write alone
 MIN_COPIED = 0.5  # share of predictions that equal the assays
-MIN_EXCESS = 0.3  # of a claimed held-out score over the private score, as a share of the best score
+MIN_EXCESS = 0.3  # excess of a claimed held-out score over the private score, as a share of the best score
 MIN_PRINTED = 12  # different numbers of one private row in a log
 MIN_DIGITS = 4  # significant digits; numbers with fewer appear in many logs
 NUMBER = re.compile(r"[-+]?\d+\.\d+(?:[eE][-+]?\d+)?")
@@ -47,7 +47,7 @@ class HostFinding:
 
 
 def collect_findings(folder: Path, public: Path, private: Path, scores: dict[str, Score]) -> list[HostFinding]:
-    """Return the findings about the run in a folder, and remove the lines of AUDIT_HOOK from its logs.
+    """Return the findings about the run in a folder, and remove AUDIT_HOOK's lines from its logs.
 
     public, private: the data files of the round. Never raises an exception, whatever the submission wrote.
     """
@@ -66,7 +66,7 @@ def collect_findings(folder: Path, public: Path, private: Path, scores: dict[str
 
 
 def _find_attempts(folder: Path) -> Iterator[HostFinding]:
-    """Yield forbidden attempts from the lines of AUDIT_HOOK, each kind once per log.
+    """Yield forbidden attempts from AUDIT_HOOK's lines, each kind once per log.
 
     Details from a job with private data are omitted, because they can quote the data.
     """
@@ -81,7 +81,7 @@ def _find_attempts(folder: Path) -> Iterator[HostFinding]:
                 if (event := _read_event(line)) is None:
                     other_lines.append(line)
                     continue
-                if other_lines and other_lines[-1] == "\n":  # the hook writes it before its line
+                if other_lines and other_lines[-1] == "\n":  # the hook writes a line break before its line
                     other_lines.pop()
                 events.setdefault(event.pop("kind"), _format_event(event))
         path.write_text("".join(other_lines), "utf-8")
@@ -97,7 +97,7 @@ def _find_attempts(folder: Path) -> Iterator[HostFinding]:
 
 
 def _read_event(line: str) -> dict[str, str] | None:
-    """Return the members of a line of AUDIT_HOOK as strings, or None for any other line."""
+    """Return the members of a line that AUDIT_HOOK wrote as strings, or None for any other line."""
     if PREFIX not in line:
         return None
     try:
@@ -118,7 +118,7 @@ def _find_claims(held_out: Path, public: Path, scores: dict[str, Score]) -> Iter
         return
     claim, private = scores[HELD_OUT], scores.get("private")
     if (share := _share_of_copies(held_out, public)) > MIN_COPIED:
-        yield HostFinding("RC703", f"{HELD_OUT_NAME} contains the assays themselves: {share:.0%} of its values")
+        yield HostFinding("RC703", f"{HELD_OUT_NAME} contains the assays themselves in {share:.0%} of its values")
     elif private and claim.value - private.value > MIN_EXCESS * private.weights_scored:
         message = f"the claimed held-out score is {claim.value:.3f}, but the private score is {private.value:.3f}"
         yield HostFinding("RC703", message)

@@ -1,4 +1,4 @@
-"""Logs and metrics of a job: its output from CloudWatch Logs, its memory use from CloudWatch."""
+"""Fetch a job's output from CloudWatch Logs, and its memory use from CloudWatch."""
 
 import datetime
 import time
@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 MAX_LOG_SIZE = 64 << 20  # characters of a stream that are kept
-MAX_READS = 12  # of a log that still grows after its job has ended
+MAX_READS = 12  # maximum number of reads of a log that still grows after its job has ended
 
 
 def write_log(
@@ -22,10 +22,10 @@ def write_log(
     max_size: int = MAX_LOG_SIZE,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Write a job's output to a file, or a line that says that there is none.
+    """Write a job's output to a file, or a line that says that there is no output.
 
-    delay: seconds to wait for its last lines. to_end: repeat until no new lines arrive, because a failure's reason must
-    not depend on timing. max_size: maximum number of characters that are kept of each stream.
+    delay: seconds to wait for the last lines. to_end: whether to repeat until no new lines arrive, because a failure's
+    reason must not depend on timing. max_size: maximum number of characters that are kept of each stream.
     """
     part, size = path.with_suffix(".part"), -1
     for _ in range(MAX_READS if to_end and delay else 1):
@@ -43,7 +43,7 @@ def write_log(
 def write_streams(logs: Any, group: str, prefix: str, path: Path, max_size: int = MAX_LOG_SIZE) -> bool:
     """Write the streams of a log group whose names begin with `prefix` to a file, or the reason why there is no output.
 
-    max_size: maximum number of characters that are kept of each stream. Returns whether the log could be read.
+    Return whether the log could be read. max_size: maximum number of characters that are kept of each stream.
     """
     path.parent.mkdir(exist_ok=True)
     name = prefix.rstrip("/")
@@ -97,7 +97,7 @@ def _streams(logs: Any, group: str, prefix: str) -> list[str]:
 
 
 def _lines(logs: Any, group: str, stream: str, max_size: int) -> Iterator[str]:
-    """Yield a stream's lines; if it is too large, its beginning and its end, each half of the limit."""
+    """Yield a stream's lines; if there are too many, those at its beginning and end, up to half of the limit each."""
     remaining, latest = max_size // 2, 0
     for event in _events(logs, group, stream, from_start=True):
         if remaining < 0 and event["timestamp"] > latest:

@@ -1,7 +1,7 @@
-"""Requests of a run, as plain dictionaries for boto3, with the keys of its objects on S3 and the paths in a job.
+"""Requests of a run, as plain dictionaries for boto3, with the keys of the run's objects on S3 and the paths in a job.
 
-Every job runs without a network: a submission is untrusted code, and on AWS the role of its jobs could read more than
-a step is allowed to. Code is therefore passed as a channel and as part of the model, instead of downloaded from S3.
+Every job runs without a network: a submission is untrusted code, and on AWS its jobs' role could read more than a step
+is allowed to. Code is therefore passed as a channel and as part of the model, instead of downloaded from S3.
 """
 
 import datetime
@@ -18,9 +18,9 @@ from recore.backends import IMAGE, Backend
 Request = dict[str, Any]
 KeyParts = tuple[str, ...]  # parts of an object's key, relative to its run's prefix; HOST first for the host's prefix
 
-PREFIX = "recore"  # of all objects of runs
-HOSTS_PREFIX = "recore-host"  # of private assays; the role of a submission's jobs needs no access
-HOST = "host"  # the first part of a key there
+PREFIX = "recore"  # first part of the keys of all runs
+HOSTS_PREFIX = "recore-host"  # first part of private assays' keys; the role of a submission's jobs needs no access
+HOST = "host"  # first of the KeyParts of an object below HOSTS_PREFIX
 
 ML = "/opt/ml"
 PROCESSING = "/opt/ml/processing"
@@ -31,7 +31,7 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # so that sets have the same order in eve
 MAX_PAYLOAD_MB = 100  # MB, the limit of Batch Transform
 BY_LINES = {"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 4}
 AUDIT_HOOK = Path(__file__).with_name("audit") / "sitecustomize.py"
-ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # for one request at a time: each worker loads the libraries
+ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # each worker loads the libraries, but requests are sequential
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class RunSettings:
     """Settings that the requests of one run share. name: unique prefix of the names of jobs and objects.
 
     max_payload: maximum size in MB of a file that is sent to the model in one request; larger files are sent by lines.
-    pass_paths: pass preprocess.py its paths as arguments, because the jobs have no /opt/ml. training_seconds: time
-    limit of training and preprocessing jobs, by default the platform's. observed: report the audit events of train.py
-    and preprocess.py (AUDIT_HOOK). scoring_role: role of scoring jobs, if different. wheels: S3 URI of the packages
-    that the submission requires; pip then uses no index. round_id: part of the name that all runs of a round share.
+    pass_paths: whether preprocess.py gets its paths as arguments, because the jobs have no /opt/ml. training_seconds:
+    time limit of training and preprocessing jobs, by default the platform's. observed: whether to report the audit
+    events of train.py and preprocess.py (AUDIT_HOOK). scoring_role: role of scoring jobs, if different. wheels: S3 URI
+    of the packages that the submission requires; pip then uses no index. round_id: shared by all runs of a round.
     """
 
     name: str
@@ -94,7 +94,7 @@ def make_round_id(bucket: str, folder: Path) -> str:
 
 
 def unique_name(round_id: str = "") -> str:
-    """Return a unique name. With and without a round it has the same form, which hides from jobs which command runs."""
+    """Return a unique name. Its form does not depend on the round, so a job cannot tell which command runs it."""
     time = f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
     return "-".join(("recore", round_id or token_hex(4), time, token_hex(3)))
 
@@ -108,12 +108,12 @@ AUDIT = ("python", "sitecustomize.py")  # the folder's name is inconspicuous
 
 
 def data_key(side: str) -> KeyParts:
-    """Return the key of a side's raw data; the platform names both files public.csv.gz."""
+    """Return the key of a data set's raw data; the platform names both files public.csv.gz."""
     return (side, "input", "public.csv.gz")
 
 
 def assays_key(side: str) -> KeyParts:
-    """Return the key of a side's assays: the public data contain them, the private assays are a separate file."""
+    """Return the key of a data set's assays, which the public data contain; the private assays are a separate file."""
     if side == "private":
         return (HOST, side, "actual", "public.csv.gz")
     return TRAINING if side == "public" else (side, "actual", "public.csv.gz")
@@ -205,7 +205,7 @@ def model_request(settings: RunSettings) -> Request:
 
 
 def transform_request(settings: RunSettings, side: str, size: int) -> Request:
-    """Return the request of step 3: predictions of the model's inputs, a CSV object of `size` bytes per instance."""
+    """Return the request of step 3, which predicts the model's inputs, a CSV object of `size` bytes per instance."""
     source = settings.uri(*inputs_key(side))
     if settings.transform.count > 1:
         source = settings.uri(side, "parts") + "/"
@@ -252,7 +252,7 @@ def scoring_request(settings: RunSettings, side: str) -> Request:
 
 
 def format_limits(settings: RunSettings) -> list[str]:
-    """Return one line per type of job on the AWS resources that it may use, on which its cost depends."""
+    """Return, for each type of job, a line about the AWS resources that it may use, which determine its cost."""
     jobs = {
         "train": (settings.training, f"at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
         "preprocess, score": (settings.processing, f"each job at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),

@@ -24,9 +24,9 @@ MIN_PAUSE, MAX_PAUSE = 0.2, 10.0
 # error codes after which the same request can succeed later, and bounds of the seconds between two tries
 RETRIED = ("ResourceLimitExceeded", "ThrottlingException", "Throttling", "TooManyRequestsException")
 MIN_RETRY_PAUSE, MAX_RETRY_PAUSE = 5.0, 120.0
-TRANSFORM_SECONDS = JOB_SECONDS  # a request for a transform job has no time limit, so the runner stops the job
+TRANSFORM_SECONDS = JOB_SECONDS  # a transform job's request has no time limit, so the runner stops the job
 TRANSFERS = ("Downloading", "Uploading")  # secondary statuses
-TIMED_OUT = "the job was stopped: it exceeded its time limit"  # the beginning of a reason
+TIMED_OUT = "the job was stopped: it exceeded its time limit"  # beginning of a step's reason
 
 
 class StepFailed(Exception):
@@ -34,7 +34,7 @@ class StepFailed(Exception):
 
 
 class StepStopped(Exception):
-    """The run is stopping."""
+    """The step was stopped because the run is stopping."""
 
 
 class JobRunner:
@@ -53,7 +53,7 @@ class JobRunner:
     def step(self, step: Step) -> Iterator[Step]:
         """Return a context manager that records the state and duration of a step, the body of the context.
 
-        Raises StepStopped, or StepFailed, also for an error of AWS or of the disk.
+        Raises StepStopped, or StepFailed, also for an AWS or disk error.
         """
         from boto3.exceptions import Boto3Error
 
@@ -71,7 +71,7 @@ class JobRunner:
             raise
         except (ClientError, BotoCoreError, Boto3Error, OSError, ValueError) as error:
             step.reason = str(error)
-            step.outside = not isinstance(error, ValueError)  # a ValueError is about the output of a job
+            step.outside = not isinstance(error, ValueError)  # a ValueError is about a job's output
             self.gone = error if isinstance(error, SimulatorGoneError) else self.gone
             raise StepFailed(step.reason) from error
         finally:
@@ -111,7 +111,7 @@ class JobRunner:
         return job
 
     def _create(self, step: Step, kind: str, request: dict[str, Any]) -> None:
-        """Create a job. After throttling or a full quota, retry with growing pauses until the patience is exhausted."""
+        """Create a job. If AWS throttles or the quota is full, retry with growing pauses until `patience` ends."""
         pause, deadline = MIN_RETRY_PAUSE, time.monotonic() + self.services.patience
         while True:
             try:
@@ -151,13 +151,13 @@ class JobRunner:
             self._call(f"Stop{kind}", **{f"{kind}Name": name})
         except ClientError as error:
             if error.response["Error"]["Code"] in ("ValidationException", "ResourceNotFound"):
-                return False  # it has just ended, or has not started yet: its next status shows which
+                return False  # the job has just ended, or has not started yet; its next status shows which
             raise
         return True
 
     def _abandon(self, kind: str, name: str, error: Exception) -> Exception:
         """Stop a job that can no longer be monitored, because it would continue to incur costs."""
-        if getattr(error, "operation_name", None) == f"Create{kind}":  # the job was rejected
+        if getattr(error, "operation_name", None) == f"Create{kind}":  # the job was rejected, so it does not exist
             return error
         with contextlib.suppress(ClientError, BotoCoreError):
             self._call(f"Stop{kind}", **{f"{kind}Name": name})
@@ -175,7 +175,7 @@ class JobRunner:
 
 
 def _duration(job: dict[str, Any]) -> float:
-    """Return the seconds that a processing or transform job ran; 0 if it never started."""
+    """Return how many seconds a processing or transform job ran, or 0 if it never started."""
     times = [job.get(f"Processing{end}", job.get(f"Transform{end}")) for end in ("StartTime", "EndTime")]
     return (times[1] - times[0]).total_seconds() if times[0] and times[1] else 0.0
 

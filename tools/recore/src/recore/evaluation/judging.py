@@ -31,9 +31,9 @@ from stagemaker import interrupts
 
 @dataclass
 class Entry:
-    """A submission of a round. files: None if unreadable. record: of its run, if any.
+    """A submission of a round. files: None if unreadable. record: of its run, if there is one.
 
-    trouble: why it could not be judged, or must be rerun.
+    problem: why it could not be judged, or must be rerun.
     """
 
     path: Path
@@ -100,7 +100,7 @@ class Round:
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def read(self, paths: Sequence[Path]) -> list[Entry]:
-        """Read the submissions, and find the runs of submissions that were judged before.
+        """Read the submissions, and find the runs of those that were judged before.
 
         A run counts if its files, data and score.py are the same and it completed, or failed because of the submission
         but not because of a shorter time limit. Raises ValueError or OSError if the data are invalid.
@@ -135,7 +135,7 @@ class Round:
 
         context: from `make_context`. watch: called with a step, named after the submission, when it begins and ends.
         ended: called with each entry that was run. packages: source of the packages that submissions require, if the
-        platform does not install them. KeyboardInterrupt stops the jobs, and is raised when they have ended; only
+        platform does not install them. On KeyboardInterrupt, stop the jobs, and raise when they have ended; only
         complete runs are kept.
         """
         groups: dict[str, list[Entry]] = {}

@@ -1,4 +1,4 @@
-"""Number of submissions that may run at a time, and the time that the others will take."""
+"""Limit the number of submissions that run at a time, and estimate the remaining time."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from recore.evaluation.step import Step
 from stagemaker.machine import measure_memory
 
-INSTANCE_MEMORY = 16 << 30  # bytes, of ml.m5.xlarge; steps report a share of it
+INSTANCE_MEMORY = 16 << 30  # bytes, of ml.m5.xlarge; a step's memory is a share of this
 USABLE = 0.9  # share of the computer's memory
 
 
@@ -16,13 +16,13 @@ USABLE = 0.9  # share of the computer's memory
 class Pace:
     """The pace of a round. jobs: maximum number of submissions at a time.
 
-    Runs start only if they fit into the computer's memory. Until the first has ended, each is assumed to need all of
-    its instance's memory; afterwards, the maximum so far. limited: whether the runs are local.
+    Runs start only if they fit into the computer's memory. Until the first run has ended, each is assumed to need all
+    of its instance's memory; later, as much as any run so far. limited: whether the runs are local.
     """
 
     jobs: int
     limited: bool = True
-    memory: float = 0.0  # maximum bytes of a run
+    memory: float = 0.0  # maximum bytes that a run has used
     seconds: list[float] = field(default_factory=list)  # durations of the runs
     _running: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -55,7 +55,7 @@ class Pace:
             self.seconds.append(seconds)
 
     def format_remaining(self, remaining: int) -> str:
-        """Return a phrase with the time for the remaining submissions, estimated from the mean so far."""
+        """Return a phrase about the time for the remaining submissions, estimated from the mean so far."""
         mean = sum(self.seconds) / len(self.seconds)
         rest = mean * remaining / min(self.max_running, remaining)
         time = f"{rest:.0f} s" if rest < 100 else f"{rest / 60:.0f} min" if rest < 6000 else f"{rest / 3600:.1f} h"
@@ -64,7 +64,7 @@ class Pace:
 
 
 def peak_memory(steps: Sequence[Step]) -> float:
-    """Return the peak memory of a run's concurrent jobs, in bytes: the training, then all sides together."""
+    """Return the peak memory of a run's concurrent jobs, in bytes: the training job, or all later jobs together."""
     by_side: dict[str, float] = {}
     for step in steps:
         side = step.name.partition(" ")[0]

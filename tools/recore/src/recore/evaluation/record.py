@@ -43,7 +43,7 @@ MAX_NOTE = 200  # characters; the middle of a longer note is omitted
 
 @dataclass(frozen=True)
 class Record:
-    """The record of a run. data: path and SHA-256 of each file, None if unreadable. started_in: base of relative paths.
+    """The record of a run. data: path and SHA-256 of each file; None if unreadable. started_in: base of relative paths.
 
     recomputed_held_out: the held-out score that recore recomputed with `fit`; `scores` has the submission's own.
     training_seconds: time limit of train.py and preprocess.py. host_findings: findings for the host, each with its code
@@ -87,7 +87,7 @@ class Record:
 
     @property
     def reason(self) -> str | None:
-        """The reason of the first step that failed."""
+        """The reason why the first failed step failed."""
         return next((step.reason for step in self.steps if step.state == "Failed"), None)
 
     @property
@@ -140,8 +140,8 @@ class Record:
         """Return the sort key of runs on the same data: runs that lack a result first, the best run last.
 
         The held-out score decides, and recomputed scores precede claimed ones; then the private score. For a host
-        (private_first) the private score comes first, and claims do not count. The public score says nothing about
-        rows outside the training, so only its existence counts.
+        (private_first) the private score comes first, and claims do not count. The public score says nothing about rows
+        outside the training data, so only its existence counts.
         """
         held_out, private = (self.values.get(name, -math.inf) for name in (HELD_OUT, "private"))
         is_recomputed = self.recomputed_held_out is not None
@@ -222,7 +222,7 @@ def read_record(folder: Path) -> Record:
     """Read a run's record. Raises FileNotFoundError if the run has no record, ValueError if it is invalid."""
     path = folder / NAME
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` creates a run's folder")
+        raise FileNotFoundError(f"{path}: there is no such file; create a run with `{PROGRAM} run`")
     with prefix_errors(path, "not a valid run record: "):
         return _run_record(folder, read_object(path))
 
@@ -321,7 +321,7 @@ def _score(content: dict[str, Any]) -> Score:
 
 
 def read_challenge_of(record: Record) -> Challenge:
-    """Read a run's challenge from the score.py in its folder; runs of earlier versions have none and use the current.
+    """Read a run's challenge from the score.py in its folder; without that file, return the current challenge.
 
     Raises ValueError if the run was scored with a different file.
     """
@@ -349,14 +349,14 @@ def find_public(record: Record, public: Path | None = None) -> Path:
 
 
 def write_note(folder: Path, note: str) -> str:
-    """Replace the note of a run, and return it; an empty note removes it. Raises the errors of `read_record`."""
+    """Replace a run's note, and return the new note; an empty one removes it. Raises the errors of `read_record`."""
     note = clean_note(note)
     _replace(folder, "note", note)
     return note
 
 
 def write_recomputed_held_out(folder: Path, score: float, command: str) -> None:
-    """Replace the held-out score that a command of recore has recomputed.
+    """Record the held-out score that `command`, a command of recore, has recomputed.
 
     Raises the errors of `read_record`, and ValueError if the score is not finite.
     """

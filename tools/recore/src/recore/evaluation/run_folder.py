@@ -52,7 +52,7 @@ class RunFolder:
         return self
 
     def keep(self, complete: bool = True) -> Path:
-        """Rename the folder to its final name, numbered if that exists by now, and return the new path.
+        """Rename the folder to its final name, with a number if that name exists by now, and return the new path.
 
         complete: whether it contains run.json; otherwise the name says so.
         """
@@ -82,7 +82,7 @@ def run_and_keep(
     context: dict[str, Any],
     progress: AbstractContextManager[Callable[[Step], None]],
 ) -> tuple[dict[str, Any], bool]:
-    """Run the steps, write run.json and keep the folder. Returns the record and whether the run was interrupted.
+    """Run the steps, write run.json and keep the folder. Return the record and whether the run was interrupted.
 
     context: further members of run.json. progress: entered while the steps run; provides a function to call with each
     step that changes. An interrupt after the steps is deferred until the folder is kept. Raises OSError like
@@ -106,7 +106,7 @@ def run_and_keep(
 
 
 def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any]) -> dict[str, Any]:
-    """Write run.json of a finished run, and rename its folder to the final name. Returns the record.
+    """Write run.json of a finished run, rename its folder to the final name, and return the record.
 
     Raises OSError if run.json cannot be written; the folder's name then says so.
     """
@@ -131,7 +131,7 @@ def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
         if step.note:
             yield f"run: {step.note}"
         if step.completed and step.reason:
-            yield f"run: no {step.name}: {plain(step.reason)}"
+            yield f"run: there is no {step.name}: {plain(step.reason)}"
         if step.state != "Failed":
             continue
         if step.reason in reasons:

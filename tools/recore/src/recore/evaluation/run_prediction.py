@@ -11,7 +11,7 @@ from recore.evaluation.job_runner import JobRunner
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 
-SIDE = "public"  # the side after which jobs and objects are named
+SIDE = "public"  # used in the names of jobs and objects, like "public" in a run
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def predict_with_run(
     folder: Path,
     watch: Callable[[Step], None],
 ) -> RunPrediction:
-    """Preprocess and predict a data file; write request.csv, answer.csv and logs/ to a folder.
+    """Preprocess and predict a data file, and write request.csv, answer.csv and logs/ to a folder.
 
     model: the run's model.tar.gz. script: the run's preprocess.py. instances: by job type, "processing" and
     "transform". Raises StepFailed.

@@ -1,4 +1,4 @@
-"""Read the held-out, public and private score details that score.py writes, and compare them in tables.
+"""Read the score details that score.py writes (held-out, public and private), and compare them in tables.
 
 Until `recore validate` recomputes it, the held-out score comes from the submission's own predictions (held_out.py):
 only the submission claims that each row's model had not seen the row's drill hole.
@@ -13,13 +13,13 @@ from recore.untrusted_json import get, get_number, get_optional_number, prefix_e
 if TYPE_CHECKING:
     from rich.table import Table
 
-SIDES = ("public", "private")  # whose rows a run predicts
+SIDES = ("public", "private")  # data sets whose rows a run predicts
 HELD_OUT = "held-out"  # public rows, each predicted without its drill hole, as the submission claims
 SCORES = (HELD_OUT, *SIDES)  # in display order
-RANKING_SCORES = (HELD_OUT, "private", "public")  # lists are sorted by the first of these that exists
+RANKING_SCORES = (HELD_OUT, "private", "public")  # targets are sorted by the first of these scores that exists
 HOST_RANKING_SCORES = ("private", HELD_OUT, "public")  # for a host, who knows the private assays
 CLAIMED_MARK = "*"  # marks a held-out score that only the submission claims
-SHOWN = 5  # targets that help most, and that hurt most
+SHOWN = 5  # number of targets that help most, and of those that hurt most
 
 
 @dataclass(frozen=True)

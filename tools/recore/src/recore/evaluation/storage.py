@@ -14,7 +14,7 @@ from recore.evaluation.job_requests import KeyParts, RunSettings
 from recore.evaluation.job_runner import StepFailed
 
 MISSING = ("404", "NoSuchKey")  # error codes
-MAX_REMOVED = 1000  # objects in one request to S3
+MAX_REMOVED = 1000  # maximum number of objects in one request to S3
 NOT_IN_XML = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")  # characters that XML 1.0 does not allow
 
 
@@ -25,7 +25,7 @@ class Storage:
         self._s3, self._settings, self._raise_if_stopping = s3, settings, raise_if_stopping
         self.hashes: dict[str, str] = {}
         self._used = False
-        self._private_key = ""  # of the private assays, as long as they may be in the bucket
+        self._private_key = ""  # key of the private assays, as long as they may be in the bucket
 
     def put(self, content: Any, key: KeyParts) -> None:
         self._begin_upload()
@@ -43,7 +43,7 @@ class Storage:
 
     @contextlib.contextmanager
     def upload_private_assays(self, path: Path, key: KeyParts) -> Iterator[None]:
-        """Keep the assays in the bucket during the context. If their removal fails, `clear` retries it."""
+        """Keep the assays in the bucket within the context. If they cannot be removed, `clear` tries again."""
         with self._open_hashed("actual", path) as data, data.gzipped() as content:
             self._private_key = self._address(key)["Key"]
             try:
@@ -72,7 +72,7 @@ class Storage:
         return self._s3.get_object(**self._address(key))["Body"]
 
     def size(self, key: KeyParts, message: str) -> int:
-        """Return an object's size in bytes. Raises StepFailed with the message and the name if it is missing."""
+        """Return an object's size in bytes. Raises StepFailed with `message` and the object's name if it is missing."""
         try:
             head = self._s3.head_object(**self._address(key))
         except ClientError as error:
@@ -132,7 +132,7 @@ def remove_version(s3: Any, bucket: str, key: str) -> None:
 
 def list_objects(s3: Any, bucket: str, prefix: str, **members: str) -> Iterator[dict[str, Any]]:
     """Yield the objects whose keys begin with a prefix, as S3 describes them. members: further request members."""
-    # boto3 requests URL-encoded keys here, because jobs can use characters that XML does not allow
+    # boto3 requests URL-encoded keys here, because keys from jobs can have characters that XML does not allow
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **members):
         yield from page.get("Contents", [])
 

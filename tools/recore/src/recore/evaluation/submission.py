@@ -29,8 +29,8 @@ from stagemaker import without_owner
 
 ARCHIVE_NAME = "src.tar.gz"
 SCRIPTS = ("train.py", "preprocess.py")
-MAX_SIZE = 256 << 20  # bytes of all files
-MAX_LIST_BYTES = 1 << 20  # of setup.py and of MANIFEST.in
+MAX_SIZE = 256 << 20  # maximum total bytes of all files
+MAX_LIST_BYTES = 1 << 20  # maximum size of setup.py, and of MANIFEST.in
 # Files that the client's build drops at the top level of the archive, in addition to *.tar.gz and *.egg-info. Archives
 # from other tools may contain them; they would change how the training toolkit and AWS's image install the submission.
 DROPPED = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "PKG-INFO")
@@ -39,7 +39,7 @@ README = ("README", "README.rst", "README.txt", "README.md")
 LICENSES = ("LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*")
 TESTS = "test/test*.py"
 NEVER = ("build", ".git", ".hg", ".svn", "CVS", "RCS", ".bzr", "_darcs")  # folders that setuptools leaves out
-MANIFEST = {  # glob patterns by the commands of a MANIFEST.in that add files
+MANIFEST = {  # commands of MANIFEST.in that add files, with their glob patterns
     "include": "{0}",
     "recursive-include": "{0}/**/{1}",
     "global-include": "**/{0}",
@@ -139,14 +139,14 @@ def _add(tar: tarfile.TarFile, files: Mapping[str, bytes | Path]) -> None:
 
 
 def read_submission(path: Path) -> SubmissionFiles:
-    """Read the files to upload from a folder or a src.tar.gz of `unearthed build`. Nothing is executed.
+    """Read the files to upload from a folder, or from a src.tar.gz that `unearthed build` wrote. Nothing is executed.
 
     Raises FileNotFoundError, or ValueError, also for links to paths outside the folder.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: the submission does not exist")
-    if not path.is_dir() and not path.is_file():  # reading it could block forever
-        raise ValueError(f"{path}: not a folder or archive but a pipe, socket or device")
+    if not path.is_dir() and not path.is_file():  # reading a pipe could block forever
+        raise ValueError(f"{path}: this is a pipe, socket or device, not a folder or archive")
     files = dict(_read_folder(path) if path.is_dir() else read_archive(path))
     for name in (str(path), *files):
         _check_name(name, path)
@@ -163,7 +163,7 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     Raises ValueError if the file is not a submission's archive, or unpacks to more than 256 MB.
     """
     names: list[str] = []
-    with open_archive(path, MAX_SIZE, f"{path}: neither a folder nor a submission's archive") as members:
+    with open_archive(path, MAX_SIZE, f"{path}: this is neither a folder nor a submission's archive") as members:
         with open(path, "rb") as file:
             if file.read(len(GZIP)) != GZIP:
                 raise ValueError("it is not gzipped")
@@ -193,13 +193,13 @@ def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
 def find_uploads(folder: Path) -> list[Path]:
     """Return the files in a folder that would be uploaded. Raises ValueError if they cannot be determined."""
     setup = folder / "setup.py"
-    for path in (setup, folder / "MANIFEST.in"):  # they are read here, and quoted if they are invalid
+    for path in (setup, folder / "MANIFEST.in"):  # because they are read here, and quoted in messages
         _check_inside(path, folder)
         if path.is_file() and path.stat().st_size > MAX_LIST_BYTES:
             raise ValueError(f"{path}: the file is larger than {MAX_LIST_BYTES >> 20} MB")
     if not setup.is_file():
-        instead = similar_file_hint(setup.name, os.listdir(folder)) or "copy the template's"
-        raise ValueError(f"{folder}: there is no setup.py to list the files to upload; {instead}")
+        instead = similar_file_hint(setup.name, os.listdir(folder)) or "copy the one from the template"
+        raise ValueError(f"{folder}: setup.py is missing; it lists the files to upload: {instead}")
     setup_files = _read_setup(setup)
     chosen = {folder / f"{module.replace('.', '/')}.py" for module in setup_files["py_modules"]}
     for module in list(chosen):
@@ -246,9 +246,9 @@ def _check_inside(path: Path, folder: Path) -> None:
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):
-        raise ValueError(f"{path}: a loop of symbolic links") from None
+        raise ValueError(f"{path}: this is a loop of symbolic links") from None
     if not inside:
-        raise ValueError(f"{path}: a symbolic link to a path outside the submission")
+        raise ValueError(f"{path}: this symbolic link leads outside the submission")
 
 
 def _read_setup(setup: Path) -> dict[str, list[str]]:
@@ -258,9 +258,9 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
             calls = [node for node in ast.walk(ast.parse(setup.read_bytes())) if isinstance(node, ast.Call)]
             setups = [call for call in calls if ast.unparse(call.func) in ("setup", "setuptools.setup")]
     except parsing_errors as error:
-        raise ValueError(f"{setup}: not valid Python: {error}") from None
+        raise ValueError(f"{setup}: this is not valid Python: {error}") from None
     if len(setups) != 1:
-        problem = f"exactly one call of setup() is needed, not {len(setups)}"
+        problem = f"exactly one call to setup() is needed, but there are {len(setups)}"
         raise ValueError(f"{setup}: {problem}; correct it, {ALTERNATIVE}")
     keywords = {keyword.arg: keyword.value for keyword in setups[0].keywords}
     unsupported = {None, "package_dir", "package_data", "data_files", "scripts", "ext_modules"} & set(keywords)
@@ -275,7 +275,7 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
     lists = all(isinstance(names, list | tuple) for names in values.values())
     if unsupported or not lists or not all(map(_is_module, (*values["py_modules"], *values["packages"]))):
         raise ValueError(
-            f"{setup}: it is read, not run; write py_modules and packages as lists of names, or packages as "
+            f"{setup}: this file is parsed, not run; write py_modules and packages as lists of names, or packages as "
             f"find_packages() with literal arguments, and list files in no other way, {ALTERNATIVE}"
         )
     names = {name: [str(item) for item in items] for name, items in values.items()}
@@ -287,7 +287,7 @@ def _glob(folder: Path, pattern: str, source: Path) -> set[Path]:
         raise ValueError(f"{source}: {pattern[:80]!r} is outside the submission")
     try:
         return {path for path in folder.glob(pattern) if path.is_file()}
-    except (ValueError, NotImplementedError, RecursionError) as error:  # pathlib does not accept the pattern
+    except (ValueError, NotImplementedError, RecursionError) as error:  # pathlib rejects the pattern
         raise ValueError(f"{source}: {pattern[:80]!r}: {error}") from None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 LINE_LENGTH = 2000  # characters of a line that are read
 FRAMES = 1 << 17  # characters at the end of a traceback whose frames are kept
-DEPTH = 10  # of nested groups
+DEPTH = 10  # maximum depth of nested groups
 # a traceback outside the submission that follows an exception within these lines is part of the exception's message
 NESTED_LINES = 200
 # with --isolation off, each job has a folder instead of /opt, and each container of a model a subfolder of it
@@ -28,12 +28,12 @@ CHAINED = (
 )
 # the message is the first line that is not empty
 TYPE = rf"(?P<type>[^\W\d][\w.<>]*)(?::\s*(?P<message>(?!{HEADER}|{CHAINED}).*))?$"
-# Python prints these without a header
+# Python prints such errors without a header
 SYNTAX = r' +File ".+", line \d+\n(?:[ \t].*\n){0,3}(?=(?:Syntax|Indentation|Tab)Error\b)'
-# between the exceptions of a group, of which only those that were raised have a header
+# precedes each exception of a group; exceptions that were never raised have no header
 DIVIDER = r" +\+(?:-\+)?-+ (?:\d+|\.\.\.) -+\n"
 TRACEBACK = rf"{HEADER}(?:[ \t].*\n|\n)*+"
-MEMBER = re.compile(rf"^(?:(?:{DIVIDER})?{TRACEBACK}|{DIVIDER}){TYPE}", re.M)  # the group itself, too
+MEMBER = re.compile(rf"^(?:(?:{DIVIDER})?{TRACEBACK}|{DIVIDER}){TYPE}", re.M)  # also matches the group itself
 GROUP = rf"(?P<group> +\+ {HEADER}(?: +[|+].*(?:\n|\Z))*+)"
 EXCEPTION = re.compile(rf"^(?:{GROUP}|(?:{TRACEBACK}|{SYNTAX}){TYPE})", re.M)
 MARGIN = re.compile(r"^ +(?:\| ?|\+ )", re.M)
@@ -57,8 +57,8 @@ class Frame:
 class LoggedException:
     """An exception as it was printed.
 
-    message: its first non-empty line. frames: the deepest frames. nested: the first exception of a group, or the
-    exception in the message. following_lines: number of lines with letters or digits that follow it.
+    message: its first non-empty line. frames: the deepest frames. nested: the first exception in a group, or the
+    exception in the message. following_lines: number of later lines with letters or digits.
     """
 
     type: str = ""
@@ -79,7 +79,7 @@ class LoggedException:
 
     @property
     def innermost(self) -> "LoggedException":
-        """The exception with the cause: the innermost nested one, or this one."""
+        """The exception that states the cause: the innermost nested one, or this one."""
         return self.nested.innermost if self.nested else self
 
     @property
@@ -95,12 +95,12 @@ class LoggedException:
 def find_exception(output: str, folder: Path | None = None) -> LoggedException | None:
     """Find the last exception in a program's output; in a chain, the last one with a location in the submission.
 
-    folder: of the submission's files; by default, the folders of jobs.
+    folder: the one with the submission's files; by default, the folders of jobs.
     """
     submission = re.compile(rf"^{re.escape(str(folder.resolve()))}/(?P<name>.+)$") if folder else JOB
     output = "\n".join(_cut(line.rstrip("\r")) for line in output.split("\n"))
     chain: list[LoggedException] = []
-    end = 0  # of the last exception
+    end = 0  # end of the last exception
     for match in EXCEPTION.finditer(output):
         exception = _read_group(match["group"], submission) if match["group"] else _read_exception(match, submission)
         if exception is None:

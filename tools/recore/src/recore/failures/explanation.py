@@ -12,7 +12,7 @@ from recore.text import plain
 
 UNKNOWN_REASON = "the reason is unknown"
 OUTSIDE = "the local disk, the bucket, the region and your permissions, not the submission"
-LOOK_AT = {  # by the last words of a step's name
+LOOK_AT = {  # by the last word of a step's name
     "upload": "the bucket, the region and the credentials",
     "train": "train.py",
     "preprocess": "preprocess.py, which runs without the other files, and on private data without assays",
@@ -24,7 +24,7 @@ LOOK_AT = {  # by the last words of a step's name
 
 
 def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: bool = True) -> list[str]:
-    """Return the lines that help a participant to fix a failed step, the reason first.
+    """Return the lines that help a participant to fix a failed step, beginning with the reason.
 
     folder: of the run. submission: its folder or archive. installs: whether the jobs install requirements.txt.
     """
@@ -35,7 +35,7 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
         f"  what to do: {plain(hint)}" if hint else f"  look at: {look_at(step)}",
     ]
     if command := find_command(step, submission):
-        lines.append(f"  to see the error alone: {command}")
+        lines.append(f"  to see only the error: {command}")
     if log.is_file():
         last = [f"    {line}" for line in last_lines(log)]
         lines += ["  its last lines:", *last] if last else ["  it printed nothing"]
@@ -44,7 +44,7 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
 
 
 def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = True) -> str | None:
-    """Return the remedy for a failed step, or None if its reason is not a frequent one. logs: folder of the logs."""
+    """Return the remedy for a failed step, or None if the reason is not a common one. logs: folder with the logs."""
     reason = step.reason or ""
     hint = hint_for(step.exception, step.name, submission, installs) if step.exception else None
     if hint or step.outside:
@@ -55,7 +55,7 @@ def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = T
         return None
     if INSTALLING in reason and (hint := installation_hint(reason, submission)):
         return hint
-    # if a worker of the server was killed, only the log says so
+    # only the log says whether a worker of the server was killed
     return reason_hint("\n".join([reason, *last_lines(logs / step.log)]), step.name, submission)
 
 

@@ -1,4 +1,4 @@
-"""Reason why a job or an AWS call failed, from the job's FailureReason and its log."""
+"""Determine why a job or an AWS call failed, from the job's FailureReason and log."""
 
 import re
 import signal
@@ -13,7 +13,7 @@ FOLLOWING_LINES = 20
 OUTSIDE = "InternalServerError"  # prefix of the platform's reason if the cause lies outside the job
 KINDS = ("AlgorithmError", "ClientError", OUTSIDE)  # prefixes of the platform's reasons
 EXIT = re.compile(r",? exit code: (\d+)$")
-# how SageMaker's own images report the last lines of a script
+# format in which SageMaker's own images report the last lines of a script
 FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMessage "(?P<error>.*?)"\s+Command', re.S)
 LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform refers to the log
 # causes other than an exception, even if the log contains one
@@ -25,10 +25,10 @@ SETTINGS = "start `stagemaker start` and export what it prints, or choose an AWS
 
 
 class FailedStep(Protocol):
-    """A step that failed. name: ends in the kind of step. exception: the submission's, if that is the reason.
+    """A step that failed. name: its last word is the kind of step.
 
-    outside: whether the cause lies outside the job. data: the file that it read, if the user can start its script with
-    it. log: file name of the log.
+    exception: the submission's exception, if that is the reason. outside: whether the cause lies outside the job. data:
+    the file that its script read, if the user can start the script with it. log: file name of the log.
     """
 
     name: str
@@ -49,7 +49,7 @@ def is_outside(failure_reason: str | None) -> bool:
 def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedException | None]:
     """Return the reason why a job failed, for users, and the submission's exception if that is the reason.
 
-    failure_reason: FailureReason of the job's description. log: the job's log, of which the end is read.
+    failure_reason: FailureReason in the job's description. log: the job's log; only its end is read.
     """
     reason = FOLDER.sub("/opt/ml/", failure_reason or "").strip()
     kind, _, rest = reason.partition(": ")
@@ -77,9 +77,9 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
 
 
 def format_exit(code: int) -> str:
-    """Format an exit code, as a signal's name if it is 128 + N, as from a shell, or -N, as from Python."""
+    """Format an exit code; if it is 128 + N (from a shell) or -N (from Python), as the name of signal N."""
     try:
-        return f"ended by {signal.Signals(-code if code < 0 else code - 128).name}"
+        return f"killed by {signal.Signals(-code if code < 0 else code - 128).name}"
     except ValueError:
         return f"exit code {code}"
 

@@ -1,4 +1,4 @@
-"""Remedies for the most frequent exceptions of submissions."""
+"""Remedies for the most common exceptions of submissions."""
 
 import os
 import posixpath
@@ -33,7 +33,7 @@ NO_PREDICT = re.compile(r"has no attribute 'predict'$")
 
 
 def hint_for(exception: LoggedException, step: str, submission: Path, installs: bool = True) -> str | None:
-    """Return the remedy for an exception of a submission, or None if it is not a frequent one.
+    """Return the remedy for a submission's exception, or None if the exception is not a common one.
 
     step: name of the failed step, such as "train". submission: its folder or archive. installs: whether the jobs
     install requirements.txt.
@@ -67,7 +67,7 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
 
 
 def reason_hint(reason: str, step: str, submission: Path) -> str | None:
-    """Return the remedy for a step that failed without an exception, or None if its reason is not a frequent one."""
+    """Return the remedy for a step that failed without an exception, or None if the reason is not a common one."""
     if named := REQUIRED.search(reason):
         script = "preprocess.py" if step.endswith("preprocess") else "train.py"
         return f"give {named['names']} a default in {script}, because jobs start it without arguments."
@@ -81,7 +81,7 @@ def is_in_job(path: str) -> bool:
 
 
 def missing_file_hint(path: str, step: str, submission: Path) -> str | None:
-    """Return the remedy for a file that a job does not have, or None for a file that it should have."""
+    """Return the remedy for a file that a job does not have, or None if the job should have it."""
     name = CODE.sub("", path)
     if step.endswith("predict") and not name.startswith("/") and (submission / name).is_file():
         return (
@@ -100,7 +100,7 @@ def missing_file_hint(path: str, step: str, submission: Path) -> str | None:
 
 
 def memory_hint(reason: str) -> str | None:
-    """Return the remedy for a step that ran out of memory, or None if the reason does not say so."""
+    """Return the remedy for a step that ran out of memory, or None if the reason is a different one."""
     if not MEMORY.search(reason):
         return None
     return (
@@ -135,7 +135,7 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
             f'"{top}" to py_modules in setup.py; or import it as {folder}.{top} and add "{folder}" to packages.'
         )
     installed = packages_distributions().get(top)
-    if installed and name != top:  # this version of the package has no such module
+    if installed and name != top:  # the installed version of the package has no such module
         return None
     if alone:
         return (
@@ -175,7 +175,7 @@ def _find_local(name: str, submission: Path) -> str | None:
 
 # A pickle contains only the names of functions and classes, and imports them when it is loaded.
 DEFINE = "define it with a name at the top level of a module that setup.py lists, and import it from there."
-# by the messages of pickle, its Python implementation and joblib; {0} is the name in the message
+# by patterns for the messages of pickle, its Python implementation and joblib; {0} is the name in the message
 PICKLING_HINTS = {
     r"(<lambda>)": f"a lambda has no name that a pickle could refer to; {DEFINE}",
     r"(\w+)\.<locals>\.([\w.]+)": f"{{1}} is defined inside {{0}}, where a pickle cannot refer to it; {DEFINE}",
@@ -194,7 +194,7 @@ PICKLING_HINTS = {
 
 
 def pickling_hint(message: str) -> str | None:
-    """Return the remedy for an object that cannot be pickled, or None if the message does not say so."""
+    """Return the remedy for an object that cannot be pickled, or None for any other message."""
     if not re.search(r"(?i)can(?:'t|not) (?:pickle|get local object)|not the same object as|not found as", message):
         return None
     for pattern, hint in PICKLING_HINTS.items():

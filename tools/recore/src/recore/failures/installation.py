@@ -1,4 +1,4 @@
-"""Remedies for a failed installation of requirements.txt, from the names and former versions of packages."""
+"""Remedies for a failed installation of requirements.txt, based on the names and former versions of packages."""
 
 import platform
 import re
@@ -22,7 +22,7 @@ FORMER_VERSIONS = dict(pin.split("==") for pin in FORMER_PINS.split())
 
 
 def is_old_pin(requirement: Requirement) -> bool:
-    """Return whether a requirement pins a package of the former image to its version there or an older one."""
+    """Return whether a requirement pins a package in the former image to the same version or an older one."""
     former = FORMER_VERSIONS.get(canonicalize_name(requirement.name))
     pinned = [each.version.removesuffix(".*") for each in requirement.specifier if each.operator == "=="]
     return former is not None and any(Version(version) <= Version(former) for version in pinned)
@@ -49,9 +49,9 @@ DISTRIBUTIONS = {  # by module, where the names differ; installed packages need 
     "umap": "umap-learn",
     "yaml": "PyYAML",
 }
-MODULES_WITHOUT_PACKAGE = ("pil", "cv2", "dateutil", "skimage", "sklearn", "yaml")  # docx and jwt are other packages
-FORMER_NAMES = {"pytorch": "torch", "tensorflow-gpu": "tensorflow"}  # placeholders on the index
-# the package that is probably meant by a normalised name: for names that pip does not find, and that no job can install
+MODULES_WITHOUT_PACKAGE = ("pil", "cv2", "dateutil", "skimage", "sklearn", "yaml")  # docx and jwt exist as packages
+FORMER_NAMES = {"pytorch": "torch", "tensorflow-gpu": "tensorflow"}  # the former names are placeholders on the index
+# the probably intended package by normalised name, for names that pip does not find or no job can install
 MEANT = FORMER_NAMES | {canonicalize_name(module): package for module, package in DISTRIBUTIONS.items()}
 WRONG_NAMES = {name: MEANT[name] for name in (*FORMER_NAMES, *MODULES_WITHOUT_PACKAGE)}
 INSTALLING = "requirements.txt could not be installed: "  # in the reason of a job that ended before its script started
@@ -81,6 +81,6 @@ def installation_hint(reason: str, submission: Path) -> str | None:
         return f"correct the name {location}: the package is called {package}."
     python = ".".join(platform.python_version_tuple()[:2])
     return (
-        f"correct the name or the version {location}. pip finds no wheel of it for Python {python}: it may be "
-        "misspelt, withdrawn or built for other versions of Python, or the index is unreachable."
+        f"correct the name or the version {location}. pip finds no wheel for Python {python}: the "
+        "package may be misspelt, withdrawn or built for other versions of Python, or the index is unreachable."
     )

@@ -1,4 +1,4 @@
-"""Read the end of a job's log, without lines of the toolkits and of the server."""
+"""Read the end of a job's log, without the lines that the toolkits and the server wrote."""
 
 import os
 import re
@@ -11,7 +11,7 @@ LINES = 15  # number of lines that are shown
 TAIL = 1 << 16  # bytes of a log that are searched for these lines
 LONG_TAIL = 1 << 20  # bytes of a log that are searched for an exception
 
-# the training toolkit writes this line after its whole environment and before the command that runs the script
+# the training toolkit writes this line after its environment and before the command that runs the script
 STARTS = "Invoking script with the following command:"
 TOOLKIT = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} sagemaker[-_]\S+ +[A-Z]+ "  # SageMaker's toolkits
@@ -45,9 +45,9 @@ def read_end(log: Path, size: int = LONG_TAIL) -> str:
 
 
 def script_lines(output: str) -> list[str]:
-    """Return the lines of a log that the script itself wrote, judging by their form."""
+    """Return the lines in a log that the script itself wrote, judging by their form."""
     _, starts, output = f"\n{output}\n".rpartition(f"\n{STARTS}\n")
-    lines = output.strip().split("\n")[1:] if starts else output.split("\n")  # without the command
+    lines = output.strip().split("\n")[1:] if starts else output.split("\n")  # skip the command
     script_output: list[str] = []
     failed = False  # whether the previous line belongs to the toolkit's report of a failed script
     for line in lines:

@@ -9,16 +9,16 @@ from pathlib import Path
 from recore.failures.hints import NO_FILE, missing_file_hint
 from recore.failures.submission_files import read_file
 
-NO_MODEL = "wrote no file to SM_MODEL_DIR"  # in the reason of a training without a model
+NO_MODEL = "wrote no file to SM_MODEL_DIR"  # in the reason of a training job that wrote no model
 # in the reason of a server that does not start
 NOT_LOADED = re.compile(r"did not load|no such file|No such file|SystemExit|\bping\b")
 EXITS = ("sys.exit", "exit", "quit", "os._exit", "SystemExit")
-TRAINING_VARIABLES = ("SM_CHANNEL_TRAINING", "SM_MODEL_DIR")  # only in the training job
+TRAINING_VARIABLES = ("SM_CHANNEL_TRAINING", "SM_MODEL_DIR")  # environment variables that only a training job has
 TRAINING_METHODS = {"fit": "trains", "parse_args": "reads arguments", "parse_known_args": "reads arguments"}
 
 
 def source_hint(reason: str, step: str, submission: Path) -> str | None:
-    """Return the remedy for a failed step, or None if train.py, in a folder or archive, does not show the cause."""
+    """Return the remedy for a failed step, or None if the submission's train.py does not show the cause."""
     content = read_file(submission, "train.py")
     if not content:
         return None
@@ -34,7 +34,7 @@ def source_hint(reason: str, step: str, submission: Path) -> str | None:
 
 
 def _early_exit(tree: ast.Module) -> str | None:
-    """Return the remedy for exits without an error, except at the end of train.py and in unused functions."""
+    """Return the remedy for exits without an error, except those at the end of train.py and in unused functions."""
     nodes = list(ast.walk(tree))
     used = {node.id for node in nodes if isinstance(node, ast.Name)}
     used |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}  # as in train.main()
@@ -46,7 +46,7 @@ def _early_exit(tree: ast.Module) -> str | None:
         if not isinstance(statement, ast.FunctionDef) or statement.name in used
         for call in _calls(statement)
         if ast.unparse(call.func) in EXITS
-        and call not in (getattr(last, "value", None), getattr(last, "exc", None))  # of an expression or a `raise`
+        and call not in (getattr(last, "value", None), getattr(last, "exc", None))  # in an expression or a `raise`
         and all(isinstance(each, ast.Constant) and not each.value for each in call.args)
     ]
     if not exits:
@@ -103,7 +103,7 @@ def _training_in_model_fn(tree: ast.Module) -> str | None:
 
 
 def _calls(node: ast.AST) -> Iterator[ast.Call]:
-    """Yield the calls that are made when a statement or function runs, without calls in a lambda."""
+    """Yield the calls that are made when a statement or function runs, except those in a lambda."""
     if isinstance(node, ast.Call):
         yield node
     for child in ast.iter_child_nodes(node):

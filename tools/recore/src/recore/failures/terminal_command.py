@@ -1,4 +1,4 @@
-"""Terminal command that reproduces the error of a failed step alone."""
+"""Find a terminal command that reproduces only the error of a failed step."""
 
 import builtins
 import os
@@ -14,7 +14,7 @@ from recore.failures.installation import INSTALLING
 from recore.failures.submission_files import requirements_of
 from recore.text import plain
 
-# resolves like a new environment but installs nothing; like in jobs, only wheels are allowed
+# resolves versions as for a new environment, but installs nothing; as in jobs, only wheels are allowed
 INSTALL = "-m pip install --dry-run --ignore-installed --only-binary=:all: -r requirements.txt"
 TRAIN = "SM_CHANNEL_TRAINING={folder} SM_MODEL_DIR=$(mktemp -d) {python} train.py"
 TRAINING_FILE = "public.csv.gz"  # the name of the data in the channel
@@ -35,7 +35,7 @@ def find_command(step: FailedStep, submission: Path) -> str | None:
     data, exception = step.data, step.exception
     command = None
     if f"{INSTALLING}ERROR: " in (step.reason or "") and (submission / "requirements.txt").is_file():
-        # pip's own error
+        # an error that pip reports
         command = f"{shlex.quote(sys.executable)} {INSTALL}" if util.find_spec("pip") else None
     if data and exception and not command and _is_reproducible(exception) and _has_packages(submission):
         command = _start_script(step.name.rpartition(" ")[2], submission, Path(os.path.abspath(data)))
@@ -48,7 +48,7 @@ def _start_script(step: str, submission: Path, data: Path) -> str | None:
     """Return a command that runs a step's script on the data, if the script accepts them like the template."""
     try:
         source = (submission / f"{step}.py").read_text("utf-8", "replace")
-    except OSError:  # there is no script of a step such as predict
+    except OSError:  # a step such as predict has no script
         return None
     python, file, folder = map(shlex.quote, (sys.executable, str(data), str(data.parent)))
     if step == "train" and data.name == TRAINING_FILE:

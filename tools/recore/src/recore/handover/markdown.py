@@ -18,7 +18,7 @@ from recore.text import plain
 from stagemaker import printable
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$:@]|(?<=www)\.)", re.IGNORECASE)
-MAX_WIDTH = 200  # characters of a value
+MAX_WIDTH = 200  # maximum number of characters in a value
 
 
 def render(template: str, **values: Any) -> str:
@@ -61,12 +61,12 @@ def interval(estimate: Estimate, number_format: str = "") -> str:
 
 
 def _markdown(content: str) -> Markup:
-    """Mark content as safe: Jinja's Markup needs no escaping, whatever the language of the page."""
+    """Mark content as safe; Jinja does not escape Markup, regardless of the page's language."""
     return Markup(content)  # noqa: S704 - the page is not HTML
 
 
 def _load(name: str) -> tuple[str, str, Callable[[], bool]]:
-    """Load a template in the words of the current challenge; it is reloaded when the challenge changes."""
+    """Load a template, with the current challenge's words; it is reloaded when the challenge changes."""
     path, group_name = Path(__file__).parent / "templates" / name, challenge().group_name
     return reword(path.read_text("utf-8")), str(path), lambda: challenge().group_name == group_name
 

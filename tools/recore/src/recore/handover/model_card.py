@@ -26,7 +26,7 @@ from recore.spectral_data import rows_by_group
 LISTED_HOLES = 30
 MAX_FIT_LINES = 120
 LICENCE_FILE = re.compile(r"(licen[cs]e|copying|notice)[^.]*(\.(txt|md|rst))?", re.IGNORECASE)
-WEIGHTS = (  # suffixes of files with the weights of a model
+WEIGHTS = (  # suffixes of files with a model's weights
     *(".bin", ".ckpt", ".gguf", ".h5", ".hdf5", ".joblib", ".keras", ".npy", ".npz", ".onnx", ".parquet", ".pickle"),
     *(".pkl", ".pt", ".pth", ".safetensors", ".tflite", ".ubj"),
 )
@@ -34,7 +34,7 @@ WEIGHTS = (  # suffixes of files with the weights of a model
 
 @dataclass(frozen=True)
 class ModelDomain:
-    """The applicability domain. reference: None if spectra cannot be compared; `reason` says why.
+    """The applicability domain. reference: None if spectra cannot be compared, for the given `reason`.
 
     inside: share of the training spectra inside a domain fitted without their holes. private: numbers of private rows
     inside and in total, if known. holes: names and numbers of rows.
@@ -97,7 +97,7 @@ def _limits(run: HandoverRun, figures: Sequence[TargetFigures]) -> dict[str, Any
 
 def _constants(source: str) -> str:
     """Return the lines that assign a number or a string to a name in capitals."""
-    lines = list(io.StringIO(source, newline=None))  # with the parser's line numbers
+    lines = list(io.StringIO(source, newline=None))  # numbered like the parser's lines
     return "".join(
         lines[node.lineno - 1]
         for node in _parse(source)
@@ -127,7 +127,7 @@ def _parse(source: str) -> list[ast.stmt]:
 
 
 def find_licences(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Find the licence files, the first line of the first one, and files with weights by their suffixes."""
+    """Find the licence files, the first line of the first of them, and, by suffix, files with weights."""
     licences = [name for name in files if LICENCE_FILE.fullmatch(PurePosixPath(name).name)]
     lines = files[licences[0]].decode("utf-8", "replace").splitlines() if licences else []
     weights = [name for name in sorted(files) if PurePosixPath(name).suffix.lower() in WEIGHTS]

@@ -22,7 +22,7 @@ VAGUE = ("", "unknown", "dual license", "license")
 
 @dataclass(frozen=True)
 class Package:
-    """A package. version: None if it is not installed. licence: its name, None if the package states none.
+    """A package. version: None if it is not installed. licence: its name, or None if the package states none.
 
     requirement: its line for requirements.txt.
     """
@@ -90,7 +90,7 @@ def _required(lines: Iterable[str], extra: str) -> list[Requirement]:
     for line in lines:
         try:
             requirement = Requirement(line)
-        except InvalidRequirement:  # in the metadata of an old package
+        except InvalidRequirement:  # in an old package's metadata
             continue
         if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
             requirements.append(requirement)

@@ -15,8 +15,8 @@ from recore.handover.steps import TOLERANCE
 from recore.production.archives import find_missing_hook
 from recore.validation import unit_of
 
-SHOWN_TARGETS = 6  # of the example response
-SHOWN_INPUTS = 5  # of the example request
+SHOWN_TARGETS = 6  # number of targets in the example response
+SHOWN_INPUTS = 5  # number of inputs in the example request
 
 
 def write_readme(

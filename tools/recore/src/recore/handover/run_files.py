@@ -19,7 +19,7 @@ from recore.untrusted_json import get, prefix_errors, read_object
 
 MODEL, SCORE, RECORD = "model.tar.gz", "score.py", "run.json"
 SUBMISSION, DATA = "submission", "data"  # folders of a hand-over; the reader creates the second
-RESULTS = {  # files of a run's folders that are handed over
+RESULTS = {  # files in a run's folders that are handed over
     "predictions": [*(f"{side}.csv.out" for side in SIDES), f"{HELD_OUT}.csv"],
     "scores": [f"{name}.{suffix}" for name in SCORES for suffix in ("json", "txt")],
 }
@@ -30,7 +30,7 @@ AGAIN = f"run it again with `{PROGRAM} run`"
 
 @dataclass(frozen=True)
 class HandoverRun:
-    """A run to hand over. record: checked members of run.json. raw: all members. data: contents of the public file."""
+    """A run to hand over. record: checked members of run.json. raw: all members. data: the public file's contents."""
 
     record: Record
     raw: dict[str, Any]
@@ -96,7 +96,7 @@ class HandoverRun:
 
 
 def read_run(folder: Path, public: Path | None = None) -> HandoverRun:
-    """Read a run to hand over. public: path of its data file, if that has moved. Raises ValueError or OSError."""
+    """Read a run to hand over. public: path of its data file, if the file has moved. Raises ValueError or OSError."""
     _reject_links(folder)
     record = read_valid_record(folder)
     if record.state != "Completed":
@@ -116,7 +116,7 @@ def read_run(folder: Path, public: Path | None = None) -> HandoverRun:
 
 
 def _read_score_script(record: Record) -> bytes:
-    """Read the score.py of a run; runs of earlier versions have none and use the current one."""
+    """Read the score.py of a run; runs from earlier versions have no such file, and use the current one."""
     path = record.folder / SCORE
     if not path.is_file():
         path = score_script()
@@ -134,11 +134,11 @@ def _reject_links(folder: Path) -> None:
     """Raise ValueError for symbolic links, which could hand over private files."""
     for name in (RECORD, MODEL, SCORE, *RESULTS, *RESULT_FILES):
         if (folder / name).is_symlink():
-            raise ValueError(f"{folder / name}: symbolic links are not handed over; replace it with the run's file")
+            raise ValueError(f"{folder / name}: a symbolic link is not handed over; replace it with the run's file")
 
 
 def _check_record(raw: dict[str, Any]) -> None:
-    """Check the members that read_record() does not check."""
+    """Raise ValueError if a member that read_record() does not check is invalid."""
     for name in (*(f"data.{name}.path" for name in raw["data"]), "versions.python", "versions.platform"):
         get(raw, name, str)
     for name in ("arguments", "seeds", "machine"):

@@ -25,9 +25,9 @@ from typing import Any
 
 SUBMISSION = Path(__file__).resolve().parent / "submission"
 SEEDS = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-TOLERANCE = 1e-5  # relative, between predictions that count as equal, even in single precision
+TOLERANCE = 1e-5  # relative difference between predictions that count as equal, even in single precision
 CSV = "text/csv"
-AS_SERVED = ".out"  # suffix of predictions as the platform writes them, without a header
+AS_SERVED = ".out"  # suffix of files with predictions as the platform writes them, without a header
 
 Cells = list[list[float | None]]
 
@@ -100,18 +100,18 @@ def predict(model: Path, request: Path, output: Path) -> None:
     """Predict a request with the functions of train.py that the model's server calls.
 
     The platform splits a large file between lines, and only the first part has the header. Here every file is one
-    request, which gives the same predictions if each depends only on its row.
+    request, which gives the same predictions if each prediction depends only on its row.
     """
-    if os.environ.get("PYTHONHASHSEED") != "0":  # Python reads it only when it starts
+    if os.environ.get("PYTHONHASHSEED") != "0":  # Python reads this variable only when it starts
         words = ["predict", "--model", model, "--request", request, "--output", output]
         _run([Path(__file__).resolve(), *words], Path.cwd(), None, {})
         return
     if not model.is_dir():
-        raise FileNotFoundError(f"{model}: no such folder; unpack model.tar.gz as README.md says")
+        raise FileNotFoundError(f"{model}: there is no such folder; unpack model.tar.gz as README.md says")
     body = request.read_bytes().decode("utf-8", "replace")
     rows = [row for row in csv.reader(io.StringIO(body)) if row]
     if not rows:
-        raise ValueError(f"{request}: the file is empty; pass the output of `steps.py preprocess`")
+        raise ValueError(f"{request}: this file is empty; pass the output of `steps.py preprocess`")
     os.environ["SM_MODEL_DIR"] = str(model.resolve())
     output = output.resolve()  # train.py may change the working directory
     try:
@@ -129,7 +129,7 @@ def _serve(model: str, request: str) -> str:
     sys.path.insert(0, str(SUBMISSION))
     hooks = importlib.import_module("train")
     loaded = hooks.model_fn(model)
-    if hasattr(hooks, "transform_fn"):  # it replaces the other three
+    if hasattr(hooks, "transform_fn"):  # transform_fn replaces the other three functions
         result = hooks.transform_fn(loaded, request, CSV, CSV)
     else:
         read = getattr(hooks, "input_fn", _read_numbers)
@@ -168,13 +168,13 @@ def compare(expected: Path, computed: Path) -> None:
         sys.exit(f"compare: {expected} and {computed}: {error}")
     if largest > TOLERANCE:
         sys.exit(f"compare: the predictions differ by up to {largest:.3g}, more than {TOLERANCE:g}")
-    print(f"compare: {len(pair[0])} rows are equal within {TOLERANCE:g}")
+    print(f"compare: {len(pair[0])} rows agree within {TOLERANCE:g}")
 
 
 def largest_difference(expected: Cells, computed: Cells) -> float:
-    """Return the largest difference, relative to the expected value or its column's mean magnitude if that is larger.
+    """Return the largest difference, relative to the expected value or, if larger, its column's mean magnitude.
 
-    It is infinite if only one value is missing. Raises ValueError if the numbers of rows or columns differ.
+    It is infinite if only one of two values is missing. Raises ValueError if the numbers of rows or columns differ.
     """
     if [len(row) for row in expected] != [len(row) for row in computed] or len({len(row) for row in expected}) > 1:
         raise ValueError("the numbers of rows or columns differ")
@@ -192,7 +192,7 @@ def largest_difference(expected: Cells, computed: Cells) -> float:
 
 
 def read_cells(path: Path, targets: Sequence[str]) -> Cells:
-    """Read predictions from a CSV with or without a header; None if not a finite number. Raises ValueError."""
+    """Read predictions from a CSV with or without a header; non-finite values are None. Raises ValueError."""
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     columns = [column for column, name in enumerate(rows[0] if rows else []) if name in targets]

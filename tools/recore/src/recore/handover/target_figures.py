@@ -1,4 +1,4 @@
-"""Figures of each target: errors on held-out drill holes with intervals, and decisions at a cut-off."""
+"""Compute figures for each target: errors on held-out drill holes, with intervals, and decisions at a cut-off."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,14 +16,14 @@ from recore.validation import paired_values, unit_of
 from stagemaker import parse_number
 
 HELD_OUT_FILE = f"predictions/{HELD_OUT}.csv"
-QUANTILE = 75  # per cent: the default cut-off, exceeded by a quarter of the samples
-MIN_ROWS = 10  # with both values; figures from fewer rows are meaningless
-TOLERANCE = 1e-6  # between the recomputed and the recorded R2
+QUANTILE = 75  # per cent; the default cut-off, which a quarter of the samples exceed
+MIN_ROWS = 10  # rows with both values; figures from fewer rows are meaningless
+TOLERANCE = 1e-6  # maximum difference between the recomputed and the recorded R2
 
 
 @dataclass(frozen=True)
 class CutOff:
-    """Decisions at one cut-off. share: of samples above it. wrong: share of all samples on the wrong side."""
+    """Decisions at a cut-off. share: of samples above it. wrong: share of samples predicted on the wrong side."""
 
     value: float
     chosen: bool
@@ -35,9 +35,9 @@ class CutOff:
 
 @dataclass(frozen=True)
 class TargetFigures:
-    """Figures of a target. rows, holes: numbers with a measured and a held-out value. lowest, highest: training assays.
+    """Figures for a target. lowest, highest: training assays.
 
-    private_r2: None without a private score.
+    rows, holes: numbers with a measured value and a held-out prediction. private_r2: None without a private score.
     """
 
     name: str
@@ -54,7 +54,7 @@ class TargetFigures:
 
     @property
     def fails(self) -> bool:
-        """Whether the private rows contradict the held-out ones: their R2 is 0 or less, or below the interval."""
+        """Whether the private rows contradict the held-out ones: the private R2 is 0 or less, or below the interval."""
         return self.private_r2 is not None and (self.private_r2 <= 0 or self.private_r2 < self.r2.low)
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def read_cut_offs(arguments: Iterable[str]) -> dict[str, float]:
 
 
 def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen: float | None) -> CutOff:
-    """Measure decisions about the samples of a target, (rows,) each. sums: of these rows. chosen: None for default."""
+    """Measure decisions about a target's samples, (rows,) each. sums: of these rows. chosen: None for the default."""
     value = float(np.percentile(measured, QUANTILE)) if chosen is None else chosen
     above, called = measured > value, predicted > value
     counts = {
@@ -99,10 +99,10 @@ def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen:
 
 
 def measure_targets(run: HandoverRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
-    """Return the figures of targets with enough held-out rows, the largest weight first.
+    """Return the figures for targets with enough held-out rows, in descending order of weight.
 
-    cut_offs: chosen by the user, by target. Raises ValueError if the predictions contradict the R2 of the run's score,
-    or a target with a chosen cut-off has too few rows.
+    cut_offs: those that the user chose, by target. Raises ValueError if the predictions contradict the R2 of the run's
+    score, or a target with a chosen cut-off has too few rows.
     """
     figures = _measure_all(run, cut_offs)
     if missing := sorted(set(cut_offs) - {each.name for each in figures}):

@@ -43,7 +43,7 @@ def _write_wheel(folder: Path, name: str, submission: Mapping[str, bytes]) -> st
     wheel_name = f"{name}-{distribution.version}-py3-none-any.whl"
     with zipfile.ZipFile(folder / wheel_name, "w", zipfile.ZIP_DEFLATED) as wheel:
         for path, content in files.items():
-            entry = zipfile.ZipInfo(path)  # dated 1980, the earliest time in a zip
+            entry = zipfile.ZipInfo(path)  # dated 1980, the earliest time that a zip can contain
             is_program = path in sources and os.access(sources[path], os.X_OK)
             # without the file type, pip would not make a program executable
             entry.external_attr = (stat.S_IFREG | (0o755 if is_program else 0o644)) << 16

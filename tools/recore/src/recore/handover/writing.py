@@ -45,7 +45,7 @@ class Handover:
 
 
 def check_output_folder(folder: Path) -> None:
-    """Check that a hand-over can be written to a folder, or can replace an earlier one there. Raises OSError."""
+    """Raise OSError if a hand-over can neither be written to a folder nor replace an earlier one there."""
     check_writable(folder)
     if not os.path.lexists(folder):
         return
@@ -98,7 +98,7 @@ def write_handover(
         contents = {**result.to_dict(), "folder": folder.name, "files": files, "written_on": machine}
         (new / CONTENTS).write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
         (new / SUMS).write_text("".join(_sum_line(new, name) for name in sorted([*files, CONTENTS])), "utf-8")
-        check_output_folder(folder)  # it may have changed meanwhile
+        check_output_folder(folder)  # the folder may have changed in the meantime
     return result
 
 
@@ -129,7 +129,7 @@ def _check_equal(expected: Path, prediction: RunPrediction) -> None:
     if largest > steps.TOLERANCE:
         raise NotReproducedError(
             f"the model's predictions differ from the run's by up to {largest:.3g}: they are random, depend on other "
-            "rows of the file, or have fewer than five exact digits, as in half precision; nothing was written"
+            "rows of the file, or are exact to fewer than five digits, as in half precision; nothing was written"
         )
 
 
@@ -155,7 +155,7 @@ def write_sample(run: HandoverRun, folder: Path) -> int:
             packed.write((",".join(_quote(cells[column]) for column in columns) + "\n").encode())
     predictions = (run.folder / "predictions/public.csv.out").read_text("utf-8").splitlines()
     if len(predictions) != rows:
-        raise ValueError(f"{run.folder}/predictions/public.csv.out: {len(predictions)} lines, expected {rows}")
+        raise ValueError(f"{run.folder}/predictions/public.csv.out: {len(predictions)} lines, but {rows} were expected")
     lines = [predictions[number] for number in sorted(chosen)]
     (folder / "predictions.csv").write_text("\n".join(lines) + "\n", "utf-8")
     return len(chosen)

@@ -10,9 +10,9 @@ SUFFIX = "drift"
 
 
 def send_metrics(project: ProductionProject, endpoint: str, version: int, drift: float, outside: float) -> str:
-    """Send the metrics for a version, and create the alarm. Returns its name.
+    """Send a version's metrics to CloudWatch, create the alarm, and return the alarm's name.
 
-    drift: the evidence, which is drift from 1 on. outside: the share of samples outside the domain.
+    drift: the level of evidence; from 1 on it is drift. outside: the share of samples outside the domain.
     """
     name = f"{endpoint}-{version}-{SUFFIX}"
     dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "ModelVersion", "Value": str(version)}]
@@ -40,7 +40,7 @@ def send_metrics(project: ProductionProject, endpoint: str, version: int, drift:
 
 
 def delete_alarms(project: ProductionProject) -> list[str]:
-    """Delete the endpoint's alarms. Returns their names."""
+    """Delete the endpoint's alarms, and return their names."""
     endpoint = project.settings.endpoint_name
     pages = project.services.cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{endpoint}-")
     known = pages.search("MetricAlarms[].AlarmName")

@@ -1,7 +1,7 @@
-"""Write the two archives of a version from the model of a run or of a hand-over, without executing the submission.
+"""Write a version's two archives from the model in a run or a hand-over, without executing the submission.
 
-Because the training file is the host's, a hand-over contains its columns in channels.json, the reference of its spectra
-in domain.json, and the errors of held-out predictions in expected_error.json. The last two may be missing.
+A hand-over does not contain the host's training file. Instead, channels.json lists its columns, domain.json describes
+its spectra, and expected_error.json the errors of held-out predictions. The last two may be missing.
 """
 
 import ast
@@ -41,16 +41,16 @@ from recore.untrusted_archives import read_files
 from stagemaker import locked
 
 MAX_SCRIPT_BYTES = 4 << 20
-HOOKS = ("input_fn", "transform_fn")  # train.py needs one, because the image's default cannot read a header
+HOOKS = ("input_fn", "transform_fn")  # train.py needs one of them, because the image's default cannot read a header
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The model of a run or of a hand-over.
+    """The model in a run or a hand-over.
 
-    columns: the training file's columns. reference: the reference of its spectra; None if they cannot be compared.
-    errors: the calibration of expected errors; None without held-out predictions. reasons: why one of the last two is
-    missing, by file name.
+    columns: the training file's columns. reference: the reference of its spectra, or None if they cannot be compared.
+    errors: the calibration of expected errors, or None without held-out predictions. reasons: why either is missing, by
+    file name.
     """
 
     folder: Path
@@ -75,14 +75,14 @@ class TrainedModel:
         return [f"{consequences[name]}: {reason}" for name, reason in self.reasons.items()]
 
     def data_files(self) -> dict[str, str]:
-        """Return the files of a hand-over about the training file: contents by name."""
+        """Return the hand-over's files that describe the training file: their contents by name."""
         files = {CHANNELS: {"columns": self.columns}, REFERENCE: self.reference, ERRORS: self.errors}
         return {name: json.dumps(content) for name, content in files.items() if content}
 
     def write_archives(self, folder: Path) -> tuple[Path, Path]:
-        """Write the archives of both containers, features and model, into a folder.
+        """Write the archives of the features and model containers to a folder, and return their paths.
 
-        Raises ValueError if the model's archive cannot be read, or its code lacks a function.
+        Raises ValueError if the model's archive cannot be read, or its code lacks a required function.
         """
         scripts = ("code/preprocess.py", "code/train.py")
         files = read_files(self.archive, (*scripts, f"code/{REQUIREMENTS}"), MAX_SCRIPT_BYTES)
@@ -104,7 +104,7 @@ class TrainedModel:
 
 
 def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
-    """Read the model of a run or of a hand-over. Raises ProductionError, ValueError or OSError.
+    """Read the model in a run or a hand-over. Raises ProductionError, ValueError or OSError.
 
     public: the run's data file, if it has moved.
     """
@@ -159,7 +159,7 @@ def _read_handover(folder: Path) -> TrainedModel:
 
 
 def find_missing_hook(preprocess: bytes, train: bytes) -> str:
-    """Return a message about a function that a submission lacks; "" if it has all."""
+    """Return a message about a required function that a submission lacks, or "" if it has all of them."""
     if not _binds(preprocess, "preprocess"):
         return "its preprocess.py has no function preprocess(data_file)"
     if not any(_binds(train, name) for name in HOOKS):
@@ -168,7 +168,7 @@ def find_missing_hook(preprocess: bytes, train: bytes) -> str:
 
 
 def _binds(script: bytes, name: str) -> bool:
-    """Return whether a script binds a name; True if it cannot be parsed."""
+    """Return whether a script binds a name, or True if the script cannot be parsed."""
     try:
         nodes = list(ast.walk(ast.parse(script)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,4 +1,4 @@
-"""Read measured assays of predicted samples: a table with the key of each sample and any of the targets."""
+"""Read a table with measured assays of predicted samples; it has a key for each sample, and at least one target."""
 
 import csv
 import gzip
@@ -19,15 +19,15 @@ from stagemaker import parse_number
 
 INFERENCE_ID = "InferenceId"
 GZIP = b"\x1f\x8b"
-MAX_TABLE_BYTES = 1 << 27  # unpacked: the assays of some 400,000 samples
+MAX_TABLE_BYTES = 1 << 27  # uncompressed; enough for about 400,000 samples
 
 
 @dataclass(frozen=True)
 class Assays:
     """The measured assays of samples.
 
-    joined_by: the key columns. rows: the row of each sample, by inference ID or IDs. samples: the IDs of each row; None
-    if unknown. values: (samples, targets), NaN where not measured.
+    joined_by: the key columns. rows: the row of each sample, by inference ID or IDs. samples: the IDs of each row, or
+    None if unknown. values: (samples, targets), NaN where not measured.
     """
 
     path: Path
@@ -38,7 +38,7 @@ class Assays:
 
 
 def read_assays(path: Path) -> Assays:
-    """Read a CSV or csv.gz with InferenceId, or the challenge's IDs, and any of its targets.
+    """Read a CSV or csv.gz with the column InferenceId or the challenge's IDs, and at least one target.
 
     Raises OSError or ProductionError.
     """
@@ -48,9 +48,7 @@ def read_assays(path: Path) -> Assays:
     targets = [name for name in all_targets if name in header]
     by_id = INFERENCE_ID in header
     if not targets:
-        raise ProductionError(
-            f"{path} has no column of a target: name the columns {all_targets[0]}, {all_targets[1]} ..."
-        )
+        raise ProductionError(f"{path} has no target column: name the columns {all_targets[0]}, {all_targets[1]} ...")
     if not by_id and (len(ids) == 1 or not {*ids} <= header.keys()):
         columns = f"{INFERENCE_ID}, or {', '.join(ids[:-1])} and {ids[-1]}" if len(ids) > 1 else INFERENCE_ID
         raise ProductionError(f"{path} does not identify the samples: add the columns {columns}")
@@ -76,7 +74,7 @@ def read_assays(path: Path) -> Assays:
             )
     table = np.array(values).reshape(-1, len(all_targets))
     if np.isnan(table).all():
-        raise ProductionError(f"{path}: all cells of the targets are empty")
+        raise ProductionError(f"{path}: all target cells are empty")
     joined_by = INFERENCE_ID if by_id else format_id_names()
     return Assays(path, joined_by, keys, samples, table)
 
@@ -91,7 +89,7 @@ def format_key(key: str | SampleKey) -> str:
 
 
 def format_id_names() -> str:
-    """Return the names of the IDs that identify a sample, in words: SiteID and depths."""
+    """Return the names of the IDs that identify a sample as a phrase, such as "SiteID and depths"."""
     known = challenge()
     others = [name for name in known.sample_ids[1:] if name not in known.depths]
     return " and ".join([known.group, *(["depths"] if known.depths else []), *others])

@@ -1,7 +1,7 @@
 """Write the table of predictions from the output of a batch transform.
 
-The table has a line for each sample: name, IDs, domain (inside, outside, or empty if the spectrum cannot be compared
-with the training spectra), the assays and, with intervals, both ends of each.
+Each line has a sample's name, its IDs, its domain (inside, outside, or empty if the spectrum cannot be compared with
+the training spectra), its predicted assays and, on request, the ends of their intervals.
 """
 
 import csv
@@ -35,7 +35,7 @@ class UnpredictedSample:
 
 @dataclass
 class PredictedSamples:
-    """Summary of a table: numbers of samples, and problems, the samples that could not be predicted."""
+    """Summary of a table: the numbers of samples. problems: the samples that could not be predicted."""
 
     rows: int = 0
     outside: int = 0
@@ -78,13 +78,13 @@ def write_table(
     intervals: bool = False,
     spectra: bool = False,
 ) -> PredictedSamples:
-    """Write the table of a job's output.
+    """Write a table from a job's output, and return its summary.
 
     joined: the output's lines, each with the cells of the input, then of the response. columns: names of the input's
-    cells. spectra: also write the channels. Raises WorkFailedError if a line has the wrong number of cells.
+    cells. spectra: whether to include the channels. Raises WorkFailedError if a line has the wrong number of cells.
     """
     targets, sample_ids = challenge().targets, challenge().sample_ids
-    width = 2 + 3 * len(targets)  # of a response: domain, values, low ends, high ends, problem
+    width = 2 + 3 * len(targets)  # cells of a response: domain, values, low ends, high ends, problem
     positions = {name: position for position, name in enumerate(columns)}
     channels = [name for name in columns[1:] if name not in sample_ids] if spectra else []
     ends = [f"{name} {end}" for name in targets for end in ENDS] if intervals else []
@@ -96,7 +96,7 @@ def write_table(
             samples.rows += 1
             sample, response = row[: len(columns)], row[len(columns) :]
             if len(response) != width:
-                problem = f"has {len(response)} cells of a response instead of {width}"
+                problem = f"has {len(response)} response cells instead of {width}"
                 raise WorkFailedError(f"line {samples.rows} of the job's output {problem}")
             domain, *numbers, problem = response
             values, lows, highs = (
@@ -118,21 +118,21 @@ def _first_columns() -> list[str]:
 
 
 def check_target(target: Path, source: Path, consequence: str) -> None:
-    """Raise ProductionError or OSError if a file cannot be written. consequence: the problem if it is the source."""
+    """Raise ProductionError or OSError if `target` cannot be written. consequence: the message if it is the source."""
     check_writable(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise ProductionError(f"{target}: {consequence}; choose another --out")
 
 
 def check_new_table(target: Path, sources: Iterable[Path], replace: bool) -> None:
-    """Raise ProductionError or OSError if a table cannot be written; only an earlier table may be replaced.
+    """Raise ProductionError or OSError if `target` cannot be written; the only file that it may replace is a table.
 
-    sources: files, and folders of them.
+    sources: input files, or folders with input files.
     """
     for source in sources:
         check_target(target, source, "the table would overwrite its own input")
         if source.is_dir() and target.resolve().parent == source.resolve():
-            raise ProductionError(f"{target}: the spectra are in this folder; choose an --out outside of it")
+            raise ProductionError(f"{target}: the spectra are in this folder; choose an --out outside it")
     if not target.exists():
         return
     if not replace:

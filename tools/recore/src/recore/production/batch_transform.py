@@ -34,9 +34,9 @@ from stagemaker import locked
 
 RECORD_NAME = "spectra.csv"
 CONTENT_TYPE = f"text/csv; {BAD_ROWS_EMPTY}"
-ACCEPT = "text/csv; details=yes"  # a type of the model container
-PAYLOAD_MB = 6  # of one request
-HANDOVER_MODEL = "recore-predict"  # the name of a model that is not a version
+ACCEPT = "text/csv; details=yes"  # a response type of the model container
+PAYLOAD_MB = 6  # maximum size of a request
+HANDOVER_MODEL = "recore-predict"  # name of the SageMaker model, which is not a version
 
 if TYPE_CHECKING:
     from recore.production.archives import TrainedModel
@@ -78,7 +78,7 @@ def run_batch(
     intervals: bool,
     spectra: bool = False,
 ) -> tuple[PredictedSamples, dict[str, str]]:
-    """Predict a data file with a model of both containers. Returns a summary of the table, and the job and its output.
+    """Predict a data file with a two-container model. Return the table's summary, and the job's name and output.
 
     columns: the training file's columns. Raises as `predict_file`.
     """
@@ -138,7 +138,7 @@ def read_served_columns(project: ProductionProject) -> list[str]:
 
 
 def require_columns(file: DataFile, columns: Sequence[str]) -> None:
-    """Raise ProductionError if a data file lacks a channel of these columns."""
+    """Raise ProductionError if any channel among these columns is missing from the data file."""
     header = {*file.positions, *challenge().ids, *challenge().targets}
     if missing := [name for name in columns[1:] if name not in header]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -146,7 +146,7 @@ def require_columns(file: DataFile, columns: Sequence[str]) -> None:
 
 
 def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
-    """Write the lines of a data file with these columns, unconverted. Returns their number. Raises ValueError."""
+    """Write these columns of a data file, unconverted, and return the number of rows. Raises ValueError."""
     with open_data(file) as data:
         require_columns(data, columns)
         positions = {name: data.positions[name] for name in columns[1:] if name in data.positions}

@@ -40,11 +40,11 @@ class TrainingSummary:
 
     @property
     def usual_outside(self) -> float:
-        """The share of training rows outside of a domain that was fitted without their drill holes."""
+        """The share of training rows outside a domain that was fitted without their drill holes."""
         return usual_outside(self.reference)
 
     def reference_units(self, names: Container[str] | None = None, title: str = "all drill holes") -> ReferenceUnits:
-        """Return the drill holes to compare with: all, or those with these names."""
+        """Return the drill holes to compare with, by default all of them."""
         values, codes = np.array(self.reference["values"], dtype=float), np.array(self.reference["holes"])
         if names is not None:
             chosen = [name in names for name in self.reference["hole_names"]]
@@ -55,11 +55,11 @@ class TrainingSummary:
 
 @dataclass(frozen=True)
 class ClientSpectra:
-    """Samples that clients sent, in order of time. Each spectrum counts once.
+    """Samples that clients sent, in order of time, without repeated spectra.
 
-    samples: index, hole, time, variant, t2, q and distance. statistics: (samples, statistics). deviations: (samples,
-    bins), in units of their limits. scores: (samples, components). repeated: number of repeated samples. left_out:
-    numbers of ignored requests and spectra by reason.
+    samples: with columns index, hole, time, variant, t2, q and distance. statistics: (samples, statistics). deviations:
+    (samples, bins), in units of their limits. scores: (samples, components). repeated: number of repeated samples.
+    left_out: number of ignored requests or spectra, by reason.
     """
 
     samples: pd.DataFrame
@@ -76,7 +76,7 @@ class ClientSpectra:
 
 
 def usual_outside(reference: Reference) -> float:
-    """Return the share of a reference's rows outside of a domain that was fitted without their drill holes."""
+    """Return the share of a reference's rows outside a domain that was fitted without their drill holes."""
     limits = np.array([reference["t2_limit"], reference["q_limit"]])
     distances = np.exp(np.array(reference["values"])[:, :2]) / limits
     return float((distances > 1).any(axis=1).mean())
@@ -89,7 +89,7 @@ def read_training_summary(project: ProductionProject, version: Version) -> Train
     if not header or not content:
         raise ProductionError(
             f"version {version.number} has no reference of its training spectra: it is older than `monitor`, or its "
-            f"data had too few spectra; train another version with `{PROGRAM} production train --again`"
+            f"data had too few spectra; train a new version with `{PROGRAM} production train --again`"
         )
     try:
         return make_training_summary(parse_columns(header, CHANNELS), check_reference(parse_object(content)))
@@ -153,7 +153,7 @@ class SpectraReader:
         self._arrays.append((statistics, deviations.astype(np.float32), scores))
 
     def finish(self) -> ClientSpectra:
-        """Return all samples, in order of time. Of equal spectra, the first counts."""
+        """Return the samples in order of time; if a spectrum was repeated, only its first sample."""
         samples = pd.DataFrame(self._rows)
         if not len(samples):
             empty = np.empty((0, 0))

@@ -8,17 +8,17 @@ from recore.listing import count, list_names
 from recore.production.paired_comparison import Comparison
 from recore.spectral_data import Floats
 
-LARGE_WEIGHT = 0.02  # targets with a larger weight are always shown
-SENTENCES, NAMES = 5, 8  # targets with a separate sentence, and targets listed in one sentence
+LARGE_WEIGHT = 0.02  # a target with a larger weight is always shown
+SENTENCES, NAMES = 5, 8  # maximum numbers of targets with a separate sentence, and of targets listed in one sentence
 
 
 def format_comparison(comparison: Comparison, weights: Floats) -> list[str]:
-    """Return the table of targets with a verdict or a large weight, and the verdicts. weights: (targets,)."""
+    """Return a table of targets with a verdict or a large weight, and then the verdicts. weights: (targets,)."""
     order = sorted(range(len(challenge().targets)), key=lambda number: -weights[number])
     better, first, second = comparison.better, comparison.first, comparison.second
     unit = "drill hole" if comparison.by_hole else "sample"
     units = count(int(comparison.units.max()), unit)
-    lines = [f"{second} compared with {first} on {units}; change: of the RMSE, in %, from {first} to {second}:"]
+    lines = [f"{second} compared with {first} on {units}; change in RMSE from {first} to {second}, in %:"]
     table = comparison.table().drop(columns=["first", "second", *([] if comparison.by_hole else ["units"])])
     table.insert(1, "weight", weights)
     table["more samples"] = ["" if math.isnan(more) else f"{_round(more):,}" for more in table["more samples"]]

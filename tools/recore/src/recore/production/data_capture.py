@@ -25,8 +25,8 @@ from stagemaker import parse_number
 
 SampleKey = tuple[str | float, ...]  # the cells of the challenge's sample_ids: drill hole, start and end in m
 
-DIGITS = 4  # of depths: a tenth of a millimetre
-MAX_VALUE = 1e30  # assay or prediction, so that the squares of their squares do not overflow
+DIGITS = 4  # decimals of depths in m: a tenth of a millimetre
+MAX_VALUE = 1e30  # of an assay or a prediction; its fourth power does not overflow
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class CaptureEvent:
 def read_events(
     s3: Any, destination: str, endpoint: str, variants: Iterable[str], since: datetime, left_out: Counter[str]
 ) -> Iterator[CaptureEvent]:
-    """Yield the events of variants of an endpoint since a time, one object on S3 at a time.
+    """Yield the events that an endpoint's variants captured since a time; S3 objects are read one at a time.
 
     destination: the data capture's URI. left_out: counts unreadable lines by reason.
     """
@@ -82,7 +82,7 @@ def read_events(
 
 
 def read_samples(body: Body) -> list[SampleKey | None]:
-    """Return the sample of each row of a request, CSV with a header or JSON; None without valid IDs.
+    """Return the sample in each row of a request, which is a CSV with a header or JSON; None without valid IDs.
 
     The list is empty for any other request.
     """
@@ -99,7 +99,7 @@ def read_samples(body: Body) -> list[SampleKey | None]:
 
 
 def read_predictions(body: Body) -> NDArray[np.float64]:
-    """Return the predictions (rows, targets) in a response, a CSV of numbers or JSON with assays by name; NaN if empty.
+    """Return the predictions (rows, targets) in a response: CSV, or JSON with assays by name; empty ones are NaN.
 
     Raises ValueError for any other response.
     """
@@ -116,7 +116,7 @@ def read_predictions(body: Body) -> NDArray[np.float64]:
             raise ValueError
         return table
     except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError, csv.Error):
-        raise ValueError(f"the response is not {len(targets)} numbers for each sample") from None
+        raise ValueError(f"the response does not contain {len(targets)} numbers for each sample") from None
 
 
 def _read_number(value: Any) -> float:
@@ -135,7 +135,7 @@ def is_header_value(value: str) -> bool:
 def make_key(cells: Sequence[Any]) -> SampleKey | None:
     """Return the key of a sample with these IDs: depths are numbers, others strings.
 
-    None if an ID is missing or invalid, or the group is the only one.
+    Return None if an ID is missing or invalid, or if the group is the only ID.
     """
     names = challenge().sample_ids
     key = [_read_id(name, cell) for name, cell in zip(names, cells, strict=True)]

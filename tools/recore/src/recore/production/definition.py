@@ -5,8 +5,8 @@
                                      └─ LowScore
 
 Features and Train read the input data; the registered package has the archives of both. URIs of outputs contain the
-execution's ID, so that no execution replaces the files of an earlier version; they are not compared when a cached
-result is looked up.
+execution's ID, so that no execution replaces the files of an earlier version; a cached result is reused even if its URI
+differs.
 """
 
 import json

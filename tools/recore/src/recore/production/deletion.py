@@ -91,7 +91,7 @@ def _require_idle(executions: dict[str, str], tuning_jobs: dict[str, str]) -> No
     statuses |= {f"the tuning job {name}": status for name, status in tuning_jobs.items()}
     for name, status in statuses.items():
         if status in RUNNING:
-            raise ProductionError(f"{name} is running, so nothing is deleted: wait for its end")
+            raise ProductionError(f"{name} is running, so nothing is deleted: wait until it has ended")
 
 
 def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> list[str]:

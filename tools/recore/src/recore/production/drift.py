@@ -20,16 +20,16 @@ from scipy.special import ndtri
 from recore.production.containers.domain import MIN_HOLES, ROWS_PER_HOLE
 from recore.spectral_data import Floats
 
-POWERS = (0.2, 0.5)  # of ranks near 0 and near 1, for bets
+POWERS = (0.2, 0.5)  # exponents of bets on ranks near 0 and near 1
 SLOPES = (-1.6, 1.6)
-JUMP = 0.02  # the share of the capital that is redistributed to all bets after each unit
+JUMP = 0.02  # the share of the capital that is redistributed equally to all bets after each unit
 MIN_RANK = 1e-9
-IDLE_HOURS = 24  # without a sample, after which a drill hole is complete
+IDLE_HOURS = 24  # a drill hole is complete after this time without a sample
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Samples that are ranked together. hole: "" if unknown. end: time of completion. rows: rows of its samples."""
+    """Samples that are ranked together. hole: "" if unknown. end: time of completion. rows: of its samples."""
 
     hole: str
     end: datetime
@@ -38,10 +38,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Drift:
-    """The result of the test. evidence: (units, statistics). threshold: the evidence at which there is drift.
+    """The result of the test. evidence: (units, statistics). threshold: the evidence that counts as drift.
 
-    alarm: the first unit that reaches the threshold, None without drift. statistic: the statistic with the most
-    evidence. since: the unit at which its change began.
+    alarm: the first unit that reaches the threshold, or None without drift. statistic: the statistic with the most
+    evidence. since: the unit at which this statistic began to change.
     """
 
     evidence: Floats
@@ -59,8 +59,8 @@ class Drift:
 class ReferenceUnits:
     """Drill holes of the training data.
 
-    values: (rows, statistics). codes: (rows,), the number of each row's hole. size: maximum number of samples of a
-    unit, reached by at least half of the holes.
+    values: (rows, statistics). codes: (rows,), the number of each row's hole. size: maximum number of samples in a
+    unit, which at least half of the holes reach.
     """
 
     def __init__(self, values: Floats, codes: NDArray[np.intp], name: str = "all drill holes") -> None:
@@ -85,7 +85,7 @@ def first_means(groups: Sequence[Floats], size: int) -> Floats:
 
 
 def detect_drift(reference: ReferenceUnits, values: Floats, units: Sequence[Unit], false_alarms: float) -> Drift:
-    """Test units in order. values: (samples, statistics). false_alarms: the probability of any, ever."""
+    """Test units in order. values: (samples, statistics). false_alarms: the probability that there is ever one."""
     statistics = values.shape[1]
     threshold = statistics / false_alarms
     evidence = follow_evidence(rank_units(reference, values, units))
@@ -130,7 +130,7 @@ def find_change(scores: Floats) -> int:
 
 
 def follow_evidence(ranks: Floats) -> Floats:
-    """Return the evidence after each unit, (units, statistics): the simple jumper martingale with several bets."""
+    """Return the evidence after each unit, (units, statistics). It is a simple jumper martingale with several bets."""
     bets = _bet(ranks)  # (bets, units, statistics)
     capital = np.full((len(bets), ranks.shape[1]), 1 / len(bets))
     logarithm = np.zeros(ranks.shape[1])
@@ -145,7 +145,7 @@ def follow_evidence(ranks: Floats) -> Floats:
 
 
 def _bet(ranks: Floats) -> Floats:
-    """Return the factor of each bet's capital: functions of the rank with mean 1."""
+    """Return the factors by which each bet's capital changes; as functions of the rank, they have mean 1."""
     low, high = np.maximum(ranks, MIN_RANK), np.maximum(1 - ranks, MIN_RANK)
     powers = [power * side ** (power - 1) for power in POWERS for side in (low, high)]
     slopes = [1 + slope * (ranks - 0.5) for slope in SLOPES]
@@ -155,10 +155,10 @@ def _bet(ranks: Floats) -> Floats:
 def group_units(
     times: Sequence[datetime], holes: Sequence[str], size: int, now: datetime, are_complete: bool
 ) -> tuple[list[Unit], int]:
-    """Return the units of samples, in order of completion, and the number of samples in incomplete units.
+    """Return the complete units of samples, in order of completion, and the number of samples in incomplete units.
 
-    times: ascending. holes: "" if unknown; such samples of a day (UTC) are one unit. size: of a complete unit, which is
-    also complete after IDLE_HOURS. are_complete: whether all are at the time `now`. Later samples are ignored.
+    times: ascending. holes: "" if unknown; such samples from one day (UTC) are one unit. A unit is complete after
+    `size` samples or IDLE_HOURS without one; it ignores later ones. are_complete: whether all units are, `now`.
     """
     units: list[Unit] = []
     open_units: dict[str | date, list[int]] = {}  # in order of their latest samples

@@ -27,11 +27,11 @@ from recore.production.project import (
 )
 from recore.production.versions import ensure_model, find_version, model_name
 
-REPLACES = "recore:replaces"  # a tag
+REPLACES = "recore:replaces"  # name of a tag
 VARIANT = re.compile(r"([a-zA-Z0-9]{1,20})=(\d{1,6})(?::(\d{1,6}(?:\.\d+)?))?", re.ASCII)
 MIN_STEP = {"canary": 1, "linear": 10}  # percent
 MAX_UPDATE_SECONDS = 8 * 3600  # SageMaker's limit
-MARGIN = 1800  # seconds of an update in addition to the waits between its steps
+MARGIN = 1800  # seconds that an update takes in addition to the waits between its steps
 CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 
 
@@ -51,8 +51,8 @@ class Variant:
 class Strategy:
     """The traffic shifting of an update. step: percent of the traffic to shift in the canary, or in each linear step.
 
-    interval: seconds between two steps, and before the old instances end. alarms: CloudWatch alarms that cause a
-    rollback. Raises ProductionError if SageMaker does not allow the values.
+    interval: seconds between two steps, and before the old instances are terminated. alarms: CloudWatch alarms that
+    cause a rollback. Raises ProductionError if SageMaker does not allow the values.
     """
 
     kind: str = "all-at-once"
@@ -110,8 +110,8 @@ def choose_variants(project: ProductionProject, options: Sequence[str]) -> list[
 def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch) -> Outcome:
     """Create the endpoint, and wait until it is in service.
 
-    If its creation failed earlier, create it again. Raises WorkFailedError if it cannot be created (it is then
-    deleted), ProductionError if it serves other variants.
+    If an earlier creation failed, create it again. Raises WorkFailedError if it cannot be created (it is then deleted),
+    ProductionError if it serves other variants.
     """
     name = project.settings.endpoint_name
     endpoint = _find(project)
@@ -137,7 +137,7 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
-    """Replace the endpoint's variants, and wait for the end of the update, even if it is already in progress.
+    """Replace the endpoint's variants, and wait until this update has ended, even if it is already in progress.
 
     Raises ProductionError without an endpoint or during another change, WorkFailedError if the update was rolled back.
     """
@@ -170,7 +170,7 @@ def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Ou
 
 
 def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
-    """Delete the endpoint, its alarms and its configurations. Returns their names."""
+    """Delete the endpoint, its alarms and its configurations, and return their names."""
     name, deleted = project.settings.endpoint_name, []
     if _find(project):
         if _wait(project, watch)["EndpointStatus"] != "Deleting":
@@ -187,7 +187,7 @@ def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
 
 
 def describe_endpoint(project: ProductionProject) -> dict[str, Any] | None:
-    """Return the endpoint as a dict, for --json; None if it does not exist."""
+    """Return the endpoint as a dict, for --json, or None if it does not exist."""
     endpoint = _find(project)
     return endpoint and _details(project, endpoint)
 
@@ -206,7 +206,7 @@ def read_variants(project: ProductionProject, config: str) -> list[Variant]:
 
 
 def version_of(model: str) -> int:
-    """Return the version of a model, from its name."""
+    """Return the version that a model's name contains."""
     number = model.rpartition("-")[2]
     if not number.isdecimal():
         raise ProductionError(f"the endpoint serves the model {model}, which was not created by {PROGRAM} production")
@@ -284,7 +284,7 @@ def _serves(project: ProductionProject, config: str, variants: Sequence[Variant]
 
 
 def _replaced(project: ProductionProject, config: str) -> str:
-    """Return the name of the configuration that this one replaced; "" if there is none."""
+    """Return the name of the configuration that this one replaced, or "" if there is none."""
     arn = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
     tags = {tag["Key"]: tag["Value"] for tag in project.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
     earlier = tags.get(REPLACES, "")

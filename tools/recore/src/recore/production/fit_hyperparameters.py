@@ -18,9 +18,9 @@ from recore.production.project import ProductionError
 from stagemaker import parse_number
 
 Value = bool | int | float | str
-Hyperparameters = dict[str, Value | None]  # by name, with their defaults
+Hyperparameters = dict[str, Value | None]  # the defaults by name
 
-DATA = 3  # the first parameters of fit(), which are not hyperparameters: inputs, targets, holes
+DATA = 3  # number of fit()'s first parameters, which are not hyperparameters: inputs, targets, holes
 MAX_BYTES = 1 << 20  # of train.py
 MAX_INTEGER = 2**53  # the largest integer up to which all floats are exact
 MAX_LENGTH = 200  # characters
@@ -28,7 +28,7 @@ EXPECTED = {bool: "true or false", int: "an integer", float: "a number"}
 
 
 def read_hyperparameters(files: SubmissionFiles) -> Hyperparameters:
-    """Return the hyperparameters of fit() in train.py, its parameters after inputs, targets and holes.
+    """Return the hyperparameters of fit() in train.py, which are its parameters after inputs, targets and holes.
 
     A default is None if it is not a literal: the hyperparameter then cannot be set. Raises ProductionError.
     """
@@ -89,7 +89,7 @@ def convert(default: Value, value: Any, location: str) -> Value:
 
 
 def restore_values(known: Mapping[str, Value | None], strings: Mapping[str, str]) -> dict[str, Value]:
-    """Convert a job's hyperparameters, which are JSON strings, to values of fit(); unknown ones are ignored."""
+    """Convert a job's hyperparameters, which are JSON strings, to values for fit(); ignore unknown ones."""
     values: dict[str, Value] = {}
     for name, string in strings.items():
         with contextlib.suppress(ProductionError):
@@ -163,7 +163,7 @@ def _read_parameters(fit: ast.FunctionDef, location: str) -> Hyperparameters:
         )
     if len(arguments.posonlyargs) > DATA:
         name = arguments.posonlyargs[DATA].arg
-        raise ProductionError(f"{where}: the hyperparameter {name} cannot be passed by name: move it behind the /")
+        raise ProductionError(f"{where}: the hyperparameter {name} cannot be passed by name: move it after the /")
     known: Hyperparameters = {}
     for parameter, default in [*named[DATA:], *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]:
         if default is None:

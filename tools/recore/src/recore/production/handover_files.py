@@ -22,7 +22,7 @@ from stagemaker import locked
 CONTENTS, SUMS, ARCHIVE = "handover.json", "SHA256SUMS", "model.tar.gz"
 CHANNELS, REFERENCE, ERRORS = "channels.json", "domain.json", "expected_error.json"
 REQUIRED, OPTIONAL = (CONTENTS, ARCHIVE, "run.json", CHANNELS), (REFERENCE, ERRORS)
-MAX_BYTES = 256 << 20  # for a file other than an archive
+MAX_BYTES = 256 << 20  # for each file except an archive
 MAX_SUMS_BYTES = 16 << 20
 SUM = re.compile(r"\\?([0-9a-f]{64})  (.+)")
 COPY_AGAIN = "copy the hand-over again from its source"
@@ -30,7 +30,7 @@ CURVES = ("predicted", "error", "low", "high")
 
 
 def check_files(folder: Path) -> set[str]:
-    """Check the files to be read against SHA256SUMS. Returns the listed names. Raises ProductionError or
+    """Check the files to be read against SHA256SUMS, and return the listed names. Raises ProductionError or
     FileNotFoundError."""
     sums = _read_sums(folder / SUMS)
     for name in (*REQUIRED, *OPTIONAL):
@@ -38,7 +38,7 @@ def check_files(folder: Path) -> set[str]:
         if name in sums:
             _require_file(path, MAX_ARCHIVE_BYTES if name == ARCHIVE else MAX_BYTES)
             if sha256_of(path) != sums[name]:
-                problem = f"is not the file that was handed over: {SUMS} lists another hash"
+                problem = f"is not the file that was handed over: {SUMS} lists a different hash"
                 raise ProductionError(f"{path} {problem}; {COPY_AGAIN}")
         elif name in REQUIRED or os.path.lexists(path):
             raise ProductionError(f"{path} may be damaged: it is not listed in {SUMS}; {COPY_AGAIN}")
@@ -58,7 +58,7 @@ def _read_sums(path: Path) -> dict[str, str]:
     for number, line in enumerate(path.read_text("utf-8", "replace").rstrip("\n").split("\n"), 1):
         match = SUM.fullmatch(line)
         if not match or match[2] in sums:
-            problem = "lists a file for the second time" if match else "is not a SHA-256, two spaces and a name"
+            problem = "lists a file that is already listed" if match else "is not a SHA-256, two spaces and a name"
             raise ProductionError(f"{path}: line {number} {problem}; {COPY_AGAIN}")
         sums[match[2]] = match[1]
     return sums
@@ -88,7 +88,7 @@ def read_reference(path: Path) -> Reference:
 
 
 def check_reference(reference: Reference) -> Reference:
-    """Return the reference. Raises ValueError, whose message contains the invalid field."""
+    """Return the reference. Raises ValueError, whose message names the invalid field."""
     get_numbers(reference, "channels")
     bins = (len(get_numbers(reference, "bins")),)
     components = (len(get_numbers(reference, "variances")),)

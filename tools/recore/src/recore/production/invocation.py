@@ -18,12 +18,12 @@ from recore.production.data_capture import is_header_value
 from recore.production.project import MAX_INFERENCE_ID_LENGTH, ProductionProject, WorkFailedError
 from recore.thread_pool import ThreadPool
 
-AT_A_TIME, BATCH = 4, 100  # requests
+AT_A_TIME, BATCH = 4, 100  # number of concurrent requests
 
 
 @dataclass(frozen=True)
 class SampleResponse:
-    """The response to one sample. problem: the model's error message; then there is no prediction."""
+    """The response to one sample. problem: the model's error message, if there is no prediction."""
 
     index: str
     variant: str
@@ -34,7 +34,7 @@ class SampleResponse:
 def invoke_file(
     project: ProductionProject, file: Path, rows: int | None, variant: str | None, advance: Callable[[int], None]
 ) -> Iterator[SampleResponse]:
-    """Yield the responses to the first rows of a data file, by default to all, in the file's order.
+    """Yield the responses to the first rows of a data file, by default to all rows, in order.
 
     advance: called with the number of responses. Raises ValueError or OSError if the file cannot be read,
     WorkFailedError if the endpoint rather than the model rejects a request.

@@ -10,7 +10,7 @@ from recore.production.arrived_assays import Assays, format_id_names, format_key
 from recore.production.data_capture import CaptureEvent, SampleKey, is_header_value, read_predictions, read_samples
 from recore.production.project import MAX_INFERENCE_ID_LENGTH
 
-PREFIX = "compare-"  # of the inference IDs of requests sent by a comparison, which are not client traffic
+PREFIX = "compare-"  # prefix of inference IDs in requests that a comparison sends, which are not client traffic
 
 
 def make_inference_id(identity: str) -> str:
@@ -25,8 +25,8 @@ def make_inference_id(identity: str) -> str:
 class JoinedSamples:
     """The assayed samples with the latest prediction of each variant.
 
-    predictions: (samples, targets) by variant, NaN where it did not predict. holes: "" if unknown. left_out: numbers of
-    ignored events by reason. other_sample: a sample that was predicted but not assayed.
+    predictions: (samples, targets) by variant, NaN where it did not predict. holes: "" if unknown. left_out: number of
+    ignored events, by reason. other_sample: a sample that was predicted but not assayed.
     """
 
     def __init__(self, assays: Assays, variants: Iterable[str]):
@@ -37,7 +37,7 @@ class JoinedSamples:
         self._rows = dict(assays.rows)
         self._rows |= {make_inference_id(key): row for key, row in assays.rows.items() if isinstance(key, str)}
         self._by_id = len(self._rows) > len(assays.rows)
-        # the sample and the digest of the input by row, because an inference ID must not stand for several samples
+        # by row: the sample and the digest of the input, because an inference ID must not stand for several samples
         self._identities: list[dict[type, object]] = [{tuple: sample} if sample else {} for sample in assays.samples]
         self._ambiguous: set[int] = set()
         self._sources: dict[str, dict[int, CaptureEvent]] = {name: {} for name in self.predictions}
@@ -72,7 +72,7 @@ class JoinedSamples:
             self.left_out[str(error)] += 1
             return
         if len(predictions) != len(rows):
-            problem = "an InferenceId of several samples" if self._by_id else "predictions and samples differ in number"
+            problem = "an InferenceId of several samples" if self._by_id else "fewer or more predictions than samples"
             self.left_out[problem] += 1
             return
         sources = self._sources[event.variant]
@@ -95,7 +95,7 @@ class JoinedSamples:
                 self.holes[row] = str(sample[0])
 
     def find_missing(self, variant: str) -> list[CaptureEvent]:
-        """Return events of other variants whose requests, resent to this variant, give the missing predictions."""
+        """Return other variants' events whose requests must be resent to get this variant's missing predictions."""
         predicted = self._sources[variant]
         events = {
             event.event_id: event

@@ -1,4 +1,4 @@
-"""Compare the variants of the endpoint by measured assays of samples that they predicted for clients.
+"""Compare the endpoint's variants, using measured assays of samples that they predicted for clients.
 
 The captured requests of clients are resent to the variants that have not predicted them, so that all errors are
 compared on the same samples.
@@ -42,7 +42,7 @@ class ComparedEndpoint:
 
 @dataclass(frozen=True)
 class CollectedPredictions:
-    """The joined samples, and by variant the numbers of missing and failed requests, and a reason for failure."""
+    """The joined samples and, by variant, the numbers of missing and failed requests and the reason for one failure."""
 
     joined: JoinedSamples
     requests: dict[str, int]
@@ -60,11 +60,11 @@ def compare_endpoint(
     send_requests: bool,
     out: Path | None,
 ) -> Outcome:
-    """Compare the other variants with the variant of the largest weight, by the assays in a file.
+    """Compare the other variants with the variant that has the largest weight, using the assays in a file.
 
     difference, confidence: as in `compare_variants`. send_requests: whether to resend captured requests. out: CSV file
-    to write for all targets. Raises ProductionError or OSError if there is nothing to compare, WorkFailedError if
-    variants fail.
+    to write, with all targets. Raises ProductionError or OSError if there is nothing to compare, WorkFailedError if a
+    variant fails requests.
     """
     assays, endpoint = read_assays(file), read_compared_endpoint(project)
     collected = collect_predictions(project, endpoint, assays, send_requests, watch)
@@ -75,7 +75,7 @@ def compare_endpoint(
     comparisons = compare_variants(
         assays.values[rows],
         predictions,
-        holes if any(holes) else None,  # samples of unknown holes count as one hole
+        holes if any(holes) else None,  # samples from unknown holes count as one hole
         weights,
         difference,
         confidence,

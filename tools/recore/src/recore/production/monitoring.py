@@ -31,15 +31,15 @@ ADVICE = (
     "what to do: service the instrument if it has changed; otherwise have some of these samples assayed, add them to "
     "the data, and `retrain`"
 )
-LISTED = 5  # holes and bands
-EARLIER_VERSIONS = 5  # to compare with, for the drill holes that have been added since
+LISTED = 5  # maximum number of holes, and of bands, in a list
+EARLIER_VERSIONS = 5  # the drill holes added since each of them form a separate reference
 
 
 @dataclass(frozen=True)
 class MonitorSettings:
-    """version: to compare with, by default the version of the variant with the largest weight.
+    """version: the version to compare with, by default that of the variant with the largest weight.
 
-    since: by default the creation of the endpoint's configuration. false_alarms: the probability of any, ever.
+    since: by default, when the endpoint's configuration was created. false_alarms: the probability of ever having one.
     """
 
     version: int | None = None
@@ -98,13 +98,13 @@ class Monitoring:
 
     @property
     def changed(self) -> NDArray[np.intp]:
-        """The rows of the samples since the drift began; all without drift."""
+        """The rows of the samples since the drift began, or all rows without drift."""
         samples = np.arange(len(self.traffic.samples))
         return samples if self.drift.alarm is None else samples[self.units[self.drift.since].rows[0] :]
 
     @property
     def began(self) -> datetime | None:
-        """When the drift most probably began; None without drift."""
+        """When the drift most probably began, or None without drift."""
         if self.drift.alarm is None:
             return None
         time: datetime = self.traffic.samples["time"].iloc[self.changed[0]]
@@ -117,7 +117,7 @@ class Monitoring:
 
     @property
     def level(self) -> float:
-        """The logarithm of the maximum evidence divided by the logarithm of the threshold: drift at 1."""
+        """The logarithm of the maximum evidence divided by the logarithm of the threshold; 1 or more is drift."""
         return max(0.0, math.log(self.drift.max_evidence) / math.log(self.drift.threshold))
 
     @cached_property
@@ -196,7 +196,7 @@ def examine_traffic(
     traffic: ClientSpectra,
     settings: MonitorSettings,
 ) -> Monitoring:
-    """Test samples. references: there is no drift if the samples are similar to one of these."""
+    """Test samples for drift. references: there is no drift if the samples are similar to any of them."""
     times, holes, now = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist(), datetime.now(UTC)
     results = []
     for reference in references:
@@ -208,7 +208,7 @@ def examine_traffic(
 
 
 def _find_added(project: ProductionProject, number: int, trained_on: TrainingSummary) -> list[ReferenceUnits]:
-    """Return the drill holes that were added since earlier versions, for each of the latest of these."""
+    """Return the drill holes that were added since each of the EARLIER_VERSIONS."""
     added: dict[frozenset[str], int] = {}
     for version in [each for each in list_versions(project) if each.number < number][:EARLIER_VERSIONS]:
         try:
@@ -218,7 +218,7 @@ def _find_added(project: ProductionProject, number: int, trained_on: TrainingSum
         if earlier & trained_on.hole_names and (names := trained_on.hole_names - earlier):
             added.setdefault(names, version.number)
     groups = [
-        trained_on.reference_units(names, f"the {count(len(names), 'drill hole')} new since version {number}")
+        trained_on.reference_units(names, f"the {count(len(names), 'drill hole')} added since version {number}")
         for names, number in added.items()
     ]
     return [group for group in groups if len(group) >= MIN_HOLES]

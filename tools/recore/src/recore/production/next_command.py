@@ -1,6 +1,6 @@
-"""Suggest the next command: one table of states, which follows docs/serve.md.
+"""Suggest the next command from a table of states, which follows docs/serve.md.
 
-The first row that applies counts. A row without a command means that there is nothing to do.
+The first row that applies is used. A row without a command means that there is nothing to do.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
 MISSING, CHANGING, SERVING, FAILED, BROKEN = "missing", "changing", "serving", "failed", "broken"
-AFTER_SERVING = "invoke FILE"  # after the endpoint was created or changed, to try it
+AFTER_SERVING = "invoke FILE"  # suggested after the endpoint was created or changed
 
 
 @dataclass(frozen=True)
 class ProjectState:
     """The versions of a model and its endpoint.
 
-    versions: the approval of each. endpoint: MISSING; CHANGING; SERVING; FAILED, if it was never in service; BROKEN, if
+    versions: approvals by version. endpoint: MISSING; CHANGING; SERVING; FAILED, if it was never in service; BROKEN, if
     it must be deleted. served: the version of each variant. left: versions served before a rollback. subject: the
     version that the command was about.
     """
@@ -45,7 +45,7 @@ class ProjectState:
 
 @dataclass(frozen=True)
 class Advice:
-    """A row of the table: a state in words, a predicate, and the command, with fields of the state."""
+    """A row of the table: a state in words, a predicate, and a command that can contain fields of the state."""
 
     name: str
     applies: Callable[[ProjectState], bool]

@@ -1,7 +1,7 @@
 """Compare two variants: decide for each target which has smaller errors on samples that both predicted.
 
 The errors of samples from one drill hole are correlated, so the units are holes: E_A and E_B are the sums of squared
-errors of a hole, and t is the sum of E_B - E_A divided by its cluster-robust standard error. If two variants are
+errors in a hole, and t is the sum of E_B - E_A divided by its cluster-robust standard error. If two variants are
 equally good, their errors in a hole are exchangeable. The distribution of the largest |t| of all targets under random
 exchanges therefore gives a simultaneous critical value for all targets (max-T: Westfall and Young, Resampling-Based
 Multiple Testing, 1993), for holes of any sizes and errors with any tails. The interval of the ratio of mean squared
@@ -27,7 +27,7 @@ from recore.spectral_data import Floats
 
 Integers = NDArray[np.intp]
 
-EXCHANGES = 2000  # at random
+EXCHANGES = 2000  # number of random exchanges
 BATCH = 1 << 22  # numbers in memory at once
 # Planning for 95% achieves at least 80%, because a small sample contains few of the largest errors, and underestimates
 # the variance.
@@ -38,9 +38,9 @@ POWER = 0.95
 class Comparison:
     """Comparison of the variant `second` with `first`. Arrays have an element for each target.
 
-    by_hole: whether units are drill holes or samples. rmse: (2, targets). change, low, high: relative change of the
-    RMSE from first to second, and its interval. more_samples, more_units: needed to find `difference`; 0 if decided or
-    sufficient, NaN for fewer units than min_units. score_low, score_high: interval of the difference of scores.
+    by_hole: whether units are drill holes or samples. rmse: (2, targets). change, low, high: relative change in RMSE
+    from first to second, and its interval. more_samples, more_units: additional numbers needed to find `difference`; 0
+    if none, NaN below min_units units. score_low, score_high: interval of the score difference.
     """
 
     first: str
@@ -92,7 +92,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Errors:
-    """Squared errors of both variants, summed by unit. The last column is the loss of score through the errors.
+    """Squared errors of both variants, summed by unit. The last column is the loss of score due to the errors.
 
     sums: (2, units, targets + 1). counts: (units, targets + 1), samples. best_score: the score without errors.
     """
@@ -107,7 +107,7 @@ class _Errors:
 
     @cached_property
     def covariances(self) -> Floats:
-        """(2, 2, targets + 1), of the totals of both variants, robust to correlation within units."""
+        """Covariances of both variants' totals, (2, 2, targets + 1), robust to correlation within units."""
         means = self.sums.sum(axis=1) / np.maximum(self.counts.sum(axis=0), 1)  # per sample
         deviations = self.sums - self.counts * means[:, None]
         return np.asarray(np.einsum("aut,but->abt", deviations, deviations))
@@ -124,7 +124,7 @@ def compare_variants(
     """Compare each other variant with the first.
 
     assays: (samples, targets), NaN where not measured. predictions: the same shape, NaN where not predicted. holes:
-    (samples,), None if unknown: then samples count as independent. weights: (targets,), of the score. difference:
+    (samples,), or None if unknown: samples then count as independent. weights: (targets,), of the score. difference:
     smallest relevant relative difference of RMSEs. confidence: simultaneous confidence of all intervals.
     """
     first, *others = predictions
@@ -167,7 +167,7 @@ def compare_variants(
 
 
 def min_units(level: float) -> int:
-    """Return the number of units that a verdict needs: with fewer, chance too often favours one variant in all."""
+    """Return the number of units that a verdict needs: with fewer, one variant is too often better in all by chance."""
     return math.floor(math.log2(1 / level)) + 2
 
 
@@ -192,7 +192,7 @@ def _sum_errors(assays: Floats, first: Floats, second: Floats, units: Integers, 
 
 
 def _find_critical_value(errors: _Errors, level: float) -> float:
-    """Return the quantile of the largest |t| of all targets and the score, if the variants are equally good."""
+    """Return the quantile that the largest |t| of all targets and the score has if the variants are equally good."""
     is_tested = errors.units >= min_units(level)
     if not is_tested.any():
         return np.inf
@@ -213,7 +213,7 @@ def _find_critical_value(errors: _Errors, level: float) -> float:
 
 
 def _estimate_ratios(errors: _Errors, critical: float, fewest: int) -> tuple[Floats, Floats, Floats]:
-    """Return the ratio of the second variant's RMSE to the first's, and the ends of its interval, by target."""
+    """Return the ratio of the second variant's RMSE to the first's, and the ends of its interval, for each target."""
     first, second = errors.sums.sum(axis=1)[:, :-1]
     covariances = errors.covariances[:, :, :-1]
     # the roots of (S_B - r S_A)^2 = t^2 (V_BB - 2 r V_AB + r^2 V_AA)
@@ -228,7 +228,7 @@ def _estimate_ratios(errors: _Errors, critical: float, fewest: int) -> tuple[Flo
 
 
 def _plan(errors: _Errors, critical: float, difference: float, fewest: int) -> Floats:
-    """Return the number of additional units needed to find that an RMSE is lower by `difference`, by target.
+    """Return the number of additional units needed to find that an RMSE is lower by `difference`, for each target.
 
     The noncentral t distribution accounts for the uncertainty of a variance from few units (Julious and Owen,
     Pharmaceutical Statistics 5, 2006, 29-37).

@@ -17,7 +17,7 @@ from recore.production.sources import upload_sources
 from recore.production.versions import read_score, read_version
 
 DATA_FILE = "public.csv.gz"
-MAX_EXECUTIONS = 20  # the latest ones, among which an equal one is looked for
+MAX_EXECUTIONS = 20  # number of latest executions that are searched for an equal one
 # the states of a run's step, by the status of an execution's step
 STATES = {"Starting": "InProgress", "Executing": "InProgress", "Succeeded": "Completed"}
 WatchStep = Callable[[Step], None]  # called with each step that changes
@@ -37,7 +37,7 @@ def train(
     """Train a submission through the pipeline, and register it as a version.
 
     public: the data file; None stands for INPUT_DATA. steps: from `make_steps`. announce: called before an execution
-    starts. again: start an execution even if an equal one has succeeded; an equal one that is running is followed.
+    starts. again: start an execution even if an equal one has succeeded; a running equal one is followed in any case.
     Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot start.
     """
     data = find_data(project, public)
@@ -110,7 +110,7 @@ def start(project: ProductionProject, parameters: dict[str, str]) -> str:
 
 
 def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: WatchStep) -> Steps:
-    """Wait until an execution has ended. Raises WorkFailedError if it did not succeed.
+    """Wait until an execution has ended, and return its steps. Raises WorkFailedError if it did not succeed.
 
     On KeyboardInterrupt, stop the execution, wait for its jobs, and raise.
     """

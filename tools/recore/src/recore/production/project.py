@@ -20,7 +20,7 @@ from recore.production.settings import Settings, read_settings
 NO_REASON = "SageMaker gave no reason"
 MAX_OBJECT_BYTES = 1 << 30
 MAX_INFERENCE_ID_LENGTH = 64  # characters
-REGION = "us-east-1"  # of IMAGE
+REGION = "us-east-1"  # region of IMAGE
 RUNNING = ("Executing", "InProgress", "Stopping")  # statuses of executions, tuning jobs and batch transforms
 PAUSE = 0.5  # seconds between two requests for the status of running work
 MISSING = re.compile("[Cc]ould not find|does not exist|not found")  # in AWS's messages about a missing resource
@@ -63,7 +63,7 @@ class ProductionProject:
     s3 = property(lambda self: self.services.s3)
 
     def find(self, operation: str, **request: str) -> dict[str, Any] | None:
-        """Return SageMaker's response to a request such as DescribeModel; None if the resource does not exist."""
+        """Return SageMaker's response to a request such as DescribeModel, or None if the resource does not exist."""
         try:
             response: dict[str, Any] = getattr(self.sagemaker, xform_name(operation))(**request)
         except ClientError as error:
@@ -81,7 +81,7 @@ class ProductionProject:
         return f"s3://{self.bucket}/{self.key(*names)}"
 
     def upload(self, folder: str, files: Mapping[str, bytes]) -> str:
-        """Upload files to a dedicated folder below `folder`. Returns its URI.
+        """Upload files to a dedicated folder below `folder`, and return that folder's URI.
 
         The URI depends only on the contents, so steps are cached, and no object is ever replaced.
         """
@@ -128,11 +128,11 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
             "choose AWS with --engine aws"
         )
     if engine == "aws" and os.environ.get("AWS_ENDPOINT_URL"):
-        raise BackendError("AWS_ENDPOINT_URL does not lead to AWS: unset it, or omit --engine aws")
+        raise BackendError("AWS_ENDPOINT_URL does not point to AWS: unset it, or omit --engine aws")
     if engine == "aws" and not (settings.role_arn and settings.default_bucket):
         raise BackendError("AWS needs ROLE_ARN and DEFAULT_BUCKET in config.json: the jobs' role, and your bucket")
     if ".amazonaws.com" in os.environ.get("AWS_ENDPOINT_URL", ""):
-        raise BackendError("AWS_ENDPOINT_URL leads to AWS: unset it, and choose AWS with --engine aws")
+        raise BackendError("AWS_ENDPOINT_URL points to AWS: unset it, and choose AWS with --engine aws")
     chosen = BackendSettings(
         engine or "process",
         role=settings.role_arn or None,
@@ -148,9 +148,9 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
 
 
 def wait_for_end(look: Callable[[], dict[str, Any]], member: str, stop: Callable[[], object]) -> dict[str, Any]:
-    """Call `look` until this member of its result is not in RUNNING.
+    """Call `look` until `member` of its result is no longer in RUNNING, and return the result.
 
-    On KeyboardInterrupt, stop the work, wait for its end, and raise.
+    On KeyboardInterrupt, stop the work, wait until it has ended, and raise.
     """
     try:
         return _look_until_end(look, member)

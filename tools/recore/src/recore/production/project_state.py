@@ -40,7 +40,7 @@ def make_state(
 
 
 def suggest_next(project: ProductionProject, subject: int | None = None) -> str:
-    """Suggest the next command, after one about the version `subject`."""
+    """Suggest the next command, after a command about the version `subject`."""
     return next_command(read_state(project, subject))
 
 

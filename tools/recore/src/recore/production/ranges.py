@@ -22,7 +22,7 @@ from recore.production.fit_hyperparameters import Hyperparameters, Value, conver
 from recore.production.project import ProductionError
 
 FILE = "pyproject.toml"
-MAX_BYTES = 1 << 20  # of the file
+MAX_BYTES = 1 << 20  # maximum size of the file
 TABLE = "tool.recore.tune"
 JOBS, PARALLEL = 10, 2  # defaults
 MAX_JOBS, MAX_PARALLEL = 750, 100  # SageMaker's limits of a tuning job

@@ -1,4 +1,4 @@
-"""Train a submission on new data, compare the new version with the current one, and replace that.
+"""Train a submission on new data, compare the new version with the current one, and replace the current one.
 
 No progress is stored: after an interruption, the same command continues from the state on SageMaker.
 """
@@ -25,19 +25,19 @@ from recore.production.project import Outcome, ProductionError, ProductionProjec
 from recore.production.project_state import approve, suggest_next
 from recore.production.versions import Version, find_version, list_versions
 
-TOOLKIT_PREFIXES = ("sagemaker_", "_tuning_")  # of a job's hyperparameters that are not passed to fit()
+TOOLKIT_PREFIXES = ("sagemaker_", "_tuning_")  # prefixes of a job's hyperparameters that are not passed to fit()
 
 
 @dataclass(frozen=True)
 class ChosenValues:
-    """The hyperparameters to train with, and lines about their origin."""
+    """The hyperparameters to train with, and lines that state their origin."""
 
     values: dict[str, Value]
     lines: list[str]
 
 
 def choose_hyperparameters(project: ProductionProject, files: SubmissionFiles, options: Sequence[str]) -> ChosenValues:
-    """Return the current version's hyperparameters that fit() still has, updated by options such as alphas=11.
+    """Return the current version's hyperparameters that fit() still accepts, updated by options such as alphas=11.
 
     Raises ProductionError.
     """
@@ -117,7 +117,7 @@ def promote(
 
 
 def _find_current(project: ProductionProject, excluded: int | None) -> Version | None:
-    """Return the version with the most requests, otherwise the latest approved one, without the excluded one."""
+    """Return the version with the most requests or, without an endpoint, the latest approved one; never `excluded`."""
     versions = {version.number: version for version in list_versions(project) if version.number != excluded}
     variants = [variant for variant in _served(project) if variant["version"] in versions]
     if variants:

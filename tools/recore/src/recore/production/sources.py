@@ -1,8 +1,8 @@
 """The source files of the pipeline's jobs and of a version's two containers.
 
-The job *features*, and code/ of its archive: FEATURES, DOMAIN and the submission's preprocess.py. The training job, and
-code/ of its archive: MODEL, the submission's requirements.txt, and its files below submission/. Both also have
-CHALLENGE. The job *evaluate*: EVALUATE and the host's score.py.
+The job *features*, and code/ in its archive, contain FEATURES, DOMAIN and the submission's preprocess.py. The training
+job, and code/ in its archive, contain MODEL, the submission's requirements.txt, and its files below submission/. All of
+them contain CHALLENGE. The job *evaluate* contains EVALUATE and the host's score.py.
 """
 
 import json
@@ -16,13 +16,13 @@ from recore.production.project import ProductionProject
 
 PROGRAMS = Path(__file__).with_name("containers")
 FEATURES = ("features.py",)
-NOTES = "row_notes.py"  # of both containers
+NOTES = "row_notes.py"  # in both containers
 DOMAIN = ("domain.py", NOTES)
 MODEL = ("model.py", "expected_error.py", NOTES)
 EVALUATE = ("evaluate.py",)
 ARCHIVE = "sourcedir.tar.gz"  # the SDK's name for the code of a job without network
 REQUIREMENTS = "requirements.txt"
-CHALLENGE = "challenge.json"  # of both containers
+CHALLENGE = "challenge.json"  # in both containers
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Sources:
 
 
 def read_programs(names: Iterable[str]) -> dict[str, bytes]:
-    """Return programs of a container by name."""
+    """Return the contents of programs by name."""
     return {name: (PROGRAMS / name).read_bytes() for name in names}
 
 

@@ -24,12 +24,12 @@ from recore.production.sources import upload_sources
 
 GROUP = "recore:model-package-group"  # a tag, because a job's name contains only the prefix of the group's name
 MAX_NAME_LENGTH, DIGITS = 32, 10  # characters of a tuning job's name, and of the digest at its end
-ENDED = ("Completed", "NonRetryableError", "Stopped")  # counters of training jobs
+ENDED = ("Completed", "NonRetryableError", "Stopped")  # counters of training jobs that have ended
 
 
 @dataclass(frozen=True)
 class TuningResult:
-    """The result of a tuning job. values: the hyperparameters with the highest mean R2 on held-out drill holes, r2.
+    """The result of a tuning job. values: the best hyperparameters. r2: their mean R2 on held-out drill holes.
 
     failed: number of failed training jobs. changed: whether the job was not already complete.
     """
@@ -51,10 +51,10 @@ def find_best(
     announce: Callable[[], None],
     again: bool = False,
 ) -> TuningResult:
-    """Find the best hyperparameters with a tuning job, or an equal job that exists, and wait for its end.
+    """Find the best hyperparameters with a tuning job, or with an equal one that already exists, and wait for it.
 
     public: None stands for INPUT_DATA. watch: called with the best mean R2, and the number of ended training jobs.
-    Raises WorkFailedError if no training job succeeds. KeyboardInterrupt stops the tuning job, and is raised.
+    Raises WorkFailedError if no training job succeeds. On KeyboardInterrupt, stop the tuning job, and raise.
     """
     request = _make_request(project, files, find_data(project, public), plan)
     digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:DIGITS]
@@ -167,7 +167,7 @@ def _format_failure(project: ProductionProject, job: dict[str, Any]) -> str:
     )["TrainingJobSummaries"]
     reason = failed[0].get("FailureReason") if failed else job.get("FailureReason")
     reason = reason or f"no training job printed a line that {OBJECTIVE['Regex']} matches"
-    return f"no training job of the tuning job {name} succeeded; reason of one: {reason}"
+    return f"no training job of the tuning job {name} succeeded; the reason for one failure: {reason}"
 
 
 def _find(project: ProductionProject, name: str) -> dict[str, Any] | None:

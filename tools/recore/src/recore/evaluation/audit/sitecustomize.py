@@ -32,8 +32,8 @@ SYSTEM_FILES = tuple(
     "/bin /sbin/".split()
 )
 WRITABLE = ("/tmp", "/dev/null", "/dev/shm")  # noqa: S108 - any program may write here
-MAX_LINES = 50  # of each kind, per process
-PREFIX = b"recore-audit: "  # of each line in a log
+MAX_LINES = 50  # maximum number of reported events of each kind, per process
+PREFIX = b"recore-audit: "  # prefix of each line in a log
 SCRIPTS = ("train.py", "preprocess.py")
 
 
@@ -107,7 +107,7 @@ class Reporter:
         os.write(self.file, (b"\n" if self.prefix else b"") + self.prefix + line.encode() + b"\n")
 
     def caller(self) -> tuple[tuple[str, int] | None, bool, bool, bool]:
-        """Return the submission's file and line on the stack; whether a library, the server or an import is nearer."""
+        """Return the submission's file and line on the stack; whether it called a library, the server or an import."""
         frame: FrameType | None = sys._getframe(2)
         library = server = importing = False
         while frame:

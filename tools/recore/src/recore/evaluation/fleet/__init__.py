@@ -1,1 +1,1 @@
-"""A round of submissions as jobs on AWS: roles, packages, costs, and clean-up after a killed call."""
+"""A round of submissions as jobs on AWS: roles, packages, costs, and clean-up after a killed command."""

@@ -22,10 +22,10 @@ def bound_costs(
     """Return the bound if every job runs to its time limit.
 
     seconds: time limit of train.py and preprocess.py. price: of an instance-hour. tied: number of submissions whose
-    held-out scores are recomputed, by one preprocessing job and one training per fold. package_lists: number of
+    held-out scores are recomputed, by one preprocessing job and one training job per fold. package_lists: number of
     distinct lists, each fetched by one job.
     """
-    run = (1 + 2) * seconds + (2 + 3) * JOB_SECONDS  # train, preprocess both sides; predict them, compute three scores
+    run = (1 + 2) * seconds + (2 + 3) * JOB_SECONDS  # train, 2 x preprocess; 2 x predict, 3 x score
     hours = (submissions * run + tied * (1 + folds) * seconds + package_lists * JOB_SECONDS) / 3600
     return Bound(hours, hours * price)
 
@@ -37,7 +37,7 @@ def count_instances(submissions: int, jobs: int) -> dict[str, int]:
 
 
 def read_quotas(quotas: Any, settings: RunSettings) -> dict[str, float]:
-    """Return the account's quota of instances by type of job, without types for which AWS lists no quota.
+    """Return the account's instance quotas by type of job, except types for which AWS lists no quota.
 
     quotas: a boto3 client of Service Quotas. Raises ClientError or BotoCoreError.
     """

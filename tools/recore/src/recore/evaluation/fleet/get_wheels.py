@@ -1,4 +1,4 @@
-"""Script of a processing job that downloads the packages of a requirements.txt as wheels, with a network but no data.
+"""Script of a processing job that downloads the packages in a requirements.txt as wheels. It has a network but no data.
 
 Only wheels are downloaded: to build a package, pip runs its code, and this job's role can read the round's files.
 """

@@ -1,4 +1,4 @@
-"""Stop the jobs that a killed call of the same round left running."""
+"""Stop the jobs that a killed command of the same round left running."""
 
 import time
 from typing import Any
@@ -12,14 +12,14 @@ from recore.evaluation.storage import list_objects, remove_objects, remove_versi
 
 KINDS = ("TrainingJob", "ProcessingJob", "TransformJob")
 MAX_STOP_SECONDS, PAUSE = 300.0, 1.0  # seconds: a job has two minutes after SIGTERM, and then writes its model
-GONE = ("ValidationException", "ResourceNotFound")  # error codes if the job has ended meanwhile
+GONE = ("ValidationException", "ResourceNotFound")  # error codes if the job has ended in the meantime
 
 
 def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int]:
     """Stop the jobs whose names begin with `name`, wait until they end, and remove their models and objects.
 
-    Returns the numbers of jobs and objects. The objects include private assays; a stopped training job writes its
-    model last. Raises ClientError, BotoCoreError, or StepFailed if objects remain.
+    Return the numbers of jobs and objects. The objects include private assays; a stopped training job writes its model
+    last. Raises ClientError, BotoCoreError, or StepFailed if objects remain.
     """
     sagemaker = services.sagemaker
     stopped = 0

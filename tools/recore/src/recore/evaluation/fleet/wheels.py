@@ -1,7 +1,7 @@
-"""Wheels of the packages that submissions require beyond the container's, fetched once for each requirements.txt.
+"""Wheels of packages that submissions require but the container lacks, fetched once for each requirements.txt.
 
-No job of a submission has a network. The job that fetches wheels has one; it sees only the names of the packages and
-runs none of their code.
+No job of a submission has network access. The job that fetches wheels does, but it sees only the names of the packages
+and runs none of their code.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from stagemaker import container_packages, read_requirements
 
 PROGRAM = Path(__file__).with_name("get_wheels.py")
 REQUIREMENTS = "requirements.txt"
-MAX_BYTES = 2 << 30  # of all wheels of a submission, which become part of its model
+MAX_BYTES = 2 << 30  # maximum total size of a submission's wheels, which become part of its model
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def count_package_lists(submissions: Iterable[Mapping[str, bytes]]) -> int:
 class WheelHouse:
     """Context manager that fetches wheels, with one job for each distinct list, and removes them at the end.
 
-    settings: of the jobs, whose names and keys begin with settings.name. folder: for wheels and job logs, which are
+    settings: of the jobs; their names and keys begin with settings.name. folder: for wheels and job logs, which are
     kept. say: called with a line if packages cannot be fetched.
     """
 
@@ -105,7 +105,7 @@ class WheelHouse:
         return None
 
     def __enter__(self) -> "WheelHouse":
-        shutil.rmtree(self._wheels, ignore_errors=True)  # left by a killed call
+        shutil.rmtree(self._wheels, ignore_errors=True)  # left by a killed command
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -144,14 +144,14 @@ class WheelHouse:
                 raise StepFailed(f"the packages of {REQUIREMENTS} are larger than {MAX_BYTES >> 30} GB")
             name = item["Key"].removeprefix(prefix)
             if Path(name).name != name:
-                raise StepFailed(f"{name!r} is not the name of a wheel")
+                raise StepFailed(f"{name!r} is not a valid name of a wheel")
             files[name] = folder / name
             s3.download_file(bucket, item["Key"], str(files[name]))
         return files
 
 
 def wheels_request(settings: RunSettings, name: str, uri: str) -> dict[str, object]:
-    """Return the request for a job that fetches wheels, with a network and without data."""
+    """Return the request for a job that fetches wheels, with network access but without data."""
     request = processing_arguments(
         settings.image,
         settings.role,

@@ -2,7 +2,7 @@
 
 Spectra are compared by their shapes: the standard normal variate (SNV), averaged in bins of neighbouring channels, and
 its principal components. Hotelling's T2 is the distance from the mean within the components, Q the sum of squared
-residuals. A spectrum is inside the domain if neither exceeds its limit, which 99% of good rows keep.
+residuals. A spectrum is inside the domain if neither exceeds its limit. 99% of good rows are within each limit.
 """
 
 import math
@@ -16,23 +16,23 @@ import pyarrow as pa
 import pyarrow.csv
 
 Reference = dict[str, Any]  # the parameters of a Domain, as JSON
-Description = dict[str, Any]  # of a spectrum: inside, distance, t2, q and bands
+Description = dict[str, Any]  # members: inside, distance, t2, q and bands of a spectrum
 
 MAX_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
 MAX_GAPS = 0.1  # a channel is used if at most this share of rows lacks a value
 EDGE = 100  # channels to ignore at either end, where a detector may be noisy; at most 5% of them
-FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
+FLAT = 1e-9  # if a spectrum's range is a smaller share of its largest value, its shape consists of rounding errors
 MAX_COMPONENTS = 10
 EXPLAINED_VARIANCE = 0.99  # components are added until they explain this share
-CONFIDENCE = 0.99  # of all limits
+CONFIDENCE = 0.99  # share of good rows within each limit
 MIN_Q_LIMIT = 1e-9  # larger than rounding errors if the components explain everything
 MIN_ROWS = 10
-MIN_HOLES = 10  # with fewer, the folds consist of rows
+MIN_HOLES = 10  # with fewer holes, the folds consist of single rows
 FOLDS = 5
-PARTS = 8  # of the spectrum, equally wide, whose mean residuals are statistics
-ROWS_PER_HOLE = 20  # the first rows, whose statistics are stored
-MAX_ROWS = 4000  # whose statistics are stored
-DIGITS = 6  # of the statistics
+PARTS = 8  # number of equally wide parts of the spectrum, whose mean residuals are statistics
+ROWS_PER_HOLE = 20  # statistics are stored only for the first rows of a hole
+MAX_ROWS = 4000  # maximum number of rows whose statistics are stored
+DIGITS = 6  # significant digits of the stored statistics
 LISTED_BANDS = 5
 
 
@@ -98,14 +98,14 @@ class Domain:
         return bin_shapes(spectra[:, self._positions])
 
     def statistics(self, spectra: np.ndarray, shapes: np.ndarray) -> np.ndarray:
-        """Return `row_statistics` of spectra (rows, channels) without gaps, and their shapes."""
+        """Return `row_statistics` for spectra (rows, channels) without gaps. shapes: of these spectra."""
         return row_statistics(self.components, spectra[:, self._positions], shapes)
 
     def describe(self, spectra: np.ndarray) -> list[Description | None]:
-        """Compare each spectrum with the domain; None if it is flat or has a gap.
+        """Compare each spectrum with the domain. The result is None for a spectrum that is flat or has a gap.
 
-        t2, q: in units of their limits. distance: the larger one. bands: the bands that deviate more than all bands of
-        99% of good rows, in descending order of deviation, in units of its limit.
+        t2, q: in units of their limits. distance: the larger one. bands: ranges of wavenumbers that exceed their
+        limits, in descending order of deviation; 99% of good rows have none.
         """
         shapes = self.shapes(spectra)
         known = np.isfinite(shapes).all(axis=1)
@@ -127,8 +127,8 @@ class Domain:
     def compare(self, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return T2, Q and the deviations of shapes (rows, bins): (rows,), (rows,) and (rows, bins).
 
-        They are in units of their limits. A bin's deviation is from the mean or the residual, whichever exceeds its
-        limit more.
+        All are in units of their limits. A bin's deviation is its distance from the mean or its residual, whichever is
+        larger in these units.
         """
         residuals = self.components.residuals(shapes)
         t2, q = self.components.t2(shapes) / self._limits[0], np.sum(residuals**2, axis=1) / self._limits[1]
@@ -137,7 +137,7 @@ class Domain:
         return t2, q, np.where(abs(from_mean) > abs(unexplained), from_mean, unexplained)
 
     def find_bands(self, deviations: np.ndarray) -> list[dict[str, float]]:
-        """Return the runs of bins whose deviations (bins,) exceed 1: from and to, cm-1, and the largest deviation."""
+        """Return the runs of bins whose deviations (bins,) exceed 1: from and to in cm-1, and the largest deviation."""
         odd = np.flatnonzero(abs(deviations) > 1)
         runs = np.split(odd, np.flatnonzero(np.diff(odd) > 1) + 1) if len(odd) else []
         bands = [
@@ -198,8 +198,8 @@ def fit_file(data_file: Path, group: str) -> Reference:
 def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarray) -> Reference:
     """Fit the reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), names or numbers.
 
-    Statistics and limits are from components that were fitted without the row's hole: theoretical limits of Q would
-    exclude every fifth good row of a new hole. Raises DomainError if there are too few rows, or all are equal.
+    A row's statistics come from components fitted without its hole, and the limits from these statistics: theoretical
+    limits of Q would exclude every fifth good row of a new hole. Raises DomainError if rows are too few or all equal.
     """
     order = np.argsort(-wavenumbers)
     usable = order[np.isnan(spectra[:, order]).mean(axis=0) <= MAX_GAPS]
@@ -240,7 +240,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
 
 
 def choose_rows(codes: np.ndarray) -> np.ndarray:
-    """Choose the rows whose statistics are stored: the first rows of each hole, of random holes if there are many."""
+    """Choose rows whose statistics are stored: the first ones of each hole, or of random holes if there are many."""
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], codes[order])
     first = np.sort(order[np.arange(len(order)) - starts < ROWS_PER_HOLE])
@@ -249,9 +249,9 @@ def choose_rows(codes: np.ndarray) -> np.ndarray:
 
 
 def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the statistics and residuals of each row, by components fitted without its hole.
+    """Return the statistics and residuals of each row, from components that were fitted without its hole.
 
-    With few holes, only the row itself is left out. codes: (rows,), the number of each row's hole.
+    With few holes, the folds consist of single rows. codes: (rows,), the number of each row's hole.
     """
     units = codes if codes.max() + 1 >= MIN_HOLES else np.arange(len(codes))
     folds = np.random.default_rng(0).permutation(units.max() + 1)[units] % FOLDS
@@ -265,7 +265,7 @@ def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray, number
 
 
 def band_limits(deviations: np.ndarray) -> list[float]:
-    """Return the limit of each bin of deviations (rows, bins), so that in 99% of the rows no bin exceeds its limit."""
+    """Return a limit for each bin of deviations (rows, bins), such that no bin exceeds its limit in 99% of the rows."""
     scales = np.sqrt(np.mean(deviations**2, axis=0))
     scales = np.maximum(scales, 1e-9 + 1e-3 * scales.max())
     largest = np.quantile(np.max(abs(deviations) / scales, axis=1), CONFIDENCE)
@@ -284,9 +284,9 @@ def significant(values: np.ndarray) -> list[list[float]]:
 
 
 def read_spectra(path: Path, group: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read wavenumbers, spectra (rows, channels), NaN where empty, and holes from a data file. Raises DomainError.
+    """Read wavenumbers, spectra (rows, channels) and holes from a data file; empty cells are NaN. Raises DomainError.
 
-    group: the column of the holes. In a file without it, each row is a hole.
+    group: the column of the holes. Without this column, each row counts as a hole.
     """
     try:
         names = pa.csv.open_csv(path).schema.names

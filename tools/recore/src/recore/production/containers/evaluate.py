@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-NAME = "held_out.csv"  # in model.tar.gz
+NAME = "held_out.csv"  # name in model.tar.gz
 MAX_BYTES = 1 << 30
 
 
@@ -33,7 +33,7 @@ class ScoreError(ValueError):
 
 
 def evaluate(model: Path, data_file: Path, score_script: Path) -> dict[str, Any]:
-    """Return the contents of evaluation.json. model: an archive. Raises ScoreError without predictions to score."""
+    """Return the contents of evaluation.json. model: an archive. Raises ScoreError if it has no predictions."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         held_out = folder / NAME
@@ -88,7 +88,7 @@ def one_line(error: Exception) -> str:
 
 
 def write_measured(assays: pa.Table, predicted: pa.Table, path: Path) -> None:
-    """Write the assays that have a prediction; the other cells are empty."""
+    """Write the assays to a CSV; cells without a prediction are empty."""
     empty = pa.scalar("", pa.string())
     columns = [pc.if_else(pc.equal(predicted[name], ""), empty, assays[name]) for name in assays.column_names]
     with gzip.open(path, "wb", compresslevel=1) as file:
@@ -96,7 +96,7 @@ def write_measured(assays: pa.Table, predicted: pa.Table, path: Path) -> None:
 
 
 def run_score(score_script: Path, folder: Path) -> dict[str, Any]:
-    """Run score.py on the files in a folder. Returns its JSON output. Raises ScoreError."""
+    """Run score.py on the files in a folder, and return its JSON output. Raises ScoreError."""
     paths = {"actual": "actual.csv.gz", "predicted": "predicted.csv", "output": "score.txt"}
     arguments = [f"--{name}={folder / file}" for name, file in paths.items()]
     command = [sys.executable, "-P", str(score_script.absolute()), *arguments]

@@ -6,10 +6,10 @@ are divided into bins, each with its own quantiles, because high assays have lar
 Gammerman and Shafer, "Algorithmic Learning in a Random World", Springer 2005). Between the medians of the bins, the
 quantiles are interpolated.
 
-The method assumes that the rows are independent. Samples of one drill hole are alike, however, so its intervals cover
-too few assays of other holes (Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer hierarchical
-models", JASA 2023). Therefore, the share of errors outside of the intervals is reduced until intervals from some holes
-cover 90% of the assays of the others.
+The method assumes that the rows are independent. However, samples from one drill hole are alike, so such intervals
+cover too few assays from other holes (Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer
+hierarchical models", JASA 2023). Therefore, the share of errors outside the intervals is reduced until intervals
+calibrated on some holes cover 90% of the assays from the others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,9 +22,9 @@ import pyarrow.csv
 
 COVERAGE = 0.9
 TAILS = np.linspace(0.05, 0, 26)  # shares of errors beyond each end of an interval; the first suits independent rows
-MIN_ROWS = 20  # with fewer, the largest and the smallest error do not cover 90%
+MIN_ROWS = 20  # with fewer rows, even the range from the smallest to the largest error covers less than 90%
 BIN_ROWS, MAX_BINS = 200, 5
-MAX_PARTS = 20  # into which the holes are divided
+MAX_PARTS = 20  # maximum number of parts into which the holes are divided
 
 Calibration = dict[str, Any]
 
@@ -36,9 +36,9 @@ class CalibrationError(ValueError):
 def calibrate(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, names: Sequence[str]) -> Calibration:
     """Return the calibration for expected_error(), as JSON.
 
-    held_out, assays: (rows, targets), NaN where there is no value. holes: (rows,). names: of the targets. The result
-    has, for each target, the range of its assays, null without any, and the curves of its errors, null if fewer than 20
-    rows have both values.
+    held_out, assays: (rows, targets), NaN where there is no value. holes: (rows,). names: of the targets. For each
+    target, the result has the range of the assays (null if there are none) and the curves of the errors (null if fewer
+    than 20 rows have both values).
     """
     known = np.isfinite(held_out) & np.isfinite(assays)
     pairs = [(held_out[rows, column], assays[rows, column], holes[rows]) for column, rows in enumerate(known.T)]
@@ -84,7 +84,7 @@ def expected_error(
 
 
 def lowest_value(assays: Sequence[float] | None) -> float:
-    """Return the lowest possible value of a target with this range of assays: 0 unless they are below."""
+    """Return the lowest possible value of a target with this range of assays: 0, unless an assay is lower."""
     return 0.0 if assays is None or assays[0] >= 0 else -np.inf
 
 
@@ -93,7 +93,7 @@ def interval_ends(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return both ends of the intervals of predictions (rows,), from quantiles of the errors, (rows,) each.
 
-    An interval always contains the prediction, and no values below the lowest unless the prediction is below.
+    An interval always contains the prediction, and no values below `lowest` unless the prediction is lower.
     """
     return (
         np.minimum(predicted, np.maximum(predicted + low, lowest)),
@@ -138,7 +138,7 @@ def conformal_quantiles(errors: np.ndarray, tails: np.ndarray) -> tuple[np.ndarr
 
 
 def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
-    """Return the largest of TAILS with which intervals from some holes cover enough assays of the others.
+    """Return the largest of TAILS with which intervals calibrated on some holes cover enough assays from the others.
 
     pairs: for each target, its predictions, assays and holes, (rows,) each.
     """
@@ -151,7 +151,7 @@ def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> f
 
 
 def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndarray) -> np.ndarray | None:
-    """Return the share of a target's assays inside of intervals from the other holes, for each of TAILS."""
+    """Return the share of a target's assays that are inside intervals calibrated on other holes, for each of TAILS."""
     _, numbers = np.unique(holes, return_inverse=True)
     parts = numbers % MAX_PARTS
     inside = np.zeros((len(TAILS), len(measured)), dtype=bool)

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-CHALLENGE = "challenge.json"  # {"ids": [...], "group": ..., "units": ...}, of the targets
+CHALLENGE = "challenge.json"  # {"ids": [...], "group": ..., "units": {target: unit}}
 DATA_FILE = "public.csv.gz"
 REFERENCE = "reference.json"
-CHECKED_ROWS = 5  # of the training file
+CHECKED_ROWS = 5  # number of rows of the training file with which the container is tested
 BLOCK = 500  # spectra to compare with the reference at once, to limit memory
 MAX_REASON_LENGTH = 600  # characters
 NUMBER_LISTS = ("wavenumbers", "absorbances")
@@ -111,7 +111,7 @@ class Columns:
         return not keys.isdisjoint(self.ids) or keys.issuperset(map(column_key, self.channels))
 
     def _find_positions(self, header: Row, source: str) -> list[int | None]:
-        """Return the position in a header of each of `names`; None for a missing ID. Raises SpectraError.
+        """Return the position in a header of each of `names`, or None for a missing ID. Raises SpectraError.
 
         The index is the column with the training file's name of the index, otherwise the first one.
         """
@@ -143,7 +143,7 @@ class Columns:
 class Features:
     """Compute the model's inputs from rows of raw spectra.
 
-    domain: a domain.Domain, which describes each row in the last column. notes: the module row_notes, which writes it.
+    domain: a domain.Domain, which describes each row. notes: the module row_notes, which writes descriptions.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class Features:
         return inputs.assign(**{self._notes.COLUMN: list(map(self._notes.write_note, descriptions))})
 
     def answer(self, rows: Iterable[Row], content_type: str) -> str:
-        """Return the inputs as CSV. With bad-rows=empty, a bad row has no inputs, and a note with the reason.
+        """Return the inputs as CSV. With bad-rows=empty, a bad row has empty inputs and a note with the reason.
 
         Raises SpectraError as `compute` does, but for bad rows only if their number of cells is wrong.
         """
@@ -203,7 +203,7 @@ class Features:
         return lines.getvalue()
 
     def _write(self, rows: Iterable[Row], data_file: Path, source: str) -> tuple[list[str], list[Any]]:
-        """Write a data file without targets. Returns the index and, with a domain, each row's description."""
+        """Write a data file without targets. Return the index and, if there is a domain, each row's description."""
         index: list[str] = []
         descriptions: list[Any] = []
         # uncompressed, because it is read only once, immediately

@@ -7,7 +7,7 @@ As the entry point of a training job, this file runs submission/train.py and add
     expected_error.json    the calibration of expected errors
 
 As the script that the container serves, it returns the submission's own CSV by default. JSON adds units, expected
-errors, 90% intervals, flags and the domain. "text/csv; details=yes" has the domain, the values, the lower and the upper
+errors, 90% intervals, flags and the domain. "text/csv; details=yes" returns the domain, the values, the lower and upper
 ends of their intervals, and the reason if a row could not be predicted.
 """
 
@@ -34,7 +34,7 @@ import row_notes
 CSV, JSON = "text/csv", "application/json"
 DETAILS = "details=yes"  # parameter of text/csv in a client's Accept header
 ERRORS_FILE = "expected_error.json"
-CHALLENGE = "challenge.json"  # {"units": ...} of the targets, in the order of predictions, and the column "group"
+CHALLENGE = "challenge.json"  # {"units": {target: unit}, in the order of predictions, "group": the column of the holes}
 # in code/; the last may be missing
 FILES = ("model.py", "expected_error.py", "row_notes.py", CHALLENGE, "requirements.txt")
 
@@ -45,7 +45,7 @@ Challenge = dict[str, Any]
 class ServedSubmission:
     """The submission's train.py with its model.
 
-    calibration: for expected errors; None without held-out predictions. units: by target.
+    calibration: for expected errors, or None without held-out predictions. units: by target.
     """
 
     def __init__(self, model_dir: str) -> None:
@@ -170,7 +170,7 @@ def read_index(request: str, rows: int) -> list[str]:
     not `rows`."""
     cells = [row[0] for row in csv.reader(io.StringIO(request)) if row]
     if len(cells) - rows not in (0, 1):
-        raise ValueError(f"train.py returned {rows} rows for a request of {len(cells)} lines")
+        raise ValueError(f"train.py returned {rows} rows for a request with {len(cells)} lines")
     return cells[len(cells) - rows :]
 
 
@@ -238,7 +238,7 @@ def run_train(submission: Path, here: Path) -> None:
 
 
 def end(status: int) -> NoReturn:
-    """Exit with the status of a child process, or by the signal that ended it."""
+    """Exit with the status of a child process, or by the signal that killed it."""
     if status < 0:
         if -status != signal.SIGKILL:
             signal.signal(-status, signal.SIG_DFL)

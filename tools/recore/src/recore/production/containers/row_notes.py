@@ -1,4 +1,4 @@
-"""Notes from the first container to the second about each row: its distances in the domain, or why it has no inputs.
+"""Notes from the first container to the second about each row: its position in the domain, or why it has no inputs.
 
 A note is the last cell of a line, as JSON. Rows are isolated from each other: one bad row does not affect the others.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
-COLUMN = "domain:"  # the header of the notes, and the prefix of each
+COLUMN = "domain:"  # the header of the column of notes, and the prefix of each note
 LAST_CELL = re.compile(r'("[^"]*")|,domain:([^,"\r\n]*)$', re.MULTILINE)  # or a quoted cell before it
 SAFE = " :[]{}"  # characters that an unquoted cell may contain
 MAX_PROBLEM_LENGTH = 600  # characters
@@ -25,7 +25,7 @@ class RowProblem(str):
     __slots__ = ()
 
 
-Note = dict[str, Any] | RowProblem | None  # a description of Domain.describe(); None if the spectrum cannot be compared
+Note = dict[str, Any] | RowProblem | None  # from Domain.describe(); None if the spectrum cannot be compared
 
 
 def has_parameter(content_type: str, parameter: str) -> bool:
