@@ -233,7 +233,7 @@ def test_the_verdicts_are_plain_sentences() -> None:
 def test_undecided_targets_state_the_samples_they_need() -> None:
     line = format_comparison(compare(2, holes=8, ratio=0.95), WEIGHTS)[-1]
     assert line.startswith("undecided on 49 targets; CuPPM needs about ")
-    assert "more drill holes to be decided if the RMSE differs by 10%" in line
+    assert "to detect a difference in RMSE of 10%, " in line and line.endswith(" more drill holes")
     report = "\n".join(format_comparison(compare(2, knows_holes=False, holes=8), WEIGHTS))
     assert "unknown drill holes: samples are assumed" in report
     assert "more drill hole" not in report

@@ -120,7 +120,7 @@ def run_batch(
 def format_batch_costs(project: ProductionProject) -> str:
     settings = project.settings
     count, instance = settings.batch_transform_instance_count, settings.batch_transform_instance_type
-    return f"{count} x {instance} until the batch is done; SageMaker has no time limit for it"
+    return f"{count} x {instance} until the batch ends; SageMaker sets no time limit"
 
 
 def read_columns(project: ProductionProject, version: Version) -> list[str]:

@@ -86,8 +86,8 @@ def _format_undecided(comparison: Comparison, unit: str, numbers: list[int]) -> 
         holes = (
             f" from {count(_round(comparison.more_units[needy[0]]), 'more drill hole')}" if comparison.by_hole else ""
         )
-        line += f"; {targets[needy[0]]} needs about {_round(more[needy[0]]):,} more samples{holes}"
-        line += f" to be decided if the RMSE differs by {difference}"
+        line += f"; to detect a difference in RMSE of {difference}, {targets[needy[0]]} needs about"
+        line += f" {_round(more[needy[0]]):,} more samples{holes}"
     if enough := [targets[number] for number in numbers if more[number] == 0]:
         line += f"; the samples suffice to find a difference of {difference}, but there is none on "
         line += list_names(enough, NAMES)

@@ -73,7 +73,7 @@ def compare(
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
-    help="Count requests from this time (UTC).  [default: since the endpoint serves these versions]",
+    help="Count requests from this time (UTC).  [default: since the endpoint's configuration was created]",
 )
 @percent_option("--false-alarms", 0.01, 50, 5.0, "Probability of any false alarm, in %, however often you test.")
 @click.option("--complete", is_flag=True, help="Test all drill holes now; no more samples of them will arrive.")
