@@ -58,7 +58,7 @@ def test_nothing_is_written_if_the_check_finds_an_error(submission: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["docs"], "docs: there is no setup.py"),
+        (["docs"], "docs: setup.py is missing"),
         (["nowhere"], "nowhere: there is no such folder"),
         (["setup.py"], "setup.py: not a folder"),
         (["--out", "tests/x.tar.gz"], "the next archive could contain it"),

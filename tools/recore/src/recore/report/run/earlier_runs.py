@@ -23,7 +23,7 @@ READING = (
     "best of many is partly due to chance."
 )
 UNREADABLE = "The folder that contains this run could not be read."
-OTHER_DATA = "Left out, because their scores are on different data and not comparable: {runs}."
+OTHER_DATA = "Left out, because scores on different data are not comparable: {runs}."
 INVALID = "Left out, because run.json is invalid: {folders}."
 BOARD = (
     "Best held-out score first: runs whose score `recore validate` has recomputed, then runs with only the "
