@@ -76,7 +76,7 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
         ("WEIGHTS = {'a,b': 1}", "'a,b' cannot be the name of a column"),
         ("WEIGHTS = {'index': 1}", "'index' cannot be the name of a column"),
         ("WEIGHTS = {'Field': 1}", "'Field' appears twice among targets and IDs"),
-        ("UNITS = {'Au': 'g/t'}", "UNITS has 'Au', which is not a target"),
+        ("UNITS = {'Au': 'g/t'}", "UNITS contains 'Au', which is not a target"),
         ("IDS = 'Field'", "IDS is not a list of names"),
         ("GROUP = 'Hole'", "the group, 'Hole', is not one of the IDs"),
         ("TITLE = 'a\\nb'", "a unit or a description is not a single printable line"),
