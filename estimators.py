@@ -15,7 +15,7 @@ WITH_GAPS = {"dtype": float, "ensure_2d": False, "ensure_all_finite": "allow-nan
 
 
 def slopes(spectra: np.ndarray) -> np.ndarray:
-    """Return differences of neighbouring bins, (rows, bins - 1), after the standard normal variate transform.
+    """Return differences between neighbouring bins, (rows, bins - 1), after the standard normal variate transform.
 
     The standard normal variate (SNV; Barnes, Dhanoa and Lister 1989) is a spectrum minus its mean, which cancels in the
     differences, divided by its standard deviation.
@@ -25,7 +25,7 @@ def slopes(spectra: np.ndarray) -> np.ndarray:
 
 
 class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """Average the predictions of several regressors fitted to the same data; values below `lowest` are clipped."""
+    """Average the predictions of several regressors fitted to the same data. Values below `lowest` are clipped."""
 
     def __init__(self, regressors: list[Any], lowest: float = -np.inf) -> None:
         self.regressors = regressors
@@ -38,7 +38,7 @@ class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return predictions in the shape of y in fit."""
+        """Return predictions: (rows, targets), or (rows,) if y was (rows,) in fit."""
         check_is_fitted(self)
         # an array, because checking a DataFrame takes longer than predicting; C order, so that the last digits agree
         values = check_array(np.asarray(X), dtype=float, order="C")
@@ -47,9 +47,9 @@ class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
 
 class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """Fit assays with gaps: targets measured on the same rows share a clone of `regressor`, fitted to those rows.
+    """Fit targets with gaps: targets measured on the same rows share a clone of `regressor`, fitted to these rows.
 
-    A target with fewer than min_rows measured rows is predicted as their mean, one without any as NaN.
+    A target with fewer than min_rows measured rows is predicted as its mean, a target without any as NaN.
     """
 
     def __init__(self, regressor: Any, min_rows: int = 3) -> None:
@@ -57,7 +57,7 @@ class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.min_rows = min_rows
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Fit to X (rows, features) and y (rows, targets) or (rows,). Raises ValueError if y has only NaN."""
+        """Fit to X (rows, features) and y (rows, targets) or (rows,). Raises ValueError if y contains only NaN."""
         X, y = validate_data(self, X, y, validate_separately=({"dtype": float}, WITH_GAPS))
         self.one_target_ = y.ndim == 1
         targets = y.reshape(len(X), -1)
@@ -75,7 +75,7 @@ class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return predictions in the shape of y in fit."""
+        """Return predictions: (rows, targets), or (rows,) if y was (rows,) in fit."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=float, reset=False)
         predicted = np.full((len(X), self.n_targets_), np.nan)

@@ -1,7 +1,7 @@
 """Step 2: convert raw spectra to model inputs.
 
-The platform runs this file ALONE, as `python preprocess.py`: without your other files, without the model, and on
-private data without targets. train.py and predict.py call `preprocess(data_file)`.
+The platform runs this file ALONE, as `python preprocess.py`: without your other files and the model, and on private
+data without targets. train.py and predict.py call `preprocess(data_file)`.
 
 Edit or replace it; the other scripts need preprocess() and GROUP. Train again afterwards. Follow three rules:
   - Return one row of inputs for each row of the file, in the same order. Otherwise predictions are compared with the
@@ -36,9 +36,9 @@ class DataError(ValueError):
 
 
 def preprocess(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Return the inputs and targets of a data file, both with its rows in order and its index.
+    """Return the inputs and targets of a data file, both with the file's index and rows in order.
 
-    inputs: one column per bin, no IDs. targets: the assays, NaN where missing; None if the file has none.
+    inputs: one column per bin, no IDs. targets: the assays, NaN where missing, or None if the file has no assays.
     """
     data = read(data_file)
     channels = [name for name in data if name not in IDS and name not in TARGETS]

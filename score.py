@@ -1,11 +1,11 @@
 """Step 4: score the predictions. This is the host's file: it is not uploaded, so edits change only your local score.
 
-It defines the challenge: the targets with their weights, and the IDs. All of recore reads them from here.
-The platform runs it with the raw assays and a submission's predictions; the Unearthed CLI does the same, and so can
-you. The score is the sum over the targets of weight x R2; a perfect prediction scores the sum of the weights.
-A row without a measured assay does not count for that target. A target with fewer than two measured rows
-adds nothing, and the weights are not rescaled; the sum of the scored weights is printed. A target whose
-predictions are all empty, because it was never measured in the training data, scores 0.
+It defines the challenge: the targets with their weights, and the IDs. All of recore reads the challenge from here. The
+platform runs it with the raw assays and a submission's predictions; the Unearthed CLI does the same, and so can you.
+The score is the sum over the targets of weight x R2; a perfect prediction scores the sum of the weights. Rows without
+an assay are ignored for that target. A target with fewer than two measured rows adds nothing, and the weights are not
+rescaled; the sum of the scored weights is printed. A target whose predictions are all empty, because it was never
+measured in the training data, scores 0.
 """
 
 import argparse
@@ -32,7 +32,7 @@ WEIGHTS = {
     "RbPPM": 0.01, "RePPM": 0.01, "ScPPM": 0.01, "TaPPM": 0.01, "TiPPM": 0.01, "TlPPM": 0.01, "YPPM": 0.01,
 }
 # fmt: on
-UNITS: dict[str, str] = {}  # of targets whose names do not end in PPM, PPB or PCT: {"SOC": "g/kg", "pH_H2O": "pH"}
+UNITS: dict[str, str] = {}  # for targets whose names do not end in PPM, PPB or PCT: {"SOC": "g/kg", "pH_H2O": "pH"}
 TARGETS = tuple(WEIGHTS)  # in the order of predictions
 
 
@@ -43,8 +43,8 @@ class DataError(ValueError):
 def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndarray]:
     """Score predictions against assays, both (rows, targets), with NaN where not measured.
 
-    Returns the score and R2 per target: NaN for a target with fewer than two measured rows, 0 for one without any
-    prediction. Raises DataError if any other prediction of a measured assay is not a finite number.
+    Returns the score and R2 per target: NaN for a target with fewer than two measured rows, 0 for a target without
+    predictions. Raises DataError if any other prediction of a measured assay is not a finite number.
     """
     if predicted.isna().all(axis=None):
         raise DataError("every prediction is empty")
@@ -65,7 +65,7 @@ def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndar
 
 
 def read_actual(path: str) -> pd.DataFrame:
-    """Read the assays of a data file as the official score does: (rows, targets), NaN where missing."""
+    """Return the assays in a data file as the official score reads them: (rows, targets), NaN where missing."""
     remedy = "`recore sample --out data` creates one, `unearthed new` downloads the challenge's"
     actual = read(path, remedy, usecols=lambda name: name in TARGETS)
     if actual.empty:
@@ -80,7 +80,7 @@ def read_actual(path: str) -> pd.DataFrame:
 
 
 def read_predicted(path: str, rows: int) -> pd.DataFrame:
-    """Read predictions, (rows, targets)."""
+    """Return the predictions in a file, (rows, targets)."""
     predicted = read(path, "predict.py writes it", header=None)
     if predicted.shape != (rows, len(TARGETS)):
         remedy = "write one line per row and one column per target, without header or index"

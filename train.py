@@ -27,7 +27,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 import preprocess
 from estimators import MeanRegressor, MeasuredRowsRegressor, slopes
 
-MAX_SECONDS = 50 * 60  # of all fits together, because a training job has an hour
+MAX_SECONDS = 50 * 60  # for all fits together, because a training job has an hour
 
 
 def fit(
@@ -42,7 +42,7 @@ def fit(
     """Fit a model that predicts the targets.
 
     inputs: (rows, bins), as preprocess() returns them. targets: (rows, targets), NaN where not measured. groups:
-    (rows,), the drill hole of each row. The rest are hyperparameters: `python train.py --alphas 11` passes alphas=11.
+    (rows,), the drill hole of each row. The others are hyperparameters: `python train.py --alphas 11` passes alphas=11.
 
     Returns a model whose predict(inputs) returns (rows, targets), such as any multi-output regressor of scikit-learn.
     """
@@ -91,7 +91,7 @@ def input_fn(input_data: str | bytes, content_type: str) -> pd.DataFrame:
         values = np.loadtxt(io.StringIO(body), ndmin=2, converters={0: len}, **settings)[:, 1:]
     except ValueError as error:
         reason = "a cell is empty or not a number, or a line has more or fewer cells than the others"
-        raise ValueError(f"the request could not be parsed: {reason} ({error}; rows count from 0)") from None
+        raise ValueError(f"the request could not be parsed: {reason} ({error}; rows are numbered from 0)") from None
     if header and values.shape[1] != len(names):
         raise ValueError(f"the header has {len(names)} inputs, but the rows have {values.shape[1]}")
     return pd.DataFrame(values, columns=names if header else None)
@@ -115,7 +115,7 @@ def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
     if inputs.columns.inferred_type == "integer" and inputs.shape[1] == len(trained):
         inputs = inputs.set_axis(trained, axis=1)
     if differing := sorted(map(str, set(inputs.columns) ^ set(trained))):
-        cause = "was preprocess.py changed after training, or does the file have other channels?"
+        cause = "was preprocess.py changed after training, or does the file have different channels?"
         raise ValueError(f"the columns differ from those in training ({' '.join(differing[:3])} ...): {cause}")
     if list(inputs.columns) != trained:
         inputs = inputs[trained]
@@ -126,7 +126,7 @@ def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
 
 
 def output_fn(prediction: np.ndarray, accept: str) -> str:
-    """Return CSV as score.py reads it, a line for each row, regardless of `accept`."""
+    """Return CSV in the format that score.py reads, a line for each row. `accept` is ignored."""
     return pd.DataFrame(prediction).to_csv(header=False, index=False)
 
 
@@ -173,7 +173,7 @@ def main() -> None:
 def hold_out(
     inputs: pd.DataFrame, targets: pd.DataFrame, groups: np.ndarray, folds: int, hyperparameters: dict[str, Any]
 ) -> pd.DataFrame:
-    """Predict each row with a model fitted without the row's group; return (rows, targets)."""
+    """Return the prediction of each row by a model fitted without the row's group: (rows, targets)."""
     predicted = pd.DataFrame(np.nan, inputs.index, targets.columns)
     blocks = groups if len(set(groups)) > 1 else np.arange(len(groups))  # with a single group, rows are held out
     splits = GroupKFold(min(folds, len(set(blocks)))).split(inputs, groups=blocks)
@@ -188,7 +188,7 @@ def hold_out(
 
 
 def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Return inputs (rows, bins), targets (rows, targets) and groups (rows,), as strings, of a data file.
+    """Return the inputs (rows, bins), targets (rows, targets) and groups (rows,), as strings, from a data file.
 
     Targets are in the order of preprocess.TARGETS or, without it, of preprocess().
     """

@@ -12,7 +12,7 @@ from estimators import MeanRegressor, MeasuredRowsRegressor
 
 
 def fit(inputs: pd.DataFrame, targets: pd.DataFrame, groups: np.ndarray, n_components: int = 15) -> Any:
-    """Fit PLS to the standard normal variate (SNV) of the bins, targets measured on the same rows together."""
+    """Fit PLS to the SNV-transformed bins. Targets measured on the same rows are fitted together."""
     snv = FunctionTransformer(scale, kw_args={"axis": 1})
     pls = MeasuredRowsRegressor(PLSRegression(n_components, scale=False), min_rows=n_components + 1)
     lowest = -np.inf if (targets < 0).any(axis=None) else 0.0

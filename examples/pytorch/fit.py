@@ -18,7 +18,7 @@ class NetworkRegressor(RegressorMixin, BaseEstimator):
     """A neural network with one hidden layer that predicts all targets at once.
 
     It is trained with AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019), in double
-    precision, so that a row's prediction is the same alone and among others, except for the last digits.
+    precision, so that a row's prediction does not depend on the other rows, except for the last digits.
     """
 
     def __init__(self, hidden: int, epochs: int, learning_rate: float, weight_decay: float, seed: int) -> None:
@@ -29,7 +29,7 @@ class NetworkRegressor(RegressorMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, X: Any, Y: Any) -> Self:
-        """Fit to X (rows, features) and Y (rows, targets); the loss ignores NaN, where not measured."""
+        """Fit to X (rows, features) and Y (rows, targets); the loss ignores NaN (not measured)."""
         with np.errstate(invalid="ignore"):  # the mean of a target that was never measured
             self.scaler_ = StandardScaler().fit(np.asarray(Y, dtype=float))
         inputs = torch.as_tensor(np.asarray(X, dtype=float))
@@ -56,7 +56,7 @@ class NetworkRegressor(RegressorMixin, BaseEstimator):
         return nn.Sequential(*layers).double()
 
     def _minimise(self, network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> None:
-        """Minimise the squared error of inputs (rows, features) and standardised targets (rows, targets)."""
+        """Minimise the squared error for inputs (rows, features) and standardised targets (rows, targets)."""
         optimizer = torch.optim.AdamW(network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         for _ in range(self.epochs):
             for rows in torch.randperm(len(inputs)).split(BATCH):

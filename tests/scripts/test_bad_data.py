@@ -134,7 +134,7 @@ def test_other_channels_than_in_training_are_rejected(
     if position < 4:
         assert run_here(ROOT / "predict.py", *arguments, cwd=tmp_path).returncode == 0
     else:
-        assert "does the file have other channels?" in script_error_here(ROOT / "predict.py", *arguments, output=output)
+        assert "the file have different channels?" in script_error_here(ROOT / "predict.py", *arguments, output=output)
 
 
 NUMBERS = ("0", "9", "1.0", "-0.0", "5e-324", "0.30000000000000004", "1e-05")

@@ -1,4 +1,4 @@
-"""False verdicts of `recore production compare` on equal variants, and how often it finds a better variant.
+"""How often `recore production compare` gives a false verdict on equal variants, and finds a better variant.
 
     python tools/recore/benchmarks/ab_comparison.py --count 2000
 
@@ -49,7 +49,7 @@ EQUAL = (
     (20, 10, LOW, UNEQUAL_GROWTH),
 )
 BETTER = ((8, 10, HIGH), (50, 1, HIGH), (20, 10, HIGH), (50, 1, LOW), (20, 10, LOW))
-RATIO = 0.9  # of the better variant's RMSE to the other one's
+RATIO = 0.9  # ratio of the better variant's RMSE to the other variant's
 
 
 def main() -> None:
@@ -98,7 +98,7 @@ def compare_equal(
 
 
 def compare_better(holes: int, size: int, correlation: float, seed: int) -> tuple[float, float, float]:
-    """Return the samples and holes that a comparison needs for one target, and whether it then finds B better."""
+    """Return the numbers of samples and holes needed for one target, and whether the comparison then finds B better."""
     random = np.random.default_rng([seed, holes, size])
     target = seed % COUNT
     parts = [draw(random, holes, size, correlation)]
@@ -110,7 +110,7 @@ def compare_better(holes: int, size: int, correlation: float, seed: int) -> tupl
 
 
 def compare_scaled(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Comparison:
-    """Compare variants on samples of several campaigns, each with its own holes. The second one is better."""
+    """Compare variants on samples from several campaigns with separate holes. The second variant is better."""
     hole = np.concatenate([number + 1j * hole for number, (hole, _, _) in enumerate(parts)])
     assays = np.concatenate([assays for _, assays, _ in parts])
     errors = np.concatenate([errors for _, _, errors in parts], axis=1)
@@ -123,7 +123,7 @@ def draw(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the hole of each sample, assays (samples, targets) and the errors (2, samples, targets) of two variants.
 
-    size: mean number of samples of a hole. The errors of both variants have the same RMSE.
+    size: mean number of samples per hole. The errors of both variants have the same RMSE.
     """
     hole = np.repeat(np.arange(holes), 1 + random.poisson(random.gamma(3, (size - 1) / 3, holes)))
     logarithms = DEVIATION * draw_normal(random, hole, ASSAYS_BY_HOLE)

@@ -1,4 +1,4 @@
-"""The accuracy of our model and of the field's usual methods on real spectra.
+"""The accuracy of our model, compared with the field's usual methods, on real spectra.
 
 Examples:
     python tools/recore/benchmarks/accuracy.py --limesoda
@@ -10,10 +10,10 @@ mean R2 of the three targets on the held-out rows of the package's own ten folds
 
 Files: the score is the challenge's, with its weights rescaled to the targets that were measured. The rows of a site are
 predicted by a model trained on the other sites (with more than ten sites, a fifth of them is held out in turn), and the
-private rows by a model trained on the public ones.
+private rows by a model trained on the public rows.
 
-Methods choose their parameters within the training rows. The table ends with the mean of its rows, the mean difference
-between our model and each other method, and the lowest of these differences.
+Methods choose their parameters within the training rows. The table ends with the mean of the rows, and the mean and
+lowest difference between our model and each other method.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def parse() -> argparse.Namespace:
 
 
 def limesoda(names: list[str]) -> Iterator[tuple[str, Data, Folds]]:
-    """Yield name, data and folds of each set."""
+    """Yield the name, data and folds of each set."""
     import LimeSoDa
 
     for name in names or SETS:
@@ -92,7 +92,7 @@ def limesoda(names: list[str]) -> Iterator[tuple[str, Data, Folds]]:
 
 
 def splits_of(arguments: argparse.Namespace) -> Iterator[tuple[str, Data, Folds]]:
-    """Yield name, data and folds of each way to hold out rows that the files allow. Raise DataError."""
+    """Yield the name, data and folds of each way to hold out rows of the files. Raises DataError."""
     data, private = read_files(arguments.public, arguments.private, arguments.actual)
     sites = len(set(data.sites))
     if sites > 1:
@@ -117,7 +117,7 @@ def hold_out(data: Data, folds: Folds, peers: list[str]) -> dict[str, pd.DataFra
 def score(targets: pd.DataFrame, predicted: pd.DataFrame) -> float:
     """Return the mean R2 of the targets, weighted as in the challenge; other targets have a weight of 1.
 
-    Only rows that were measured and predicted count. Raise DataError if no target has two of them.
+    Only rows that were measured and predicted count. Raises DataError if no target has two of these rows.
     """
     known = targets.notna() & predicted.notna()
     names = [name for name in targets if known[name].sum() > 1]

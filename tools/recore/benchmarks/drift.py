@@ -3,17 +3,17 @@
 Example:
     python tools/recore/benchmarks/drift.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz
 
-The files are soils of several landscapes (SiteID), each sample a separate drill hole; without files, the benchmark
-uses simulated drill holes only. The soils of a landscape arrive in another random order in each repeat, and each repeat
-simulates other drill holes.
+The files are soils of several landscapes (SiteID), each sample a separate drill hole; without files, the benchmark uses
+simulated drill holes only. In each repeat, the soils of a landscape arrive in a different random order, and different
+drill holes are simulated.
 
-Landscapes: each is left out of the training in turn and then sent: whether drift is found, after how many soils, and
-the rate of false alarms if half of the other soils are the training data and the other half is sent.
+Landscapes: each in turn is left out of the training data and then sent: whether drift is found, after how many soils,
+and the rate of false alarms if half of the other soils are the training data and the other half is sent.
 
 Errors of the template's model on samples outside and inside its applicability domain: the traffic is a landscape that
 is not in the training data, with other soils of the training landscapes (each fifth of them in turn); or drill holes
 with a rock that is not in the training data. An error is the mean over the targets of absolute errors, each in units of
-its target's mean. The distance is the distance of the domain.
+its target's mean. Distances are those of the applicability domain.
 
 A foreign rock: the traffic is 50 samples a week of drill holes that contain the rock.
 
@@ -58,20 +58,20 @@ from recore.production.containers.domain import DomainError
 
 FOLDS = 5
 GROWTH = 0.01  # of a baseline a week, as a share of the 99th percentile of absorbance; the maximum is noise
-LARGER = 1.1  # times the usual errors: larger errors have grown
+LARGER = 1.1  # multiple of the usual errors above which errors have grown
 BASELINES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "offset": np.ones_like,
     "slope": lambda positions: positions,
     "curve": lambda positions: 4 * positions * (1 - positions),
     "none": np.zeros_like,
-}  # of positions along the spectrum, from 0 to 1
+}  # functions of the position along the spectrum, from 0 to 1
 ERROR_TITLES = ["samples", "outside", "error outside / inside", "rank correlation of distance and error"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=20, help="of each traffic (%(default)s)")
-    parser.add_argument("--resamplings", type=int, default=200, help="for the rate of false alarms (%(default)s)")
+    parser.add_argument("--resamplings", type=int, default=200, help="repeats for the false-alarm rate (%(default)s)")
     holes_help = f"simulated drill holes of each training and traffic, {SAMPLES_A_HOLE} samples each (%(default)s)"
     parser.add_argument("--holes", type=int, default=100, help=holes_help)
     arguments = parse_with_files(parser, parser)
@@ -80,7 +80,7 @@ def main() -> None:
         titles = ["left out", "soils", "found", "after soils", "false alarms, %"]
         print_table(titles, compare_landscapes(soils, arguments.repeats, arguments.resamplings))
         print_table(["left out", *ERROR_TITLES], measure_landscapes(soils))
-    titles = ["foreign rock", *ERROR_TITLES, "errors / with it in the training", "drift found", "in week"]
+    titles = ["foreign rock", *ERROR_TITLES, "errors / with it in the training data", "drift found", "in week"]
     print_table(titles, compare_rocks(arguments.holes, arguments.repeats))
     titles = ["baseline", "drift found", "in week", f"errors +{100 * LARGER - 100:.0f}% in week"]
     print_table(titles, compare_baselines(arguments.holes, arguments.repeats))
@@ -102,7 +102,7 @@ def format_found(numbers: Sequence[int | None]) -> list[object]:
 
 # ---- Landscapes ------------------------------------------------------------------------------------------
 def compare_landscapes(soils: Samples, repeats: int, resamplings: int) -> Iterator[list[object]]:
-    """Yield for each landscape the number of soils until it was found, and the false alarms without it."""
+    """Yield, for each landscape, the number of soils until drift was found, and the false alarms without it."""
     for name in np.unique(soils.sites):
         random = np.random.default_rng(0)
         others, sent = soils.take(soils.sites != name), soils.take(soils.sites == name)
@@ -123,7 +123,7 @@ def is_false_alarm(soils: Samples, random: np.random.Generator) -> bool:
 
 # ---- Errors ----------------------------------------------------------------------------------------------
 def measure_landscapes(soils: Samples) -> Iterator[list[object]]:
-    """Yield for each landscape the errors outside and inside the domain of the others."""
+    """Yield, for each landscape, the errors outside and inside the domain of the other landscapes."""
     for name in np.unique(soils.sites):
         outside_rows, other_rows = np.flatnonzero(soils.sites == name), np.flatnonzero(soils.sites != name)
         folds = np.random.default_rng(0).permutation(len(other_rows)) % FOLDS
@@ -141,14 +141,14 @@ def measure_landscapes(soils: Samples) -> Iterator[list[object]]:
 
 
 def mean_of_known(values: np.ndarray) -> np.ndarray:
-    """Return the mean along the first axis of values that are not NaN; NaN if there are none."""
+    """Return the mean of the values along the first axis that are not NaN, or NaN if there are none."""
     known = np.isfinite(values)
     counts = known.sum(axis=0)
     return np.where(known, values, 0).sum(axis=0) / np.where(counts, counts, np.nan)
 
 
 def compare_errors(distances: np.ndarray, errors: np.ndarray) -> list[object]:
-    """Compare errors (rows, targets) of samples outside and inside the domain, and distances with errors."""
+    """Return the ratio of errors (rows, targets) outside and inside the domain, and their correlation with distance."""
     error = mean_of_known((errors / mean_of_known(errors)).T)
     rows = np.isfinite(error)
     distances, error = distances[rows], error[rows]
@@ -162,7 +162,7 @@ def compare_errors(distances: np.ndarray, errors: np.ndarray) -> list[object]:
 def compare_rocks(hole_count: int, repeats: int) -> Iterator[list[object]]:
     """Yield, for each rock missing in the training data, errors on drill holes with it, and when drift is found.
 
-    The first training data have all rocks; the errors of the others are divided by the errors with these.
+    Errors are divided by the errors with training data that contain all rocks.
     """
     usual: np.ndarray | None = None
     for rock in (None, *SHARE):
@@ -180,7 +180,7 @@ def compare_rocks(hole_count: int, repeats: int) -> Iterator[list[object]]:
 
 
 def compare_baselines(hole_count: int, repeats: int) -> Iterator[list[object]]:
-    """Yield for each baseline the weeks in which drift is found and in which errors have grown."""
+    """Yield, for each baseline, the weeks in which drift is found and in which errors have grown."""
     for name, baseline in BASELINES.items():
         weeks, error_weeks = [], []
         for repeat in range(repeats):
@@ -195,9 +195,9 @@ def compare_baselines(hole_count: int, repeats: int) -> Iterator[list[object]]:
 
 
 def find_growth(training: Samples, traffic: Samples, weekly: np.ndarray) -> int | None:
-    """Return the first week at whose end the errors on the traffic have grown; None if there is none.
+    """Return the first week at whose end the errors on the traffic have grown, or None if there is none.
 
-    weekly: (channels,), added to each spectrum for each week.
+    weekly: (channels,), the amount added to each spectrum per week.
     """
     weeks = range(len(traffic) // SAMPLES_A_WEEK + 1)
     changed = [replace(traffic, spectra=traffic.spectra + week * weekly) for week in weeks]

@@ -1,4 +1,4 @@
-"""Samples for the drift benchmark, from files or simulated, with errors of a model and results of `monitor`."""
+"""Samples for the drift benchmark (from files or simulated), model errors, and results of `monitor`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -57,7 +57,7 @@ class Samples:
 def read_samples(public: Path, private: Path | None, actual: Path | None) -> Samples:
     """Read files of soils, which have no drill holes: each sample is a separate hole, and a SiteID is a landscape.
 
-    Raise DataError if there are too few samples or landscapes.
+    Raises DataError if there are too few samples or landscapes.
     """
     data, _ = read_files(public, private, actual)
     _, sizes = np.unique(data.sites, return_counts=True)
@@ -103,7 +103,7 @@ def predict_errors(training: Samples, traffic: Sequence[Samples]) -> list[np.nda
 
 
 def learn(training: Samples) -> TrainingSummary:
-    """Return the summary of the training data that a version trained on these samples would have."""
+    """Return the training summary that a version trained on these samples would have."""
     header = ["index", *IDS, *map(str, training.wavenumbers.tolist())]
     return make_training_summary(header, fit_reference(training.wavenumbers, training.spectra, training.holes))
 
@@ -114,13 +114,13 @@ def compute_statistics(trained_on: TrainingSummary, traffic: Samples) -> np.ndar
 
 
 def compute_distances(trained_on: TrainingSummary, traffic: Samples) -> np.ndarray:
-    """Return the distance of each sample (rows,), which is outside the domain if it exceeds 1."""
+    """Return the distance of each sample (rows,). A sample with a distance over 1 is outside the domain."""
     t2, q, _ = trained_on.domain.compare(trained_on.domain.shapes(traffic.spectra))
     return np.maximum(t2, q)
 
 
 def count_until_drift(trained_on: TrainingSummary, statistics: np.ndarray) -> int | None:
-    """Return how many soils, each a separate hole, arrived until drift was found; None if it was not.
+    """Return how many soils, each a separate hole, arrived until drift was found, or None if it was not found.
 
     statistics: (soils, statistics), in the order in which they arrived.
     """
@@ -131,7 +131,7 @@ def count_until_drift(trained_on: TrainingSummary, statistics: np.ndarray) -> in
 
 
 def find_week(trained_on: TrainingSummary, traffic: Samples) -> int | None:
-    """Return the first week at whose end `monitor` finds drift, with SAMPLES_A_WEEK each week; None if it does not."""
+    """Return the first week at whose end `monitor` finds drift, with SAMPLES_A_WEEK each week, or None."""
     statistics, holes = compute_statistics(trained_on, traffic), traffic.holes.tolist()
     times = [START + WEEK * (row / SAMPLES_A_WEEK) for row in range(len(holes))]
     for week in range(1, len(holes) // SAMPLES_A_WEEK + 1):

@@ -1,11 +1,11 @@
-"""Duration and cost of a round of submissions, by the number that run at a time: a model, not a measurement.
+"""Calculate (not measure) the duration and cost of a round of submissions, by the number that run at a time.
 
     python tools/recore/benchmarks/fleet.py --submissions 400 --price 0.23
 
 Each submission has one training job; preprocessing, prediction and scoring jobs for public and private data, which run
 in parallel; and the score of held-out rows. SageMaker bills each job from the start of its instance to its end; every
 job starts its own instance, which takes some minutes that are not billed. On your own machine no instance starts, and
-the machine is paid for all the time. Submissions are distributed to free slots in their order.
+the machine is paid for all the time. Submissions are assigned to free slots in order.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def billed_minutes(training: float, step: float) -> float:
 
 
 def hours(submissions: int, slots: int, training: float, start: float, step: float) -> float:
-    """Return the hours until the last submission has ended."""
+    """Return the hours until the last submission is completed."""
     free = [0.0] * slots
     for _ in range(submissions):
         heapq.heappush(free, heapq.heappop(free) + elapsed_minutes(training, start, step))

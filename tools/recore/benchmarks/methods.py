@@ -1,4 +1,4 @@
-"""Our model and the methods that it is compared with, all fitted to raw spectra and predicting from raw spectra."""
+"""Our model and the methods with which it is compared. All are fitted to, and predict from, raw spectra."""
 
 import argparse
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
 
-MIN_MEASURED = 20  # training rows with an assay that a target needs to be fitted and scored, because of PLS
+MIN_MEASURED = 20  # minimum training rows with an assay for a target to be fitted and scored, because of PLS
 ALPHAS = np.logspace(-5, 5, 50)
 
 
@@ -54,7 +54,7 @@ def parse_with_files(parser: argparse.ArgumentParser, data: Any) -> argparse.Nam
 
 
 def read_data(inputs: Path, actual: Path | None = None) -> Data:
-    """Read a data file, whose assays may be in a separate file. Raise preprocess.DataError or score.DataError."""
+    """Read a data file, whose assays may be in a separate file. Raises preprocess.DataError or score.DataError."""
     data = read(str(inputs))
     if "SiteID" not in data:
         raise DataError(f"{inputs}: there is no column 'SiteID', by which rows are held out")
@@ -68,7 +68,7 @@ def read_data(inputs: Path, actual: Path | None = None) -> Data:
 
 
 def read_files(public: Path, private: Path | None = None, actual: Path | None = None) -> tuple[Data, np.ndarray]:
-    """Return the public rows followed by the private rows, and which of them are private. Raise DataError."""
+    """Return the public rows followed by the private rows, and which rows are private. Raises DataError."""
     data = read_data(public)
     if data.targets.isna().all(axis=None):
         raise DataError(f"{public}: no assays")
@@ -101,7 +101,7 @@ def predict(training: Data, held: Data, peers: Iterable[str]) -> dict[str, pd.Da
 
 
 def ours(training: Data, held: Data) -> dict[str, np.ndarray]:
-    """Fit the model of train.py with its defaults, and return the predictions (rows, targets) of it and its halves."""
+    """Fit train.py's default model, and return the predictions (rows, targets) of the model and its halves."""
     order = np.argsort(training.channels)
     bins, held_bins = (pd.DataFrame(to_bins(data.spectra[:, order])).add_prefix("bin_") for data in (training, held))
     model = train.fit(bins, training.targets, training.sites)

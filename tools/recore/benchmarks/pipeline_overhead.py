@@ -1,10 +1,10 @@
-"""The pipeline's overhead: `recore run` against the same four scripts by hand, alternating, on the same files.
+"""The pipeline's overhead: `recore run` compared with running the four scripts directly, in turns, on the same files.
 
     python tools/recore/benchmarks/pipeline_overhead.py --rows 20000 --repeats 3
 
---rows is the approximate number of public rows; private rows are added in the sample's proportion. By hand means
+--rows is the approximate number of public rows; private rows are added in the sample's proportion. Directly means
 train.py, then preprocess.py, predict.py and score.py for public and for private data, one after the other. A run
-processes public and private data in parallel. By hand there is no report, so the run for the ratio has --no-report.
+processes public and private data in parallel. The scripts write no report, so the ratio uses a run with --no-report.
 
 Seconds are measured for entire processes, including start and imports. Memory is the peak RSS of a process and its
 descendants together, sampled ten times a second, so a page that several processes share counts more than once. All
@@ -48,7 +48,7 @@ def script_commands(data: Path, out: Path) -> list[list[object]]:
 def measure(commands: Sequence[list[object]]) -> tuple[float, float]:
     """Run commands one after the other, and return seconds and the peak MiB of a process with its descendants.
 
-    Raise RuntimeError if a command fails.
+    Raises RuntimeError if a command fails.
     """
     peak, start = 0, time.perf_counter()
     for command in commands:
@@ -73,7 +73,7 @@ def memory(process: psutil.Process) -> int:
 
 
 def compare(rows: int, repeats: int) -> list[object]:
-    """Run both on data of one size, and return the cells of the medians."""
+    """Run both on data of one size, and return table cells with the medians."""
     rounds = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -85,7 +85,7 @@ def compare(rows: int, repeats: int) -> list[object]:
             ours, hand = folder / f"run-{number}", folder / f"by-hand-{number}"
             commands = [*run, "--out", ours], *script_commands(folder / "data", hand), ["-m", "recore", "report", ours]
             rounds.append([measure(commands[:1]), measure(commands[1:-1]), measure(commands[-1:])])
-    # of a run, by hand, and of the report
+    # of a run, of the scripts directly, and of the report
     seconds, peaks = ([statistics.median(each[work][i] for each in rounds) for work in range(3)] for i in range(2))
     times = [f"{seconds[0]:.1f}", f"{seconds[1]:.1f}", f"{seconds[0] / seconds[1]:.2f}", f"{seconds[2]:.1f}"]
     return [" + ".join(map(str, counts)), *times, f"{peaks[0]:.0f}", f"{peaks[1]:.0f}"]
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[20_000])
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    titles = ["rows, public + private", "run, s", "by hand, s", "ratio", "report, s", "run, MiB", "by hand, MiB"]
+    titles = ["rows, public + private", "run, s", "directly, s", "ratio", "report, s", "run, MiB", "directly, MiB"]
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for rows in arguments.rows:
         print(f"| {' | '.join(map(str, compare(rows, arguments.repeats)))} |", flush=True)

@@ -1,4 +1,4 @@
-"""The experiments that the winner of the challenge published, repeated on the sample.
+"""Repeat the experiments published by the winner of the challenge on the sample data.
 
 Example:
     python tools/recore/benchmarks/published.py
@@ -9,8 +9,8 @@ regression on 4 shuffled folds with each of 5 seeds, as in the winner's val.py, 
 (github.com/mlisovyi/total_recore_part1). A score is the challenge's; the number after +- is its standard deviation over
 the 20 folds. Differences are from the first experiment, on the same folds.
 
-The exit status is 1 if a score or a difference is not within its bound of the published one, or if copper is the
-easiest target. docs/dataset.md explains what a match proves. It takes about two minutes on two cores.
+The exit status is 1 if a score or a difference deviates from the published value by more than its bound, or if copper
+is the easiest target. docs/dataset.md explains what a match proves. It takes about two minutes on two cores.
 """
 
 import argparse
@@ -39,10 +39,10 @@ SCORE_BOUND = 0.04  # maximum deviation of our score from the published one
 class Experiment:
     """An experiment of the winner.
 
-    published: the score. window: positions of the channels to which a spectrum is clipped and normalised; None does
-    neither. n: channels that are summed into a bin. ids: whether hole and depths are inputs. share: of a fold's
-    training rows that is used. bound: maximum deviation of our difference from the first experiment, which must have
-    the sign of the published difference; None if it is not checked.
+    published: the score. window: positions of the channels to which a spectrum is clipped and normalised, or None for
+    neither. n: channels summed into a bin. ids: whether hole and depths are inputs. share: of a fold's training rows
+    that is used. bound: maximum deviation of our difference from the first experiment, which must have the sign of the
+    published difference; None if it is not checked.
     """
 
     published: float
@@ -135,7 +135,7 @@ def features(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray) -> np
 
 
 def bins(experiment: Experiment, spectra: np.ndarray) -> np.ndarray:
-    """Return sums of neighbouring channels (rows, bins); as the winner's, the first bin is a single channel."""
+    """Return sums of neighbouring channels (rows, bins). As in the winner's code, the first bin is a single channel."""
     if experiment.window:
         window = spectra[:, slice(*experiment.window)]
         highest = window.max(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Time and peak memory of the four steps, plain pandas and ours in turns; and the time of one fit.
+"""Time and peak memory of the four steps with plain pandas and with our code, in turns, and the time of one fit.
 
     python tools/recore/benchmarks/speed.py --rows 1344 3000 --repeats 3
 
@@ -31,7 +31,7 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def make_data(folder: Path, rows: int) -> Path:
-    """Make a sample with about this many public rows, and return its public file."""
+    """Write a sample with approximately this many public rows, and return its public file."""
     from recore.dataset.sample_files import PRIVATE_SHARE, Plan, make_sample
 
     plan = Plan(rows=round(rows / (1 - PRIVATE_SHARE)), holes=max(24, rows // 50), channels=CHANNELS, missing=0)
@@ -39,7 +39,7 @@ def make_data(folder: Path, rows: int) -> Path:
 
 
 def commands(folder: Path, data: Path) -> dict[str, dict[str, list[object]]]:
-    """Return the commands by step and side. Each side reads its own model; both score the same predictions."""
+    """Return the commands by step and side. Each side reads its own model, but both score the same predictions."""
     plain, ours = (folder / side for side in SIDES)
     plain.mkdir()
     predicted, model = ours / "public.csv.out", ("--model_dir", ours)
@@ -64,7 +64,7 @@ def commands(folder: Path, data: Path) -> dict[str, dict[str, list[object]]]:
 
 
 def measure(command: list[object]) -> tuple[float, float, float]:
-    """Run a command, and return its seconds, CPU seconds and peak MiB. Raise RuntimeError if it fails."""
+    """Run a command, and return its seconds, CPU seconds and peak MiB. Raises RuntimeError if it fails."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -76,13 +76,13 @@ def measure(command: list[object]) -> tuple[float, float, float]:
 
 
 def call_in_new_process(function: Any, *arguments: object) -> Any:
-    """Call a function in a new process; this one must stay small, as its size counts in a child's peak memory."""
+    """Call a function in a new process. The current process must stay small: its size counts in children's peaks."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
 
 def time_fit(data: Path, missing: float) -> float:
-    """Return the CPU seconds of a fit to data in memory without a share of its assays."""
+    """Return the CPU seconds of a fit. missing: share of the assays to remove."""
     sys.path.insert(0, str(ROOT))
     import numpy as np
     import train

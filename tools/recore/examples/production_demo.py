@@ -3,7 +3,7 @@
     python tools/recore/examples/production_demo.py [FOLDER]
 
 FOLDER, a new folder for the data and the predictions, is by default named after the time. Each step prints a command
-and runs it; tools/recore/docs/serve.md explains the commands. The simulator ends with the demo.
+and runs it; tools/recore/docs/serve.md explains the commands. The simulator stops when the demo ends.
 """
 
 import gzip
@@ -65,7 +65,7 @@ class Demo:
 
 
 class Load:
-    """Clients that send requests continuously, and count the responses by variant and the lost requests."""
+    """Clients that send requests continuously. They count responses by variant, and lost requests."""
 
     def __init__(self, variables: dict[str, str], bodies: list[bytes], clients: int = 2):
         self.responses, self.lost, self._ended = Counter[str](), list[str](), threading.Event()
@@ -105,14 +105,14 @@ def read_bodies(file: Path) -> list[bytes]:
 
 
 def write_assays(folder: Path) -> Path:
-    """Write the private assays as they would arrive, with the requests' inference IDs, which are the indices."""
+    """Write the private assays as a laboratory would send them, with the rows' indices as inference IDs."""
     target = folder / "arrived.csv"
     pd.read_csv(folder / "private/actual.csv.gz", index_col=0, dtype=str).to_csv(target, index_label="InferenceId")
     return target
 
 
 def join_assays(folder: Path) -> Path:
-    """Write a data file of the public rows, and of the private rows with their assays."""
+    """Write a data file with the public rows and the private rows, with all assays."""
     public, private, actual = (
         pd.read_csv(folder / f"{name}.csv.gz", index_col=0, dtype=str)
         for name in ("public/public", "private/private", "private/actual")
@@ -126,7 +126,7 @@ def join_assays(folder: Path) -> Path:
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else time.strftime("runs/production-demo-%Y%m%d-%H%M%S")).absolute()
     if folder.exists():
-        sys.exit(f"demo: {folder} already exists; choose another FOLDER")
+        sys.exit(f"demo: {folder} already exists; choose a different FOLDER")
     demo, began = Demo(folder), time.monotonic()
     public, private = folder / "public/public.csv.gz", folder / "private/private.csv.gz"
     demo.step("Sample data", "sample", "--out", folder, *SAMPLE)
@@ -135,16 +135,16 @@ def main() -> None:
         demo.step("Approve it", "production", "approve", 1)
         demo.step("Predict in batch", "production", "predict", private, "--out", folder / "assays.csv")
         challenger, run = folder / "challenger", folder / "challenger-run"
-        demo.step("A challenger with another model", "new", challenger, "--model", "pls")
+        demo.step("A challenger with a different model", "new", challenger, "--model", "pls")
         demo.step("Train it outside of production", "run", challenger, "--public", public, "--out", run, "--no-report")
         demo.step("Register its run as version 2", "production", "register", run)
-        demo.step("Approve it, too", "production", "approve", 2)
+        demo.step("Approve it as well", "production", "approve", 2)
         variants = ("--variant", "A=1:1", "--variant", "B=2:1")
         demo.step("Deploy both as variants", "production", "deploy", *variants)
         with Load(demo.variables, read_bodies(private)) as load:
             demo.step("Invoke the endpoint", "production", "invoke", private, "--json", output=folder / "answers.jsonl")
             arrived = write_assays(folder)
-            demo.step("Compare the variants by measured assays", "production", "compare", "--assays", arrived)
+            demo.step("Compare the variants on measured assays", "production", "compare", "--assays", arrived)
             monitor = ("monitor", "--complete", "--out", folder / "monitor.html")
             demo.step("Test whether the spectra are similar to the training spectra", "production", *monitor)
             update = ("update", 1, "--strategy", "linear", "--step", 50, "--interval", 0)

@@ -65,7 +65,7 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("WEIGHTS = {}", "there is no target"),
+        ("WEIGHTS = {}", "there are no targets"),
         ("WEIGHTS = {'A': 1, 'A': 2}", "WEIGHTS contains 'A' twice"),
         ("WEIGHTS = {'A': '1'}", "WEIGHTS must map names to numbers"),
         ("WEIGHTS = {'A': True}", "WEIGHTS must map names to numbers"),
@@ -76,10 +76,10 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
         ("WEIGHTS = {'a,b': 1}", "'a,b' cannot be the name of a column"),
         ("WEIGHTS = {'index': 1}", "'index' cannot be the name of a column"),
         ("WEIGHTS = {'Field': 1}", "'Field' appears twice among targets and IDs"),
-        ("UNITS = {'Au': 'g/t'}", "UNITS has 'Au', which is not a target"),
+        ("UNITS = {'Au': 'g/t'}", "UNITS contains 'Au', which is not a target"),
         ("IDS = 'Field'", "IDS is not a list of names"),
         ("GROUP = 'Hole'", "the group, 'Hole', is not one of the IDs"),
-        ("TITLE = 'a\\nb'", "a unit or a description is not one printable line"),
+        ("TITLE = 'a\\nb'", "a unit or a description is not a single printable line"),
         ("WEIGHTS = {'A': (", "this is not valid Python"),
         ("WEIGHTS = " + "(" * 500, "this is not valid Python"),
     ],
@@ -131,7 +131,7 @@ def test_one_target_is_a_challenge(tmp_path: Path) -> None:
     assert "1 target in score.py" in result.stdout
     assert "It predicts 1 target from infrared spectra." in (tmp_path / "wood/README.md").read_text()
     assert recore(*words, cwd=tmp_path).stderr.endswith(
-        "already exists and is not an empty folder; choose another one\n"
+        "already exists and is not an empty folder; choose a different one\n"
     )
 
 
@@ -139,7 +139,7 @@ def test_one_target_is_a_challenge(tmp_path: Path) -> None:
     ("table", "reason"),
     [
         ("", "is not a table of targets: it is empty"),
-        ("SOC,1\n", "there is no column 'name'"),
+        ("SOC,1\n", "the column 'name' is missing"),
         ("name,wieght\nSOC,1\n", "the column 'wieght' is unknown"),
         ("name,weight\nSOC,1\nSOC,2\n", "line 3: the target 'SOC' appears twice"),
         ("name,weight\n,1\n", "line 2: a target has no name"),
@@ -148,7 +148,7 @@ def test_one_target_is_a_challenge(tmp_path: Path) -> None:
         ("name,weight\nSOC\n", "line 2: 1 cells, but the header has 2"),
         ("name\n4000\n", "'4000' cannot be the name of a column"),
         ("name\nSiteID\n", "'SiteID' appears twice"),
-        ("name\n", "there is no target"),
+        ("name\n", "there are no targets"),
     ],
 )
 def test_an_invalid_table_of_targets_is_rejected_in_one_line(table: str, reason: str, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_only_an_empty_folder_is_filled_and_a_model_must_exist(tmp_path: Path) -
         link.symlink_to(target)
         result = recore("new", link)
         assert (result.returncode, os.readlink(link)) == (2, target)
-        assert "choose another one" in result.stderr
+        assert "choose a different one" in result.stderr
     assert not list((tmp_path / "empty").iterdir())
     assert [(path.name, path.read_text()) for path in (tmp_path / "full").iterdir()] == [("notes.txt", "mine")]
     assert "train.py" in write_submission(tmp_path / "empty")

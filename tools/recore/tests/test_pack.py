@@ -58,11 +58,11 @@ def test_nothing_is_written_if_the_check_finds_an_error(submission: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["docs"], "docs: there is no setup.py"),
+        (["docs"], "docs: setup.py is missing"),
         (["nowhere"], "nowhere: there is no such folder"),
         (["setup.py"], "setup.py: not a folder"),
-        (["--out", "tests/x.tar.gz"], "the next archive could contain it"),
-        (["--out", "train.py"], "the next archive could contain it"),
+        (["--out", "tests/x.tar.gz"], "this archive could be packed into the next one"),
+        (["--out", "train.py"], "this archive could be packed into the next one"),
         (["--out", "docs"], "docs"),
     ],
 )

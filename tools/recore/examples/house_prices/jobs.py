@@ -1,10 +1,10 @@
-"""Trains and serves the model of house prices on SageMaker, in AWS's scikit-learn image and with boto3 alone.
+"""Trains and serves the house-price model on SageMaker, in AWS's scikit-learn image, using only boto3.
 
 Run it with the folder of the code on the path: PYTHONPATH=src python jobs.py
 
-The calls go to AWS, or to the simulator that AWS_ENDPOINT_URL names. On AWS an instance costs money from
-create_endpoint until delete_endpoint; put your bucket and your role into ml2p.yml. The name of a training job can be
-used only once: before another run, change its last number.
+The calls go to AWS, or to the simulator at AWS_ENDPOINT_URL. On AWS an instance costs money from create_endpoint until
+delete_endpoint; put your bucket and your role into ml2p.yml. The name of a training job can be used only once: before
+another run, change its last number.
 """
 
 import contextlib
@@ -81,7 +81,7 @@ def main():
         prediction = json.loads(response["Body"].read())
         print(prediction["metadata"]["model_version"], prediction["result"])
 
-    # what the training job left, in the same folder as after local.py
+    # the training job's output, in the same folder as after local.py
     Path("local").mkdir(exist_ok=True)
     local_env = LocalEnv("local", "ml2p.yml", boto3)
     local_env.download_model(TRAINING_JOB.removeprefix(f"{local_env.project}-"))

@@ -1,8 +1,8 @@
-"""The challenge's own model as a class: instrument files in, the assays of a spectrum out.
+"""The challenge's own model as a class: it is trained on instrument files, and predicts the assays of spectra.
 
-Put this file, job.py and score.py, which names the targets, beside the scripts of a submission, the template's or
-another one: the class uses only what every submission has, the functions of its train.py and preprocess.py.
-tools/recore/docs/models.md shows how.
+Put this file, job.py and score.py, which defines the targets, next to the scripts of any submission, such as the
+template: the class uses only the functions that every train.py and preprocess.py has. tools/recore/docs/models.md shows
+how.
 """
 
 import csv
@@ -44,7 +44,7 @@ ASSAY_TABLE = "assays.csv"
 EXPECTED_ERROR = "expected_error.json"
 CHALLENGE = read_challenge(Path(__file__).with_name("score.py"))
 
-Spectrum = dict[float, float]  # absorbances by wavenumber in cm-1, by falling wavenumber
+Spectrum = dict[float, float]  # absorbances by wavenumber in cm-1, descending
 
 
 class AssayDatasetGenerator(ModelDatasetGenerator):
@@ -56,8 +56,8 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
         """Read the objects directly below sources/DATASET/ and upload public.csv.gz to datasets/DATASET/.
 
         Both folders are below the project's address on S3. The sources are files of spectra and assays.csv. Raises
-        ConfigError if the environment names no dataset or no address, JobError if a source is missing or the import
-        refuses one, UploadError if the file cannot be uploaded.
+        ConfigError if the environment has no dataset name or address, JobError if a source is missing or cannot be
+        imported, UploadError if the file cannot be uploaded.
         """
         if self.env.s3 is None or not self.env.dataset_name:
             variable = "ML2P_S3_URL" if self.env.s3 is None else "ML2P_DATASET"
@@ -81,11 +81,11 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
     def _download(self, bucket: str, prefix: str, folder: Path) -> None:
         pages = self.s3_client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
         for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
-            if key != prefix:  # such an object stands for the folder
+            if key != prefix:  # such an object represents the folder
                 self.s3_client.download_file(bucket, key, str(folder / key.removeprefix(prefix)))
 
     def _import(self, sources: Path, data_file: Path, address: str) -> None:
-        """Import the sources. Messages name them by their address on S3."""
+        """Import the sources. Messages refer to them by their addresses on S3."""
         try:
             options = ImportOptions((sources,), data_file, sources / ASSAY_TABLE, **self.IMPORT_OPTIONS)
             with using(CHALLENGE):
@@ -106,10 +106,10 @@ class AssayTrainer(ModelTrainer):
     """Trains the submission's model as its train.py does, and reports the expected errors of its predictions."""
 
     def train(self) -> None:
-        """Run train.py on public.csv.gz, and write expected_error.json beside the model if it held drill holes out.
+        """Run train.py on public.csv.gz, and write expected_error.json next to the model if drill holes were held out.
 
         Hyperparameters are those of the submission's fit(). The expected error of a target is the root mean square of
-        the differences between held-out predictions and assays, in the target's unit; null without any. Raises
+        the differences between held-out predictions and assays, in the target's unit, or null if there are none. Raises
         ConfigError if a hyperparameter is invalid, JobError if train.py fails.
         """
         import train  # not at the top: the dataset is generated without the submission
@@ -137,7 +137,7 @@ class AssayPredictor(ModelPredictor):
     """Predicts the assays of spectra with the submission's preprocess() and the hooks of its train.py."""
 
     def setup(self) -> None:
-        """Load the model and its expected errors, which a model that train.py trained by itself does not have."""
+        """Load the model and, if this class trained it, its expected errors."""
         import train  # not at the top: the dataset is generated without the submission
         from preprocess import preprocess
 
@@ -152,19 +152,19 @@ class AssayPredictor(ModelPredictor):
         """Return the assays of one spectrum, with their units and expected errors.
 
         data: {"wavenumbers": [...], "absorbances": [...]}, in cm-1 and in any order. Raises ClientError if the spectrum
-        is invalid, or the submission refuses it because it was trained on other channels, for example.
+        is invalid, or if the submission rejects it, for example because it was trained on different channels.
         """
         return self._predict([read_spectrum(data, "the spectrum")])[0]
 
     def batch_result(self, data: Sequence[Any]) -> list[dict[str, Any]]:
         """Return the assays of several spectra, as result() does, with one call of the model.
 
-        Raises ClientError if one of them is invalid, or has other wavenumbers than the first.
+        Raises ClientError if a spectrum is invalid, or if its wavenumbers differ from the first spectrum's.
         """
         spectra = [read_spectrum(datum, f"spectrum {number}") for number, datum in enumerate(data, 1)]
         for number, spectrum in enumerate(spectra, 1):
             if spectrum.keys() != spectra[0].keys():
-                reason = "its wavenumbers are not those of spectrum 1: send it in a request of its own"
+                reason = "its wavenumbers differ from those of spectrum 1: send it in a separate request"
                 raise ClientError(f"spectrum {number} is invalid", reason)
         return self._predict(spectra) if spectra else []
 
@@ -178,7 +178,7 @@ class AssayPredictor(ModelPredictor):
                     inputs = self._train.input_fn(inputs.to_csv(), "text/csv")
                     predictions = self._train.predict_fn(inputs, self._model)
             except ValueError as error:
-                message = "the model refuses the request: are the wavenumbers the channels that it was trained on?"
+                message = "the model rejected the request: are the wavenumbers the channels that it was trained on?"
                 raise ClientError(message, str(error).replace(str(data_file), "the request")) from error
         return [{"assays": self._assays(row)} for row in np.asarray(predictions, dtype=float).tolist()]
 
@@ -204,8 +204,8 @@ class CoreAssays(Model):
 def hyperparameter_arguments(fit: Callable[..., Any], values: Mapping[str, Any]) -> list[str]:
     """Return hyperparameters as arguments of train.py, which checks their types.
 
-    Allowed are the parameters of fit() after inputs, targets and groups whose defaults are numbers, texts or booleans.
-    Raises ConfigError if a name is not allowed, or a value has another type.
+    Allowed are the parameters of fit() after inputs, targets and groups whose defaults are numbers, strings or
+    booleans. Raises ConfigError if a name is not allowed, or a value has the wrong type.
     """
     parameters = list(inspect.signature(fit).parameters.values())[3:]
     allowed = [each.name for each in parameters if isinstance(each.default, bool | int | float | str)]
@@ -219,7 +219,7 @@ def hyperparameter_arguments(fit: Callable[..., Any], values: Mapping[str, Any])
 
 
 def expected_errors(targets: pd.DataFrame, held_out: pd.DataFrame) -> dict[str, float | None]:
-    """Return the root mean squared error of each target over the rows that were measured and predicted, else None.
+    """Return each target's RMSE over the rows that were measured and predicted, or None if there are no such rows.
 
     targets, held_out: (rows, targets), aligned by position, in the targets' units; NaN where missing.
     """
@@ -232,7 +232,7 @@ def expected_errors(targets: pd.DataFrame, held_out: pd.DataFrame) -> dict[str, 
 
 
 def read_spectrum(datum: Any, name: str) -> Spectrum:
-    """Return the spectrum of a datum. name: of the spectrum in the message. Raises ClientError if it is invalid."""
+    """Return the spectrum in a datum. name: the spectrum's name in messages. Raises ClientError if it is invalid."""
     try:
         if not isinstance(datum, Mapping):
             raise ValueError('a spectrum is an object with the keys "wavenumbers" and "absorbances"')
@@ -250,7 +250,7 @@ def read_spectrum(datum: Any, name: str) -> Spectrum:
 
 
 def read_numbers(datum: Mapping[str, Any], key: str) -> list[float]:
-    """Return a list of finite numbers. Raises ValueError if it is missing, empty or anything else."""
+    """Return a list of finite numbers. Raises ValueError if it is missing, empty or invalid."""
     if key not in datum:
         raise ValueError(f"it has no {key!r}")
     values = datum[key].tolist() if isinstance(datum[key], np.ndarray) else datum[key]
@@ -263,7 +263,7 @@ def read_numbers(datum: Mapping[str, Any], key: str) -> list[float]:
 
 
 def write_spectra(data_file: Path, spectra: Sequence[Spectrum]) -> None:
-    """Write spectra of the same wavenumbers as a data file in the challenge's schema, with their positions as index."""
+    """Write spectra with equal wavenumbers to a data file in the challenge's schema, with their positions as index."""
     with gzip.open(data_file, "wt", compresslevel=1, encoding="ascii", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["", *CHALLENGE.ids, *spectra[0]])

@@ -3,7 +3,7 @@
 import sys
 
 if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
-    del sys.path[0]  # the working directory, added by -m; a numpy.py of a submission there would be run
+    del sys.path[0]  # -m adds the working directory; a submission's numpy.py there would be imported
 
 try:
     from stagemaker.supported import require_supported
@@ -23,7 +23,7 @@ from stagemaker import interrupts
 
 
 def start() -> None:
-    """Run the command line, and report a missing package in one line."""
+    """Run the command line. A missing package is reported with a one-line message."""
     interrupts.end_at_once("recore")
     try:
         from recore.cli import main

@@ -1,7 +1,7 @@
 """Absorption bands of minerals and of the air."""
 
 # (short name, from cm-1, to cm-1, description, shift of the label in pixels). Vibrations: Farmer, The Infrared
-# Spectra of Minerals (1974), and bands of the atmosphere. Of labels that would overlap, page.js keeps the first.
+# Spectra of Minerals (1974), and bands of the atmosphere. If labels would overlap, page.js keeps the first.
 REGIONS = (
     ("Al-OH", 3720, 3600, "stretching of hydroxyl on aluminium: kaolinite, white mica, smectite", 0),
     ("water", 3600, 3000, "stretching of water: moisture, clays", 0),
@@ -16,6 +16,6 @@ REGIONS = (
 
 
 def find_bands(high: float, low: float) -> str:
-    """Return the names of the absorption bands within a range of wavenumbers in cm-1, "" if there are none."""
+    """Return the names of the absorption bands within a range of wavenumbers in cm-1, or "" if there are none."""
     names = [name for name, start, end, _, _ in REGIONS if low <= start and high >= end]
     return ", ".join(dict.fromkeys(names))

@@ -10,11 +10,11 @@ from stagemaker import interrupts, locked
 
 @contextlib.contextmanager
 def replaced(*paths: Path) -> Iterator[list[Path]]:
-    """Yield a temporary path for each file or folder to write; at the end of the context they replace the paths.
+    """Yield a temporary path for each file or folder to write. When the context ends, these replace `paths`.
 
     After any exception, including an interrupt, the paths keep their earlier contents. Pass folders before files: a
-    file is replaced in one step, but a folder is first moved away, and an interrupt waits for both renames. Missing
-    parent folders are created, and the leftovers of killed processes are removed.
+    file is replaced in one step, but a folder is first moved away, and interrupts are deferred until both renames are
+    done. Missing parent folders are created, and temporary files left by killed processes are removed.
     """
     parent = paths[0].absolute().parent
     parent.mkdir(parents=True, exist_ok=True)

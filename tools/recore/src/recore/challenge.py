@@ -1,7 +1,7 @@
 """The challenge: its targets, weights, units and IDs, as the host's score.py defines them.
 
-The script is parsed and never run, because it can be untrusted. A fork of the template has its own challenge; anywhere
-else the template's challenge applies.
+The script is parsed but never run, because it may be untrusted. A fork of the template has its own challenge; anywhere
+else, the template's challenge applies.
 """
 
 import ast
@@ -23,7 +23,7 @@ from recore.text import plain
 SCORE_SCRIPT = "score.py"
 MAX_SCRIPT = 1 << 20  # bytes of a score.py
 UNITS_IN_NAMES = {"PPM": "ppm", "PPB": "ppb", "PCT": "%"}  # by the last three letters of a target's name
-# drill hole, a hole, Holes: as separate words, not in a file name or an option
+# matches drill hole, a hole, Holes as separate words, not within a file name or an option
 _BEFORE, _AFTER = r"(?<![\w./=\x22-])", r"(?![\w/=\x22-]|\.\w)"
 HOLES = re.compile(rf"{_BEFORE}(?P<article>an? )?(?P<word>(?:drill )?hole)(?P<plural>s?){_AFTER}", re.IGNORECASE)
 RESERVED = ("index", "sample", "name", "domain")  # columns of tables that recore reads or writes
@@ -35,9 +35,9 @@ NAMES = ("TITLE", "SUBJECT", "WEIGHTS", "UNITS", "IDS", "GROUP", "GROUP_NAME")  
 class Challenge:
     """A challenge, as its score.py defines it.
 
-    weights: the weight of each target, in the order of predictions. units: the units of targets whose names state none.
+    weights: the weight of each target, in the order of predictions. units: units of targets whose names contain none.
     ids: the columns that identify a sample. group: the ID whose rows are held out together; group_name: the noun for
-    one group, such as drill hole. subject: the measurements, such as spectra of soils.
+    one group, such as drill hole. subject: a description of the data, such as spectra of soils.
     """
 
     weights: Mapping[str, float]
@@ -55,27 +55,27 @@ class Challenge:
 
     @cached_property
     def example(self) -> str:
-        """The target with the largest weight, as an example in messages."""
+        """The target with the largest weight, which is used as an example in messages."""
         return max(self.weights, key=self.weights.__getitem__)
 
     @cached_property
     def columns(self) -> frozenset[str]:
-        """The names of IDs and targets."""
+        """The names of the IDs and targets."""
         return frozenset((*self.ids, *self.weights))
 
     @property
     def depths(self) -> tuple[str, ...]:
-        """DepthFrom and DepthTo, or nothing in a challenge without depths."""
+        """DepthFrom and DepthTo, or an empty tuple in a challenge without depths."""
         return DEPTHS if set(DEPTHS) <= set(self.ids) else ()
 
     @cached_property
     def sample_ids(self) -> tuple[str, ...]:
-        """The IDs in the order of tables: the group, the depths, then the others."""
+        """The IDs in the order used in tables: the group, the depths, then the others."""
         first = (self.group, *self.depths)
         return (*first, *(name for name in self.ids if name not in first))
 
     def unit(self, target: str) -> str:
-        """Return the unit of a target as it is printed, such as ppm, %, or g/kg; "" if it has none."""
+        """Return a target's unit as it is printed, such as ppm, % or g/kg, or "" if it has none."""
         return self.units.get(target, UNITS_IN_NAMES.get(target[-3:], ""))
 
     def unknown_columns(self, names: Iterable[str]) -> list[str]:
@@ -91,9 +91,9 @@ _in_use: Challenge | None = None
 
 
 def challenge() -> Challenge:
-    """Return the challenge set by `using`, otherwise the one in the working folder's or the template's score.py.
+    """Return the current challenge: set by `using`, or else read from the working folder's or the template's score.py.
 
-    Raises ValueError if the working folder's score.py defines WEIGHTS, but not a valid challenge.
+    Raises ValueError if the working folder's score.py defines WEIGHTS but is not a valid challenge.
     """
     return _in_use or _from_script(score_script())
 
@@ -116,7 +116,7 @@ def using(chosen: Challenge) -> Iterator[None]:
 
 
 def reword(message: str) -> str:
-    """Replace "drill hole" in a message of recore by the challenge's noun for its groups."""
+    """Return a message with "drill hole" replaced with the challenge's noun for its groups."""
     try:
         name = challenge().group_name
     except (ValueError, OSError):  # the command itself reports this
@@ -135,7 +135,7 @@ def reword(message: str) -> str:
 
 
 def score_script() -> Path:
-    """Return the path of the working folder's score.py if it defines a challenge, otherwise of the template's."""
+    """Return the path of the score.py in the working folder if it defines a challenge, or else in the template."""
     script = Path(SCORE_SCRIPT)
     with contextlib.suppress(OSError):
         status = script.stat()
@@ -160,7 +160,7 @@ def read_script(path: Path) -> bytes:
 
 
 def parse_challenge(content: bytes, location: Path | str = SCORE_SCRIPT) -> Challenge:
-    """Parse the contents of a score.py. Raises ValueError, which begins with the location."""
+    """Parse the contents of a score.py. Raises ValueError if invalid; the message begins with the location."""
     values = _read_values(content, location)
     if "WEIGHTS" not in values:
         raise ValueError(f"{location}: WEIGHTS, a dictionary of targets and weights, is not defined")
@@ -188,31 +188,31 @@ def parse_challenge(content: bytes, location: Path | str = SCORE_SCRIPT) -> Chal
 
 
 def check_challenge(parsed: Challenge, location: Path | str) -> None:
-    """Raise ValueError, which begins with the location, if the parts of a challenge are inconsistent."""
+    """Raise ValueError if a challenge is inconsistent. The message begins with the location."""
     names, reason = (*parsed.weights, *parsed.ids), ""
     if not parsed.weights:
-        reason = "there is no target"
+        reason = "there are no targets"
     elif unknown := [name for name in parsed.units if name not in parsed.weights]:
-        reason = f"UNITS has {unknown[0]!r}, which is not a target"
+        reason = f"UNITS contains {unknown[0]!r}, which is not a target"
     elif parsed.group not in parsed.ids:
-        reason = f"the group, {parsed.group!r}, is not one of the IDs" if parsed.group else "there is no GROUP"
+        reason = f"the group, {parsed.group!r}, is not one of the IDs" if parsed.group else "GROUP is not defined"
     elif repeated := [name for name, number in Counter(names).items() if number > 1]:
         reason = f"{repeated[0]!r} appears twice among targets and IDs"
     elif invalid := [name for name in names if not is_column_name(name)]:
-        reason = f"{plain(invalid[0], 40)!r} cannot be the name of a column: a number is a channel"
+        reason = f"{plain(invalid[0], 40)!r} cannot be the name of a column, because a number names a channel"
     elif any(not 0 <= weight < float("inf") for weight in parsed.weights.values()) or not any(parsed.weights.values()):
         reason = "a weight is negative or not finite, or all are 0"
     elif not all(map(str.isprintable, (*parsed.units.values(), parsed.group_name, parsed.title, parsed.subject))):
-        reason = "a unit or a description is not one printable line"
+        reason = "a unit or a description is not a single printable line"
     if reason:
         raise ValueError(f"{location}: {reason}")
 
 
-DEFAULTS = {"TITLE": "Challenge", "SUBJECT": "infrared spectra", "GROUP_NAME": "group"}  # of optional constants
+DEFAULTS = {"TITLE": "Challenge", "SUBJECT": "infrared spectra", "GROUP_NAME": "group"}  # optional constants
 
 
 def is_column_name(name: str) -> bool:
-    """Whether a target or an ID can have this name: printable, without commas and quotes, not a wavenumber."""
+    """Return whether a target or an ID can have this name: printable, no commas or quotes, not a wavenumber."""
     is_plain = len(name) <= MAX_NAME and name == name.strip() and name.isprintable() and not set(name) & set(",\"'")
     return bool(name) and is_plain and not is_wavenumber(name) and name.lower() not in RESERVED
 
@@ -226,7 +226,7 @@ def _check_table(name: str, value: Any, kinds: tuple[type, ...], location: Path 
 
 
 def _read_values(content: bytes, location: Path | str) -> dict[str, Any]:
-    """Return the constants in NAMES that a script assigns at its top level."""
+    """Return the values of the constants in NAMES that a script assigns at its top level."""
     try:
         body = ast.parse(content).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -249,7 +249,7 @@ def _read_values(content: bytes, location: Path | str) -> dict[str, Any]:
 
 
 def _bindings(target: ast.expr, value: ast.expr) -> list[tuple[str, ast.expr]]:
-    """Return the names that an assignment binds, with their values: A = 1, or A, B = 1, 2."""
+    """Return the names that an assignment binds, with their values. Supports A = 1 and A, B = 1, 2."""
     if isinstance(target, ast.Name):
         return [(target.id, value)]
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
@@ -258,7 +258,7 @@ def _bindings(target: ast.expr, value: ast.expr) -> list[tuple[str, ast.expr]]:
 
 
 def _modified_name(statement: ast.stmt) -> str:
-    """Return the name in NAMES that a statement modifies without assigning it: WEIGHTS |= ..., del UNITS."""
+    """Return the name in NAMES that a statement modifies without an assignment, as in WEIGHTS |= ... or del UNITS."""
     changed: list[ast.expr] = [statement.target] if isinstance(statement, ast.AugAssign) else []
     changed += statement.targets if isinstance(statement, ast.Delete) else []
     if isinstance(statement, ast.Assign):
@@ -281,7 +281,7 @@ def _constant(name: str, node: ast.expr, location: Path | str) -> Any:
 
 @lru_cache
 def _defines_weights(path: str, mtime_ns: int, size: int) -> bool:
-    """Whether a file assigns WEIGHTS. mtime_ns, size: invalidate the cache."""
+    """Return whether a file assigns WEIGHTS. mtime_ns, size: cache keys, so that a changed file is read again."""
     if size > MAX_SCRIPT:
         return False
     return re.search(rb"^WEIGHTS\b\s*(:[^=\n]*)?=", Path(path).read_bytes(), re.MULTILINE) is not None

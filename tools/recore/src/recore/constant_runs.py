@@ -1,8 +1,8 @@
-"""Runs of channels with exactly the same value within a spectrum: channels that were filled, clipped or cut out.
+"""Runs of channels with exactly the same value in a spectrum, which indicate filled, clipped or cut out channels.
 
-No instrument measures the same value many times. Rounding alone causes short runs: in the YAMSYS soils, 6 channels with
-four decimals, 24 with three and 90 with two. Two signs distinguish rounding from filled channels: at the ends of a run,
-the spectrum changes by one unit of the last decimal, and there are runs of other values, too.
+No instrument measures the same value many times, but rounding causes short runs: in the YAMSYS soils, 6 channels with
+four decimals, 24 with three and 90 with two. Rounding differs from filled channels in two ways: at the ends of a run,
+the spectrum changes by one unit of the last decimal, and there are also runs of other values.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,15 +17,15 @@ from recore.listing import count, list_names
 Floats = NDArray[np.float64]
 
 MIN_CHANNELS = 8  # channels
-LARGE_STEP = 10  # times the usual step between channels with different values; rounding steps by one unit
-LONG = 5  # times the longest run of another value; the longest run by rounding to two or more decimals had 3.6 times
+LARGE_STEP = 10  # multiple of the usual step between channels with different values; rounded values differ by one unit
+LONG = 5  # multiple of the longest run of a different value; rounding to two or more decimals caused at most 3.6
 STEP_UNITS = 2.5  # times the smallest step, next to a long run; spectra that flatten gradually have steps of one unit
-MAX_LISTED = 5  # spectra that a sentence lists
+MAX_LISTED = 5  # maximum number of spectra listed in a sentence
 
 
 @dataclass(frozen=True)
 class ConstantRun:
-    """The longest run in a spectrum: its row, its first channel, the number of channels, and their value."""
+    """The longest run in a spectrum: the row, the first channel, the number of channels, and their value."""
 
     row: int
     first: int
@@ -34,7 +34,7 @@ class ConstantRun:
 
 
 def find_constant_runs(spectra: Iterable[Floats]) -> list[ConstantRun]:
-    """Return the longest run of each spectrum (channels,) that has one; flat spectra are omitted."""
+    """Return the longest run in each spectrum (channels,) that has one. Flat spectra are left out."""
     runs = (_longest_run(row, values) for row, values in enumerate(spectra))
     return [run for run in runs if run]
 
@@ -57,11 +57,11 @@ def format_constant_runs(runs: Sequence[ConstantRun], wavenumbers: Floats, names
 
 
 def _longest_run(row: int, values: Floats) -> ConstantRun | None:
-    """Return the longest run that rounding does not explain, None if there is none."""
+    """Return the longest run that rounding does not explain, or None if there is none."""
     if (values[1:] == values[:-1]).sum() < MIN_CHANNELS - 1:
         return None
     steps = np.abs(np.diff(values))
-    ends = np.flatnonzero(steps != 0)  # also where a value is missing
+    ends = np.flatnonzero(steps != 0)  # missing values also separate runs
     starts = np.concatenate(([0], ends + 1))
     lengths = np.diff(np.concatenate((starts, [len(values)])))
     candidates = np.flatnonzero(lengths >= MIN_CHANNELS)

@@ -1,4 +1,4 @@
-"""Open data files, CSV or gzipped CSV regardless of their name, and report the kind of any other file."""
+"""Open data files, which are CSV or gzipped CSV regardless of their name. For other files, report their kind."""
 
 import codecs
 import contextlib
@@ -27,19 +27,19 @@ from stagemaker import locked
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BEGINNING = 1 << 16  # bytes that determine the kind of a file
+BEGINNING = 1 << 16  # bytes that determine a file's kind
 MAX_HEADER = 4 << 20  # bytes
 MAX_ROW = 16 << 20  # characters
-LEVEL = 1  # of gzip; 6 takes six times as long for files that are an eighth smaller
+LEVEL = 1  # gzip level; 6 takes six times as long, and the files are an eighth smaller
 BLOCK = 1 << 24  # bytes that are parsed at a time
 DECIMAL_COMMA = re.compile(rb'"[+-]?\d*,\d+"')
 COMPARED = 256  # bytes of each line that are compared with the header before the rest
-VALID_FILES = set[tuple[int, ...]]()  # device, inode, size and modification time of files with valid lines
+VALID_FILES = set[tuple[int, ...]]()  # device, inode, size and modification time of files whose lines are valid
 NOT_UTF_8 = "this is not UTF-8 text; save it as UTF-8"
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -79,9 +79,9 @@ class DataFile:
         return names
 
     def check_lines(self) -> None:
-        """Raise ValueError if a line is another header, or if the numbers of the first row have decimal commas.
+        """Raise ValueError if a second line is a header, or if numbers in the first row have decimal commas.
 
-        After `cat day1.csv day2.csv`, one row's spectrum would be the wavenumbers. Each file is checked only once.
+        After `cat day1.csv day2.csv`, the wavenumbers would be read as a spectrum. Each file is checked only once.
         """
         status = os.fstat(self.file.fileno())
         version = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
@@ -105,11 +105,11 @@ class DataFile:
 
     @property
     def positions(self) -> dict[str, int]:
-        """The position of each column except the index, by name; the first one of repeated names."""
+        """The position of each column except the index, by name; for duplicate names, that of the first column."""
         return {name: position for position, name in reversed(list(enumerate(self.header))) if position}
 
     def read(self, types: "Mapping[int, pa.DataType]") -> "pa.Table":
-        """Read the columns at these positions, each with its type, as a table whose columns are called "0", "1", ..."""
+        """Read columns into a table whose columns are named "0", "1", ... types: each column's type, by position."""
         import pyarrow.csv
 
         options, convert = self._options(types, BLOCK)
@@ -117,7 +117,7 @@ class DataFile:
             return pyarrow.csv.read_csv(self._stream(content), options, convert_options=convert)
 
     def read_batches(self, types: "Mapping[int, pa.DataType]") -> "Iterator[pa.RecordBatch]":
-        """Yield the table of `read`, some rows at a time."""
+        """Yield the table that `read` returns, in batches of rows."""
         import pyarrow.csv
 
         options, convert = self._options(types, BLOCK // 4)
@@ -132,7 +132,7 @@ class DataFile:
                 yield batch
 
     def records(self) -> Iterator[str]:
-        """Yield the header and the rows, each with its final newline; a quoted cell may contain newlines."""
+        """Yield the header and the rows, each with its final newline. Quoted cells may contain newlines."""
         with self._unpacked_bytes() as content:
             lines = io.TextIOWrapper(content, "utf-8-sig", newline="")
             try:
@@ -141,7 +141,7 @@ class DataFile:
                 lines.detach()  # so that the file stays open
 
     def rows(self) -> Iterator[list[str]]:
-        """Yield the cells of the header and of each row. Raises ValueError if a row has another length."""
+        """Yield the cells of the header and each row. Raises ValueError if a row has a different number of cells."""
         width = len(self.header)
         try:
             for number, row in enumerate(csv.reader(self.records())):
@@ -167,7 +167,7 @@ class DataFile:
 
     @contextlib.contextmanager
     def gzipped(self) -> Iterator[BinaryIO]:
-        """Yield the gzipped content, as jobs get it: the file itself, or a temporary copy."""
+        """Yield the path of the gzipped content for jobs: the file itself or a temporary copy."""
         if self.is_packed:
             with self._raw_bytes() as content:
                 yield content
@@ -191,14 +191,14 @@ class DataFile:
     @contextlib.contextmanager
     def _raw_bytes(self) -> Iterator[BinaryIO]:
         """Yield the bytes on disk from the beginning."""
-        with open(os.dup(self.file.fileno()), "rb") as content:  # a duplicate, because pyarrow closes it
+        with open(os.dup(self.file.fileno()), "rb") as content:  # a duplicate descriptor, because pyarrow closes it
             content.seek(0)
             yield content
 
     def _stream(self, content: BinaryIO) -> Any:
         import pyarrow as pa
 
-        # pyarrow opens it itself: its threads must not use a Python object while an interrupted program ends
+        # pyarrow opens the file: its threads must not use a Python object while an interrupted program exits
         file = pa.OSFile(f"/dev/fd/{content.fileno()}")
         return pa.CompressedInputStream(file, "gzip") if self.is_packed else file
 
@@ -214,7 +214,7 @@ class DataFile:
 
     @contextlib.contextmanager
     def _one_line_errors(self) -> Iterator[None]:
-        """Turn errors of gzip, pyarrow and the decoder into a ValueError that begins with the path."""
+        """Convert errors from gzip, pyarrow and the decoder to a ValueError whose message begins with the path."""
         try:
             yield
         except UnicodeDecodeError as error:
@@ -251,7 +251,7 @@ def open_data(path: Path) -> Iterator[DataFile]:
 
 @contextlib.contextmanager
 def as_csv_gz(path: Path) -> Iterator[Path]:
-    """Yield a path that ends in .csv.gz, of the data file or a gzipped copy, for programs that go by the name."""
+    """Yield a path that ends in .csv.gz: the data file or a gzipped copy, for programs that rely on the name."""
     with open_data(path) as data:
         if data.is_packed and path.name.endswith(".csv.gz"):
             yield path
@@ -264,13 +264,13 @@ def as_csv_gz(path: Path) -> Iterator[Path]:
 
 
 def read_header(path: Path) -> list[str]:
-    """Read the column names of a data file, the index first. Raises ValueError or OSError."""
+    """Return the column names of a data file, the index first. Raises ValueError or OSError."""
     with open_data(path) as data:
         return data.header
 
 
 def _normalised(line: bytes) -> bytes:
-    """Return a line in lower case without byte-order mark, quotes, spaces and line end, which vary among programs."""
+    """Return a line in lower case, without the byte-order mark, quotes, spaces and line end, which programs vary."""
     return line.removeprefix(codecs.BOM_UTF8).translate(None, b'" \t\r\n').lower()
 
 

@@ -1,7 +1,7 @@
-"""The installation of recore: the template's files, the name of its command, and the repository that it came from.
+"""The installation of recore: the template's files, the command's name, and the repository it came from.
 
-A checkout has the template's files at its root. A wheel contains copies of the files that recore uses; hatch_build.py,
-which puts them there, reads the list from this file.
+A checkout has the template's files at its root. A wheel contains copies of the files that recore uses: hatch_build.py,
+which adds them, reads the list from here.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-COPIES = "template_files"  # the folder of the copies, in the package recore
+COPIES = "template_files"  # the folder in the package recore that contains the copies
 TEMPLATE_FILES = (  # files and folders of the template that recore uses
     *(".dockerignore", ".python-version", ".unearthed_challenge.json", "Dockerfile", "MANIFEST.in", "estimators.py"),
     *("examples/pls", "examples/xgboost", "predict.py", "preprocess.py", "requirements.txt", "score.py", "setup.py"),
@@ -23,29 +23,29 @@ TEMPLATE_FILES = (  # files and folders of the template that recore uses
     "tools/stagemaker/src/stagemaker/container",  # for the Dockerfile
 )
 _COPIES = Path(__file__).with_name(COPIES)
-INSTALLED = _COPIES.is_dir()  # by pip, not a checkout
+INSTALLED = _COPIES.is_dir()  # installed by pip, not a checkout
 TEMPLATE = _COPIES if INSTALLED else Path(__file__).parents[4]  # the folder with the template's files
-PACKAGES = ("recore", "stagemaker")  # installed by pip from folders in tools/; submissions must not import them
-PROGRAM = "recore" if Path(sys.argv[0]).stem == "recore" else "python -m recore"  # as the user started it
+PACKAGES = ("recore", "stagemaker")  # packages in tools/, which submissions must not import
+PROGRAM = "recore" if Path(sys.argv[0]).stem == "recore" else "python -m recore"  # how the user started it
 
 
 def shell_program() -> str:
-    """Return the command that starts this program in the user's shell: PROGRAM, or a path if the shell finds another.
+    """Return the command that starts this program in the user's shell: PROGRAM, or a path if PROGRAM is not on PATH.
 
-    `make run`, for example, uses an environment that may not be activated.
+    For example, `make run` uses an environment that may not be activated.
     """
     folder = Path(sys.executable).parent
     command = shutil.which(PROGRAM.split()[0])
     if command and Path(command).parent.resolve() == folder.resolve():
         return PROGRAM
     path = folder / "recore"
-    with contextlib.suppress(OSError, ValueError):  # the working directory is gone, or the path is not in it
+    with contextlib.suppress(OSError, ValueError):  # the working directory no longer exists, or the path is not in it
         path = path.relative_to(Path.cwd())
     return shlex.quote(str(path))
 
 
 def setup_command(*names: str, extra: str = "") -> str:
-    """Return the command that installs packages, or an extra, for this Python; by default all missing packages."""
+    """Return the command that installs packages or an extra for this Python, by default all missing packages."""
     from stagemaker.installation import missing_packages, pip_command, required_packages
 
     if not INSTALLED:
@@ -56,23 +56,23 @@ def setup_command(*names: str, extra: str = "") -> str:
 
 
 def install_command(origin: str | None, *options: str) -> str:
-    """Return the pip command that installs recore and stagemaker anywhere. origin: the result of find_origin()."""
+    """Return a pip command that installs recore and stagemaker on any computer. origin: from find_origin()."""
     folders = [f'"{origin or "git+ADDRESS"}#subdirectory=tools/{name}"' for name in reversed(PACKAGES)]
     return " ".join(["pip install", *options, *folders])
 
 
 def find_origin() -> str | None:
-    """Return the URL from which pip can install recore anywhere, such as git+https://host/owner/name.
+    """Return a URL from which pip can install recore on any computer, such as git+https://host/owner/name.
 
-    It is the URL that pip recorded (PEP 610), or in a checkout that of git's remote `origin`; None if other computers
-    cannot use it.
+    This is the URL that pip recorded (PEP 610) or, in a checkout, the URL of the remote `origin`. Returns None if other
+    computers cannot use it.
     """
     if not INSTALLED:
         public = _public(_remote_of(TEMPLATE))
         return f"git+{public}" if public else None
     recorded = _recorded_origin()
     address = str(recorded.get("url", ""))
-    if "dir_info" in recorded:  # a folder of a checkout, tools/recore
+    if "dir_info" in recorded:  # the folder tools/recore in a checkout
         address = _remote_of(Path(unquote(urlsplit(address).path)).parents[1])
     public = _public(address)
     if public is None or ("archive_info" in recorded and "subdirectory" not in recorded):
@@ -84,7 +84,7 @@ def find_origin() -> str | None:
 
 
 def _recorded_origin() -> dict[str, Any]:
-    """Return the contents of direct_url.json of the installed package, empty if there is no such file."""
+    """Return the contents of the installed package's direct_url.json, or {} if there is no such file."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:
@@ -95,8 +95,8 @@ def _recorded_origin() -> dict[str, Any]:
 
 
 def _remote_of(folder: Path) -> str:
-    """Return the URL of a checkout's remote, "" if it has none or is not a checkout."""
-    if not (folder / ".git").exists():  # git would look for one in the folders above
+    """Return the URL of a checkout's remote, or "" if it has none or the folder is not a checkout."""
+    if not (folder / ".git").exists():  # git would also look in the parent folders
         return ""
     command = ["git", "-C", str(folder), "remote", "get-url", "origin"]
     try:
@@ -106,7 +106,7 @@ def _remote_of(folder: Path) -> str:
 
 
 def _public(address: str) -> str | None:
-    """Return the HTTP URL of a repository or an archive, without a user name; None for a local path."""
+    """Return the HTTP URL of a repository or archive without a user name, or None for a local path."""
     if short := re.fullmatch(r"(?:[^@/:]+@)?([\w.-]+):(?!/)(.+)", address):  # git's short form, host:path
         address = f"ssh://{short[1]}/{short[2]}"
     parts = urlsplit(address)

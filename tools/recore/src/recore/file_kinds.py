@@ -1,4 +1,4 @@
-"""Recognise files that are not text tables by their first bytes, with a remedy for each kind."""
+"""Recognise files that are not text tables by their first bytes, and suggest what to do with each kind."""
 
 import codecs
 import re
@@ -13,7 +13,7 @@ UTF_16 = "this is UTF-16 text; save it as UTF-8"
 UTF_32 = "this is UTF-32 text; save it as UTF-8"
 WORKBOOK = f"this is an Excel workbook; {SAVE}"
 EMPTY = "this file is empty; download or copy it again"
-REPEATED_HEADER = "repeats the header, as if two files were joined; remove this line"
+REPEATED_HEADER = "repeats the header, as if two files had been joined; remove this line"
 BEGINNINGS = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": WORKBOOK,
     b"PAR1": f"this is a Parquet file; {SAVE}",
@@ -43,16 +43,16 @@ TEXT_BEGINNINGS = {
 }
 IN_WORKBOOKS = (b"[Content_Types].xml", b"xl/", b"docProps/")
 CONTROL = bytes([*range(9), *range(14, 32)])  # characters that do not occur in text
-MAX_CONTROL = 0.1  # share of control characters in CSV, whose cells may contain some; random bytes have more
+MAX_CONTROL = 0.1  # maximum share of control characters in CSV, whose cells may contain some; random bytes have more
 
 
 def is_utf_16(head: bytes) -> bool:
-    """Whether a file begins with the byte-order mark of UTF-16, which only `recore import` reads."""
+    """Return whether a file begins with the byte-order mark of UTF-16, which only `recore import` reads."""
     return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
 
 
 def detect_foreign(head: bytes) -> str | None:
-    """Return the kind of a file that no command reads, with a remedy; None if it can be a text table."""
+    """Return the kind of a file that no command reads and what to do, or None if it can be a text table."""
     if not head:
         return EMPTY
     if head.startswith(b"PK\3\4"):
@@ -73,7 +73,7 @@ def detect_foreign(head: bytes) -> str | None:
 
 
 def detect_non_csv(head: bytes) -> str | None:
-    """Return the kind of a file that is not CSV, with a remedy; None if it can be CSV."""
+    """Return the kind of a file that is not CSV and what to do, or None if it can be CSV."""
     if foreign := detect_foreign(head):
         return foreign
     if is_utf_16(head):

@@ -1,13 +1,13 @@
-"""Check that an output can be written, before the work that produces it."""
+"""Check that output can be written before the work that produces it begins."""
 
 import tempfile
 from pathlib import Path
 
 
 def check_writable(path: Path) -> None:
-    """Raise OSError unless a file or a folder can be written to a path, whose parent folders may be missing.
+    """Raise OSError if no file or folder can be written to a path. Its parent folders may be missing.
 
-    A temporary file is created in the nearest existing folder, because mode and owner do not show whether that works.
+    A temporary file is created in the nearest existing folder, because mode and owner are not sufficient to tell.
     """
     try:
         folder = next(parent for parent in path.absolute().parents if parent.exists())

@@ -1,6 +1,6 @@
-"""The columns that the data files of all challenges have: channels, whose names are wavenumbers, and depths.
+"""The columns that data files of every challenge can have: channels, whose names are wavenumbers, and depths.
 
-Columns are identified by name, except the first one, the index. The challenge defines the others (challenge.py).
+Columns are identified by name, except the first column, the index. challenge.py defines the other columns.
 """
 
 import re
@@ -10,7 +10,7 @@ DEPTH_FROM, DEPTH_TO = DEPTHS = ("DepthFrom", "DepthTo")  # start and end of a s
 
 
 def is_wavenumber(name: str) -> bool:
-    """Whether a column is a channel: its name is a decimal number such as 3997.4, in cm-1."""
+    """Return whether a column is a channel: its name is a decimal number in cm-1, such as 3997.4."""
     return re.fullmatch(r"\d+(\.\d+)?", name) is not None
 
 

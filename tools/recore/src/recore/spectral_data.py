@@ -1,4 +1,4 @@
-"""Read data files into arrays. Invalid files are read as far as possible, and their problems are listed."""
+"""Read data files into arrays. Invalid files are read as far as possible, and their problems are reported."""
 
 import itertools
 import re
@@ -23,17 +23,17 @@ from recore.text import format_unusual, plain
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]  # row positions
 
-MAX_SENTENCES = 20  # about invalid cells
+MAX_SENTENCES = 20  # maximum number of sentences about invalid cells
 MAX_LISTED = 5
 FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
 
 
 @dataclass(frozen=True)
 class SpectralData:
-    """The contents of a data file, with descending wavenumbers; cells that are not finite numbers are NaN.
+    """The contents of a data file, by descending wavenumber. Cells that are not finite numbers are NaN.
 
     index, hole: (rows,) strings. depth_from, depth_to: (rows,) m. wavenumbers: (channels,) cm-1. spectra: (rows,
-    channels) absorbance. assays: a column for each target in the file. problems: one sentence for each problem.
+    channels) absorbance. assays: a column for each target in the file. problems: a sentence about each problem.
     """
 
     path: Path
@@ -57,7 +57,7 @@ class SpectralData:
 
     @property
     def ids(self) -> pd.DataFrame:
-        """The index, the hole and, if the challenge has them, the depths of each row."""
+        """The index, hole and, if the challenge has depths, the depths of each row."""
         depths = {DEPTH_FROM: self.depth_from, DEPTH_TO: self.depth_to} if challenge().depths else {}
         return pd.DataFrame({"index": self.index, challenge().group: self.hole, **depths})
 
@@ -69,7 +69,7 @@ class SpectralData:
 
 
 def rows_by_group(groups: NDArray[Any]) -> dict[str, Rows]:
-    """Return the row positions of each group, such as a drill hole, in the order of first appearance.
+    """Return the row positions in each group, such as a drill hole, in order of first appearance.
 
     groups: (rows,) the name of each row's group.
     """
@@ -82,7 +82,7 @@ def rows_by_group(groups: NDArray[Any]) -> dict[str, Rows]:
 
 
 def snv(spectra: Floats) -> Floats:
-    """Apply the standard normal variate to each row, to remove offset and scale, which grain size and packing change.
+    """Apply the standard normal variate to each row: remove offset and scale, which depend on grain size and packing.
 
     spectra: (rows, channels) without gaps. A flat row becomes NaN.
     """
@@ -92,7 +92,7 @@ def snv(spectra: Floats) -> Floats:
 
 
 def read_data(path: Path) -> SpectralData:
-    """Read a data file, and list invalid cells and columns in `problems`.
+    """Read a data file. Invalid cells and columns are reported in `problems`.
 
     Raises ValueError or OSError if it is not a CSV file with a header, at least one row and one channel.
     """
@@ -112,7 +112,7 @@ def _read_data(path: Path, file: DataFile) -> SpectralData:
     problems += _report_repeated(names, positions) + _report_unknown(positions)
     if names[0] in challenge().columns or is_wavenumber(names[0]):
         name = plain(names[0], 40)
-        problems.append(f"the first column must be the index, but its name is {name!r}; it is read as the index")
+        problems.append(f"the first column must be the index, but its name is {name!r}; it is used as the index")
     missing_columns = [name for name in challenge().sample_ids if name not in positions]
     if missing_columns:
         problems.append(f"{count(len(missing_columns), 'missing column')}: {_quote_names(missing_columns)}")
@@ -143,10 +143,10 @@ def _read_data(path: Path, file: DataFile) -> SpectralData:
 
 
 def _report_repeated(names: list[str], positions: Collection[str]) -> list[str]:
-    """Report repeated columns, with the same name or, as pandas writes it, followed by .1."""
+    """Report duplicate columns: those with the same name, or with the suffix that pandas adds (.1)."""
     repeated = {name for name, number in Counter(names[1:]).items() if number > 1}
     repeated |= {name for name in challenge().unknown_columns(positions) if _is_repeated(name, positions)}
-    columns = count(len(repeated), "repeated column")
+    columns = count(len(repeated), "duplicate column")
     return [f"{columns}, of which only the first is read: {_quote_names(sorted(repeated))}"] if repeated else []
 
 
@@ -156,14 +156,14 @@ def _is_repeated(name: str, positions: Collection[str]) -> bool:
 
 
 def _report_unknown(positions: Collection[str]) -> list[str]:
-    """Report columns that are not in the schema; known names followed by a unit get their own sentence."""
+    """Report columns that are not in the schema. Known names with a unit appended have a separate sentence."""
     unknown = sorted(name for name in challenge().unknown_columns(positions) if not _is_repeated(name, positions))
     known = challenge().columns
     with_unit = [name for name in unknown if re.split(r"[ _(\[]", name)[0] in known]
     others = [name for name in unknown if name not in with_unit]
     problems = []
     if with_unit:
-        one, several = "column is not read, because its name states", "columns are not read, because their names state"
+        one, several = "column is not read, because its name has", "columns are not read, because their names have"
         problems.append(f"{count(len(with_unit), one, several)} a unit: {_quote_names(with_unit)}; {CONVERT}")
     if others:
         columns = count(len(others), "unknown column")
@@ -172,7 +172,7 @@ def _report_unknown(positions: Collection[str]) -> list[str]:
 
 
 def _read_table(file: DataFile, textual: list[int], numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """Read the columns at these positions; also return (order in `numeric`, problem) for columns with invalid cells."""
+    """Read the columns at these positions, and return (order in `numeric`, problem) for columns with invalid cells."""
     types = dict.fromkeys(textual, pa.string())
     try:
         return file.read(types | dict.fromkeys(numeric, pa.float64())), []
@@ -183,13 +183,13 @@ def _read_table(file: DataFile, textual: list[int], numeric: list[int]) -> tuple
 
 
 def _report_infinite(values: Floats) -> str:
-    """Return a clause about the number of infinite values, "" if there are none."""
+    """Return a clause about the number of infinite values, or "" if there are none."""
     number = int(np.isinf(values).sum())
     return f"{count(number, 'infinite cell')} read as missing" if number else ""
 
 
 def _report_cells(invalid: list[tuple[str, str]]) -> list[str]:
-    """Return one sentence for all columns with the same problem. invalid: pairs of column name and problem."""
+    """Return a sentence for each problem, with its columns. invalid: pairs of column name and problem."""
     groups: dict[str, list[str]] = {}
     for name, problem in invalid:
         groups.setdefault(problem, []).append(name)
@@ -203,7 +203,7 @@ def _report_cells(invalid: list[tuple[str, str]]) -> list[str]:
 
 
 def _parse_numbers(table: pa.Table, numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """Parse the numeric columns; cells that cannot be parsed become NaN and are reported."""
+    """Parse the numeric columns. Cells that cannot be parsed become NaN and are reported."""
     invalid: list[tuple[int, str]] = []
     for order, position in enumerate(numeric):
         text = table[str(position)].to_pandas().str.strip()

@@ -1,4 +1,4 @@
-"""Make text from third-party programs and files printable on a terminal."""
+"""Make text from third-party programs and files safe to print on a terminal."""
 
 import unicodedata
 
@@ -8,7 +8,7 @@ OMISSION = " ... "
 
 
 def format_unusual(text: str) -> str:
-    """Format the first character that is neither ASCII nor a letter as " (U+2212 MINUS SIGN)"; "" if there is none."""
+    """Return the first character that is neither ASCII nor a letter, as " (U+2212 MINUS SIGN)", or "" if none is."""
     unusual = next((letter for letter in text if not letter.isascii() and not letter.isalpha()), "")
     if not unusual:
         return ""
@@ -16,7 +16,7 @@ def format_unusual(text: str) -> str:
 
 
 def plain(text: str, width: int = 600) -> str:
-    """Return text as one printable line of at most `width` characters, omitting the middle of longer lines."""
+    """Return text as one printable line of at most `width` characters. The middle of longer lines is left out."""
     line = " ".join(text.split()) if "\n" in text else text.rstrip().replace("\t", "    ")
     if len(line) > width:
         half = (width - len(OMISSION)) // 2

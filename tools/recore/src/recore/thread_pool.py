@@ -7,9 +7,9 @@ from stagemaker import interrupts
 
 
 class ThreadPool(ThreadPoolExecutor):
-    """A ThreadPoolExecutor that imports pyarrow in the main thread, before any of its threads does.
+    """A ThreadPoolExecutor that imports pyarrow in the main thread before any worker thread does.
 
-    pyarrow 25 crashes a process if the thread that imported it first has ended (apache/arrow#50471).
+    pyarrow 25 crashes the process if the thread that first imported it has ended (apache/arrow#50471).
     """
 
     def __init__(self, threads: int, name: str = "") -> None:
@@ -18,6 +18,6 @@ class ThreadPool(ThreadPoolExecutor):
         super().__init__(threads, name)
 
     def submit[**P, T](self, function: Callable[P, T], /, *arguments: P.args, **options: P.kwargs) -> Future[T]:
-        """Submit a call; interrupts are deferred, or the pool could lose track of a thread that has just started."""
+        """Submit a call. Interrupts are deferred, so that the pool cannot lose track of a thread that just started."""
         with interrupts.deferred():
             return super().submit(function, *arguments, **options)

@@ -1,4 +1,4 @@
-"""Read untrusted tar archives, with limits on bytes and members and without sparse files."""
+"""Read untrusted tar archives, with limits on bytes and members. Sparse files are rejected."""
 
 import io
 import os
@@ -14,7 +14,7 @@ from stagemaker import ARCHIVE_ERRORS, read_members
 MAX_MEMBERS = 100_000
 MAX_BYTES = 30 << 30  # unpacked; the volume size of a model's instance
 SMALL = 1 << 30  # unpacked bytes allowed for any archive
-MAX_RATIO = 100  # of unpacked to packed bytes in larger archives
+MAX_RATIO = 100  # maximum ratio of unpacked to packed bytes in larger archives
 BLOCK = 512  # bytes
 
 Members = Iterator[tuple[tarfile.TarInfo, io.BufferedReader | None]]
@@ -24,9 +24,9 @@ Members = Iterator[tuple[tarfile.TarInfo, io.BufferedReader | None]]
 def open_archive(path: Path, max_bytes: int = MAX_BYTES, problem: str = "") -> Iterator[Members]:
     """Yield the members of an archive, each with an open file, or None if it is not a regular file.
 
-    A file can be read until the next member is requested. max_bytes: limit of the unpacked archive. problem: the
-    beginning of error messages, by default with the path. Raises ValueError, even while a file is read, if the archive
-    is damaged, hostile or too large, and FileNotFoundError if it is missing.
+    A file can be read until the next member is requested. max_bytes: limit for the unpacked archive. problem: start of
+    error messages, by default with the path. Raises ValueError, even while a file is read, if the archive is damaged,
+    hostile or too large, and FileNotFoundError if it is missing.
     """
     try:
         if path.exists() and not path.is_file():
@@ -41,10 +41,10 @@ def open_archive(path: Path, max_bytes: int = MAX_BYTES, problem: str = "") -> I
 
 
 def read_files(path: Path, names: Collection[str], max_bytes: int, problem: str = "") -> dict[str, bytes]:
-    """Return the contents of the regular files with these names in an archive, the last one of each name.
+    """Return the contents of the regular files with the given names in an archive, the last file of each name.
 
-    problem: the beginning of error messages, by default with the path. Raises ValueError if the archive is invalid or
-    one of these files has more than `max_bytes` bytes.
+    problem: start of error messages, by default with the path. Raises ValueError if the archive is invalid or any of
+    the files has more than `max_bytes` bytes.
     """
     files = {}
     with open_archive(path, problem=problem) as members:
@@ -62,7 +62,7 @@ def _read_bounded(path: Path, limit: int) -> Members:
     for number, (tar, member) in enumerate(read_members(path, to_end=True), 1):
         if number > MAX_MEMBERS:
             raise ValueError(f"it has more than {MAX_MEMBERS:,} members")
-        blocks = tar.offset - member.offset_data  # to the next member
+        blocks = tar.offset - member.offset_data  # read on to the next member
         if member.issparse() or (member.isreg() and not 0 <= blocks - member.size < BLOCK):
             raise ValueError(f"{member.name[:200]!r} is a sparse file, or its size is wrong")
         if tar.offset > limit:

@@ -1,4 +1,4 @@
-"""Read untrusted JSON; errors are one line with the file and the field."""
+"""Read untrusted JSON. Error messages are one line with the file and the field."""
 
 import json
 import math
@@ -13,7 +13,7 @@ MAX_BYTES = 16 << 20  # of a file
 def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Read a file that contains a JSON object.
 
-    Raises FileNotFoundError if the file is missing, ValueError, without the path, if it is invalid.
+    Raises FileNotFoundError if the file is missing, and ValueError, whose message lacks the path, if it is invalid.
     """
     if path.exists() and not path.is_file():
         raise ValueError("it is a folder, a pipe or a device, not a regular file")
@@ -24,7 +24,7 @@ def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 
 @contextmanager
 def prefix_errors(source: object, problem: str = "") -> Iterator[None]:
-    """Turn a ValueError or OverflowError into a ValueError that begins with the source of the JSON and a problem."""
+    """Convert a ValueError or OverflowError to a ValueError that begins with the JSON's source and a problem."""
     try:
         yield
     except (ValueError, OverflowError) as error:
@@ -32,7 +32,7 @@ def prefix_errors(source: object, problem: str = "") -> Iterator[None]:
 
 
 def parse_object(content: bytes) -> dict[str, Any]:
-    """Parse a JSON object. Raises ValueError if the bytes are not one."""
+    """Parse a JSON object. Raises ValueError if the bytes are not a JSON object."""
     try:
         value = json.loads(content.decode("utf-8"))
         json.dumps(value, ensure_ascii=False).encode()  # raises for a lone surrogate, which cannot be written
@@ -46,9 +46,9 @@ def parse_object(content: bytes) -> dict[str, Any]:
 
 
 def get(content: Any, path: str, *types: type) -> Any:
-    """Return the value at a dotted path of JSON objects. Raises ValueError if it is missing or has another type.
+    """Return the value at a dotted path of JSON objects. Raises ValueError if it is missing or has the wrong type.
 
-    Names may contain dots; the longest matching name wins.
+    Names may contain dots; the longest matching name is used.
     """
     value, names = content, path.split(".")
     while names:
@@ -79,7 +79,7 @@ def get_optional_number(content: Any, path: str) -> float | None:
 
 
 def get_numbers(content: Any, path: str, shape: tuple[int | None, ...] = (None,)) -> list[Any]:
-    """Return the (nested) list of finite numbers at a dotted path. shape: its lengths, None for any length but 0."""
+    """Return the (nested) list of finite numbers at a dotted path. shape: its lengths; None allows any but 0."""
     numbers: list[Any] = get(content, path, list)
     if not _has_shape(numbers, shape):
         sizes = " x ".join("any" if size is None else str(size) for size in shape)

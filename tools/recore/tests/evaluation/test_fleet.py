@@ -115,7 +115,7 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
             *command, "--engine", "aws", *ROLES, "--bucket", BUCKET, "--jobs", 2, "--yes", **simulator.variables()
         )
     assert result.returncode == 0, result.stderr
-    assert "aws: 2 to run, 2 at a time: at most 16 instance-hours, $4, if every job takes all its time" in result.stderr
+    assert "aws: 2 to run, 2 at a time: at most 16 instance-hours, $4, if every job uses its" in result.stderr
     policies = make_policies(BUCKET)
     of_role = {
         ROLES[1]: policies["role of submissions (--role)"],
@@ -352,7 +352,7 @@ def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp
         somebody.join()
         assert result.returncode == 0, result.stderr
         assert len(recorded.of("CreateTrainingJob")) == 12 - len(kept)
-        assert "of an earlier call" in result.stderr
+        assert "from an earlier call" in result.stderr
         assert running_jobs(sagemaker, f"recore-{make_round_id(BUCKET, folder)}-") == []
         assert objects_below_recore(simulator) == []
     results = (folder / "judged.csv").read_text()

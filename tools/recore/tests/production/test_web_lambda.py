@@ -226,7 +226,7 @@ def test_an_invalid_deployment_is_one_line_in_the_log(
     (deployment / "code/numbers.json").write_text("[1, 2]")
     run = LambdaRun(deployment, [make_event("2.0", "/")], **variables | changed)
     assert run.responses[0]["statusCode"] == 500
-    assert json.loads(read_body(run.responses[0])) == {"error": "this page is not set up; its log says why"}
+    assert json.loads(read_body(run.responses[0])) == {"error": "this page is not set up; the reason is in its log"}
     [line] = run.log.splitlines()
     assert reason in line
 

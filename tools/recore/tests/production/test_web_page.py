@@ -210,7 +210,7 @@ def test_an_unexpected_failure_is_one_message_and_one_line_in_the_log(
     page = WebPage(commands, web_page.endpoint, TMPDIR=str(folder))
     folder.rmdir()  # uploads can no longer be written
     status, headers, body = page.request("api/assays?name=few.csv.gz", few_rows.read_bytes())
-    assert (status, json.loads(body)) == (500, {"error": "this failed; the log of the page says why"})
+    assert (status, json.loads(body)) == (500, {"error": "the request failed; the reason is in the page's log"})
     assert_strict("api/assays", headers, body)
     assert page.stop() == 0
     assert page.log().splitlines()[0].startswith("web: POST /api/assays: FileNotFoundError(")

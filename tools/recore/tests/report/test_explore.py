@@ -291,7 +291,7 @@ def gaps_and_zeros(data: pd.DataFrame) -> pd.DataFrame:
         ),
         (
             lambda data: data.drop(columns="CuPPM").assign(SiteID=[HOSTILE] * 30 + [f"{HOSTILE}2"] * 30),
-            {"assays not measured": "CuPPM", "depths overlap": "repeats"},
+            {"assays not measured": "CuPPM", "depths overlap": "repeated samples"},
         ),
         (lambda data: data.drop(columns=list(DETECTION_LIMITS)), {"no assays": "private"}),
     ],

@@ -347,7 +347,7 @@ def test_json_output_and_errors_of_the_report_command(run_copy: Path) -> None:
     reported = json.loads(recore("report", run_copy, "--json").stdout)
     assert {"score", "costs", "completed"} <= {finding["name"] for finding in reported}
     (run_copy / "run.json").write_text("[]")
-    for folder, reason in ((run_copy, "not a valid run record"), (run_copy / "logs", "there is no such file")):
+    for folder, reason in ((run_copy, "not a valid run record"), (run_copy / "logs", "no such file")):
         result = recore("report", folder)
         assert (result.returncode, result.stdout) == (2, "")
         assert len(result.stderr.splitlines()) == 1

@@ -176,7 +176,7 @@ def test_the_sensitivity_of_a_linear_model_is_its_coefficients(
         limits = [float(limit) for limit in inputs.columns[0].split("_")[1:]]
         assert table["wavenumber"].iloc[0] == pytest.approx(np.mean(limits))
     note = next(section.note for section in quick_page.sections if section.name == "bands")
-    assert "over 5 rows" in note
+    assert "at 5 rows" in note
     assert "up to 100" in note
 
 

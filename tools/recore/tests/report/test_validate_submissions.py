@@ -25,7 +25,7 @@ def test_a_submission_with_several_hyperparameters_but_no_alpha_has_no_curve(
     assert page.facts["submission"] == "s"
     section = next(section for section in page.sections if section.name == "curve")
     assert section.items == ()
-    assert "--curve NAME; it has other_min, other_max, alphas" in section.note
+    assert "--curve NAME: other_min, other_max, alphas" in section.note
 
 
 def test_runs_of_the_submission_get_the_recomputed_score(
@@ -47,7 +47,7 @@ def test_runs_of_the_submission_get_the_recomputed_score(
     finding = validate(0.9)
     again = finding.values["again"]
     assert finding.level == "bad"
-    assert f"own held-out score is 0.9000, but {again:.4f} by drill hole, so the submission's models" in finding.text
+    assert f"own held-out score is 0.9000, but {again:.4f} with drill holes held out, so the" in finding.text
     assert read_record(tmp_path / "runs/mine").recomputed_held_out == again
     finding = validate(again)
     assert (finding.level, finding.text.partition(": ")[2]) == (

@@ -25,7 +25,7 @@ class HousePricesGenerator(ModelDatasetGenerator):
 
 class HousePricesTrainer(ModelTrainer):
     def train(self):
-        """Fit a linear model to three quarters of the houses, and test it on the others."""
+        """Fit a linear model to three quarters of the houses, and test it on the rest."""
         houses = pd.read_csv(self.env.dataset_folder() / FILE)
         training, test = train_test_split(houses, random_state=0)
         features = sorted(houses.columns.drop("price"))

@@ -1,4 +1,4 @@
-"""The command line: every command is parsed here, calls a package, and prints the result."""
+"""The command line. A command parses its arguments, calls another package, and prints the result."""
 
 import contextlib
 import tempfile
@@ -26,7 +26,7 @@ from stagemaker import interrupts, machine
 
 
 class OneLineError(click.ClickException):
-    """A user error, printed as one line; exit status 2."""
+    """An invalid input or option, which is reported with a one-line message and exit status 2."""
 
     exit_code = 2
 
@@ -35,7 +35,7 @@ class OneLineError(click.ClickException):
 
 
 class OneLineErrors(click.Group):
-    """A group whose commands report invalid input in one line; --debug shows the traceback instead."""
+    """A group whose commands report invalid input with a one-line message, or with --debug the traceback."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         try:
@@ -52,13 +52,13 @@ class OneLineErrors(click.Group):
                 _find_temporary_folder()
                 return super().invoke(ctx)
         except (KeyboardInterrupt, RuntimeError) as error:
-            # An interrupt while waiting for a thread can release the lock of the wait, which then fails.
+            # An interrupt while waiting for a thread can release the lock used to wait, which then raises an error.
             if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__context__, KeyboardInterrupt):
                 raise
             click.echo(interrupts.line("recore"), err=True)
             raise SystemExit(interrupts.STATUS) from None
         except (click.exceptions.NoArgsIsHelpError, BrokenPipeError):
-            # a group of commands prints its help; if the output is no longer read, click ends the program
+            # groups print their help; if the output is no longer read, click ends the program
             raise
         except (BackendError, click.UsageError) as error:
             usage_error = error if isinstance(error, click.UsageError) else click.UsageError(str(error))
@@ -78,8 +78,8 @@ class OneLineErrors(click.Group):
 
 
 def _find_temporary_folder() -> None:
-    """Find it with interrupts deferred: one while Python tests the folder would leave a file behind."""
-    with interrupts.deferred(), contextlib.suppress(OSError):  # code that needs the folder reports that it is missing
+    """Find the temporary folder with interrupts deferred, because an interrupted test of it would leave a file."""
+    with interrupts.deferred(), contextlib.suppress(OSError):  # code that needs the folder reports the error
         tempfile.gettempdir()
 
 
@@ -120,8 +120,8 @@ def main(debug: bool) -> None:
 def doctor(as_json: bool) -> None:
     """Check whether `recore run` can work here.
 
-    The checks do not use the network. Each explains what is lost without a component, and how to install it.
-    `ok`: present; `note`: missing, but `recore run` works without it; `fail`: `recore run` cannot work.
+    The checks do not use the network. If a component is missing, its check explains the consequences and how to install
+    it. `ok`: present; `note`: missing, but `recore run` works without it; `fail`: `recore run` cannot work.
 
     Exit status: 0 `recore run` can work, 1 it cannot.
 

@@ -1,4 +1,4 @@
-"""Options, cost estimate and confirmation of `recore judge --engine aws`, before any job starts."""
+"""Options, cost estimate and confirmation for `recore judge --engine aws`, before any job starts."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from recore.evaluation import Bound, Entry, Round, WheelHouse
 
 PRICE = 0.23  # dollars per hour for ml.m5.xlarge in us-east-1
-PATIENCE = 6 * 3600.0  # seconds that a job may wait for the account's quotas to allow it
+PATIENCE = 6 * 3600.0  # seconds that a job may wait until the account's quotas allow it
 
 aws_options = add_options(
     click.option("--role", help="AWS: ARN of the role for the submissions' jobs."),
@@ -23,7 +23,7 @@ aws_options = add_options(
     click.option("--bucket", help="AWS: bucket for the files of the round."),
     click.option("--image", help="AWS: container image.  [default: AWS's scikit-learn 1.9-0]"),
     click.option("--price", type=FiniteNumber(0), help=f"AWS: dollars per instance-hour.  [default: {PRICE}]"),
-    click.option("--at-most", type=FiniteNumber(0), help="AWS: budget in dollars; start nothing that could cost more."),
+    click.option("--at-most", type=FiniteNumber(0), help="AWS: dollars; start no round that could cost more."),
     click.option("--yes", is_flag=True, help="AWS: start the jobs without confirmation."),
     click.option("--print-policies", is_flag=True, help="AWS: print the policies of both roles and exit."),
 )
@@ -31,7 +31,7 @@ aws_options = add_options(
 
 @dataclass(frozen=True)
 class AwsRound:
-    """The options of a round on AWS."""
+    """The options for a round on AWS."""
 
     role: str | None
     scoring_role: str | None
@@ -47,15 +47,15 @@ class AwsRound:
 
     @property
     def backend_settings(self) -> dict[str, Any]:
-        """Keyword arguments for the settings of the backend."""
+        """Return keyword arguments for the backend's settings."""
         roles = {"role": self.role, "scoring_role": self.scoring_role}
         return roles | {"bucket": self.bucket, "image": self.image, "patience": PATIENCE}
 
     def prepare(self, this_round: "Round", backend: "Backend", to_run: "Sequence[Entry]", jobs: int) -> "WheelHouse":
-        """Print the maximum cost of the round, ask for confirmation, and stop the leftovers of an earlier call.
+        """Print the round's maximum cost, ask for confirmation, and stop jobs left over from an earlier call.
 
-        Returns the source of packages that submissions require. Raises UsageError if the options do not allow the
-        round, Abort if the user declines, ClickException if leftovers of the earlier call remain.
+        Return the source of the packages that submissions require. Raises UsageError if the options do not allow the
+        round, Abort if the user declines, and ClickException if jobs or objects from the earlier call remain.
         """
         from recore.evaluation import StepFailed, WheelHouse, count_instances, stop_leftovers
 
@@ -67,8 +67,8 @@ class AwsRound:
         roles = f"role {backend.role}, scoring {self.scoring_role}"
         show_line(f"aws: region {backend.region}, bucket {backend.bucket}, {roles}")
         running = f"{len(to_run)} to run, {min(jobs, len(to_run))} at a time"
-        show_line(f"aws: {running}: {_format_bound(bound)}, if every job takes all its time")
-        tie = "its private score equals another one, for its held-out score"
+        show_line(f"aws: {running}: {_format_bound(bound)}, if every job uses its entire time limit")
+        tie = "its private score ties with another, for its held-out score"
         show_line(f"aws: {_format_bound(of_tied)} more for each submission if {tie}")
         for line in _format_quotas(settings, count_instances(len(to_run), jobs)):
             show_line(f"aws: {line}")
@@ -84,16 +84,16 @@ class AwsRound:
         except StepFailed as error:
             raise click.ClickException(str(error)) from None
         if stopped or removed:
-            show_line(f"aws: stopped {stopped} jobs and removed {removed} objects of an earlier call")
+            show_line(f"aws: stopped {stopped} jobs and removed {removed} objects from an earlier call")
         folder = this_round.folder / ".packages"
         return WheelHouse(backend.services, settings, folder, lambda line: show_line(f"aws: {line}"))
 
     def allows_ties(self, seconds: int, ran: "Sequence[Entry]", tied: "Sequence[Entry]") -> bool:
-        """Whether recomputing the held-out scores of tied submissions stays within --at-most, after others ran."""
+        """Return whether the held-out scores of tied submissions can be recomputed within --at-most after `ran`."""
         return self.at_most is None or self._bound(seconds, len(ran), len(tied), [*ran, *tied]).dollars <= self.at_most
 
     def _bound(self, seconds: int, submissions: int = 0, tied: int = 0, entries: "Sequence[Entry]" = ()) -> "Bound":
-        """Return the bound for these numbers of submissions and tied ones. entries: whose packages are fetched."""
+        """Return the maximum cost of submissions and tied submissions. entries: those whose packages are fetched."""
         from recore.evaluation import bound_costs, count_package_lists
         from recore.validation import FOLDS
 
@@ -107,7 +107,7 @@ def _format_bound(bound: "Bound") -> str:
 
 
 def _format_quotas(settings: Any, at_a_time: dict[str, int]) -> list[str]:
-    """Return lines that compare the account's quotas with the instances used at a time."""
+    """Return lines that compare the account's quotas with the number of instances used at a time."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 

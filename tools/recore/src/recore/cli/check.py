@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def parse_codes(value: str) -> list[str]:
-    """Parse a comma-separated list of codes of rules, or of their prefixes."""
+    """Parse a comma-separated list of rule codes or prefixes."""
     codes = [code for code in re.split(r"[,\s]+", value.upper()) if code]
     if not codes:
         raise click.BadParameter("at least one code is needed, such as RC102")
@@ -31,10 +31,10 @@ def parse_codes(value: str) -> list[str]:
 @click.option("--explain", type=parse_codes, multiple=True, help="Explain rules (or all): reason, example and fix.")
 @click.option("--select", type=parse_codes, multiple=True, help="Apply only these codes or prefixes: RC1,RC203.")
 @click.option("--ignore", type=parse_codes, multiple=True, help="Skip these rules.")
-@click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here, or a sample]")
+@click.option("--public", type=FILE, help="Data with assays.  [default: from data/ in SUBMISSION or here, or a sample]")
 @click.option("--isolation", type=ISOLATION, help="Sandbox for jobs.  [default: auto, or required with --for-host]")
 @click.option("--source-only", is_flag=True, help="Apply only rules that read files; do not run the submission.")
-@click.option("--thorough", is_flag=True, help="Repeat trainings with many rows, which can take hours.")
+@click.option("--thorough", is_flag=True, help="Repeat training with many rows, which can take hours.")
 @click.option("--for-host", is_flag=True, help="Also report what an untrusted submission attempts (RC8).")
 @click.option("--format", "kind", type=click.Choice(["text", "json", "github"]), default="text", help="Output format.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, like --format json.")
@@ -57,8 +57,8 @@ def check(
     """Find what would make a submission fail on the platform.
 
     SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` writes.
-    Each finding has the code of its rule, its location, the reason and the fix; --explain CODE explains
-    a rule. Findings in the source come first, then findings from jobs on the simulator, as they arrive.
+    Each finding has a rule code, a location, a reason and a fix; --explain CODE explains a rule. Findings in the source
+    come first, then findings from jobs on the simulator, as they arrive.
 
     Exit status: 0 no errors (there may be warnings and notes), 1 an error was found, 2 usage error.
 

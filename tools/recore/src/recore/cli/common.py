@@ -1,4 +1,4 @@
-"""Shared by several commands: argument types, output, and the help formatter."""
+"""Argument types, output and the help formatter, which several commands share."""
 
 import json
 import os
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_options[Command: Callable[..., Any]](*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Return a decorator that adds shared options to a command, in this order."""
+    """Return a decorator that adds the options to a command, in order."""
 
     def decorate(command: Command) -> Command:
         for option in reversed(options):
@@ -28,7 +28,7 @@ def add_options[Command: Callable[..., Any]](*options: Callable[[Command], Comma
 
 
 class RegularFile(click.Path):
-    """A file, which may be missing. Pipes are rejected: they can block forever and be read only once."""
+    """A file that may be missing. Pipes are rejected, because they can block forever and be read only once."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, path_type=Path)
@@ -41,7 +41,7 @@ class RegularFile(click.Path):
 
 
 class FiniteNumber(click.FloatRange):
-    """A number in a range. NaN, which no range excludes, is rejected, and number formats of Python alone."""
+    """A number in a range. Rejects NaN, which no range excludes, and formats that are specific to Python."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and parse_number(value) is None:
@@ -50,12 +50,12 @@ class FiniteNumber(click.FloatRange):
 
 
 def show_line(line: str) -> None:
-    """Print a line about the work of a command to stderr."""
+    """Print a line about a command's progress to stderr."""
     click.echo(reword(line), err=True)
 
 
 def table_console() -> "Console":
-    """Return a console for tables. In a file or a pipe, each row is one line, however long."""
+    """Return a console for tables. In a file or a pipe, each row is a single line of any length."""
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -65,12 +65,12 @@ def table_console() -> "Console":
 
 
 def show_json(value: Any) -> None:
-    """Print the result of a command as JSON; other types, such as paths, become strings."""
+    """Print the result of a command as JSON. Types that JSON lacks, such as paths, become strings."""
     click.echo(json.dumps(value, default=str))
 
 
 def use_challenge_of(folder: Path) -> None:
-    """Use the challenge of a run or of a hand-over, if the folder is one.
+    """Use the challenge of a run or hand-over if the folder contains one.
 
     Raises ValueError or OSError if the folder's record or its score.py is invalid.
     """
@@ -81,7 +81,7 @@ def use_challenge_of(folder: Path) -> None:
 
 
 class ChallengeHelp(click.HelpFormatter):
-    """Help in the words of the challenge in use."""
+    """Help texts that use the current challenge's terms."""
 
     def getvalue(self) -> str:
         return reword(super().getvalue())
@@ -92,7 +92,7 @@ class HelpContext(click.Context):
 
 
 def name_program(command: click.Command) -> None:
-    """Show the program name as the user called it in the help of a command and its subcommands."""
+    """Show the program's name, as the user called it, in the help of a command and its subcommands."""
     command.context_class = HelpContext
     command.help = (command.help or "").replace("python -m recore", PROGRAM)
     for subcommand in getattr(command, "commands", {}).values():

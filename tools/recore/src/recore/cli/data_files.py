@@ -21,7 +21,7 @@ SHOWN = 3  # target names in a note
 @click.command()
 @click.option("--out", type=FOLDER, required=True, help="Folder for the files.")
 @click.option("--rows", type=int, default=1920, help="Number of samples; three in ten are private.")
-@click.option("--holes", type=int, default=24, help="Number of drill holes; none is both public and private.")
+@click.option("--holes", type=int, default=24, help="Number of drill holes; each is either public or private.")
 @click.option("--channels", type=int, default=3651, help="Channels per spectrum, from 4000 to 350 cm-1.")
 @click.option("--missing", type=FiniteNumber(), default=0.0, help="Share of assays to leave empty.")
 @click.option("--seed", type=int, default=0, help="Random seed.")
@@ -30,9 +30,9 @@ SHOWN = 3  # target names in a note
 def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Write sample data in the challenge's schema.
 
-    Writes public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the assays
-    of the private rows. The same options give the same files on every computer. The template's targets are contents of
-    minerals in simulated drill core; any other target is a smooth mixture, whose values have no meaning.
+    Writes public/public.csv.gz with assays, private/private.csv.gz without them, and private/actual.csv.gz with the
+    assays of the private rows. The same options give the same files on every computer. The template's targets are
+    contents of minerals in simulated drill core; any other target is a mixture of them without meaning.
 
     \b
     Example:
@@ -58,7 +58,7 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
             click.echo(f"sample: {rows} rows in {path}")
         if mixed := mixed_targets():
             verb = "is a smooth mixture" if len(mixed) == 1 else "are smooth mixtures"
-            purpose = "of the minerals in the spectra, invented so that a model can learn"
+            purpose = "of the minerals in the spectra, which a model can learn"
             show_line(f"note: {list_names(mixed, SHOWN)} {verb} {purpose}; scores say nothing about your data")
 
 
@@ -72,15 +72,15 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
     help="Drill holes to make private: a share (30% or 0.3) or names (A,B,C).",
 )
 @click.option("--out", type=FOLDER, default=Path("data"), help="Folder for the files.")
-@click.option("--seed", type=click.IntRange(0), default=0, help="Random seed of the choice if --holes is a share.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Random seed for the selection if --holes is a share.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bool) -> None:
     """Split a table into public and private data.
 
-    FILE is a CSV in the challenge's schema, plain or gzipped. Drill holes are never split. Writes
-    public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the assays of the
-    private rows. Numbers are copied digit by digit.
+    FILE is a CSV in the challenge's schema, plain or gzipped. Drill holes are never split. Writes public/public.csv.gz
+    with assays, private/private.csv.gz without them, and private/actual.csv.gz with the assays of the private rows.
+    Numbers are copied unchanged.
 
     \b
     Example:
@@ -118,12 +118,12 @@ def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bo
 @click.option(
     "--content-unit",
     type=click.Choice(["pct", "g/kg", "ppm", "ppb"]),
-    help="Unit of assays whose column does not state one.",
+    help="Unit of assays whose columns do not specify one.",
 )
 @click.option("--depth-unit", type=click.Choice(["m", "cm", "mm", "ft"]), help="Unit of the depths.  [default: m]")
 @click.option("--out", type=FILE, required=True, help="Data file to write, .csv.gz.")
 @reading_options
-@click.option("--like", type=FILE, help="Data file whose channels the new file should have.")
+@click.option("--like", type=FILE, help="Data file whose channels are used for the new file.")
 @click.option("--only-listed", is_flag=True, help="Ignore samples that are not in the assay table.")
 @click.option("--keep-going", is_flag=True, help="Skip files that cannot be imported, and import the rest.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
@@ -131,7 +131,7 @@ def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bo
 def import_(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Convert spectra and assays to the challenge's schema.
 
-    FILES are Bruker OPUS files, text files of two columns (wavenumber, value), tables with one spectrum per line,
+    FILES are Bruker OPUS files, text files with two columns (wavenumber, value), tables with one spectrum per line,
     folders of such files, and patterns. Without --assays, the table of spectra can also contain the assays.
 
     Columns of the assay table are recognised by their names, such as SampleID, hole, from, to, Cu_ppm or Fe2O3 (%), and
@@ -144,9 +144,9 @@ def import_(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, **op
     --name is a regular expression that matches the entire file name, with the groups (?P<sample>...) and, for
     replicates, (?P<replicate>...).
 
-    Columns whose unit seems to differ from the schema's are reported as "bad" and written as they are.
+    Columns whose units seem to differ from the schema's are reported as "bad" and written unchanged.
 
-    Exit status: 0 everything was imported, 1 something was not (stderr has a line per problem), 2 usage error.
+    Exit status: 0 everything was imported, 1 something was not (stderr has a line for each problem), 2 usage error.
 
     \b
     Example:

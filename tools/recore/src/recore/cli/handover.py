@@ -1,4 +1,4 @@
-"""`recore handover`: the winner's deliverables for the partner, in one folder."""
+"""`recore handover`: write the winner's deliverables for the partner to a folder."""
 
 from functools import partial
 from pathlib import Path
@@ -37,9 +37,9 @@ def handover(
     """Write the winner's deliverables for the partner.
 
     RUN is the folder of a completed run. The hand-over contains a model card, the commands that repeat the run, the
-    code and the model, exact versions, hashes, a worked request with its response, and open licence questions. The
-    response is computed by two jobs, as in the run, and must match the run's predictions. An earlier hand-over in the
-    folder is replaced.
+    code and the model, exact versions, hashes, an example request with its response, and open licence questions. Two
+    jobs compute the response, as in the run; it must match the run's predictions. An earlier hand-over in the folder is
+    replaced.
 
     Exit status: 0 written, 1 the model failed or its predictions differ from the run's, 2 usage error or invalid input.
 

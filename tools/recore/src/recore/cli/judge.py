@@ -30,7 +30,7 @@ TABLE_NAME = "judged.csv"  # in the folder with the runs
 
 
 class PartOfSeveral(click.ParamType["tuple[int, int]"]):
-    """A part of several, such as 1/4."""
+    """A part of a whole, such as 1/4: the first of four parts."""
 
     name = "part"
 
@@ -42,7 +42,7 @@ class PartOfSeveral(click.ParamType["tuple[int, int]"]):
 
 
 def select_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Path]:
-    """Return the submissions of a part: every n-th of the sorted names; possibly none."""
+    """Return the submissions in a part: every n-th of the sorted names, possibly none."""
     part, parts = share
     return sorted(dict.fromkeys(submissions))[part - 1 :: parts]
 
@@ -64,7 +64,7 @@ def select_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Pa
     "--share",
     type=PartOfSeveral(),
     metavar="PART/PARTS",
-    help="Judge one part of the submissions, such as 1/4, and the others on other machines.",
+    help="Judge only this part of the submissions, such as 1/4; other machines can judge the other parts.",
 )
 @click.option("--engine", type=click.Choice(["process", "docker", "aws"]), default="process", help="Where jobs run.")
 @aws_options
@@ -86,8 +86,8 @@ def judge(
 
     Each of SUBMISSIONS is a folder with setup.py or a src.tar.gz. Its jobs run in the sandbox. Failed submissions are
     listed with the reason. When the command is repeated, a submission is skipped if its files, the data and score.py
-    have not changed since an earlier run, unless that failed for a reason outside the submission. To judge it again,
-    remove the run's folder. Ctrl-C stops the jobs and keeps completed runs.
+    have not changed since an earlier run, unless that run failed for a reason outside the submission. To judge it
+    again, remove the run's folder. Ctrl-C stops the jobs and keeps completed runs.
 
     With --share 1/4, 2/4 and so on, four machines judge the same list of submissions, each with a separate --out;
     `recore board` with all of these folders ranks them together.
@@ -96,7 +96,7 @@ def judge(
     --print-policies prints the policies of both. Before any job starts, the command prints the maximum cost of the
     round and asks for confirmation. It stops jobs left running by an earlier, killed call with the same --out.
 
-    Ties in the private score are broken by the held-out score. It is recomputed for these submissions, by training
+    Ties in the private score are broken by the held-out score. For tied submissions it is recomputed by training
     without the predicted drill holes, because their own scores cannot be trusted.
 
     Exit status: 0 all submissions were judged, 1 one could not be read or must be rerun, 2 usage error,
@@ -121,7 +121,7 @@ def judge(
     this_round = Round(DataFiles(public, private, actual), out, round(60 * time_limit))
     if share:
         submissions = tuple(select_share(submissions, share))
-        if not submissions:  # a task of a job array, which must not fail because of it
+        if not submissions:  # a task in a job array must not fail because it has no submissions
             show_line(f"judge: no submission in part {share[0]} of {share[1]}")
             return
     entries = this_round.read(submissions)
@@ -149,7 +149,7 @@ def judge(
 
 @dataclass
 class _RoundJudge:
-    """Judges a round and reports to stderr. done: the number of submissions in `to_run` that have been run."""
+    """Judges a round and reports progress to stderr. done: the number of submissions in `to_run` that have been run."""
 
     round: "Round"
     entries: "list[Entry]"
@@ -161,7 +161,7 @@ class _RoundJudge:
         self.to_run = [entry for entry in self.entries if entry.record is None and entry.problem is None]
 
     def announce(self) -> None:
-        """Print unreadable submissions, and how many were judged before and are to be run."""
+        """Print the unreadable submissions, and how many submissions were judged before or are to be run."""
         for line in self.round.invalid:
             show_line(f"judge: {line}; its submission will be rerun")
         for entry in self.entries:
@@ -171,10 +171,10 @@ class _RoundJudge:
         show_line(f"judge: {count(len(self.entries), 'submission')}, {judged} judged before, {len(self.to_run)} to run")
 
     def run(self, jobs: int, engine: str, aws: AwsRound | None, arguments: dict[str, Any]) -> None:
-        """Run the submissions that have no run, and recompute the held-out scores that break ties."""
+        """Run the submissions without a run, and recompute the held-out scores that break ties."""
         from recore.evaluation import Pace, make_context
 
-        folder = Path.cwd()  # it may no longer exist once the backend is open
+        folder = Path.cwd()  # the current folder may no longer exist once the backend is open
         arguments |= {"round": datetime.datetime.now(datetime.UTC)} | self.round.data.files
         settings = BackendSettings(engine, "required", without_sandbox="--engine docker")
         if aws:
@@ -191,7 +191,7 @@ class _RoundJudge:
                     recompute_held_out(backend, tied, self.round, watch, show_line, packages)
 
     def _find_tied(self, aws: AwsRound | None) -> "list[Entry]":
-        """Return the submissions whose held-out scores to recompute, and print a line about them."""
+        """Return the submissions whose held-out scores will be recomputed, and print a line about them."""
         from recore.evaluation import tied_by_private_score
 
         tied = tied_by_private_score(self.entries)
@@ -229,7 +229,7 @@ def _summarise(entry: "Entry") -> dict[str, Any]:
 
 
 def write_table(entries: "Sequence[Entry]", folder: Path) -> Path:
-    """Write the results as CSV to a folder, replacing an earlier file atomically. Returns the path."""
+    """Write the results to a CSV file in a folder, atomically, and return its path."""
     path = folder / TABLE_NAME
     rows = [_summarise(entry) for entry in entries]
     with replaced(path) as [part], open(part, "w", newline="", encoding="utf-8", errors="replace") as file:
@@ -260,7 +260,7 @@ def _make_table(entries: "Sequence[Entry]", public: Path) -> "Table":
 
 
 def _codes(entry: "Entry") -> str:
-    """Return the codes of findings for the host; judged.csv has the sentences."""
+    """Return the codes of the findings for the host; judged.csv contains their messages."""
     if entry.record is None or entry.record.host_findings is None:
         return "-"
     return " ".join(dict.fromkeys(finding.split()[0] for finding in entry.record.host_findings))

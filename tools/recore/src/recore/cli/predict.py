@@ -1,4 +1,4 @@
-"""`recore predict`: predict assays from files of spectra."""
+"""`recore predict`: predict assays from spectra files."""
 
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ from stagemaker import locked
 @click.argument("model", type=FOLDER)
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--out", type=FILE, required=True, help="CSV file to write.")
-@click.option("--intervals", is_flag=True, help="Add both ends of the 90% interval of each assay.")
+@click.option("--intervals", is_flag=True, help="Add both ends of each assay's 90% interval.")
 @reading_options
 @click.option(
     "--column",
     "columns",
     metavar="NAME=COLUMN",
     multiple=True,
-    help="Column of a table of spectra for an ID, such as SiteID=well; repeatable.",
+    help="Column for an ID in a table of spectra, such as SiteID=well; repeatable.",
 )
 @click.option("--public", type=FILE, help="Public data file of a run, if it has moved.")
 @click.option("--isolation", type=ISOLATION, default="auto", help="Sandbox for the model.")
@@ -45,14 +45,14 @@ def predict(
 ) -> None:
     """Predict the assays of your own spectra.
 
-    MODEL is the folder of a hand-over, or of a run of `recore run`. FILES are as for `recore import`: Bruker OPUS
-    files, text files of two columns, tables with one spectrum per line, folders of such files, and patterns. No assays
-    are needed, and assays in a table are ignored.
+    MODEL is the folder of a hand-over, or of a run that `recore run` wrote. FILES are as for `recore import`: Bruker
+    OPUS files, text files of two columns, tables with one spectrum per line, folders of such files, and patterns.
+    Assays are not needed; assays in a table are ignored.
 
-    The output has a line for each sample: name, IDs, domain and assays. "outside" in the column domain means
-    that the spectrum is unlike the training spectra, so its assays are unreliable.
-    With --intervals, measured assays lie between "TARGET low" and "TARGET high" with 90% probability. A sample that
-    cannot be predicted has no assays, and stderr shows the reason.
+    The output has a row for each sample: name, IDs, domain and assays. "outside" in the column domain means that the
+    spectrum is unlike the training spectra, so its assays are unreliable. With --intervals, measured assays lie between
+    "TARGET low" and "TARGET high" with 90% probability. A sample that cannot be predicted has no assays, and stderr
+    shows the reason.
 
     The model runs locally, in a sandbox if one is available.
 

@@ -1,6 +1,6 @@
-"""Progress of long work on stderr: updated in place on a terminal, otherwise a few plain lines.
+"""Progress of long commands on stderr: updated in place on a terminal, otherwise a few plain lines.
 
-Commands report what they do; only `_changes_in_place` decides how it is shown.
+Commands report their progress; only `_changes_in_place` decides how it is shown.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MIN_PAUSE, SHARE_OF_TIME = 10.0, 0.1
 SHOWN = 3  # steps listed in such a line
 
-# by the state of a step: its mark, its mark in ASCII, and the style of the state
+# for each state of a step: its mark, its mark in ASCII, and its style
 MARKS = {
     "Waiting": ("\N{MIDDLE DOT}", ".", "dim"),
     "Completed": ("\N{CHECK MARK}", "+", "green"),
@@ -36,7 +36,7 @@ MARKS = {
 
 
 def _changes_in_place() -> bool:
-    """Whether stderr is a terminal that can rewrite a line; forced colours, as in CI, do not count."""
+    """Return whether stderr is a terminal that can rewrite a line. Forced colours, as in CI, do not make it one."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
@@ -44,7 +44,7 @@ def _changes_in_place() -> bool:
 def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
     """Show the progress of a command that does one thing at a time.
 
-    Yields a function to call with the name of a stage, in ASCII, the amount done, and the total.
+    Yields a function to call with the name of a stage (in ASCII), the amount done, and the total.
     """
     if _changes_in_place():
         from rich.console import Console
@@ -71,7 +71,7 @@ def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "Iterator[Callable[[Step], None]]":
-    """Show the steps of a command, on a terminal with a line for each.
+    """Show the steps of a command, one per line on a terminal.
 
     Yields a function to call with each step that changes.
     """
@@ -105,7 +105,7 @@ def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "
 
 @contextmanager
 def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[Step], None]]":
-    """Show the running steps, on a terminal in one line. Yields a function to call with each step that changes.
+    """Show the running steps in one line on a terminal. Yields a function to call with each step that changes.
 
     every_step: without a terminal, print a line about each change.
     """
@@ -126,7 +126,7 @@ def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[S
 
 
 def _note(running: "dict[str, Step]", step: "Step") -> None:
-    """Add a running step, remove an ended one. Steps change in several threads, each key in only one."""
+    """Add a running step or remove a completed one. Threads share the dictionary, but each key has only one thread."""
     if step.seconds is None:
         running[step.name] = step
     else:
@@ -137,7 +137,7 @@ def _note(running: "dict[str, Step]", step: "Step") -> None:
 def _lines_about_steps(
     command: str, describe: "Callable[[list[Step], float], str]", every_step: bool = True
 ) -> "Iterator[Callable[[Step], None]]":
-    """Print a line when a step changes, and at long intervals one about the running steps, from `describe`."""
+    """Print a line when a step changes and, at long intervals, the line from `describe` about the running steps."""
     running: dict[str, Step] = {}
 
     def watch(step: "Step") -> None:
@@ -174,7 +174,7 @@ def _format_stages(running: "list[Step]", seconds: float) -> str:
 
 @contextmanager
 def _lines_about(command: str, describe: Callable[[float], str]) -> Iterator[None]:
-    """Print lines about the work at increasing intervals. describe: returns the line, given the seconds so far."""
+    """Print lines about the work at increasing intervals. describe: returns the line for the elapsed seconds."""
     began, ended = time.monotonic(), threading.Event()
 
     def report() -> None:
@@ -192,7 +192,7 @@ def _lines_about(command: str, describe: Callable[[float], str]) -> Iterator[Non
 
 
 def _print(line: str) -> None:
-    """Print a line; if stderr is closed, the work continues."""
+    """Print a line to stderr, and ignore errors if it is closed."""
     with contextlib.suppress(OSError):
         click.echo(line, err=True)
 

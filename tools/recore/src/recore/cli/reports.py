@@ -1,4 +1,4 @@
-"""`recore explore`, `recore validate` and `recore report`: commands that write an HTML report."""
+"""`recore explore`, `recore validate` and `recore report`, which write HTML reports."""
 
 import itertools
 from pathlib import Path
@@ -24,7 +24,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     """Check a data file and write an HTML report about it.
 
     The report covers spectra by hole, components and outliers, near-duplicates, assays and depths with their units,
-    correlations, and the distance of private spectra from public ones. Findings are listed with the worst first.
+    correlations, and the distance between private and public spectra. The worst findings are listed first.
 
     \b
     Example:
@@ -45,27 +45,27 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("submission", type=FOLDER, default=Path())
-@click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here]")
+@click.option("--public", type=FILE, help="Data with assays.  [default: from data/ in SUBMISSION or here]")
 @click.option("--out", type=FILE, default=Path("runs/validate.html"), show_default=True, help="HTML report to write.")
-@click.option("--rows", type=click.IntRange(2), default=2500, help="Maximum number of rows, evenly from all holes.")
+@click.option("--rows", type=click.IntRange(2), default=2500, help="Maximum number of rows, taken evenly from holes.")
 @click.option(
     "--repeats",
     type=click.IntRange(1, 100),
     default=3,
-    help="Number of sets of folds: the first as in train.py, others at random, to show how the score varies.",
+    help="Number of sets of folds: the first as in train.py, the others random, to show how the score varies.",
 )
 @click.option(
     "--time-limit",
     type=FiniteNumber(0),
     default=3.0,
-    help="Minutes for the entire command. The score of the first folds is always computed; the rest is skipped if it "
-    "would take longer, and the report lists what was skipped.",
+    help="Minutes for the entire command. The score on the first folds is always computed; "
+    "anything else that would exceed this time is skipped and listed in the report.",
 )
 @click.option(
     "--fit-time-limit",
     type=FiniteNumber(0, min_open=True),
     default=60.0,
-    help="Minutes after which a fit that has not ended is stopped, and the validation fails.",
+    help="Minutes after which an unfinished fit is stopped and the validation fails.",
 )
 @click.option(
     "--curve",
@@ -79,10 +79,10 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
     """Cross-validate a submission on held-out drill holes.
 
     Writes an HTML report, and its numbers to a folder next to it. SUBMISSION is a folder with preprocess.py and
-    train.py, by default the current one. They run without a sandbox, as `python train.py` does: validate only code
-    that you trust, and use `recore run` for other code. The first folds are the same as in the template's train.py:
-    the score is compared with the score of the submission's runs in `runs`, and replaces it on the board. Single rows
-    are held out, too.
+    train.py, by default the current one. They run without a sandbox, as `python train.py` does: validate only code that
+    you trust, and use `recore run` for other code. The first folds are the same as in the template's train.py: the
+    score is compared with the score of the submission's runs in `runs`, and replaces it on the board. Individual rows
+    are also held out.
 
     Exit status: 0 the report was written, 1 the submission failed, 2 usage error or invalid input.
 
@@ -118,7 +118,7 @@ def report(folder: Path, public: Path | None, as_json: bool) -> None:
     """Write the report of a run, report.html in its folder.
 
     FOLDER is the folder of a run, which may have failed. The report shows scores per target, a comparison with earlier
-    runs, predictions and steps. `recore run` writes it, too; rewrite it to compare with other runs.
+    runs, predictions and steps. `recore run` also writes this report; rewrite it to include later runs.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`recore scores` and `recore board`: show the scores of one run, and compare all runs."""
+"""`recore scores` and `recore board`: show the scores of a run, and compare runs."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -25,7 +25,7 @@ MEANINGS = {  # of scores, by name
 def scores(folder: Path, as_json: bool) -> None:
     """Show the scores, and the targets that help and hurt most.
 
-    FOLDER contains output of score.py: any of held-out.json, public.json and private.json.
+    FOLDER contains the output of score.py: any of held-out.json, public.json and private.json.
 
     \b
     Example:
@@ -58,10 +58,10 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
 
     FOLDERS contain runs or output of judge; by default, runs.
 
-    A held-out score with * was computed by the submission itself and is not verified.
-    Such runs are listed after runs whose held-out score was recomputed by `recore validate`. Runs without a held-out
-    score come last, the best private score first. The public score, on rows that the model was trained on, does not
-    count. Scores on different data or from different versions of score.py are not comparable and have separate tables.
+    A held-out score with * was computed by the submission itself and is not verified; these runs are listed after runs
+    whose held-out score was recomputed by `recore validate`. Runs without a held-out score come last, the best private
+    score first. The public score is ignored, because the model was trained on these rows. Scores on different data or
+    from different versions of score.py are not comparable and have separate tables.
 
     \b
     Example:
@@ -99,7 +99,7 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
 
 
 def show_scores(by_name: "dict[str, Score]", is_third_party: bool = False) -> None:
-    """Print tables of scores and their meanings. is_third_party: whether the submission is not the user's own."""
+    """Print tables of scores and their meanings. is_third_party: whether the submission is somebody else's."""
     from rich.console import Console
 
     from recore.evaluation import explain_claimed_score, make_tables

@@ -1,4 +1,4 @@
-"""`recore run`: run a submission through the four steps."""
+"""`recore run`: run the four steps of a submission."""
 
 import datetime
 import re
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("submission", type=click.Path(path_type=Path), default=Path())
-@click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here]")
+@click.option("--public", type=FILE, help="Data with assays.  [default: from data/ in SUBMISSION or here]")
 @click.option("--private", type=FILE, help="Data without assays.")
-@click.option("--actual", type=FILE, help="Assays of the private data; only the scoring job sees them.")
+@click.option("--actual", type=FILE, help="Assays of the private data; only the scoring job can read them.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/TIME]")
-@click.option("--note", default="", show_default=False, help="A one-line note, which `recore board` shows.")
+@click.option("--note", default="", show_default=False, help="A one-line note that `recore board` shows.")
 @click.option("--engine", type=click.Choice(["process", "docker", "aws"]), default="process", help="Where jobs run.")
 @click.option(
     "--isolation",
@@ -67,9 +67,9 @@ def run(
     """Train, preprocess, predict and score a submission as jobs.
 
     SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` writes.
-    Public and private data are processed in parallel. Jobs run on the embedded simulator, at AWS_ENDPOINT_URL if
-    that is set, or with --engine aws on AWS. The run's folder keeps all results, even if the run fails. Ctrl-C
-    stops the jobs and waits for them; a second Ctrl-C does not wait.
+    Public and private data are processed in parallel. Jobs run on the embedded simulator, at AWS_ENDPOINT_URL if it is
+    set, or on AWS with --engine aws. The run's folder keeps all results, even if the run fails. Ctrl-C stops the jobs
+    and waits for them to end; a second Ctrl-C does not wait.
 
     Exit status: 0 all steps completed, 1 a step failed, 2 usage error, 130 interrupted.
 
@@ -92,7 +92,7 @@ def run(
     jobs = {name.removesuffix("_instances"): value for name, value in instance_types.items()}
     instances = {job: _parse_instances(job, value) for job, value in jobs.items()}
     backend_settings = BackendSettings(engine, choose_isolation(isolation, submission, actual), role, bucket, image)
-    now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # it may no longer exist when the run ends
+    now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # the folder may no longer exist when the run ends
     run_folder = evaluation.RunFolder(out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
     with open_backend(backend_settings, show_line) as backend, run_folder:
@@ -134,7 +134,7 @@ def _parse_instances(job: str, value: str) -> "Instances":
 
 
 def _announce(backend: Backend, settings: "RunSettings", engine: str, data: "DataFiles", console: "Console") -> None:
-    """Print the backend, the data and, for AWS, the maximum cost, before anything starts."""
+    """Print the backend, the data and, for AWS, the maximum cost before anything starts."""
     from recore.evaluation import format_limits
 
     lines = [
@@ -149,7 +149,7 @@ def _announce(backend: Backend, settings: "RunSettings", engine: str, data: "Dat
 
 
 def _write_report(folder: Path) -> None:
-    """Write the report; an error here affects neither the run nor the exit status."""
+    """Write the report. An error in it affects neither the run nor the exit status."""
     try:
         from recore.report import write_report
 

@@ -1,4 +1,4 @@
-"""Shared by the commands that read spectra: options of the readers, and lines about the files that were read."""
+"""Options that the commands that read spectra share, and lines about the files that were read."""
 
 import re
 from collections import Counter
@@ -13,14 +13,14 @@ from recore.text import plain
 if TYPE_CHECKING:
     from recore.dataset import ImportResult, ReadingOptions
 
-SHOWN = 5  # problems printed per file, because a table can have one on every line
+SHOWN = 5  # problems printed per file, because each line of a table can have one
 
 reading_options = add_options(
     click.option(
         "--replicates",
         type=click.Choice(["one", "mean", "each"]),
         default="one",
-        help="Several spectra of a sample: reject, average, or write a row for each.",
+        help="How to handle several spectra of a sample: reject, average, or write a row for each.",
     ),
     click.option("--name", metavar="REGEX", help="Pattern of file names.  [default: SAMPLE.REPLICATE, as in OPUS]"),
     click.option("--block", default="absorbance", help="Block of OPUS files to read, as in `recore import --help`."),
@@ -38,9 +38,9 @@ reading_options = add_options(
 
 
 def take_reading(options: dict[str, Any]) -> "ReadingOptions":
-    """Remove the values of these options from a command's options, except --replicates and --interpolate.
+    """Remove and return the reader's options among a command's options, except --replicates and --interpolate.
 
-    Raises ValueError if one is invalid.
+    Raises ValueError if an option is invalid.
     """
     from recore.dataset import ReadingOptions
 
@@ -50,16 +50,16 @@ def take_reading(options: dict[str, Any]) -> "ReadingOptions":
 
 
 def show_remarks(result: "ImportResult") -> None:
-    """Print remarks, suspected units and problems to stderr, a line each; print a problem of several files once."""
+    """Print remarks, suspected units and problems to stderr, a line each. One in several files is printed once."""
     lines = [f"note: {remark}" for remark in result.remarks] + [f"bad: {unit.message}" for unit in result.suspected]
-    reasons: dict[str, dict[str, list[str]]] = {}  # by reason, the sources of problems by file
+    reasons: dict[str, dict[str, list[str]]] = {}  # the sources of problems, by reason and file
     for problem in result.problems:
         file = re.sub(r" line \d+$", "", problem.source)
         reasons.setdefault(problem.reason, {}).setdefault(file, []).append(problem.source)
     counts: Counter[str] = Counter()
     for reason, files in reasons.items():
         (file, sources), *others = files.items()
-        more = f"; the same holds for {count(len(others), 'more file')}" if others else ""
+        more = f"; the same is true of {count(len(others), 'more file')}" if others else ""
         for source in sources:
             counts[file] += 1
             if counts[file] <= SHOWN:

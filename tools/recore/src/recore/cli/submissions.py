@@ -23,7 +23,7 @@ def new(folder: Path, model: str, as_json: bool) -> None:
     """Write a complete submission to a new FOLDER.
 
     The folder contains the template's scripts with the chosen model, score.py, the files that the Unearthed CLI reads,
-    tests of the platform's contract, a Makefile, a workflow for GitHub, and a README.md that explains them.
+    tests of the platform's contract, a Makefile, a GitHub workflow, and a README.md that explains them.
 
     Exit status: 0 the submission was written, 2 usage error or a folder that is not empty.
 
@@ -38,7 +38,7 @@ def new(folder: Path, model: str, as_json: bool) -> None:
         return
     click.echo(f"new: wrote {len(names)} files to {folder}; edit {folder / 'train.py'}")
     quoted = shlex.quote(str(folder))
-    if INSTALLED or PROGRAM == "recore":  # it runs in any folder
+    if INSTALLED or PROGRAM == "recore":  # the command works from any folder
         click.echo(f"next: cd {quoted}; then `{PROGRAM} run`, `{PROGRAM} validate`, `{PROGRAM} check` or `make test`")
         click.echo(f"data: put the challenge's data in {folder / 'data'}, or run `{PROGRAM} sample --out data` there")
     else:
@@ -71,8 +71,8 @@ def new_challenge(
     """Write your own challenge to a new FOLDER.
 
     The folder contains a submission with your targets in score.py and preprocess.py, and pages about the data and the
-    model. Without weights in the table, all targets have equal weights. A target without a unit in the table has the
-    unit in its name (PPM, PPB or PCT) or none.
+    model. If the table has no weights, all targets have equal weights. If it has no unit for a target, the unit is
+    taken from the target's name (PPM, PPB or PCT), if possible.
 
     Exit status: 0 the challenge was written, 2 usage error, an invalid table or a folder that is not empty.
 
@@ -100,7 +100,7 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
     """Write src.tar.gz, the archive to upload.
 
     SUBMISSION is a folder with setup.py, by default the current one. The archive contains the files that `unearthed
-    build` packs; setup.py and MANIFEST.in are read but not run, so neither Docker nor the Unearthed CLI is needed. The
+    build` packs; setup.py and MANIFEST.in are read but not run; neither Docker nor the Unearthed CLI is needed. The
     rules of `check --source-only` are applied first: if they find an error, nothing is written.
 
     The same files produce the same archive, so its SHA-256 identifies the version; run.json contains it, too.
@@ -145,17 +145,17 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
 
 
 def _check_target(submission: Path, target: Path, default: Path) -> None:
-    """Raise ValueError or OSError if the archive cannot be written, or could be packed into the next one."""
+    """Raise ValueError or OSError if the archive cannot be written, or if the next archive could contain it."""
     if submission.is_file():
         raise ValueError(f"{submission}: not a folder; an archive is already packed")
     if not submission.is_dir():
         raise FileNotFoundError(f"{submission}: there is no such folder")
     if not (submission / "setup.py").is_file():
-        raise ValueError(f"{submission}: there is no setup.py, which lists the files to upload; copy the template's")
+        raise ValueError(f"{submission}: setup.py is missing; it lists the files to upload: copy it from the template")
     check_writable(target)
     folder, root = target.absolute().parent.resolve(), submission.resolve()
     if folder.is_relative_to(root) and not (folder == root and target.name.endswith(".tar.gz")):
         raise ValueError(
-            f"{target}: the next archive could contain it; choose a folder outside the submission, or omit "
-            f"--out to write {default}"
+            f"{target}: this archive could be packed into the next one; choose a folder outside the submission, or "
+            f"omit --out to write {default}"
         )

@@ -1,4 +1,4 @@
-"""`recore web`: the web page of an endpoint."""
+"""`recore web`: serve a web page for an endpoint."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ PACKAGES = "starlette", "uvicorn", "mangum"
     "--name",
     "names",
     multiple=True,
-    help="Host name that a proxy forwards; repeatable. Local names and addresses are accepted, too.",
+    help="Host name that a proxy forwards; repeatable. Local names and addresses are always accepted.",
 )
 @click.option(
     "--largest-file", type=click.IntRange(1, 100), default=10, show_default=True, help="MB; larger files are rejected."
@@ -46,11 +46,11 @@ def web(
 ) -> None:
     """Serve a web page that shows the assays of spectra.
 
-    OPUS and CSV files that are dropped on the page are predicted by ENDPOINT, by default the setting ENDPOINT_NAME.
-    The page is served locally until Ctrl-C, without a password: with another --host, anyone who can reach that
-    address can use it.
+    ENDPOINT, by default the setting ENDPOINT_NAME, predicts the assays of OPUS and CSV files dropped on the page. The
+    page is served locally until Ctrl-C, without a password: with another --host, anyone who can reach that address can
+    use it.
 
-    --lambda writes the same application for AWS Lambda, with a SAM template and a role that may only call ENDPOINT.
+    --lambda writes the same application for AWS Lambda, with a SAM template and a role that can only call ENDPOINT.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""All checks, in the order in which they are shown."""
+"""All checks, in the order in which they are displayed."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ VARIABLES = (
 
 
 def check_up() -> list[Check]:
-    """Run all checks. Data and runs are searched for in the working directory."""
+    """Run all checks, and return their results. Data and runs are looked for in the working directory."""
     python, *others = check_up_for_jobs(setup_command, PACKAGES)
     return [
         _check_environment(python),
@@ -35,7 +35,7 @@ def check_up() -> list[Check]:
 
 def _check_environment(python: Check) -> Check:
     if not INSTALLED and Path(sys.prefix).resolve() != TEMPLATE.joinpath(".venv").resolve():
-        cost = "Package versions may differ from the tested ones."
+        cost = "Package versions may differ from the tested versions."
         result = f"{python.result}, not the environment that `make` uses"
         return Check(python.name, NOTE, result, cost, "make setup; then . .venv/bin/activate")
     return python
@@ -67,7 +67,7 @@ def check_data(folder: Path) -> Check:
 
 
 def check_credentials() -> Check:
-    """Look for AWS credentials without using them."""
+    """Look for AWS credentials, but do not use them."""
     configured = [name for name in VARIABLES if os.environ.get(name)]
     if os.environ.get("AWS_ENDPOINT_URL"):
         configured.append("AWS_ENDPOINT_URL, to which `run` sends its requests")
@@ -77,6 +77,6 @@ def check_credentials() -> Check:
         if path.is_file():
             configured.append(str(path))
     if configured:
-        return Check("AWS", OK, f"configured, not tried: {', '.join(configured)}")
+        return Check("AWS", OK, f"configured, but not tested: {', '.join(configured)}")
     cost = "Without them, `recore run --engine aws` does not work."
     return Check("AWS", NOTE, "no credentials are configured", cost, "aws configure")

@@ -46,7 +46,7 @@ class ModelDatasetGenerator(S3Access):
 
 
 class MissingPartError(ValueError):
-    """A required part of a model is missing or of the wrong class."""
+    """A required part of a model is missing or has the wrong class."""
 
 
 class Model:
@@ -94,7 +94,7 @@ def import_string(name: str) -> Any:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise  # a module imported by it is missing
+            raise  # a module that it imports is missing
         raise ModelClassError(f"{name!r} cannot be imported: there is no module {error.name!r}") from error
     if not hasattr(module, attribute):
         raise ModelClassError(f"{name!r} cannot be imported: the module {module_name!r} has no {attribute!r}")

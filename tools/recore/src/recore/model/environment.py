@@ -108,9 +108,9 @@ class SageMakerEnv:
         return self._ml_folder / "model"
 
     def hyperparameters(self) -> dict[str, Any]:
-        """Return the training job's hyperparameters, nested as before encode(); empty without a file.
+        """Return the training job's hyperparameters, nested as before encode(), or {} if there is no file.
 
-        SageMaker's own, such as `sagemaker_program`, are left out. Raises ConfigError if the file
+        SageMaker's own hyperparameters, such as `sagemaker_program`, are left out. Raises ConfigError if the file
         hyperparameters.json is not a JSON object, or its values are not encoded.
         """
         config = self._read_config("hyperparameters.json")
@@ -122,7 +122,7 @@ class SageMakerEnv:
             raise ConfigError(f"the hyperparameters are invalid: {error}") from error
 
     def resourceconfig(self) -> dict[str, Any]:
-        """Return the contents of SageMaker's resourceconfig.json about the job's hosts; empty without a file.
+        """Return the contents of SageMaker's resourceconfig.json about the job's hosts, or {} if there is no file.
 
         Raises ConfigError if the file is not a JSON object.
         """

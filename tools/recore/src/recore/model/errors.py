@@ -1,4 +1,4 @@
-"""Errors in names and settings, and errors by which a predictor sets the status of an HTTP response."""
+"""Errors in names and settings, and errors with which a predictor sets the status of an HTTP response."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ class NamingError(Exception):
 
 
 class ConfigError(Exception):
-    """A setting is missing or invalid: in the project file, a variable or a SageMaker file."""
+    """A setting in the project file, an environment variable or a SageMaker file is missing or invalid."""
 
 
 class LocalEnvError(Exception):

@@ -1,4 +1,4 @@
-"""gunicorn for one predictor: a threaded worker in the process in which the predictor was set up.
+"""gunicorn for one predictor: a threaded worker in the process that set up the predictor.
 
 gunicorn usually forks its workers. A predictor that was set up before the fork would lose its threads and connections;
 one set up afterwards would exist several times, but setup and teardown must be called only once.

@@ -11,7 +11,7 @@ from .errors import ConfigError, ServerError
 from .strict_json import to_json
 from .uploads import S3Access
 
-MAX_KEY = 1024  # bytes, S3's limit
+MAX_KEY = 1024  # S3's limit, in bytes
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class ModelPredictor(S3Access):
         return [self.result(datum) for datum in data]
 
     def invoke(self, data: Any) -> dict[str, Any]:
-        """Return the prediction for one datum as `result`, with its `metadata`, and record it if records are on."""
+        """Return the prediction for one datum as `result`, with `metadata`, and record it if recording is enabled."""
         prediction = {"metadata": self.metadata(), "result": self.result(data)}
         self._record(data, prediction)
         return prediction
@@ -92,7 +92,7 @@ class ModelPredictor(S3Access):
         self._records.put(s3.bucket(), key, body.encode())
 
     def record_in_background(self, records: RecordStore) -> None:
-        """Use this store from now on; failures are logged and do not affect predictions."""
+        """Use this store from now on. Failures are logged and do not affect predictions."""
         self._records, self._in_background = records, True
 
     def _record(self, datum: Any, prediction: dict[str, Any]) -> None:

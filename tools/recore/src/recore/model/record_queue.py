@@ -1,4 +1,4 @@
-"""Records in memory, on their way from a model server to S3.
+"""Records in memory that wait to be written from a model server to S3.
 
 Threads write them, so that S3 neither delays nor fails a response. A server that stops waits for the last records; a
 killed server loses them.

@@ -1,4 +1,4 @@
-"""Report on the traffic of an endpoint: the evidence of drift, the samples, and the bands that changed."""
+"""Report on an endpoint's traffic: evidence of drift, samples, and the bands that changed."""
 
 from typing import TYPE_CHECKING
 
@@ -21,40 +21,40 @@ LOWEST_EVIDENCE = 1e-3  # the ends of the axis
 HIGHEST_EVIDENCE = 1e12
 
 EVIDENCE_READING = (
-    "Good: no line reaches the dashed one. Bad: a line crosses it and continues to rise. Each line is the evidence "
+    "Good: no line reaches the dashed line. Bad: a line crosses it and continues to rise. Each line is the evidence "
     "that one statistic has changed. It rises while new drill holes have unusual ranks among the training holes and "
-    "earlier new holes, and falls slowly while they do not. Hotelling's T2, the Q residuals and the parts of the "
-    "spectrum describe its shape: Q and the parts rise if the spectra contain a feature that no training spectrum has. "
+    "earlier new holes, and falls slowly otherwise. Hotelling's T2, the Q residuals and the parts of the spectrum are "
+    "computed from SNV spectra: Q and the parts rise if the spectra contain a feature that no training spectrum has. "
     "The mean absorbance and the contrast are computed from the raw spectrum."
 )
 EVIDENCE_NOTE = (
     "Conformal test martingales (Vovk et al., COPA 2021), one for each of {statistics} statistics; the threshold is "
-    "their number divided by the rate of false alarms. The rate holds for drill holes that are exchangeable with the "
-    "training holes: new holes that do not resemble the known ones raise an alarm, too. {units} so far."
+    "the number of statistics divided by the false-alarm rate. The rate holds for drill holes that are exchangeable "
+    "with the training holes; new holes that differ from the training holes also raise an alarm. {units} so far."
 )
-NOTHING_TESTED = "no drill hole has been tested yet, because more samples of each may arrive"
+NOTHING_TESTED = "no drill hole has been tested yet, because more samples of each hole may arrive"
 
 MAX_DISTANCE = 100.0  # times the limit; the end of the axis
 
 SAMPLES_READING = (
     "A sample is outside the applicability domain if T2 or Q exceeds its limit: predictions for it may be much worse "
-    "than their intervals suggest. Good: few samples above the line, in different holes. Bad: one hole far above it "
-    "(another rock, another preparation), or all samples after some time (the instrument)."
+    "than their intervals suggest. Good: few samples above the line, in different holes. Bad: one hole far above it (a "
+    "different rock or sample preparation), or all samples after some time (the instrument)."
 )
 DISTANCE = "The larger of T2 and Q, each divided by its limit; dashed: the limit.{outside}"
-SCORES = "Scores on the first two principal components of the shapes (SNV). Grey: the training spectra."
-HOLES = "The hole with the largest share of samples outside the domain first. Times are UTC."
+SCORES = "Scores on the first two principal components of the SNV spectra. Grey: the training spectra."
+HOLES = "Sorted by the share of samples outside the domain, largest first. Times are UTC."
 
 BANDS_READING = (
     "Good: all lines stay near 0, well within 1. Bad: the mean differs from 0 over a wide range, which indicates a "
-    "change of the baseline, or in one band, which indicates a mineral that the training data lack, moisture, or "
-    "carbon dioxide in the air."
+    "change in the baseline, or in one band, which indicates moisture, carbon dioxide in the air, or a mineral that is "
+    "not in the training data."
 )
 DEVIATIONS = (
-    "The deviation of each bin of the shape (SNV) from the training mean, or from its reconstruction by the principal "
+    "The deviation of each bin of the SNV spectra from the training mean, or from its reconstruction by the principal "
     "components, divided by its limit. 99% of the training spectra are within the limits in all bins."
 )
-BANDS = "Runs of bins in which the mean deviation is at least half of its maximum."
+BANDS = "Bands: adjacent bins whose mean deviation is at least half of its maximum."
 
 
 def drift_page(monitoring: "Monitoring") -> Page:
@@ -107,7 +107,7 @@ def _evidence_lines(monitoring: "Monitoring") -> Figure:
     units = [(unit.end, unit.hole, len(unit.rows)) for unit in monitoring.units]
     numbers = pd.DataFrame(units, columns=["time", "hole", "samples"])
     numbers = numbers.join(pd.DataFrame(evidence, columns=monitoring.statistics))
-    plot = draw.new_figure(420, xaxis_title_text="drill holes, in the order in which they were complete")
+    plot = draw.new_figure(420, xaxis_title_text="drill holes, in order of completion")
     plot.update_yaxes(title_text="evidence", type="log", exponentformat="power")
     positions = np.arange(1, len(evidence) + 1)
     for order, statistic in enumerate(np.argsort(-evidence.max(axis=0), kind="stable")):
@@ -115,7 +115,7 @@ def _evidence_lines(monitoring: "Monitoring") -> Figure:
         hover = "%{x}. drill hole: %{y:.3g}<extra>%{fullData.name}</extra>"
         draw.add_numbered_line(plot, order, SHOWN_LINES, positions, drawn, monitoring.statistics[statistic], hover)
     plot.add_hline(monitoring.drift.threshold, line={"color": draw.GREY, "dash": "dash"})
-    summary = f"Dashed: {monitoring.drift.threshold:.3g}; more means drift. Click a name to show or hide its line."
+    summary = f"Dashed: {monitoring.drift.threshold:.3g}; higher values mean drift. Click a name to show or hide it."
     return Figure("evidence", "Evidence by statistic", summary, plot, numbers)
 
 
@@ -130,7 +130,7 @@ def _statistics(monitoring: "Monitoring") -> Table:
             "mean of the samples": monitoring.traffic.statistics[monitoring.changed].mean(axis=0),
         }
     ).sort_values("most evidence", ascending=False, kind="stable")
-    summary = "T2, Q and the contrast as natural logarithms; if there is drift, only the samples since it began."
+    summary = "T2, Q and the contrast are natural logarithms. If there is drift, only samples since it began are used."
     return Table("statistics", "The statistics", summary, numbers)
 
 

@@ -1,4 +1,4 @@
-"""Statistics of spectra for the reports: binned shapes (SNV), principal components with T2 and Q, correlations."""
+"""Statistics of spectra for the reports: binned SNV spectra, principal components with T2 and Q, correlations."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,13 +18,13 @@ MIN_ROWS = 5
 class Components(PrincipalComponents):
     """Principal components of rows (rows, bins), with the limits of T2 and Q.
 
-    shares: of the variance, by component. The limit of T2 follows the F distribution. Q is the sum of squares that the
-    components do not explain; its limit is Box's chi-square approximation (Annals of Mathematical Statistics 25, 1954),
-    NaN if the components explain all.
+    shares: each component's share of the variance. The limit of T2 follows the F distribution. Q is the sum of squares
+    that the components do not explain; its limit is Box's chi-square approximation (Annals of Mathematical Statistics
+    25, 1954), or NaN if the components explain everything.
     """
 
     def __init__(self, values: Floats) -> None:
-        """Fit the components. Raise ValueError if there are fewer than MIN_ROWS rows, or if all rows are equal."""
+        """Fit the components. Raises ValueError if there are fewer than MIN_ROWS rows, or if all rows are equal."""
         from scipy.stats import chi2, f
 
         rows = len(values)
@@ -52,14 +52,14 @@ class Components(PrincipalComponents):
 
 
 def principal_components(values: Floats, count: int) -> "PCA":
-    """Fit scikit-learn's PCA to the covariance matrix, because there are far fewer bins than rows."""
+    """Fit scikit-learn's PCA through the covariance matrix, because there are far fewer bins than rows."""
     from sklearn.decomposition import PCA
 
     with np.errstate(invalid="ignore"):  # equal rows have no variance to explain
         return PCA(min(count, *values.shape), svd_solver="covariance_eigh").fit(values)
 
 
-CONSTANT = 1e-12  # a column with a smaller standard deviation has no correlation
+CONSTANT = 1e-12  # columns with a smaller standard deviation count as constant
 
 
 def correlations(values: Floats, columns: Floats) -> Floats:
@@ -77,9 +77,9 @@ BLOCK = 2000  # rows processed at once, to limit memory
 
 @dataclass(frozen=True)
 class Binned:
-    """Binned SNV spectra of a file, without spectra that have gaps or are flat.
+    """Binned SNV spectra of a file. Spectra that have gaps or are flat are left out.
 
-    rows: row numbers in the file, ascending. values: (rows, bins). wavenumbers: (bins,). width: channels in a bin.
+    rows: row numbers in the file, ascending. values: (rows, bins). wavenumbers: (bins,). width: channels per bin.
     """
 
     data: SpectralData
@@ -95,7 +95,7 @@ class Binned:
 
 
 def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
-    """Bin the SNV spectra of a file over the channels that are usable in it, or in the file `like`."""
+    """Bin a file's SNV spectra over the channels that are usable in the file, or in `like` if given."""
     usable = usable_channels(like or data)
     if not len(usable):
         return Binned(data, np.array([], int), np.empty((0, 0)), np.array([]), 1)
@@ -107,7 +107,7 @@ def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
 
 
 def usable_channels(data: SpectralData) -> np.ndarray:
-    """Return the positions of the channels with values in most rows, without EDGE channels at either end.
+    """Return the positions of channels that have values in most rows, without EDGE channels at either end.
 
     An empty channel would exclude every row, and noise at an end would dominate a spectrum's shape.
     """

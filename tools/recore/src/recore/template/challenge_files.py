@@ -1,4 +1,4 @@
-"""Write a challenge into a submission: its table to score.py and preprocess.py, its words to the other files."""
+"""Write a challenge to a submission: its targets to score.py and preprocess.py, its terms to the other files."""
 
 import ast
 import csv
@@ -27,7 +27,7 @@ WIDTH = 116  # characters per line of names
 
 
 def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the weights and units in a table of targets: a CSV with the columns name, weight and unit.
+    """Return the weights and units in a table of targets: a CSV file with the columns name, weight and unit.
 
     Without weights, all targets have equal weights. Raises ValueError or OSError.
     """
@@ -42,7 +42,7 @@ def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
     names = [name.strip().lower() for name in header]
     if "name" not in names or not set(names) <= set(COLUMNS):
         unknown = [plain(name, 40) for name in names if name not in COLUMNS]
-        problem = f"the column {unknown[0]!r} is unknown" if "name" in names else "there is no column 'name'"
+        problem = f"the column {unknown[0]!r} is unknown" if "name" in names else "the column 'name' is missing"
         raise ValueError(f"{path}: {problem}; use the columns name, weight and unit")
     weights: dict[str, float] = {}
     units: dict[str, str] = {}
@@ -67,7 +67,7 @@ def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
 
 
 def make_challenge(targets: Path, ids: Sequence[str], group_name: str | None, title: str, subject: str) -> Challenge:
-    """Return the challenge of a table of targets. ids: the group first, by default the template's."""
+    """Return the challenge for a table of targets. ids: ID columns, the group first; by default the template's."""
     template = read_challenge(TEMPLATE / "score.py")
     weights, units = read_targets(targets)
     chosen = tuple(ids) or template.ids

@@ -1,6 +1,6 @@
-"""Write a new submission: the template's files with one of its models, without the tools.
+"""Write a new submission: the template's files with one of its models, but without the tools.
 
-A new challenge also has the host's targets, a page about its data and a model card.
+A new challenge also has the host's targets, a page about the data and a model card.
 """
 
 import ast
@@ -43,18 +43,18 @@ Import = ast.Import | ast.ImportFrom
 def list_models() -> list[str]:
     """Return the models that a new submission can start with, the default first.
 
-    Examples with a config.json are left out, because they need other images than the challenge's.
+    Examples with a config.json are left out, because they need images other than the challenge's.
     """
     scripts = [path for path in EXAMPLES.glob("*/fit.py") if not path.with_name("config.json").exists()]
     return [DEFAULT_MODEL, *sorted(path.parent.name for path in scripts)]
 
 
 def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Challenge | None = None) -> list[str]:
-    """Write a submission to a folder that does not exist or is empty. Returns the names of its files.
+    """Write a submission to a folder that does not exist or is empty, and return the names of its files.
 
-    new_challenge: a challenge to write with the files for its host; by default, the submission is for the current
-    challenge. The folder is written atomically. Raises FileExistsError if it is not empty, ValueError if the model does
-    not exist.
+    new_challenge: a challenge, which is written with the files for its host; by default, the submission is for the
+    current challenge. The folder is written atomically. Raises FileExistsError if it is not empty, ValueError if the
+    model does not exist.
     """
     if model not in list_models():
         raise ValueError(f"there is no model {model!r}; choose one of {', '.join(list_models())}")
@@ -75,7 +75,7 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Ch
 
 def _check_empty(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise FileExistsError(f"{folder} already exists and is not an empty folder; choose another one")
+        raise FileExistsError(f"{folder} already exists and is not an empty folder; choose a different one")
 
 
 def _fill(folder: Path, model: str, extra_names: Mapping[str, str], score: Path) -> None:
@@ -101,7 +101,7 @@ def _fill(folder: Path, model: str, extra_names: Mapping[str, str], score: Path)
 
 
 def replace_fit(train: str, example: str) -> str:
-    """Replace fit() in the template's train.py by the code and imports of an example.
+    """Replace fit() in the template's train.py with the code and imports of an example.
 
     Imports that only the template's fit() needs are removed.
     """
@@ -125,7 +125,7 @@ def _split(script: str) -> tuple[str, list[Import], str]:
 
 
 def _import_order(node: Import) -> tuple[int, bool, str]:
-    """Sort key: imports of the standard library first, of the submission last."""
+    """Return a sort key: standard library imports first, the submission's own last."""
     is_from = isinstance(node, ast.ImportFrom)
     module = str(node.module) if isinstance(node, ast.ImportFrom) else node.names[0].name
     group = 0 if module in sys.stdlib_module_names else 2 if f"{module}.py" in FILES else 1

@@ -1,4 +1,4 @@
-"""Cross-validation of a submission on held-out drill holes, and the errors of predictions."""
+"""Cross-validation of a submission on held-out drill holes, and prediction errors."""
 
 from recore.validation.baselines import fills_gaps
 from recore.validation.plan import FOLDS, SPLIT_NAMES, SPLITS, Curve, Split, make_folds

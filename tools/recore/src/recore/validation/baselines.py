@@ -11,10 +11,10 @@ from recore.spectral_data import Floats, Rows, SpectralData, snv
 from recore.validation.plan import SPLITS, Split, make_folds
 
 BIN_WIDTH = 7  # channels
-IGNORED_SHARE = 300 / 1700  # of the channels, at the low end, where the winner of 2021 did not look for the maximum
+IGNORED_SHARE = 300 / 1700  # share of channels at the low end, where the winner of 2021 did not look for the maximum
 ALPHAS = np.geomspace(1e-5, 1e5, 50)
 MAX_COMPONENTS = 20
-MAX_PATTERNS = 8  # sets of measured rows that are fitted one by one
+MAX_PATTERNS = 8  # maximum number of sets of measured rows that are fitted separately
 
 Baseline = Callable[[Floats, Floats, Floats, NDArray[Any], Split], Floats]
 
@@ -25,7 +25,7 @@ def mean(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -
 
 
 def one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """Predict by a straight line on one bin, for each target the bin that fits the training part best."""
+    """Predict each target with a straight line on one bin: the bin that fits the training part best."""
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     squares = ((x - x_mean) ** 2).sum(axis=0)
     products = (x - x_mean).T @ (y - y_mean)
@@ -36,7 +36,7 @@ def one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Spli
 
 
 def random_numbers(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """Predict as the challenge's winner: ridge with a regularisation strength per target, no negative predictions."""
+    """Predict as the challenge's winner did: ridge, a regularisation strength per target, no negative predictions."""
     from sklearn.linear_model import RidgeCV
 
     if len(x) < 3:  # its leave-one-out cross-validation needs two other rows
@@ -46,7 +46,7 @@ def random_numbers(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split
 
 
 def pls(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """Predict by partial least squares of all targets at once; one fold chooses the components of each target."""
+    """Predict by PLS for all targets at once. The number of components for each target is chosen on one fold."""
     folds = make_folds(holes, split, 0) or make_folds(holes, "rows", 0)
     if not folds or min(len(folds[0][0]), x.shape[1]) < 3:
         return mean(x, y, new, holes, split)
@@ -63,7 +63,7 @@ def pls_path(x: Floats, y: Floats, new: Floats) -> Floats:
 
     y_mean, y_deviation = y.mean(axis=0), y.std(axis=0)
     scaled = (y - y_mean) / np.where(y_deviation > 0, y_deviation, 1)
-    with warnings.catch_warnings():  # fewer components may fit exactly, or convergence may be slow
+    with warnings.catch_warnings():  # an exact fit with fewer components, or slow convergence, is no problem
         warnings.simplefilter("ignore")
         model = PLSRegression(min(MAX_COMPONENTS, len(x) - 1, x.shape[1]), scale=False).fit(x, scaled)
     steps = model.transform(new).T[:, :, None] * model.y_loadings_.T[:, None, :]
@@ -84,7 +84,7 @@ BASELINES: dict[str, tuple[Baseline, int]] = {
 def cross_validate_baselines(data: SpectralData, measured: Floats) -> dict[tuple[Split, str], Floats]:
     """Return the predictions (rows, targets) of each baseline on the first folds of each split.
 
-    They are NaN for a target without assays in the training part. If spectra have gaps, only the mean is fitted.
+    Predictions are NaN for a target without assays in the training part. If spectra have gaps, only the mean is fitted.
     measured: (rows, targets), NaN if there is no assay.
     """
     inputs = preprocess(data.spectra)
@@ -104,21 +104,21 @@ def cross_validate_baselines(data: SpectralData, measured: Floats) -> dict[tuple
 
 
 def preprocess(spectra: Floats) -> tuple[Floats, Floats]:
-    """Return bins (rows, bins) of spectra divided by their maximum, and of spectra after SNV."""
+    """Return binned spectra (rows, bins): first spectra divided by their maximum, then SNV spectra."""
     window = spectra[:, : max(1, spectra.shape[1] - round(IGNORED_SHARE * spectra.shape[1]))]
     highest = window.max(axis=1, keepdims=True)
     return _bin_channels(spectra / np.where(highest > 0, highest, 1)), _bin_channels(np.nan_to_num(snv(spectra)))
 
 
 def fills_gaps(measured: Floats) -> bool:
-    """Return whether gaps of targets (rows, targets) are filled with means, as too many sets of rows have gaps."""
+    """Return whether gaps are filled with means, because too many sets of rows have gaps. measured: (rows, targets)."""
     return bool(np.unique(~np.isnan(measured), axis=1).shape[1] > MAX_PATTERNS)
 
 
 def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
     """Yield groups of targets that are measured on the same rows: (rows, columns, their assays).
 
-    If that would be more than MAX_PATTERNS groups, all targets form one, each gap filled with the target's mean.
+    If there were more than MAX_PATTERNS groups, all targets form one group, and gaps are filled with the target's mean.
     """
     is_measured = ~np.isnan(measured)
     if fills_gaps(measured):
@@ -134,6 +134,6 @@ def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
 
 
 def _bin_channels(values: Floats) -> Floats:
-    """Return the means of neighbouring channels, without the remaining channels at the low end."""
+    """Return means of neighbouring channels. Channels that remain at the low end are left out."""
     used = values.shape[1] // BIN_WIDTH * BIN_WIDTH
     return values[:, :used].reshape(len(values), -1, BIN_WIDTH).mean(axis=2) if used else values

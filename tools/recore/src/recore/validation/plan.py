@@ -1,4 +1,4 @@
-"""The fits of a validation, with their training rows and held-out rows, in the order of their importance."""
+"""The fits of a validation, with their training rows and held-out rows, most important first."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -15,13 +15,13 @@ from stagemaker import parse_number
 ALPHA = "alpha"  # one regularisation strength for all targets, set by the two hyperparameters in LIMITS
 LIMITS = ("alpha_min", "alpha_max")
 ALPHA_POINTS = 11
-FACTORS = {int: (1 / 8, 1 / 4, 1 / 2, 1, 2, 4), float: (0.001, 0.01, 0.1, 1, 10, 100, 1000)}  # of the default
-NOT_TUNED = {"n_jobs", "random_state", "seed", "verbose"}  # numbers that are drawn only on request
+FACTORS = {int: (1 / 8, 1 / 4, 1 / 2, 1, 2, 4), float: (0.001, 0.01, 0.1, 1, 10, 100, 1000)}  # multiples of the default
+NOT_TUNED = {"n_jobs", "random_state", "seed", "verbose"}  # integers, which are varied only on request
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A hyperparameter to vary. default: its default value; None for ALPHA, which has one for each target."""
+    """A hyperparameter to vary. default: its default value, or None for ALPHA, whose default differs by target."""
 
     name: str
     values: tuple[float, ...]
@@ -34,10 +34,10 @@ class Curve:
 
 
 def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | None:
-    """Return the curve to draw: `option`, NAME or NAME=1,2,4, otherwise a default, None if there is none.
+    """Return the curve to draw: `option` (NAME or NAME=1,2,4), or else the default curve, or None if there is none.
 
     defaults: the numeric hyperparameters of fit(). The default curve is the range from alpha_min to alpha_max if fit()
-    has both, otherwise its only numeric hyperparameter. Raise ValueError if `option` is invalid.
+    has both, otherwise its only numeric hyperparameter. Raises ValueError if `option` is invalid.
     """
     has_alphas = set(LIMITS) <= set(defaults) and ALPHA not in defaults
     tunable = [ALPHA] if has_alphas else [name for name in defaults if name not in NOT_TUNED]
@@ -72,7 +72,7 @@ def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | N
 
 
 def _parse(option: str, value_list: str, kind: type[int] | type[float]) -> tuple[float, ...]:
-    """Parse values such as 1,2,4. Raise ValueError if one of them is not a number of that kind."""
+    """Parse values such as 1,2,4. Raises ValueError if any value is not a number of the given kind."""
     numbers = value_list.split(",")
     with suppress(ValueError):
         values = {kind(each) for each in numbers}
@@ -83,9 +83,9 @@ def _parse(option: str, value_list: str, kind: type[int] | type[float]) -> tuple
 
 
 FOLDS = 5
-LEARNING_SHARES = (1 / 4, 1 / 2)  # of the training holes; the last point of a learning curve uses all of them
+LEARNING_SHARES = (1 / 4, 1 / 2)  # of the training holes; the last point of a learning curve uses all training holes
 
-Split = Literal["holes", "rows"]  # units that are held out together
+Split = Literal["holes", "rows"]  # what is held out together
 Purpose = Literal["default", "curve", "learning"]
 SPLITS: tuple[Split, ...] = ("holes", "rows")
 SPLIT_NAMES: dict[Split, str] = {"holes": "held-out drill holes", "rows": "held-out rows"}
@@ -93,9 +93,9 @@ SPLIT_NAMES: dict[Split, str] = {"holes": "held-out drill holes", "rows": "held-
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """A cross-validation, whose fits hold out each row once.
+    """A cross-validation. Its fits hold out each row once.
 
-    purpose: "default" for fit() with its default hyperparameters, "curve" with another value of one of them,
+    purpose: "default" for fit() with its default hyperparameters, "curve" with a different value of one hyperparameter,
     "learning" on some of the training holes. setting: the repeat, the value, or the number of holes.
     """
 
@@ -115,7 +115,7 @@ class FoldFit:
 
 
 def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
-    """Select at most `limit` rows: equally many of every hole, evenly spaced, and all rows of smaller holes.
+    """Return at most `limit` rows: equally many per hole, evenly spaced, or all rows of a hole that has fewer.
 
     If there are more holes than `limit`, every k-th hole contributes one row.
     """
@@ -131,9 +131,9 @@ def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
 
 
 def make_folds(holes: NDArray[Any], split: Split, seed: int | None = None) -> list[tuple[Rows, Rows]]:
-    """Return (training rows, held-out rows) of each fold; none if there is only one hole, or only one row, to hold out.
+    """Return (training rows, held-out rows) of each fold; no folds if there is only one hole or row to hold out.
 
-    seed: of shuffled folds; None for the folds of the template's train.py.
+    seed: random seed for shuffled folds, or None for the folds of the template's train.py.
     """
     from sklearn.model_selection import GroupKFold
 
@@ -145,10 +145,10 @@ def make_folds(holes: NDArray[Any], split: Split, seed: int | None = None) -> li
 
 
 def make_plan(holes: NDArray[Any], curve: Curve | None, repeats: int, seed: int) -> list[list[FoldFit]]:
-    """Return the fits in stages: every report needs the first stage, the others are optional, most important first.
+    """Return the fits in stages: every report needs the first; the others are optional, most important first.
 
-    Only the decisive split is repeated: held-out drill holes, or rows if there is one hole. If there are so few holes
-    that each is a fold, the folds are the same for every seed, and are not repeated.
+    Only the decisive split is repeated: held-out drill holes, or rows if there is only one hole. It is not repeated if
+    there are so few holes that each hole is a fold, because the folds would be the same for every seed.
     """
     folds = {split: make_folds(holes, split) for split in SPLITS}
     varied = {value: curve.arguments(value) for value in curve.values if value != curve.default} if curve else {}
@@ -178,7 +178,7 @@ def make_plan(holes: NDArray[Any], curve: Curve | None, repeats: int, seed: int)
 
 
 def _learning_fits(holes: NDArray[Any], folds: list[tuple[Rows, Rows]], seed: int) -> Iterator[FoldFit]:
-    """Yield fits on randomly chosen holes of each training part; the default fits use the entire part."""
+    """Yield fits on random holes of each training part. Fits on the entire part are among the default fits."""
     parts = [list(rows_by_group(holes[training]).values()) for training, _ in folds]
     smallest = min(map(len, parts), default=0)
     sizes = {max(1, round(share * smallest)) for share in LEARNING_SHARES} - {smallest}

@@ -1,4 +1,4 @@
-"""Errors of predictions, in the measures of chemometrics.
+"""Prediction errors, with the measures that are usual in chemometrics.
 
 With y the measured and p the predicted values of the rows that have both:
 
@@ -40,10 +40,10 @@ DEFINITIONS = (
 
 
 def prediction_errors(measured: Floats, predicted: Floats) -> dict[str, float]:
-    """Return the number of `rows` with both values, and MEASURES over them, NaN for a measure that is undefined.
+    """Return `rows`, the number of rows with both values, and the MEASURES of those rows. Undefined measures are NaN.
 
-    measured, predicted: (rows,) of one target, NaN if there is no value. All measures are undefined for fewer than
-    two rows, RPD and RPIQ if RMSE is 0, slope and intercept if all predictions are the same.
+    measured, predicted: (rows,) of one target, NaN if there is no value. All measures are undefined for fewer than two
+    rows, RPD and RPIQ if RMSE is 0, and slope and intercept if all predictions are equal.
     """
     actual, estimate = paired_values(measured, predicted)
     errors = dict.fromkeys(MEASURES, math.nan)
@@ -61,7 +61,7 @@ def prediction_errors(measured: Floats, predicted: Floats) -> dict[str, float]:
 
 
 def r_squared(actual: Floats, estimate: Floats) -> float:
-    """Return R2 of pairs without NaN; NaN if there are fewer than two.
+    """Return R2 of pairs without NaN, or NaN if there are fewer than two pairs.
 
     As in score.py, R2 of a constant target is 0, or 1 if it is predicted exactly.
     """
@@ -77,7 +77,7 @@ def r2_by_target(measured: Floats, predicted: Floats) -> Floats:
 
 
 def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) -> pd.DataFrame:
-    """Return a row for each target, indexed by name: its unit, and the result of prediction_errors.
+    """Return the unit and the prediction_errors of each target, as rows indexed by target.
 
     measured, predicted: (rows, targets), NaN if there is no value.
     """
@@ -87,18 +87,18 @@ def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) ->
 
 
 def paired_values(measured: Floats, predicted: Floats) -> tuple[Floats, Floats]:
-    """Return the measured and the predicted values of one target in the rows that have both."""
+    """Return a target's measured and predicted values in the rows that have both."""
     both = np.isfinite(measured) & np.isfinite(predicted)
     return measured[both], predicted[both]
 
 
 def unit_of(target: str) -> str:
-    """Return the unit of a target of the current challenge; "" if it has none."""
+    """Return a target's unit in the current challenge, or "" if it has none."""
     return challenge().unit(target)
 
 
 def format_errors(errors: Mapping[str, Any], target: str) -> str:
-    """Format the number of rows and the defined measures of a target in words."""
+    """Format the number of rows and the defined measures of a target."""
     words = [f"n {errors['rows']:.0f}"]
     for measure, number_format in FORMATS.items():
         if math.isfinite(errors[measure]):

@@ -1,10 +1,10 @@
-"""Program of a worker process, which runs a submission's preprocess.py and train.py and imports nothing of recore.
+"""Program of a worker process. It runs a submission's preprocess.py and train.py, and imports nothing from recore.
 
 `python -P program.py SUBMISSION` reads requests from standard input and writes a response to each to standard output,
-one line of JSON each. A request contains a method of SubmissionScripts and its arguments; arrays are passed as .npy
-files. The response to a request that failed has "error", "data" (whether the data file was the cause) and, for an
-exception in the submission's code, "traceback". Output of the submission goes to standard error. The program ends at
-the end of its standard input.
+one line of JSON each. A request names a method of SubmissionScripts and contains its arguments; arrays are passed as
+.npy files. The response to a failed request has "error", "data" (whether the data file was the cause) and, for an
+exception in the submission's code, "traceback". The submission's output goes to standard error. The program ends at the
+end of its standard input.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 ARRAYS = ("inputs", "targets", "holes")
-STEP = 0.01  # standard deviations by which a bin is increased and decreased for the slope of the predictions
+STEP = 0.01  # standard deviations by which a bin is increased and decreased to compute the slope of the predictions
 PROBES_AT_ONCE = 5
-ROWS_AT_ONCE = 5000  # of a call of predict(), to limit memory
+ROWS_AT_ONCE = 5000  # maximum per call of predict(), to limit memory
 
 
 class InvalidSubmissionError(Exception):
@@ -32,7 +32,7 @@ class InvalidSubmissionError(Exception):
 
 
 class DataError(ValueError):
-    """The data file is invalid. The template's submission raises an exception of this name, too."""
+    """The data file is invalid. The template also raises an exception with this name."""
 
 
 class SubmissionScripts:
@@ -45,12 +45,12 @@ class SubmissionScripts:
             if Path(str(module.__file__)).resolve().parent != folder.resolve():
                 raise InvalidSubmissionError(f"{folder}: this folder contains no {module.__name__}.py")
         if not callable(getattr(train, "fit", None)):
-            raise InvalidSubmissionError("train.py: there is no function fit(); validate needs one")
+            raise InvalidSubmissionError("train.py has no function fit(), which validate needs")
         self.preprocess, self.train = preprocess, train
         self.defaults = hyperparameters(train.fit)
 
     def preprocess_file(self, file: str, folder: str, names: list[str]) -> dict[str, Any]:
-        """Preprocess a data file into a folder, and return its rows and columns. names: the targets, in order."""
+        """Preprocess a data file, write the result to a folder and describe it. names: the targets, in order."""
         inputs, targets = self.preprocess.preprocess(file)
         if targets is not None:
             targets = targets.reindex(columns=names)
@@ -72,7 +72,7 @@ class SubmissionScripts:
         }
 
     def load(self, folder: str, columns: list[str], names: list[str]) -> dict[str, Any]:
-        """Load the data that another worker has preprocessed."""
+        """Load the data that a different worker has preprocessed."""
         import pandas as pd
 
         inputs, targets, holes = (np.load(Path(folder, f"{name}.npy")) for name in ARRAYS)
@@ -95,8 +95,8 @@ class SubmissionScripts:
     def sensitivity(self, training: list[int], probes: list[int], file: str, seconds: float) -> dict[str, Any]:
         """Save the mean slope of the predictions over each bin, times the bin's standard deviation: (bins, targets).
 
-        The mean is over the probe rows. If all of them would take more seconds than allowed, it is over fewer, but at
-        least PROBES_AT_ONCE; the response has their number.
+        The mean is over the probe rows. If they would take more than `seconds`, it is over fewer rows, but at least
+        PROBES_AT_ONCE. The response contains their number.
         """
         model = self._fit_model(training, {})
         deviations = self.inputs.iloc[training].std(ddof=0).to_numpy()
@@ -113,7 +113,7 @@ class SubmissionScripts:
         return {"probes": used}
 
     def _summed_slopes(self, model: Any, rows: np.ndarray, deviations: np.ndarray) -> np.ndarray:
-        """Return the slopes over each bin, times its standard deviation, summed over some rows: (bins, targets)."""
+        """Return the slope over each bin, times the bin's standard deviation, summed over `rows`: (bins, targets)."""
         import pandas as pd
 
         slopes = np.zeros((self.inputs.shape[1], self.targets.shape[1]))
@@ -121,7 +121,7 @@ class SubmissionScripts:
         varying = np.flatnonzero(deviations > 0)
         for start in range(0, len(varying), bins_at_once):
             bins = varying[start : start + bins_at_once]
-            # (bins, increased or decreased, rows, bins): each bin is changed in its own copy of the rows
+            # (bins, increased or decreased, rows, bins): each bin is changed in a separate copy of the rows
             changed = np.tile(rows, (len(bins), 2, 1, 1))
             for number, position in enumerate(bins):
                 changed[number, 0, :, position] += STEP * deviations[position]
@@ -148,9 +148,9 @@ class SubmissionScripts:
 
 
 def hyperparameters(fit: Callable[..., Any]) -> dict[str, Any]:
-    """Return the parameters of fit() after inputs, targets and holes, by name, with their defaults.
+    """Return the hyperparameters of fit(), those after inputs, targets and holes, and their defaults.
 
-    Ignore `*args` and `**kwargs`. Raise InvalidSubmissionError if fit() cannot be called in this way.
+    `*args` and `**kwargs` are ignored. Raises InvalidSubmissionError if fit() does not accept these arguments.
     """
     parameters = inspect.signature(fit).parameters.values()
     named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
@@ -166,7 +166,7 @@ def hyperparameters(fit: Callable[..., Any]) -> dict[str, Any]:
 
 
 def error_response(error: BaseException) -> dict[str, Any]:
-    """Return the response to a request that failed, with the traceback unless the message is sufficient."""
+    """Return the response to a failed request, with the traceback unless the message is sufficient."""
     kind = type(error).__name__
     response = {"error": str(error) or kind, "data": kind == DataError.__name__}
     if not isinstance(error, InvalidSubmissionError) and kind != DataError.__name__:
@@ -175,7 +175,7 @@ def error_response(error: BaseException) -> dict[str, Any]:
 
 
 def serve(folder: Path, send: Callable[[dict[str, Any]], None]) -> None:
-    """Respond to one request after another."""
+    """Respond to requests, one at a time."""
     scripts = None
     for line in sys.stdin:
         arguments = json.loads(line)
@@ -186,13 +186,13 @@ def serve(folder: Path, send: Callable[[dict[str, Any]], None]) -> None:
             send(method(**arguments))
         except KeyboardInterrupt:
             return
-        except BaseException as error:  # the submission may raise anything, also SystemExit
+        except BaseException as error:  # the submission may raise anything, even SystemExit
             send(error_response(error))
 
 
 if __name__ == "__main__":
     stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # redirects output of the submission, also of its compiled code
+    os.dup2(2, 1)  # redirects the submission's output, including that of compiled code
 
     def send_line(response: dict[str, Any]) -> None:
         print(json.dumps(response), file=stream, flush=True)

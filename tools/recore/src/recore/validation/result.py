@@ -15,12 +15,12 @@ JACKKNIFE_GROUPS = 20  # at most, of drill holes
 
 @dataclass(frozen=True)
 class ValidationSettings:
-    """Extent of a validation.
+    """Settings that limit a validation.
 
     rows: maximum number of rows to use. repeats: number of sets of folds; the first is as in train.py, the others are
-    drawn. time_limit: minutes; optional fits that would exceed it are skipped. fit_time_limit: minutes for a single
-    fit, after which the validation fails. seed: of the first draw; each further draw adds one. curve: hyperparameter to
-    vary, NAME or NAME=1,2,4; None for the default.
+    random. time_limit: minutes; optional fits that would exceed it are skipped. fit_time_limit: minutes that a single
+    fit may take before the validation fails. seed: random seed of the first random set; each additional set adds one.
+    curve: hyperparameter to vary, NAME or NAME=1,2,4; None for the default.
     """
 
     rows: int = 2500
@@ -35,7 +35,7 @@ class ValidationSettings:
 class ValidationResult:
     """Result of a validation.
 
-    data: the rows used, of all rows_of_file. targets, weights: (targets,) as in the host's score.py. measured: (rows,
+    data: the rows used, out of rows_of_file. targets, weights: (targets,) as in the host's score.py. measured: (rows,
     targets). predictions: (rows, targets) of each completed cross-validation, NaN if not predicted. baselines: the same
     for each split and baseline, on the first folds. inputs: (rows, bins) with the names `columns`. sensitivity: (bins,
     targets), the mean over `probes` rows. curve: the hyperparameter that was varied, if any. hyperparameters: names of
@@ -62,7 +62,7 @@ class ValidationResult:
     seconds: float
 
     def completed(self, split: Split, purpose: Purpose) -> list[CrossValidation]:
-        """Return the completed cross-validations of a kind, sorted by their setting."""
+        """Return the completed cross-validations with this split and purpose, sorted by setting."""
         matching = [each for each in self.predictions if (each.split, each.purpose) == (split, purpose)]
         return sorted(matching, key=lambda each: each.setting)
 
@@ -78,23 +78,23 @@ class ValidationResult:
 
     @property
     def held_out(self) -> str:
-        """Return in words what the decisive split holds out."""
+        """Return a name for the decisive split, such as held-out drill holes."""
         return SPLIT_NAMES[self.decisive_split]
 
     @cached_property
     def folds(self) -> list[tuple[Rows, Rows]]:
-        """Return (training rows, held-out rows) of the decisive split's first folds."""
+        """Return (training rows, held-out rows) for the decisive split's first folds."""
         return make_folds(self.data.hole, self.decisive_split)
 
     @cached_property
     def deviations(self) -> Floats:
-        """Return the standard deviation of each target's assays (targets,); NaN if none are different."""
+        """Return the standard deviation of each target's assays (targets,), or NaN if they do not vary."""
         known = [values[~np.isnan(values)] for values in self.measured.T]
         return np.array([values.std() if len(np.unique(values)) > 1 else np.nan for values in known])
 
     @cached_property
     def ranked_targets(self) -> list[int]:
-        """Return the columns of the targets that vary and were predicted, by descending weight."""
+        """Return the column numbers of targets that vary and were predicted, by descending weight."""
         usable = ~np.isnan(self.deviations) & ~np.isnan(self.r2(self.predicted))
         return [int(column) for column in np.argsort(-self.weights, kind="stable") if usable[column]]
 
@@ -135,17 +135,17 @@ class ValidationResult:
         return float(self.weights[~np.isnan(self.r2(self.predicted))].sum())
 
     def scores_of_repeats(self, split: Split) -> list[float]:
-        """Return the score with fit()'s defaults on the folds of each seed."""
+        """Return the scores with fit()'s defaults, one for each set of folds."""
         return [self._sum_of_weighted(r2) for r2 in self.r2_of_repeats(split)]
 
     def r2_of_repeats(self, split: Split) -> Floats:
-        """Return R2 with fit()'s defaults on the folds of each seed: (repeats, targets)."""
+        """Return R2 with fit()'s defaults on each set of folds: (repeats, targets)."""
         return np.array([self.r2(self.predictions[each]) for each in self.completed(split, "default")])
 
     def standard_error(self, first: Floats, second: Floats) -> float:
-        """Return the standard error of the difference of two predictions' scores, by a jackknife over drill holes.
+        """Return the standard error of the difference between two predictions' scores, by a jackknife over drill holes.
 
-        first, second: (rows, targets). Holes form groups; if there is only one hole, rows do.
+        first, second: (rows, targets). If there is only one hole, the jackknife is over rows.
         """
         holes = list(rows_by_group(self.data.hole).values())
         units = holes if len(holes) > 1 else [np.array([row]) for row in range(len(self.measured))]
@@ -158,5 +158,5 @@ class ValidationResult:
         return float(np.sqrt((len(groups) - 1) * np.var(differences)))
 
     def _sum_of_weighted(self, r2: Floats) -> float:
-        """Return the score, the sum of weight x R2; a target whose R2 is NaN adds nothing."""
+        """Return the score, the sum of weight x R2, without targets whose R2 is NaN."""
         return float(np.nan_to_num(r2) @ self.weights)

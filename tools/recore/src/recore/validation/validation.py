@@ -16,7 +16,7 @@ from recore.validation.result import ValidationResult, ValidationSettings
 from recore.validation.workers import SubmissionError, Workers
 
 PROBES = 100  # rows at which the slope of the predictions is calculated
-SENSITIVITY_SHARE = 0.25  # of the time budget, for the slope; fewer rows are used if it takes longer
+SENSITIVITY_SHARE = 0.25  # share of the time budget for the slope; fewer rows are used if it would take longer
 
 WRITING = 4.0  # seconds reserved for the page, at most a tenth of the budget
 
@@ -40,9 +40,9 @@ class TimeBudget:
 
 
 class FitQueue:
-    """The fits of a plan, run by the workers. rows: for each row of the plan, its row number in the file.
+    """The fits of a plan, which workers run. rows: the row number in the file for each row of the plan.
 
-    An optional fit is skipped if it would end after the budget when it takes as long as the slowest fit of its kind.
+    An optional fit is skipped if it would exceed the budget by taking as long as the slowest fit of its kind so far.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class FitQueue:
         return fit, self.workers.threads.submit(self._predict, number, fit, optional)
 
     def _predict(self, number: int, fit: FoldFit, optional: bool) -> Floats | str | None:
-        """Return the predictions for the held-out rows, None if skipped, or why a value of the curve failed."""
+        """Return the predictions for the held-out rows, None if skipped, or the reason why a curve's value failed."""
         purpose = fit.cross_validation.purpose
         if optional and not self.budget.allows(self.max_seconds[purpose] or self.max_seconds["default"]):
             return None
@@ -80,14 +80,14 @@ class FitQueue:
         return predicted
 
     def outcomes(self) -> list[tuple[FoldFit, Floats | str | None]]:
-        """Wait for all fits and return their outcomes. Raise SubmissionError if a required fit failed."""
+        """Wait for all fits and return their outcomes. Raises SubmissionError if a required fit failed."""
         return [(fit, future.result()) for fit, future in self.futures]
 
 
 def combine_folds(
     outcomes: list[tuple[FoldFit, Floats | str | None]], shape: tuple[int, ...]
 ) -> tuple[dict[CrossValidation, Floats], list[CrossValidation], dict[CrossValidation, str]]:
-    """Return the predictions of complete cross-validations, the skipped ones, and the failed ones with the reason.
+    """Return predictions of complete cross-validations, skipped cross-validations, and failed ones with the reason.
 
     shape: (rows, targets) of the predictions.
     """
@@ -106,11 +106,11 @@ def run_validation(
     settings: ValidationSettings | None = None,
     advance: Advance = lambda text, done, total: None,
 ) -> ValidationResult:
-    """Cross-validate the submission in a folder on a data file, and simple baselines on the same folds.
+    """Cross-validate the submission in a folder, and simple baselines on the same folds of the data file.
 
     Its preprocess.py and train.py run in separate processes, with this user's rights. advance(step, done, total) is
-    called as work progresses. Raise ValueError or OSError if the file or the folder cannot be used, SubmissionError if
-    the submission fails.
+    called as work progresses. Raises ValueError or OSError if the file or the folder cannot be used, and
+    SubmissionError if the submission fails.
     """
     from threadpoolctl import threadpool_limits
 

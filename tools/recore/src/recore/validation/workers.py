@@ -1,4 +1,4 @@
-"""The worker processes that run a submission: starting them, sending requests, and stopping them."""
+"""The worker processes that run a submission: start and stop them, and send them requests."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ ENVIRONMENT = {
 
 
 class SubmissionError(Exception):
-    """The submission failed; the message says how and where. hint: a remedy."""
+    """The submission failed; the message says how and where. hint: the fix."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -58,9 +58,9 @@ class Worker:
             )
 
     def call(self, request: str, **arguments: Any) -> dict[str, Any]:
-        """Send a request, the name of one of the worker's methods, and return the response.
+        """Send a request, the name of a method of SubmissionScripts, and return the response.
 
-        Raise ValueError if the submission rejects the data, SubmissionError if it fails, ends or takes too long.
+        Raises ValueError if the submission rejects the data, SubmissionError if it fails, exits or takes too long.
         """
         assert self.process.stdin is not None  # noqa: S101 - both are pipes
         assert self.process.stdout is not None  # noqa: S101
@@ -115,9 +115,9 @@ class Worker:
 
 
 class Workers:
-    """Worker processes of a submission, and a folder for their arrays. A request waits for a free worker.
+    """Worker processes of a submission, and a folder for their arrays. Requests wait for a free worker.
 
-    minutes: as for a Worker. Raise ValueError if the folder does not contain a submission.
+    minutes: as for a Worker. Raises ValueError if the folder does not contain a submission.
     """
 
     def __init__(self, submission: Path, minutes: float) -> None:
@@ -152,7 +152,7 @@ class Workers:
         return worker
 
     def preprocess(self, file: Path) -> dict[str, Any]:
-        """Preprocess a data file in one worker; the response describes the inputs and the targets."""
+        """Preprocess a data file in one worker, and return a description of the inputs and targets."""
         with as_csv_gz(file) as path:
             return self._workers[0].call(
                 "preprocess_file", file=str(path.resolve()), folder=str(self.folder), names=list(challenge().targets)
@@ -179,13 +179,13 @@ class Workers:
         return self._calculate("fit", name, **rows, arguments=dict(arguments))[0]
 
     def sensitivity(self, training: Rows, probes: Rows, seconds: float) -> tuple[Floats, int]:
-        """Return the sensitivity (bins, targets), as in program.py, and the number of probe rows used."""
+        """Return the sensitivity (bins, targets) computed by program.py, and the number of probe rows used."""
         rows = {"training": training.tolist(), "probes": probes.tolist()}
         slopes, response = self._calculate("sensitivity", "sensitivity", **rows, seconds=seconds)
         return slopes, response["probes"]
 
     def _calculate(self, request: str, name: str, **arguments: Any) -> tuple[Floats, dict[str, Any]]:
-        """Return the array that a free worker writes to a file of this name, and its response."""
+        """Send a request to a free worker. Return the array that it writes to the file `name`, and its response."""
         file = self.folder / f"{name}.npy"
         worker = self._free.get()
         try:
@@ -198,7 +198,7 @@ class Workers:
 
     def _replace(self, ended: Worker) -> Worker:
         """Replace a worker whose process has ended, because other hyperparameters may still work."""
-        with self._starting:  # not while the workers are being stopped
+        with self._starting:  # do not replace it while the workers are being stopped
             if self._stopped:
                 return ended
             worker = self._start()

@@ -27,10 +27,10 @@ from stagemaker import locked
 HERE = Path(__file__).parent
 FORM = Template((HERE / "pages/form.html").read_text("utf-8"))
 MAX_FORM_SIZE = 1 << 20  # bytes
-WORKERS = 8  # threads that wait for the endpoint, and on Lambda read files
+WORKERS = 8  # threads that wait for the endpoint and, on Lambda, read files
 MAX_UNFINISHED = 32  # uploads that are being received
 MAX_COMPLETE = 16  # uploads that wait or are being read
-MAX_FILES_IN_MEMORY = 16  # of the maximum size, which limits the bytes of all uploads together
+MAX_FILES_IN_MEMORY = 16  # multiple of the maximum size, which limits the bytes of all uploads together
 
 Reader = Callable[[str, bytearray], Awaitable[Upload]]  # reads a file, given its name and content
 
@@ -38,7 +38,7 @@ Reader = Callable[[str, bytearray], Awaitable[Upload]]  # reads a file, given it
 def make_application(
     predictor: Predictor, names: Collection[str] | None = None, needs_key: bool = False, read: Reader | None = None
 ) -> Guard:
-    """Make the application. names: of its host, by default any. read: reads files, by default in a thread.
+    """Return the application. names: accepted host names, by default any. read: reads files, by default in a thread.
 
     needs_key: whether the API needs a key, which a form cannot send.
     """
@@ -54,12 +54,12 @@ def make_application(
     application = Starlette(
         routes=routes, exception_handlers={HTTPException: _explain_status, Exception: _explain_status}
     )
-    application.router.redirect_slashes = False  # behind API Gateway the address would lack the stage
+    application.router.redirect_slashes = False  # behind API Gateway, the address would lack the stage
     return Guard(application, names)
 
 
 class PageHandlers:
-    """The handlers of requests."""
+    """The request handlers."""
 
     def __init__(self, predictor: Predictor, needs_key: bool, read: Reader | None) -> None:
         self._predictor, self._limits = predictor, predictor.limits
@@ -86,7 +86,7 @@ class PageHandlers:
         return JSONResponse(self._settings)
 
     async def predict(self, request: Request) -> Response:
-        """Respond to an upload, the bytes of one file, whose name is in the query."""
+        """Respond to an upload: the body is one file, whose name is in the query."""
         try:
             async with self._reception.receive(request, self._limits.max_file_size, "file") as content:
                 upload = await self._read(request.query_params.get("name", ""), content)
@@ -95,7 +95,7 @@ class PageHandlers:
             return JSONResponse({"error": str(error)}, error.status)
 
     async def show_form(self, request: Request) -> Response:
-        """Show the form, with the assays of the line that it posts."""
+        """Show the form and, after a POST, the assays of the submitted line."""
         number, endpoint = len(self._predictor.channels), self._predictor.endpoint
         if request.method != "POST":
             return HTMLResponse(render_form(endpoint, number))
@@ -125,18 +125,18 @@ async def _explain_status(request: Request, error: Exception) -> Response:
     reasons = {
         404: "there is no such page",
         405: "this address does not support this method",
-        500: "this failed; the log of the page says why",
+        500: "the request failed; the reason is in the page's log",
     }
     headers = error.headers if isinstance(error, HTTPException) else None
     return JSONResponse({"error": reasons.get(status, "the request could not be processed")}, status, headers)
 
 
 def read_line(body: bytes | bytearray) -> str:
-    """Return the field `line` of a form. Raises UnusableUploadError if it is missing."""
+    """Return the form's field `line`. Raises UnusableUploadError if it is missing."""
     try:
         fields = parse_qs(body.decode(), max_num_fields=10)
     except ValueError:
-        raise UnusableUploadError("the request is not from the form") from None
+        raise UnusableUploadError("the request was not sent by the form") from None
     if not (line := fields.get("line", [""])[0].strip()):
         raise UnusableUploadError("the line is empty")
     return line
@@ -145,7 +145,7 @@ def read_line(body: bytes | bytearray) -> str:
 def render_form(
     endpoint: str, channels: int, line: str = "", problem: str = "", sample: dict[str, Any] | None = None
 ) -> str:
-    """Render the page with the form, and below it a problem or the assays of a line."""
+    """Render the page with the form and, below it, a problem or the assays of a line."""
     output = f'<p class="trouble" role="alert">{escape(problem)}</p>' if problem else ""
     if sample:
         output = _render_sample(sample)

@@ -1,4 +1,4 @@
-"""Write the page for AWS Lambda to a folder, from which the SAM CLI builds and deploys it."""
+"""Write a folder from which the SAM CLI builds the page for AWS Lambda and deploys it."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import stagemaker
 from recore.challenge import SCORE_SCRIPT, score_script
 
 HERE = Path(__file__).parent
-PACKAGES = ("dataset", "web")  # of recore, which the page needs
+PACKAGES = ("dataset", "web")  # modules of recore that the page needs
 SERVER_MODULES = ("process_reader.py", "server.py")  # modules that only the local server needs
 STAGEMAKER_MODULES = ("__init__.py", "interrupts.py", "locked.py", "text.py")  # their other imports are deferred
 COLUMNS = "columns.json"
@@ -17,12 +17,12 @@ EXAMPLE = "core-assays"  # the endpoint in template.yaml
 
 
 def write_deployment(folder: Path, endpoint: str, columns: Sequence[str]) -> None:
-    """Write template.yaml, and in code/ the application with the columns of the endpoint's training data and score.py.
+    """Write template.yaml, and to code/ the application, score.py and the columns of the endpoint's training data.
 
-    Raise FileExistsError if the folder contains anything but an earlier deployment.
+    Raises FileExistsError if the folder contains anything other than an earlier deployment.
     """
     code = folder / "code"
-    # other projects have a template.yaml and code/, too
+    # other projects may also have a template.yaml and code/
     is_earlier = (code / COLUMNS).exists() and (code / "recore" / HERE.name).is_dir()
     if folder.exists() and any(folder.iterdir()) and not is_earlier:
         raise FileExistsError(f"{folder} contains other files; choose another folder")

@@ -1,4 +1,4 @@
-"""Protection of every request: strict headers, host names, no requests from other sites, no tracebacks."""
+"""Protection of all requests: strict headers, known host names, no requests from other sites, no tracebacks."""
 
 import ipaddress
 import logging
@@ -28,9 +28,9 @@ log = logging.getLogger("recore.web")
 
 
 class Guard:
-    """Adds the headers, rejects requests from other sites, and logs a request that fails, in one line.
+    """Adds the headers, rejects requests from other sites, and logs failed requests with a one-line message.
 
-    names: of this host; None to accept every name.
+    names: this host's names, or None to accept every name.
     """
 
     def __init__(self, application: ASGIApp, names: Collection[str] | None) -> None:
@@ -54,9 +54,9 @@ class Guard:
         headers = Headers(scope=scope)
         application = self._application
         if self._names is not None and not _is_known(headers.get("host", ""), self._names):
-            application = JSONResponse({"error": "the page does not have this host name; see the option --name"}, 400)
+            application = JSONResponse({"error": "unknown host name; the option --name adds one"}, 400)
         elif scope["method"] == "POST" and _is_foreign(headers):
-            application = JSONResponse({"error": "another site's page sent this request"}, 403)
+            application = JSONResponse({"error": "this request was sent by another site"}, 403)
         try:
             await application(scope, receive, send_with_headers)
         except Exception as error:  # the response had status 500
@@ -64,9 +64,9 @@ class Guard:
 
 
 def _is_known(host: str, names: Collection[str]) -> bool:
-    """Return whether a header `Host` has one of these names, or an address.
+    """Return whether a `Host` header contains one of these names, or an address.
 
-    Another site can point its own name to this host (DNS rebinding), and its pages would then have the same origin; an
+    A different site can point its own name to this host (DNS rebinding); its pages would then have the same origin. An
     address cannot be rebound.
     """
     try:

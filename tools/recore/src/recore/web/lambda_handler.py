@@ -1,7 +1,7 @@
-"""Handler for requests that API Gateway sends to AWS Lambda, with payloads of version 1.0 and 2.0.
+"""Handler for requests that API Gateway sends to AWS Lambda, with payload versions 1.0 and 2.0.
 
-Environment variables: RECORE_ENDPOINT, its name; RECORE_COLUMNS, a file with the columns of its training data, next to
-score.py; RECORE_NEEDS_KEY, "true" if API Gateway requires an API key.
+Environment variables: RECORE_ENDPOINT, the endpoint's name; RECORE_COLUMNS, a file next to score.py with the columns of
+its training data; RECORE_NEEDS_KEY, "true" if API Gateway requires an API key.
 """
 
 import json
@@ -26,18 +26,18 @@ log = logging.getLogger("recore.web")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Respond to an event. Never raise; log the reason of a failure in one line."""
+    """Respond to an event. Never raises; the reason for a failure is logged in one line."""
     try:
         application = _make_application()
     except Exception as error:
         log.error("the page cannot start: %s; rewrite and redeploy it", plain(str(error), MAX_REASON))
-        return _error_response(500, "this page is not set up; its log says why")
+        return _error_response(500, "this page is not set up; the reason is in its log")
     try:
         response: dict[str, Any] = application(event, context)
         return response
     except Exception as error:
-        log.error("not an event of API Gateway: %s", plain(repr(error), MAX_REASON))
-        return _error_response(400, "this is not a request of API Gateway")
+        log.error("not an event from API Gateway: %s", plain(repr(error), MAX_REASON))
+        return _error_response(400, "this is not a request from API Gateway")
 
 
 def _error_response(status: int, reason: str) -> dict[str, Any]:

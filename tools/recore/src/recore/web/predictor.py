@@ -20,8 +20,8 @@ from stagemaker import parse_number
 AT_ONCE = 25  # spectra in a request
 INFERENCE_ID = re.compile(r"[!-~]{1,64}")
 MAX_REASON = 400  # characters
-DIGITS = 6  # of absorbances for the figure
-# API Gateway waits at most 29 seconds: on Lambda a file takes two requests to the endpoint, each sent once, and 3
+DIGITS = 6  # digits of absorbances for the figure
+# API Gateway waits at most 29 seconds: on Lambda a file needs two requests to the endpoint, each sent once, and 3
 # seconds remain for the rest.
 CONNECT_SECONDS = 2
 READ_SECONDS = 11
@@ -31,28 +31,28 @@ Json = dict[str, Any]
 
 
 class EndpointError(Exception):
-    """The endpoint does not respond, or it rejects the spectra. The message is one line, for a visitor."""
+    """The endpoint does not respond, or it rejects the spectra. The one-line message is for visitors."""
 
-    status = 502  # of the HTTP response
+    status = 502  # status of the HTTP response
 
 
 class Predictor:
     """Predicts files with an endpoint.
 
-    runtime: boto3 client. columns: of the data file that the endpoint was trained on. Raise ValueError if they are
-    not the columns of a data file.
+    runtime: boto3 client. columns: columns of the data file that the endpoint was trained on. Raises ValueError if they
+    are not the columns of a data file.
     """
 
     def __init__(self, runtime: Any, endpoint: str, columns: Sequence[str], limits: Limits) -> None:
         self.endpoint, self.limits = endpoint, limits
         self.grid = grid_of_names(columns[1:])
         self.channels = list(self.grid.names)
-        # the supported columns of a line
+        # the columns that a line can have
         self._rows = [self.channels, [name for name in columns if name not in challenge().targets], list(columns)]
         self._runtime = runtime
 
     def predict_upload(self, upload: Upload) -> Json:
-        """Return the assays of each spectrum of a file, with the spectrum. Raise EndpointError."""
+        """Return the spectra of a file, each with its assays. Raises EndpointError."""
         predictions: list[Json] = []
         for spectra in itertools.batched(upload.spectra, AT_ONCE):
             identity = _identify(spectra[0]) if len(upload.spectra) == 1 else ""
@@ -75,9 +75,9 @@ class Predictor:
         }
 
     def predict_line(self, line: str) -> Json:
-        """Return the assays of a line of CSV: absorbances, or a row of the training data, of which the rest is ignored.
+        """Return the assays of a line of CSV: absorbances, or a row like the training data's, whose assays are ignored.
 
-        Raise UnusableUploadError or EndpointError.
+        Raises UnusableUploadError or EndpointError.
         """
         try:
             rows = [row for row in csv.reader(io.StringIO(line.strip())) if row]
@@ -123,7 +123,7 @@ class Predictor:
         return predictions
 
     def _explain(self, error: Exception) -> EndpointError:
-        """Log why the endpoint did not respond, which may contain details that a visitor should not see."""
+        """Log why the endpoint did not respond, and return an EndpointError without details for visitors."""
         log.error("the endpoint %s: %s", self.endpoint, plain(str(error), MAX_REASON))
         return EndpointError(
             f"the endpoint {self.endpoint} does not respond; try again later, or ask the person who runs this page"
@@ -131,7 +131,7 @@ class Predictor:
 
 
 def make_runtime(settings: Any = None, read_seconds: float = READ_SECONDS) -> Any:
-    """Return the boto3 client for the endpoint. settings: further botocore Config."""
+    """Return the boto3 client for the endpoint. settings: additional botocore Config."""
     import boto3
     from botocore.config import Config
 
@@ -156,7 +156,7 @@ def _write_rows(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _identify(spectrum: Spectrum) -> str:
-    """Return a name for each replicate of a sample; replicate 0 has the sample's name."""
+    """Return a spectrum's name: the sample's name, followed by the replicate's number unless it is 0."""
     replicate = spectrum.replicate or "0"
     return spectrum.sample if replicate == "0" else f"{spectrum.sample}.{replicate}"
 

@@ -21,19 +21,19 @@ from stagemaker import locked
 from stagemaker.machine import count_cores
 
 PROCESSES = count_cores()
-SECONDS = 10.0  # a file of 10 MB takes at most half of it
+SECONDS = 10.0  # a file of 10 MB takes at most half of this time
 MEMORY = 1 << 30  # bytes, in addition to the memory of the program itself
 MAX_MESSAGE = 1 << 28  # bytes
 MEMORY_IN_USE = Path("/proc/self/statm")
 
 
 class ProcessReader:
-    """Reads the spectra of uploads, several at a time, each in a process from a fork server."""
+    """Reads the spectra of uploads, several at a time, each in a separate process from a fork server."""
 
     def __init__(self, grid: Grid, limits: Limits) -> None:
         self._grid, self._limits = grid, limits
         self._threads = ThreadPoolExecutor(PROCESSES, "recore-web-reader")
-        self._lock = threading.Lock()  # one process starts or ends at a time, as each start inspects the others
+        self._lock = threading.Lock()  # one process starts or ends at a time, because each start inspects the others
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__])
 
@@ -58,7 +58,7 @@ class ProcessReader:
                     raise RuntimeError(response["failure"])
                 values = np.frombuffer(_receive(responses, deadline)).reshape(-1, len(self._grid.names))
             except EOFError:
-                raise UnusableUploadError("it could not be read: its reader ended") from None
+                raise UnusableUploadError("it could not be read: the process that read it stopped") from None
             finally:
                 with self._lock:
                     if process.pid:
@@ -73,19 +73,19 @@ class ProcessReader:
 
 
 def _receive(responses: Connection, deadline: float) -> bytes:
-    """Receive a message. Raise UnusableUploadError if it is late, EOFError if it never arrives."""
+    """Receive a message. Raises UnusableUploadError if it is late, EOFError if it will never arrive."""
     if not responses.poll(max(deadline - time.monotonic(), 0)):
         raise UnusableUploadError(f"it cannot be read within {SECONDS:.0f} seconds")
     try:
         return responses.recv_bytes(MAX_MESSAGE)
     except OSError as error:
         if responses.closed:  # the message is too long
-            raise UnusableUploadError("it contains too much data for a response") from None
+            raise UnusableUploadError("its spectra are too large for a response") from None
         raise EOFError from error  # the process was killed while it was sending
 
 
 def _read_in_process(end: Connection, name: str, content: bytearray, grid: Grid, limits: Limits, folder: Path) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which stops this process
     _limit_memory()
     values = b""
     try:

@@ -10,7 +10,7 @@ from recore.web.uploads import UnusableUploadError, format_size
 
 PATIENCE = 10.0  # seconds that an upload may take in addition to the time for its bytes
 MIN_SPEED = 50_000  # bytes per second
-DISCARDED = 10  # times the limit; up to it, a larger upload is read, so that the client receives the error
+DISCARDED = 10  # multiple of the limit up to which a larger upload is read, so that the client receives the error
 
 
 class UnfinishedUpload:
@@ -22,25 +22,25 @@ class UnfinishedUpload:
 
     @property
     def end(self) -> float:
-        """Return when the upload ends unless more of it arrives, in the event loop's time."""
+        """Return the event loop's time at which the upload is ended unless more of it arrives."""
         return self.deadline.when() or 0.0
 
 
 class Reception:
     """The uploads in memory.
 
-    max_unfinished: uploads that are being received; of more, the upload with the least time left is ended.
-    max_complete: uploads that wait or are being read; more are rejected. max_bytes: of all uploads together.
+    max_unfinished: maximum number being received; if there are more, the upload with the least time left is ended.
+    max_complete: maximum number waiting or being read; more are rejected. max_bytes: limit for all uploads together.
     """
 
     def __init__(self, max_unfinished: int, max_complete: int, max_bytes: int) -> None:
         self._max_unfinished, self._max_complete, self._max_bytes = max_unfinished, max_complete, max_bytes
-        self._unfinished: list[UnfinishedUpload] = []  # in the order in which they began
+        self._unfinished: list[UnfinishedUpload] = []  # in order of start time
         self._complete = self._bytes = 0
 
     @contextlib.asynccontextmanager
     async def receive(self, request: Request, max_size: int, noun: str) -> AsyncIterator[bytearray]:
-        """Receive an upload, which counts while the context is open. noun: for messages. Raise UnusableUploadError."""
+        """Receive an upload, which counts while the context is open. noun: for messages. Raises UnusableUploadError."""
         upload = UnfinishedUpload()
         self._unfinished.append(upload)
         try:
@@ -83,7 +83,7 @@ class Reception:
             raise UnusableUploadError(f"the {noun} is empty")
 
     def _keep(self, upload: UnfinishedUpload, part: bytes, start: float) -> None:
-        """Keep a part; if there are too many bytes, end the uploads that began first."""
+        """Keep a part of an upload. If there are too many bytes, end the oldest uploads."""
         while self._bytes + len(part) > self._max_bytes and self._unfinished:
             self._end(self._unfinished[0])
         if upload in self._unfinished:

@@ -1,6 +1,6 @@
-"""Serve the page locally. Connections without a complete request are closed, so that others are always served.
+"""Serve the page locally. Connections without a complete request are closed, so that other clients are served.
 
-This is the only module that depends on uvicorn's internals: the attributes of its protocol for HTTP.
+This is the only module that depends on uvicorn's internals: the attributes of its HTTP protocol.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from stagemaker import interrupts
 GRACE = 5  # seconds for unfinished requests when the page ends
 MAX_CONNECTIONS = 200
 SECONDS = 10.0  # for the head of a request, and for reading MIN_BYTES_READ of a response
-MIN_BYTES_READ = 100_000  # of a response, which a client must read in SECONDS
+MIN_BYTES_READ = 100_000  # minimum part of a response that a client must read in SECONDS
 PIECE = 1 << 14  # bytes of a request that are parsed at a time
 CHUNKED = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Protocol(H11Protocol):
-    """A connection, which is closed if it remains without a request, or with a response that nobody reads.
+    """A connection. It is closed if no complete request arrives, or if the client does not read the response.
 
-    If there are too many, the connection that has been idle for longest is closed at once. Chunked bodies are rejected,
-    because chunks of one byte take more time to parse than to send.
+    If there are too many connections, the one that has been idle for longest is closed immediately. Chunked bodies are
+    rejected, because chunks of one byte take more time to parse than to send.
     """
 
     _timer: asyncio.TimerHandle | None = None
@@ -116,9 +116,9 @@ class Server(uvicorn.Server):
 def serve(
     predictor: Predictor, host: str, port: int, names: Collection[str], announce: Callable[[list[str]], None]
 ) -> None:
-    """Serve the page until a signal ends it. Raise OSError.
+    """Serve the page until a signal stops it. Raises OSError if the address is unavailable.
 
-    names: further host names of the page. announce: called with the addresses.
+    names: additional host names of the page. announce: called with the addresses.
     """
     host_name = socket.gethostname()
     with _listen(host, port) as listening:

@@ -1,4 +1,4 @@
-"""Read the spectra of files that a visitor sends, within limits, with one line for each problem."""
+"""Read the spectra in files that visitors send, within limits, and report each problem in one line."""
 
 import re
 import zlib
@@ -10,17 +10,17 @@ from recore.listing import count
 from recore.text import plain
 
 GZIP = b"\x1f\x8b"
-MAX_MEMBERS = 1000  # of a gzip file; each takes time, even if it is empty
+MAX_MEMBERS = 1000  # members of a gzip file; each takes time, even if it is empty
 PIECE = 1 << 16  # bytes that are unpacked at a time
 MAX_NAME = 120  # characters of a file name
 MAX_REASON = 600  # characters
-SHOWN = 5  # problems of a file
+SHOWN = 5  # maximum number of problems reported for a file
 OPTION = re.compile(r"(?<!\S)--[a-z]")
 OPTIONS_HINT = " (options of `recore import`, which writes a CSV file for this page)"
 
 
 class UnusableUploadError(ValueError):
-    """A file cannot be used. The message is one line. status: of the HTTP response."""
+    """A file cannot be used. The message is one line. status: status of the HTTP response."""
 
     def __init__(self, message: str, status: int = 422) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class UnusableUploadError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """max_file_size: bytes, unpacked. max_files: that the page sends at once. max_spectra: of a file."""
+    """max_file_size: bytes, unpacked. max_files: files that the page sends at once. max_spectra: spectra in a file."""
 
     max_file_size: int
     max_files: int = 20
@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Upload:
-    """The spectra of a file. problems: with single spectra. remarks: on how spectra were changed."""
+    """The spectra in a file. problems: spectra that cannot be used. remarks: notes on how spectra were changed."""
 
     spectra: list[Spectrum]
     problems: list[str]
@@ -46,9 +46,9 @@ class Upload:
 
 
 def read_upload(name: str, content: bytes | bytearray, grid: Grid, limits: Limits, folder: Path) -> Upload:
-    """Read the spectra of a file on the channels of a grid. Raise UnusableUploadError if there are none.
+    """Read the spectra in a file on the channels of a grid. Raises UnusableUploadError if there are none.
 
-    folder: empty folder for the file.
+    folder: empty folder, to which the file is written.
     """
     name = check_name(name)
     if content.startswith(GZIP):
@@ -76,17 +76,17 @@ def read_upload(name: str, content: bytes | bytearray, grid: Grid, limits: Limit
         notice = f"only the first {limits.max_spectra} spectra of the file were read"
         problems.append(f"{notice}; for a complete data file use `recore production predict`")
     if not reading.spectra:
-        raise UnusableUploadError("; ".join(problems) or "the file contains no spectrum")
+        raise UnusableUploadError("; ".join(problems) or "the file contains no spectra")
     return Upload(reading.spectra, problems, [shorten(remark) for remark in reading.remarks])
 
 
 def check_name(name: str) -> str:
-    """Return the last part of a file name. Raise UnusableUploadError if it is invalid."""
+    """Return the last part of a file name. Raises UnusableUploadError if it is invalid."""
     name = PurePosixPath(name.replace("\\", "/")).name
     if name in ("", ".", ".."):
         raise UnusableUploadError("the file has no name")
     if not name.isprintable():
-        raise UnusableUploadError("its name has non-printable characters; rename it")
+        raise UnusableUploadError("its name contains non-printable characters; rename it")
     if len(name) > MAX_NAME or len(name.encode()) > 2 * MAX_NAME:
         raise UnusableUploadError(f"its name has more than {MAX_NAME} characters; rename it")
     return name

@@ -18,17 +18,17 @@ from recore.text import plain
 if TYPE_CHECKING:
     from recore.production.invocation import SampleResponse
 
-SHOWN = 3  # assays printed per sample without --json, by descending weight
+SHOWN = 3  # assays printed per sample without --json, those with the highest weights
 variant_option = click.option(
     "--variant",
     "variants",
     multiple=True,
     metavar="NAME=VERSION[:WEIGHT]",
-    help="A variant; several share the requests.",
+    help="A variant to serve; repeat the option to split requests by weight.",
 )
 
 
-# of commands that shift traffic
+# options of commands that shift traffic
 strategy_options = add_options(
     click.option(
         "--strategy",
@@ -50,7 +50,7 @@ strategy_options = add_options(
 
 @contextmanager
 def report_interrupt(operation: str) -> Iterator[None]:
-    """After an interrupt, print that the operation continues without this command."""
+    """If interrupted, print that the operation continues without this command."""
     try:
         yield
     except KeyboardInterrupt:
@@ -63,10 +63,10 @@ def report_interrupt(operation: str) -> Iterator[None]:
 @variant_option
 @as_json
 def deploy(variants: tuple[str, ...], as_json: bool) -> None:
-    """Create an endpoint that serves one or several versions.
+    """Create an endpoint that serves one or more versions.
 
     By default it serves the latest approved version as variant A. Requests and responses are captured on S3. Ctrl-C
-    does not stop the creation of the endpoint: the same command waits for it, `delete --endpoint` deletes it.
+    does not stop the creation of the endpoint: repeat the command to wait for it, or run `delete --endpoint`.
 
     \b
     Example:
@@ -89,8 +89,8 @@ def deploy(variants: tuple[str, ...], as_json: bool) -> None:
 def update(version: int | None, variants: tuple[str, ...], as_json: bool, **strategy: Any) -> None:
     """Replace the versions that the endpoint serves, without losing requests.
 
-    By default VERSION, or the latest approved one, becomes variant A. New instances start before old ones stop;
-    requests are shifted all at once, a part first (canary), or step by step (linear).
+    By default VERSION, or the latest approved one, becomes variant A. New instances start before old instances stop;
+    requests are shifted all at once, first a part and then the rest (canary), or in steps (linear).
 
     \b
     Example:
@@ -130,14 +130,14 @@ def rollback(as_json: bool, **strategy: Any) -> None:
 @production.command()
 @click.argument("file", type=FILE)
 @click.option("--rows", type=click.IntRange(1), help="Send only this many rows.")
-@click.option("--variant", metavar="NAME", help="Variant that responds.  [default: by the weights]")
+@click.option("--variant", metavar="NAME", help="Variant that responds.  [default: chosen by weight]")
 @as_json
 def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> None:
     """Send samples of a data file to the endpoint, one request each.
 
-    FILE contains raw spectra in the challenge's schema. Responses have all assays with unit, expected error and
-    flags: --json prints them, a line for each sample. The inference id of a request is the row's index. stderr lists
-    the samples that the model rejects.
+    FILE contains raw spectra in the challenge's schema. Responses contain all assays with units, expected errors and
+    flags; --json prints them, one sample per line. The inference id of a request is the row's index. Samples that the
+    model rejects are listed on stderr.
 
     Exit status: 0 success, 1 the endpoint or the model rejected a sample, 2 usage error or invalid input.
 
@@ -169,7 +169,7 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
             line = json.dumps(record) if as_json else plain(_line(response))
             click.echo(line)
     if has_errors and not as_json:
-        click.echo("+- is the expected error: the RMSE of held-out predictions of similar values")
+        click.echo("+- is the expected error: the RMSE of held-out predictions with similar values")
     if samples.rows and not as_json:
         click.echo(samples.format_domain())
     if rejected:
@@ -178,14 +178,14 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
 
 @production.command()
 @click.option("--endpoint", is_flag=True, help="Delete the endpoint and its configurations.")
-@click.option("--version", type=click.IntRange(1), help="Delete a version that is not served.")
+@click.option("--version", type=click.IntRange(1), help="Delete a version that is not being served.")
 @click.option("--all", "delete_all", is_flag=True, help="Delete everything, with the pipeline and the objects on S3.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @as_json
 def delete(endpoint: bool, version: int | None, delete_all: bool, yes: bool, as_json: bool) -> None:
     """Delete the endpoint, a version, or everything.
 
-    --all lists what will be deleted, and asks for confirmation.
+    --all lists everything that will be deleted, and asks for confirmation.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""The group of production commands, with their shared options and error handling."""
+"""The group of production commands, with shared options and error handling."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 submission_argument = click.argument("submission", type=click.Path(path_type=Path), default=Path())
 public_option = click.option(
-    "--public", type=FILE, help="Data with assays.  [default: INPUT_DATA, or data/ of SUBMISSION or here]"
+    "--public", type=FILE, help="Data with assays.  [default: INPUT_DATA, or from data/ in SUBMISSION or here]"
 )
 engine_option = click.option(
     "--engine", type=click.Choice(["aws"]), help="Use AWS.  [default: the simulator at AWS_ENDPOINT_URL]"
@@ -29,7 +29,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 
 @contextmanager
 def reported_errors() -> Iterator[None]:
-    """Report a request that AWS rejected in one line, and failed work with exit status 1."""
+    """Report requests that AWS rejected with a one-line message, and failed work with exit status 1."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from recore.production.project import WorkFailedError
@@ -59,11 +59,11 @@ class ProductionGroup(click.Group):
 @config_option
 @click.pass_context
 def production(ctx: click.Context, engine: str | None, config: Path | None) -> None:
-    """Put a model to work: versions, endpoints, updates.
+    """Run a model in production: versions, endpoints, updates.
 
-    A version is a model of two containers: raw spectra to the model's inputs, inputs to assays. Commands use the
-    simulator that runs at AWS_ENDPOINT_URL or, with --engine aws, AWS, where instances cost money. Repeating a command
-    whose work is done changes nothing. With --json, commands print JSON.
+    A version is a model with two containers: one computes the model's inputs from raw spectra, the other predicts
+    assays. Commands use the simulator that runs at AWS_ENDPOINT_URL or, with --engine aws, AWS, where instances cost
+    money. Repeating a completed command changes nothing. With --json, commands print JSON.
 
     Exit status: 0 success, 1 the work failed, 2 usage error, invalid input or a rejected request.
 
@@ -77,14 +77,14 @@ def production(ctx: click.Context, engine: str | None, config: Path | None) -> N
 
 
 def open_here() -> "AbstractContextManager[ProductionProject]":
-    """Open the project of this command. Raises BackendError or ValueError if it cannot be opened."""
+    """Open the project that this command is for. Raises BackendError or ValueError if it cannot be opened."""
     from recore.production.project import open_project
 
     return open_project(*click.get_current_context().obj)
 
 
 def choose_public(project: "ProductionProject", submission: Path, public: Path | None) -> Path | None:
-    """Return the data file to train with: `public`, None for the setting INPUT_DATA, or the file in data/.
+    """Return the data file to train with: `public`, or the file in data/, or None for the setting INPUT_DATA.
 
     Raises ValueError or OSError if it cannot be read.
     """
@@ -100,15 +100,15 @@ def choose_public(project: "ProductionProject", submission: Path, public: Path |
 
 
 def show_costs(command: str, lines: Sequence[str]) -> None:
-    """Print the instances that a command is about to start."""
+    """Print lines about the instances that a command is about to start."""
     for line in lines:
         show_line(f"{command}: {line}")
 
 
 def show_outcome(outcome: "Outcome", as_json: bool, costs: Sequence[str] = ()) -> None:
-    """Print the result of a command, and a useful next command.
+    """Print the result of a command, and the command to run next.
 
-    costs: lines about instances that were already printed, for JSON output.
+    costs: lines already printed by show_costs, for the JSON output.
     """
     if as_json:
         next_command = f"production {outcome.next_command}" if outcome.next_command else None

@@ -43,9 +43,9 @@ def train(
 ) -> None:
     """Train a submission through a pipeline, and register a version.
 
-    SUBMISSION is a folder with setup.py, by default the current one, or its src.tar.gz. The SageMaker Pipeline creates
-    the archive of the features, trains, scores held-out drill holes, and registers the version unless the score is
-    below MINIMUM_SCORE. Results of an earlier execution with the same files are reused. Ctrl-C stops it.
+    SUBMISSION is a folder with setup.py, by default the current one, or its src.tar.gz. The SageMaker Pipeline extracts
+    features, trains, scores held-out drill holes, and registers the version unless its score is below MINIMUM_SCORE.
+    Results of an earlier execution with the same files are reused. Ctrl-C stops it.
 
     \b
     Example:
@@ -73,15 +73,15 @@ def train(
 @click.argument("file", type=FILE)
 @click.option("--out", type=FILE, default=Path("predictions.csv"), help="CSV file to write.")
 @click.option("--version", type=click.IntRange(1), help="Version to use.  [default: the latest approved one]")
-@click.option("--intervals", is_flag=True, help="Add both ends of the 90% interval of each assay.")
-@click.option("--spectra", is_flag=True, help="Keep the channels in the output, too.")
+@click.option("--intervals", is_flag=True, help="Add both ends of each assay's 90% interval.")
+@click.option("--spectra", is_flag=True, help="Also keep the channels in the output.")
 @as_json
 def predict(file: Path, out: Path, version: int | None, intervals: bool, spectra: bool, as_json: bool) -> None:
     """Predict the samples of a data file in batch.
 
-    FILE contains raw spectra in the challenge's schema. For each row, in the file's order, the output has its name, its
-    IDs, whether it lies inside or outside the domain of the model, and the assays. A row that cannot be predicted
-    has no assays, and stderr shows the reason. Each call runs a job. Ctrl-C stops it.
+    FILE contains raw spectra in the challenge's schema. For each row, in order, the output has a name, the IDs, whether
+    it lies inside or outside the model's domain, and the assays. A row that cannot be predicted has no assays, and
+    stderr shows the reason. Each call runs a job. Ctrl-C stops it.
 
     Exit status: 0 success, 1 the job failed or a row could not be predicted, 2 usage error or invalid input.
 
@@ -129,7 +129,7 @@ def tune(
 
     A SageMaker tuning job searches the hyperparameters of fit() for the highest mean R2 on held-out drill holes.
 
-    Ranges are in the table [tool.recore.tune.ranges] of the submission's pyproject.toml, jobs and parallel in
+    Ranges are read from [tool.recore.tune.ranges] in the submission's pyproject.toml, and jobs and parallel from
     [tool.recore.tune]; options override them. RANGE is FROM..TO, FROM..TO:log, or comma-separated values. Ctrl-C stops
     the tuning job.
 
@@ -150,7 +150,7 @@ def tune(
         costs = format_tuning_costs(project, plan)
         with show_work("tune") as advance:
             best = find_best(project, files, public, plan, advance, lambda: show_costs("tune", costs), again)
-        remaining = [] if best.changed else format_pipeline_costs(project)  # not announced yet
+        remaining = [] if best.changed else format_pipeline_costs(project)  # the costs have not been printed yet
         with show_steps("tune", list(steps.values()), ascii_only) as watch:
             outcome = train_best(project, files, public, best, steps, watch, lambda: show_costs("tune", remaining))
     show_outcome(outcome, as_json, costs if best.changed else remaining)
@@ -161,7 +161,7 @@ def tune(
 @click.option("--public", type=FILE, required=True, help="New data with assays.")
 @set_option
 @click.option("--approve", is_flag=True, help="Approve the new version if its score is not lower.")
-@click.option("--tolerance", type=FiniteNumber(0), default=0.0, help="Permitted decrease of the score.")
+@click.option("--tolerance", type=FiniteNumber(0), default=0.0, help="Permitted decrease in the score.")
 @click.option("--update", is_flag=True, help="Update the endpoint to serve it; needs --approve.")
 @strategy_options
 @ascii_option
@@ -179,10 +179,10 @@ def retrain(
 ) -> None:
     """Train a submission on new data, to replace the version in use.
 
-    The version in use is the one that the endpoint serves, otherwise the latest approved one. Its hyperparameters are
-    reused, and its held-out score is shown next to the new one. With --approve a new version whose score is not
-    lower is approved; otherwise the exit status is 1. With --update the endpoint then serves it. After an interruption
-    the same command continues.
+    The version in use is the one that the endpoint serves, or else the latest approved one. Its hyperparameters are
+    reused, and its held-out score is shown next to the new one. With --approve a new version whose score is not lower
+    is approved; otherwise the exit status is 1. With --update the endpoint then serves it. If it is interrupted, repeat
+    the command to continue.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Commands about the requests of clients: compare, monitor."""
+"""Commands that evaluate clients' requests: compare, monitor."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,26 +24,26 @@ def percent_option(name: str, low: float, high: float, default: float, text: str
     1,
     50,
     10.0,
-    "Difference of RMSE worth detecting, in %. It determines how many more samples are needed.",
+    "Difference in RMSE worth detecting, in %. It determines how many more samples are needed.",
 )
 @percent_option("--confidence", 50, 99, 95.0, "Joint confidence level of all intervals, in %.")
 @click.option(
     "--no-requests", is_flag=True, help="Send no requests; compare only samples that both variants predicted."
 )
-@click.option("--out", type=FILE, help="CSV file for the table of all targets.")
+@click.option("--out", type=FILE, help="CSV file to write, with a row for each target.")
 @as_json
 def compare(
     assays: Path, difference: float, confidence: float, no_requests: bool, out: Path | None, as_json: bool
 ) -> None:
     """Compare the variants of the endpoint on newly measured assays.
 
-    Assays are joined to captured predictions by the column InferenceId, or by the IDs. Captured
-    requests are resent to the variants that have not received them, so that all variants are compared on the same
-    samples; the inference ids of these requests begin with "compare-". Requests whose responses are not captured yet
-    are resent by the next run. Each variant is compared with the one that has the largest weight.
+    Assays are joined to captured predictions by the column InferenceId, or by the IDs. Captured requests are resent to
+    the variants that have not received them, so that all variants are compared on the same samples; the inference ids
+    of resent requests begin with "compare-". A request whose response has not been captured yet is resent by the next
+    run. Each variant is compared with the variant that has the largest weight.
 
-    The confidence level holds for a single look at the data: compare again when the required number of samples has
-    arrived, not after every few.
+    The confidence level holds for a single look at the data: compare again only when the required number of samples has
+    arrived.
 
     \b
     Example:
@@ -73,9 +73,9 @@ def compare(
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
-    help="Count requests from this time (UTC).  [default: since the endpoint's configuration was created]",
+    help="Use requests from this time (UTC).  [default: since the endpoint's configuration was created]",
 )
-@percent_option("--false-alarms", 0.01, 50, 5.0, "Probability of any false alarm, in %, however often you test.")
+@percent_option("--false-alarms", 0.01, 50, 5.0, "Probability of any false alarm, in %, even if you test often.")
 @click.option("--complete", is_flag=True, help="Test all drill holes now; no more samples of them will arrive.")
 @click.option("--alarm", is_flag=True, help="Send the result to CloudWatch, and create an alarm.")
 @click.option("--out", type=FILE, default=Path("runs/monitor.html"), show_default=True, help="HTML report to write.")
@@ -94,8 +94,8 @@ def monitor(
 
     Reads the requests of clients to ENDPOINT, by default the setting ENDPOINT_NAME, compares them with the training
     data of the version in use, and writes an HTML report. The test may be repeated as often as you like. A drill hole
-    counts when 20 of its samples have arrived, or none for 24 hours. Samples of an unknown drill hole count as one per
-    day.
+    is tested when 20 of its samples have arrived, or none for 24 hours. Samples without a drill hole count as one hole
+    per day.
 
     The alarm that --alarm creates is ENDPOINT-VERSION-drift. `update --alarm` rolls back if it fires.
 

@@ -15,8 +15,8 @@ from recore.cli.production.group import as_json, open_here, production, show_out
 def register(model: Path, public: Path | None, as_json: bool) -> None:
     """Register the model of a run or hand-over as a version.
 
-    MODEL is the folder of a run of `recore run`, or of a hand-over, which needs no data. The model is registered as it
-    is; `train` trains one through the pipeline.
+    MODEL is the folder of a run that `recore run` wrote, or of a hand-over, which needs no data. The model is
+    registered unchanged; to train one through the pipeline, use `train`.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Section on the assays: the shares measured and at the detection limit, distributions, and implausible values."""
+"""Section on the assays: shares measured and at the detection limit, distributions, and implausible values."""
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,11 @@ BOX_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 TITLE = "Assays"
 READING = (
-    "A laboratory reports values below its detection limit as one value, often half the limit; a lowest value that "
-    "occurs many times is a sign of this. Good: few assays are missing or at the limit, and the boxes span one or two "
-    "orders of magnitude and lie at the usual grades of the element. Bad: an assay that is missing or at the "
-    "limit in most rows (a model cannot learn it), a box at an unusual position (PPM instead of PCT), zeros, negative "
-    "values and codes such as 9999, and a highest value that occurs many times (the upper limit of the method)."
+    "A laboratory reports values below its detection limit as one value, often half the limit: the lowest value then "
+    "occurs many times. Good: few assays are missing or at the limit, and the boxes span one or two orders of "
+    "magnitude and lie at grades that are usual for the element. Bad: an assay that is missing or at the limit in most "
+    "rows (a model cannot learn it), a box at an unusual position (PPM instead of PCT), zeros, negative values or "
+    "codes such as 9999, or a highest value that occurs many times (the upper limit of the method)."
 )
 NOTE = (
     "At the limit: the lowest value, if at least {repeats} rows and {share:.0%} of the measured rows have it. Boxes: "
@@ -33,7 +33,7 @@ NOTE = (
 )
 NO_ASSAYS = "This file has no assay columns, as is usual for private data."
 STATES = "For each target, the shares of rows with a value, at the detection limit, and without a value."
-BOXES = "The box contains the middle half of the values, the whiskers 90%. Ticks: the lowest and the highest value."
+BOXES = "Box: the middle half of the values. Whiskers: the middle 90%. Ticks: the lowest and highest values."
 NOT_MEASURED = "{targets} without assays"
 
 
@@ -53,7 +53,7 @@ def section(data: SpectralData) -> Section:
 
 
 def summarise(data: SpectralData) -> pd.DataFrame:
-    """Return a table with a row for each target, including targets that are not in the file."""
+    """Return a row for each target, including targets that are not in the file."""
     rows = []
     for name in challenge().targets:
         column = data.assays[name].to_numpy() if name in data.assays else np.full(data.rows, np.nan)
@@ -98,7 +98,7 @@ def _states(table: pd.DataFrame) -> Figure:
 
 
 def _boxes(table: pd.DataFrame) -> Figure:
-    """Draw the boxes; the logarithmic axis ends a decade below the lowest positive number."""
+    """Draw the boxes on a logarithmic axis that begins a decade below the lowest positive number."""
     positive = table[table["highest"] > 0]
     names = ["lowest", *(f"q{level:.2f}" for level in BOX_QUANTILES), "highest"]
     values = positive[names].to_numpy()
@@ -122,7 +122,7 @@ def _boxes(table: pd.DataFrame) -> Figure:
 
 def _findings(table: pd.DataFrame) -> list[PageFinding]:
     measured, lowest = table["measured"], table["lowest"]
-    # several zeros and nothing below are reported as suspected codes
+    # several zeros without negative values are reported as suspected codes
     not_positive = (lowest < 0) | ((lowest == 0) & (table["zero or less"] == 1))
     often_at_limit, upper_share = table["at limit"] > MANY_AT_LIMIT * measured, f"more than {UPPER_SHARE:.0%}"
     at_upper_limit = (

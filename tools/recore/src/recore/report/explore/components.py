@@ -13,47 +13,46 @@ from recore.schema import DEPTH_FROM, DEPTH_TO
 from recore.spectral_data import Floats
 
 DRAWN_LOADINGS = 3
-DRAWN_SPECTRA = 5  # of the rows that are furthest beyond a limit
-FAR, VERY_FAR = 3.0, 10.0  # times a limit
+DRAWN_SPECTRA = 5  # spectra drawn: those furthest beyond a limit
+FAR, VERY_FAR = 3.0, 10.0  # distance, relative to a limit
 MANY_BEYOND = 0.03  # a larger share of rows beyond a limit is a note
-LOWEST_Q = 1e-6  # times its limit; the end of the axis, as Q is 0 if the components explain a row completely
+LOWEST_Q = 1e-6  # times its limit; the axis starts here, because Q is 0 if the components explain a row completely
 
 TITLE = "Components and outliers"
 READING = (
-    "Spectra are compared by their shape (SNV). Good: one cloud, or clouds that are rock types and contain several "
-    "holes each; about 1% of the rows beyond each limit, in different holes. Bad: a hole or a sequence of rows apart "
-    "from all others (instrument, preparation, wrong sample), and rows far beyond a limit, in particular the limit of "
-    "Q, which is large if a row has a feature that no other row has. Loadings show in which bands the rows differ: "
-    "smooth ones are minerals, jagged ones are noise, and a peak at carbon dioxide is air."
+    "Spectra are compared after SNV. Good: one cloud, or a cloud for each rock type, with several holes in each; about "
+    "1% of the rows beyond each limit, in different holes. Bad: a hole or a sequence of rows that is separate from all "
+    "others (instrument, preparation, wrong sample), or rows far beyond a limit, especially that of Q, which is large "
+    "if a row has a feature that no other row has. Loadings show the bands in which rows differ: smooth loadings "
+    "indicate minerals, jagged loadings noise, and a peak at carbon dioxide air."
 )
 NOTE = (
-    "{kept} {explained:.1%} of the variance of {rows} in {bins} of {width}. "
-    "The limits are at {confidence:.0%}: T2 by the F distribution, Q by Box's chi-square approximation (1954). Both "
-    "hold for rows that the components were not fitted on: with a hundred rows or fewer, hardly any row is beyond a "
-    "limit."
+    "{kept} {explained:.1%} of the variance of {rows} in {bins} of {width}. The limits are at {confidence:.0%}: T2 by "
+    "the F distribution, Q by Box's chi-square approximation (1954). Both hold for rows to which the components were "
+    "not fitted: in a file of a hundred rows or fewer, hardly any row is beyond a limit."
 )
 THINNED = (
     " The figures show at most {points:,} of the rows beyond a limit, and as many of the others; the CSV files contain "
-    "all."
+    "all rows."
 )
 SCORES = "Each point is a row; rows close to each other have similar spectra. Colours: the holes that differ most."
 LOADINGS = "The bands in which rows differ: a score adds its loading to the mean spectrum. The first three components."
 LIMITS = (
-    "Beyond a limit (dashed): {beyond} of {rows}. On the right: extreme in features that other rows have too. At the "
-    "top: features that no other row has."
+    "Beyond a limit (dashed): {beyond} of {rows}. On the right: rows with extreme values of common features. At the "
+    "top: rows with features that no other row has."
 )
-OUTLYING = "The rows that are furthest beyond a limit, after SNV, and the median of all rows."
+OUTLYING = "SNV spectra of the rows furthest beyond a limit, and the median of all rows."
 
 
 def section(shapes: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
-    """Return the section with its findings, and the table of the rows, None if components cannot be fitted."""
+    """Return the section with its findings, and the table of rows, or None if components cannot be fitted."""
     try:
         model = Components(shapes.values)
     except ValueError as error:
         return Section("components", TITLE, READING, (), f"Not drawn: {error}."), None
     table = row_table(shapes, model)
     beyond = np.asarray((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit))
-    ratio = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()  # to the limit it exceeds most
+    ratio = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()
     note = NOTE.format(
         kept=count(model.kept, "component explains", "components explain"),
         explained=model.shares.sum(),
@@ -83,7 +82,7 @@ def row_table(shapes: Binned, model: Components) -> pd.DataFrame:
 
 
 def row_labels(table: pd.DataFrame) -> list[str]:
-    """Return the IDs of each row for its hover label."""
+    """Return each row's hover label, which contains its IDs."""
     depths = [""] * len(table)
     if challenge().depths:
         depths = [f", {low:g} to {high:g} m" for low, high in zip(table[DEPTH_FROM], table[DEPTH_TO], strict=True)]
@@ -92,7 +91,7 @@ def row_labels(table: pd.DataFrame) -> list[str]:
 
 
 def _scores(table: pd.DataFrame, model: Components, holes: list[str], beyond: np.ndarray) -> Figure:
-    """Draw the scores: the first NAMED holes each with their own marker, all others as one series behind them."""
+    """Draw the scores. Each of the first NAMED holes has its own marker; all others are one series behind them."""
     group = challenge().group
     second, title = ("PC2", f"PC2, {model.shares[1]:.0%}") if model.kept > 1 else ("T2", "T2")
     share = f"PC1, {model.shares[0]:.0%} of the variance"
@@ -155,11 +154,11 @@ def _outlying_spectra(shapes: Binned, table: pd.DataFrame, furthest: np.ndarray)
 def _outlying_rows(table: pd.DataFrame, model: Components, furthest: np.ndarray) -> Table:
     numbers = table.iloc[furthest][["index", challenge().group, *challenge().depths, "T2", "Q"]].copy()
     numbers["T2 / limit"], numbers["Q / limit"] = numbers["T2"] / model.t2_limit, numbers["Q"] / model.q_limit
-    return Table("outlying-rows", "Rows beyond a limit", "The furthest first.", numbers)
+    return Table("outlying-rows", "Rows beyond a limit", "Sorted by distance beyond the limit.", numbers)
 
 
 def _findings(table: pd.DataFrame, model: Components, beyond: np.ndarray, ratio: Floats) -> list[PageFinding]:
-    """Return the finding on outliers. ratio: T2 or Q divided by its limit, whichever is larger."""
+    """Return the finding on outliers. ratio: the larger of T2 and Q, each divided by its limit."""
     t2, q = float((table["T2"] > model.t2_limit).mean()), float((table["Q"] > model.q_limit).mean())
     rows = int(beyond.sum())
     values = {"rows": rows, "share_t2": t2, "share_q": q, "furthest": float(ratio.max())}

@@ -1,4 +1,4 @@
-"""Section on the correlation of each assay with each part of the spectrum."""
+"""Section on the correlation between each assay and each part of the spectrum."""
 
 import numpy as np
 import pandas as pd
@@ -8,25 +8,25 @@ from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
 from recore.report.statistics import Binned, correlations
 
-MIN_ROWS = 10  # measured rows of an assay
+MIN_ROWS = 10  # minimum number of measured rows of an assay
 HIGH_CORRELATION = 0.5
 
 TITLE = "Assays and channels"
 READING = (
-    "Good: vertical stripes at the bands of minerals, at the same bands for elements of one mineral (aluminium and "
+    "Good: vertical stripes at the bands of minerals, at the same bands for all elements in a mineral (aluminium and "
     "potassium at Al-OH, calcium at carbonate). Pale rows are assays that correlate with no single band, like most "
-    "metals in sulphides; they have to be predicted from the minerals that accompany them. Bad: stripes at carbon "
+    "metals in sulphides; these must be predicted from the minerals that accompany them. Bad: stripes at carbon "
     "dioxide or at the ends of the range (the assays depend on the instrument or the day), or the same pattern in all "
     "rows (one property such as grain size determines everything)."
 )
 NOTE = (
     "Pearson's correlation of the logarithm of the assay with the spectrum after SNV, in bins of {width} channels, "
-    "over the rows with a positive value. Differences within and between holes are not separated, so a few holes can "
+    "over the rows with a positive assay. Differences within and between holes are not separated, so a few holes can "
     "cause a correlation."
 )
 NOT_DRAWN = "Not drawn: no assay has at least {rows} measured rows with different values."
 HEAT_MAP = (
-    "Correlation of each assay with each part of the spectrum: orange positive, blue negative, no colour near zero."
+    "Correlation between each assay and each part of the spectrum: orange positive, blue negative, pale near zero."
 )
 
 
@@ -48,7 +48,7 @@ def section(shapes: Binned) -> Section:
 
 
 def correlation_table(shapes: Binned) -> pd.DataFrame:
-    """Return a row for each assay with at least MIN_ROWS different values: its rows and a correlation for each bin."""
+    """Return the number of rows and each bin's correlation; a row for each assay with MIN_ROWS different values."""
     bins = [f"{value:.1f}" for value in shapes.wavenumbers]
     table = {}
     for name, column in shapes.data.assays.items():
@@ -75,4 +75,4 @@ def _strongest(table: pd.DataFrame, shapes: Binned) -> Table:
     columns = {"assay": table["assay"], "rows": table["rows"], "wavenumber (cm-1)": shapes.wavenumbers[best]}
     numbers = pd.DataFrame(columns | {"correlation": coefficients[np.arange(len(table)), best]})
     order = numbers["correlation"].abs().sort_values(ascending=False, kind="stable").index
-    return Table("strongest", "The highest correlation of each assay", "The highest first.", numbers.loc[order])
+    return Table("strongest", "The highest correlation of each assay", "Sorted by correlation.", numbers.loc[order])

@@ -1,4 +1,4 @@
-"""Section on the samples along the drill holes: their intervals, and scores and assays by depth."""
+"""Section on the samples in each drill hole: depth intervals, and scores and assays by depth."""
 
 import numpy as np
 import pandas as pd
@@ -10,18 +10,18 @@ from recore.report.page.content import Figure, Level, PageFinding, Section, Tabl
 from recore.spectral_data import Floats, SpectralData
 
 TRACKS = 4
-DEPTH_STEPS = 80  # of the figure of all holes
-DRAWN_SAMPLES = 600  # at most, in the log of one hole
-VISIBLE_HOLES = 2  # when the page is opened
+DEPTH_STEPS = 80  # depth ranges in the figure of all holes
+DRAWN_SAMPLES = 600  # maximum in the log of one hole
+VISIBLE_HOLES = 2  # holes shown when the page is opened
 
 TITLE = "Depth"
 READING = (
     "Good: scores and assays change slowly or in steps, as rock does, and assays change where scores change. Bad: a "
-    "log that looks like noise from sample to sample (depths and samples are mismatched), a jump at the same "
-    "depth in all holes (a batch, not a rock), samples of one hole that overlap."
+    "log that looks like noise from sample to sample (depths and samples are mismatched), a jump at the same depth in "
+    "all holes (a batch effect, not a change of rock), or overlapping samples in a hole."
 )
 NOTE = (
-    "The logs are of the holes that differ most; at most {samples} samples of each hole are drawn. The figure of all "
+    "The logs show the holes that differ most; at most {samples} samples of each hole are drawn. The figure of all "
     "holes shows the mean of the samples in each of {steps} equal ranges of depth."
 )
 NO_DEPTH, ONE_DEPTH = "no row has a depth", "all rows have the same depth"
@@ -32,7 +32,7 @@ LOGS = "Scores and assays of single holes along their depth. Click a legend entr
 
 
 def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) -> Section:
-    """Return the section with its findings. table: from components.row_table, None if there are no components."""
+    """Return the section with its findings. table: from components.row_table, or None if no components were fitted."""
     intervals, findings = _intervals(data)
     if not challenge().depths:
         holes_only = Table("intervals", "Holes", "Samples of each hole.", intervals[[challenge().group, "rows"]])
@@ -81,7 +81,7 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
         rows_start = count(int(overlapping.sum()), "row starts", "rows start")
         message = (
             f"{rows_start} above the end of another row of the same hole (the first: index {short_name(row['index'])} "
-            f"of {short_name(row[group])}, at {row['from']:g} m): repeats or wrong depths"
+            f"of {short_name(row[group])}, at {row['from']:g} m): repeated samples or wrong depths"
         )
         findings.append(PageFinding("note", "depths overlap", message, "depth", {"rows": int(overlapping.sum())}))
     if len(holes) == 1:

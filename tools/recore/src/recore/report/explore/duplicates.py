@@ -1,6 +1,6 @@
-"""Section on near-duplicates: pairs of spectra that hardly differ by more than the noise.
+"""Section on near-duplicates: pairs of spectra whose difference hardly exceeds the noise.
 
-Repeats in two holes, or in public and private data, make scores optimistic, because the model has seen the sample.
+Repeats in two holes, or in public and private data, make scores optimistic, because the model has seen the samples.
 """
 
 from math import comb
@@ -16,33 +16,33 @@ from recore.report.page.content import Figure, Level, PageFinding, Section, Tabl
 from recore.report.statistics import Binned, principal_components, usable_channels
 from recore.spectral_data import Floats, snv
 
-NOISE_FACTOR = 1.5  # times the distance caused by noise: up to it, spectra count as the same
-USUAL_SHARE = 0.25  # of the usual distance to the nearest row: up to it, a sample may just have been repacked
+NOISE_FACTOR = 1.5  # spectra within this multiple of the distance caused by noise count as the same
+USUAL_SHARE = 0.25  # share of the usual distance to the nearest row within which a sample may have been repacked
 MIN_DISTANCE = 1e-6  # closer spectra count as the same even without noise
-DIFFERENCE_ORDER = 6  # order of the differences from which the noise is estimated
-NEIGHBOURS = 5  # nearest rows of each row that are compared
-SCORES = 12  # principal components in which neighbours are sought
+DIFFERENCE_ORDER = 6  # order of the differences used to estimate the noise
+NEIGHBOURS = 5  # nearest rows with which each row is compared
+SCORES = 12  # principal components used to find neighbours
 BLOCK = 4000  # pairs compared at once, to limit memory
 LOWEST_RATIO = 1e-3  # distance / noise; the end of the axis
 
 TITLE = "Near-duplicates"
 READING = (
-    "The distance of each spectrum to the nearest other one, in units of the distance that noise causes between two "
+    "The distance from each spectrum to its nearest neighbour, in units of the distance that noise causes between two "
     "measurements of one sample. Good: all rows are far to the right of the dashed line. Bad: a peak at or left of the "
-    "line: the same sample occurs twice. Two such rows of one hole may be intended repeats, which must not be "
-    "separated into training and test data; in two holes, or in public and private data, they are a mistake."
+    "line: the same sample occurs twice. Two such rows in one hole may be intended repeats, which must not be split "
+    "between training and test data; in two holes, or in public and private data, they are a mistake."
 )
 NOTE = (
-    "Distance: root mean square over the channels after SNV, without the outermost {edge} at either end (at most 5% "
-    "of all), where a detector may be noisy. The dashed line: {factor} times the noise, or {share} of the usual "
-    "distance to the nearest row if this is more. The noise is estimated from differences along the channels, so it "
-    "is underestimated for smoothed spectra. The {neighbours} nearest rows of each row in {scores} principal "
-    "components are compared. If every sample appears twice, the usual distance is the distance between repeats; look "
-    "at the position of the peak."
+    "Distance: root mean square over the channels after SNV, without the outermost {edge} at either end (at most 5% of "
+    "all), where a detector may be noisy. The dashed line: {factor} times the noise, or {share} of the usual distance "
+    "to the nearest row if this is larger. The noise is estimated from differences along the channels, so it is "
+    "underestimated for smoothed spectra. Each row is compared with its {neighbours} nearest rows in {scores} "
+    "principal components. If every sample appears twice, the usual distance is the distance between repeats; look at "
+    "the position of the peak."
 )
 NOT_DRAWN = "Not drawn: fewer than 2 rows have a valid spectrum."
-HISTOGRAM = "Distance of each row to its nearest neighbour. Rows left of the dashed line count as the same sample."
-IDENTICAL = " The first bar includes {rows} with a smaller distance than the axis shows."
+HISTOGRAM = "Distance from each row to its nearest neighbour. Rows left of the dashed line count as the same sample."
+IDENTICAL = " The first bar includes {rows} whose distance is below the range of the axis."
 
 
 def section(shapes: Binned, private: Binned | None) -> Section:
@@ -67,16 +67,16 @@ def section(shapes: Binned, private: Binned | None) -> Section:
     if len(duplicates):
         columns = [f"{name}_{end}" for end in (1, 2) for name in ("file", "index", group)]
         numbers = duplicates[[*columns, "distance", "correlation", "distance / noise"]]
-        items.append(Table("duplicate-rows", "Rows with the same spectrum", "The nearest pairs first.", numbers))
+        items.append(Table("duplicate-rows", "Rows with the same spectrum", "Sorted by distance.", numbers))
     note = NOTE.format(edge=EDGE, factor=NOISE_FACTOR, share=USUAL_SHARE, neighbours=NEIGHBOURS, scores=SCORES)
     return Section("duplicates", TITLE, READING, items, note, _findings(duplicates, noise))
 
 
 def estimate_noise(spectra: Floats) -> float:
-    """Estimate the standard deviation of the noise in spectra (rows, channels), as its upper quartile over channels.
+    """Estimate the noise in spectra (rows, channels): the upper quartile over channels of its standard deviation.
 
     Differences of a high order remove all but the noise, scaled by the root of a binomial coefficient. The median over
-    rows (times 1.4826, as for a normal distribution) and the quartile over channels ignore sharp bands.
+    rows (times 1.4826, as for a normal distribution) and the quartile are not affected by sharp bands.
     """
     if spectra.shape[1] <= DIFFERENCE_ORDER:
         return 0.0
@@ -86,7 +86,7 @@ def estimate_noise(spectra: Floats) -> float:
 
 
 def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:
-    """Return each row's nearest rows as pairs, the nearest first: row_1 < row_2, distance, correlation; no pair twice.
+    """Return each row's nearest rows as unique pairs, the nearest first: row_1 < row_2, distance, correlation.
 
     Scores are never further apart than the spectra, so near spectra have near scores.
     """
@@ -107,7 +107,7 @@ def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:
 
 
 def _combine(files: dict[str, Binned]) -> tuple[Floats, pd.DataFrame]:
-    """Return the SNV spectra, over the public file's usable channels, and the IDs of the rows of all files."""
+    """Return all files' SNV spectra, over the public file's usable channels, and the IDs of their rows."""
     channels = usable_channels(files["public"].data)
     spectra, ids = [], []
     for name, binned in files.items():
@@ -162,7 +162,7 @@ def _findings(duplicates: pd.DataFrame, noise: float) -> list[PageFinding]:
                 for end in (1, 2)
             ]
             rows = " and ".join(ids)
-            message = f"{pairs} the same spectrum, with a distance close to the noise (the nearest: index {rows})"
+            message = f"{pairs} the same spectrum: their distance is close to the noise (the nearest: index {rows})"
             findings.append(PageFinding(level, name, message, "duplicates", {"pairs": int(is_case.sum())}))
     if not findings:
         message = f"no two rows have the same spectrum (noise after SNV: {noise:.2g})"

@@ -1,4 +1,4 @@
-"""The report of `recore explore` on a data file; each other module of this package adds a section."""
+"""The report of `recore explore` on a data file. Each other module in this package adds a section."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,19 +20,19 @@ from recore.report.statistics import bin_spectra
 from recore.schema import channels_of
 from recore.spectral_data import SpectralData, read_data
 
-STEPS = 9  # calls of `advance`, at most
+STEPS = 9  # maximum number of calls of `advance`
 
 LEAD = "Is this data file sound? The findings come first, then the sections with the evidence."
 
 
 def explore_file(public: Path, private: Path | None = None, advance: Callable[[str], None] = lambda step: None) -> Page:
-    """Return the report on a data file, with private data if given. advance is called with the name of each step.
+    """Return the report on a data file, compared with private data if given. advance: called with each step's name.
 
     Raises ValueError or OSError if a file is not a gzipped CSV file of spectra.
     """
     from threadpoolctl import threadpool_limits
 
-    # the matrices are small, and on a busy machine threads would wait for each other
+    # the matrices are small, and several threads would wait for each other on a busy machine
     with threadpool_limits(1, "blas"):
         return _page(public, private, advance)
 
@@ -93,7 +93,7 @@ def _facts(data: SpectralData) -> dict[str, str]:
 
 
 def _column_findings(data: SpectralData, file: str = "") -> list[PageFinding]:
-    """Return findings on units that differ from the schema's, codes, and similar hole names. file: prefix of each."""
+    """Return findings on units that differ from the schema's, codes, and similar hole names. file: their prefix."""
     content = {name: data.assays[name].to_numpy() for name in data.assays}
     units, codes = suspected_content_units(content), suspected_codes(content)
     findings = [PageFinding("bad", "assay unit", file + one.message, "assays", one.values) for one in units]

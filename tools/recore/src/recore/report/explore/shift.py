@@ -1,7 +1,7 @@
-"""Section that compares the shapes of private and public spectra; no assays are needed.
+"""Section that compares private and public SNV spectra; no assays are needed.
 
-New holes always differ from known ones, so each public hole is compared with the other public holes in the same way:
-private rows are unusual only if they are further away than those.
+New holes always differ from known holes. Each public hole is therefore compared with the other public holes in the same
+way: private rows are unusual only if they are further away than the rows of public holes.
 """
 
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from recore.report.statistics import Binned, Components, principal_components
 from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 FOLDS = 5
-MAX_ROWS = 4000  # of each set, for the classifier
+MAX_ROWS = 4000  # per set, for the classifier
 MAX_HOLES = 200  # of each set
-RANDOM_SPLITS = 20  # of the public holes, for comparison
+RANDOM_SPLITS = 20  # random splits of the public holes, for comparison
 
 
 @dataclass(frozen=True)
 class TwoSample:
     """Performance of a classifier that separates two sets of rows.
 
-    auc: area under the ROC curve, 0.5 if the sets do not differ, NaN if there are too few rows. by_hole: whether it was
-    tested on held-out holes instead of rows. usual: ascending AUCs for random splits of the public holes; empty if
-    there are fewer than four holes, or if it was not tested by hole.
+    auc: area under the ROC curve: 0.5 if the sets do not differ, NaN if there are too few rows. by_hole: whether the
+    test used held-out holes instead of rows. usual: ascending AUCs for random splits of the public holes; empty if
+    there are fewer than four holes, or if by_hole is False.
     """
 
     auc: float
@@ -38,14 +38,14 @@ class TwoSample:
 
 
 def compare_sets(public: Floats, public_holes: np.ndarray, private: Floats, private_holes: np.ndarray) -> TwoSample:
-    """Train a classifier to separate private rows (n, bins) from public ones (m, bins), cross-validated by hole."""
+    """Cross-validate, by hole, a classifier that separates private rows (n, bins) from public rows (m, bins)."""
     random = np.random.default_rng(0)
     selected = [_select(side, random) for side in (public_holes, private_holes)]
     values = np.concatenate([public[selected[0]], private[selected[1]]])
     # components are fitted on both sets together, so that they do not reveal which set a row belongs to
     scores = principal_components(values, MAX_COMPONENTS).transform(values)
     sides = np.repeat([0, 1], [len(rows) for rows in selected])
-    # holes of the same name in both files are two different holes for the folds
+    # holes with the same name in both files are different holes for the folds
     holes = np.concatenate([_hole_numbers(public_holes)[selected[0]], -1 - _hole_numbers(private_holes)[selected[1]]])
     public_names, private_names = np.unique(holes[sides == 0]), np.unique(holes[sides == 1])
     by_hole = min(len(public_names), len(private_names)) >= 2
@@ -89,34 +89,34 @@ def _auc(scores: Floats, sides: np.ndarray, holes: np.ndarray | None) -> float:
     return float(roc_auc_score(sides, probabilities))
 
 
-HELD_OUT_HOLES = 20  # at most, public holes that are compared with the other public holes
-DRAWN_ROWS = 2000  # at most, of each file
+HELD_OUT_HOLES = 20  # maximum number of public holes that are compared with the other public holes
+DRAWN_ROWS = 2000  # maximum per file
 MANY_BEYOND = 0.05  # a larger share of private rows beyond a limit is a finding
-TOLERANCE = 1.5  # times the share in held-out public holes: up to it, a share is usual
+TOLERANCE = 1.5  # a share up to this multiple of that in held-out public holes is usual
 HIGH_AUC = 0.8
 
 TITLE = "Private against public"
 READING = (
     "Good: the private rows are inside the public cloud, the share of them outside the public range (beyond a limit) "
-    "is like the share in held-out public holes, and a classifier separates private from public rows hardly better "
-    "than other groups of holes. Bad: a separate private cloud, or most private rows beyond the limit of Q: they have "
-    "features that no public row has, and predictions for them are guesses."
+    "is similar to that of held-out public holes, and a classifier separates private from public rows hardly better "
+    "than it separates random groups of public holes. Bad: a separate private cloud, or most private rows beyond the "
+    "limit of Q: they have features that no public row has, so predictions for them are guesses."
 )
 NOTE = (
     "The limits are computed from the public rows, at {confidence:.0%}. {holes} held out, one at a time. The "
     "classifier is a logistic regression on the scores of at most {rows} rows and {most_holes} holes of each file, "
-    "tested on held-out holes. For comparison it is also trained {splits} times to separate two random groups of "
-    "public holes, one of them as large as the private data."
+    "tested on held-out holes. For comparison, it is also trained {splits} times to separate two random groups of "
+    "public holes, one of which is as large as the private data."
 )
 ALL_HELD_OUT = "All public holes are"
 SOME_HELD_OUT = f"The first {HELD_OUT_HOLES} of {{holes}} public holes are"
 NOT_COMPARABLE = "private data cannot be compared with public data: {reason}"
 POINTS = (
-    "Private and public rows in the principal components of the public rows. Every k-th row is drawn, at most {rows:,} "
-    "of each file."
+    "Scores of private and public rows on the principal components of the public rows. Every k-th row is drawn, at "
+    "most {rows:,} of each file."
 )
 HELD_OUT = (
-    "Each point is a hole that the components were not fitted on: the share of its rows beyond the limits. Dashed: 1%."
+    "Each point is a hole to which the components were not fitted: the share of its rows beyond the limits. Dashed: 1%."
 )
 
 
@@ -144,7 +144,7 @@ def section(shapes: Binned, private_data: SpectralData, private: Binned | None) 
         splits=RANDOM_SPLITS,
     )
     furthest = holes.sort_values("either", ascending=False, kind="stable")
-    table = Table("shift-by-hole", "Holes that the components were not fitted on", "The furthest first.", furthest)
+    table = Table("shift-by-hole", "Held-out holes", "The furthest first.", furthest)
     items = (_points(shapes, private, model), _held_out_figure(holes), table)
     findings = [_share_finding(holes)]
     if not np.isnan(comparison.auc):
@@ -153,7 +153,7 @@ def section(shapes: Binned, private_data: SpectralData, private: Binned | None) 
 
 
 def channel_difference(data: SpectralData, private: SpectralData) -> str:
-    """Return how the channels of the two files differ, which makes them incomparable; empty if they are the same."""
+    """Return a phrase on how the channels of the two files differ, or "" if they are the same."""
     if len(data.wavenumbers) != len(private.wavenumbers):
         return f"{count(len(data.wavenumbers), 'public channel')} and {count(len(private.wavenumbers), 'private one')}"
     if not np.array_equal(data.wavenumbers, private.wavenumbers):
@@ -163,9 +163,9 @@ def channel_difference(data: SpectralData, private: SpectralData) -> str:
 
 
 def held_out_holes(shapes: Binned, private: Binned, model: Components) -> pd.DataFrame:
-    """Return, for each hole, its rows and their shares beyond the limits of components not fitted on it.
+    """Return the number of rows in each hole, and their shares beyond the limits of components fitted without it.
 
-    Private holes are compared with all public rows, public holes with the rows of the other public holes.
+    Components are fitted to all public rows for a private hole, and to the other public holes for a public hole.
     """
     group = challenge().group
     holes = []
@@ -240,7 +240,7 @@ def _share_finding(holes: pd.DataFrame) -> PageFinding:
     message = f"{shares['private']:.1%} of the private rows lie outside the public range"
     level: Level = "bad" if shares["private"] > MANY_BEYOND else "good"
     if not np.isnan(shares["public"]):
-        message += f"; of the rows of held-out public holes {shares['public']:.1%} do"
+        message += f", compared with {shares['public']:.1%} of the rows of held-out public holes"
         if level == "bad" and shares["private"] <= TOLERANCE * shares["public"]:
             level, message = "note", f"{message}, so this is usual"
     values = {"private": shares["private"], "public_held_out": shares["public"]}
@@ -256,5 +256,5 @@ def _auc_finding(comparison: TwoSample) -> PageFinding:
         if comparison.auc > max(highest, HIGH_AUC):
             level = "bad"
     if not comparison.by_hole:
-        message += "; tested on rows, because one file has only one hole, and any hole can be recognised by its rows"
+        message += "; tested on held-out rows, because one file has only one hole, which any classifier recognises"
     return PageFinding(level, "shift auc", message, "shift", dict(vars(comparison)))

@@ -28,7 +28,7 @@ class HoleSpectra:
 
 
 def order_holes(shapes: Binned) -> list[HoleSpectra]:
-    """Return all holes, the hole whose median shape is furthest from the median of all holes first."""
+    """Return all holes, sorted by the distance between their median SNV spectrum and the median of all holes."""
     rows_with_shape = rows_by_group(shapes.holes)
     medians = {name: np.median(shapes.values[rows], axis=0) for name, rows in rows_with_shape.items()}
     centre = np.median(list(medians.values()), axis=0) if medians else np.zeros(0)
@@ -41,40 +41,39 @@ def order_holes(shapes: Binned) -> list[HoleSpectra]:
 
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-DRAWN_CHANNELS = 600  # at most, of a line; a screen has hardly more columns
-WRITTEN_HOLES = 200  # at most, with quantiles in the CSV file
-VISIBLE_HOLES = 3  # when the page is opened
-WIDE_STEP = 1.5  # times the usual step between channels: a wider one is a gap
-HIGHEST_MEDIAN = 5.0  # absorbance; a higher median means another unit
+DRAWN_CHANNELS = 600  # maximum per line; a screen has hardly more columns
+WRITTEN_HOLES = 200  # maximum with quantiles in the CSV file
+VISIBLE_HOLES = 3  # holes shown when the page is opened
+WIDE_STEP = 1.5  # a step between channels wider than this multiple of the usual step is a gap
+HIGHEST_MEDIAN = 5.0  # absorbance; a higher median suggests a different unit
 
 TITLE = "Spectra"
 READING = (
-    "Good: smooth bands in the shaded regions, the inner band (half of the rows) close to the median, and the lowest "
-    "and highest values of a similar shape. Bad: a step or a spike in all rows, many channels with a single value "
+    "Good: smooth bands in the shaded regions, the inner band (half of the rows) close to the median, and lowest and "
+    "highest values with a similar shape. Bad: a step or a spike in all rows, many channels with the same value "
     "(filled, clipped or cut out), a median of zero, extreme values far outside the bands, a hole that differs at all "
-    "wavenumbers (another instrument, different grinding), and carbon dioxide that differs between holes (the "
-    "background measurement was old)."
+    "wavenumbers (a different instrument or grinding), or a carbon dioxide band that differs between holes (an "
+    "outdated background measurement)."
 )
-NOTE = "The bands are computed from all rows. Noise in the outermost {edge} channels may exceed the axis."
-THINNED = " The figures show one in {step} channels; the CSV files contain all of them."
+NOTE = "The bands are computed from all rows. Noise in the outermost {edge} channels may exceed the range of the axis."
+THINNED = " The figures show one in {step} channels; the CSV files contain all channels."
 NAMED_HOLES = " Only the {named} holes that differ most from the median of all holes have their own lines."
 FIRST_WRITTEN = " The CSV file has the quantiles of the first {written} of {holes} holes."
 ALL_ROWS = "Quantiles of the spectra of all rows, channel by channel."
 ALL_ROWS_PRIVATE = " Dashed orange line: the median of the private rows."
 BY_HOLE = (
-    "The median and, shaded, the 5 to 95% range of the rows of single holes. Click a legend entry to show or hide a "
-    "hole."
+    "The median and, shaded, the 5 to 95% range of the rows in each hole. Click a legend entry to show or hide a hole."
 )
 DIFFERENCES = (
-    "Difference of each hole's median spectrum, after SNV, from the median of all holes; the holes that differ most "
-    "are at the top. Colour along an entire row indicates another instrument or rock, colour in one column an "
-    "unsteady channel."
+    "Difference between each hole's median SNV spectrum and the median of all holes; the holes that differ most are at "
+    "the top. Colour along an entire row indicates a different instrument or rock, colour in one column an unstable "
+    "channel."
 )
 DIFFERENCES_SOME = " The first {drawn} of {holes} holes."
 
 
 def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
-    """Return quantiles (levels, columns) of each column, linearly interpolated and ignoring NaN; NaN if it is empty."""
+    """Return linearly interpolated quantiles (levels, columns) that ignore NaN; NaN for a column without values."""
     gaps = np.isnan(values).any(axis=0)
     result = np.full((len(levels), values.shape[1]), np.nan)
     result[:, ~gaps] = np.quantile(values[:, ~gaps], levels, axis=0)
@@ -162,7 +161,7 @@ def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
     summary = DIFFERENCES
     if len(names) > draw.DRAWN_HOLES:
         summary += DIFFERENCES_SOME.format(drawn=draw.DRAWN_HOLES, holes=len(names))
-    return Figure("holes", "Each hole against all holes", summary, plot, numbers)
+    return Figure("holes", "Each hole compared with all holes", summary, plot, numbers)
 
 
 def _findings(data: SpectralData) -> list[PageFinding]:
@@ -178,8 +177,8 @@ def _findings(data: SpectralData) -> list[PageFinding]:
         first = f"index {short_name(data.index[row])}, channel {data.wavenumbers[channel]:g}"
         cells = count(int(empty.sum()), "cell of the spectra is not a number", "cells of the spectra are not numbers")
         message = (
-            f"{cells}, in {count(rows, 'row')} and {count(channels, 'channel')} (the first: {first}); a submission "
-            "fails on them"
+            f"{cells}, in {count(rows, 'row')} and {count(channels, 'channel')} (the first: {first}); submissions fail "
+            "on such cells"
         )
         add("bad", "empty channels", message, cells=int(empty.sum()), rows=rows, channels=channels)
     not_empty = data.spectra[:, ~empty.all(axis=0)]
@@ -247,7 +246,7 @@ def _add_line(
 
 
 def _span(data: SpectralData, levels: Floats) -> tuple[float, float] | None:
-    """Return the axis range for quantiles (levels, channels), ignoring the outer channels, which may be noisy."""
+    """Return the axis range for quantiles (levels, channels). The outer channels, which may be noisy, are ignored."""
     values = levels[:, usable_channels(data)]
     values = values[np.isfinite(values)]
     if not len(values) or np.ptp(values) == 0:
@@ -257,5 +256,5 @@ def _span(data: SpectralData, levels: Floats) -> tuple[float, float] | None:
 
 
 def _step(channels: int) -> int:
-    """Return the step between the channels that are drawn."""
+    """Return k, where every k-th channel is drawn."""
     return max(1, math.ceil(channels / DRAWN_CHANNELS))

@@ -20,7 +20,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)  # the order on the page
 
 @dataclass(frozen=True)
 class PageFinding:
-    """A result in one sentence. name and values are for programs; section has the evidence."""
+    """A result in one sentence. name and values are for programs; section contains the evidence."""
 
     level: Level
     name: str
@@ -33,10 +33,10 @@ class PageFinding:
 class Figure:
     """A plot, a sentence about it (also for screen readers), and its numbers, written to `name`.csv.
 
-    choices: names, if one of several plots is shown at a time; each series has the position of its choice as `meta`,
-    and only the first choice is visible. details: a line for each choice. layouts: changed axes for each choice.
-    groups: name of the groups by which points can be coloured; the figure's `meta` then has `labels` and `groups` of
-    each row and `looks` of each group, and the points have their rows' positions as `customdata`.
+    choices: names of the plots, if one of several is shown at a time; each series has the position of its choice as
+    `meta`, and only the first choice is visible. details: a line for each choice. layouts: axis changes for each
+    choice. groups: what points can be coloured by, such as drill hole; the figure's `meta` then has each row's `labels`
+    and `groups`, and each group's `looks`; each point has its row's position as `customdata`.
     """
 
     name: str
@@ -52,9 +52,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """A table, of which the page shows at most TABLE_ROWS rows and `name`.csv all rows.
+    """A table. The page shows at most TABLE_ROWS rows, `name`.csv all of them.
 
-    empty: entries of the first column whose rows have no values and are not shown on the page.
+    empty: entries in the first column of rows without values, which the page does not show.
     """
 
     name: str
@@ -71,9 +71,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a report. reading: how to recognise good and bad results. note: how numbers were computed.
+    """A section of a report. reading: how to recognise good and bad results. note: how the numbers were computed.
 
-    folded: paragraphs that are shown on request, by the line that is shown instead.
+    folded: paragraphs that are shown on request, keyed by the line that is shown until then.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A complete report. facts: names and values below its title, such as the file and its number of rows."""
+    """A complete report. facts: names and values shown below the title, such as the file and its number of rows."""
 
     title: str
     lead: str
@@ -105,7 +105,7 @@ def findings_of(sections: Iterable[Section]) -> list[PageFinding]:
 
 
 def sort_by_level(findings: Iterable[PageFinding]) -> list[PageFinding]:
-    """Sort findings in the order of LEVELS, stably."""
+    """Return findings sorted by level, in the order of LEVELS; the sort is stable."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 
 
@@ -116,7 +116,7 @@ def short_name(name: object, max_length: int = 28) -> str:
 
 
 def unique_names(names: list[str]) -> list[str]:
-    """Return names for an axis: names that occur more than once get a number."""
+    """Return names for an axis. Names that occur more than once are numbered."""
     totals, numbers = Counter(names), Counter[str]()
     unique = []
     for name in names:

@@ -1,4 +1,4 @@
-"""Elements that the figures of all reports share: axes, colours, series, and points outside an axis."""
+"""Elements that the figures of all reports share: axes, colours, series, and points beyond the ends of an axis."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from recore.spectral_data import Floats
 
 
 def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> Figure:
-    """Return an empty figure over wavenumbers with the regions marked. title: of the vertical axis."""
+    """Return an empty figure over wavenumbers with the regions marked. title: title of the vertical axis."""
     plot = new_figure(height, xaxis=wavenumber_axis(wavenumbers), yaxis_title_text=title)
     mark_regions(plot, wavenumbers)
     return plot
@@ -31,7 +31,7 @@ def add_spectrum(
 
 
 def mark_regions(plot: Figure, wavenumbers: Floats) -> None:
-    """Shade and name the regions within the range of these wavenumbers."""
+    """Shade and label the spectral regions within the range of the wavenumbers."""
     plot.update_layout(margin_t=72)
     for name, high, low, _, aside in REGIONS:
         if low < wavenumbers.max() and high > wavenumbers.min():
@@ -55,7 +55,7 @@ def table_of_regions() -> Table:
     )
 
 
-# Each has a contrast of at least 3 to the light and to the dark page. The first four are the colours of Okabe and Ito
+# Each has a contrast of at least 3 with the light and the dark page. The first four are the colours of Okabe and Ito
 # (2008) that meet this requirement. page.js has the same list for series without a colour.
 BLUE, VERMILION, GREEN, PINK, PURPLE, OCHRE, SKY, RED, OLIVE, GREY = COLOURS = (
     "#0072b2 #d55e00 #009e73 #cc79a7 #8a63d2 #a8780f #2b93c4 #b5434c #6b8e23 #7f8791".split()
@@ -67,7 +67,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 SEQUENTIAL = [[0, "#2f4a7d"], [0.25, "#5a6272"], [0.5, "#7d7c78"], [0.75, "#b3a268"], [1, "#f2d94a"]]
 # Zero is transparent, so that it has the colour of the page.
 DIVERGING = [[0, "rgba(0,114,178,1)"], [0.5, "rgba(128,128,128,0)"], [1, "rgba(213,94,0,1)"]]
-# Ticks of a logarithmic axis that spans a few decades.
+# Ticks on a logarithmic axis that spans a few decades.
 LOG_TICKS = {
     "type": "log",
     "tickangle": 0,
@@ -83,22 +83,22 @@ def with_opacity(colour: str, opacity: float) -> str:
 
 
 def patterned(colour: str, shape: str) -> dict[str, Any]:
-    """Return the marker of a bar that can be distinguished without colour. shape: plotly's name of the pattern."""
+    """Return a bar's marker with a pattern, which is visible without colour. shape: plotly's name for the pattern."""
     return {"color": colour, "pattern": {"shape": shape}}
 
 
 def outlined(colour: str) -> dict[str, Any]:
-    """Return the marker of a translucent bar with an outline."""
+    """Return a marker for a translucent bar with an outline."""
     return {"color": with_opacity(colour, 0.3), "line": {"color": colour, "width": 1}}
 
 
 def numbered_line(number: int, width: float = 1.5) -> dict[str, Any]:
-    """Return the line of one of several series, whose colour and dash differ from its neighbours'."""
+    """Return a line style whose colour and dash differ from the styles for adjacent numbers."""
     return {"color": COLOURS[number % len(COLOURS)], "dash": DASHES[number % len(DASHES)], "width": width}
 
 
-SHOWN_POINTS = 3000  # at most, in a scatter plot; more would be slow in a browser
-DRAWN_HOLES = 150  # at most, in a figure of all holes
+SHOWN_POINTS = 3000  # maximum in a scatter plot; more would be slow in a browser
+DRAWN_HOLES = 150  # maximum in a figure of all holes
 NAMED = 9  # series with their own colour; more colours are hard to distinguish
 
 
@@ -116,7 +116,7 @@ def heat_map(
     xaxis: dict[str, Any],
     **trace: Any,
 ) -> Figure:
-    """Return a heat map with the first name at the top. cells: (names, x). ends: of the colour scale."""
+    """Return a heat map with the first name at the top. cells: (names, x). ends: both ends of the colour scale."""
     plot = new_figure(max(300, 150 + 16 * len(names)), xaxis=xaxis)
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     look = {"colorscale": DIVERGING, "colorbar": {"title": {"text": unit}}, "hoverongaps": False} | trace
@@ -127,7 +127,7 @@ def heat_map(
 def add_bars(
     plot: Figure, lengths: pd.Series, positions: Any, name: str, hover: str, marker: dict[str, Any], **trace: Any
 ) -> None:
-    """Add horizontal bars. positions: on the vertical axis."""
+    """Add horizontal bars. positions: the bars' positions on the vertical axis."""
     plot.add_bar(x=lengths, y=positions, name=name, orientation="h", marker=marker, hovertemplate=hover, **trace)
 
 
@@ -140,26 +140,26 @@ def add_points(plot: Figure, x: Any, y: Any, name: str, hover: str, marker: dict
 def add_numbered_line(
     plot: Figure, number: int, shown: int, x: Any, y: Any, name: str, hover: str, **trace: Any
 ) -> None:
-    """Add one of several lines, of which the first `shown` are visible when the page is opened."""
+    """Add one of several lines. Only the first `shown` lines are visible when the page is opened."""
     look = {"mode": "lines", "line": numbered_line(number), "visible": True if number < shown else "legendonly"}
     plot.add_scatter(x=x, y=y, name=name, hovertemplate=hover, **(look | trace))
 
 
 def thin_out(rows: int, marked: NDArray[np.bool_], limit: int = SHOWN_POINTS) -> NDArray[np.intp]:
-    """Return the points to draw: every k-th marked and every k-th other point, at most `limit` of each."""
+    """Return the rows to draw: every k-th marked row and every k-th other row, at most `limit` of each kind."""
     parts = (np.flatnonzero(marked[:rows]), np.flatnonzero(~marked[:rows]))
     return np.sort(np.concatenate([every_kth(part, limit) for part in parts]))
 
 
 def every_kth[Rows: (NDArray[Any], pd.DataFrame)](rows: Rows, limit: int = SHOWN_POINTS) -> Rows:
-    """Return at most `limit` of these rows, evenly spread."""
+    """Return at most `limit` of the rows, evenly spaced."""
     return rows[:: max(1, math.ceil(len(rows) / limit))]
 
 
 def split_marked(
     usual: str, marked: str, is_marked: NDArray[np.bool_]
 ) -> list[tuple[str, NDArray[np.intp], dict[str, Any]]]:
-    """Return, for the usual and for the marked points, their name, the rows to draw, and their marker."""
+    """Return (name, rows to draw, marker) for the usual points and for the marked points."""
     kinds = ((usual, ~is_marked, BLUE, "circle"), (marked, is_marked, VERMILION, "diamond"))
     return [
         (name, every_kth(np.flatnonzero(chosen)), {"color": colour, "size": 6, "symbol": symbol})
@@ -168,9 +168,9 @@ def split_marked(
 
 
 def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float) -> tuple[Floats, NDArray[np.int8]]:
-    """Clip values to an axis from `low` to `high`, and return them with `outside`, for edge_symbols and count_outside.
+    """Clip values to an axis from `low` to `high`. Return them and `outside`, for edge_symbols and count_outside.
 
-    outside: -1 below the axis, 1 above it, otherwise 0, also for NaN.
+    outside: -1 for a value below the axis, 1 for a value above it, otherwise 0, also for NaN.
     """
     numbers = np.asarray(values, dtype=float)
     outside = (numbers > high).astype(np.int8) - (numbers < low).astype(np.int8)
@@ -178,13 +178,13 @@ def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float
 
 
 def edge_symbols(outside: NDArray[np.int8], symbol: str, axis: Literal["x", "y"] = "x") -> list[str]:
-    """Return a symbol for each point, a triangle if its value lies outside the axis."""
+    """Return a symbol for each point: a triangle if its value lies outside the axis, otherwise `symbol`."""
     below, above = ("triangle-left", "triangle-right") if axis == "x" else ("triangle-down", "triangle-up")
     return [{-1: below, 1: above}.get(int(side), symbol) for side in outside]
 
 
 def count_outside(*outside: NDArray[np.int8]) -> str:
-    """Return a sentence on the values outside the axis, for the caption; empty if there are none."""
+    """Return a sentence for the caption on the number of values outside the axis, or "" if there are none."""
     number = sum(int(np.count_nonzero(part)) for part in outside)
     sentence = f" Triangles at the edge: {count(number, 'value')} outside the axis (hover for the number)."
     return sentence if number else ""

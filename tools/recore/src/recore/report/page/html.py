@@ -20,11 +20,11 @@ from recore.challenge import reword
 from recore.report.page.content import TABLE_ROWS, Figure, Page
 
 HERE = Path(__file__).parent
-MARKUP = ("hovertemplate", "texttemplate")  # keys whose values are written in this package and may have markup
+MARKUP = ("hovertemplate", "texttemplate")  # keys whose values come from this package and may contain markup
 
 
 def render(page: Page, folder: str) -> str:
-    """Return the HTML of a page. folder: name of the folder next to it that has the numbers."""
+    """Return the HTML of a page. folder: name of the folder next to the file, which contains the numbers."""
     import jinja2
     from markupsafe import Markup
 
@@ -57,7 +57,7 @@ def render(page: Page, folder: str) -> str:
 
 @cache
 def _library() -> tuple[str, str]:
-    """Return plotly.js, compressed and Base64-encoded, and its hash for the content security policy."""
+    """Return plotly.js, compressed and Base64-encoded, and the script's hash for the content security policy."""
     from plotly.offline import get_plotlyjs
 
     code = get_plotlyjs()
@@ -77,9 +77,9 @@ def _plot(figure: Figure) -> dict[str, Any]:
 
 
 def _prepare(value: Any, key: str = "") -> Any:
-    """Escape strings that plotly.js would parse as markup, and halve the size of numbers."""
+    """Return a value with strings escaped that plotly.js would parse as markup, and numbers rounded to save space."""
     if isinstance(value, dict):
-        if value.get("dtype") == "f8":  # seven digits are enough for a figure, unless a number is too large for them
+        if value.get("dtype") == "f8":  # single precision is enough for a figure, unless a number is too large for it
             with contextlib.suppress(FloatingPointError), np.errstate(over="raise"):
                 numbers = np.frombuffer(base64.b64decode(value["bdata"]), "<f8").astype("<f4")
                 value = value | {"dtype": "f4", "bdata": base64.b64encode(numbers).decode()}
@@ -92,7 +92,7 @@ def _prepare(value: Any, key: str = "") -> Any:
 
 
 def _reword_label(value: Any, key: str) -> Any:
-    """Return a title or a name in the challenge's words; lists of strings are data and stay as they are."""
+    """Return a title or a name in the challenge's words. Lists of strings are data and are not changed."""
     return reword(value) if isinstance(value, str) and key != "bdata" else value
 
 

@@ -14,8 +14,8 @@ from recore.report.page.content import Figure
 from recore.spectral_data import Floats, Rows
 from recore.validation import format_errors, paired_values, unit_of
 
-CROWDED = 10  # the axes are logarithmic if half of the measured values are in the lowest tenth of the linear axis
-PADDING = 0.03  # of the length of an axis, at each end
+CROWDED = 10  # if half of the measured values are in the lowest tenth of a linear axis, the axes are logarithmic
+PADDING = 0.03  # margin at each end, as a share of the axis
 HEIGHT = 600  # pixels
 SCALES = (
     "The axes are logarithmic for a target if half of its measured values are at most a tenth of its highest value, "
@@ -32,7 +32,7 @@ class SquareAxes:
     logarithmic: bool
 
     def layout(self, unit: str) -> dict[str, Any]:
-        """Return the changes of the figure's layout for this target."""
+        """Return the changes to the figure's layout for this target."""
         ends = [self.low, self.high]
         axis: dict[str, Any] = {"type": "linear", "range": ends, "constrain": "domain"}
         if self.logarithmic:
@@ -44,11 +44,11 @@ class SquareAxes:
         }
 
     def beyond(self, values: Floats) -> NDArray[np.bool_]:
-        """Return which values are below the axes, as zeros are below a logarithmic one."""
+        """Return which values are below the axes; zeros are below a logarithmic axis."""
         return values < self.low
 
     def format_scale(self, measured: Floats, predicted: Floats) -> str:
-        """Return a sentence on the values that are drawn at the edge; empty for linear axes."""
+        """Return a sentence on logarithmic axes and the values drawn at their edge, or "" for linear axes."""
         if not self.logarithmic:
             return ""
         parts = []
@@ -76,9 +76,9 @@ def choose_axes(measured: Floats, predicted: Floats) -> SquareAxes:
 
 
 class OneToOne:
-    """A figure of predicted against measured values of one target at a time, which the reader chooses.
+    """A figure of predicted against measured values for one target at a time, which the reader chooses.
 
-    After add_target, add the target's points, its line and the points beyond its axes.
+    After add_target, call add_points, add_line and add_edge for the same target.
     """
 
     def __init__(self, **layout: Any) -> None:
@@ -90,7 +90,7 @@ class OneToOne:
     def add_target(
         self, choice: str, target: str, errors: Mapping[str, Any], measured: Floats, predicted: Floats
     ) -> None:
-        """Add a target. choice: its name in the list of choices. errors: its row of the table of errors."""
+        """Add a target. choice: its label in the list of choices. errors: its row in the table of errors."""
         self.measured, self.predicted = measured, predicted
         self.axes = choose_axes(measured, predicted)
         self.choices.append(choice)
@@ -102,13 +102,13 @@ class OneToOne:
         return self.axes.beyond(self.measured[rows]) | self.axes.beyond(self.predicted[rows])
 
     def add_points(self, rows: Rows, name: str, marker: dict[str, Any], **trace: Any) -> None:
-        """Add the points of rows, none of which may lie beyond the axes (see add_edge)."""
+        """Add the points of rows within the axes; add_edge adds the other rows."""
         hover = "%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>"
         x, y = self.measured[rows], self.predicted[rows]
         self._add(x=x, y=y, mode="markers", name=name, marker=marker, hovertemplate=hover, **trace)
 
     def add_line(self) -> None:
-        """Add the line on which predicted and measured are equal, from corner to corner."""
+        """Add the line on which predicted and measured values are equal."""
         ends, line = [self.axes.low, self.axes.high], {"color": draw.GREY, "dash": "dash", "width": 1.5}
         self._add(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", name="predicted = measured")
 
@@ -137,5 +137,5 @@ class OneToOne:
         self.plot.add_scatter(**trace, meta=choice, visible=choice == 0)
 
     def figure(self, name: str, title: str, summary: str, numbers: pd.DataFrame, groups: str = "") -> Figure:
-        """Return the figure. Arguments: as of Figure."""
+        """Return the figure. The arguments are those of Figure."""
         return Figure(name, title, summary, self.plot, numbers, self.choices, self.details, self.layouts, groups)

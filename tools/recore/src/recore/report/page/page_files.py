@@ -1,4 +1,4 @@
-"""Write a page atomically: the HTML file and the folder with its numbers."""
+"""Write a report atomically: the HTML file and the folder with its numbers."""
 
 import json
 import os
@@ -17,14 +17,14 @@ from recore.report.page.html import render
 from recore.spreadsheet_csv import safe_cell
 from recore.untrusted_json import get, read_object
 
-CONTENTS = "contents.json"  # lists a report's files, so that an older report is recognised and replaced
+CONTENTS = "contents.json"  # lists a report's files, so that a new report can recognise and replace an older one
 
 
 def write_page(page: Page, path: Path) -> list[Path]:
     """Write `path` (NAME.html) and the folder NAME next to it atomically, and return all files.
 
-    The folder has a CSV file for each figure and table, and contents.json. An older report is replaced. Raise
-    ValueError if two items have the same name, and the errors of check_report_path.
+    The folder contains a CSV file for each figure and table, and contents.json. An older report is replaced. Raises
+    ValueError if two items have the same name, and the same errors as check_report_path.
     """
     names = [item.name for item in page.items]
     check_report_path(path)
@@ -52,7 +52,7 @@ def write_page(page: Page, path: Path) -> list[Path]:
 
 
 def findings_json(findings: Sequence[PageFinding]) -> str:
-    """Return findings for programs, as `--json` prints them."""
+    """Return findings as `--json` prints them."""
     return json.dumps(_as_dicts(findings), default=_plain)
 
 
@@ -65,10 +65,10 @@ def _plain(value: Any) -> Any:
 
 
 def check_report_path(path: Path) -> None:
-    """Check, before the work, that a report can be written to `path`.
+    """Check that a report can be written to `path`, before the work begins.
 
-    Raise ValueError if its suffix is not .html, OSError if it is not writable, and FileExistsError if the folder of
-    that name contains files that are not of a report.
+    Raises ValueError if its suffix is not .html, OSError if it is not writable, and FileExistsError if the folder for
+    the numbers contains files that do not belong to a report.
     """
     if path.suffix != ".html":
         raise ValueError(f"{path}: the file name of a report must end in .html")

@@ -1,4 +1,4 @@
-"""Section that compares a run with the other runs in its folder, and with the best earlier run by target."""
+"""Section that compares a run with the other runs in its folder, and target by target with the best earlier run."""
 
 from dataclasses import dataclass
 
@@ -13,31 +13,31 @@ from recore.report.run.target_scores import LOOKS, LOWEST_R2, figure_by_target
 from recore.text import plain
 
 DRAWN_RUNS = 500  # the latest
-SMALL_CHANGE = 0.0005  # of a score, which is printed with four digits
+SMALL_CHANGE = 0.0005  # smallest change in a score, which is printed with four digits
 
 TITLE = "Earlier runs"
 READING = (
-    "Only scores on the same data are comparable; data files are identified by their hashes. Good: all "
-    "scores rise together from run to run. Bad: the public score rises, but the held-out or the private score does "
-    "not (the model memorises the public holes). If one of many runs is chosen by a score, this score is optimistic, "
-    "because the best of many is partly chance."
+    "Only scores on the same data are comparable; data files are identified by their hashes. Good: all scores rise "
+    "together from run to run. Bad: the public score rises, but the held-out or the private score does not (the model "
+    "memorises the public holes). If a run is chosen from many by its score, that score is optimistic, because the "
+    "best of many is partly due to chance."
 )
 UNREADABLE = "The folder that contains this run could not be read."
-OTHER_DATA = "Left out, because scores on other data are not comparable: {runs}."
+OTHER_DATA = "Left out, because scores on different data are not comparable: {runs}."
 INVALID = "Left out, because run.json is invalid: {folders}."
 BOARD = (
-    "Best first, by the held-out score: first the runs whose score `recore validate` has recomputed, then the runs "
-    "with only the submission's own; then the runs without one, by the private score. SHA-256: its first digits, of "
-    "the submission's files."
+    "Best held-out score first: runs whose score `recore validate` has recomputed, then runs with only the "
+    "submission's own score, then runs without one, by private score. SHA-256: the first digits of the hash of the "
+    "submission's files."
 )
-HISTORY = "Runs on the same data in the order of their start, at most the latest {runs}; the large symbol is this run."
-CHANGES = "R2 of both runs, and weight x the difference of R2. The sum of these differences is the change of the score."
-CHANGE = "Weight x the difference of R2 to {run}, the best earlier run on the same data."
+HISTORY = "Runs on the same data by start time, at most the latest {runs}; the large marker is this run."
+CHANGES = "R2 of both runs, and weight x the difference in R2. The sum of these products is the change in the score."
+CHANGE = "Weight x the difference in R2 from {run}, the best earlier run on the same data."
 
 
 @dataclass(frozen=True)
 class Comparable:
-    """The runs of a folder. same_data: runs on the same data, best first, including `this`. invalid: other folders."""
+    """The runs in a folder. same_data: runs on the same data, best first. invalid: folders without a valid run.json."""
 
     same_data: list[Record]
     this: Record
@@ -134,7 +134,7 @@ def _changes(run: Record, best: Record, side: str) -> pd.DataFrame:
 
 def _change_figure(changes: pd.DataFrame, best: Record, side: str) -> Figure:
     changed = changes[changes["change"] != 0]
-    axis = {"title": {"text": f"change of the {side} score"}, "exponentformat": "none"}
+    axis = {"title": {"text": f"change in the {side} score"}, "exponentformat": "none"}
     plot = figure_by_target(changed["target"], xaxis=axis, barmode="overlay", showlegend=True)
     better = (changed["change"] > 0).to_numpy()
     for name, chosen, colour, pattern in (("better", better, draw.GREEN, ""), ("worse", ~better, draw.VERMILION, "/")):
@@ -179,6 +179,6 @@ def _change_findings(run: Record, best: Record, changes: pd.DataFrame, side: str
     values = {"run": plain(best.folder.name), "change": change}
     findings = [PageFinding(level, "change", message, "previous", values)]
     if run.score_sha256 != best.score_sha256:
-        message = f"{name} was scored by a different score.py, so the scores may not be comparable"
+        message = f"{name} was scored with a different score.py, so the scores may not be comparable"
         findings.append(PageFinding("note", "other score.py", message, "previous"))
     return findings

@@ -20,39 +20,40 @@ from recore.spectral_data import Floats, Rows
 from recore.text import plain
 from recore.validation import DEFINITIONS, errors_table, paired_values
 
-MAX_RESIDUALS, MAX_OTHERS = 200, 600  # drawn rows of a target: rows with the largest errors, and others
-MARKED = 20  # rows with the largest errors, which have their own symbol
-TOLERANCE = 1e-9  # relative, between an R2 computed here and in the score
-FEW_ROWS, MAIN_SHARE, ENOUGH_ROWS = 5, 0.5, 50  # note if FEW_ROWS of ENOUGH_ROWS cause MAIN_SHARE of an error
-MANY_ZEROS = 0.05  # note if more of a target's rows are predicted as 0
+MAX_RESIDUALS, MAX_OTHERS = 200, 600  # rows drawn for each target: those with the largest errors, and others
+MARKED = 20  # rows with the largest errors, which have a different symbol
+TOLERANCE = 1e-9  # relative difference between R2 computed here and R2 in the score
+FEW_ROWS, MAIN_SHARE, ENOUGH_ROWS = 5, 0.5, 50  # note if FEW_ROWS of ENOUGH_ROWS rows cause MAIN_SHARE of an error
+MANY_ZEROS = 0.05  # note if a larger share of a target's rows is predicted as 0
 
 TITLE = "Predicted and measured"
 READING = (
     "Good: the points follow the line, as many above as below it, at low and at high grades. Bad: a flat cloud (the "
-    "model predicts the mean), high grades predicted too low (usual if there are few of them), a bend, a few rows far "
-    "from the line that cause most of the squared error (look at their spectra). A slope far below 1 means that the "
-    "predictions vary too much (the model is overfitted), far above 1 that they stay too close to the mean."
+    "model predicts the mean), high grades predicted too low (usual if there are few of them), a bend, or a few rows "
+    "far from the line that cause most of the squared error (look at their spectra). A slope far below 1 means that "
+    "the predictions vary too much (the model is overfitted); a slope far above 1 means that they stay too close to "
+    "the mean."
 )
 HELD_OUT_ROWS = (
     "These are the submission's own held-out predictions, by models trained without the row's drill hole (the "
     "submission's claim). "
 )
-TRAINED_ROWS = "The model was trained on these rows; on other holes its predictions are worse. "
+TRAINED_ROWS = "The model was trained on these rows; its predictions for other holes are worse. "
 NOTE = (
     "For each target, at most {residuals} rows with the largest errors and {others} of the others are drawn; the "
     "numbers are computed from all rows. "
 ) + SCALES
 FIGURE = "One target at a time, chosen above. Each point is a public row. Dashed: predicted = measured."
 ERRORS = (
-    f"{DEFINITIONS} Largest 5: the share of the five largest errors in the squared error. Predicted 0: the rows that "
-    "are predicted as 0 or less and measured above 0."
+    f"{DEFINITIONS} Largest 5: the share of the squared error that the five largest errors cause. Predicted 0: the "
+    "number of rows that are predicted as 0 or less but measured above 0."
 )
 NOT_COMPARABLE = "predictions cannot be compared with measured assays: {reason}"
 
 
 @dataclass(frozen=True)
 class PublicRows:
-    """Rows that have a score. rows: IDs of each row. measured, predicted: (rows, targets), NaN if missing."""
+    """Rows that have a score. rows: each row's IDs. measured, predicted: (rows, targets), NaN if missing."""
 
     score: str
     rows: pd.DataFrame
@@ -165,7 +166,7 @@ def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
 
 
 def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
-    """Return the MAX_RESIDUALS rows with the largest errors, the largest first, and at most MAX_OTHERS others."""
+    """Return the MAX_RESIDUALS rows with the largest errors, largest first, and at most MAX_OTHERS others."""
     residuals = np.abs(predicted - measured)
     known = np.flatnonzero(~np.isnan(residuals))
     ordered = known[np.argsort(-residuals[known], kind="stable")]
@@ -191,7 +192,7 @@ def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]
     findings = []
     if differing:
         message = (
-            f"the predictions in the run's folder are not the predictions that were scored: R2 differs for "
+            "the predictions in the run's folder are not the scored predictions: R2 differs for "
             f"{count(len(differing), 'target')}"
         )
         findings.append(PageFinding("bad", "not what was scored", message, "predicted", {"targets": differing}))

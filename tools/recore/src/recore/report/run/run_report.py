@@ -1,4 +1,4 @@
-"""The report of a run; each other module of this package adds a section."""
+"""The report on a run. Each other module in this package adds a section."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ LEAD = "The findings come first, then the scores, a comparison with earlier runs
 def report_run(folder: Path, public: Path | None = None) -> Page:
     """Return the report on a run's folder. public: path of the public file, if it has moved since the run.
 
-    Raise FileNotFoundError or ValueError if the folder has no valid run.json; the page lists other missing files.
+    Raises FileNotFoundError or ValueError if the folder has no valid run.json. The page lists other missing files.
     """
     run = read_record(folder)
     sections = [
@@ -34,7 +34,7 @@ def report_run(folder: Path, public: Path | None = None) -> Page:
 
 
 def write_report(folder: Path, public: Path | None = None) -> Page:
-    """Write report.html and the folder report into a run's folder atomically."""
+    """Write report.html and the folder `report` to a run's folder atomically."""
     page = report_run(folder, public)
     write_page(page, folder / REPORT_NAME)
     return page
@@ -45,7 +45,7 @@ def _facts(run: Record) -> dict[str, str]:
     if HELD_OUT in run.values:
         origin = ", of the submission's own predictions" if run.held_out_is_claimed else ", recomputed by recore"
         facts[f"{HELD_OUT} score"] += origin
-    # a name even for "." and ".."; the path may be from another computer
+    # the name, even for "." and ".."; the path may be from another computer
     submission = os.path.normpath(run.started_in / run.submission)
     submission = plain(os.path.basename(submission) or submission)
     facts |= {

@@ -1,4 +1,4 @@
-"""Section on the duration and memory of the steps, and the causes of failures."""
+"""Section on the duration and memory use of the steps, and the causes of failures."""
 
 import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
@@ -11,14 +11,14 @@ from recore.text import plain
 
 MUCH_MEMORY, VERY_MUCH_MEMORY = 70.0, 90.0  # per cent of an instance's memory
 LONG_TRAINING, MAX_TRAINING = 1800.0, 3600.0  # seconds; the challenge allows an hour
-LABEL_SPACE = 1.35  # length of an axis in units of the longest bar, with space for the label after the bar
+LABEL_SPACE = 1.35  # axis length relative to the longest bar; the rest is for its label
 LOOKS = {"Completed": (draw.BLUE, ""), "Failed": (draw.VERMILION, "x"), "Stopped": (draw.OCHRE, "/")}
 
 TITLE = "Steps"
 READING = (
     "Good: all steps have the state Completed, training takes most of the time, and memory is far below 100%. Bad: a "
-    "failed step (its reason, its last lines and the files to look at are below), memory above 90% (with more rows "
-    "the job would be killed), training that takes almost the allowed hour."
+    "failed step (its reason, last lines and log files are below), memory above 90% (with more rows the job would be "
+    "killed), or training that takes almost the allowed hour."
 )
 NOTE = (
     "Instances: {instances}. Memory is the highest utilisation that CloudWatch recorded. A step's duration includes "
@@ -27,7 +27,7 @@ NOTE = (
 TIMELINE = "Start and duration of each step."
 MEMORY = "The highest share of the instance's memory that each step used."
 STEPS = "Start and duration in seconds, memory in per cent of the instance's memory."
-FAILURES = "In the order of the steps."
+FAILURES = "In order of execution."
 LAST_LINES = "The complete logs are in logs/."
 WITHHELD = (
     "withheld, because this job reads the private assays; its output is in the run's folder, logs/private-score.log"
@@ -50,7 +50,7 @@ def section(run: Record) -> Section:
         causes = [(step.name, _reason(step), look_at(step)) for step in failed]
         numbers = pd.DataFrame(causes, columns=["step", "reason", "look at"])
         items.append(Table("failures", "Failed steps", FAILURES, numbers))
-        # a participant, who may get the report, must not see the output of the private score
+        # participants, who may get the report, must not see the output of the private score
         shown = [step for step in failed if step.name != "private score"]
         lines = [(step.name, line) for step in shown for line in last_lines(run.folder / "logs" / step.log)]
         if lines:
@@ -93,7 +93,7 @@ def _figure_by_step(table: pd.DataFrame, title: str, end: float) -> PlotlyFigure
 
 
 def _reason(step: Step) -> str:
-    """Return why a step failed, but withhold the output of the private score from participants who get the report."""
+    """Return why a step failed, without the output of the private score, because participants may get the report."""
     if step.name == "private score" and not step.outside:
         return WITHHELD
     return plain(step.reason or UNKNOWN_REASON)
@@ -123,7 +123,7 @@ def _memory_finding(run: Record) -> list[PageFinding]:
         return []
     name, percent = max(percents.items(), key=lambda item: item[1])
     level: Level = "bad" if percent > VERY_MUCH_MEMORY else "note" if percent > MUCH_MEMORY else "good"
-    message = f"memory: {name} used {percent:.1f}% of its instance's memory, more than any other step"
+    message = f"memory: {name} used the most: {percent:.1f}% of its instance's memory"
     return [PageFinding(level, "memory", message, "steps", {"step": name, "percent": percent})]
 
 

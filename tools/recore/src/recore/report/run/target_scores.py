@@ -1,4 +1,4 @@
-"""Section on the contribution and loss of each target in each of the run's scores."""
+"""Section on each target's R2, contribution and lost points in each of the run's scores."""
 
 import numpy as np
 import pandas as pd
@@ -10,25 +10,24 @@ from recore.listing import count, list_names
 from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table, short_name
 
-LOWEST_R2 = -1.0  # the end of axes, so that one useless prediction does not hide the others
+LOWEST_R2 = -1.0  # lower end of the axes, so that one useless prediction does not hide the others
 LOOKS = {HELD_OUT: (draw.GREEN, "square"), "public": (draw.BLUE, "circle"), "private": (draw.VERMILION, "diamond")}
 
 TITLE = "Scores per target"
 READING = (
     "The score is the sum of weight x R2. R2 is 1 for a perfect prediction, 0 for a prediction as good as the target's "
-    "mean, and negative for a worse one. The loss, weight x (1 - R2), shows where an improvement pays most. Held-out: "
-    "the submission's own predictions of the public rows, by models trained without the row's drill hole (the "
-    "submission's claim, which `recore validate` checks). Public: the same rows, predicted by the model that was "
-    "trained on them, so this score is optimistic. Good: "
-    "held-out and private R2 close to public R2, and no target of large weight with a large loss. Bad: held-out or "
-    "private R2 far below public R2 (the model has memorised the public holes), and targets with negative R2 "
-    "(predicting their mean would score more)."
+    "mean, and negative for a worse one. Score lost, weight x (1 - R2), shows where an improvement pays most. "
+    "Held-out: the submission's own predictions of the public rows, by models trained without the row's drill hole "
+    "(the submission's claim, which `recore validate` checks). Public: the same rows, predicted by the model that was "
+    "trained on them, so this score is optimistic. Good: held-out and private R2 close to public R2, and no target "
+    "with a large weight loses much. Bad: held-out or private R2 far below public R2 (the model has memorised the "
+    "public holes), and targets with negative R2 (predicting their mean would score more)."
 )
 NO_SCORE = "No step of this run produced a score."
-NOTE = "The targets are ordered by their loss in the {judge} score, the largest first. Only scored targets are drawn."
-TARGETS = "R2, points (weight x R2) and loss (weight x (1 - R2)) of each score."
+NOTE = "Targets are sorted by the {judge} score that they lose, largest first. Only scored targets are drawn."
+TARGETS = "R2, points (weight x R2) and points lost (weight x (1 - R2)) in each score."
 R2 = "R2 of each target. Dashed: as good as the mean."
-COSTS = "The loss of each target. An improvement of the first ones pays most."
+COSTS = "The score that each target loses. Improving the first targets pays most."
 NOT_SCORED = "{targets} without a score"
 
 
@@ -51,7 +50,7 @@ def section(run: Record) -> Section:
 
 
 def target_table(run: Record) -> pd.DataFrame:
-    """Return a row for each target, the largest loss first."""
+    """Return a row for each target, sorted by points lost, most first."""
     judge = run.scores[run.ranking_score or "public"]
     weights = np.array([judge.weights[name] for name in judge.r2], dtype=float)
     columns: dict[str, object] = {"target": list(judge.r2), "weight": weights}
@@ -102,7 +101,7 @@ def _costs_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
         marker = {"color": LOOKS[side][0]}
         draw.add_bars(plot, table[f"lost {side}"], np.arange(len(table)), side, hover, marker, **labels)
     numbers = table[["target", "weight", *(f"lost {side}" for side in sides)]]
-    return Figure("costs", "Loss per target", COSTS, plot, numbers)
+    return Figure("costs", "Score lost per target", COSTS, plot, numbers)
 
 
 def _findings(run: Record, side: str) -> list[PageFinding]:
@@ -132,7 +131,7 @@ def _loss_finding(judge: Score, scored: list[str], side: str) -> list[PageFindin
         return []
     top = sorted(scored, key=judge.lost, reverse=True)[:3]
     losses = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in top)
-    message = f"the largest losses, {side}: {losses}, of {lost:.4f} in total"
+    message = f"points lost most, {side}: {losses}, of {lost:.4f} in total"
     return [PageFinding("note", "costs", message, "scores", {"targets": top, "lost": lost})]
 
 

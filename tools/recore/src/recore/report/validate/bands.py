@@ -1,4 +1,4 @@
-"""Section on the wavenumbers that predictions depend on: sensitivity to each bin, and correlation with it."""
+"""Section on the wavenumbers that predictions depend on: their sensitivity to each bin and correlation with it."""
 
 import re
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ from recore.spectral_data import Floats
 from recore.validation import PROBES, ValidationResult
 
 CARBON_DIOXIDE = (2390, 2300)  # cm-1
-NOTABLE, EXCESSIVE = 1.5, 3.0  # sensitivity at carbon dioxide, times the average
+NOTABLE, EXCESSIVE = 1.5, 3.0  # a higher sensitivity to carbon dioxide, relative to the average, is a finding
 
 TITLE = "Bands"
 READING = (
-    "Sensitivity shows which bins the model uses; for a linear model it is the coefficients. Good: smooth curves. Bad: "
-    "signs that alternate from bin to bin (the model uses differences of neighbouring bins, or is regularised too "
-    "weakly and learns noise), high sensitivity at carbon dioxide or at the ends of the range (the model uses the air "
-    "and the instrument instead of the rock). A pattern is the correlation of predictions with the spectrum, and the "
-    "better guide to minerals. Good: colour in the shaded regions of the minerals that contain the element. Bad: "
-    "colour at carbon dioxide, or evenly everywhere (grain size, or a tilted baseline)."
+    "Sensitivity shows which bins the model uses; for a linear model, it is proportional to the coefficients. Good: "
+    "smooth curves. Bad: signs that alternate from bin to bin (the model uses differences between neighbouring bins, "
+    "or is regularised too weakly and learns noise), high sensitivity at carbon dioxide or at the ends of the range "
+    "(the model uses the air and the instrument instead of the rock). A pattern is the correlation of predictions with "
+    "the spectrum, and the better guide to minerals. Good: colour in the shaded regions of the minerals that contain "
+    "the element. Bad: colour at carbon dioxide, or evenly everywhere (grain size, or a tilted baseline)."
 )
 SENSITIVITY_NOTE = (
     "Sensitivity: how much the prediction changes if one bin increases by its standard deviation and all other bins "
-    "stay the same. It is the mean slope over {probes} rows of a model that is trained on all rows, times the standard "
+    "stay the same. It is the mean slope at {probes} rows, for a model trained on all rows, times the standard "
     "deviation of the bin: for a linear model, the coefficient times the standard deviation. It is meaningless for a "
     "model that predicts in steps, such as trees. "
 )
@@ -41,9 +41,7 @@ PATTERN_NOTE = (
     "Pattern: Pearson's correlation of the cross-validated predictions with each bin (Haufe et al., NeuroImage 87, "
     "2014, explain why patterns can be interpreted and coefficients cannot). "
 )
-NO_WAVENUMBERS = (
-    "The names of the inputs contain no wavenumbers, so inputs are drawn in their order, counted from the end."
-)
+NO_WAVENUMBERS = "The input names contain no wavenumbers, so inputs are drawn in order, counted from the end."
 
 
 def section(result: ValidationResult) -> Section:
@@ -76,7 +74,7 @@ def section(result: ValidationResult) -> Section:
 
 @dataclass(frozen=True)
 class Bins:
-    """Bins. positions: (bins,) descending wavenumbers, or numbers if the names contain none. names: (bins,)."""
+    """Bins. positions: (bins,) descending wavenumbers, or numbers if names contain no wavenumbers. names: (bins,)."""
 
     positions: Floats
     names: NDArray[Any]
@@ -97,14 +95,14 @@ class Bins:
 
 
 def wavenumbers(columns: tuple[str, ...]) -> Floats | None:
-    """Return the mean of the wavenumbers in each name, such as bin_3999.9_3988.1; None if a name contains none."""
+    """Return the mean wavenumber in each name, such as bin_3999.9_3988.1, or None if any name contains none."""
     numbers = [[float(number) for number in re.findall(r"\d+(?:\.\d+)?", name)] for name in columns]
     usable = bool(numbers) and all(each and min(each) > 100 and max(each) < 20_000 for each in numbers)
     return np.array([np.mean(each) for each in numbers]) if usable else None
 
 
 def region_of(wavenumber: float) -> str:
-    """Return the name of the region that contains a wavenumber; empty if none does."""
+    """Return the name of the region that contains a wavenumber, or "" if no region does."""
     return next((name for name, high, low, _, _ in REGIONS if low <= wavenumber <= high), "")
 
 
@@ -117,8 +115,8 @@ def _lines(result: ValidationResult, bins: Bins, sensitivity: Floats) -> Figure:
         values = sensitivity[:, column] / result.deviations[column]
         draw.add_numbered_line(plot, order, 2, bins.positions, values, result.targets[column], hover)
     summary = (
-        "The change of the prediction per standard deviation of each bin, for the targets with the highest weights; "
-        "the CSV file has all targets, in their units."
+        "The change in the prediction per standard deviation of each bin, for the targets with the highest weights; "
+        "the CSV file contains all targets, in their own units."
     )
     numbers = bins.table(result.targets, sensitivity)
     return Figure("sensitivity", "Sensitivity over wavenumber", summary, plot, numbers)

@@ -12,24 +12,23 @@ SUBMISSION = "this submission"
 TITLE = "Comparison with baselines"
 READING = (
     "Good: on held-out drill holes this submission scores higher than every baseline, and the two bars of each method "
-    "are close. Bad: a baseline scores higher (the flexibility of the model costs more than it gains). The bar for "
-    "held-out rows is optimistic for every method: neighbouring samples of a hole are alike, so a model that was "
-    "trained on one of them has almost seen the other. Private data come from other holes, so trust the bar for "
-    "held-out drill holes."
+    "are close. Bad: a baseline scores higher (the model is too flexible for the data). The bar for held-out rows is "
+    "optimistic for every method: neighbouring samples of a hole are alike, so a model trained on one sample has "
+    "almost seen the next one. Private data come from other holes, so trust the bar for held-out drill holes."
 )
 NOTE = (
-    "All methods use the folds of train.py, and choose their hyperparameters within the training "
-    "part. mean: the mean of the training part. one band: a straight line on the one best bin. winner of 2021: the "
-    "method of team RandomNumbers, ridge regression on spectra that are divided by their maximum and averaged over 7 "
-    "channels, with a regularisation strength (alpha) per target. PLS: partial least squares of all targets at once "
-    "after standard normal variate, with the number of components per target that is best on a held-out part."
+    "All methods use the folds of train.py, and choose their hyperparameters within the training part of each fold. "
+    "mean: the mean of the training part. one band: a straight line fitted to the single best bin. winner of 2021: the "
+    "method of team RandomNumbers: ridge regression on spectra divided by their maximum and averaged over 7 channels, "
+    "with a regularisation strength (alpha) per target. PLS: partial least squares for all targets at once, after "
+    "standard normal variate; the number of components for each target is the best on a held-out part."
 )
 ONLY_MEAN = (
     "All methods use the folds of train.py. mean: the mean of the training part; the other baselines "
     "cannot be fitted, because spectra have gaps."
 )
 FILLED = " Targets have gaps in many different rows, so the baselines fill each gap with the target's mean."
-WHISKERS = " Whiskers: the standard deviation over all folds that were drawn."
+WHISKERS = " Whiskers: the standard deviation over all random folds."
 
 
 def section(result: ValidationResult) -> Section:
@@ -44,7 +43,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def compare_scores(result: ValidationResult) -> pd.DataFrame:
-    """Return a row for each method and split: the score on the first folds, and the submission's sd over folds."""
+    """Return each method's score on the first folds of each split, and the submission's sd over folds, as rows."""
     rows = []
     for method in [*dict.fromkeys(name for _, name in result.baselines), SUBMISSION]:
         for split in result.splits:
@@ -58,7 +57,7 @@ def compare_scores(result: ValidationResult) -> pd.DataFrame:
 
 
 def list_repeats(result: ValidationResult) -> pd.DataFrame:
-    """Return a row for each split and set of folds."""
+    """Return a row with the submission's score for each split and set of folds."""
     rows = []
     for split in result.splits:
         draws = [int(each.setting) for each in result.completed(split, "default")]
@@ -89,7 +88,7 @@ def _bars(table: pd.DataFrame) -> Figure:
 
 
 def score_finding(result: ValidationResult) -> PageFinding:
-    """Return the finding on the score, which comes before all others."""
+    """Return the finding on the score, which is listed before all others."""
     scores = result.scores_of_repeats(result.decisive_split)
     possible = result.possible_score
     first, *others = scores

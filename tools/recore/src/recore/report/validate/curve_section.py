@@ -1,4 +1,4 @@
-"""Section on the score over the values of a hyperparameter, on held-out drill holes and on held-out rows."""
+"""Section on the score at different values of a hyperparameter, on held-out drill holes and on held-out rows."""
 
 from typing import Any
 
@@ -9,24 +9,23 @@ from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section
 from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
 
-MAX_LOSS = 0.3  # of R2, relative to a target's best; the end of the colour scale
-CLEAR_LOSS = 0.005  # of the score; smaller differences can be chance
+MAX_LOSS = 0.3  # end of the colour scale: R2 relative to a target's best
+CLEAR_LOSS = 0.005  # smaller differences in the score can be chance
 
 NO_TIME = "Not drawn: it would have exceeded the time limit; --time-limit sets it."
 TITLE = "Hyperparameter"
 READING = (
     "Good: a maximum inside the range, flat at the top, with the default (dashed line) about as high. Bad: a maximum "
-    "at an end of the range (widen the range), or a default that is clearly lower than the maximum. If the score on "
-    "held-out rows is highest at another value than the score on held-out drill holes, trust the drill holes."
+    "at an end of the range (widen the range), or a default that is clearly lower than the maximum. If held-out rows "
+    "and held-out drill holes favour different values, trust the drill holes."
 )
 NOTE = (
-    "For each point fit() is called with that value, on the folds of train.py. A difference is clear if it "
-    "exceeds 0.005 and two standard errors, from a jackknife over drill holes (Efron and Stein, Annals of Statistics "
-    "9, 1981)."
+    "Each point is the score of fit() with that value, on the folds of train.py. A difference is clear if it exceeds "
+    "0.005 and two standard errors, from a jackknife over drill holes (Efron and Stein, Annals of Statistics 9, 1981)."
 )
 ALPHA_NOTE = " alpha is one regularisation strength for all targets: alpha_min and alpha_max are both set to it."
 NO_CURVE = "Not drawn: fit() has no numeric hyperparameter to vary."
-NOT_CHOSEN = "Not drawn: choose a hyperparameter of fit() with --curve NAME; it has {names}."
+NOT_CHOSEN = "Not drawn: fit() has several hyperparameters; choose one with --curve NAME: {names}."
 FAILED = " fit() failed with {failures}."
 
 
@@ -57,7 +56,7 @@ def section(result: ValidationResult) -> Section:
     findings = []
     if unchanged:
         values = ", ".join(f"{value:.4g}" for value in unchanged)
-        message = f"{curve.name} = {values} has no effect: the predictions are as with the default; does fit() use it?"
+        message = f"{curve.name} = {values} has no effect: predictions are as with the default; does fit() use it?"
         findings.append(PageFinding("note", "no effect", message, "curve", {"values": unchanged}))
     if len(unchanged) < tried:
         findings.append(_finding(judged, result, curve))
@@ -65,7 +64,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def curve_table(result: ValidationResult, curve: Curve) -> pd.DataFrame:
-    """Return a row for each split and value: the score on the first folds, and R2 of each target."""
+    """Return the score on the first folds and R2 of each target; a row for each split and value."""
     rows: list[dict[str, Any]] = []
     for split in result.splits:
         for value, predicted in sorted(_predictions(result, curve, split).items()):
@@ -79,7 +78,7 @@ def _predictions(result: ValidationResult, curve: Curve, split: Split) -> dict[f
 
 
 def _values_without_effect(result: ValidationResult, curve: Curve) -> list[float]:
-    """Return the values with which every prediction is the same as with fit()'s defaults."""
+    """Return the values that give exactly the same predictions as fit()'s defaults."""
     predictions = _predictions(result, curve, result.decisive_split)
     return sorted(
         value
@@ -104,7 +103,7 @@ def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figu
     for split in result.splits:
         name, (colour, symbol) = SPLIT_NAMES[split], looks[split]
         rows = table[table["held out"] == name]
-        if len(rows) < 2:  # the default alone
+        if len(rows) < 2:  # only the default
             continue
         is_best = rows.index == rows["score"].idxmax()
         marker = {
@@ -121,7 +120,7 @@ def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figu
             x=ends, y=[result.score(result.first_predictions(split))] * 2, name=f"{name}, {reference}", **look
         )
     setting = "one alpha for all targets" if curve.default is None else f"each value of {curve.name}"
-    marks = "a star marks the best value" + ("" if curve.default is None else ", a large mark the default")
+    marks = "a star is the best value" + ("" if curve.default is None else ", a large marker the default")
     summary = f"The score with {setting}; dashed: {reference}. On each curve {marks}."
     title = f"Score over {'regularisation strength' if curve.default is None else curve.name}"
     return Figure("curve-score", title, summary, plot, table[["held out", curve.name, "score"]])
@@ -138,8 +137,8 @@ def _by_target(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> F
     look = {"colorscale": draw.SEQUENTIAL, "customdata": r2, "hovertemplate": hover}
     plot = draw.heat_map(values, names, loss, "R2 - best R2", (-MAX_LOSS, 0), axis, **look)
     summary = (
-        f"R2 of each target on {result.held_out}, relative to its best {curve.name}: the brighter, the better. "
-        f"The colour scale ends {MAX_LOSS:g} below the best; the values are shown on hover."
+        f"R2 of each target on {result.held_out}, relative to its best {curve.name}: the brighter, the better. The "
+        f"colour scale ends {MAX_LOSS:g} below the best; hover for the values."
     )
     return Figure("curve-by-target", f"{curve.name} by target", summary, plot, table)
 
@@ -161,7 +160,7 @@ def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
         if at_end:
             level, message = "bad", f"{message}; the best is at an end of the range: widen the range"
         elif clear:
-            message += ": choosing an alpha per target costs more than it gains"
+            message += ": choosing an alpha per target lowers the score"
     elif value == curve.default:
         message = f"{curve.name}: the default, {value:.4g}, scores highest of {len(judged)} values, {score:.4f}"
     else:
@@ -176,7 +175,7 @@ def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
                 f"as the best of {len(judged)} values, {value:.4g}, with {score:.4f}"
             )
         if at_end:
-            message += f"; it is at an end of the range, so try others with --curve {curve.name}=VALUES"
+            message += f"; this is an end of the range, so try values beyond it with --curve {curve.name}=VALUES"
     values = {"name": curve.name, "value": value, "score": score, "default score": default, "standard error": error}
     return PageFinding(level, "curve", message, "curve", values)
 

@@ -1,4 +1,4 @@
-"""Section on the score over the number of drill holes that the model is trained on."""
+"""Section on the learning curve: the score over the number of training drill holes."""
 
 import numpy as np
 import pandas as pd
@@ -9,14 +9,14 @@ from recore.report.validate.curve_section import NO_TIME
 from recore.report.validate.target_scores import LOWEST_R2
 from recore.validation import ValidationResult
 
-CLEAR_RISE = 0.02  # of the score, when the number of holes doubles
+CLEAR_RISE = 0.02  # gain in the score when the number of holes doubles; less is no reason to collect more
 
 TITLE = "Learning curve"
 READING = (
-    "Good: a curve that rises and then flattens, so there are enough holes for this model. A curve that "
-    "still rises at its end: more holes would help more than a better model. Bad: a curve that is low and flat from "
-    "the start (more data do not help, other features may), or that falls (the holes contradict each other; see "
-    "the residuals by hole)."
+    "Good: a curve that rises and then flattens: there are enough holes for this model. If the curve still rises at "
+    "its end, more holes would help more than a better model. Bad: a curve that is low and flat from the start (more "
+    "data do not help, but other features may), or that falls (the holes contradict each other; see the residuals by "
+    "hole)."
 )
 NOTE = (
     "Each point is evaluated on the same held-out drill holes, in the folds of train.py. The training holes are drawn "
@@ -36,7 +36,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def learning_curve(result: ValidationResult) -> pd.DataFrame:
-    """Return a row for each number of holes: the score, and R2 of each target."""
+    """Return the score and R2 of each target; a row for each number of holes."""
     points = [(each.setting, result.predictions[each]) for each in result.completed("holes", "learning")]
     if "holes" in result.splits:
         counts = [len(set(result.data.hole[training])) for training, _ in result.folds]
@@ -47,7 +47,7 @@ def learning_curve(result: ValidationResult) -> pd.DataFrame:
 def _curve(table: pd.DataFrame, result: ValidationResult) -> Figure:
     plot = draw.new_figure(400, xaxis={"title": {"text": "drill holes in the training part"}, "rangemode": "tozero"})
     plot.update_layout(hovermode="x", hoverdistance=-1)  # show a label at any distance, as there are few points
-    plot.update_yaxes(title_text="score, or R2 of a target")
+    plot.update_yaxes(title_text="score or R2")
     names = ["score", *result.ranked_names[: draw.NAMED - 1]]
     drawn, outside = draw.clip_to_axis(table[names], LOWEST_R2, np.inf)
     hover = "training holes: %{x:.3g}; %{customdata:.4f}<extra>%{fullData.name}</extra>"
@@ -69,7 +69,7 @@ def _finding(table: pd.DataFrame) -> PageFinding:
     rise = float(last["score"] - before["score"])
     verdict = "more holes would help" if rise > CLEAR_RISE else "more holes of this kind would help little"
     message = (
-        f"from {before['holes']:.3g} to {last['holes']:.3g} training holes the score changes from "
+        f"from {before['holes']:.3g} to {last['holes']:.3g} training holes, the score changes from "
         f"{before['score']:.4f} to {last['score']:.4f}: {verdict}"
     )
     return PageFinding("note", "learning", message, "learning", {"rise": rise})

@@ -14,20 +14,20 @@ from recore.report.page.one_to_one import SCALES, OneToOne
 from recore.spectral_data import Floats, Rows, SpectralData, rows_by_group
 from recore.validation import ValidationResult
 
-DEPTH_STEPS = 15  # each with the same number of rows
+DEPTH_STEPS = 15  # groups with the same number of rows
 LARGE_RESIDUAL = 1.0  # standard deviations of a target; a hole with a larger mean residual is predicted badly
-MIN_ROWS = 5  # of a hole, for its mean residual to be meaningful
+MIN_ROWS = 5  # rows of a hole below which its mean residual is meaningless
 COLOUR_END = 1.5  # standard deviations
-DRAWN_POINTS = 400  # of a target, besides points that are always drawn
+DRAWN_POINTS = 400  # points of a target, in addition to those that are always drawn
 ALWAYS_DRAWN = 0.98  # quantile of the measured values, and of the absolute residuals, above which all points are drawn
 
-NOTHING_PREDICTED = "Not drawn: no target varies and was predicted."
+NOTHING_PREDICTED = "Not drawn: no target that was predicted varies."
 TITLE = "Residuals"
 READING = (
-    "Good: points along the dashed line over the entire range; holes pale, lines over depth near zero. Bad: a "
-    "cloud that is flatter than the dashed line (high grades are predicted too low; most of a score is lost in "
-    "the few rich samples), a group of points apart from it, a hole with colour in many targets (a hole unlike the "
-    "others; see explore), a line that drifts with depth (weathering, which deep samples do not show)."
+    "Good: points along the dashed line over the entire range, pale colours for all holes, and lines over depth near "
+    "zero. Bad: a cloud that is flatter than the dashed line (high grades are predicted too low; most of a score is "
+    "lost in the few rich samples), a separate group of points, a hole with strong colours in many targets (it is "
+    "unlike the others; see explore), a line that drifts with depth (near-surface samples are weathered)."
 )
 NOTE = (
     "Predictions for {split}, folds of train.py. Residual: predicted - measured, in standard deviations of the target. "
@@ -35,8 +35,8 @@ NOTE = (
     "predicted.csv has all rows."
 )
 FIRST_HOLES = " The first {drawn} of {holes} holes are drawn."
-OVER_DEPTH = " Over depth: the medians of {steps} groups of neighbouring depths with equally many rows."
-NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all rows have the same one."
+OVER_DEPTH = " Over depth: the medians of {steps} groups of neighbouring depths with the same number of rows."
+NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all depths are the same."
 PREDICTED = (
     "One target at a time, chosen above the figure: each point is a sample. On the dashed line, the prediction equals "
     "the measured value. The points can be coloured by drill hole{others}. " + SCALES
@@ -65,7 +65,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:
-    """Return each hole's and target's mean residual, in the target's standard deviations, and its number of rows."""
+    """Return the mean residual, in standard deviations, and the number of rows for each hole and target."""
     table = []
     for hole, rows in rows_by_group(result.data.hole).items():
         for column in result.ranked_targets:
@@ -78,7 +78,7 @@ def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:
 
 
 def holes_to_name(by_hole: pd.DataFrame, result: ValidationResult) -> list[str]:
-    """Return the holes, at most NAMED, with the largest mean residuals, weighted as in the score."""
+    """Return at most NAMED holes: those with the largest mean residuals, weighted as in the score."""
     weights = dict(zip(result.targets, result.weights, strict=True))
     size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= MIN_ROWS, 0)
     sizes = size.groupby(by_hole[challenge().group], sort=False).sum().sort_values(ascending=False, kind="stable")
@@ -86,7 +86,7 @@ def holes_to_name(by_hole: pd.DataFrame, result: ValidationResult) -> list[str]:
 
 
 def _predicted(result: ValidationResult, named_holes: Sequence[str]) -> Figure:
-    """Draw all targets that vary and were predicted. named_holes: holes that each have a colour."""
+    """Draw all targets that vary and were predicted. named_holes: the holes that have their own colours."""
     predicted = result.predicted
     errors = result.errors(predicted)
     drawn = {
@@ -109,7 +109,7 @@ def _predicted(result: ValidationResult, named_holes: Sequence[str]) -> Figure:
 
 
 def _rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
-    """Return the rows of a target to draw: the highest values, the largest residuals and every k-th other row."""
+    """Return a target's rows to draw: the highest values, the largest residuals and every k-th other row."""
     rows = np.flatnonzero(np.isfinite(measured) & np.isfinite(predicted))
     values, residuals = measured[rows], np.abs(predicted - measured)[rows]
     always = (values >= np.quantile(values, ALWAYS_DRAWN)) | (residuals >= np.quantile(residuals, ALWAYS_DRAWN))
@@ -117,7 +117,7 @@ def _rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
 
 
 def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> dict[str, Any]:
-    """Return, for page.js, each row's hover label and group, and the look of each group."""
+    """Return each row's hover label and group, and the look of each group, for page.js."""
     labels = []
     for row in rows:
         depth = f", {data.depth[row]:.4g} m" if np.isfinite(data.depth[row]) else ""
@@ -148,8 +148,8 @@ def _heatmap(table: pd.DataFrame, result: ValidationResult) -> Figure:
     hover = "%{y} in %{x}: %{z:.2f} standard deviations<extra></extra>"
     plot = draw.heat_map(columns, targets, cells, "residual", (-COLOUR_END, COLOUR_END), axis, hovertemplate=hover)
     summary = (
-        "The mean residual of each hole: orange where predictions are too high, blue where they are too low. "
-        f"The colour scale ends at {COLOUR_END:g} standard deviations; the values are shown on hover."
+        "The mean residual of each hole: orange where predictions are too high, blue where they are too low. The "
+        f"colour scale ends at {COLOUR_END:g} standard deviations; hover for the values."
     )
     return Figure("residuals-by-hole", "Residuals by hole", summary, plot, table)
 

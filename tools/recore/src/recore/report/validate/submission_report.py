@@ -13,9 +13,9 @@ TOLERANCE = 5e-5  # scores are printed with four digits
 
 
 def connect_runs(result: ValidationResult, submission: Path, public: Path, runs: Path) -> list[PageFinding]:
-    """Write the held-out score into the records of these runs, and compare it with the submission's own.
+    """Write the held-out score into the records of the submission's runs, and compare it with its own score.
 
-    Do nothing if some rows were not used, or no drill hole was held out.
+    Does nothing if some rows were not used, or if no drill holes were held out.
     """
     if result.data.rows < result.rows_of_file or result.decisive_split != "holes":
         return []
@@ -27,7 +27,7 @@ def connect_runs(result: ValidationResult, submission: Path, public: Path, runs:
     for run in matching_runs:
         try:
             write_recomputed_held_out(run.folder, recomputed, "validate")
-        except (OSError, ValueError) as error:  # the validation itself is not lost
+        except (OSError, ValueError) as error:  # the report is still written
             message = f"{run.folder}: the score could not be written to its record: {plain(str(error))}"
             return [PageFinding("note", "own score", message)]
     claimed = [run for run in matching_runs if HELD_OUT in run.scores]
@@ -43,7 +43,8 @@ def _compare(run: str, claimed: float, score: float) -> PageFinding:
         if level == "bad":
             reason = "so the submission's models had probably seen the drill holes"
         message = (
-            f"{run}: the submission's own held-out score is {claimed:.4f}, but {score:.4f} by drill hole, {reason}"
+            f"{run}: the submission's own held-out score is {claimed:.4f}, but {score:.4f} with drill holes held out, "
+            f"{reason}"
         )
     return PageFinding(level, "own score", message, "comparison", {"run": run, "own": claimed, "again": score})
 
@@ -52,7 +53,7 @@ SECTIONS = (comparison, target_scores, residuals, curve_section, bands, learning
 FEW_ROWS, FEW_HOLES = 100, 6
 PURPOSES = {"default": "other folds", "curve": "values of a hyperparameter", "learning": "points of the learning curve"}
 
-LEAD = "The score to expect on new drill holes, cross-validated on held-out ones. The findings come first."
+LEAD = "The score to expect on new drill holes, estimated on held-out drill holes. The findings come first."
 
 
 def validate_submission(
@@ -62,9 +63,9 @@ def validate_submission(
     advance: Advance = lambda text, done, total: None,
     runs: Path = Path("runs"),
 ) -> Page:
-    """Return the report of a validation. Arguments and exceptions: as of run_validation.
+    """Return the report on a validation. Arguments and exceptions are the same as for run_validation.
 
-    runs: folder of runs, of which runs of this submission on this file get the held-out score.
+    runs: folder of runs; the held-out score is written to runs of this submission on this file.
     """
     result = run_validation(submission, public, settings, advance)
     advance("writing", 0, 1)
@@ -82,7 +83,7 @@ def validate_submission(
 def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str, str]:
     rows, holes = len(result.data.index), len(set(result.data.hole))
     last = int(result.completed(result.decisive_split, "default")[-1].setting)
-    drawn = f", and {last} times drawn anew" if last else ""
+    drawn = f", and {last} times drawn at random" if last else ""
     possible = result.possible_score
     thinned = "" if rows == result.rows_of_file else f" of {result.rows_of_file:,}, evenly from every hole"
     return {
@@ -102,8 +103,8 @@ def _data_findings(result: ValidationResult) -> list[PageFinding]:
     rows, holes = len(result.data.index), len(set(result.data.hole))
     if holes == 1:
         message = (
-            "there is only one hole, so single rows were held out, and models were trained on their neighbours; expect "
-            "a lower score on other holes"
+            "there is only one hole, so rows were held out while models were trained on their neighbours; expect a "
+            "lower score on other holes"
         )
         findings.append(PageFinding("bad", "one hole", message, "comparison"))
     elif holes < FEW_HOLES:

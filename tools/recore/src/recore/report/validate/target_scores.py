@@ -1,4 +1,4 @@
-"""Section on the R2, the errors, the contribution to the score and the possible gain of each target."""
+"""Section on each target's R2, errors, contribution to the score, and possible gain."""
 
 from typing import Any
 
@@ -14,17 +14,17 @@ LOWEST_R2 = -0.5  # the end of the axes
 
 TITLE = "Targets"
 READING = (
-    "Good: the two marks of a target are close together and far to the right, and targets with a high weight have "
-    "little left to gain. Bad: a mark left of zero (the mean would be better, so the target costs score), a long line "
-    "between the marks (the model has learnt the hole instead of the rock)."
+    "Good: the two markers of a target are close together and far to the right, and targets with a high weight have "
+    "little left to gain. Bad: a marker left of zero (the mean would be better, so the target lowers the score), a "
+    "long line between the markers (the model has learnt the hole instead of the rock)."
 )
-WIDE = " A wide whisker is bad, too: the result depends on the folds."
+WIDE = " A wide whisker is also bad: the result depends on the folds."
 NOTE = (
     "All numbers are computed from the predictions on the first folds. Contribution: weight x R2. Possible gain: "
     "weight x (1 - R2)."
 )
-DEVIATIONS = " sd: the standard deviation of R2 over the folds that were drawn."
-WHISKERS = "Whiskers: the standard deviation over the folds that were drawn. "
+DEVIATIONS = " sd: the standard deviation of R2 over the random folds."
+WHISKERS = "Whiskers: the standard deviation over the random folds. "
 NOT_MEASURED = "{count} of {total} targets without assays in these rows"
 
 
@@ -34,7 +34,7 @@ def section(result: ValidationResult) -> Section:
     not_measured = table["target"][table["measured"] == 0].tolist()
     scored = table.dropna(subset=[f"R2 {result.decisive_split}"])
     splits = " and ".join(f"{SPLIT_NAMES[split]} ({split})" for split in result.splits)
-    summary = f"Cross-validated on {splits}; the largest possible gain first."
+    summary = f"Cross-validated on {splits}; sorted by possible gain."
     targets = Table("targets", "All targets", summary, table, not_measured)
     errors = [_errors(result, split, table, not_measured) for split in result.splits]
     items: tuple[Figure | Table, ...] = (_r2(scored, result), _contributions(scored), targets, *errors)
@@ -46,7 +46,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def score_targets(result: ValidationResult) -> pd.DataFrame:
-    """Return a row for each target, the largest possible gain first."""
+    """Return a table with a row for each target, sorted by possible gain, largest first."""
     measured = (~np.isnan(result.measured)).sum(axis=0)
     columns: dict[str, Any] = {"target": list(result.targets), "weight": result.weights, "measured": measured}
     r2 = {split: result.r2(result.first_predictions(split)) for split in result.splits}
@@ -104,7 +104,7 @@ def _contributions(table: pd.DataFrame) -> Figure:
     plot.update_xaxes(title_text="points of the score")
     plot.update_yaxes(type="category", autorange="reversed", dtick=1)
     lowest = LOWEST_R2 * table["weight"]
-    # the two bars of a target end at its weight
+    # so that a target's two bars end at its weight
     bars = (
         ("contribution", table["contribution"].clip(lower=lowest), {"color": draw.BLUE}),
         ("possible gain", table["weight"] - table["contribution"].clip(lower=0), draw.outlined(draw.OCHRE)),
@@ -120,8 +120,8 @@ def _contributions(table: pd.DataFrame) -> Figure:
         values = {"customdata": cut["contribution"], "showlegend": False}
         draw.add_points(plot, ends, cut["target"], "contribution", hover, marker, **values)
     summary = (
-        "To the right, the length of a bar is the target's weight: its contribution, and the score that it could "
-        f"still gain. A bar to the left of zero costs score; it ends where R2 is {LOWEST_R2:g}."
+        "To the right, the length of a bar is the target's weight: its contribution plus its possible gain. A bar to "
+        "the left of zero lowers the score; it ends where R2 is {LOWEST_R2:g}."
     ) + draw.count_outside(outside)
     numbers = table[["target", "weight", "contribution", "possible gain"]]
     return Figure("contributions", "Contributions to the score", summary, plot, numbers)
@@ -140,8 +140,8 @@ def _gain_findings(scored: pd.DataFrame) -> list[PageFinding]:
     if len(below):
         cost, verb = float(-below["contribution"].sum()), "is" if len(below) == 1 else "are"
         message = (
-            f"{len(below)} of {count(len(scored), 'target')} {verb} predicted worse than by the mean, which costs "
-            f"{cost:.4f}: {list_names(below['target'].tolist(), LISTED)}"
+            f"{len(below)} of {count(len(scored), 'target')} {verb} predicted worse than by the mean, which lowers the "
+            f"score by {cost:.4f}: {list_names(below['target'].tolist(), LISTED)}"
         )
         values = {"targets": below["target"].tolist(), "points": cost}
         findings.append(PageFinding("bad", "below the mean", message, "target-scores", values))
@@ -149,7 +149,7 @@ def _gain_findings(scored: pd.DataFrame) -> list[PageFinding]:
 
 
 def _error_findings(scored: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
-    """Return a finding on the errors: in words for the target with the highest weight, for programs for all."""
+    """Return a finding on the errors. Its text covers the target with the highest weight, its values all targets."""
     if not len(scored):
         return []
     by_target = result.errors(result.predicted).loc[scored["target"], ["rows", *MEASURES]]
