@@ -110,12 +110,12 @@ def learn(training: Samples) -> TrainingSummary:
 
 def compute_statistics(trained_on: TrainingSummary, traffic: Samples) -> np.ndarray:
     domain = trained_on.domain
-    return domain.statistics(traffic.spectra, domain.shapes(traffic.spectra))
+    return domain.statistics(traffic.spectra, domain.snv(traffic.spectra))
 
 
 def compute_distances(trained_on: TrainingSummary, traffic: Samples) -> np.ndarray:
     """Return the distance of each sample (rows,). A sample with a distance over 1 is outside the domain."""
-    t2, q, _ = trained_on.domain.compare(trained_on.domain.shapes(traffic.spectra))
+    t2, q, _ = trained_on.domain.compare(trained_on.domain.snv(traffic.spectra))
     return np.maximum(t2, q)
 
 

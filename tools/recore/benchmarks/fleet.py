@@ -13,8 +13,8 @@ import heapq
 
 TRAININGS = (1.0, 5.0, 20.0, 60.0)  # minutes
 SLOTS = (1, 10, 50)
-JOBS_OF_A_SIDE = 3  # preprocess, predict, score, one after the other
-SIDES = 2
+JOBS_PER_SPLIT = 3  # preprocess, predict, score, one after the other
+SPLITS = 2
 
 
 def main() -> None:
@@ -45,12 +45,12 @@ def main() -> None:
 
 def elapsed_minutes(training: float, start: float, step: float) -> float:
     """Return the minutes from the start of a submission to its end; public and private jobs run in parallel."""
-    return start + training + JOBS_OF_A_SIDE * (start + step)
+    return start + training + JOBS_PER_SPLIT * (start + step)
 
 
 def billed_minutes(training: float, step: float) -> float:
     """Return the billed minutes of all jobs of a submission, including the score of held-out rows."""
-    return training + (SIDES * JOBS_OF_A_SIDE + 1) * step
+    return training + (SPLITS * JOBS_PER_SPLIT + 1) * step
 
 
 def hours(submissions: int, slots: int, training: float, start: float, step: float) -> float:

@@ -35,12 +35,12 @@ def script_commands(data: Path, out: Path) -> list[list[object]]:
     public, private, actual = (data / name for name in SAMPLE_FILES)
     model = ("--model_dir", out / "model")
     commands: list[list[object]] = [["train.py", "--data_dir", public.parent, *model]]
-    for side, inputs, assays in (("public", public, public), ("private", private, actual)):
-        predicted = out / f"predictions/{side}.csv.out"
+    for split, inputs, assays in (("public", public, public), ("private", private, actual)):
+        predicted = out / f"predictions/{split}.csv.out"
         commands += [
-            ["preprocess.py", "--input", inputs, "--output", out / f"preprocess/{side}.csv"],
+            ["preprocess.py", "--input", inputs, "--output", out / f"preprocess/{split}.csv"],
             ["predict.py", *model, "--input", inputs, "--output", predicted],
-            ["score.py", "--actual", assays, "--predicted", predicted, "--output", out / f"scores/{side}.txt"],
+            ["score.py", "--actual", assays, "--predicted", predicted, "--output", out / f"scores/{split}.txt"],
         ]
     return commands
 

@@ -23,10 +23,10 @@ from typing import Any
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
-SIDES = ("plain", "ours")
+VERSIONS = ("plain", "ours")
 CHANNELS = 3651  # from 4000 to 350, as in the challenge's spectra
 MISSING = 0.03
-# The matrices are small, and on a busy machine BLAS's threads wait for each other, so both sides have one thread.
+# The matrices are small, and on a busy machine BLAS's threads wait for each other, so both versions have one thread.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -39,8 +39,8 @@ def make_data(folder: Path, rows: int) -> Path:
 
 
 def commands(folder: Path, data: Path) -> dict[str, dict[str, list[object]]]:
-    """Return the commands by step and side. Each side reads its own model, but both score the same predictions."""
-    plain, ours = (folder / side for side in SIDES)
+    """Return the commands by step and version. Each version reads its own model; both score the same predictions."""
+    plain, ours = (folder / version for version in VERSIONS)
     plain.mkdir()
     predicted, model = ours / "public.csv.out", ("--model_dir", ours)
     return {
@@ -100,20 +100,23 @@ def compare(rows: int, repeats: int) -> Iterator[list[object]]:
         folder = Path(name)
         data = call_in_new_process(make_data, folder, rows)
         steps = []
-        for step, sides in commands(folder, data).items():
-            # (repeats, sides, quantities), sides in turns
-            runs = [[measure(sides[side]) for side in SIDES] for _ in range(repeats)]
+        for step, versions in commands(folder, data).items():
+            # (repeats, versions, quantities), versions in turns
+            runs = [[measure(versions[version]) for version in VERSIONS] for _ in range(repeats)]
             steps.append(
-                [[statistics.median(each) for each in zip(*side, strict=True)] for side in zip(*runs, strict=True)]
+                [
+                    [statistics.median(each) for each in zip(*version, strict=True)]
+                    for version in zip(*runs, strict=True)
+                ]
             )
             yield [f"{rows:,}", step, *format_cells(steps[-1])]
         totals = [
             [
-                sum(step[side][0] for step in steps),
-                sum(step[side][1] for step in steps),
-                max(step[side][2] for step in steps),
+                sum(step[version][0] for step in steps),
+                sum(step[version][1] for step in steps),
+                max(step[version][2] for step in steps),
             ]
-            for side in range(len(SIDES))
+            for version in range(len(VERSIONS))
         ]
         yield [f"{rows:,}", "all four", *format_cells(totals)]
         for missing in (0.0, MISSING):
@@ -121,9 +124,9 @@ def compare(rows: int, repeats: int) -> Iterator[list[object]]:
             yield [f"{rows:,}", f"one fit, {missing:.0%} missing", "", "", "", "", f"{seconds:.2f}", "", ""]
 
 
-def format_cells(sides: list[list[float]]) -> list[str]:
-    """Return the cells of a step, from seconds, CPU seconds and MiB of each side."""
-    seconds, cpu, memory = zip(*sides, strict=True)
+def format_cells(versions: list[list[float]]) -> list[str]:
+    """Return the cells of a step, from seconds, CPU seconds and MiB of each version."""
+    seconds, cpu, memory = zip(*versions, strict=True)
     return [f"{each:.2f}" for each in (*seconds, seconds[0] / seconds[1], *cpu)] + [f"{each:.0f}" for each in memory]
 
 
@@ -132,7 +135,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1344, 3000])
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    seconds, cpu, memory = ([f"{side}, {unit}" for side in SIDES] for unit in ("s", "CPU s", "MiB"))
+    seconds, cpu, memory = ([f"{version}, {unit}" for version in VERSIONS] for unit in ("s", "CPU s", "MiB"))
     titles = ["rows", "step", *seconds, "plain / ours", *cpu, *memory]
     print(f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|")
     for rows in arguments.rows:

@@ -23,7 +23,7 @@ from stagemaker.isolation.bubblewrap import sandbox_works
 WEIGHTS = dict.fromkeys(TARGETS, 0.01) | {"AuPPM": 0.04, "CuPPM": 0.35}
 WEIGHTS |= dict.fromkeys("AgPPM FePCT NiPPM PbPPM ZnPPM AlPPM CaPPM KPPM MgPPM NaPPM".split(), 0.025)
 STEPS = ["upload", "train"]
-STEPS += [f"{side} {step}" for side in ("public", "private") for step in ("preprocess", "predict", "score")]
+STEPS += [f"{split} {step}" for split in ("public", "private") for step in ("preprocess", "predict", "score")]
 STEPS += ["held-out score", "clean up"]
 
 
@@ -40,8 +40,8 @@ def good_run(runs: Runs) -> Path:
     return runs.good
 
 
-def predictions(folder: Path, side: str) -> np.ndarray:
-    return pd.read_csv(folder / f"predictions/{side}.csv.out", header=None, float_precision="round_trip").to_numpy()
+def predictions(folder: Path, split: str) -> np.ndarray:
+    return pd.read_csv(folder / f"predictions/{split}.csv.out", header=None, float_precision="round_trip").to_numpy()
 
 
 def test_a_run_folder_contains_all_files_of_the_run(good_run: Path, sample: Path) -> None:
@@ -49,15 +49,15 @@ def test_a_run_folder_contains_all_files_of_the_run(good_run: Path, sample: Path
     paths = sorted(str(path.relative_to(good_run)) for path in good_run.rglob("*") if path.is_file())
     logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]  # no held_out.csv was scored
     kinds = ("scores/{}.txt", "scores/{}.json", "predictions/{}.csv.out")
-    result_files = [kind.format(side) for side in ("public", "private") for kind in kinds]
+    result_files = [kind.format(split) for split in ("public", "private") for kind in kinds]
     report_files = [name for name in paths if name.startswith("report/")]
     assert "report/contents.json" in report_files
     assert paths == sorted([*logs, *result_files, *report_files, "model.tar.gz", "report.html", "run.json", "score.py"])
     files = content(good_run / "model.tar.gz")
     assert set(files) == {"means.json", "code/train.py", "code/preprocess.py"}
-    for side, script in (("public", "public/public"), ("private", "private/private")):
+    for split, script in (("public", "public/public"), ("private", "private/private")):
         rows = len(pd.read_csv(sample / f"{script}.csv.gz", usecols=[0]))
-        assert predictions(good_run, side).shape == (rows, 49)
+        assert predictions(good_run, split).shape == (rows, 49)
     assert "a request of" in (good_run / "logs/public-predict.log").read_text()
 
 
@@ -99,9 +99,9 @@ def test_a_runs_note_is_in_the_record_on_the_board_and_in_the_report(good_run: P
 
 def test_scores_are_weighted_sums(good_run: Path) -> None:
     record = record_of(good_run)
-    for side in ("public", "private"):
-        score = record["scores"][side]
-        assert score["value"] == float((good_run / f"scores/{side}.txt").read_text())
+    for split in ("public", "private"):
+        score = record["scores"][split]
+        assert score["value"] == float((good_run / f"scores/{split}.txt").read_text())
         assert score["weights"] == WEIGHTS
         assert score["weights_scored"] == pytest.approx(sum(WEIGHTS.values()))
         assert score["value"] == pytest.approx(sum(WEIGHTS[name] * r2 for name, r2 in score["r2"].items()))
@@ -118,7 +118,7 @@ def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
     assert len(lines) == 3 + 2 * len(STEPS)
     output = runs.stdout.read_text()
     record = record_of(runs.good)
-    scores = [f"{record['scores'][side]['value']:.4f}" for side in ("public", "private")]
+    scores = [f"{record['scores'][split]['value']:.4f}" for split in ("public", "private")]
     assert ["score", *scores] in [line.split() for line in output.splitlines()]
     assert output.splitlines()[-3:-1] == [
         f"run: {runs.good} contains logs, model.tar.gz, predictions, report, report.html, run.json, score.py, scores",

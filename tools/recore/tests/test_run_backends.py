@@ -130,9 +130,9 @@ def test_a_simulator_reports_whether_it_isolates_jobs(isolation: str, monkeypatc
 
 def test_a_narrow_terminal_truncates_no_number(tmp_path: Path) -> None:
     targets = {name: {"weight": 0.35, "r2": 0.123456} for name in ("CuPPM", "AuPPM")}
-    for side, score in (("public", 0.43216), ("private", 0.98765)):
+    for split, score in (("public", 0.43216), ("private", 0.98765)):
         details = {"score": score, "weights_scored": 0.7, "rows": 5, "targets": targets}
-        (tmp_path / f"{side}.json").write_text(json.dumps(details))
+        (tmp_path / f"{split}.json").write_text(json.dumps(details))
     result = recore("scores", tmp_path, COLUMNS="38")
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["score", "0.4322", "0.9877"] in lines

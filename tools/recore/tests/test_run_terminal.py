@@ -15,18 +15,19 @@ def last_lines(terminal_output: str, steps: list[str]) -> list[str]:
     return [[line for line in lines if re.match(rf"\S+ +{step} ", line)][-1] for step in steps]
 
 
-SIDES = ["public preprocess", "public predict", "public score", "private preprocess", "private predict"]
+SPLIT_STEPS = ["public preprocess", "public predict", "public score", "private preprocess", "private predict"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ascii_only", [False, True], ids=["Unicode", "ASCII"])
 def test_each_step_has_one_line(ascii_only: bool, tmp_path: Path, sample: Path) -> None:
     """The private data have no assays, so there are predictions but no score."""
-    sides, done = (["public"], r"\+") if ascii_only else (["public", "private"], DONE)
-    options = [*file_options(sample, *sides), "--out", tmp_path / "run", *(["--ascii", "--json"] if ascii_only else [])]
+    splits, done = (["public"], r"\+") if ascii_only else (["public", "private"], DONE)
+    flags = ["--ascii", "--json"] if ascii_only else []
+    options = [*file_options(sample, *splits), "--out", tmp_path / "run", *flags]
     status, out, terminal_output = run_on_terminal("run", tiny(tmp_path / "mine"), *options)
     assert status == 0, terminal_output
-    steps = ["upload", "train", *(SIDES[:3] if ascii_only else SIDES), "held-out score", "clean up"]
+    steps = ["upload", "train", *(SPLIT_STEPS[:3] if ascii_only else SPLIT_STEPS), "held-out score", "clean up"]
     for step, line in zip(steps, last_lines(terminal_output, steps), strict=True):
         assert re.fullmatch(rf"{done} +{step} +Completed +\d+\.\d s( +memory \d+\.\d %)?", line)
     assert terminal_output.isascii() == ascii_only
@@ -41,6 +42,6 @@ def test_each_step_has_one_line(ascii_only: bool, tmp_path: Path, sample: Path) 
     assert set(record["scores"]) == {"public"}
     assert record["arguments"]["actual"] is None
     predictions = tmp_path / "run/predictions"
-    assert sorted(path.name for path in predictions.iterdir()) == sorted(f"{side}.csv.out" for side in sides)
+    assert sorted(path.name for path in predictions.iterdir()) == sorted(f"{split}.csv.out" for split in splits)
     assert all(path.stat().st_size for path in predictions.iterdir())
     assert not (tmp_path / "run/scores/private.txt").exists()

@@ -25,11 +25,11 @@ class Failure:
     files: dict[str, str] = field(default_factory=dict)
     logged: str = ""
     advice: str = ""
-    sides: tuple[str, ...] = BOTH
+    splits: tuple[str, ...] = BOTH
 
     @property
     def failed_steps(self) -> list[str]:
-        return ["train"] if self.step == "train" else [f"{side} {self.step}" for side in self.sides]
+        return ["train"] if self.step == "train" else [f"{split} {self.step}" for split in self.splits]
 
 
 def change(file: str, old: str, new: str) -> dict[str, tuple[str, str]]:
@@ -49,7 +49,7 @@ FAILURES = {
         "KeyError: 'CuPPM' (preprocess.py, line 20, in main)",
         logged="KeyError: 'CuPPM'",
         **change("preprocess.py", INPUTS_EXPRESSION, 'row["CuPPM"]'),
-        sides=PRIVATE,
+        splits=PRIVATE,
     ),
     "a module next to preprocess.py": Failure(
         "preprocess",
@@ -154,8 +154,8 @@ def check_remaining_results(result: FinishedRun, failed_steps: list[str]) -> Non
     assert all(character.isprintable() or character == "\n" for character in result.stderr)
     assert result.stderr.count("recore: ") == len(failed_steps)
     expected = {"upload": "Completed", "train": "Completed", "clean up": "Completed"}
-    for side in BOTH:
-        names = [f"{side} {step}" for step in PIPELINE]
+    for split in BOTH:
+        names = [f"{split} {step}" for step in PIPELINE]
         first_failed = (
             0
             if "train" in failed_steps
@@ -169,8 +169,8 @@ def check_remaining_results(result: FinishedRun, failed_steps: list[str]) -> Non
     assert (result.folder / "model.tar.gz").is_file() == (expected["train"] == "Completed")
     for step, folder, suffix in (("predict", "predictions", "csv.out"), ("score", "scores", "txt")):
         files = {path.name for path in (result.folder / folder).glob(f"*.{suffix}")}
-        assert files == {f"{side}.{suffix}" for side in BOTH if expected[f"{side} {step}"] == "Completed"}
-    assert set(result.record["scores"]) == {side for side in BOTH if expected[f"{side} score"] == "Completed"}
+        assert files == {f"{split}.{suffix}" for split in BOTH if expected[f"{split} {step}"] == "Completed"}
+    assert set(result.record["scores"]) == {split for split in BOTH if expected[f"{split} score"] == "Completed"}
     assert {path.stem for path in (result.folder / "logs").iterdir()} == {
         step["name"].replace(" ", "-") for step in result.record["steps"] if step["job"]
     }

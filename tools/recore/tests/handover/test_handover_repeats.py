@@ -27,13 +27,13 @@ def readers_copy(template_run: Path, many_holes: Path, tmp_path: Path) -> Path:
 
 def check_results(folder: Path, run: Path) -> None:
     """Compare the files that the commands wrote with the run itself, not with its copy in the hand-over."""
-    for name, side in (("public", "public"), ("private", "private"), ("again", "public")):
-        expected = pd.read_csv(run / f"predictions/{side}.csv.out", header=None).to_numpy()
+    for name, split in (("public", "public"), ("private", "private"), ("again", "public")):
+        expected = pd.read_csv(run / f"predictions/{split}.csv.out", header=None).to_numpy()
         found = pd.read_csv(folder / f"work/{name}.csv.out", header=None).to_numpy()
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
-    for side in ("public", "private"):
-        expected_score = float((run / f"scores/{side}.txt").read_text())
-        assert float((folder / f"work/{side}.txt").read_text()) == pytest.approx(expected_score, abs=1e-9)
+    for split in ("public", "private"):
+        expected_score = float((run / f"scores/{split}.txt").read_text())
+        assert float((folder / f"work/{split}.txt").read_text()) == pytest.approx(expected_score, abs=1e-9)
     held_out = [
         pd.read_csv(path, index_col=0)
         for path in (folder / "work/trained/held_out.csv", run / "predictions/held-out.csv")

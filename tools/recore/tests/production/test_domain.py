@@ -44,16 +44,16 @@ def test_t2_and_q_equal_those_from_scikit_learns_pca(data: SpectralData) -> None
     reference = fit_file(data.path, HOLE)
     wavenumbers = data.wavenumbers.tolist()
     compared = Domain(reference, wavenumbers)
-    t2, q, _ = compared.compare(compared.shapes(data.spectra))
+    t2, q, _ = compared.compare(compared.snv(data.spectra))
     spectra = data.spectra[:, [wavenumbers.index(channel) for channel in reference["channels"]]]
-    shapes = scale(spectra, axis=1)  # as many bins as channels
+    snv = scale(spectra, axis=1)  # as many bins as channels
     components = len(reference["variances"])
-    pca = PCA(components, svd_solver="full").fit(shapes)
-    scores = pca.transform(shapes)
+    pca = PCA(components, svd_solver="full").fit(snv)
+    scores = pca.transform(snv)
     np.testing.assert_allclose(t2 * reference["t2_limit"], (scores**2 / pca.explained_variance_).sum(axis=1))
-    residuals = shapes - pca.inverse_transform(scores)
+    residuals = snv - pca.inverse_transform(scores)
     np.testing.assert_allclose(q * reference["q_limit"], (residuals**2).sum(axis=1))
-    np.testing.assert_allclose(abs(compared.components.scores(shapes)), abs(scores), atol=1e-9)
+    np.testing.assert_allclose(abs(compared.components.scores(snv)), abs(scores), atol=1e-9)
     shares = pca.explained_variance_ratio_
     assert components in (2, 10) or shares[:-1].sum() < 0.99 <= shares.sum()
 
@@ -61,12 +61,12 @@ def test_t2_and_q_equal_those_from_scikit_learns_pca(data: SpectralData) -> None
 def test_bins_are_means_of_equal_numbers_of_channels() -> None:
     spectra = make_spectra(3, 1003)
     expected = scale(spectra, axis=1)[:, :1000].reshape(3, 200, 5).mean(axis=2)
-    np.testing.assert_allclose(domain.bin_shapes(spectra), expected)
+    np.testing.assert_allclose(domain.bin_snv(spectra), expected)
 
 
 def test_rows_of_new_drill_holes_are_inside_and_tilted_baselines_are_not(tmp_path: Path) -> None:
     make_sample(tmp_path, Plan(rows=600, holes=60, channels=171, missing=0))
-    data, private = (read_data(tmp_path / f"{side}/{side}.csv.gz") for side in ("public", "private"))
+    data, private = (read_data(tmp_path / f"{split}/{split}.csv.gz") for split in ("public", "private"))
     domain = Domain(fit_file(data.path, HOLE), data.wavenumbers.tolist())
     slope = np.linspace(-0.5, 0.5, len(data.wavenumbers)) * private.spectra.std(axis=1, keepdims=True)
     good, tilted = (domain.describe(spectra) for spectra in (private.spectra, private.spectra + slope))
@@ -131,9 +131,7 @@ def test_a_channel_that_is_mostly_empty_is_not_used() -> None:
 
 def test_a_rows_statistics_are_from_components_fitted_without_its_hole() -> None:
     values = np.array(REFERENCE["values"])
-    new, fitted = (
-        DOMAIN.statistics(spectra, DOMAIN.shapes(spectra)) for spectra in (make_spectra(200, seed=5), SPECTRA)
-    )
+    new, fitted = (DOMAIN.statistics(spectra, DOMAIN.snv(spectra)) for spectra in (make_spectra(200, seed=5), SPECTRA))
     q = REFERENCE["statistics"].index("Q")
     assert values[:, q].mean() > fitted[:, q].mean()
     assert abs(values.mean(axis=0) - new.mean(axis=0))[q] < 0.15

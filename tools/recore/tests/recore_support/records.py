@@ -27,14 +27,14 @@ def make_record(data: str = "a", started: str = "2026-01-01T00:00:00+00:00", **s
         "versions": {"recore": None},
         "steps": STEPS,
         "scores": {
-            side: {
+            split: {
                 "value": value,
                 "weights_scored": 1.01,
                 "rows": 3,
                 "r2": {"CuPPM": value},
                 "weights": {"CuPPM": 0.35},
             }
-            for side, value in scores.items()
+            for split, value in scores.items()
         },
     }
 

@@ -39,7 +39,7 @@ def inner_channels(data: pd.DataFrame) -> pd.DataFrame:
     return channels(data).iloc[:, 21:-21]
 
 
-def shapes(data: pd.DataFrame) -> np.ndarray:
+def binned(data: pd.DataFrame) -> np.ndarray:
     """Return SNV spectra in bins of two channels, computed row by row."""
     rows = []
     for _, spectrum in inner_channels(data).iterrows():
@@ -75,7 +75,7 @@ def test_noise_at_the_ends_does_not_hide_the_spectra(tmp_path: Path, public: pd.
 
 def test_principal_components_match_scikit_learn(numbers: Path, public: pd.DataFrame) -> None:
     table, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
-    values = shapes(public)
+    values = binned(public)
     rows, bins = values.shape
     names = [name for name in table if name.startswith("PC")]
     count = len(names)
@@ -123,7 +123,7 @@ def test_assay_statistics_match_pandas(numbers: Path, public: pd.DataFrame) -> N
 
 def test_assay_correlations_match_scipy(numbers: Path, public: pd.DataFrame) -> None:
     table = pd.read_csv(numbers / "correlation.csv").set_index("assay")
-    values = shapes(public)
+    values = binned(public)
     for name in ("CuPPM", "AlPPM", "AuPPM"):
         measured = public[name].notna().to_numpy()
         for index in (0, 100, 190):
@@ -159,7 +159,7 @@ def test_the_shift_tables_match_the_private_rows(numbers: Path, sample: Path, pu
         expected = ((rows["T2"] > limits["T2_limit"]) | (rows["Q"] > limits["Q_limit"])).mean()
         row = by_hole[(by_hole["file"] == "private") & (by_hole["SiteID"] == hole)]
         assert row["either"].item() == pytest.approx(expected)
-    values, others = shapes(public), shapes(private)
+    values, others = binned(public), binned(private)
     loadings = pd.read_csv(numbers / "loadings.csv").filter(like="PC").to_numpy()
     np.testing.assert_allclose(rows_of_hole["PC1"], (others - values.mean(axis=0)) @ loadings[:, 0], atol=1e-8)
 
@@ -369,7 +369,7 @@ def test_time_grows_with_the_rows_and_the_page_stays_within_10_MB(tmp_path: Path
     seconds = []
     for rows in (2_800, 28_000):
         make_sample(tmp_path / str(rows), Plan(rows=rows, holes=100, channels=1700, missing=0.05))
-        files = [tmp_path / f"{rows}/{side}/{side}.csv.gz" for side in ("public", "private")]
+        files = [tmp_path / f"{rows}/{split}/{split}.csv.gz" for split in ("public", "private")]
         start = time.process_time()
         page = explore_file(*files)
         write_page(page, tmp_path / "r.html")

@@ -47,12 +47,12 @@ def table_of(page: Page, name: str) -> pd.DataFrame:
 
 def test_targets_match_the_scores(runs: Runs) -> None:
     table = read_numbers(runs.good, "targets").set_index("target")
-    for side in ("public", "private"):
-        details = json.loads((runs.good / f"scores/{side}.json").read_text())
+    for split in ("public", "private"):
+        details = json.loads((runs.good / f"scores/{split}.json").read_text())
         for name, estimate in details["targets"].items():
-            assert table[f"R2 {side}"][name] == pytest.approx(estimate["r2"], rel=1e-12)
-            assert table[f"lost {side}"][name] == pytest.approx(estimate["weight"] * (1 - estimate["r2"]), rel=1e-12)
-        assert table[f"points {side}"].sum() == pytest.approx(details["score"], rel=1e-9)
+            assert table[f"R2 {split}"][name] == pytest.approx(estimate["r2"], rel=1e-12)
+            assert table[f"lost {split}"][name] == pytest.approx(estimate["weight"] * (1 - estimate["r2"]), rel=1e-12)
+        assert table[f"points {split}"].sum() == pytest.approx(details["score"], rel=1e-9)
     assert table["lost private"].is_monotonic_decreasing
     costs, r2 = read_numbers(runs.good, "costs"), read_numbers(runs.good, "r2")
     np.testing.assert_array_equal(costs["lost public"], table["lost public"])

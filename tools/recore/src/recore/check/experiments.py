@@ -205,14 +205,14 @@ class Experiments(SharedResults):
         return {name: variation.result() for name, variation in started.items()}
 
     def _vary(self, name: str) -> Variation:
-        side = "public" if name == "some" else "private"
+        split = "public" if name == "some" else "private"
         try:
-            output = self._preprocess(name, side, self._write_variations() / f"{name}.csv.gz")
+            output = self._preprocess(name, split, self._write_variations() / f"{name}.csv.gz")
         except ExperimentFailed as failed:
             if failed.outside:
                 raise
             return Variation(None, str(failed))
-        if side == "public":
+        if split == "public":
             remove_targets(output)
         return Variation(output)
 
@@ -227,13 +227,13 @@ class Experiments(SharedResults):
             differences = find_differences(self.preprocessing(), further, *rows)
         return differences
 
-    def _preprocess(self, name: str, side: str, data: Path, by_hand: Path | None = None) -> Path:
+    def _preprocess(self, name: str, split: str, data: Path, by_hand: Path | None = None) -> Path:
         settings, storage = self._jobs.allocate()
         with self._jobs.step(f"{name} preprocess", "ProcessingJob", by_hand) as step:
             storage.put(self.submission.script, job_requests.PREPROCESS)
-            storage.upload_data(side, data, job_requests.data_key(side))
-            self._jobs.run(step, job_requests.preprocessing_request(settings, side))
-            key, output = job_requests.inputs_key(side), self.folder / f"{name}-inputs.csv"
+            storage.upload_data(split, data, job_requests.data_key(split))
+            self._jobs.run(step, job_requests.preprocessing_request(settings, split))
+            key, output = job_requests.inputs_key(split), self.folder / f"{name}-inputs.csv"
             storage.size(key, "preprocess.py did not write")
             storage.fetch(key, output)
         return output

@@ -94,9 +94,9 @@ def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bo
         done = split_table(file, holes, out, seed, force)
     public, private, actual = done.paths
     if as_json:
-        sides = {"public": done.public, "private": done.private}
+        splits = {"public": done.public, "private": done.private}
         files = {"public": str(public), "private": str(private), "actual": str(actual)}
-        show_json({"files": files, "rows_by_hole": sides})
+        show_json({"files": files, "rows_by_hole": splits})
         return
     for name, rows, path in (("public", done.public, public), ("private", done.private, private)):
         sizes = f"{count(len(rows), 'drill hole')}, {count(sum(rows.values()), 'row')}"

@@ -164,9 +164,9 @@ def _format_stages(running: "list[Step]", seconds: float) -> str:
     descriptions = []
     for stage in stages:
         steps = [step for step in running if step.name.split()[-1] == stage]
-        sides = ", ".join(sorted((step.name.split()[0] for step in steps if step.name != stage), reverse=True))
+        splits = ", ".join(sorted((step.name.split()[0] for step in steps if step.name != stage), reverse=True))
         activities = [step.activity for step in steps if step.activity]
-        description = f"step {STAGES.index(stage) + 1} of {len(STAGES)}, {stage}" + (f" ({sides})" if sides else "")
+        description = f"step {STAGES.index(stage) + 1} of {len(STAGES)}, {stage}" + (f" ({splits})" if splits else "")
         descriptions.append(", ".join([description, *activities]))
     elapsed = max(step.elapsed or 0.0 for step in running)
     return f"{'; '.join(descriptions)}: {elapsed:.0f} s"

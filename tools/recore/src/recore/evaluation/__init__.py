@@ -42,7 +42,7 @@ from recore.evaluation.scores import (
     HOST_RANKING_SCORES,
     RANKING_SCORES,
     SCORES,
-    SIDES,
+    SPLITS,
     Score,
     explain_claimed_score,
     make_tables,

@@ -26,7 +26,7 @@ from recore.evaluation.held_out import (
 )
 from recore.evaluation.job_requests import KeyParts, RunSettings
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
-from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
+from recore.evaluation.scores import HELD_OUT, SCORES, SPLITS, Score, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
@@ -57,15 +57,15 @@ class EvaluationRun:
     ):
         self.settings, self.submission, self.data, self.folder, self.keep = settings, submission, data, folder, keep
         self.score_script, self._wheels = score_script.read_bytes(), wheels
-        self.sides = [side for side in SIDES if side in data.files]
+        self.splits = [split for split in SPLITS if split in data.files]
         self.is_third_party = is_third_party(submission.path, data.actual)
         by_hand = {} if self.is_third_party else data.files
         steps = [Step("upload"), Step("train", "TrainingJob", data=by_hand.get("public"))]
-        for side in self.sides:
-            steps.append(Step(f"{side} preprocess", "ProcessingJob", data=by_hand.get(side)))
-            steps.append(Step(f"{side} predict", "TransformJob"))
-            if self._is_scored(side):
-                steps.append(Step(f"{side} score", "ProcessingJob"))
+        for split in self.splits:
+            steps.append(Step(f"{split} preprocess", "ProcessingJob", data=by_hand.get(split)))
+            steps.append(Step(f"{split} predict", "TransformJob"))
+            if self._is_scored(split):
+                steps.append(Step(f"{split} score", "ProcessingJob"))
         steps += [Step(f"{HELD_OUT} score", "ProcessingJob"), Step("clean up")]
         self.steps = {step.name: step for step in steps}
         self._jobs = JobRunner(services, folder / "logs")
@@ -94,11 +94,11 @@ class EvaluationRun:
         self._jobs.watch = watch
         self.started, self.began = datetime.datetime.now(datetime.UTC), time.monotonic()
         try:
-            with ThreadPool(len(self.sides) + 1) as pool:
+            with ThreadPool(len(self.splits) + 1) as pool:
                 try:
                     if self._run_all(pool, self._train):
-                        sides = (partial(self._process, side) for side in self.sides)
-                        self._run_all(pool, *sides, self._score_held_out)
+                        splits = (partial(self._process, split) for split in self.splits)
+                        self._run_all(pool, *splits, self._score_held_out)
                 except BaseException:
                     self._jobs.stopping.set()
                     raise
@@ -134,8 +134,8 @@ class EvaluationRun:
             self.storage.put(self.score_script, job_requests.SCORE)
             if self.settings.observed:
                 self.storage.put(job_requests.AUDIT_HOOK.read_bytes(), job_requests.AUDIT)
-            for side in self.sides:
-                self.storage.upload_data(side, files[side], job_requests.data_key(side))
+            for split in self.splits:
+                self.storage.upload_data(split, files[split], job_requests.data_key(split))
             if "actual" in files:
                 self.storage.hash("actual", files["actual"])
         with self._jobs.step(self.steps["train"]) as step:
@@ -152,54 +152,54 @@ class EvaluationRun:
             self.storage.upload(model, job_requests.MODEL)
             self._jobs.services.sagemaker.create_model(**job_requests.model_request(settings))
 
-    def _process(self, side: str) -> None:
+    def _process(self, split: str) -> None:
         settings = self.settings
-        with self._jobs.step(self.steps[f"{side} preprocess"]) as step:
-            self._jobs.run(step, job_requests.preprocessing_request(settings, side))
-            key, message = job_requests.inputs_key(side), "preprocess.py did not write"
+        with self._jobs.step(self.steps[f"{split} preprocess"]) as step:
+            self._jobs.run(step, job_requests.preprocessing_request(settings, split))
+            key, message = job_requests.inputs_key(split), "preprocess.py did not write"
             size = self.storage.size(key, message)
-            if side == "public" and (names := remove_targets_from_object(self.storage, key, self.folder)):
+            if split == "public" and (names := remove_targets_from_object(self.storage, key, self.folder)):
                 wrote = f"preprocess.py wrote {len(names)} targets of the public data"
                 step.note = f"{wrote}; they are removed from the request to the model"
                 size = self.storage.size(key, message)
-        with self._jobs.step(self.steps[f"{side} predict"]) as step:
+        with self._jobs.step(self.steps[f"{split} predict"]) as step:
             if settings.transform.count == 1:
-                self._jobs.run(step, job_requests.transform_request(settings, side, size))
-                self.storage.fetch(job_requests.predictions_key(side), self.folder / f"predictions/{side}.csv.out")
+                self._jobs.run(step, job_requests.transform_request(settings, split, size))
+                self.storage.fetch(job_requests.predictions_key(split), self.folder / f"predictions/{split}.csv.out")
             else:
-                self._predict_in_parts(step, side, size)
-        if self._is_scored(side):
-            with self._jobs.step(self.steps[f"{side} score"]) as step:
-                self._score(step, side)
+                self._predict_in_parts(step, split, size)
+        if self._is_scored(split):
+            with self._jobs.step(self.steps[f"{split} score"]) as step:
+                self._score(step, split)
 
-    def _predict_in_parts(self, step: Step, side: str, size: int) -> None:
+    def _predict_in_parts(self, step: Step, split: str, size: int) -> None:
         """Split the inputs into one object per instance, because Batch Transform does not divide an object."""
         count = self.settings.transform.count
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             inputs = Path(folder, "inputs.csv")
-            self.storage.fetch(job_requests.inputs_key(side), inputs)
+            self.storage.fetch(job_requests.inputs_key(split), inputs)
             with open(inputs, "rb") as lines:
                 for number in range(count):
                     part = Path(folder, f"{number:03}.csv")
                     with open(part, "wb") as file:
                         while lines.tell() < size * (number + 1) / count and (line := lines.readline()):
                             file.write(line)
-                    self.storage.upload(part, job_requests.part_key(side, number))
-        self._jobs.run(step, job_requests.transform_request(self.settings, side, math.ceil(size / count)))
-        predictions = self.folder / f"predictions/{side}.csv.out"
+                    self.storage.upload(part, job_requests.part_key(split, number))
+        self._jobs.run(step, job_requests.transform_request(self.settings, split, math.ceil(size / count)))
+        predictions = self.folder / f"predictions/{split}.csv.out"
         predictions.parent.mkdir(exist_ok=True)
         with open(predictions, "wb") as file:
             for number in range(count):
-                shutil.copyfileobj(self.storage.open(job_requests.part_predictions_key(side, number)), file)
-        self.storage.upload(predictions, job_requests.predictions_key(side))
+                shutil.copyfileobj(self.storage.open(job_requests.part_predictions_key(split, number)), file)
+        self.storage.upload(predictions, job_requests.predictions_key(split))
 
-    def _score(self, step: Step, side: str) -> None:
+    def _score(self, step: Step, split: str) -> None:
         with contextlib.ExitStack() as stack:
-            if side == "private":
-                key = job_requests.assays_key(side)
+            if split == "private":
+                key = job_requests.assays_key(split)
                 stack.enter_context(self.storage.upload_private_assays(self.data.files["actual"], key))
-            self._jobs.run(step, job_requests.scoring_request(self.settings, side))
-        self._fetch_score(side)
+            self._jobs.run(step, job_requests.scoring_request(self.settings, split))
+        self._fetch_score(split)
 
     def _fetch_score(self, name: str) -> None:
         for suffix in ("txt", "json"):
@@ -231,8 +231,8 @@ class EvaluationRun:
                 if self.steps["train"].completed and not self.keep:
                     self._jobs.services.sagemaker.delete_model(ModelName=self.settings.name)
 
-    def _is_scored(self, side: str) -> bool:
-        return side == "public" or "actual" in self.data.files
+    def _is_scored(self, split: str) -> bool:
+        return split == "public" or "actual" in self.data.files
 
 
 def remove_targets_from_object(storage: Storage, key: KeyParts, folder: Path) -> list[str]:

@@ -107,33 +107,33 @@ MODEL = ("model", "model.tar.gz")
 AUDIT = ("python", "sitecustomize.py")  # the folder's name is inconspicuous
 
 
-def data_key(side: str) -> KeyParts:
+def data_key(split: str) -> KeyParts:
     """Return the key of a data set's raw data; the platform names both files public.csv.gz."""
-    return (side, "input", "public.csv.gz")
+    return (split, "input", "public.csv.gz")
 
 
-def assays_key(side: str) -> KeyParts:
+def assays_key(split: str) -> KeyParts:
     """Return the key of a data set's assays, which the public data contain; the private assays are a separate file."""
-    if side == "private":
-        return (HOST, side, "actual", "public.csv.gz")
-    return TRAINING if side == "public" else (side, "actual", "public.csv.gz")
+    if split == "private":
+        return (HOST, split, "actual", "public.csv.gz")
+    return TRAINING if split == "public" else (split, "actual", "public.csv.gz")
 
 
-def inputs_key(side: str) -> KeyParts:
-    return (side, "preprocess", "public.csv")
+def inputs_key(split: str) -> KeyParts:
+    return (split, "preprocess", "public.csv")
 
 
-def predictions_key(side: str) -> KeyParts:
-    return (side, "predictions", "public.csv.out")
+def predictions_key(split: str) -> KeyParts:
+    return (split, "predictions", "public.csv.out")
 
 
-def part_key(side: str, number: int) -> KeyParts:
+def part_key(split: str, number: int) -> KeyParts:
     """Return the key of one instance's part of the model's inputs."""
-    return (side, "parts", f"{number:03}.csv")
+    return (split, "parts", f"{number:03}.csv")
 
 
-def part_predictions_key(side: str, number: int) -> KeyParts:
-    return (side, "predictions", f"{number:03}.csv.out")
+def part_predictions_key(split: str, number: int) -> KeyParts:
+    return (split, "predictions", f"{number:03}.csv.out")
 
 
 def training_request(settings: RunSettings) -> Request:
@@ -165,7 +165,7 @@ def _audit(settings: RunSettings, folder: str) -> dict[str, str]:
     return {"PYTHONPATH": folder, "RECORE_AUDIT": "log"} if settings.observed else {}
 
 
-def preprocessing_request(settings: RunSettings, side: str) -> Request:
+def preprocessing_request(settings: RunSettings, split: str) -> Request:
     """Return the request of step 2: preprocess.py alone, without arguments as on the platform."""
     paths = {
         "--input": f"{PROCESSING}/input/public/public.csv.gz",
@@ -173,11 +173,11 @@ def preprocessing_request(settings: RunSettings, side: str) -> Request:
     }
     request = processing_request(
         settings,
-        f"{side} preprocess",
+        f"{split} preprocess",
         script=PREPROCESS,
         arguments=paths if settings.pass_paths else {},
-        sources={"public": data_key(side)} | ({AUDIT[0]: AUDIT} if settings.observed else {}),
-        output=inputs_key(side),
+        sources={"public": data_key(split)} | ({AUDIT[0]: AUDIT} if settings.observed else {}),
+        output=inputs_key(split),
         seconds=settings.training_seconds,
     )
     return request | {"Environment": ENVIRONMENT | _audit(settings, f"{PROCESSING}/input/{AUDIT[0]}")}
@@ -204,18 +204,18 @@ def model_request(settings: RunSettings) -> Request:
     }
 
 
-def transform_request(settings: RunSettings, side: str, size: int) -> Request:
+def transform_request(settings: RunSettings, split: str, size: int) -> Request:
     """Return the request of step 3, which predicts the model's inputs, a CSV object of `size` bytes per instance."""
-    source = settings.uri(*inputs_key(side))
+    source = settings.uri(*inputs_key(split))
     if settings.transform.count > 1:
-        source = settings.uri(side, "parts") + "/"
+        source = settings.uri(split, "parts") + "/"
     limits: Request = BY_LINES
     split = "Line"
     if size <= settings.max_payload * 10**6:
         limits = {"MaxPayloadInMB": settings.max_payload, "Environment": ONE_WORKER}
         split = "None"
     return limits | {
-        "TransformJobName": settings.job(f"{side} predict"),
+        "TransformJobName": settings.job(f"{split} predict"),
         "ModelName": settings.name,
         "BatchStrategy": "MultiRecord",
         "ModelClientConfig": {"InvocationsTimeoutInSeconds": REQUEST_SECONDS, "InvocationsMaxRetries": 0},
@@ -225,7 +225,7 @@ def transform_request(settings: RunSettings, side: str, size: int) -> Request:
             "SplitType": split,
         },
         "TransformOutput": {
-            "S3OutputPath": settings.uri(*predictions_key(side)[:-1]),
+            "S3OutputPath": settings.uri(*predictions_key(split)[:-1]),
             "Accept": "text/csv",
             "AssembleWith": split,
         },
@@ -233,20 +233,20 @@ def transform_request(settings: RunSettings, side: str, size: int) -> Request:
     }
 
 
-def scoring_request(settings: RunSettings, side: str) -> Request:
+def scoring_request(settings: RunSettings, split: str) -> Request:
     """Return the request of step 4: the host's score.py, with the raw assays and the predictions."""
     actual, predicted = f"{PROCESSING}/input/actual", f"{PROCESSING}/input/predictions"
     return processing_request(
         settings,
-        f"{side} score",
+        f"{split} score",
         script=SCORE,
         arguments={
             "--actual": f"{actual}/public.csv.gz",
             "--predicted": f"{predicted}/public.csv.out",
-            "--output": f"{PROCESSING}/output/scores/{side}.txt",
+            "--output": f"{PROCESSING}/output/scores/{split}.txt",
         },
-        sources={"actual": assays_key(side), "predictions": predictions_key(side)},
-        output=(side, "scores", f"{side}.txt"),
+        sources={"actual": assays_key(split), "predictions": predictions_key(split)},
+        output=(split, "scores", f"{split}.txt"),
         role=settings.scoring_role,
     )
 

@@ -65,9 +65,9 @@ class Pace:
 
 def peak_memory(steps: Sequence[Step]) -> float:
     """Return the peak memory of a run's concurrent jobs, in bytes: the training job, or all later jobs together."""
-    by_side: dict[str, float] = {}
+    by_split: dict[str, float] = {}
     for step in steps:
-        side = step.name.partition(" ")[0]
-        by_side[side] = max(by_side.get(side, 0.0), step.memory or 0.0)
-    training = by_side.pop("train", 0.0)
-    return INSTANCE_MEMORY * max(training, sum(by_side.values())) / 100
+        split = step.name.partition(" ")[0]
+        by_split[split] = max(by_split.get(split, 0.0), step.memory or 0.0)
+    training = by_split.pop("train", 0.0)
+    return INSTANCE_MEMORY * max(training, sum(by_split.values())) / 100

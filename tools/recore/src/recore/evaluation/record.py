@@ -22,7 +22,7 @@ from recore.challenge import SCORE_SCRIPT, Challenge, challenge, is_column_name,
 from recore.data_file import sha256_of
 from recore.distribution import PROGRAM
 from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
-from recore.evaluation.scores import CLAIMED_MARK, HELD_OUT, RANKING_SCORES, SCORES, SIDES, Score
+from recore.evaluation.scores import CLAIMED_MARK, HELD_OUT, RANKING_SCORES, SCORES, SPLITS, Score
 from recore.evaluation.step import Step
 from recore.text import plain
 from recore.untrusted_json import get, get_number, get_optional_number, prefix_errors, read_object
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 NAME = "run.json"  # in the run's folder
 PACKAGES = ("boto3", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
 STEPS = {"upload", "train", f"{HELD_OUT} score", "clean up"} | {
-    f"{side} {part}" for side in SIDES for part in ("preprocess", "predict", "score")
+    f"{split} {part}" for split in SPLITS for part in ("preprocess", "predict", "score")
 }
-DATA = (*SIDES, "actual")
+DATA = (*SPLITS, "actual")
 MAX_REASON = 300  # characters
 MAX_NOTE = 200  # characters; the middle of a longer note is omitted
 

@@ -13,9 +13,9 @@ from recore.untrusted_json import get, get_number, get_optional_number, prefix_e
 if TYPE_CHECKING:
     from rich.table import Table
 
-SIDES = ("public", "private")  # data sets whose rows a run predicts
+SPLITS = ("public", "private")  # data sets whose rows a run predicts
 HELD_OUT = "held-out"  # public rows, each predicted without its drill hole, as the submission claims
-SCORES = (HELD_OUT, *SIDES)  # in display order
+SCORES = (HELD_OUT, *SPLITS)  # in display order
 RANKING_SCORES = (HELD_OUT, "private", "public")  # targets are sorted by the first of these scores that exists
 HOST_RANKING_SCORES = ("private", HELD_OUT, "public")  # for a host, who knows the private assays
 CLAIMED_MARK = "*"  # marks a held-out score that only the submission claims

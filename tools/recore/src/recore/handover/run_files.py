@@ -9,7 +9,7 @@ from typing import Any
 
 from recore.challenge import read_script, score_script
 from recore.distribution import PROGRAM
-from recore.evaluation import HELD_OUT, MAX_SIZE, SCORES, SIDES, Instances, Record, SubmissionFiles, find_public
+from recore.evaluation import HELD_OUT, MAX_SIZE, SCORES, SPLITS, Instances, Record, SubmissionFiles, find_public
 from recore.evaluation import read_record as read_valid_record
 from recore.production.archives import TrainedModel, make_trained_model
 from recore.spectral_data import SpectralData, read_data
@@ -20,7 +20,7 @@ from recore.untrusted_json import get, prefix_errors, read_object
 MODEL, SCORE, RECORD = "model.tar.gz", "score.py", "run.json"
 SUBMISSION, DATA = "submission", "data"  # folders of a hand-over; the reader creates the second
 RESULTS = {  # files in a run's folders that are handed over
-    "predictions": [*(f"{side}.csv.out" for side in SIDES), f"{HELD_OUT}.csv"],
+    "predictions": [*(f"{split}.csv.out" for split in SPLITS), f"{HELD_OUT}.csv"],
     "scores": [f"{name}.{suffix}" for name in SCORES for suffix in ("json", "txt")],
 }
 RESULT_FILES = [f"{folder}/{name}" for folder, names in RESULTS.items() for name in names]

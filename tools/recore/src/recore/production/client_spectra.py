@@ -128,13 +128,13 @@ class SpectraReader:
             self._left_out[str(error)] += 1
             return
         spectra, domain = columns.read_spectra(rows), self._trained_on.domain
-        shapes = domain.shapes(spectra)
-        known = np.isfinite(shapes).all(axis=1)
+        snv = domain.snv(spectra)
+        known = np.isfinite(snv).all(axis=1)
         if missing := int((~known).sum()):
             self._left_out["a spectrum that is flat or has a gap"] += missing
-        shapes, spectra = shapes[known], spectra[known]
+        snv, spectra = snv[known], spectra[known]
         hole = columns.names.index(group) if group in columns.names else None
-        t2, q, deviations = domain.compare(shapes)
+        t2, q, deviations = domain.compare(snv)
         known_rows = itertools.compress(rows, known)
         for row, spectrum, row_t2, row_q in zip(known_rows, spectra, t2.tolist(), q.tolist(), strict=True):
             self._rows.append(
@@ -149,7 +149,7 @@ class SpectraReader:
                     "digest": hashlib.blake2b(spectrum.tobytes(), digest_size=16).digest(),
                 }
             )
-        statistics, scores = domain.statistics(spectra, shapes), domain.components.scores(shapes)
+        statistics, scores = domain.statistics(spectra, snv), domain.components.scores(snv)
         self._arrays.append((statistics, deviations.astype(np.float32), scores))
 
     def finish(self) -> ClientSpectra:

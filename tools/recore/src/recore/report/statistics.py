@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.production.containers.domain import CONFIDENCE, EDGE, MAX_GAPS, PrincipalComponents, bin_means, bin_shapes
+from recore.production.containers.domain import CONFIDENCE, EDGE, MAX_GAPS, PrincipalComponents, bin_means, bin_snv
 from recore.spectral_data import Floats, SpectralData
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
     usable = usable_channels(like or data)
     if not len(usable):
         return Binned(data, np.array([], int), np.empty((0, 0)), np.array([]), 1)
-    blocks = [bin_shapes(data.spectra[start : start + BLOCK, usable]) for start in range(0, data.rows, BLOCK)]
+    blocks = [bin_snv(data.spectra[start : start + BLOCK, usable]) for start in range(0, data.rows, BLOCK)]
     values = np.concatenate(blocks)
     rows = np.flatnonzero(np.isfinite(values).all(axis=1))
     bins = values.shape[1]

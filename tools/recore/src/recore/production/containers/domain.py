@@ -1,6 +1,6 @@
 """The applicability domain of a model: whether a spectrum is similar to the training spectra.
 
-Spectra are compared by their shapes: the standard normal variate (SNV), averaged in bins of neighbouring channels, and
+Spectra are compared after the standard normal variate (SNV), averaged in bins of neighbouring channels, and
 its principal components. Hotelling's T2 is the distance from the mean within the components, Q the sum of squared
 residuals. A spectrum is inside the domain if neither exceeds its limit. 99% of good rows are within each limit.
 """
@@ -47,29 +47,29 @@ class PrincipalComponents:
         self.mean, self.loadings, self.variances = mean, loadings, variances
 
     @classmethod
-    def fit(cls, shapes: np.ndarray, number: int | None = None) -> "PrincipalComponents":
+    def fit(cls, snv: np.ndarray, number: int | None = None) -> "PrincipalComponents":
         """Fit this number of components, by default the fewest that explain EXPLAINED_VARIANCE, at least 2.
 
         There are at most MAX_COMPONENTS, and fewer if there are few rows.
         """
-        variances, vectors = np.linalg.eigh(np.cov(shapes.T))
+        variances, vectors = np.linalg.eigh(np.cov(snv.T))
         variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
         meaningful = int(np.sum(variances > 1e-12 * variances[0]))
         needed = number or int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED_VARIANCE)) + 1
-        count = min(max(needed, 2), max(1, min(MAX_COMPONENTS, (len(shapes) - 1) // 2, meaningful)))
-        return cls(shapes.mean(axis=0), vectors[:, :count].T, variances[:count])
+        count = min(max(needed, 2), max(1, min(MAX_COMPONENTS, (len(snv) - 1) // 2, meaningful)))
+        return cls(snv.mean(axis=0), vectors[:, :count].T, variances[:count])
 
-    def scores(self, shapes: np.ndarray) -> np.ndarray:
+    def scores(self, snv: np.ndarray) -> np.ndarray:
         """Return the scores of each row, (rows, components)."""
-        return np.asarray((shapes - self.mean) @ self.loadings.T)
+        return np.asarray((snv - self.mean) @ self.loadings.T)
 
-    def t2(self, shapes: np.ndarray) -> np.ndarray:
+    def t2(self, snv: np.ndarray) -> np.ndarray:
         """Return Hotelling's T2 of each row."""
-        return np.asarray(np.sum(self.scores(shapes) ** 2 / self.variances, axis=1))
+        return np.asarray(np.sum(self.scores(snv) ** 2 / self.variances, axis=1))
 
-    def residuals(self, shapes: np.ndarray) -> np.ndarray:
+    def residuals(self, snv: np.ndarray) -> np.ndarray:
         """Return the residuals, (rows, bins)."""
-        return np.asarray(shapes - self.mean - self.scores(shapes) @ self.loadings)
+        return np.asarray(snv - self.mean - self.scores(snv) @ self.loadings)
 
 
 class Domain:
@@ -93,13 +93,13 @@ class Domain:
         self._edges = np.array([first, *(self.bins[:-1] + self.bins[1:]) / 2, last])  # of the bins
         self._limits = reference["t2_limit"], reference["q_limit"]
 
-    def shapes(self, spectra: np.ndarray) -> np.ndarray:
-        """Return the shapes (rows, bins) of spectra (rows, channels); NaN for a spectrum that is flat or has a gap."""
-        return bin_shapes(spectra[:, self._positions])
+    def snv(self, spectra: np.ndarray) -> np.ndarray:
+        """Return the binned SNV (rows, bins) of spectra (rows, channels); NaN if a spectrum is flat or has a gap."""
+        return bin_snv(spectra[:, self._positions])
 
-    def statistics(self, spectra: np.ndarray, shapes: np.ndarray) -> np.ndarray:
-        """Return `row_statistics` for spectra (rows, channels) without gaps. shapes: of these spectra."""
-        return row_statistics(self.components, spectra[:, self._positions], shapes)
+    def statistics(self, spectra: np.ndarray, snv: np.ndarray) -> np.ndarray:
+        """Return `row_statistics` for spectra (rows, channels) without gaps. snv: their binned SNV."""
+        return row_statistics(self.components, spectra[:, self._positions], snv)
 
     def describe(self, spectra: np.ndarray) -> list[Description | None]:
         """Compare each spectrum with the domain. The result is None for a spectrum that is flat or has a gap.
@@ -107,10 +107,10 @@ class Domain:
         t2, q: in units of their limits. distance: the larger one. bands: ranges of wavenumbers that exceed their
         limits, in descending order of deviation; 99% of good rows have none.
         """
-        shapes = self.shapes(spectra)
-        known = np.isfinite(shapes).all(axis=1)
-        shapes = np.where(known[:, None], shapes, self.components.mean)
-        t2, q, deviations = self.compare(shapes)
+        snv = self.snv(spectra)
+        known = np.isfinite(snv).all(axis=1)
+        snv = np.where(known[:, None], snv, self.components.mean)
+        t2, q, deviations = self.compare(snv)
         return [
             {
                 "inside": bool(max(t2[row], q[row]) <= 1),
@@ -121,18 +121,18 @@ class Domain:
             }
             if known[row]
             else None
-            for row in range(len(shapes))
+            for row in range(len(snv))
         ]
 
-    def compare(self, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return T2, Q and the deviations of shapes (rows, bins): (rows,), (rows,) and (rows, bins).
+    def compare(self, snv: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return T2, Q and the deviations of binned SNV spectra (rows, bins): (rows,), (rows,) and (rows, bins).
 
         All are in units of their limits. A bin's deviation is its distance from the mean or its residual, whichever is
         larger in these units.
         """
-        residuals = self.components.residuals(shapes)
-        t2, q = self.components.t2(shapes) / self._limits[0], np.sum(residuals**2, axis=1) / self._limits[1]
-        from_mean = (shapes - self.components.mean) / self._shape_limits
+        residuals = self.components.residuals(snv)
+        t2, q = self.components.t2(snv) / self._limits[0], np.sum(residuals**2, axis=1) / self._limits[1]
+        from_mean = (snv - self.components.mean) / self._shape_limits
         unexplained = residuals / self._residual_limits
         return t2, q, np.where(abs(from_mean) > abs(unexplained), from_mean, unexplained)
 
@@ -151,7 +151,7 @@ class Domain:
         return sorted(bands, key=lambda band: -abs(band["deviation"]))[:LISTED_BANDS]
 
 
-def bin_shapes(spectra: np.ndarray) -> np.ndarray:
+def bin_snv(spectra: np.ndarray) -> np.ndarray:
     """Return the SNV of spectra (rows, channels), averaged in at most MAX_BINS equal bins: (rows, bins).
 
     Remaining channels at the end are not used. NaN for a spectrum that is flat or has a gap.
@@ -161,24 +161,24 @@ def bin_shapes(spectra: np.ndarray) -> np.ndarray:
     bins = channels // width
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         contrast = spectra.std(axis=1, keepdims=True)
-        shapes = (spectra - spectra.mean(axis=1, keepdims=True)) / contrast
-        shapes[~np.isfinite(contrast[:, 0])] = np.nan  # it overflows
-        shapes[~(np.ptp(spectra, axis=1) > FLAT * abs(spectra).max(axis=1))] = np.nan
-        means = shapes[:, : bins * width].reshape(rows, bins, width).mean(axis=2)
+        snv = (spectra - spectra.mean(axis=1, keepdims=True)) / contrast
+        snv[~np.isfinite(contrast[:, 0])] = np.nan  # it overflows
+        snv[~(np.ptp(spectra, axis=1) > FLAT * abs(spectra).max(axis=1))] = np.nan
+        means = snv[:, : bins * width].reshape(rows, bins, width).mean(axis=2)
     means[~np.isfinite(means).all(axis=1)] = np.nan
     return np.asarray(means)
 
 
-def row_statistics(components: PrincipalComponents, spectra: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+def row_statistics(components: PrincipalComponents, spectra: np.ndarray, snv: np.ndarray) -> np.ndarray:
     """Return the statistics by which spectra are compared, (rows, 4 + PARTS).
 
     They are the logarithms of T2 and Q, the mean and the logarithm of the standard deviation of the absorbance, and the
     mean residual of each part.
     """
-    residuals = components.residuals(shapes)
+    residuals = components.residuals(snv)
     parts = [part.mean(axis=1) for part in split_parts(residuals)]
     smallest = np.finfo(float).tiny
-    t2, q = components.t2(shapes), np.sum(residuals**2, axis=1)
+    t2, q = components.t2(snv), np.sum(residuals**2, axis=1)
     logarithms = (np.log(np.maximum(values, smallest)) for values in (t2, q, spectra.std(axis=1)))
     log_t2, log_q, log_deviation = logarithms
     return np.column_stack([log_t2, log_q, spectra.mean(axis=1), log_deviation, *parts])
@@ -206,19 +206,19 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
     edge = min(EDGE, len(usable) // 20)
     usable = usable[edge : len(usable) - edge]
     spectra = spectra[:, usable]
-    shapes = bin_shapes(spectra) if spectra.size else np.empty((0, 0))
-    known = np.isfinite(shapes).all(axis=1)
+    snv = bin_snv(spectra) if spectra.size else np.empty((0, 0))
+    known = np.isfinite(snv).all(axis=1)
     if known.sum() < MIN_ROWS:
         raise DomainError(f"at least {MIN_ROWS} rows with a spectrum are needed, but there are {known.sum()}")
-    spectra, shapes, holes = spectra[known], shapes[known], holes[known]
-    if not np.ptp(shapes, axis=0).any():
+    spectra, snv, holes = spectra[known], snv[known], holes[known]
+    if not np.ptp(snv, axis=0).any():
         raise DomainError("all spectra are equal")
-    components = PrincipalComponents.fit(shapes)
+    components = PrincipalComponents.fit(snv)
     names, codes = np.unique(holes, return_inverse=True)
-    statistics, residuals = cross_fit(spectra, shapes, codes, len(components.variances))
+    statistics, residuals = cross_fit(spectra, snv, codes, len(components.variances))
     t2_limit, q_limit = np.exp(np.quantile(statistics[:, :2], CONFIDENCE, axis=0)).tolist()
     stored = choose_rows(codes)
-    bins = bin_means(wavenumbers[usable], shapes.shape[1])
+    bins = bin_means(wavenumbers[usable], snv.shape[1])
     parts = [f"{part[0]:.0f} to {part[-1]:.0f} cm-1" for part in split_parts(bins)]
     return {
         "channels": wavenumbers[usable].tolist(),
@@ -228,12 +228,12 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
         "variances": components.variances.tolist(),
         "t2_limit": t2_limit,
         "q_limit": max(q_limit, MIN_Q_LIMIT),
-        "shape_limits": band_limits(shapes - components.mean),
+        "shape_limits": band_limits(snv - components.mean),
         "residual_limits": band_limits(residuals),
-        "rows": len(shapes),
+        "rows": len(snv),
         "hole_names": names.tolist() if holes.dtype.kind not in "iu" else [],
         "holes": codes[stored].tolist(),
-        "scores": significant(components.scores(shapes[stored])),
+        "scores": significant(components.scores(snv[stored])),
         "statistics": ["T2", "Q", "mean absorbance", "contrast", *parts],
         "values": significant(statistics[stored]),
     }
@@ -248,18 +248,18 @@ def choose_rows(codes: np.ndarray) -> np.ndarray:
     return np.sort(first[np.argsort(priorities, kind="stable")[:MAX_ROWS]])
 
 
-def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+def cross_fit(spectra: np.ndarray, snv: np.ndarray, codes: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the statistics and residuals of each row, from components that were fitted without its hole.
 
     With few holes, the folds consist of single rows. codes: (rows,), the number of each row's hole.
     """
     units = codes if codes.max() + 1 >= MIN_HOLES else np.arange(len(codes))
     folds = np.random.default_rng(0).permutation(units.max() + 1)[units] % FOLDS
-    statistics, residuals = [], np.empty_like(shapes)
+    statistics, residuals = [], np.empty_like(snv)
     for fold in range(FOLDS):
-        components, rows = PrincipalComponents.fit(shapes[folds != fold], number), folds == fold
-        residuals[rows] = components.residuals(shapes[rows])
-        statistics.append(row_statistics(components, spectra[rows], shapes[rows]))
+        components, rows = PrincipalComponents.fit(snv[folds != fold], number), folds == fold
+        residuals[rows] = components.residuals(snv[rows])
+        statistics.append(row_statistics(components, spectra[rows], snv[rows]))
     order = np.argsort(np.concatenate([np.flatnonzero(folds == fold) for fold in range(FOLDS)]))
     return np.concatenate(statistics)[order], residuals
 

@@ -44,41 +44,41 @@ LIMITS = (
 OUTLYING = "SNV spectra of the rows furthest beyond a limit, and the median of all rows."
 
 
-def section(shapes: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
+def section(binned: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
     """Return the section with its findings, and the table of rows, or None if components cannot be fitted."""
     try:
-        model = Components(shapes.values)
+        model = Components(binned.values)
     except ValueError as error:
         return Section("components", TITLE, READING, (), f"Not drawn: {error}."), None
-    table = row_table(shapes, model)
+    table = row_table(binned, model)
     beyond = np.asarray((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit))
     ratio = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()
     note = NOTE.format(
         kept=count(model.kept, "component explains", "components explain"),
         explained=model.shares.sum(),
-        rows=count(len(shapes.values), "row"),
-        bins=count(len(shapes.wavenumbers), "bin"),
-        width=count(shapes.width, "channel"),
+        rows=count(len(binned.values), "row"),
+        bins=count(len(binned.wavenumbers), "bin"),
+        width=count(binned.width, "channel"),
         confidence=CONFIDENCE,
     )
     if len(table) > draw.SHOWN_POINTS:
         note += THINNED.format(points=draw.SHOWN_POINTS)
     items: list[Figure | Table] = [
         _scores(table, model, holes, beyond),
-        _loadings(shapes, model),
+        _loadings(binned, model),
         _limits(table, model, beyond),
     ]
     if beyond.any():
         furthest = np.argsort(-np.where(beyond, ratio, -1), kind="stable")[: beyond.sum()]
-        items += [_outlying_spectra(shapes, table, furthest), _outlying_rows(table, model, furthest)]
+        items += [_outlying_spectra(binned, table, furthest), _outlying_rows(table, model, furthest)]
     return Section("components", TITLE, READING, items, note, _findings(table, model, beyond, ratio)), table
 
 
-def row_table(shapes: Binned, model: Components) -> pd.DataFrame:
+def row_table(binned: Binned, model: Components) -> pd.DataFrame:
     """Return the IDs, scores, T2 and Q of each row with a valid spectrum, indexed by row number."""
-    scores = {f"PC{order + 1}": column for order, column in enumerate(model.scores(shapes.values).T)}
-    distances = {"T2": model.t2(shapes.values), "Q": model.q(shapes.values)}
-    return shapes.data.ids.iloc[shapes.rows].assign(**scores, **distances)
+    scores = {f"PC{order + 1}": column for order, column in enumerate(model.scores(binned.values).T)}
+    distances = {"T2": model.t2(binned.values), "Q": model.q(binned.values)}
+    return binned.data.ids.iloc[binned.rows].assign(**scores, **distances)
 
 
 def row_labels(table: pd.DataFrame) -> list[str]:
@@ -110,12 +110,12 @@ def _scores(table: pd.DataFrame, model: Components, holes: list[str], beyond: np
     return Figure("scores", "Scores by drill hole", SCORES, plot, table)
 
 
-def _loadings(shapes: Binned, model: Components) -> Figure:
+def _loadings(binned: Binned, model: Components) -> Figure:
     names = [f"PC{order + 1}" for order in range(model.kept)]
-    numbers = pd.DataFrame({"wavenumber": shapes.wavenumbers} | dict(zip(names, model.loadings, strict=True)))
-    plot = draw.wavenumber_figure(320, shapes.wavenumbers, "loading")
+    numbers = pd.DataFrame({"wavenumber": binned.wavenumbers} | dict(zip(names, model.loadings, strict=True)))
+    plot = draw.wavenumber_figure(320, binned.wavenumbers, "loading")
     for order, name in enumerate(names[:DRAWN_LOADINGS]):
-        draw.add_spectrum(plot, shapes.wavenumbers, model.loadings[order], name, draw.numbered_line(order, 2))
+        draw.add_spectrum(plot, binned.wavenumbers, model.loadings[order], name, draw.numbered_line(order, 2))
     return Figure("loadings", "Loadings", LOADINGS, plot, numbers)
 
 
@@ -138,16 +138,16 @@ def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figur
     return Figure("outliers", "Hotelling's T2 and Q residuals", summary, plot, numbers)
 
 
-def _outlying_spectra(shapes: Binned, table: pd.DataFrame, furthest: np.ndarray) -> Figure:
-    median = np.median(shapes.values, axis=0)
-    numbers = pd.DataFrame({"wavenumber": shapes.wavenumbers, "median": median})
-    plot = draw.wavenumber_figure(380, shapes.wavenumbers, "SNV")
-    draw.add_spectrum(plot, shapes.wavenumbers, median, "median of all", {"color": draw.GREY, "width": 3})
+def _outlying_spectra(binned: Binned, table: pd.DataFrame, furthest: np.ndarray) -> Figure:
+    median = np.median(binned.values, axis=0)
+    numbers = pd.DataFrame({"wavenumber": binned.wavenumbers, "median": median})
+    plot = draw.wavenumber_figure(380, binned.wavenumbers, "SNV")
+    draw.add_spectrum(plot, binned.wavenumbers, median, "median of all", {"color": draw.GREY, "width": 3})
     for order, row in enumerate(furthest[:DRAWN_SPECTRA]):
         index = table["index"].iloc[row]
-        numbers[f"index {index}"] = shapes.values[row]
+        numbers[f"index {index}"] = binned.values[row]
         line = {"color": draw.COLOURS[order], "dash": draw.DASHES[(order + 1) % len(draw.DASHES)], "width": 1.5}
-        draw.add_spectrum(plot, shapes.wavenumbers, shapes.values[row], f"index {short_name(index, 12)}", line)
+        draw.add_spectrum(plot, binned.wavenumbers, binned.values[row], f"index {short_name(index, 12)}", line)
     return Figure("outlying-spectra", "The most outlying spectra", OUTLYING, plot, numbers)
 
 

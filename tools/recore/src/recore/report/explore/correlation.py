@@ -30,13 +30,13 @@ HEAT_MAP = (
 )
 
 
-def section(shapes: Binned) -> Section:
+def section(binned: Binned) -> Section:
     """Return the section with its findings."""
-    table = correlation_table(shapes)
+    table = correlation_table(binned)
     if not len(table):
         return Section("correlation", TITLE, READING, (), NOT_DRAWN.format(rows=MIN_ROWS))
-    strongest = _strongest(table, shapes)
-    items = (_heat_map(table, shapes), strongest)
+    strongest = _strongest(table, binned)
+    items = (_heat_map(table, binned), strongest)
     high = strongest.numbers[strongest.numbers["correlation"].abs() >= HIGH_CORRELATION]
     verb = "has" if len(high) == 1 else "have"
     assays = f"{len(high)} of {count(len(table), 'assay')}"
@@ -44,35 +44,35 @@ def section(shapes: Binned) -> Section:
     if len(high):
         message += f": {list_names(high['assay'].tolist(), LISTED)}"
     finding = PageFinding("note", "correlation", message, "correlation", {"assays": high["assay"].tolist()})
-    return Section("correlation", TITLE, READING, items, NOTE.format(width=shapes.width), [finding])
+    return Section("correlation", TITLE, READING, items, NOTE.format(width=binned.width), [finding])
 
 
-def correlation_table(shapes: Binned) -> pd.DataFrame:
+def correlation_table(binned: Binned) -> pd.DataFrame:
     """Return the number of rows and each bin's correlation; a row for each assay with MIN_ROWS different values."""
-    bins = [f"{value:.1f}" for value in shapes.wavenumbers]
+    bins = [f"{value:.1f}" for value in binned.wavenumbers]
     table = {}
-    for name, column in shapes.data.assays.items():
-        values = column.to_numpy()[shapes.rows]
+    for name, column in binned.data.assays.items():
+        values = column.to_numpy()[binned.rows]
         measured = values > 0
         if measured.sum() >= MIN_ROWS and np.ptp(values[measured]) > 0:
-            table[name] = [measured.sum(), *correlations(np.log10(values[measured]), shapes.values[measured])]
+            table[name] = [measured.sum(), *correlations(np.log10(values[measured]), binned.values[measured])]
     rows = pd.DataFrame.from_dict(table, orient="index", columns=["rows", *bins])
     return rows.reset_index(names="assay")
 
 
-def _heat_map(table: pd.DataFrame, shapes: Binned) -> Figure:
+def _heat_map(table: pd.DataFrame, binned: Binned) -> Figure:
     names, cells = table["assay"].tolist(), table.iloc[:, 2:].to_numpy()
     hover = "%{y} at %{x:.0f} cm-1: r = %{z:.2f}<extra></extra>"
-    axis = draw.wavenumber_axis(shapes.wavenumbers)
-    plot = draw.heat_map(shapes.wavenumbers, names, cells, "r", (-1, 1), axis, hovertemplate=hover)
-    draw.mark_regions(plot, shapes.wavenumbers)
+    axis = draw.wavenumber_axis(binned.wavenumbers)
+    plot = draw.heat_map(binned.wavenumbers, names, cells, "r", (-1, 1), axis, hovertemplate=hover)
+    draw.mark_regions(plot, binned.wavenumbers)
     return Figure("correlation", "Correlation of assays with channels", HEAT_MAP, plot, table)
 
 
-def _strongest(table: pd.DataFrame, shapes: Binned) -> Table:
+def _strongest(table: pd.DataFrame, binned: Binned) -> Table:
     coefficients = np.nan_to_num(table.iloc[:, 2:].to_numpy())
     best = np.abs(coefficients).argmax(axis=1)
-    columns = {"assay": table["assay"], "rows": table["rows"], "wavenumber (cm-1)": shapes.wavenumbers[best]}
+    columns = {"assay": table["assay"], "rows": table["rows"], "wavenumber (cm-1)": binned.wavenumbers[best]}
     numbers = pd.DataFrame(columns | {"correlation": coefficients[np.arange(len(table)), best]})
     order = numbers["correlation"].abs().sort_values(ascending=False, kind="stable").index
     return Table("strongest", "The highest correlation of each assay", "Sorted by correlation.", numbers.loc[order])

@@ -45,10 +45,10 @@ HISTOGRAM = "Distance from each row to its nearest neighbour. Rows left of the d
 IDENTICAL = " The first bar includes {rows} whose distance is below the range of the axis."
 
 
-def section(shapes: Binned, private: Binned | None) -> Section:
+def section(binned: Binned, private: Binned | None) -> Section:
     """Return the section with its findings."""
     group = challenge().group
-    files = {"public": shapes} | ({"private": private} if private else {})
+    files = {"public": binned} | ({"private": private} if private else {})
     if sum(len(binned.rows) for binned in files.values()) < 2:
         return Section("duplicates", TITLE, READING, (), NOT_DRAWN)
     spectra, ids = _combine(files)
@@ -85,14 +85,14 @@ def estimate_noise(spectra: Floats) -> float:
     return float(np.quantile(1.4826 * np.median(differences, axis=0), 0.75))
 
 
-def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:
+def nearest_pairs(spectra: Floats, binned: Floats) -> pd.DataFrame:
     """Return each row's nearest rows as unique pairs, the nearest first: row_1 < row_2, distance, correlation.
 
     Scores are never further apart than the spectra, so near spectra have near scores.
     """
     from scipy.spatial import cKDTree
 
-    scores = principal_components(shapes, SCORES).transform(shapes)
+    scores = principal_components(binned, SCORES).transform(binned)
     _, neighbours = cKDTree(scores).query(scores, k=min(NEIGHBOURS + 1, len(scores)), workers=2)
     first = np.repeat(np.arange(len(neighbours)), neighbours.shape[1])
     pairs = np.sort(np.column_stack([first, neighbours.ravel()]), axis=1)

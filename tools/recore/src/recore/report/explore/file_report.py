@@ -42,26 +42,26 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
     data = _read(public)
     private_data = _read(private) if private else None
     advance("shapes")
-    shapes = bin_spectra(data)
+    binned = bin_spectra(data)
     private_shapes = None
     if private_data is not None and not shift.channel_difference(data, private_data):
         private_shapes = bin_spectra(private_data, like=data)
     advance("spectra")
-    holes = order_holes(shapes)
+    holes = order_holes(binned)
     names = [hole.name for hole in holes]
-    sections = [spectra.section(shapes, holes, private_data)]
+    sections = [spectra.section(binned, holes, private_data)]
     advance("components")
-    section, table = components.section(shapes, names)
+    section, table = components.section(binned, names)
     sections.append(section)
     if private_data is not None:
         advance("private against public")
-        sections.append(shift.section(shapes, private_data, private_shapes))
+        sections.append(shift.section(binned, private_data, private_shapes))
     advance("duplicates")
-    sections.append(duplicates.section(shapes, private_shapes))
+    sections.append(duplicates.section(binned, private_shapes))
     advance("assays")
     sections.append(assays.section(data))
     advance("correlation")
-    sections.append(correlation.section(shapes))
+    sections.append(correlation.section(binned))
     advance("depth")
     sections.append(depth.section(data, table, names))
     facts = {"file": str(public), **_facts(data)}

@@ -40,23 +40,23 @@ class TwoSample:
 def compare_sets(public: Floats, public_holes: np.ndarray, private: Floats, private_holes: np.ndarray) -> TwoSample:
     """Cross-validate, by hole, a classifier that separates private rows (n, bins) from public rows (m, bins)."""
     random = np.random.default_rng(0)
-    selected = [_select(side, random) for side in (public_holes, private_holes)]
+    selected = [_select(label, random) for label in (public_holes, private_holes)]
     values = np.concatenate([public[selected[0]], private[selected[1]]])
     # components are fitted on both sets together, so that they do not reveal which set a row belongs to
     scores = principal_components(values, MAX_COMPONENTS).transform(values)
-    sides = np.repeat([0, 1], [len(rows) for rows in selected])
+    labels = np.repeat([0, 1], [len(rows) for rows in selected])
     # holes with the same name in both files are different holes for the folds
     holes = np.concatenate([_hole_numbers(public_holes)[selected[0]], -1 - _hole_numbers(private_holes)[selected[1]]])
-    public_names, private_names = np.unique(holes[sides == 0]), np.unique(holes[sides == 1])
+    public_names, private_names = np.unique(holes[labels == 0]), np.unique(holes[labels == 1])
     by_hole = min(len(public_names), len(private_names)) >= 2
     usual = []
     if by_hole and len(public_names) >= 4:
-        public_scores, hole_of_row = scores[sides == 0], holes[sides == 0]
+        public_scores, hole_of_row = scores[labels == 0], holes[labels == 0]
         for _ in range(RANDOM_SPLITS):
             part = random.choice(public_names, min(len(private_names), len(public_names) // 2), replace=False)
             usual.append(_auc(public_scores, np.isin(hole_of_row, part).astype(int), hole_of_row))
     known = tuple(sorted(value for value in usual if not np.isnan(value)))
-    return TwoSample(_auc(scores, sides, holes if by_hole else None), by_hole, known)
+    return TwoSample(_auc(scores, labels, holes if by_hole else None), by_hole, known)
 
 
 def _hole_numbers(names: np.ndarray) -> np.ndarray:
@@ -69,24 +69,24 @@ def _select(holes: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.sort(random.permutation(candidates)[:MAX_ROWS])
 
 
-def _auc(scores: Floats, sides: np.ndarray, holes: np.ndarray | None) -> float:
+def _auc(scores: Floats, labels: np.ndarray, holes: np.ndarray | None) -> float:
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    units = np.arange(len(sides)) if holes is None else holes
-    folds = min(FOLDS, *(len(np.unique(units[sides == side])) for side in (0, 1)))
+    units = np.arange(len(labels)) if holes is None else holes
+    folds = min(FOLDS, *(len(np.unique(units[labels == label])) for label in (0, 1)))
     if folds < 2:
         return float("nan")
     parts = StratifiedKFold(folds) if holes is None else StratifiedGroupKFold(folds, shuffle=True, random_state=0)
     classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
-    splits = [(fit, test) for fit, test in parts.split(scores, sides, holes) if len(np.unique(sides[fit])) == 2]
-    if sum(len(test) for _, test in splits) < len(sides):  # one set is missing from the training part of a fold
+    splits = [(fit, test) for fit, test in parts.split(scores, labels, holes) if len(np.unique(labels[fit])) == 2]
+    if sum(len(test) for _, test in splits) < len(labels):  # one set is missing from the training part of a fold
         return float("nan")
-    probabilities = cross_val_predict(classifier, scores, sides, cv=splits, method="predict_proba")[:, 1]
-    return float(roc_auc_score(sides, probabilities))
+    probabilities = cross_val_predict(classifier, scores, labels, cv=splits, method="predict_proba")[:, 1]
+    return float(roc_auc_score(labels, probabilities))
 
 
 HELD_OUT_HOLES = 20  # maximum number of public holes that are compared with the other public holes
@@ -120,22 +120,22 @@ HELD_OUT = (
 )
 
 
-def section(shapes: Binned, private_data: SpectralData, private: Binned | None) -> Section:
+def section(binned: Binned, private_data: SpectralData, private: Binned | None) -> Section:
     """Return the section with its findings. private: None if the channels differ."""
-    reason, model = channel_difference(shapes.data, private_data), None
+    reason, model = channel_difference(binned.data, private_data), None
     if private is not None and not len(private.rows):
         reason = "no private row has a valid spectrum"
     if not reason:
         try:
-            model = Components(shapes.values)
+            model = Components(binned.values)
         except ValueError as error:
             reason = str(error)
     if model is None or private is None:
         finding = PageFinding("bad", "shift", NOT_COMPARABLE.format(reason=reason), "shift")
         return Section("shift", TITLE, READING, (), f"Not drawn: {reason}.", [finding])
-    holes = held_out_holes(shapes, private, model)
-    comparison = compare_sets(shapes.values, shapes.holes, private.values, private.holes)
-    holes_of_file = len(set(shapes.data.hole))
+    holes = held_out_holes(binned, private, model)
+    comparison = compare_sets(binned.values, binned.holes, private.values, private.holes)
+    holes_of_file = len(set(binned.data.hole))
     note = NOTE.format(
         confidence=CONFIDENCE,
         holes=ALL_HELD_OUT if holes_of_file <= HELD_OUT_HOLES else SOME_HELD_OUT.format(holes=holes_of_file),
@@ -145,7 +145,7 @@ def section(shapes: Binned, private_data: SpectralData, private: Binned | None) 
     )
     furthest = holes.sort_values("either", ascending=False, kind="stable")
     table = Table("shift-by-hole", "Held-out holes", "The furthest first.", furthest)
-    items = (_points(shapes, private, model), _held_out_figure(holes), table)
+    items = (_points(binned, private, model), _held_out_figure(holes), table)
     findings = [_share_finding(holes)]
     if not np.isnan(comparison.auc):
         findings.append(_auc_finding(comparison))
@@ -162,19 +162,19 @@ def channel_difference(data: SpectralData, private: SpectralData) -> str:
     return ""
 
 
-def held_out_holes(shapes: Binned, private: Binned, model: Components) -> pd.DataFrame:
+def held_out_holes(binned: Binned, private: Binned, model: Components) -> pd.DataFrame:
     """Return the number of rows in each hole, and their shares beyond the limits of components fitted without it.
 
     Components are fitted to all public rows for a private hole, and to the other public holes for a public hole.
     """
     group = challenge().group
     holes = []
-    for name, rows in list(rows_by_group(shapes.holes).items())[:HELD_OUT_HOLES]:
+    for name, rows in list(rows_by_group(binned.holes).items())[:HELD_OUT_HOLES]:
         try:
-            others = Components(np.delete(shapes.values, rows, axis=0))
+            others = Components(np.delete(binned.values, rows, axis=0))
         except ValueError:  # there is no other hole, or the others have too few rows
             continue
-        holes.append({"file": "public", group: name, **_shares_beyond(others, shapes.values[rows])})
+        holes.append({"file": "public", group: name, **_shares_beyond(others, binned.values[rows])})
     for name, rows in rows_by_group(private.holes).items():
         holes.append({"file": "private", group: name, **_shares_beyond(model, private.values[rows])})
     return pd.DataFrame(holes)
@@ -190,13 +190,13 @@ def _shares_beyond(model: Components, values: Floats) -> dict[str, float]:
     }
 
 
-def _points(shapes: Binned, private: Binned, model: Components) -> Figure:
+def _points(binned: Binned, private: Binned, model: Components) -> Figure:
     group = challenge().group
     tables = []
-    for name, binned in (("public", shapes), ("private", private)):
-        columns = {"file": name, "index": binned.data.index[binned.rows], group: binned.holes}
-        columns |= {f"PC{order + 1}": scores for order, scores in enumerate(model.scores(binned.values).T)}
-        tables.append(pd.DataFrame(columns | {"T2": model.t2(binned.values), "Q": model.q(binned.values)}))
+    for name, part in (("public", binned), ("private", private)):
+        columns = {"file": name, "index": part.data.index[part.rows], group: part.holes}
+        columns |= {f"PC{order + 1}": scores for order, scores in enumerate(model.scores(part.values).T)}
+        tables.append(pd.DataFrame(columns | {"T2": model.t2(part.values), "Q": model.q(part.values)}))
     second = "PC2" if model.kept > 1 else "Q"
     plot = draw.new_figure(460, xaxis_title_text="PC1 of the public rows", yaxis_title_text=second)
     for table, colour, symbol in zip(tables, (draw.BLUE, draw.VERMILION), ("circle", "diamond-open"), strict=True):

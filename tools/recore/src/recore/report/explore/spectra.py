@@ -27,16 +27,16 @@ class HoleSpectra:
     shape: Floats | None
 
 
-def order_holes(shapes: Binned) -> list[HoleSpectra]:
+def order_holes(binned: Binned) -> list[HoleSpectra]:
     """Return all holes, sorted by the distance between their median SNV spectrum and the median of all holes."""
-    rows_with_shape = rows_by_group(shapes.holes)
-    medians = {name: np.median(shapes.values[rows], axis=0) for name, rows in rows_with_shape.items()}
+    rows_with_shape = rows_by_group(binned.holes)
+    medians = {name: np.median(binned.values[rows], axis=0) for name, rows in rows_with_shape.items()}
     centre = np.median(list(medians.values()), axis=0) if medians else np.zeros(0)
 
     def distance(hole: HoleSpectra) -> float:
         return -1.0 if hole.shape is None else float(((hole.shape - centre) ** 2).mean())
 
-    holes = [HoleSpectra(name, rows, medians.get(name)) for name, rows in rows_by_group(shapes.data.hole).items()]
+    holes = [HoleSpectra(name, rows, medians.get(name)) for name, rows in rows_by_group(binned.data.hole).items()]
     return sorted(holes, key=distance, reverse=True)
 
 
@@ -82,12 +82,12 @@ def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
     return result
 
 
-def section(shapes: Binned, holes: list[HoleSpectra], private: SpectralData | None) -> Section:
+def section(binned: Binned, holes: list[HoleSpectra], private: SpectralData | None) -> Section:
     """Return the section with its findings. holes: from order_holes."""
-    data = shapes.data
+    data = binned.data
     items: list[Figure | Table] = [_all_rows(data, private), _by_hole(data, holes)]
     if sum(hole.shape is not None for hole in holes) > 1:
-        items.append(_differences(shapes, holes))
+        items.append(_differences(binned, holes))
     items.append(draw.table_of_regions())
     step = _step(len(data.wavenumbers))
     note = NOTE.format(edge=EDGE) + (THINNED.format(step=step) if step > 1 else "")
@@ -143,21 +143,21 @@ def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
     return Figure("spectra-by-hole", "Spectra by drill hole", BY_HOLE, plot, numbers)
 
 
-def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
+def _differences(binned: Binned, holes: list[HoleSpectra]) -> Figure:
     names = [hole.name for hole in holes if hole.shape is not None]
     medians = np.array([hole.shape for hole in holes if hole.shape is not None])
     differences = medians - np.median(medians, axis=0)
-    numbers = pd.DataFrame(differences, columns=[f"{value:.1f}" for value in shapes.wavenumbers])
+    numbers = pd.DataFrame(differences, columns=[f"{value:.1f}" for value in binned.wavenumbers])
     numbers.insert(0, challenge().group, names)
     drawn = sorted(range(min(len(names), draw.DRAWN_HOLES)), reverse=True)
     limit = float(np.quantile(np.abs(differences), 0.99)) or 1.0
     height = int(np.clip(150 + 15 * len(drawn), 230, 900))
-    plot = draw.new_figure(height, xaxis=draw.wavenumber_axis(shapes.wavenumbers))
+    plot = draw.new_figure(height, xaxis=draw.wavenumber_axis(binned.wavenumbers))
     plot.update_yaxes(type="category", title_text="drill hole")
     look = {"colorscale": draw.DIVERGING, "zmin": -limit, "zmax": limit, "colorbar": {"title": {"text": "SNV"}}}
     hover = "%{y}<br>%{x:.0f} cm-1: %{z:.3f}<extra></extra>"
     rows = unique_names([short_name(names[row], 18) for row in drawn])
-    plot.add_heatmap(x=shapes.wavenumbers, y=rows, z=differences[drawn], hovertemplate=hover, **look)
+    plot.add_heatmap(x=binned.wavenumbers, y=rows, z=differences[drawn], hovertemplate=hover, **look)
     summary = DIFFERENCES
     if len(names) > draw.DRAWN_HOLES:
         summary += DIFFERENCES_SOME.format(drawn=draw.DRAWN_HOLES, holes=len(names))

@@ -91,7 +91,7 @@ def _board(runs: Comparable) -> pd.DataFrame:
             "SHA-256": plain(entry.submission_sha256[:8]),
             "started": f"{entry.started:%Y-%m-%d %H:%M:%S}",
             "seconds": entry.seconds,
-            **{side: entry.values.get(side, np.nan) for side in RANKING_SCORES},
+            **{kind: entry.values.get(kind, np.nan) for kind in RANKING_SCORES},
             "held-out by": entry.held_out_by,
         }
         for entry in runs.same_data
@@ -105,25 +105,25 @@ def _history(table: pd.DataFrame) -> Figure:
     plot.update_yaxes(title_text="score")
     plot.update_layout(hovermode="x", hoverdistance=-1)  # show a label at any distance, as there may be few runs
     summary = HISTORY.format(runs=DRAWN_RUNS)
-    for side in RANKING_SCORES:
-        scored = latest[np.isfinite(latest[side])]
+    for kind in RANKING_SCORES:
+        scored = latest[np.isfinite(latest[kind])]
         if not len(scored):
             continue
-        colour, symbol = LOOKS[side]
-        drawn, outside = draw.clip_to_axis(scored[side], LOWEST_R2, np.inf)
+        colour, symbol = LOOKS[kind]
+        drawn, outside = draw.clip_to_axis(scored[kind], LOWEST_R2, np.inf)
         symbols, sizes = draw.edge_symbols(outside, symbol, "y"), np.where(scored[""] != "", 16, 8)
         marker = {"color": colour, "symbol": symbols, "size": sizes}
-        scores = scored[["run", "", side]].itertuples(index=False)
+        scores = scored[["run", "", kind]].itertuples(index=False)
         labels = [f"{short_name(name)}{', ' if this else ''}{this}: {score:.4f}" for name, this, score in scores]
         look = {"mode": "lines+markers", "line": {"color": colour, "width": 1.5}}
         hover = "%{text}<extra>%{fullData.name}</extra>"
-        draw.add_points(plot, scored["started"], drawn, side, hover, marker, text=labels, **look)
+        draw.add_points(plot, scored["started"], drawn, kind, hover, marker, text=labels, **look)
     _, outside = draw.clip_to_axis(latest[list(RANKING_SCORES)], LOWEST_R2, np.inf)
     return Figure("history", "Scores of the runs", summary + draw.count_outside(outside), plot, latest)
 
 
-def _changes(run: Record, best: Record, side: str) -> pd.DataFrame:
-    now, before = run.scores[side], best.scores[side]
+def _changes(run: Record, best: Record, kind: str) -> pd.DataFrame:
+    now, before = run.scores[kind], best.scores[kind]
     names = [name for name, r2 in now.r2.items() if r2 is not None and before.r2.get(name) is not None]
     r2_now, r2_before = (np.array([score.r2[name] for name in names], dtype=float) for score in (now, before))
     weights = np.array([now.weights[name] for name in names], dtype=float)
@@ -132,9 +132,9 @@ def _changes(run: Record, best: Record, side: str) -> pd.DataFrame:
     return pd.DataFrame(columns).sort_values("change", key=np.abs, ascending=False, kind="stable", ignore_index=True)
 
 
-def _change_figure(changes: pd.DataFrame, best: Record, side: str) -> Figure:
+def _change_figure(changes: pd.DataFrame, best: Record, kind: str) -> Figure:
     changed = changes[changes["change"] != 0]
-    axis = {"title": {"text": f"change in the {side} score"}, "exponentformat": "none"}
+    axis = {"title": {"text": f"change in the {kind} score"}, "exponentformat": "none"}
     plot = figure_by_target(changed["target"], xaxis=axis, barmode="overlay", showlegend=True)
     better = (changed["change"] > 0).to_numpy()
     for name, chosen, colour, pattern in (("better", better, draw.GREEN, ""), ("worse", ~better, draw.VERMILION, "/")):
@@ -159,19 +159,19 @@ def _rank_finding(run: Record, runs: Comparable) -> list[PageFinding]:
     values = {"place": rank, "runs": len(scored), "best": plain(best.folder.name)}
     if rank == 1:
         return [PageFinding("good", "place", f"the best of {len(scored)} runs on the same data", "previous", values)]
-    scores = ", ".join(f"{best.show(side)} {side}" for side in SCORES if side in best.values)
+    scores = ", ".join(f"{best.show(kind)} {kind}" for kind in SCORES if kind in best.values)
     name = short_name(best.folder.name)
     message = f"rank {rank} of {len(scored)} runs on the same data; the best is {name}, with {scores}"
     return [PageFinding("note", "place", message, "previous", values)]
 
 
-def _change_findings(run: Record, best: Record, changes: pd.DataFrame, side: str) -> list[PageFinding]:
-    change = run.scores[side].value - best.scores[side].value
+def _change_findings(run: Record, best: Record, changes: pd.DataFrame, kind: str) -> list[PageFinding]:
+    change = run.scores[kind].value - best.scores[kind].value
     level: Level = "note"
     if abs(change) > SMALL_CHANGE:
         level = "good" if change > 0 else "bad"
     name = short_name(best.folder.name)
-    message = f"{change:+.4f} {side} compared with {name}, the best earlier run on the same data"
+    message = f"{change:+.4f} {kind} compared with {name}, the best earlier run on the same data"
     top = changes[changes["change"] != 0][["target", "change"]].head(3).itertuples(index=False)
     names = ", ".join(f"{short_name(target)} {points:+.4f}" for target, points in top)
     if names:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from recore.evaluation import HELD_OUT, SCORES, SIDES, Record, read_record
+from recore.evaluation import HELD_OUT, SCORES, SPLITS, Record, read_record
 from recore.report.page.content import Page, findings_of, sort_by_level
 from recore.report.page.page_files import write_page
 from recore.report.run import earlier_runs, predictions, steps, target_scores
@@ -56,9 +56,9 @@ def _facts(run: Record) -> dict[str, str]:
     }
     if run.note:
         facts["note"] = run.note
-    for side in SIDES:
-        if side in run.data:
-            path, sha256 = run.data[side]
-            rows = f", rows: {run.scores[side].rows:,}" if side in run.scores else ""
-            facts[f"{side} file"] = f"{path}, {(sha256 or 'not read')[:8]}{rows}"
+    for split in SPLITS:
+        if split in run.data:
+            path, sha256 = run.data[split]
+            rows = f", rows: {run.scores[split].rows:,}" if split in run.scores else ""
+            facts[f"{split} file"] = f"{path}, {(sha256 or 'not read')[:8]}{rows}"
     return facts | {"endpoint": run.endpoint, "isolation": run.isolation, "recore": run.version[:12]}

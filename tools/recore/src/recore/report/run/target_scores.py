@@ -37,7 +37,7 @@ def section(run: Record) -> Section:
         return Section("scores", TITLE, READING, (), NO_SCORE, [PageFinding("bad", "no score", NO_SCORE, "scores")])
     table = target_table(run)
     scored = table[table[f"R2 {run.ranking_score}"].notna()]
-    empty = table["target"][table[[f"R2 {side}" for side in run.scores]].isna().all(axis=1)].tolist()
+    empty = table["target"][table[[f"R2 {kind}" for kind in run.scores]].isna().all(axis=1)].tolist()
     items = (
         _r2_figure(scored, list(run.scores)),
         _costs_figure(scored, list(run.scores)),
@@ -54,10 +54,10 @@ def target_table(run: Record) -> pd.DataFrame:
     judge = run.scores[run.ranking_score or "public"]
     weights = np.array([judge.weights[name] for name in judge.r2], dtype=float)
     columns: dict[str, object] = {"target": list(judge.r2), "weight": weights}
-    for side in SCORES:
-        if side in run.scores:
-            r2 = np.array([run.scores[side].r2.get(name) for name in judge.r2], dtype=float)
-            columns |= {f"R2 {side}": r2, f"points {side}": weights * r2, f"lost {side}": weights * (1 - r2)}
+    for kind in SCORES:
+        if kind in run.scores:
+            r2 = np.array([run.scores[kind].r2.get(name) for name in judge.r2], dtype=float)
+            columns |= {f"R2 {kind}": r2, f"points {kind}": weights * r2, f"lost {kind}": weights * (1 - r2)}
     return pd.DataFrame(columns).sort_values(
         f"lost {run.ranking_score}", ascending=False, kind="stable", ignore_index=True
     )
@@ -74,38 +74,38 @@ def figure_by_target(targets: pd.Series, **layout: object) -> PlotlyFigure:
     return plot
 
 
-def _r2_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
-    columns = [f"R2 {side}" for side in sides]
+def _r2_figure(table: pd.DataFrame, kinds: list[str]) -> Figure:
+    columns = [f"R2 {kind}" for kind in kinds]
     values = table[columns].to_numpy()
     drawn, outside = draw.clip_to_axis(values, LOWEST_R2, np.inf)
     lowest = float(np.nanmin(drawn, initial=0.0))
     plot = figure_by_target(table["target"], xaxis={"title": {"text": "R2"}, "range": [lowest - 0.05, 1.05]})
-    for column, side in enumerate(sides):
-        colour, symbol = LOOKS[side]
+    for column, kind in enumerate(kinds):
+        colour, symbol = LOOKS[kind]
         marker = {"color": colour, "size": 9, "symbol": draw.edge_symbols(outside[:, column], symbol)}
         scores = zip(table["target"], values[:, column], strict=True)
         labels = [f"{short_name(name)}: {value:.4f}" for name, value in scores]
         hover = "%{text}<extra>%{fullData.name}</extra>"
-        draw.add_points(plot, drawn[:, column], np.arange(len(table)), side, hover, marker, text=labels)
+        draw.add_points(plot, drawn[:, column], np.arange(len(table)), kind, hover, marker, text=labels)
     plot.add_vline(0, line={"color": draw.GREY, "dash": "dash"})
     return Figure("r2", "R2 per target", R2 + draw.count_outside(outside), plot, table[["target", *columns]])
 
 
-def _costs_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
+def _costs_figure(table: pd.DataFrame, kinds: list[str]) -> Figure:
     plot = figure_by_target(table["target"], barmode="group", bargap=0.25)
     plot.update_xaxes(title_text="weight x (1 - R2)")
     weights = zip(table["target"], table["weight"], strict=True)
     labels = {"text": [f"{short_name(name)}, weight {weight:g}" for name, weight in weights], "textposition": "none"}
     hover = "%{text}: %{x:.4f} lost<extra>%{fullData.name}</extra>"
-    for side in sides:
-        marker = {"color": LOOKS[side][0]}
-        draw.add_bars(plot, table[f"lost {side}"], np.arange(len(table)), side, hover, marker, **labels)
-    numbers = table[["target", "weight", *(f"lost {side}" for side in sides)]]
+    for kind in kinds:
+        marker = {"color": LOOKS[kind][0]}
+        draw.add_bars(plot, table[f"lost {kind}"], np.arange(len(table)), kind, hover, marker, **labels)
+    numbers = table[["target", "weight", *(f"lost {kind}" for kind in kinds)]]
     return Figure("costs", "Score lost per target", COSTS, plot, numbers)
 
 
-def _findings(run: Record, side: str) -> list[PageFinding]:
-    judge = run.scores[side]
+def _findings(run: Record, kind: str) -> list[PageFinding]:
+    judge = run.scores[kind]
     values = run.values | {"possible": judge.weights_scored}
     scores = ", ".join(f"{run.show(name)} {name}" for name in SCORES if name in run.values)
     message = f"score: {scores}, of {judge.weights_scored:g} possible"
@@ -113,25 +113,25 @@ def _findings(run: Record, side: str) -> list[PageFinding]:
         message += f" ({explain_claimed_score(None if run.is_third_party else PROGRAM)})"
     findings = [PageFinding("note", "score", message, "scores", values)]
     scored = {name: r2 for name, r2 in judge.r2.items() if r2 is not None}
-    findings += _loss_finding(judge, list(scored), side)
+    findings += _loss_finding(judge, list(scored), kind)
     negative = [name for name, r2 in scored.items() if r2 < 0]
     if negative:
-        message = f"negative R2, {side}, where predicting the mean would score 0: {_list(negative)}"
+        message = f"negative R2, {kind}, where predicting the mean would score 0: {_list(negative)}"
         findings.append(PageFinding("bad", "below the mean", message, "scores", {"targets": negative}))
     not_scored = [name for name in judge.r2 if name not in scored]
     if not_scored:
-        message = f"not scored, {side}, because fewer than two rows are measured: {_list(not_scored)}"
+        message = f"not scored, {kind}, because fewer than two rows are measured: {_list(not_scored)}"
         findings.append(PageFinding("note", "not scored", message, "scores", {"targets": not_scored}))
     return findings
 
 
-def _loss_finding(judge: Score, scored: list[str], side: str) -> list[PageFinding]:
+def _loss_finding(judge: Score, scored: list[str], kind: str) -> list[PageFinding]:
     lost = sum(judge.lost(name) for name in scored)
     if lost <= 0:
         return []
     top = sorted(scored, key=judge.lost, reverse=True)[:3]
     losses = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in top)
-    message = f"points lost most, {side}: {losses}, of {lost:.4f} in total"
+    message = f"points lost most, {kind}: {losses}, of {lost:.4f} in total"
     return [PageFinding("note", "costs", message, "scores", {"targets": top, "lost": lost})]
 
 
