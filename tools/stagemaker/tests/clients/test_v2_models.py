@@ -98,7 +98,7 @@ def estimator(session: Session, source: Path) -> SKLearn:
 
 
 def make_model(estimator: SKLearn, source: Path, entry_point: str, **members: Any) -> SKLearnModel:
-    """Return a model with the estimator's artifacts and a script that serves it. Its default role is in the settings."""
+    """Return a model that serves the estimator's artifacts with a script. Its default role is in the settings."""
     return SKLearnModel(
         model_data=estimator.model_data,
         entry_point=entry_point,

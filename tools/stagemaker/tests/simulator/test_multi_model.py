@@ -1,4 +1,4 @@
-"""Multi-model endpoints: models load when they are first invoked, are evicted to free memory, and fail independently."""
+"""Multi-model endpoints: models are loaded when first invoked, evicted to free memory, and fail independently."""
 
 import io
 import json
