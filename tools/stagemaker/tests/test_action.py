@@ -1,4 +1,4 @@
-"""The step of the GitHub Action as a runner uses it, and the image of the Dockerfile as an engine uses it."""
+"""The GitHub Action's step as a runner runs it, and the Dockerfile's image as a Docker engine runs it."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ PROGRAM = "import boto3; print(boto3.client('sagemaker').list_models()['Models']
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Return the variables of a runner, and stop the simulator that a step started."""
+    """Return a runner's environment variables; afterwards, stop the simulator that a step started."""
     files = {name: str(tmp_path / name.lower()) for name in ("GITHUB_ENV", "GITHUB_PATH")}
     yield {"RUNNER_TEMP": str(tmp_path), "PYTHON": sys.executable, "IMAGES": "", "OPTIONS": ""} | files
     pid = tmp_path / "stagemaker/pid"

@@ -1,4 +1,4 @@
-"""docs/architecture.md describes the packages and files that exist."""
+"""docs/architecture.md lists every package, and the files that it mentions exist."""
 
 import re
 

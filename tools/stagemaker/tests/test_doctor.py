@@ -104,7 +104,7 @@ def mount_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 def write_metadata(folder: Path, *requirements: str) -> None:
-    """Write metadata of this distribution, which Python finds first if the folder is on its path."""
+    """Write metadata of this distribution to a folder. Python finds it first if the folder is on its path."""
     folder = folder / "stagemaker-1.0.dist-info"
     folder.mkdir()
     lines = ["Metadata-Version: 2.1", "Name: stagemaker", "Version: 1.0"]
@@ -150,7 +150,7 @@ def test_a_missing_docker_package_is_reported_in_one_line(tmp_path: Path) -> Non
 
 @contextlib.contextmanager
 def engine_at(path: Path, response: bytes) -> Iterator[None]:
-    """Listen at a socket, and send this response to each request, as a Docker engine would."""
+    """Listen on a Unix socket, like a Docker engine, and send this response to each request."""
 
     def respond() -> None:
         with contextlib.suppress(OSError):  # the socket was closed

@@ -1,7 +1,7 @@
-"""stagemaker with other packages: in the oldest and in newer Pythons, with the lowest and the highest versions.
+"""stagemaker in the oldest and in newer Pythons, with the lowest and the highest versions of its requirements.
 
-README.md's example trains, deploys and predicts there as printed. The tests that are run again are of the parts that
-lean on the inside of the libraries, and on SQLite, processes and files.
+README.md's example trains, deploys and predicts as printed. The tests that are run again cover the parts that rely on
+the internals of libraries, on SQLite, processes and files.
 """
 
 import os

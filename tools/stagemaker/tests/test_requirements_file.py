@@ -1,4 +1,4 @@
-"""A requirements.txt is read as pip's own parser reads it, and the kind of each line determines what a job does."""
+"""A requirements.txt is read as pip's own parser reads it; the kind of each line determines how a job handles it."""
 
 import pytest
 from hypothesis import given

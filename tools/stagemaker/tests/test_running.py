@@ -108,7 +108,7 @@ def test_ctrl_c_at_a_terminal_reaches_the_command_once(tmp_path: Path, stdin: st
     while b"ready" not in printed:
         printed += os.read(terminal, 1000)
     os.write(terminal, b"\x03")
-    while b"1 0" not in printed:  # an OSError if the command ends without it
+    while b"1 0" not in printed:  # os.read raises OSError if the command ends without this output
         printed += os.read(terminal, 1000)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     os.close(terminal)

@@ -23,7 +23,7 @@ from stagemaker.variables_file import VariablesFile
 
 
 def fail_to_start(*options: object, **variables: str) -> str:
-    """Run the command, which must end with status 2 without output, and return its error."""
+    """Run the command, which must exit with status 2 without output, and return its error message."""
     command, full_environment = [*COMMAND, *map(str, options)], environment() | variables
     result = subprocess.run(command, cwd=ROOT, env=full_environment, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stdout) == (2, "")
@@ -42,7 +42,7 @@ def test_a_signal_received_by_another_thread_ends_the_simulator(tmp_path: Path) 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_path: Path) -> None:
     process, variables = start(folder=tmp_path)
-    assert variables["AWS_REGION"] == variables["AWS_DEFAULT_REGION"]  # the SDKs for other languages read the first
+    assert variables["AWS_REGION"] == variables["AWS_DEFAULT_REGION"]  # SDKs for other languages read AWS_REGION
     session = boto3.Session("x", "x", region_name=variables["AWS_REGION"])
     clients = {name: session.client(name, endpoint_url=variables["AWS_ENDPOINT_URL"]) for name in ("sagemaker", "iam")}
     role = clients["iam"].list_roles()["Roles"][0]["Arn"]
@@ -136,7 +136,7 @@ def test_variables_replace_no_other_file(tmp_path: Path) -> None:
 
 
 def test_a_simulator_loads_other_services_with_their_first_request(tmp_path: Path) -> None:
-    """Importing moto takes a second, which `stagemaker start` does not wait for. Here two requests come at once."""
+    """Importing moto takes a second, which `stagemaker start` does not wait for. Here two requests arrive together."""
     program = """
 import sys
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,7 @@
-"""Clients of the simulator: `make test-sdk` runs these tests in an environment for each of them, each client its own.
+"""Tests with clients of the simulator. `make test-sdk` runs them once per client, in a separate environment.
 
-A test file's name begins with what it is for: v2, v3 (of SageMaker's SDK), sdk (both), xgboost and notebooks (versions
-1 and 2), airflow.
+A test file's name begins with the clients that run it: v2 or v3 (versions of SageMaker's SDK), sdk (both), xgboost and
+notebooks (versions 1 and 2), airflow.
 """
 
 import importlib
@@ -36,7 +36,7 @@ if CLIENT == "airflow":  # it reads these when it is imported, and writes its se
 
 @pytest.fixture(scope="session")
 def sdk(variables: dict[str, str]) -> Any:
-    """Return the module of this version of the SDK. Its import creates clients, which need the variables."""
+    """Return the module for this version of the SDK. Importing it creates clients, which need `variables`."""
     return importlib.import_module(f"sdk_{CLIENT}")
 
 

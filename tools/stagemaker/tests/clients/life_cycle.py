@@ -1,9 +1,9 @@
 """The life cycle of a model with version 1 or 2 of the SDK: `python life_cycle.py FOLDER RESULTS SETTINGS`.
 
-FOLDER has train.csv and validation.csv, with the label first, and test.csv, without labels; none has a header. The
-program trains, tunes and deploys an XGBoost model, compares it with a linear model on one endpoint, and sends all
-requests to the linear one in the end. It writes the predictions of each step to the file RESULTS, as JSON. SETTINGS,
-JSON, too, are the XGBoost model's hyperparameters.
+FOLDER contains train.csv and validation.csv, with the label first, and test.csv, without labels; none has a header.
+The program trains, tunes and deploys an XGBoost model, compares it with a linear model on one endpoint, and finally
+sends all requests to the linear model. It writes the predictions of each step to the JSON file RESULTS. SETTINGS: the
+XGBoost model's hyperparameters, as JSON.
 """
 
 import json
@@ -136,7 +136,7 @@ client.create_endpoint_config(EndpointConfigName=linear_name, ProductionVariants
 
 
 def invoke_with_rows():
-    """Return the variant and the body of the response to each row."""
+    """For each row, return the variant that responded and the body of its response."""
     responses = [
         session.sagemaker_runtime_client.invoke_endpoint(EndpointName=endpoint_name, ContentType="text/csv", Body=line)
         for line in lines

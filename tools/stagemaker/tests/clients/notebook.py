@@ -1,7 +1,6 @@
 """Run the code cells of a notebook in IPython, in order: `python notebook.py FILE [NUMBER=CODE ...]`.
 
-NUMBER=CODE replaces the code of a cell; all cells are numbered, starting with 0. The run ends at the first cell that
-fails.
+NUMBER=CODE replaces the code of a cell; all cells are numbered from 0. The run ends at the first cell that fails.
 """
 
 import json

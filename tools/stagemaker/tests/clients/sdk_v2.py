@@ -1,4 +1,4 @@
-"""Version 2 of SageMaker's SDK: its classes for pipelines, and how it writes the arguments of their steps."""
+"""Version 2 of SageMaker's SDK: its classes for pipelines, and how its steps and jobs are created."""
 
 # ruff: noqa: F403 - the classes have the same names in versions 2 and 3
 
@@ -38,13 +38,13 @@ __all__ = [
     "Join",
     "JsonGet",
     "ScriptProcessor",
-]  # without the older JsonGet of the first module
+]  # not the older JsonGet from the first module
 TUNED = '"{}"'  # how a value of a CategoricalParameter is written
 VERSION = "1.2-1"
 
 
 class Steps:
-    """The arguments of steps. data: the address of a model's archive. metric: the name and the pattern of a metric."""
+    """Create arguments of steps. data: the URI of a model's archive. metric: a metric's name and regular expression."""
 
     def __init__(self) -> None:
         self.session = PipelineSession()
@@ -87,7 +87,7 @@ class Steps:
         output: str | None = None,
         **members: Any,
     ) -> HyperparameterTuner:
-        """output: the address for the models, by default in the default bucket."""
+        """output: the URI for the models, by default in the default bucket."""
         estimator = self.estimator(script, settings, metric, output_path=output)
         return HyperparameterTuner(estimator, metric[0], ranges, estimator.metric_definitions, **members)
 
@@ -102,19 +102,19 @@ class Steps:
 
 
 class Jobs(Steps):
-    """Jobs that start at once, in the session that the SDK creates."""
+    """Start jobs immediately, in the session that the SDK creates."""
 
     def __init__(self) -> None:
         self.session = None
 
 
 def make_inputs(inputs: Any) -> list[ProcessingInput]:
-    """inputs: pairs of an address and a folder, whose last part is the input's name."""
+    """inputs: pairs of a URI and a folder. The folder's last part is the input's name."""
     return [ProcessingInput(uri, folder, input_name=Path(folder).name) for uri, folder in inputs]
 
 
 def make_outputs(outputs: Any) -> list[ProcessingOutput]:
-    """outputs: triples of a name, a folder, and an address or None."""
+    """outputs: triples of a name, a folder, and a URI or None."""
     return [ProcessingOutput(output_name=name, source=folder, destination=uri) for name, folder, uri in outputs]
 
 
@@ -133,7 +133,7 @@ def wait_for_tuning(tuner: HyperparameterTuner) -> str:
 
 
 def register(script: Path, **members: Any) -> str:
-    """Register a model that needs no data, and return the address of the version."""
+    """Register a model that needs no data, and return the version's ARN."""
     return Jobs().register(script, None, **members).model_package_arn
 
 

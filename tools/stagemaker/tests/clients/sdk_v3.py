@@ -1,4 +1,4 @@
-"""Version 3 of SageMaker's SDK: its classes for pipelines, and how it writes the arguments of their steps."""
+"""Version 3 of SageMaker's SDK: its classes for pipelines, and how its steps and jobs are created."""
 
 # ruff: noqa: F403 - the classes have the same names in versions 2 and 3
 
@@ -51,7 +51,7 @@ numbers = itertools.count()
 
 
 class Steps:
-    """The arguments of steps. data: the address of a model's archive. metric: the name and the pattern of a metric."""
+    """Create arguments of steps. data: the URI of a model's archive. metric: a metric's name and regular expression."""
 
     def __init__(self) -> None:
         self.session = PipelineSession()
@@ -91,7 +91,7 @@ class Steps:
         output: str | None = None,
         **members: Any,
     ) -> HyperparameterTuner:
-        """output: the address for the models, by default in the default bucket."""
+        """output: the URI for the models, by default in the default bucket."""
         output_config = {} if output is None else {"output_data_config": OutputDataConfig(s3_output_path=output)}
         metrics = [{"Name": metric[0], "Regex": metric[1]}]
         return HyperparameterTuner(
@@ -113,21 +113,21 @@ class Steps:
 
 
 class Jobs(Steps):
-    """Jobs that start at once, in the session that the SDK creates."""
+    """Start jobs immediately, in the session that the SDK creates."""
 
     def __init__(self) -> None:
         self.session = None
 
 
 def make_inputs(inputs: Any) -> list[ProcessingInput]:
-    """inputs: pairs of an address and a folder, whose last part is the input's name."""
+    """inputs: pairs of a URI and a folder. The folder's last part is the input's name."""
     files = {"s3_data_type": "S3Prefix", "s3_input_mode": "File", "s3_data_distribution_type": "FullyReplicated"}
     sources = [ProcessingS3Input(s3_uri=uri, local_path=folder, **files) for uri, folder in inputs]
     return [ProcessingInput(input_name=Path(source.local_path).name, s3_input=source) for source in sources]
 
 
 def make_outputs(outputs: Any) -> list[ProcessingOutput]:
-    """outputs: triples of a name, a folder, and an address or None."""
+    """outputs: triples of a name, a folder, and a URI or None."""
     processing_outputs = []
     for name, folder, uri in outputs:
         uri = f"s3://{BUCKET}/processed/{next(numbers)}/output/{name}" if uri is None else uri
@@ -151,7 +151,7 @@ def wait_for_tuning(tuner: HyperparameterTuner) -> str:
 
 
 def register(script: Path, **members: Any) -> str:
-    """Register a model that needs no data, and return the address of the version."""
+    """Register a model that needs no data, and return the version's ARN."""
     builder = Jobs()._builder(script, upload_archive(none=""))
     builder.build(model_name=f"built-{next(numbers)}")
     return builder.register(**members)
@@ -166,7 +166,7 @@ def make_channels(channels: dict[str, Any]) -> list[InputData]:
 
 
 def upload_archive(**files: str) -> str:
-    """Upload an archive of files, and return its address."""
+    """Upload an archive of files, and return its URI."""
     key = f"archives/{next(numbers)}.tar.gz"
     boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=archive_of(**files))
     return f"s3://{BUCKET}/{key}"

@@ -36,13 +36,13 @@ def execute(operator: type, **arguments: Any) -> Any:
 
 
 class Airflow:
-    """Operators that get the API's requests as their configurations."""
+    """Operators whose configurations are the API's requests."""
 
     def create(self, kind: str, request: dict[str, Any]) -> None:
         members = {} if kind in ("Model", "EndpointConfig") else {"check_interval": 1}
         if kind == "TrainingJob":
-            members["print_log"] = False  # with the log, Airflow looks at the job every 30 s
-        if kind == "TransformJob":  # the other form of its configuration, with a model
+            members["print_log"] = False  # when it prints the log, Airflow polls the job only every 30 s
+        if kind == "TransformJob":  # the other form of the configuration, which includes the model
             model = boto3.client("sagemaker").describe_model(ModelName=request["ModelName"])
             names = ("ExecutionRoleArn", "PrimaryContainer")
             request = request | {"ModelName": "transforms"}
@@ -54,7 +54,7 @@ class Airflow:
         return pytest.raises(AirflowException, match="could not convert string to float: 'much'")
 
     def update_endpoint(self, request: dict[str, Any]) -> None:
-        self.create("Endpoint", request)  # Airflow updates an endpoint that exists
+        self.create("Endpoint", request)  # Airflow updates the existing endpoint
 
     def invoke(self, endpoint: str, body: bytes, variant: str) -> bytes:
         client = boto3.client("sagemaker-runtime")
@@ -63,7 +63,7 @@ class Airflow:
     def delete(self, kind: str, name: str) -> None:
         if kind == "Model":
             execute(SageMakerDeleteModelOperator, config={"ModelName": name})
-        else:  # there is no operator
+        else:  # there is no operator for this
             boto3.client("sagemaker").delete_endpoint(EndpointName=name)
 
 

@@ -73,7 +73,7 @@ def outcome(step: dict[str, Any]) -> str:
 
 
 def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any], list[Any]]:
-    """Return parameters; steps of each type that creates a resource, and a condition for each kind of reference."""
+    """Return parameters, steps of each type that creates a resource, and a condition for each kind of reference."""
     variables, script, makes = sdk.ExecutionVariables, scripts["model"], sdk.Steps()
     parameters = [
         sdk.ParameterFloat("Factor", default_value=2.5),
@@ -275,7 +275,7 @@ def test_every_condition_has_the_expected_outcome(sdk: ModuleType) -> None:
 
 
 def test_a_pipeline_is_updated_fails_with_its_message_and_is_deleted(sdk: ModuleType) -> None:
-    """Neither branch has a job, so the executions end at once."""
+    """Neither branch runs a job, so the executions end immediately."""
     mode = sdk.ParameterString("Mode", default_value="quick")
     reject = sdk.FailStep("Refuse", error_message=sdk.Join(on=" ", values=["not good enough:", mode]))
     decide = check(sdk, "Check", sdk.ConditionEquals(left=mode, right="full"), else_steps=[reject])
@@ -297,7 +297,7 @@ def test_a_pipeline_is_updated_fails_with_its_message_and_is_deleted(sdk: Module
 def test_an_execution_that_is_stopped_and_one_that_fails_are_retried(
     sdk: ModuleType, scripts: dict[str, Path], s3: Any
 ) -> None:
-    """The steps that have not succeeded run again, on the current objects in S3. No policy applies to the script."""
+    """A retry runs unsuccessful steps again, with the current S3 objects. No retry policy covers a script's error."""
     makes = sdk.Steps()
     policies = [
         sdk.StepRetryPolicy(exception_types=[sdk.StepExceptionTypeEnum.THROTTLING], expire_after_mins=5),
@@ -385,7 +385,7 @@ def test_unsupported_or_invalid_members_are_rejected_by_name(sdk: ModuleType) ->
 
 
 def test_a_large_definition_is_read_from_s3(sdk: ModuleType, s3: Any) -> None:
-    """The SDK stores definitions of more than 100 KiB on S3."""
+    """The SDK stores definitions larger than 100 KiB in S3."""
     text = sdk.ParameterString("Text", default_value="a")
     steps = [check(sdk, f"C{n}", sdk.ConditionEquals(left=text, right="x" * 250)) for n in range(400)]
     pipeline = make_pipeline(sdk, steps, [text], "large")

@@ -1,4 +1,4 @@
-"""Tuners of versions 2 and 3 of the SDK: their jobs are run, stopped, deployed, attached, analysed, warm-started."""
+"""Tuners of versions 2 and 3 of the SDK: jobs are run, stopped, deployed, attached, analysed and warm-started."""
 
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +9,7 @@ import pytest
 from stagemaker_support.sdk import BUCKET, INSTANCE, installed_client
 
 v2_only = pytest.mark.skipif(installed_client() != "v2", reason="version 3 of the SDK has no such methods")
-# The result depends only on the hyperparameters, so that jobs are quick. The model is the value of its objective.
+# Jobs are quick, because the result depends only on the hyperparameters. The model is the value of the objective.
 TUNED = """
 import argparse, os, pathlib
 from helper import compute_score
@@ -37,7 +37,7 @@ SCORE = ("score", "score=(.*?);")
 
 
 class Tuners:
-    """Tuners of a script. The SDK appends the time to the names of their jobs."""
+    """Creates tuners for a script. The SDK appends the time to the names of their jobs."""
 
     def __init__(self, sdk: ModuleType, folder: Path):
         (folder / "fit.py").write_text(TUNED)

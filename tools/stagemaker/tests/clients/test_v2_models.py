@@ -79,7 +79,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def estimator(session: Session, source: Path) -> SKLearn:
-    """Return an estimator that has been trained on spot instances, with checkpoints."""
+    """Return an estimator that was trained on spot instances, with checkpoints."""
     estimator = SKLearn(
         "train.py",
         source_dir=str(source),
@@ -98,7 +98,7 @@ def estimator(session: Session, source: Path) -> SKLearn:
 
 
 def make_model(estimator: SKLearn, source: Path, entry_point: str, **members: Any) -> SKLearnModel:
-    """Return a model of the estimator's artifacts, served by a script, by default with the role from the settings."""
+    """Return a model that serves the estimator's artifacts with a script. Its default role is in the settings."""
     return SKLearnModel(
         model_data=estimator.model_data,
         entry_point=entry_point,
@@ -251,7 +251,7 @@ def test_the_failure_reason_mentions_a_model_that_does_not_load(
 def test_a_registered_version_is_changed_deployed_and_replaced(
     estimator: SKLearn, source: Path, session: Session
 ) -> None:
-    """The deployment of a version also approves it. Afterwards, the endpoint gets another version."""
+    """Deploying a version also approves it. Then the endpoint is updated to a different version."""
     client = session.sagemaker_client
 
     def register(entry_point: str, **members: Any) -> Any:

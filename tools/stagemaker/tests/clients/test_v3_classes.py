@@ -1,4 +1,4 @@
-"""ModelTrainer and ModelBuilder without a session, a role or a bucket, and resources of pipelines and versions."""
+"""ModelTrainer and ModelBuilder without a session, role or bucket, and resource classes for pipelines and versions."""
 
 import json
 import tarfile

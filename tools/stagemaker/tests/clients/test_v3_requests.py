@@ -1,4 +1,4 @@
-"""The resources of sagemaker-core, one class for each kind: version 3 of the SDK."""
+"""Version 3 of the SDK: sagemaker-core's resource classes, one for each kind."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from sagemaker.core.utils.utils import pascal_to_snake
 from stagemaker_support.request_scenarios import *  # noqa: F403
 from stagemaker_support.sdk import INSTANCE, ROLE
 
-MAPS = ("HyperParameters", "StaticHyperParameters", "Environment")  # members whose names are the user's
+MAPS = ("HyperParameters", "StaticHyperParameters", "Environment")  # members whose keys the user chooses
 
 
 def snake_case(value: Any) -> Any:
-    """Return a request with the names that the SDK gives to its members."""
+    """Return a request with its members renamed as in the SDK."""
     if isinstance(value, list):
         return [snake_case(item) for item in value]
     if not isinstance(value, dict):
@@ -24,7 +24,7 @@ def snake_case(value: Any) -> Any:
 
 
 class Resources:
-    """Resources that are created with the members of the API's requests."""
+    """Creates resources from the members of the API's requests."""
 
     def create(self, kind: str, request: dict[str, Any]) -> None:
         resource = getattr(resources, kind).create(**snake_case(request))

@@ -1,6 +1,6 @@
 """A program with version 1 or 2 of the SDK, from a first model to an update of an endpoint: life_cycle.py.
 
-To the last digit, its predictions equal those of xgboost in a separate process with the same hyperparameters.
+Its predictions are identical to predictions of xgboost in a separate process with the same hyperparameters.
 """
 
 import collections
@@ -58,7 +58,7 @@ def results(folder: Path, variables: dict[str, str]) -> dict[str, Any]:
 
 
 def predictions(folder: Path, **settings: Any) -> list[float]:
-    """Return the predictions of xgboost, in the project's environment, for test.csv with these settings."""
+    """Return the predictions for test.csv of xgboost in the project's environment, trained with these settings."""
     command = [PYTHON, "-c", XGBOOST_PROGRAM, folder, json.dumps(SETTINGS | settings)]
     return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
@@ -66,7 +66,7 @@ def predictions(folder: Path, **settings: Any) -> list[float]:
 def test_a_transform_job_and_an_endpoint_predict_what_xgboost_predicts(results: dict[str, Any], folder: Path) -> None:
     assert results["predict"] == results["transform"] == predictions(folder)
     assert results["invoke"] == results["predict"][0]
-    assert {"train:rmse", "validation:rmse"} <= set(results["metrics"])  # they need no definitions
+    assert {"train:rmse", "validation:rmse"} <= set(results["metrics"])  # the algorithm's metrics need no definitions
 
 
 def test_the_best_of_the_tuned_models_is_attached(results: dict[str, Any], folder: Path) -> None:
@@ -77,7 +77,7 @@ def test_the_best_of_the_tuned_models_is_attached(results: dict[str, Any], folde
 
 
 def test_both_variants_respond_until_the_update(results: dict[str, Any], folder: Path) -> None:
-    """The linear model responds with JSON, and XGBoost's with CSV, as on AWS."""
+    """The linear model responds with JSON, and the XGBoost model with CSV, as on AWS."""
     counts = collections.Counter(variant for variant, _ in results["combined"])
     assert counts.keys() == {"Linear-Model", "XGB-Model"}
     assert min(counts.values()) > ROWS["test"] / 5

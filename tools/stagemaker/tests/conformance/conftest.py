@@ -1,7 +1,7 @@
-"""Run each case against servers that serve its module's submission: our process and container, or one at a URL.
+"""Run each case against servers for its module's submission: our process and our container, or the server at a URL.
 
 Each folder of submissions/ becomes the /opt/ml/model/code of a server, and its environment.txt the server's variables.
-None was run on AWS's image. This command runs the cases of one submission against a server that already serves it:
+No submission was run on AWS's image. This command runs a submission's cases against a server that already serves it:
 
     CONFORMANCE_URL=http://127.0.0.1:8080 CONFORMANCE_SUBMISSION=echo python -m pytest tests/conformance
 """

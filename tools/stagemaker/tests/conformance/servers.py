@@ -60,7 +60,7 @@ class Server:
         return self.request("POST", "/invocations", body, Content_Type=content_type, **headers)
 
     def wait(self, is_running: Callable[[], bool]) -> None:
-        """Wait until the server itself (not a proxy in front of it) responds, or until it has ended, as it may."""
+        """Wait until the server itself (not a proxy in front of it) responds, or has ended, which is allowed."""
         deadline = time.monotonic() + 120
         while is_running():
             try:
@@ -89,7 +89,7 @@ def at_url(submission: str, folder: Path) -> Iterator[Server]:
     """Yield the server at CONFORMANCE_URL."""
     address = urlsplit(URL)
     server = Server(address.hostname or "", address.port or 80)
-    deadline = time.monotonic() + 5  # by then, a server at a URL should be listening
+    deadline = time.monotonic() + 5  # a server at CONFORMANCE_URL should already be listening
     server.wait(lambda: time.monotonic() < deadline)
     yield server
 

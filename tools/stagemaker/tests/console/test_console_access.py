@@ -1,4 +1,4 @@
-"""Use of the console: read-only by default, by keyboard, on a phone; and pages that must not use it."""
+"""Access to the console: read-only by default, by keyboard and on a phone; pages of other origins have none."""
 
 import http.server
 import threading
@@ -19,7 +19,7 @@ from stagemaker_support.tuning_jobs import METRICS
 from stagemaker.server import BUCKET, Simulator
 
 pytestmark = pytest.mark.machine
-# the attempts of a page to read and to create something
+# a page's attempts to read and to create something
 ATTACK = """async ([address, bucket]) => {
   const results = [];
   const attempt = async (name, options, path = "/") => {
@@ -41,7 +41,7 @@ ATTACK = """async ([address, bucket]) => {
 
 @pytest.fixture
 def other_origin() -> Iterator[str]:
-    """Return the address of another local server."""
+    """Return the address of a different local server."""
 
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -99,7 +99,7 @@ def test_buttons_are_disabled_by_default_and_the_page_explains_how_to_enable_the
 
 
 def test_a_hidden_tab_sends_no_requests(client: Client, tab: ConsoleTab) -> None:
-    client.train("import time; time.sleep(60)", wait=False)  # something runs, so the page polls often
+    client.train("import time; time.sleep(60)", wait=False)  # something is running, so the page polls often
     tab.open()
     tab.page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
     tab.page.wait_for_timeout(3000)
@@ -174,7 +174,7 @@ def test_focus_and_scroll_position_stay_when_a_job_ends(client: Client, tab: Con
 
 
 def lose_one(operation: str) -> Callable[[Any], None]:
-    """Return a handler of requests that loses the first of an operation."""
+    """Return a handler that aborts the first request for an operation and passes on all other requests."""
     lost: list[str] = []
 
     def handle(route: Any) -> None:
@@ -198,7 +198,7 @@ def test_a_page_recovers_when_a_response_is_lost(client: Client, tab: ConsoleTab
         assert tab.page.locator("figure canvas").count() == 1
         assert tab.text("#problem") == ""
         tab.page.unroute("**/*")
-    tab.problems.clear()  # the requests that were lost
+    tab.problems.clear()  # caused by the lost requests
 
 
 def test_closed_pages_free_their_memory(client: Client, tab: ConsoleTab) -> None:
@@ -233,5 +233,5 @@ def test_a_page_follows_a_simulator_that_restarts(chromium: Any) -> None:
                 tab.wait_for("second", "pre[aria-label=Log]")
                 assert "first" not in tab.text("pre[aria-label=Log]")
                 assert tab.page.get_by_role("button", name="Stop").is_enabled()
-                tab.problems.clear()  # the requests without a response
-                tab.expected.add("DescribeTrainingJob")  # before there was the second job
+                tab.problems.clear()  # caused by requests without a response
+                tab.expected.add("DescribeTrainingJob")  # before the second job was created

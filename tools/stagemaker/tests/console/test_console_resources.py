@@ -40,7 +40,7 @@ def test_an_endpoint_shows_variants_traffic_and_the_response_to_a_request(
     tab.press("Send")
     tab.wait_for("200, variant good, ", "[data-key=form] [role=status]")
     assert json.loads(tab.text("pre[aria-label=Response]"))[:3] == ["good", "1,2", "text/csv"]
-    assert tab.page.get_by_label("Body").input_value() == "1,2"  # which a poll does not change
+    assert tab.page.get_by_label("Body").input_value() == "1,2"  # a poll does not change the input
     (tmp_path / "rows.csv").write_text("3,4")
     tab.page.get_by_label("or upload a file").set_input_files(tmp_path / "rows.csv")
     tab.press("Send")

@@ -1,4 +1,4 @@
-"""A copy of stagemaker/container alone, as in an image, and servers and training jobs that run from it."""
+"""A copy of only stagemaker/container, as in an image, and servers and training jobs that run from this copy."""
 
 import http.client
 import json
@@ -103,7 +103,7 @@ def serve(program_folder: Path, socket_folder: Path, tmp_path_factory: pytest.Te
         tcp: bool = False,
         code: str = "model/code",
         stderr: socket.socket | None = None,  # receives stderr instead of the log
-        hooks: str | None = None,  # a file with another image's default hooks
+        hooks: str | None = None,  # the file with a different image's default hooks
         folders: tuple[str, ...] = (),  # additional folders
         wait: bool = True,
         **settings: str,

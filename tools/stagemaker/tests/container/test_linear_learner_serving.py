@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from werkzeug import Response
 
-# the hooks import these classes under another name than the tests of training
+# the hooks import these classes from a different module name than the tests of training
 from stagemaker.container.linear_learner_hooks import CustomerError, LinearLearnerHooks, LinearModel, load_model
 
 RECORDIO = "application/x-recordio-protobuf"

@@ -1,4 +1,4 @@
-"""The algorithm of linear-learner images: its models, the lines of its log, and the hyperparameters."""
+"""The algorithm of linear-learner images: its models, log lines and hyperparameters."""
 
 import contextlib
 import gzip
@@ -19,7 +19,7 @@ from stagemaker.container.linear_learner_library.linear_learner.linear_hyperpara
 from stagemaker.container.linear_learner_library.linear_learner.linear_model import LinearModel, load_model
 from stagemaker.images.linear_learner import METRICS
 
-SIZES = {"train": (300, 1), "validation": (100, 2), "test": (100, 3)}  # by channel: its rows and its seed
+SIZES = {"train": (300, 1), "validation": (100, 2), "test": (100, 3)}  # by channel: the number of rows and the seed
 TRUE_WEIGHTS = WEIGHTS / SCALES
 TRUE_BIAS = BIAS - TRUE_WEIGHTS @ SHIFTS
 
@@ -83,7 +83,7 @@ def test_the_log_contains_the_metrics_that_sagemaker_documents(
     scores = model.scores(rows[:, 1:])
     if kind == "regressor":
         assert values["test:mse"] == pytest.approx(np.mean((scores - rows[:, 0]) ** 2))
-        assert values["test:mse"] < 0.35  # the noise alone is 0.25
+        assert values["test:mse"] < 0.35  # the noise's variance alone is 0.25
     else:
         accuracy = values[f"test:{names.split()[0]}"]
         assert accuracy == np.mean(model.labels(scores) == rows[:, 0])

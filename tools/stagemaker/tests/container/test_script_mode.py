@@ -1,4 +1,4 @@
-"""Training jobs, from configuration files to exit code and failure reason, with scripts that end in different ways."""
+"""Training jobs from the configuration files to the exit code and failure reason, with scripts that end differently."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def test_the_path_of_the_environment_may_need_quotes_in_a_shell(job, tmp_path: P
     Path(packages, "others.pth").write_text(sysconfig.get_path("purelib"))
     job.python = folder / "bin/python"
     job.script("import sys; print(sys.executable)")
-    (job.base.parent / "source/requirements.txt").write_text("numpy\n")  # for which the toolkit calls pip
+    (job.base.parent / "source/requirements.txt").write_text("numpy\n")  # makes the toolkit call pip
     result = job.run(PIP_NO_INDEX="1", PIP_DRY_RUN="1")
     assert (result.code, result.stdout.splitlines()[-1]) == (0, str(job.python)), result.stderr
 
@@ -165,7 +165,7 @@ def test_sigterm_reaches_the_script(job, handler: str, code: int, failure: str) 
 
 
 def test_sigterm_before_the_script_starts_ends_the_job(job) -> None:
-    job.script(REPORT, hosts=("algo-1.invalid", "algo-2.invalid"))  # the job waits for a host without an address
+    job.script(REPORT, hosts=("algo-1.invalid", "algo-2.invalid"))  # the job waits for a host that does not exist
     with job.start() as process:
         assert "Imported framework" in process.stderr.readline()
         time.sleep(0.5)

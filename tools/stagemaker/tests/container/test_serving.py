@@ -87,7 +87,7 @@ UNLOADABLE = {
 def test_a_model_that_does_not_load_is_reported(serve, tmp_path: Path, name: str) -> None:
     module, reason, *code = UNLOADABLE[name]
     settings = {"code": code[0]} if code else {}
-    if code == ["code"]:  # outside the model
+    if code == ["code"]:  # a module outside the model
         (tmp_path / "my").mkdir()
         (tmp_path / "my/model.pkl").touch()
         settings["SM_MODEL_DIR"] = str(tmp_path)

@@ -1,4 +1,4 @@
-"""CSV and libsvm as the XGBoost images read them."""
+"""How the XGBoost images read CSV and libsvm."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The training program that XGBoost images run if there is no script: SageMaker's built-in algorithm."""
+"""SageMaker's built-in XGBoost algorithm: the training program that XGBoost images run if there is no script."""
 
 import io
 import json
@@ -59,7 +59,7 @@ def make_job_folder(
 
 @pytest.fixture
 def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Train:
-    """Return a function that trains in this process, as the image of a version does."""
+    """Return a function that trains in this process in the same way as the image of a given version."""
 
     def run(
         settings: dict[str, str],
@@ -218,7 +218,7 @@ def test_images_before_1_3_pickle_the_model(fit: Train, version: str, is_pickled
     np.testing.assert_array_equal(job.predictions(), expected)
     content = (job.base / "model/xgboost-model").read_bytes()
     assert content.startswith(b"\x80") is is_pickled
-    if is_pickled:  # as scripts of AWS's examples read it
+    if is_pickled:  # as AWS's example scripts read it
         np.testing.assert_array_equal(pickle.loads(content).predict(matrix(VALIDATION)), expected)
 
 

@@ -35,7 +35,7 @@ def unsandboxed_client() -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def endpoints(client: Client) -> Iterator[Endpoints]:
-    """Return the endpoints of `client`, and delete them when the module ends: which use up instances and folders."""
+    """Return the endpoints of `client`. They use up instances and folders, so they are deleted when the module ends."""
     endpoints = Endpoints(client)
     yield endpoints
     endpoints.delete_all()

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for requests: valid ones, generated from a service model's shapes, and modified ones."""
+"""Hypothesis strategies for requests: valid requests, generated from a service model's shapes, and modified copies."""
 
 import re
 from functools import cache

@@ -43,7 +43,7 @@ def points(text: str) -> list[float | None]:
         (2, "0 - X - -", "OK OK ALARM OK"),
         (2, "- - - - 0", "OK OK ALARM OK"),
         (2, "- - - X -", "ALARM SAME ALARM OK"),
-        # The guide's cases of premature alarms: the data point is too recent, or one that is not breaching follows it.
+        # The guide's premature alarms: the breaching data point is too recent, or a non-breaching one follows it.
         (3, "- - - - X", "INSUFFICIENT_DATA SAME ALARM OK"),
         (3, "- - - X -", "INSUFFICIENT_DATA SAME ALARM OK"),
         (3, "- - - X 0", "OK OK OK OK"),
@@ -133,7 +133,7 @@ def test_two_of_three_periods_must_breach(client: Client) -> None:
     watched_metric.put(7200, Value=6.0)
     watched_metric.put(-600, Value=6.0)
     watched_metric.put_alarm(EvaluationPeriods=3, DatapointsToAlarm=3)
-    assert watched_metric.state() == "OK"  # neither old data nor data from the future counts
+    assert watched_metric.state() == "OK"  # neither old data points nor those in the future count
 
 
 def test_an_alarm_uses_only_data_with_its_dimensions_and_unit(client: Client) -> None:

@@ -17,7 +17,7 @@ from stagemaker.resources.model_package import StateChanges
 
 
 class History:
-    """The events of the versions of a group, which a rule delivers to a group of logs, and an archive keeps."""
+    """The events of a group's versions. A rule delivers them to a log group, and an archive stores them."""
 
     def __init__(self, client: Client, group: str):
         self.group, self.logs, self.client = group, client.logs, client.simulator.client("events")

@@ -29,14 +29,14 @@ ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB; can be repeated, b
 
 
 def bomb(head: bytes, size: int, block: bytes = ZEROS) -> bytes:
-    """Return an archive with a header and about `size` bytes of repeated, highly compressed data."""
+    """Return an archive with `head` and about `size` bytes of repeated, highly compressed data."""
     return gzip.compress(head, mtime=0) + block * (size // (16 * MIB))
 
 
 def header(
     name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, target: str = "", changes: dict[int, bytes] | None = None
 ) -> bytes:
-    """Return a member's header. changes: bytes in it by offset; the header's checksum remains valid."""
+    """Return a member's header with a valid checksum. changes: bytes to replace in the header, by offset."""
     result = bytearray(member(name, kind, target, size).tobuf(tarfile.GNU_FORMAT))
     for offset, replacement in (changes or {}).items():
         result[offset : offset + len(replacement)] = replacement

@@ -26,7 +26,7 @@ from stagemaker.compute.transform_run import distribute
 from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.isolation.sandbox import Launch
 
-# A script that appends a line to its input: the script's name, the model's files, the input's type, the requested type.
+# A script that appends a line to its input: its name, the model's files, and the input's and the requested type.
 REPORTING_SCRIPT = """
 import json, os
 
@@ -60,7 +60,7 @@ def reporting_script(name: str, content_type: str = "text/plain") -> str:
 def test_each_output_is_the_next_input_and_each_container_has_its_own_model_and_log(any_client: Client) -> None:
     source = {"S3Uri": any_client.put("folder/x/weights.txt", "w").removesuffix("weights.txt")}
     source |= {"S3DataType": "S3Prefix", "CompressionType": "None"}
-    containers = [  # names of files and folders in a job, and of other things in messages
+    containers = [  # names of a job's files and folders, and of other things in messages
         container(
             any_client,
             reporting_script("one", "text/csv"),
@@ -183,7 +183,7 @@ def test_containers_receive_the_callers_headers(chain: Callable[..., Chain]) -> 
     assert first["x-amzn-sagemaker-inference-id"] == second["x-amzn-sagemaker-inference-id"] == "id-1"
     assert first["content-type"] == "text/csv"
     assert "accept" not in first
-    assert "content-type" not in second  # the first container's response had none
+    assert "content-type" not in second  # the first container's response had no content type
     assert second["accept"] == "text/plain"
     assert running_chain.ending is not None
 
@@ -230,7 +230,7 @@ def start_allocating_command(size: int, path: Path, instance: Instance) -> Super
 
 
 def test_the_larger_of_two_commands_that_share_memory_is_ended(tmp_path: Path) -> None:
-    """Each command fits into memory alone; together they need more than is available."""
+    """Each command alone fits into memory; together they need more than is available."""
     instance = Instance(130_000_000, 1, memory_use=tmp_path / "memory")
     large_command = start_allocating_command(85_000_000, tmp_path / "large", instance)
     wait_until((tmp_path / "large").exists)
@@ -243,7 +243,7 @@ def test_the_larger_of_two_commands_that_share_memory_is_ended(tmp_path: Path) -
 
 
 def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
-    """Each command sees the other's memory use, but not its decision."""
+    """Each command sees the other's memory use, but not the other's decision."""
     shares = [MemoryUse(str(tmp_path / "memory"), 100) for _ in range(2)]
     for _ in range(3):
         for share in shares:

@@ -21,7 +21,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 def ask(simulator: Simulator, path: str = "/", body: str | None = None, **headers: str | None):
-    """Send a request; return the status, headers and body. headers: a header of None is omitted."""
+    """Send a request; return the status, headers and body. headers: None omits a header."""
     headers = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
     request = urllib.request.Request(simulator.endpoint + path, body and body.encode(), headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -49,9 +49,9 @@ def test_the_script_calls_every_service_with_its_own_origin(simulator: Simulator
     [
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
-        {"Origin": "http://127.0.0.1"},  # another port
+        {"Origin": "http://127.0.0.1"},  # a different port
         {"Origin": "https://127.0.0.1:{port}"},
-        {"Origin": "http://localhost:{port}"},  # another name of this host is another origin
+        {"Origin": "http://localhost:{port}"},  # a different name for this host is a different origin
         {"X-Stagemaker-Console": None},
         {"X-Stagemaker-Console": "iam"},
         {"Sec-Fetch-Site": "same-site"},

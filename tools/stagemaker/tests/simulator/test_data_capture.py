@@ -111,7 +111,7 @@ def test_captured_lines_have_sagemakers_format(endpoints: Endpoints, model: str)
     assert second["eventMetadata"]["customAttributes"] == ["trace=1"]
     assert "inferenceId" not in second["eventMetadata"]
     assert second["captureData"]["endpointInput"]["encoding"] == "BASE64"
-    output = second["captureData"]["endpointOutput"]  # its declared type is text, but its content is not
+    output = second["captureData"]["endpointOutput"]  # it is declared as text, but its content is binary
     assert (output["encoding"], base64.b64decode(output["data"])) == ("BASE64", b"\xff\x00")
 
 
@@ -121,7 +121,7 @@ def test_the_sampling_percentage_is_respected(endpoints: Endpoints, platform: Pl
     for _ in range(count):
         capture.capture({"EndpointName": "e", "Body": b"1"}, fleet, Response(200, {}, b"1"))
     lines = wait_for_lines(endpoints, "share", 1)["e/one"]
-    assert abs(len(lines) - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # fails once in a million runs
+    assert abs(len(lines) - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # fails in one of a million runs
 
 
 @pytest.mark.slow
@@ -190,7 +190,7 @@ def test_every_response_before_a_shutdown_is_captured_once(tmp_path: Path) -> No
             inference_id, data = line["eventMetadata"]["inferenceId"], line["captureData"]
             captured[path, inference_id] += 1
             assert data["endpointInput"]["data"] == inference_id
-    assert captured >= completed  # a captured response may not have reached its client
+    assert captured >= completed  # some captured responses may not have reached their clients
     assert set(captured.values()) == {1}
 
 

@@ -50,7 +50,7 @@ INVALID = [
     ({"AutoRollbackConfiguration": {"Alarms": []}}, "valid min length: 1"),
     (alarms(*["good"] * 11), "less than or equal to 10"),
 ]
-INVALID_FOR_AN_UPDATE = [  # these would be valid for another number of instances
+INVALID_FOR_AN_UPDATE = [  # these would be valid for a different number of instances
     (config("CANARY", CanarySize=size(3, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the instance count of"),
     (config("CANARY", CanarySize=size(10**9, "INSTANCE_COUNT")), "must be at most 50% of the instance count"),
     (config("LINEAR", LinearStepSize=size(3, "INSTANCE_COUNT")), "LinearStepSize must be 10% to 50% of the instance"),

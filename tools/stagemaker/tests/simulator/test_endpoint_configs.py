@@ -1,4 +1,4 @@
-"""Endpoint configurations: members that are recorded or rejected as not simulated, and invalid requests."""
+"""Endpoint configurations: members that are stored, members that are not simulated, and invalid requests."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Any endpoint request gets a response or a modelled error, and the simulator keeps running.
 
-The requests often name existing resources, so many of them are carried out.
+The requests often refer to existing resources, so many of them succeed.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ RUNTIME_ERRORS = {"ValidationError": 400, "ModelError": 424}
 
 @pytest.fixture
 def endpoints() -> Iterator[Endpoints]:
-    """Return endpoints in a simulator, which must still work after the test."""
+    """Return the endpoints of a simulator, which must still work after the test."""
     with Simulator(isolation="off") as simulator:
         endpoints = Endpoints(Client(simulator))
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}

@@ -1,4 +1,4 @@
-"""With a state folder, endpoints serve again after a restart, even if the simulator was killed."""
+"""Endpoints in a state folder serve again after a restart, even if the simulator was killed."""
 
 import json
 import resource
@@ -77,7 +77,7 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
     """The simulator is killed during a creation, two updates, a rescale and a deletion, while another endpoint serves.
 
     One endpoint's old fleet cannot start again, because its model's archive was deleted. The rescale is repeated
-    without its policy's waits, and the failure reason of the update before it is discarded.
+    without its policy's waits, and the failure reason of the previous update is discarded.
     """
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}

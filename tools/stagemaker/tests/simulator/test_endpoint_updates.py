@@ -62,7 +62,7 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
         crowd.wait_for(100)
         assert (crowd.responses - responses_before)["two", "new 2"] <= CLIENTS
         for process in servers_of("killed"):  # one after the other, because an invocation is repeated only once
-            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended together with its parent
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended together with its parent
                 process.send_signal(signal.SIGKILL)
                 crowd.wait_for(200)
     assert set(crowd.responses) == {("one", "old 1"), ("two", "old 2"), ("one", "new 1"), ("two", "new 2")}
@@ -180,7 +180,7 @@ def test_an_update_retains_properties_on_request(endpoints: Endpoints) -> None:
 
 
 def test_a_rescale_that_fails_is_rolled_back(endpoints: Endpoints) -> None:
-    """The model's archive was deleted after the endpoint was created, so no further instance can start."""
+    """The model's archive was deleted after the endpoint was created, so no additional instance can start."""
     archive = endpoints.client.source(weights="x = 1")
     name = endpoints.create(endpoints.config(variant(endpoints.model(NAMED.format(name="m"), ModelDataUrl=archive))))
     bucket, _, key = archive.removeprefix("s3://").partition("/")

@@ -1,4 +1,4 @@
-"""Errors: each row of the tables in docs/errors.md, and modelled errors if a resource is missing or in use."""
+"""Errors: each row of the tables in docs/errors.md, and modelled errors for missing resources and resources in use."""
 
 import re
 from collections.abc import Iterator
@@ -65,12 +65,12 @@ def client() -> Iterator[Client]:
             getattr(client.sagemaker, xform_name(operation))(**request)
         client.sagemaker.stop_transform_job(TransformJobName="taken")
         client.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="taken")
-        client.wait("TrainingJob", "taken")  # it fails, as it has no script
+        client.wait("TrainingJob", "taken")  # fails because it has no script
         yield client
 
 
 def faulty_request(row: str, operation: str) -> Request:
-    """Return a request that must cause the error in a row of the tables."""
+    """Return a request that must cause the error in this row of the tables."""
     verb, kind = re.fullmatch("([A-Z][a-z]+)(.*)", operation).groups()
     if "absent model data" in row:
         return {"ModelName": "absent", "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": ABSENT}}

@@ -23,7 +23,7 @@ from stagemaker.isolation.sandbox import Launch
 from stagemaker.server import Simulator
 
 CHANGES_THE_MACHINE = ("mode in /proc", "time in /dev")  # without a sandbox
-# Locks on files that both jobs can read, and the times of devices, which only root can mount read-only
+# Locks on files that both jobs can read, and times of device files, which only root can mount read-only
 OPEN = {"flock", "record lock"} | ({"time in /dev"} if os.geteuid() else set())
 
 
@@ -78,8 +78,8 @@ def test_a_job_does_not_share_the_session_keyring_of_its_caller(tmp_path):
 
 DENIED = {name for name, (_, _, decision) in system_calls.CALLS.items() if len(decision) == 1}
 ENOSYS, EPERM, EINVAL, EAFNOSUPPORT = errno.ENOSYS, errno.EPERM, errno.EINVAL, errno.EAFNOSUPPORT
-CLONE_NEWUSER, THREAD = 0x10000000, 0x3D0F00  # the second: the flags of a new thread
-# Calls with arguments, and their error; 0 if they are allowed
+CLONE_NEWUSER, THREAD = 0x10000000, 0x3D0F00  # THREAD: the flags for a new thread
+# Calls with their arguments, and the error of each, or 0 if the call is allowed
 DECISIONS = [
     *[(name, (), EPERM if name in ("unshare", "setns") else ENOSYS) for name in sorted(DENIED)],
     ("clone", (CLONE_NEWUSER | 17,), EPERM), ("clone", (0x20000000,), EPERM), ("clone", (17,), 0),

@@ -14,7 +14,7 @@ TIME = 1_700_000_000
 
 @pytest.fixture
 def names(client: Client) -> tuple[str, str, str]:
-    """Return the names of an experiment, its trial, and a trial component that is associated with it."""
+    """Return the names of an experiment, its trial, and a trial component that is associated with the trial."""
     experiment, trial, component = (f"{kind}-{next(numbers)}" for kind in ("experiment", "trial", "Component"))
     sagemaker = client.sagemaker
     sagemaker.create_experiment(ExperimentName=experiment, Description="d", Tags=[{"Key": "k", "Value": "v"}])
@@ -181,7 +181,7 @@ def test_each_job_component_has_a_separate_trial_and_name(client: Client, names:
     assert described["OutputArtifacts"]["o"]["Value"] == f"s3://{BUCKET}/of-component"
     client.sagemaker.delete_processing_job(ProcessingJobName=job["ProcessingJobName"])
     names_again = ("ProcessingJobName", "RoleArn", "AppSpecification", "ProcessingResources", "ExperimentConfig")
-    client.sagemaker.create_processing_job(**{name: job[name] for name in names_again})  # without its script
+    client.sagemaker.create_processing_job(**{name: job[name] for name in names_again})  # without the script
     assert client.end(job)["ProcessingJobStatus"] == "Failed"
     assert components(client, SourceArn=job["ProcessingJobArn"]) == [f"{first}-2", first]
     assert client.sagemaker.describe_trial_component(TrialComponentName=first)["Status"] == described["Status"]

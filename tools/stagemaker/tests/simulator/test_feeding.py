@@ -26,7 +26,7 @@ def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
 
 
 class Feeding:
-    """A feed to a server that returns its requests. bodies: the bodies of the requests."""
+    """A feed to a server that echoes its requests. bodies: the requests' bodies."""
 
     def __init__(self, folder: Path):
         self.folder, self.bodies, self._lock = folder, list[bytes](), threading.Lock()

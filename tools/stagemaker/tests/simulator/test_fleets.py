@@ -99,7 +99,7 @@ def transform_fn(model, data, content_type, accept):
 def test_a_broken_connection_keeps_a_busy_server_in_service(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server responds to /ping only after all earlier requests, when the start-up limit has already passed."""
+    """The server responds to /ping only after all earlier requests; by then, the start-up limit has already passed."""
     monkeypatch.setattr(fleet, "STARTUP_SECONDS", 8)
     name = endpoints.create(endpoints.config(variant(endpoints.model(BREAKING_SCRIPT))))
     bodies = ["0.5", "break", *["1"] * 16]
@@ -110,6 +110,6 @@ def test_a_broken_connection_keeps_a_busy_server_in_service(
             time.sleep(0.04)
         outcomes = [reply.exception() or reply.result()["Body"].read().decode() for reply in replies]
     assert [*outcomes[:1], *outcomes[2:]] == [*bodies[:1], *bodies[2:]]
-    endpoints.delete(name)  # the log is complete then
+    endpoints.delete(name)  # afterwards the log is complete
     log = endpoints.client.logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{name}")["events"]
     assert not [event for event in log if "being restarted" in event["message"]]

@@ -54,14 +54,14 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
             yield parts
             assert gate.acquire(timeout=120)
 
-    # without the gate, the steps are also counted when an update is requested
+    # otherwise, the check of a requested update would also wait for the gate
     monkeypatch.setattr(BlueGreenPolicy, "check", lambda *_: None)
     monkeypatch.setattr(BlueGreenPolicy, "steps", gated_steps)
     return gate
 
 
 class Target:
-    """An endpoint that has the old configuration before and after each test, which update and monitor it."""
+    """An endpoint that tests update and monitor. Before and after each test, it has the old configuration."""
 
     def __init__(self, endpoints: Endpoints):
         self.endpoints, self.cloudwatch = endpoints, endpoints.client.simulator.client("cloudwatch")
@@ -145,7 +145,7 @@ def test_a_linear_shift_moves_the_requests_step_by_step(target: Target, gate: th
     assert set(crowd.responses) == {("one", "old"), ("one", "new")}
 
 
-# What happens to an alarm once the new model has some of the traffic; the old fleet exists during the termination wait.
+# Changes to an alarm once the new model has some of the traffic; the old fleet exists during the termination wait.
 ALARMS: dict[str, tuple[dict[str, Any], int, Callable[[Any, str], None], str]] = {
     "data": (
         deployment("CANARY", QUARTER, HOUR),
@@ -184,7 +184,7 @@ def test_an_alarm_rolls_the_update_back(target: Target, kind: str) -> None:
 
 
 def test_an_alarm_on_an_endpoint_metric_rolls_back(target: Target) -> None:
-    """The alarm goes off because the new model fails."""
+    """The alarm goes off because the new model's invocations fail."""
     dimensions = [{"Name": "EndpointName", "Value": target.name}, {"Name": "VariantName", "Value": "failing"}]
     members = {"Namespace": "AWS/SageMaker", "MetricName": "Invocation5XXErrors", "Dimensions": dimensions}
     alarm = target.put_alarm(**members)

@@ -61,7 +61,7 @@ def test_a_job_that_misbehaves_ends_and_leaves_nothing_behind(any_client, monkey
 
 
 def test_a_job_that_kills_all_processes_it_can_leaves_nothing_behind(any_client):
-    """Without a sandbox, the job can kill its supervisor; the remaining process is ended nevertheless."""
+    """Without a sandbox, the job can kill its supervisor; the remaining process is killed nevertheless."""
     is_enforced = any_client.simulator.isolation_enforced
     script = "subprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\n"
     script += "os.kill(-1, 9)" if is_enforced else "time.sleep(300)"
@@ -93,7 +93,7 @@ def replace_folder(path: Path, target: Path) -> None:
     path.parent.symlink_to(target)
 
 
-# How a job writes its failure reason, and the reason that is read; `host` is a folder outside the job's folder.
+# The ways in which a job writes its failure reason, and the reason that is read. `host`: a folder outside the job's.
 FAILURE_FILES = {
     "text": (lambda path, _: path.write_text("my own reason"), "my own reason"),
     "symbolic link": (lambda path, host: path.symlink_to(host / "failure"), ""),

@@ -1,4 +1,4 @@
-"""Patterns in requests are matched quickly. As regular expressions they could block the interpreter for years."""
+"""Patterns in requests are matched quickly. If they were regular expressions, they could block Python for years."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from stagemaker_support.simulator_process import SimulatorProcess, simulator_pro
 from stagemaker.protocol.account import ACCOUNT, REGION
 from stagemaker.server import BUCKET
 
-SECONDS = 20  # more than any of these requests take on a busy machine
+SECONDS = 20  # longer than any of these requests takes on a busy machine
 STARS = "*a" * 30 + "*b"
 TEXT = "a" * 200
 EXPRESSION = "(a+)+b"
@@ -20,7 +20,7 @@ EXPRESSION = "(a+)+b"
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[SimulatorProcess]:
-    """Run a separate process: a pattern that froze this one would also freeze its time-out."""
+    """Run a simulator in a separate process: a pattern that froze this process would also freeze the time-out."""
     with simulator_process() as simulator:
         yield simulator
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.fuzz
 
 DURATION_SECONDS = max(20, 3 * TIMES)
 PAUSE_SECONDS = 0.2  # between two rounds of valid requests
-# The longest time that a valid request may take. A busy machine alone can delay a request for almost as long.
+# The maximum time for a valid request. A busy machine alone can delay a request for almost as long.
 MAX_REQUEST_SECONDS = 5
 BUCKET = "sagemaker-us-east-1-123456789012"
 CONTENT = b"0123456789abcdef" * (1 << 16)  # the job's input and output
@@ -57,7 +57,7 @@ Misbehaviour = Callable[[socket.socket, Random, threading.Event], None]
 
 
 def make_request(connection: socket.socket, rng: Random) -> bytes:
-    """Return a request with some invalid parts, but with the right Host."""
+    """Return a request with some invalid parts and the correct Host header."""
     request_line = f"{rng.choice(METHODS)} {rng.choice(PATHS)} {rng.choice(('HTTP/1.1', 'HTTP/1.0', 'HTTP/9', ''))}"
     lines = [request_line, f"Host: 127.0.0.1:{connection.getpeername()[1]}", *rng.sample(HEADERS, rng.randrange(6))]
     request = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + rng.choice(BODIES)
@@ -110,7 +110,7 @@ def misbehave(port: int, rng: Random, ended: threading.Event, behaviours: tuple[
             ended.wait(0.01)
 
 
-# For each name, the number of clients and their behaviours; every fifth client sends half a request instead.
+# For each test, the number of clients and their behaviours; every fifth client sends half a request instead.
 CROWDS: dict[str, tuple[int, tuple[Misbehaviour, ...]]] = {
     "malformed": (5, (send_and_close, send_many, reset)),
     "slow, silent and half-open, 300 at once": (300, (send_slowly, send_nothing)),

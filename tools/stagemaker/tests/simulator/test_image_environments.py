@@ -1,4 +1,4 @@
-"""Environments of images, which are created once, for the first job, and models of three versions in them."""
+"""Environments of images: each is created once, for the first job. They run models of three scikit-learn versions."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Image families: which family an image belongs to, and the errors, with advice, for all other images."""
+"""Image families: the family that an image belongs to, and errors with advice for all other images."""
 
 import re
 from dataclasses import replace

@@ -76,7 +76,7 @@ def test_a_null_byte_in_an_environment_variable_is_rejected(tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder outside the sandbox to which VARIABLES refer. Its program would create a file if it ran."""
+    """Return the folder outside the sandbox to which VARIABLES refer. A program in it would create a file."""
     folder = tmp_path_factory.mktemp("named")
     program = folder / "bwrap"
     program.write_text(f"#!/bin/sh\n: > {folder}/started\n")
@@ -114,7 +114,7 @@ def test_an_environment_variable_reaches_only_the_job(
 ) -> None:
     job_environment, other_environments = environments
     value = VARIABLES[variable].format(folder=folder)
-    assert job_environment[variable].startswith(value)  # PATH has further entries
+    assert job_environment[variable].startswith(value)  # PATH has additional entries
     assert not [environment for environment in other_environments if environment.get(variable, "").startswith(value)]
     assert [path.name for path in folder.iterdir()] == ["bwrap"]  # the program in PATH was not started
 
@@ -132,6 +132,6 @@ def test_numeric_libraries_use_the_share_of_a_job(
     monkeypatch.delenv("OMP_NUM_THREADS")
     script = "import os; print('threads:', os.environ['OMP_NUM_THREADS'])"
     job = client.process(script, Environment=limits)
-    cores = min(2, count_cores())  # of ml.m5.large, for a job that is alone
+    cores = min(2, count_cores())  # the CPUs of ml.m5.large, if no other job is running
     expected = limits.get("OMP_NUM_THREADS", str(cores))
     assert f"threads: {expected}" in client.log(job)

@@ -1,4 +1,4 @@
-"""Environments of images: where they are searched for, and which are removed."""
+"""Environments of images: where they are found, and which of them are removed."""
 
 import fcntl
 import sys
@@ -51,7 +51,7 @@ def test_only_a_complete_environment_is_used(tmp_path: Path, cache: Path) -> Non
     assert tiny.environment().packages == ()
     (folder / READY).touch()
     assert tiny.find().prefix == folder
-    (folder / "bin/python").unlink()  # as after an upgrade of the Python that made it
+    (folder / "bin/python").unlink()  # as after an upgrade of the Python that created it
     assert tiny.find() is None
     other = packages(tmp_path, "no-such-package==1.1\n")
     assert other.folder != folder

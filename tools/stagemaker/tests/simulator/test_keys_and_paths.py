@@ -1,4 +1,4 @@
-"""Keys and paths that cannot become files are reported in one line; failure reasons contain no local folder."""
+"""Keys and paths that cannot become files cause one-line errors; failure reasons contain no local folder."""
 
 from pathlib import Path
 

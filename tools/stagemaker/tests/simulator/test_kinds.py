@@ -59,7 +59,7 @@ def test_every_operation_is_in_the_service_model_and_belongs_to_one_kind() -> No
 
 
 def operations_table() -> str:
-    """Return the table in tools/stagemaker/docs/operations.md: one row per kind, and one for everything else."""
+    """Return the table in tools/stagemaker/docs/operations.md: one row per kind, and one for all other operations."""
     rows = ["| resource | simulated | recorded only | not supported |", "|---|---|---|---|"]
     kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches)
     supported = (kind.operations() for kind in (*kinds, EmptyLists))

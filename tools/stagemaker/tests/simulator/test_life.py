@@ -31,7 +31,7 @@ TRACED_FILES = {module.__file__ for module in (locked, server, http_server, sock
 
 @pytest.fixture
 def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Set this process's temporary folder to one whose path is short enough for sockets."""
+    """Give this process a temporary folder whose path is short enough for sockets."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         monkeypatch.setenv("TMPDIR", folder)
         monkeypatch.setattr(tempfile, "tempdir", None)
@@ -75,7 +75,7 @@ def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
 
 
 def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
-    """Interrupt a simulator's start and return the position where it stopped, or "" if the start runs fewer lines."""
+    """Interrupt a simulator's start at a line; return the line's location, or "" if the start runs fewer lines."""
     simulator = Simulator(isolation="off", state=folder)
     sys.settrace(raise_at(line, error))
     try:
@@ -89,7 +89,7 @@ def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
 
 
 def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
-    """Interrupt one start after another, each one line later. A pipeline execution resumes in each of them."""
+    """Interrupt one start after another, each one line later. During each start, a pipeline execution resumes."""
     with Simulator(isolation="off", state=folder) as simulator:  # the first start also imports modules
         pipelines = Pipelines(Client(simulator))
         execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", "import time\ntime.sleep(9999)")))

@@ -166,7 +166,7 @@ def test_a_job_can_be_stopped_while_it_downloads(client):
     assert "never" not in client.log(job)
 
 
-# A program whose child has another child. It prints its and their IDs, and the results before and after they end.
+# A program with a child and a grandchild. It prints the three process IDs, and the results before and after their end.
 PROGRAM = """
 import json, os, re, subprocess, sys, threading
 from stagemaker.compute.processes import supervisor
@@ -199,5 +199,5 @@ def test_descendants_and_their_memory_are_found(lists: bool) -> None:
     assert sorted(descendants) == sorted(pids)
     assert all(10_000 < size < 100 << 20 for size in memory)
     assert memory_after_end == 0
-    if lists and supervisor.KERNEL_LISTS_CHILDREN:  # nothing is read of the machine's other processes
+    if lists and supervisor.KERNEL_LISTS_CHILDREN:  # no file about any other process is read
         assert set(files) <= {own_pid, *pids}

@@ -53,7 +53,7 @@ FILTERS = {  # for each filter, a value that matches a record in `one_of_each_ki
     **{f"{time}Before": (LATE, EARLY) for time in ("CreationTime", "LastModifiedTime", "Created")},
 }
 EXECUTION = {"PipelineExecutionArn": arn("pipeline/one")}
-EMPTY_LIST = "ListPipelineVersions"  # is always empty, because versions are not simulated
+EMPTY_LIST = "ListPipelineVersions"  # always empty, because versions are not simulated
 REQUIRED_MEMBERS = {  # members that requests require, such as the resource whose parts are listed
     "ListTrainingJobsForHyperParameterTuningJob": {"HyperParameterTuningJobName": "one"},
     "ListPipelineExecutions": {"PipelineName": "one"},
@@ -61,7 +61,7 @@ REQUIRED_MEMBERS = {  # members that requests require, such as the resource whos
     "ListPipelineParametersForExecution": EXECUTION,
     "ListModelPackages": {"ModelPackageType": "Versioned"},
 }
-REFUSALS = {  # of other values of these members
+REFUSALS = {  # the error messages for other values of these members
     "HyperParameterTuningJobName": "can't find a tuning job called",
     "PipelineName": "Could not find pipeline",
     "PipelineExecutionArn": "Could not find pipeline execution",

@@ -108,7 +108,7 @@ def test_the_number_of_values_is_limited(client, monkeypatch):
 
 
 def test_a_regular_expression_that_is_slow_on_every_line_is_abandoned(client, monkeypatch):
-    monkeypatch.setattr(metrics, "SEARCH_SECONDS", 10)  # no single line exceeds its own time limit
+    monkeypatch.setattr(metrics, "SEARCH_SECONDS", 10)  # no line exceeds the time limit for one line
     monkeypatch.setattr(metrics, "MAX_SLOW_SECONDS", 0.5)
     training_metrics = make_metrics(client, "slow", slow="^(a|aa|a?)+$")
     started = time.thread_time()

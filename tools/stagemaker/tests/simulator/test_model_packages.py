@@ -151,7 +151,7 @@ def test_a_package_without_a_group_is_created_listed_and_deleted(packages: Packa
     name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
     create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
     request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}
-    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send this status though it does not apply
+    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send this status although it does not apply
     arn = create(**request, **approval, Tags=tags)["ModelPackageArn"]
     assert arn == f"{ARN}model-package/{name}"
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
@@ -298,7 +298,7 @@ def test_versions_are_filtered_and_sorted_by_their_numbers(packages: Packages) -
     for arn in versions[::3]:
         packages.approve(arn)
     assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **ascending) == versions
-    for sort_key in ("Name", "CreationTime"):  # by either key, version 10 comes after version 9
+    for sort_key in ("Name", "CreationTime"):  # with either key, version 10 comes after version 9
         request = {"ModelPackageGroupName": group, "SortBy": sort_key, "PaginationConfig": {"PageSize": 4}}
         assert listed(**request) == versions[::-1]
     assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Approved", **ascending) == versions[::3]

@@ -1,4 +1,4 @@
-"""Multi-model endpoints: models load when they are first invoked, are evicted for others, and fail independently."""
+"""Multi-model endpoints: models are loaded when first invoked, evicted to free memory, and fail independently."""
 
 import io
 import json
@@ -81,7 +81,7 @@ def invoke(endpoints: Endpoints, endpoint: str) -> Callable[..., list[str]]:
 
 
 def test_a_single_list_of_numbers_is_a_row(endpoints: Endpoints) -> None:
-    """Elsewhere a module without an input_fn gets a 1-D array."""
+    """On other endpoints, a module without an input_fn gets a 1-D array."""
     hooks = "def model_fn(model_dir): return None\ndef predict_fn(data, model): return list(data.shape)\n"
     prefix = f"models-{next(numbers)}"
     put_model(endpoints.client, f"{prefix}/a.tar.gz")
@@ -106,7 +106,7 @@ def error(call: Callable[..., Any], *arguments: str) -> tuple[str, str]:
 
 
 def test_each_model_has_a_separate_server_that_stays(invoke: Callable[..., list[str]]) -> None:
-    first = invoke("a.tar.gz")  # before the others: the two instances could both load it at once
+    first = invoke("a.tar.gz")  # alone, because otherwise both instances could load the model at once
     with ThreadPoolExecutor(3) as pool:
         second, *again = pool.map(invoke, ["in/folder:b.tar.gz", "a.tar.gz", "a.tar.gz"])
     assert [first[0], second[0]] == ["a.tar.gz:", "folder:b.tar.gz:"]

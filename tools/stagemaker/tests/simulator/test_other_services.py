@@ -1,4 +1,4 @@
-"""The services besides SageMaker: those that programs need work, and none of them connects to other hosts."""
+"""AWS services besides SageMaker: the services that programs need work, and none of them connects to other hosts."""
 
 import contextlib
 import http.client
@@ -152,7 +152,7 @@ def subscribe(simulator: SimulatorProcess, url: str) -> None:
 
 
 def test_no_request_makes_the_simulator_connect_to_another_server(tmp_path: Path) -> None:
-    """It connects neither to an address in the request nor to Docker."""
+    """The simulator connects neither to an address in the request nor to Docker."""
     with socket.create_server(("127.0.0.1", 0)) as trap:
         address = f"127.0.0.1:{trap.getsockname()[1]}"
         variables = {"DOCKER_HOST": f"tcp://{address}", "MOTO_EVENTS_INVOKE_HTTP": "true"}

@@ -58,7 +58,7 @@ def assert_states_a_reason(reason: str, folder: Path) -> None:
 
 
 def run_job(client: Client, uri: str, folder: str, script: str, **members: Any) -> dict[str, Any]:
-    """Run a job, of the kind that has this output folder, and return its description. It must leave nothing behind."""
+    """Run a job of the kind that has this output folder; return its description. The job must leave nothing behind."""
     mark = Mark()
     script = f"import os, socket\nfolder = os.environ[{VARIABLES.get(folder, 'FOLDER')!r}]\n{script}"
     if folder == OUTPUT:
@@ -74,7 +74,7 @@ def run_job(client: Client, uri: str, folder: str, script: str, **members: Any) 
 
 
 def failures(client: Client, folder: OutputFolder, uri: str) -> list[str]:
-    """Return the reasons why a folder can neither be packed nor uploaded."""
+    """Return two errors: why a folder cannot be packed, and why it cannot be uploaded."""
     reasons = []
     for save in (partial(pack, folder, folder.ml / "archive"), partial(upload_folder, client.s3, folder, uri)):
         with pytest.raises(JobFailed) as caught:
@@ -198,7 +198,7 @@ def test_a_folder_that_cannot_be_read_is_neither_packed_nor_uploaded(
     )
 
 
-# The replacement of an output folder, and the keys of the objects that are uploaded from it, or None if this fails.
+# Replacements for an output folder, and the keys of the objects that are uploaded, or None if the upload fails.
 REPLACEMENTS: dict[str, tuple[Callable[[str], Any], list[str] | None]] = {
     "a file": (lambda path: Path(path).write_text("x"), [""]),
     "a pipe": (os.mkfifo, []),

@@ -69,7 +69,7 @@ def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> No
 def start_job(client: Client, script: str, model: dict[str, str] | None = None, **members: Any) -> tuple[dict, str]:
     """Start a job that writes to an output folder; return its description and the URI of its output.
 
-    model: how the model of a training job is saved; without it, a processing job is started.
+    model: how a training job's model is saved. If it is None, a processing job is started.
     """
     uri = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
     if model:
@@ -284,7 +284,7 @@ print(json.dumps(reasons))
 """
 
 
-@needs_sandbox  # bubblewrap provides the small disk, on which the temporary folder of another process is
+@needs_sandbox  # bubblewrap provides the small disk; another process has its temporary folder on it
 def test_the_simulator_reports_a_full_disk(tmp_path: Path) -> None:
     result = run_on_a_small_disk(tmp_path, "-c", FULL_DISK_PROGRAM.format(tests=SEARCH_PATH))
     assert result.returncode == 0, result.stderr[-3000:]

@@ -1,4 +1,4 @@
-"""The simulator's own clients, which neither a proxy nor the caller's AWS configuration affects, and users' clients.
+"""The simulator's own clients, which ignore proxies and the caller's AWS configuration, and the clients of users.
 
 The sitecustomize module that the simulator puts on PYTHONPATH redirects clients with an AWS address.
 """
@@ -39,7 +39,7 @@ with Simulator(isolation="off") as simulator:
     names = sorted(metric["MetricName"] for metric in metrics)
     print(json.dumps([text, [event["message"] for event in events], names]))
 """
-# Each of these environment variables makes a botocore client fail or use another address.
+# Each of these environment variables makes a botocore client fail or use the wrong address.
 HARMFUL_VARIABLES = {
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "x",
     "AWS_CA_BUNDLE": "nope",

@@ -33,7 +33,7 @@ SOME_FAILED = "Step failure: One or multiple steps failed."
 
 
 def transform(name: str, model_name: Any = "no-such-model", instances: int = 1, **members: Any) -> dict[str, Any]:
-    """Return a transform step; with too many instances, its request exceeds the account's limit."""
+    """Return a transform step. instances: if there are too many, the request exceeds the account's limit."""
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/nothing"}}
     arguments = {
         "ModelName": model_name,
@@ -104,7 +104,7 @@ def test_a_fail_step_ends_the_execution(pipelines: Pipelines, message: Any, reas
 
 
 def test_a_fail_step_writes_an_outcome_as_expressions_do(pipelines: Pipelines) -> None:
-    """The Metadata contain the API's True or False; expressions write false. Without a message, there is no reason."""
+    """Metadata has the API's True or False; expressions write false. Without a message, there is no failure reason."""
     message = join("it is ", get("Steps.C.Outcome"))
     steps = pipelines.steps(
         pipelines.run(condition("C", [equals(1, 2)], [], []), fail("Bad", message), status="Failed")

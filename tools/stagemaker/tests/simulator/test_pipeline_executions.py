@@ -105,7 +105,7 @@ def test_parameters_of_all_types_are_passed_to_steps(pipelines: Pipelines) -> No
     step = model("M", **values, Joined=join(*values.values(), on=","), Again=repeated)
     pipeline = pipelines.create(step, Parameters=parameters)
     for passed, expected in (
-        # an Integer as the default value of a Float is the same as if an execution passed it
+        # an Integer that is a Float's default value has the same effect as one passed by an execution
         ({"Required": "x"}, "text,5,0.1,true,x,5.0"),
         ({"S": "other", "I": "-7", "F": "1e3", "B": "FALSE", "Required": "é"}, "other,-7,1000.0,false,é,5.0"),
     ):
@@ -163,7 +163,7 @@ def test_execution_variables_and_experiment_names_are_resolved(pipelines: Pipeli
     assert environment["PipelineArn"] == description["PipelineArn"]
     assert (environment["PipelineExecutionArn"], environment["PipelineExecutionId"]) == (execution, identifier)
     start_time = datetime.datetime.fromisoformat(environment["StartDateTime"])
-    # one is rounded, the other truncated
+    # the first is rounded, the second truncated
     assert abs((start_time - description["CreationTime"]).total_seconds()) < 0.002
     assert environment["CurrentDateTime"] >= environment["StartDateTime"]
     experiment_names = {"ExperimentName": environment["PipelineName"], "TrialName": identifier}
@@ -187,7 +187,7 @@ def test_conditions_have_the_expected_outcomes(pipelines: Pipelines, metrics: st
             equals(json_get(metrics, "inner['a b']"), get("Parameters.Five")),
             equals(json_get(metrics, "$['inner']['list'][-1]"), 2),
             equals(join("go", "od"), name),
-            # a text, such as a hyperparameter, is read as the number or the boolean that it is compared with
+            # a string, such as a hyperparameter, is parsed as the type that it is compared with: a number or a boolean
             {"Type": "GreaterThan", "LeftValue": get("Parameters.Text"), "RightValue": get("Parameters.Five")},
             {"Type": "In", "QueryValue": 10, "Values": ["ten", "10.0"]},
             equals(get("Steps.True0.Outcome"), "True"),

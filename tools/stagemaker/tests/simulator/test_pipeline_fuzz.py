@@ -98,7 +98,7 @@ def test_any_definition_is_rejected_or_runs(pipelines: Pipelines, document: Any)
     try:
         body = json.dumps({"PipelineName": "tried", "ClientRequestToken": uuid.uuid4().hex}).encode()
         status, response = send_request(pipelines.client, "SageMaker.StartPipelineExecution", body)
-        if status != 200:  # a parameter has no default value
+        if status != 200:  # one of the parameters has no default value
             assert (status, response["__type"]) == (400, "ValidationException"), response
             return
         execution = response["PipelineExecutionArn"]

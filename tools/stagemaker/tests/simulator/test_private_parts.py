@@ -1,4 +1,4 @@
-"""The modules that rely on a package's internals, one for each package, to review when its version changes."""
+"""Only one module relies on the internals of each package; it must be reviewed when the package's version changes."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ import stagemaker
 from stagemaker import container_packages
 
 STAGEMAKER = Path(stagemaker.__file__).parent
-MODULES = [  # each package, its version, and the only module, or the package of the only modules, that import it
+MODULES = [  # each package, its version, and the only module (or package of modules) that imports it
     ("moto", "5.2.5", "services/moto_inside"),
     ("waitress", "3.0.2", "api/http_server.py"),
     ("gunicorn", "26.0.0", "container/serving.py"),

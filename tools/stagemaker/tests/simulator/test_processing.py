@@ -56,8 +56,8 @@ def test_an_exit_message_that_is_not_utf_8_fails_the_job(any_client):
     assert job["FailureReason"] == "ClientError: /opt/ml/output/message is not encoded in UTF-8"
 
 
-# The following tests cover requirements.txt, mostly in training jobs, because the only processing jobs that have one
-# are those of a FrameworkProcessor.
+# The following tests cover requirements.txt, mostly in training jobs: among processing jobs, only those of a
+# FrameworkProcessor have one.
 
 
 def train(client, requirements, script="print('trained')", seconds=60, **files):
@@ -127,7 +127,7 @@ def test_an_invalid_framework_processor_archive_fails_the_job(client):
     assert job["FailureReason"].startswith("ClientError: sourcedir.tar.gz could not be unpacked: "), job
 
 
-@needs_sandbox  # without one, /opt/ml does not exist, and paths inside files are not translated
+@needs_sandbox  # without a sandbox, /opt/ml does not exist, and paths inside files are not translated
 @pytest.mark.slow
 @pytest.mark.parametrize("line", ["file:///opt/ml/code/pkg", "tiny-example @ file:///opt/ml/code/pkg"])
 def test_a_package_in_the_source_is_installed(client, line):

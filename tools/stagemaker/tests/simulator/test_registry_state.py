@@ -1,4 +1,4 @@
-"""With a state folder, the model registry survives even if the simulator is killed, and so do objects in S3."""
+"""With a state folder, the model registry and objects in S3 survive even if the simulator is killed."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ from stagemaker.server import BUCKET
 @pytest.mark.fuzz
 @pytest.mark.parametrize("kill", range(max(1, TIMES // 4)))
 def test_changes_acknowledged_under_load_survive_a_kill_and_version_numbers_continue(kill: int, tmp_path: Path) -> None:
-    objects: dict[str, bytes | None] = {}  # those that were stored or deleted, by the ARN of a version as the key
+    objects: dict[str, bytes | None] = {}  # stored and deleted objects; the key is a version's ARN
     count = generator(f"kill {kill}").randint(1, 60)
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))

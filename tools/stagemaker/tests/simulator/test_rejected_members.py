@@ -25,7 +25,7 @@ from stagemaker.server import Simulator
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 MODEL, PIPELINE, ROLE = "model", "pipeline", "arn:aws:iam::123456789012:role/Role"
-# candidates for the value of a string: each pattern that is sent allows at least one of them
+# candidates for the value of a string: each pattern allows at least one of them
 STRINGS = (
     "x", "/x", "1", "1K", "1.0", "1.0.0", "s3://b/k", "https://x", "text/csv", "ml.m5.large", "mig-1g.5gb",
     "fs-12345678", "sg-1", "a" * 32, f"sha256:{64 * 'a'}", ROLE, "arn:aws:sns:us-east-1:123456789012:x",
@@ -38,8 +38,8 @@ CHANNELS = [channel("x", "s3://b/k")]
 TRAINING = training_members() | {"InputDataConfig": CHANNELS}
 TRAINING["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "m", "Regex": "m=(.*)"}]
 STEP = {"Name": "x", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}
-# Members without which a request fails before its other members are checked. A request that creates a job also has a
-# mistake that fails the request after all its other members have been checked, so that no job starts.
+# Members without which a request fails before its other members are checked. So that no job starts, a request that
+# creates a job also has a mistake that is found only after all other members have been checked.
 BASES: dict[str, dict[str, Any]] = {
     "CreateModel": {"PrimaryContainer": {"Image": IMAGE}},
     "CreateModelPackage": {
@@ -169,7 +169,7 @@ def _rejected_members(
             first, *others = inner
             send_item = lambda item, name=name, others=others: send(value | {name: [item, *others]})  # noqa: E731
             yield from _rejected_members(member.member, first, send_item, f"{prefix}{name}.", seen)
-        # any instance type is accepted, and there are hundreds of them
+        # all of the hundreds of instance types are accepted
         choices = () if member.name.endswith("InstanceType") else getattr(member, "enum", ())
         for choice in choices:
             pattern = rf"\b({name}|sorting by) {re.escape(choice)} is not simulated"

@@ -57,7 +57,7 @@ def test_different_requirements_are_installed_in_parallel(unsandboxed_client: Cl
     job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert "not-there" in job["FailureReason"]
     last = [each["StatusMessage"] for each in job["SecondaryStatusTransitions"] if each["Status"] == "Downloading"][-1]
-    assert last == "Installing requirements.txt: ./not-there"  # not that its data are being downloaded
+    assert last == "Installing requirements.txt: ./not-there"  # and not a message about downloading data
 
 
 def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(
@@ -83,7 +83,7 @@ def test_a_requirements_file_that_is_too_large_fails_the_job(any_endpoints: Endp
 
 
 def test_a_requirements_file_of_the_maximum_size_is_accepted(client: Client) -> None:
-    text = "\ufeffnumpy\r\n".ljust(MAX_REQUIREMENTS_BYTES - 2, "#")  # the mark has three bytes
+    text = "\ufeffnumpy\r\n".ljust(MAX_REQUIREMENTS_BYTES - 2, "#")  # the byte order mark has three bytes
     source = client.source(job="", **{"requirements.txt": text})
     job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert job["TrainingJobStatus"] == "Completed"

@@ -1,4 +1,4 @@
-"""A reset: test suites send it to moto's server, and it empties a simulator that allows it."""
+"""A reset: the request that test suites send to moto's server also empties a simulator that allows resets."""
 
 import http.client
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_a_reset_ends_all_work_and_deletes_everything(tmp_path: Path) -> None:
         resources = {name: getattr(client.sagemaker, name)()[member] for name, member in LISTS.items()}
         assert not any(resources.values()), resources
     assert list((tmp_path / "s3").iterdir()) == []
-    with simulator_process(tmp_path) as simulator:  # what it restores
+    with simulator_process(tmp_path) as simulator:  # the restart restores only the default bucket
         client = Client(simulator)
         assert [bucket["Name"] for bucket in client.s3.list_buckets()["Buckets"]] == [BUCKET]
         assert client.s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0

@@ -1,4 +1,4 @@
-"""Listings of buckets: the right pages in order, as fast in a large bucket as in a small one."""
+"""Bucket listings: the pages are correct and in order, and a large bucket is listed as fast as a small one."""
 
 import itertools
 import time

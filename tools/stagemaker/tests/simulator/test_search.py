@@ -28,7 +28,7 @@ COMPARISONS = {
 ORDER = ("Equals", "NotEquals", "GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo")
 WORDS = st.sampled_from(["a", "b"])
 TIMES = st.integers(0, 2).map(lambda hour: datetime.datetime(2026, 1, 1, hour, tzinfo=datetime.UTC))
-# The properties of a job in this model: their values, and the operators of filters on them.
+# A job's properties in the naive model, each with its values and the operators of filters on it.
 SINGLE: dict[str, tuple[st.SearchStrategy[Any], tuple[str, ...]]] = {
     "TrainingJobStatus": (WORDS, ("Equals", "NotEquals", "In")),
     "BillableTimeInSeconds": (st.integers(0, 2), ORDER),
@@ -39,7 +39,7 @@ SINGLE: dict[str, tuple[st.SearchStrategy[Any], tuple[str, ...]]] = {
     "Tags.a.b": (WORDS, ("Equals", "NotEquals", "In")),
 }
 CHANNEL = {f"InputDataConfig.{name}": (WORDS, ("Equals", "NotEquals")) for name in ("ChannelName", "ContentType")}
-# a job as the model has it: one value or None for each property, and a list of the channels' two values
+# a job in the naive model: a value or None for each property, and a list of the channels' pairs of values
 JOBS = st.lists(
     st.fixed_dictionaries(
         {name: st.none() | values for name, (values, _) in SINGLE.items()}
@@ -118,7 +118,7 @@ def condition(name: str, comparison: str | None = None, value: Any = None) -> di
 
 
 class Recorded(Resource):
-    """Resources of one kind, which are described as they are stored, and searches for them."""
+    """Stored resources of one kind, which are described unchanged, and searches for them."""
 
     arn_type = "recorded"
 
@@ -203,7 +203,7 @@ FOUND = {
         ("InferenceSpecification.Containers.Image", "Equals", "last"),
         ("InferenceSpecification.Containers.Environment.NUMBER", "Equals", "7"),
         ("InferenceSpecification.SupportedContentTypes", "Contains", "/9"),
-        # a time in a response is rounded to milliseconds, and may be in any zone
+        # a time in a response is rounded to milliseconds, and may be in any time zone
         ("CreationTime", "Equals", "2026-01-01T12:00:00.123+00:00"),
         ("CreationTime", "Equals", "2026-01-01T17:00:00.123+05:00"),
         ("CreationTime", "Equals", "2026-01-01T12:00:00.123"),

@@ -41,7 +41,7 @@ def test_the_selected_steps_run_with_results_of_the_source(pipelines: Pipelines,
     assert first["Metadata"] == pipelines.steps(source)["First"]["Metadata"]
     assert "SelectiveExecutionResult" not in second
     environment = pipelines.environment(execution, "Second")
-    assert environment == {"first": first["Metadata"]["Model"]["Arn"], "text": "given"}  # the source's parameter
+    assert environment == {"first": first["Metadata"]["Model"]["Arn"], "text": "given"}  # from the source
     parameters = [{"Name": "Text", "Value": "other"}]
     second = start(pipelines, pipeline, "Second", "Third", source=execution, PipelineParameters=parameters)
     pipelines.wait(second)

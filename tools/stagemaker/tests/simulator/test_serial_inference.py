@@ -1,6 +1,6 @@
 """The requests of AWS's serial inference notebooks, replayed with boto3 alone.
 
-recorded/ has the definitions that version 2 of the SDK (2.257.7) writes for the notebooks of
+recorded/ contains the definitions that version 2 of the SDK (2.257.7) writes for the notebooks of
 aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. Their scripts are replaced by FEATURES
 and MODEL, and the scikit-learn image 1.2-1 by the newest one, whose packages the tests' environment has. The target is
 an exact function of the features: a row and its prediction are joined correctly if and only if they are equal.

@@ -153,7 +153,7 @@ def test_slow_patterns_stop_at_the_time_limit(pattern: str) -> None:
 
 class Stalled(str):
     def __len__(self) -> int:
-        time.sleep(0.2)  # as if the process did not run for a while
+        time.sleep(0.2)  # as if the process were suspended for a while
         return super().__len__()
 
 

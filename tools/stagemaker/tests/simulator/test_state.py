@@ -1,4 +1,4 @@
-"""The state folder: its contents, and the errors if it cannot be used."""
+"""The state folder: its contents, and the errors when it cannot be used."""
 
 import os
 import shutil
@@ -57,7 +57,7 @@ def test_a_folder_can_be_used_by_only_one_simulator_at_a_time(tmp_path: Path) ->
         other_folder = tmp_path / "other"
         with pytest.raises(OSError, match="Address already in use"), Simulator(simulator.port, state=other_folder):
             pass
-    for folder in (tmp_path, other_folder):  # neither the ended simulator nor the failed start locks it
+    for folder in (tmp_path, other_folder):  # neither the ended simulator nor the failed start keeps a folder locked
         with Simulator(state=folder):
             pass
 

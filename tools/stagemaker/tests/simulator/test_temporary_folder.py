@@ -85,7 +85,7 @@ def test_the_next_simulator_removes_a_killed_simulators_folders(
         [leftover] = short_folder.iterdir()
         assert stat.S_IMODE(leftover.stat().st_mode) == 0o700
         run_simulator()
-        assert leftover.exists()  # its simulator is still running
+        assert leftover.exists()  # the folder's simulator is still running
     names = sorted(path.name.rpartition("-")[0] for path in folder.iterdir())
     assert names == ["stagemaker", "stagemaker-jobs", "stagemaker-objects"]
     run_simulator()
@@ -119,7 +119,7 @@ def test_a_file_system_without_locks_can_have_temporary_folders(
 
     monkeypatch.setattr(locked.fcntl, "flock", fail)
     parent = set_temporary_folder(tmp_path / "t", monkeypatch)
-    (parent / f"recore-other{locked.TEMPORARY}").mkdir()  # it is unknown whether its process has ended
+    (parent / f"recore-other{locked.TEMPORARY}").mkdir()  # it is unknown whether the folder's process has ended
     with locked.temporary_folder("recore-predict-"):
         assert len(list(parent.iterdir())) == 2
     assert len(list(parent.iterdir())) == 1

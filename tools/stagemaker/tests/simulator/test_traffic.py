@@ -18,14 +18,14 @@ ERROR_PROBABILITY = 1e-6  # the probability that a test fails although the code 
 
 
 def make_traffic(weights: dict[str, float]) -> Traffic:
-    platform: Any = None  # a fleet without instances does not use it
+    platform: Any = None  # not used by fleets without instances
     return Traffic(
         [WeightedFleet(Fleet(platform, "e", {"VariantName": name}), weight) for name, weight in weights.items()]
     )
 
 
 def assert_shares(draws: list[Any], shares: dict[Any, float]) -> None:
-    """Check that each item has its share of the draws, within a bound that practically never fails (Hoeffding's)."""
+    """Check each item's share of the draws. The tolerance is Hoeffding's bound for ERROR_PROBABILITY."""
     counts = Counter(draws)
     assert counts.keys() <= shares.keys()
     for item, share in shares.items():

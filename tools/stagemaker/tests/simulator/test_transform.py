@@ -14,7 +14,7 @@ from stagemaker.server import BUCKET
 
 pytestmark = pytest.mark.everywhere
 
-# A script that responds with one line: the request's line and byte counts, its content type and the accepted type.
+# A script that responds with one line: the request's number of lines and bytes, its content type and accepted type.
 COUNTING_SCRIPT = """
 import json
 
@@ -131,7 +131,7 @@ def test_a_model_with_network_isolation_starts_only_if_it_would_on_aws(
     job, _ = transform(client, model, {"a.csv": "a\n"}, Output={"KmsKeyId": "key"}, **CSV)
     assert job["TransformJobStatus"] == status, job.get("FailureReason")
     assert value or "Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment" in job["FailureReason"]
-    assert "TransformOutput.KmsKeyId has no effect here" in client.log(job)  # also if no server has started
+    assert "TransformOutput.KmsKeyId has no effect here" in client.log(job)  # even if no server was started
 
 
 def test_a_transform_job_can_be_stopped(any_client: Client) -> None:

@@ -50,7 +50,7 @@ def grid(source: str, *values: str, parallel: int = 1, **config: Any) -> dict[st
 
 @pytest.fixture(scope="module")
 def grid_search(tuning: Tuning, picky_source: str) -> dict[str, Any]:
-    """Run a grid search and return its description. The third value is the best; the second one fails."""
+    """Run a grid search and return its description. The third value is the best; the job with the second one fails."""
     request = grid(picky_source, "4", "bad", "2", parallel=2)
     request["Tags"] = [{"Key": "team", "Value": "rocks"}]
     return tuning.run(request)
@@ -84,7 +84,7 @@ def test_training_jobs_belong_to_their_tuning_job(grid_search: dict[str, Any], t
         if job["TrainingJobStatus"] == "Completed":
             x = summary["TunedHyperParameters"]["x"]
             log = output(client, "TrainingJob", summary["TrainingJobName"])
-            assert f"arguments [('-x', '{x}')]" in log  # hyperparameters that concern only tuning are not passed
+            assert f"arguments [('-x', '{x}')]" in log  # hyperparameters that only affect tuning are not passed on
 
 
 def test_lists_are_sorted_and_filtered(grid_search: dict[str, Any], tuning: Tuning) -> None:

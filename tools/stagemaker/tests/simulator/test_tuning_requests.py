@@ -30,7 +30,7 @@ def algorithm_with_metric(regex: str) -> dict[str, Any]:
 
 
 def with_config(request: dict[str, Any], **config: Any) -> dict[str, Any]:
-    """Return a request with other members of HyperParameterTuningJobConfig, without members that are None."""
+    """Return a request with changed members of HyperParameterTuningJobConfig; None removes a member."""
     members = request["HyperParameterTuningJobConfig"] | config
     members = {name: value for name, value in members.items() if value is not None}
     return request | {"HyperParameterTuningJobConfig": members}
@@ -137,7 +137,7 @@ def test_rejected_requests_create_nothing(sagemaker: Any, request_: dict[str, An
 
 
 def test_a_script_of_an_algorithms_image_has_no_pipe_mode(client: Client) -> None:
-    """The script is in StaticHyperParameters, not in a training job's HyperParameters."""
+    """The script is named in StaticHyperParameters, not in a training job's HyperParameters."""
     algorithm = {"TrainingImage": XGBOOST, "TrainingInputMode": "Pipe"}
     request = with_definition(AlgorithmSpecification=algorithm, InputDataConfig=[channel("train", SOURCE)])
     request = with_config(request, HyperParameterTuningJobObjective=OBJECTIVE | {"MetricName": "validation:rmse"})

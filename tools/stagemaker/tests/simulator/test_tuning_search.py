@@ -53,7 +53,7 @@ def test_bayesian_search_beats_random_search_with_equal_numbers_of_trials() -> N
 
     bayesian, random = best_losses("Bayesian"), best_losses("Random")
     assert statistics.fmean(bayesian) < 0.75 * statistics.fmean(random)
-    assert sum(map(operator.lt, bayesian, random)) >= 20  # by chance, this has a probability below 5%
+    assert sum(map(operator.lt, bayesian, random)) >= 20  # the probability of this by chance is below 5%
 
 
 def test_a_grid_covers_all_combinations_once() -> None:
@@ -112,7 +112,7 @@ def test_hyperband_stops_worse_trials_and_trials_that_reach_the_maximum() -> Non
     for number in numbers:
         steps[number] = next(step for step in range(1, 20) if search.report(number, step, float(number)))
     assert steps[0] == 9  # the best trial at every rung
-    assert min(steps.values()) >= 2  # none stopped before MinResource
+    assert min(steps.values()) >= 2  # no job stopped before MinResource
     assert sum(step < 9 for step in steps.values()) >= 4
     assert max(steps.values()) == 9
 
@@ -159,7 +159,7 @@ def test_scaling_determines_the_middle_of_a_range(scaling: str, ends: tuple[str,
     ranges = read_ranges({"ContinuousParameterRanges": [continuous("x", *ends, scaling)]})
     search = Search("Random", ranges, maximize=False, seed=1)
     is_below = [float(search.suggest()[1]["x"]) < middle for _ in range(200)]
-    assert 75 < sum(is_below) < 125  # out of 200 values
+    assert 75 < sum(is_below) < 125  # of 200 suggestions
 
 
 def test_categories_are_passed_on_unchanged() -> None:

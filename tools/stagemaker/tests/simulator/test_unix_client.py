@@ -62,7 +62,7 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 def responding(response: bytes) -> Callable[[socket.socket], None]:
-    """Return a function that reads a request's head, sends this response and closes the connection."""
+    """Return a function that reads a request's headers, sends this response and closes the connection."""
 
     def respond(connection: socket.socket) -> None:
         read_request(connection)

@@ -55,7 +55,7 @@ def channels(client: Client) -> list[dict[str, Any]]:
 
 
 def test_pipe_mode_is_only_for_the_algorithm(client: Client, channels: list[dict[str, Any]]) -> None:
-    """It makes no difference to the algorithm, but a script would have to read from pipes."""
+    """Pipe mode makes no difference to the algorithm, but a script would have to read from pipes."""
     pipe = ALGORITHM | {"TrainingInputMode": "Pipe"}
     request = {"AlgorithmSpecification": pipe, "InputDataConfig": channels}
     job = train(client, **request, HyperParameters=hyperparameters(num_round=1))

@@ -1,4 +1,4 @@
-"""Modules shared by the tests of stagemaker in several folders, and by those of packages that use it."""
+"""Modules shared by stagemaker's tests and by the tests of packages that use stagemaker."""
 
 from pathlib import Path
 

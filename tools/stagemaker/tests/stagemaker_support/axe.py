@@ -13,7 +13,7 @@ SERIOUS = ("serious", "critical")
 
 
 def find_axe() -> str:
-    """Return the script of axe-core. Skips the test with the reason if it cannot be installed."""
+    """Return axe-core's script. Skips the test with a reason if axe-core cannot be installed."""
     script = FOLDER / "node_modules/axe-core/axe.min.js"
     if not script.exists():
         npm = shutil.which("npm")

@@ -23,7 +23,7 @@ def full_disk_environment() -> dict[str, str]:
 
 
 def run(*command: object, cwd: Path, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with arguments in a folder. timeout: in seconds. variables: additional environment variables."""
+    """Run Python with the arguments in `command`. timeout: in seconds. variables: additional environment variables."""
     return subprocess.run(
         [sys.executable, *map(str, command)],
         cwd=cwd,

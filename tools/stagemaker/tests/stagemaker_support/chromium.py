@@ -17,7 +17,7 @@ def find_chromium() -> str:
     return executable
 
 
-@pytest.fixture(scope="module")  # with a longer scope, its driver process and event loop would affect all other tests
+@pytest.fixture(scope="module")  # with a wider scope, Playwright's process and event loop would affect all other tests
 def chromium() -> Iterator[Any]:
     """Return a running headless browser."""
     executable = find_chromium()

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-MAX_ID_LENGTH = 100  # characters of a parameter in the name of its test
+MAX_ID_LENGTH = 100  # the maximum number of characters of a parameter in a test's name
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Shorten a long parameter in the name of its test: xdist sends all names to and from each of its processes."""
+    """Shorten a long parameter in a test's name: xdist sends all names to and from each of its processes."""
     if not isinstance(val, str | bytes) or len(val) <= MAX_ID_LENGTH:
         return None
     begin = val[:MAX_ID_LENGTH]
@@ -19,6 +19,6 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 @pytest.fixture(scope="session")
 def socket_folder() -> Iterator[Path]:
-    """Return a folder for Unix sockets: the paths of pytest's own folders may be too long for them."""
+    """Return a folder for Unix sockets: the paths of pytest's own folders may be too long for sockets."""
     with tempfile.TemporaryDirectory(prefix="sockets-", dir="/tmp") as folder:
         yield Path(folder)

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from stagemaker.api.console import PATH
 
 TITLE = "title => document.title === title && !document.querySelector('#problem').textContent"
-SLOW_MS = 90_000  # for a job to begin or to end
+SLOW_MS = 90_000  # the maximum wait for a job to start or to end
 
 
 @dataclass
@@ -50,16 +50,16 @@ class ConsoleTab:
         return str(self.page.locator(selector).first.inner_text())
 
     def rows(self, label: str) -> list[list[str]]:
-        """Return the cells of the table with a label."""
+        """Return the cells of the table with this label."""
         rows = self.page.locator(f"[aria-label='{label}'] tbody tr")
         return [rows.nth(number).locator("th, td").all_inner_texts() for number in range(rows.count())]
 
     def wait_for(self, text: str, selector: str = "main") -> None:
-        """Wait until a text appears, without loading the page again."""
+        """Wait until `text` appears, without reloading the page."""
         self.page.locator(selector).filter(has_text=text).first.wait_for(timeout=SLOW_MS)
 
     def press(self, label: str) -> None:
-        """Press a button, and agree if it asks."""
+        """Press a button, and accept any confirmation dialog."""
         self.page.once("dialog", lambda dialog: dialog.accept())
         self.page.get_by_role("button", name=label, exact=True).first.click()
 

@@ -1,4 +1,4 @@
-"""The local Docker engine. Without one, the tests that need it are skipped with a reason."""
+"""The local Docker engine. If there is none, the tests that need it are skipped with a reason."""
 
 import atexit
 import contextlib

@@ -1,4 +1,4 @@
-"""Models, endpoint configurations and endpoints of a simulator, created with short calls."""
+"""Short calls that create a simulator's models, endpoint configurations and endpoints."""
 
 from typing import Any
 
@@ -74,7 +74,7 @@ class Endpoints:
         return until(lambda: self.describe(name), lambda it: it["EndpointStatus"] not in TRANSITIONAL, seconds)
 
     def failure_reason(self, model: str, **members: Any) -> str:
-        """Create an endpoint of a model, which must fail, and return the reason. members: members of its variant."""
+        """Create an endpoint, which must fail, and return the failure reason. members: other members of its variant."""
         description = self.settle(self.create(self.config(variant(model, **members)), wait=False))
         assert description["EndpointStatus"] == "Failed"
         return description["FailureReason"]

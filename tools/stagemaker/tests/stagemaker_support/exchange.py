@@ -1,4 +1,4 @@
-"""A job's program that sends one bit to another job by all means that the kernel offers, or tries to receive it.
+"""A program with which a job sends one bit to another job by all means that the kernel offers, or tries to receive it.
 
     ROLE=send TOKEN=... python exchange.py        prints "ready", and repeats the repeatable means until it is stopped
     ROLE=receive TOKEN=... python exchange.py     prints a JSON list of the means by which the bit arrived
@@ -105,7 +105,7 @@ def watch_with_inotify() -> int:
     return file
 
 
-# The sender's repeated action, and the receiver's condition that is true if the bit arrives
+# The sender's repeated action, and the receiver's condition, which is true if the bit arrives
 MEANS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     **{
         name: (
@@ -139,7 +139,7 @@ MEANS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         SHARED["time of access"].read_bytes,
         lambda: changes("atime", SHARED["time of access"].stat().st_atime_ns),
     ),
-    # these change the host's files where they are not denied
+    # these change the host's files unless they are denied
     "mode in /proc": (lambda: os.chmod("/proc/version", 0o445), lambda: os.stat("/proc/version").st_mode & 1),
     "time in /dev": (lambda: os.utime("/dev/full"), lambda: changes("dev", os.stat("/dev/full").st_mtime_ns)),
 }

@@ -1,6 +1,6 @@
-"""The number of generated examples: a few that are always the same, or RECORE_FUZZ times as many at random.
+"""The number of generated examples: a few constant ones, or RECORE_FUZZ times as many random ones.
 
-The project's gate must give the same result every time, so its examples depend on the tests alone. `make test-fuzz`
+The project's gate must give the same result every time, so its examples depend only on the tests. `make test-fuzz`
 sets RECORE_FUZZ to search further. A failure is printed with the setting that reproduces it.
 """
 
@@ -31,12 +31,12 @@ if TIMES == 1:
 
 
 def examples(number: int) -> settings:
-    """Return a decorator for a test that tries this number of examples in the gate, and more with RECORE_FUZZ."""
+    """Return a decorator that runs a test with this number of examples, and with more if RECORE_FUZZ is set."""
     return settings(max_examples=number * TIMES)
 
 
 def generator(name: str) -> Random:
-    """Return a random generator and print its seed, which is constant unless RECORE_FUZZ is set."""
+    """Return a random number generator and print its seed, which is constant unless RECORE_FUZZ is set."""
     seed = name if TIMES == 1 else f"{name} {Random().getrandbits(64)}"
     print(f"random numbers: Random({seed!r})")
     return Random(seed)

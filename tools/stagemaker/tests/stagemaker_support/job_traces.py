@@ -1,4 +1,4 @@
-"""Traces of jobs on the host (processes and folders), and their logs."""
+"""Jobs' traces on the host (processes and folders), and their logs."""
 
 import time
 import uuid

@@ -6,7 +6,7 @@ import numpy as np
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
 WEIGHTS, BIAS, NOISE = np.array([3.0, -2.0, 0.5, 0.0]), 20.0, 0.5
-SCALES, SHIFTS = np.array([1.0, 10.0, 0.1, 1.0]), np.array([0.0, 5.0, 0.0, -2.0])  # of the features
+SCALES, SHIFTS = np.array([1.0, 10.0, 0.1, 1.0]), np.array([0.0, 5.0, 0.0, -2.0])  # the features' scales and offsets
 
 
 def table(kind: str, rows: int, seed: int) -> np.ndarray:

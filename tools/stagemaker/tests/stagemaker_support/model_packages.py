@@ -8,7 +8,7 @@ from stagemaker_support.simulator_client import IMAGE, Client, numbers
 
 
 def packaged(image: str, **members: Any) -> dict[str, Any]:
-    """Return a container as a model package describes it: with a digest, here that of the image's name."""
+    """Return a container as a model package describes it: with an image digest, here the digest of the image's name."""
     return {"Image": image, "ImageDigest": f"sha256:{hashlib.sha256(image.encode()).hexdigest()}", **members}
 
 

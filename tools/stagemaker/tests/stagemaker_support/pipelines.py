@@ -1,4 +1,4 @@
-"""Pipelines of a simulator: definitions with tiny steps, and executions that run to their end."""
+"""Pipelines of a simulator: definitions with tiny steps, and executions that run to completion."""
 
 import itertools
 import json
@@ -54,7 +54,7 @@ def condition(
 
 
 def model(name: str, *depends_on: str, **environment: Any) -> Document:
-    """Return a Model step, which ends at once.
+    """Return a Model step, which ends immediately.
 
     environment: the container's environment variables, from which a test can read the values of expressions.
     """
@@ -67,7 +67,7 @@ def definition(*steps: Document, **members: Any) -> str:
 
 
 def created_by(step: Document) -> str:
-    """Return the name of the resource that a step, as it is listed, created."""
+    """Return the name of the resource that a step created. step: an item of ListPipelineExecutionSteps."""
     [resource] = step["Metadata"].values()
     return resource["Arn"].rpartition("/")[2]
 
@@ -89,7 +89,7 @@ class Pipelines:
         return response["PipelineExecutionArn"]
 
     def run(self, *steps: Document, status: str = "Succeeded", **members: Any) -> str:
-        """Create a pipeline, run an execution of it to its end, and return the execution's ARN."""
+        """Create a pipeline, run an execution to completion, and return the execution's ARN."""
         execution = self.start(self.create(*steps, **members))
         self.wait(execution, status)
         return execution

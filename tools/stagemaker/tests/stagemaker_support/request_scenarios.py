@@ -1,8 +1,8 @@
 """Scenarios of clients that send the API's own requests: resources of SDK 3, operators of Airflow, the AWS CLI.
 
-A test module imports all of this, and defines two fixtures of module scope: `services`, a function that returns a boto3
-client, and `builder`, which sends requests as its client does: create(kind, request), which also waits for the end of a
-job and for an endpoint's service; fails(), a context in which the creation of a job must raise the client's error;
+A test module imports all names and defines two module-scoped fixtures: `services`, a function that returns a boto3
+client, and `builder`, which sends requests in its client's way: create(kind, request), which also waits until a job has
+ended or an endpoint is in service; fails(), a context in which creating a job must raise the client's error;
 update_endpoint(request); invoke(endpoint, body, variant); delete(kind, name).
 """
 

@@ -25,7 +25,7 @@ ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET = "sagemaker-us-east-1-123456789012"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 INSTANCE = "ml.m5.large"
-# a model that multiplies the sum of a row by its hyperparameter
+# a model that multiplies a row's sum by the hyperparameter
 MODEL = """
 import argparse, os, pathlib
 
@@ -46,7 +46,7 @@ CLIENTS = {"sagemaker-train": "v3", "sagemaker": "v", "ml2p": "ml2p", "apache-ai
 
 
 def installed_client() -> str:
-    """Return the client that this environment is for: v1, v2 or v3 of the SDK, ml2p, airflow, or none."""
+    """Return the client that is installed in this environment: v1, v2 or v3 of the SDK, ml2p, airflow, or none."""
     for package, client in CLIENTS.items():
         try:
             version = importlib.metadata.version(package)
@@ -120,7 +120,7 @@ def wait_for_execution(execution: Any, seconds: float = 400) -> dict[str, Any]:
 
 
 def steps_of(execution: Any) -> dict[str, dict[str, Any]]:
-    """Return all steps of an execution by name; version 2 adds the kind to some. The SDK's method returns only ten."""
+    """Return all steps by name; version 2 adds the kind to some names. The SDK's own method returns only ten steps."""
     import boto3
 
     paginator = boto3.client("sagemaker").get_paginator("list_pipeline_execution_steps")

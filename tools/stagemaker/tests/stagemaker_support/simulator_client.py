@@ -97,7 +97,7 @@ class Client:
         return self.put(f"source/{next(numbers)}/source.tar.gz", archive.getvalue())
 
     def container(self, script: str, name: str = "inference", **members: Any) -> dict[str, Any]:
-        """Return a container with one process that serves a script. Variables: more environment variables."""
+        """Return a container that serves a script with one process. Variables: additional environment variables."""
         variables = {"SAGEMAKER_PROGRAM": f"{name}.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         variables |= {"SAGEMAKER_SUBMIT_DIRECTORY": self.source(**{name: script})} | members.pop("Variables", {})
         return {"Image": self.image, "Environment": variables} | members

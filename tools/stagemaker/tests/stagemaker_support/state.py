@@ -1,4 +1,4 @@
-"""The contents of a state folder, and of the S3 of a simulator that has one."""
+"""The contents of a state folder, and the objects in S3 of a simulator with a state folder."""
 
 import contextlib
 import sqlite3
@@ -9,7 +9,7 @@ from stagemaker.server import BUCKET
 from stagemaker_support.simulator_process import SimulatorProcess, running
 
 __all__ = ["SimulatorProcess", "objects_of", "running", "stored_objects"]
-Snapshot = dict[str, dict[str, bytes]]  # contents of objects by bucket and key
+Snapshot = dict[str, dict[str, bytes]]  # the objects' contents, by bucket and key
 
 
 def objects_of(s3: Any) -> Snapshot:

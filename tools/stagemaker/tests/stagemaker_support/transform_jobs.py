@@ -50,7 +50,7 @@ def completed(client: Client, model: str, objects: dict[str, str | bytes], **mem
 
 
 def failure_reason(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> str:
-    """Run a transform job, which must fail, by default without retries, and return the reason."""
+    """Run a transform job that must fail, by default without retries; return the failure reason."""
     job, _ = transform(client, model, objects, **{"ModelClientConfig": {"InvocationsMaxRetries": 0}} | members)
     assert job["TransformJobStatus"] == "Failed"
     return job["FailureReason"]

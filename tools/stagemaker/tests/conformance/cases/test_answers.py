@@ -16,7 +16,7 @@ RAISING_HOOKS = ["input_fn raises", "predict_fn raises", "output_fn raises"]
     [("text", "copper é".encode()), ("empty text", b""), ("bytes", b"\xff\x00")],
 )
 def test_bare_text_or_bytes_are_the_body_and_declared_as_html(server: Server, name: str, body: bytes) -> None:
-    """Flask's default applies and Accept is ignored, so a hook that needs another type must also return that type."""
+    """Flask's default applies and Accept is ignored, so a hook that needs a different type must also return it."""
     response = server.post(name, Accept="text/csv")
     assert (response.status, response.content_type, response.body) == (200, "text/html; charset=utf-8", body)
 
