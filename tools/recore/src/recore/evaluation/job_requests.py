@@ -210,10 +210,10 @@ def transform_request(settings: RunSettings, split: str, size: int) -> Request:
     if settings.transform.count > 1:
         source = settings.uri(split, "parts") + "/"
     limits: Request = BY_LINES
-    split = "Line"
+    split_type = "Line"
     if size <= settings.max_payload * 10**6:
         limits = {"MaxPayloadInMB": settings.max_payload, "Environment": ONE_WORKER}
-        split = "None"
+        split_type = "None"
     return limits | {
         "TransformJobName": settings.job(f"{split} predict"),
         "ModelName": settings.name,
@@ -222,12 +222,12 @@ def transform_request(settings: RunSettings, split: str, size: int) -> Request:
         "TransformInput": {
             "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}},
             "ContentType": "text/csv",
-            "SplitType": split,
+            "SplitType": split_type,
         },
         "TransformOutput": {
             "S3OutputPath": settings.uri(*predictions_key(split)[:-1]),
             "Accept": "text/csv",
-            "AssembleWith": split,
+            "AssembleWith": split_type,
         },
         "TransformResources": settings.transform.request,
     }
