@@ -45,7 +45,7 @@ def predictions(folder: Path, side: str) -> np.ndarray:
 
 
 def test_a_run_folder_contains_all_files_of_the_run(good_run: Path, sample: Path) -> None:
-    assert sorted(path.name for path in good_run.parent.iterdir()) == ["failed", "good"]  # and no temporary folders
+    assert sorted(path.name for path in good_run.parent.iterdir()) == ["failed", "good"]  # no temporary folders remain
     paths = sorted(str(path.relative_to(good_run)) for path in good_run.rglob("*") if path.is_file())
     logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]  # there is no held_out.csv to score
     kinds = ("scores/{}.txt", "scores/{}.json", "predictions/{}.csv.out")

@@ -18,9 +18,9 @@ def submission(tmp_path: Path) -> Path:
     return tiny(tmp_path / "mine")
 
 
-PUBLIC, PRIVATE, ACTUAL, FILE = "PUBLIC", "PRIVATE", "ACTUAL", "FILE"  # options with the sample's files; only a file
+PUBLIC, PRIVATE, ACTUAL, FILE = "PUBLIC", "PRIVATE", "ACTUAL", "FILE"  # FILE: only a file; others: options with files
 NO_REGULAR_FILE = "is not a regular file but a pipe, a socket or a device;"
-OPENED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]}  # options and their required ones
+OPENED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]}  # option: the options that it requires
 REFUSED: list[tuple[list[object], str]] = [
     (
         ["mine", PUBLIC, "--out", "runs"],

@@ -90,7 +90,7 @@ def test_what_is_not_an_object_is_one_line(content: bytes, name: str, tmp_path: 
     assert read(tmp_path / name, FILES[name][1], content)
 
 
-@pytest.mark.parametrize("name", sorted(set(FILES) - {"channels.json"}))  # its reader also reads it from an archive
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"channels.json"}))  # parsed from bytes, not from a path
 def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / name)
     with pytest.raises((ValueError, FileNotFoundError), match=name):

@@ -1,4 +1,4 @@
-"""An endpoint with two small variants that predict assays from the name of a sample, and the assays themselves."""
+"""An endpoint with two small variants that predict a sample's assays from its name, and the true assays."""
 
 import csv
 import io

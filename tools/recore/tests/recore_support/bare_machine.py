@@ -1,4 +1,4 @@
-"""Run a command as if the machine had no sandbox, Docker engine or browser, and a long temporary path.
+"""Run a command as if the machine had a long temporary path, and no sandbox, Docker engine or browser.
 
     python tools/recore/tests/recore_support/bare_machine.py COMMAND [ARGUMENT...]
 

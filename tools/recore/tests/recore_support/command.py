@@ -17,7 +17,7 @@ from recore.cli import main
 
 
 def recore(*arguments: object, cwd: Path = ROOT, **variables: str | None) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder and this process, and return its exit status and output.
+    """Run a command in this process, in the folder `cwd`, and return its exit status and output.
 
     variables: environment variables to set; a value of None removes the variable.
     """

@@ -75,7 +75,7 @@ def read_numbers(run: Path, name: str) -> pd.DataFrame:
 
 
 def change_record(run: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
-    """Rewrite the record of a run as changed by `change`, and return the run's folder."""
+    """Apply `change` to a run's record, and return the run's folder."""
     record = json.loads((run / "run.json").read_text())
     change(record)
     (run / "run.json").write_text(json.dumps(record))

@@ -20,7 +20,7 @@ BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
 def monitor_sample(
     sample: Path, change: float = 0.0, name: str = "", begin: datetime = BEGIN, rows: int | None = None
 ) -> Monitoring:
-    """Monitor the private spectra of a sample that arrive one per minute. rows: how many arrive, by default all.
+    """Monitor the private spectra of a sample as they arrive, one per minute. rows: how many arrive, by default all.
 
     change: the height of a curve that is added to the baseline of the second half of the spectra, as a share of the
     99th percentile of absorbance, because the maximum is noise. name: a prefix for the names of the drill holes.

@@ -28,7 +28,7 @@ ENVIRONMENT = {
 
 
 def load_program(name: str) -> ModuleType:
-    """Import a program of the containers as a job does: it imports the modules next to it without a package."""
+    """Import a container's program as a job does: it imports its neighbouring modules without a package."""
     spec = importlib.util.spec_from_file_location(f"container_{name}", CONTAINERS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     with mock.patch.object(sys, "path", [str(CONTAINERS), *sys.path]):

@@ -46,7 +46,7 @@ def failed_run_error(*arguments: object, cwd: Path, **variables: str) -> str:
 
 @dataclass
 class RunningCommand:
-    """A run in another process whose output goes to files in a folder. tmp: its temporary folder."""
+    """A run in a separate process whose output goes to files in `folder`. tmp: its temporary folder."""
 
     process: subprocess.Popen[bytes]
     folder: Path
