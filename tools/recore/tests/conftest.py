@@ -1,4 +1,4 @@
-"""Settings of the processes that run the tests of recore, and fixtures for all of them."""
+"""Settings for the processes that run recore's tests, and fixtures for all tests."""
 
 from support.surroundings import settle
 
@@ -26,11 +26,11 @@ __all__ = [
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return sample data: 10 holes, 424 channels (60 bins of 7, and 4 left over), two assays missing in 20 rows."""
+    """Return sample data with 10 holes and 424 channels (60 bins of 7, and 4 left over). 20 rows lack two assays."""
     return make_once(tmp_path_factory, "sample", lambda folder: make_sample_with_gaps(folder, rows=400, holes=10))
 
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Runs:
-    """Return two runs of the pipeline and their reports. Do not write to them."""
+    """Return two runs of the pipeline with their reports. Tests must not write to them."""
     return Runs(make_once(tmp_path_factory, "example runs", lambda folder: make_runs(folder, sample)))

@@ -11,9 +11,9 @@ SOURCE = ROOT / "tools/recore/src/recore"
 STAGEMAKER = ROOT / "tools/stagemaker/src/stagemaker"
 PAGE = (ROOT / "tools/recore/docs/architecture.md").read_text("utf-8")
 TABLE = PAGE.partition("## The packages\n")[2].partition("\n## ")[0]
-# what other packages may import besides a package's __init__: modules that are namespaces, and packages without one
+# modules that other packages may import directly, because they are used as namespaces or their package exports nothing
 NAMESPACES = {"cli -> recore.evaluation.board", "check -> recore.evaluation.job_requests", "cli -> recore.web.server"}
-OPEN = {"production"}  # packages whose modules others import one by one, so that a command loads only what it needs
+OPEN = {"production"}  # a command imports only the modules that it needs from these packages
 
 
 def imported_modules(path: Path) -> set[str]:
@@ -41,7 +41,7 @@ def test_the_table_lists_every_package_once() -> None:
 
 
 def test_the_table_names_the_packages_that_each_package_imports() -> None:
-    """In the last cell, text after a semicolon does not name imports."""
+    """In the table's last column, only the text before a semicolon lists imports."""
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", TABLE, re.MULTILINE)
     documented = {package: set(re.findall(r"`(\w+)`", cell.partition(";")[0])) for package, cell in rows}
     assert documented == imported_packages()
@@ -67,7 +67,7 @@ def test_the_submission_imports_nothing_of_the_tools() -> None:
 
 
 def test_temporary_folders_of_commands_are_removed_even_after_a_kill() -> None:
-    """Only folders next to an output, or of programs that run alone, are not made by `locked.temporary_folder`."""
+    """All are from `locked.temporary_folder`, except next to an output or in programs that run alone."""
     alone = ("model/", "production/containers/", "check/programs/", "handover/steps.py")
     for path in SOURCE.rglob("*.py"):
         if not path.relative_to(SOURCE).as_posix().startswith(alone):
@@ -86,7 +86,7 @@ def test_every_mentioned_file_exists() -> None:
 
 def test_no_two_classes_have_the_same_name() -> None:
     locations = defaultdict(list)
-    library = STAGEMAKER / "container/library"  # packages for jobs, with the names of the packages that they replace
+    library = STAGEMAKER / "container/library"  # packages for jobs, named like the packages they replace
     for path in [*SOURCE.rglob("*.py"), *STAGEMAKER.rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_bytes())) if not path.is_relative_to(library) else ():
             if isinstance(node, ast.ClassDef):
@@ -100,6 +100,6 @@ def test_no_two_files_have_the_same_name_if_one_package_imports_the_other() -> N
     for path in SOURCE.glob("*/**/*.py"):
         if path.name != "__init__.py":
             packages[path.name].add(path.relative_to(SOURCE).parts[0])
-    assert "evaluation" in imports["report"]  # this shows that imports are found
+    assert "evaluation" in imports["report"]  # proves that imports are detected
     pairs = [(name, *pair) for name, each in packages.items() for pair in itertools.permutations(each & PACKAGES, 2)]
     assert [pair for pair in pairs if pair[2] in imports[pair[1]]] == []

@@ -34,7 +34,7 @@ def current_umask() -> int:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-@pytest.mark.parametrize("calls", range(4))  # before the first and after each rename
+@pytest.mark.parametrize("calls", range(4))  # the error is raised before the first rename or after each one
 def test_whatever_is_interrupted_leaves_what_was_there(tmp_path, monkeypatch, error, calls):
     folder, page = tmp_path / "report", tmp_path / "report.html"
     make_folder(folder, "old")

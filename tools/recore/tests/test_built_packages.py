@@ -15,7 +15,7 @@ NEEDED = {
     "stagemaker": {"py.typed", "container/packages.txt", "images/pytorch.txt", "images/uv.toml"},
     "recore": {"py.typed", "dataset/targets.toml", "web/aws/requirements.txt", "handover/templates/README.md.jinja"},
 }
-# of each room one that needs neither the template's own submission nor long
+# one quick file from each group that does not need the template's own submission
 AGAIN = ("test_cli.py", "evaluation/test_scores.py", "check/test_source_rules.py", "dataset/test_split.py")
 
 
@@ -44,7 +44,7 @@ def test_they_are_complete(built: Path) -> None:
             description = archive.read(metadata).decode()
         assert {f"{name}/{file}" for file in needed} <= files
         assert any(file.endswith("licenses/LICENSE") for file in files)
-        assert f"# {name}\n" in description  # its README
+        assert f"# {name}\n" in description  # the package's README
         [source] = built.glob(f"{name}-*.tar.gz")
         with tarfile.open(source) as archive:
             top = {member.partition("/")[2].partition("/")[0] for member in archive.getnames()}

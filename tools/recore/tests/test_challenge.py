@@ -1,4 +1,4 @@
-"""The challenge is what a score.py defines, read and never run."""
+"""A challenge is defined in a score.py, which is parsed but never run."""
 
 import contextlib
 from pathlib import Path

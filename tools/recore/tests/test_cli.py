@@ -44,7 +44,7 @@ def test_help_describes_every_command_in_a_complete_sentence(columns: dict[str, 
 
 
 def test_files_in_the_working_directory_are_never_imported(tmp_path: Path) -> None:
-    """A submission's files may have the names of packages; reading the submission must not run them."""
+    """A submission's files may be named like packages; reading the submission must not run them."""
     for name in ("numpy", "click", "pandas", "json", "signal", "typing", "difflib", "score"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     (tmp_path / "numpy-2.0.0.dist-info").mkdir()
@@ -166,7 +166,7 @@ UNSUPPORTED = {
     ],
 )
 def test_a_program_that_cannot_run_here_says_what_to_do(program: str, setting: str) -> None:
-    """The line is printed before any other module is imported: it may not exist there, or have newer syntax."""
+    """The message is printed before other modules are imported, which may be missing there or use newer syntax."""
     code = f"import runpy, sys; {setting}; sys.argv[1:] = ['doctor', '--json']; sys.path[:0] = ['', '']; "
     code += f"runpy.run_module('{program}', run_name='__main__')"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -21,7 +21,7 @@ def spectra(rows: int = 40) -> np.ndarray:
         (lambda row: row.put(range(400, 408), 0.0), 400, 8, 0.0),
         (lambda row: row.put(range(100), 0.0), 0, 100, 0.0),
         (lambda row: row.put(range(801, 901), 0.0), 801, 100, 0.0),
-        (lambda row: row.put(range(420, 450), row[419]), 419, 31, None),  # filled with the last value
+        (lambda row: row.put(range(420, 450), row[419]), 419, 31, None),  # filled with the preceding value
         (lambda row: row.clip(None, 1.2, out=row), 722, 32, 1.2),  # a saturated detector
     ],
 )
@@ -42,7 +42,7 @@ def test_rounding_makes_no_such_runs(sample: Path, decimals: int, step: int) -> 
 
 
 def test_a_run_is_found_on_a_coarse_grid() -> None:
-    rows = spectra(2)[:, ::25].round(5)  # of 36 channels
+    rows = spectra(2)[:, ::25].round(5)  # 36 channels
     rows[1, 14:22] = 0.0
     assert find_constant_runs(rows) == [ConstantRun(1, 14, 8, 0.0)]
 

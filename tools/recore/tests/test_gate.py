@@ -25,7 +25,7 @@ GATE = runpy.run_path(str(ROOT / ".ci/gate.py"))
 LISTS = {name: GATE["later_files"](name, (ROOT / name).read_text()) for name in GATE["LATER"]}
 LATER = [file for files in LISTS.values() for file in files]
 
-FOLDER = "tools/recore/tests/dataset"  # has tests of both parts
+FOLDER = "tools/recore/tests/dataset"  # some of its tests run later
 
 
 def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.CompletedProcess[str]:
@@ -35,7 +35,7 @@ def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.Complete
         (tests / f"test_{name}.py").write_text(content.format(name=name))
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow\n timing\n fuzz\n machine\n journey\n")
     command = [sys.executable, ROOT / ".ci/gate.py", "tests", "-q", "-n", str(workers), "--dist", "worksteal"]
-    command += ["-p", "no:hypothesispytest"]  # its import takes as long as the rest
+    command += ["-p", "no:hypothesispytest"]  # its import takes as long as all the rest
     variables = environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
 

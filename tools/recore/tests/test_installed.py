@@ -18,7 +18,7 @@ ORIGIN = "https://example.org/owner/name.git"
 
 @pytest.fixture(scope="module")
 def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return an environment with an installed `recore`, where bubblewrap, Docker and browsers fail."""
+    """Return environment variables with which `recore` is installed, and bubblewrap, Docker and browsers fail."""
     folder = tmp_path_factory.mktemp("installed")
     checkout = copy_checkout(folder / "checkout")
     subprocess.run(["git", "init", "--quiet", checkout], check=True)
@@ -64,11 +64,11 @@ def test_a_new_folder_works_as_its_readme_and_its_workflow_describe(variables: d
     assert "unchanged template" in outputs["board"]
     assert (
         outputs["board"].split("completed")[1].split()[0] == outputs["pack"].split()[-1][:8]
-    )  # the files are the same
+    )  # board and pack see the same files
     status = run("git init --quiet && git status --short --untracked-files=all", folder, variables)
     for name in ("data", "runs", "validate", "src.tar.gz", "model"):
         assert f"?? {name}" not in status
-    (folder / ".venv").symlink_to(sys.prefix)  # otherwise, `make test` would take minutes to create one
+    (folder / ".venv").symlink_to(sys.prefix)  # otherwise, `make test` would create one, which takes minutes
     os.utime(folder / "requirements.txt", (0, 0))
     workflow = yaml.safe_load((folder / ".github/workflows/check.yml").read_text())
     assert workflow["env"] == {"RECORE": f"git+{ORIGIN}"}

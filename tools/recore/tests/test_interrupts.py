@@ -14,13 +14,13 @@ from recore.cli import main
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LINE = "recore: interrupted"
-WAIT = "recore: stopping"  # printed if the command does not end at once
+WAIT = "recore: stopping"  # printed if the command does not end immediately
 LONG = ("run", "judge")
 SLEEP = "import time\ntime.sleep(600)\n"
 
 
 def arguments(command: str, folder: Path, sample: Path) -> list[object]:
-    """Return arguments with which a command runs for some time."""
+    """Return arguments with which a command runs long enough to be interrupted."""
     public = sample / "public/public.csv.gz"
     submission = tiny(folder / "given/mine", {"train.py": SLEEP} if command in LONG else {})
     (folder / "given/spectrum.0.csv").write_text("".join(f"{4000 - 4 * n},0.{n}\n" for n in range(400)))
@@ -62,7 +62,7 @@ def start(command: str, folder: Path, sample: Path) -> subprocess.Popen[str]:
 
 
 def outcome(process: subprocess.Popen[str], folder: Path) -> tuple[int, list[str], list[str]]:
-    """Return the exit status, the lines on stderr, and the files that remain in the folder, temporary ones included."""
+    """Return the exit status, the lines on stderr, and the remaining files in the folder, including temporary files."""
     try:
         lines = process.communicate(timeout=60)[1].splitlines()
     except subprocess.TimeoutExpired:
@@ -202,7 +202,7 @@ for seconds in (0, 30):
 
 
 def test_an_interrupt_leaves_no_temporary_file(tmp_path: Path, sample: Path) -> None:
-    """Python creates a file to test whether the temporary folder is writable."""
+    """The signal arrives after Python has created a file to test whether the temporary folder is writable."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     program = f"""

@@ -1,6 +1,6 @@
-"""The real Makefile, pip and uv create the environments of a project whose packages are small wheels in a folder.
+"""The real Makefile, pip and uv create environments for a project whose packages are small wheels in a folder.
 
-Only pip's configuration names that folder, and no index, so each installed package shows that it was used.
+Only pip's configuration specifies the folder, and no index, so packages can only be installed if it was used.
 """
 
 import contextlib
@@ -53,7 +53,7 @@ def test_bare_make_prints_help_about_every_target_but_internal_ones() -> None:
     ],
 )
 def test_missing_tools_are_named(tools: dict[str, int], message: str, fix: str, tmp_path: Path) -> None:
-    """tools: 0 stands for a Python 3.12 with venv, 1 for a program that always fails."""
+    """tools: the value 0 stands for a Python 3.12 with venv, 1 for a program that always fails."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("sh", "test"):
@@ -89,7 +89,7 @@ def write_wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) 
 
 @pytest.fixture(scope="session")
 def uv_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a wheel of this environment's uv."""
+    """Return a folder with a wheel that contains this environment's uv."""
     uv = Path(sys.prefix, "bin/uv")
     if not uv.exists():
         pytest.skip("uv is missing in this environment: `make setup-dev` installs it")
@@ -98,7 +98,7 @@ def uv_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# Builds what `pip install -e FOLDER` needs, without any other package.
+# A build backend for `pip install -e FOLDER` that needs no other package.
 BACKEND = """
 import zipfile
 from pathlib import Path
@@ -120,14 +120,14 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
 
 
 class Project:
-    """A folder with the Makefile, requirements that are all wheels in one folder, and pip's configuration."""
+    """A folder with the Makefile, pip's configuration, and requirements that are all wheels in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.wheels = folder.parent / "wheels"  # pip separates folders by spaces
+        self.wheels = folder.parent / "wheels"  # outside `folder`, because pip splits find-links at spaces
         self.python = folder / ".venv/bin/python"
         self.home = folder / "a home"
-        self.path = f"{sys.base_prefix}/bin"  # of the Python that makes the environment
+        self.path = f"{sys.base_prefix}/bin"  # with the Python that creates the environment
         self.folder.mkdir()
         self.wheels.mkdir()
         shutil.copy(ROOT / "Makefile", folder)
@@ -150,14 +150,14 @@ class Project:
         for name, version in (("alpha", "1.0"), ("alpha", "2.0"), ("beta", "1.0"), ("gamma", "1.0")):
             files = {f"{name}.py": f"version = '{version}'\n".encode()}
             if name == "gamma":
-                files["flask/__init__.py"] = b""  # of the name of a package that jobs import
+                files["flask/__init__.py"] = b""  # named like a package that jobs import
             write_wheel(self.wheels, name, version, files)
         self.pip = folder / "pip.conf"
         self.pip.write_text(f"[global]\nno-index = true\nfind-links = {self.wheels}\n")
         self.require("alpha==1.0")
 
     def require(self, *lines: str) -> None:
-        """Edit requirements.txt some time after the last build."""
+        """Rewrite requirements.txt as if the last build had been a minute ago."""
         earlier_time = time.time() - 60
         for stamp in self.folder.glob(".venv/ready*"):
             os.utime(stamp, (earlier_time, earlier_time))
@@ -199,7 +199,7 @@ def bare_project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def project(bare_project: Project, uv_wheel: Path) -> Project:
-    """Return a project for which uv can be installed, too."""
+    """Return a project that can also install uv."""
     bare_project.pip.write_text(f"[global]\nno-index = true\nfind-links = {bare_project.wheels} {uv_wheel}\n")
     return bare_project
 
@@ -345,7 +345,7 @@ def test_the_sdks_environments_are_created_once_per_version_of_their_requirement
 def test_an_environment_whose_recore_holds_stagemaker_is_updated(
     installer: str, request: pytest.FixtureRequest
 ) -> None:
-    """Both were one distribution."""
+    """recore and stagemaker used to be one distribution."""
     project: Project = request.getfixturevalue(installer)
     files = {"recore/__init__.py": b"", "stagemaker/__init__.py": b"former = True\n"}
     write_wheel(project.wheels, "recore", "1.0", files | {"recore-1.0.data/scripts/stagemaker": b"#!python\n"})

@@ -88,7 +88,7 @@ def test_good_submissions_follow_the_contract(name: str) -> None:
 
 @pytest.mark.slow
 def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
-    """The inputs of such a submission contain an assay."""
+    """The inputs that preprocess.py returns contain an assay."""
     shutil.copytree(SUBMISSIONS / "independent/forest", tmp_path / "leak")
     insert("preprocess.py", '    means["copper"] = data.get("CuPPM", 0.0)\n', "    return means")(tmp_path / "leak")
     with pytest.raises(AssertionError, match="test_inputs_do_not_depend_on_assays"):
@@ -97,11 +97,11 @@ def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_fork_with_another_model_and_other_bins_follows_the_contract(tmp_path: Path) -> None:
-    """The tests run as `make test-submission` runs them in a checkout that a participant has edited."""
+    """The tests run with `make test-submission` in a checkout that a participant has edited."""
     fork = copy_checkout(tmp_path / "fork")
     (fork / "train.py").write_text(train_with(PLS))
     replace("preprocess.py", "BIN = 7 ", "BIN = 11 ", "EDGE = 100 ", "EDGE = 20 ")(fork)
-    # the environment is up to date, although the files of the copy are newer
+    # the environment is up to date, although the copied files are newer
     command = ["make", "test-submission", f"VENV={sys.prefix}", "--old-file", f"{sys.prefix}/ready-dev"]
     result = subprocess.run(command, cwd=fork, env=environment(), capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-2000:]
@@ -118,7 +118,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
     public = sample / "public/public.csv.gz"
     (folder / "data/public").mkdir(parents=True)
     shutil.copy(public, folder / "data/public")
-    (folder / ".venv").symlink_to(sys.prefix)  # installing one takes minutes
+    (folder / ".venv").symlink_to(sys.prefix)  # installing an environment takes minutes
     os.utime(folder / "requirements.txt", (0, 0))
     command = ["make", "by-hand"]
     result = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=900)

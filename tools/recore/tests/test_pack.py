@@ -25,7 +25,7 @@ def test_the_archive_contains_what_setuptools_packs(submission: Path, tmp_path: 
         assert result.returncode == 0, result.stderr
     archive = content(submission / "src.tar.gz")
     expected = pack_with_setuptools({"mine": submission}, tmp_path)["mine"]
-    assert expected.pop("src.tar.gz")  # the client's build removes it
+    assert expected.pop("src.tar.gz")  # the upload client's build removes this file
     assert archive == expected
     assert [line.split()[-1] for line in result.stdout.splitlines()[:-2]] == sorted(archive)
     sha256 = hashlib.sha256((submission / "src.tar.gz").read_bytes()).hexdigest()

@@ -1,6 +1,6 @@
-"""Every fenced command of the pages runs as printed, and prints what is printed there (stagemaker_support/pages.py).
+"""Every fenced command in the pages runs as printed and has the output printed there (stagemaker_support/pages.py).
 
-Blocks run in order, after `make run`. Output is checked only if the submission is the template's.
+Blocks run in order, after `make run`. Their output is checked only if the submission is the template's.
 """
 
 import contextlib
@@ -18,8 +18,8 @@ from support.template import IS_TEMPLATE, template_only
 
 FOLDERS = (".", "data", "docs", "tools", "tools/recore", "tools/recore/docs")
 PAGES = [page for folder in FOLDERS for page in sorted((ROOT / folder).glob("*.md"))]
-MODEL_PAGE = ROOT / "docs/your-model.md"  # replaces the template's model
-PRODUCTION = [ROOT / f"tools/recore/docs/{name}.md" for name in ("serve", "compare", "retrain")]  # on one simulator
+MODEL_PAGE = ROOT / "docs/your-model.md"  # its commands replace the template's model
+PRODUCTION = [ROOT / f"tools/recore/docs/{name}.md" for name in ("serve", "compare", "retrain")]  # share a simulator
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -29,10 +29,10 @@ def test_every_block_is_tagged(page: Path) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of this checkout after `make run`, whose files have the same times."""
+    """Return a copy of this checkout after `make run`. File times are preserved."""
 
     def copy_or_link(source: str, target: str) -> None:
-        (os.link if source.endswith(".gz") else shutil.copy2)(source, target)  # data are replaced, but never changed
+        (os.link if source.endswith(".gz") else shutil.copy2)(source, target)  # data files are never changed in place
 
     made = make_once(tmp_path_factory, "checkout after make run", make_run)
     return shutil.copytree(made, tmp_path / "checkout", symlinks=True, copy_function=copy_or_link)
@@ -86,7 +86,7 @@ def page_environment(checkout: Path) -> dict[str, str]:
     if not (checkout / ".venv").exists():
         (checkout / ".venv").symlink_to(sys.prefix)
     variables = {"PATH": f"{checkout / '.venv/bin'}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "", "VENV": ".venv"}
-    # the environment is set up for another folder
+    # the environment is set up for a different folder
     sources = [str(checkout / f"tools/{name}/src") for name in ("recore", "stagemaker")]
     variables["PYTHONPATH"] = os.pathsep.join(sources)
     return environment() | variables

@@ -10,7 +10,7 @@ from support.checkout import ROOT, environment
 from recore.cli import progress
 from recore.evaluation import Step
 
-# The command, with a different shortest pause, in seconds, between its lines.
+# Runs recore with a shorter minimum pause, in seconds, between progress lines.
 IMPATIENT = "from recore.cli import progress; progress.MIN_PAUSE = {}; from recore.cli import main; main()"
 SAMPLE = ("--rows", "1500", "--holes", "4", "--channels", "200")
 

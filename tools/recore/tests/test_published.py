@@ -1,6 +1,6 @@
-"""Submissions of the shapes that participants of the real challenge published run here.
+"""Submissions written like those that participants in the real challenge published run here.
 
-submissions/published combines the shapes; RECORE_PUBLIC_SUBMISSIONS names a folder with clones of real ones.
+submissions/published combines their habits; RECORE_PUBLIC_SUBMISSIONS is a folder with clones of real submissions.
 """
 
 import json
@@ -31,7 +31,7 @@ WORKS_BUT_RISKY = {"RC123", "RC206", "RC403", "RC504", "RC505", "RC605", "RC606"
 
 
 def make_real_form(folder: Path, rows: int = 120, private_rows: int = 40) -> None:
-    """Write data of the real files' form: numbers as drill holes, integers as channels, no gaps."""
+    """Write data in the real files' format: drill holes are numbers, channels are integers, and no value is missing."""
     random, count = np.random.default_rng(3), rows + private_rows
     minerals = random.gamma(2, size=(count, 6))
     centres, wide = random.uniform(500, 3800, 6), random.uniform(60, 200, 6)

@@ -1,4 +1,4 @@
-"""A participant's own files instead of the template's: preprocess.py in plain pandas, fit() with other models."""
+"""Participants replace the template's files: preprocess.py in plain pandas, fit() with different models."""
 
 import json
 import shutil
@@ -75,6 +75,6 @@ def test_a_submission_runs_validates_passes_the_check_and_follows_the_contract(
     result = recore_process("check", submission, "--json")
     codes = {finding["code"] for finding in json.loads(result.stdout)["findings"]}
     is_pls = "PLSRegression" in (submission / "train.py").read_text()
-    assert codes == ({"RC604"} if is_pls else set())  # a warning: it predicts some assays below zero
+    assert codes == ({"RC604"} if is_pls else set())  # a warning: PLS predicts some assays below zero
     assert result.returncode == 0, result.stderr
     assert_contract_kept(submission, folder=submission)

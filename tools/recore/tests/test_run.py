@@ -45,9 +45,9 @@ def predictions(folder: Path, split: str) -> np.ndarray:
 
 
 def test_a_run_folder_contains_all_files_of_the_run(good_run: Path, sample: Path) -> None:
-    assert sorted(path.name for path in good_run.parent.iterdir()) == ["failed", "good"]  # and no temporary folders
+    assert sorted(path.name for path in good_run.parent.iterdir()) == ["failed", "good"]  # no temporary folders remain
     paths = sorted(str(path.relative_to(good_run)) for path in good_run.rglob("*") if path.is_file())
-    logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]  # no held_out.csv was scored
+    logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]  # there is no held_out.csv to score
     kinds = ("scores/{}.txt", "scores/{}.json", "predictions/{}.csv.out")
     result_files = [kind.format(split) for split in ("public", "private") for kind in kinds]
     report_files = [name for name in paths if name.startswith("report/")]
@@ -81,7 +81,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
             assert step["job"].startswith(record["name"])
             assert step["memory_percent"] is not None
             assert (runs.good / step["log"]).is_file()
-    # The default for private assays and someone else's submission; file_options turns it off without bubblewrap.
+    # A third-party submission with private assays is isolated by default; without bubblewrap, file_options disables it.
     assert record["isolation"].startswith("bubblewrap" if sandbox_works() else "none (")
     assert record["endpoint"] == "the embedded simulator"
     assert record["arguments"]["out"] == str(runs.good)
@@ -133,7 +133,7 @@ def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
 
 @pytest.fixture(scope="module")
 def template_run(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """Run this repository's own submission, with --json and a broken plotly, which prevents the report."""
+    """Run this repository's own submission with --json, and with a broken plotly that prevents the report."""
 
     def make(folder: Path) -> None:
         (folder / "broken/plotly").mkdir(parents=True)
@@ -172,7 +172,7 @@ def test_json_is_the_record_and_nothing_else(template_run: Path) -> None:
 
 
 def test_a_report_that_fails_does_not_fail_the_run(template_run: Path) -> None:
-    """The exit status is 0, everything else is kept, and a line explains how to get the report."""
+    """The exit status is 0, all other files are kept, and a message explains how to get the report."""
     line = (template_run / "stderr").read_text().splitlines()[-1]
     assert "no report: no plots today" in line
     assert f"recore report {template_run / 'run'}`" in line

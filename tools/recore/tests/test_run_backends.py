@@ -25,7 +25,7 @@ from stagemaker import Simulator
 
 pytestmark = pytest.mark.everywhere
 
-# Fills the disk, except for a few bytes, as soon as the last scores exist.
+# Runs recore, and fills the disk except for a few bytes as soon as the last scores exist.
 FILL_DISK_AT_THE_END = """
 import threading, time
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     for name in list(os.environ):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
-    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # another simulator than this one
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # stands for a separate simulator
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{server.server_port}"
     (tmp_path / "config").write_text(f"[default]\nregion = us-east-1\nendpoint_url = {endpoint}\n")
@@ -153,7 +153,7 @@ def test_a_run_folder_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
 @needs_sandbox
 @pytest.mark.parametrize("bytes_left", [0, 2000, 5000], ids=lambda bytes_left: f"{bytes_left} bytes left")
 def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: Path, bytes_left: int) -> None:
-    """The submission's last file fills the disk of --out, so that there is no space for run.json."""
+    """When the last score has been written, the disk of --out is full, so there is no space for run.json."""
     small, copy = tmp_path / "small", tmp_path / "kept"
     small.mkdir()
     program = FILL_DISK_AT_THE_END.format(small=str(small), left=bytes_left)
@@ -176,5 +176,5 @@ def test_a_third_party_submission_is_isolated_unless_the_user_chooses_otherwise(
     assert choose_isolation(None, tmp_path) == choose_isolation(None, ROOT, actual) == "auto"
     assert choose_isolation(None, tmp_path, actual) == choose_isolation(None, ROOT, for_host=True) == "required"
     assert choose_isolation("off", tmp_path, actual, for_host=True) == "off"
-    with contextlib.chdir(tmp_path):  # it is the user's own
+    with contextlib.chdir(tmp_path):  # the submission is in the working directory, so it is the user's own
         assert choose_isolation(None, Path(), actual) == "auto"

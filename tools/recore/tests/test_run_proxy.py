@@ -20,7 +20,7 @@ NAMES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", 
 
 
 class Proxy:
-    """Rejects every request and records its first line."""
+    """A proxy that rejects every request and records its first line."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []

@@ -18,9 +18,9 @@ def submission(tmp_path: Path) -> Path:
     return tiny(tmp_path / "mine")
 
 
-PUBLIC, PRIVATE, ACTUAL, FILE = "PUBLIC", "PRIVATE", "ACTUAL", "FILE"  # the sample's, with their options; a file alone
+PUBLIC, PRIVATE, ACTUAL, FILE = "PUBLIC", "PRIVATE", "ACTUAL", "FILE"  # FILE: only a file; others: options with files
 NO_REGULAR_FILE = "is not a regular file but a pipe, a socket or a device;"
-OPENED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]}  # options, and those that each needs
+OPENED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]}  # option: the options that it requires
 REFUSED: list[tuple[list[object], str]] = [
     (
         ["mine", PUBLIC, "--out", "runs"],
@@ -107,7 +107,7 @@ def without_bubblewrap(folder: Path) -> str:
 def test_someone_elses_submission_runs_with_private_assays_only_in_isolation(
     submission: Path, tmp_path: Path, sample: Path
 ) -> None:
-    """The first run is in a new process, which has not yet tried bubblewrap. The other runs are in this process."""
+    """Isolation is required by default. The run is in a new process, which has not yet tried bubblewrap."""
     path = without_bubblewrap(tmp_path / "bin")
     options = [*file_options(sample, allow_unsandboxed=False), "--out", "run"]
     result = run_recore(submission, *options, cwd=tmp_path, PATH=path)

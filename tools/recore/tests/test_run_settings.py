@@ -10,7 +10,7 @@ from stagemaker_support.start_command import start as start_simulator
 
 from stagemaker.server import ROLE_ARN
 
-# well-formed credentials, and no local settings
+# boto3 ignores local configuration files and instance metadata
 NO_SETTINGS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

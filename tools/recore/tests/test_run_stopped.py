@@ -34,7 +34,7 @@ def start_sleeping_run(
 
 
 def wait_until_asleep(command: RunningCommand, script: str, jobs: int = 1) -> list[psutil.Process]:
-    """Wait until so many jobs sleep; return all child processes of the command."""
+    """Wait until this number of jobs are asleep; return all child processes of the command."""
     processes = command.wait_for(script, jobs)
     wait_until(lambda: [process.name() for process in command.jobs(script)].count("asleep") >= jobs)
     return processes
@@ -122,12 +122,12 @@ def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path
     with pytest.raises(subprocess.TimeoutExpired):
         command.process.wait(1)
     command.process.send_signal(signal.SIGINT)
-    assert command.end()[0] == 130  # end() waits for two minutes at most
+    assert command.end()[0] == 130  # end() waits at most two minutes
     assert have_ended(processes)
     assert "Traceback" not in command.stderr
 
 
-# Interrupts itself at the start of each of these functions, after all steps have been completed.
+# Runs recore, and interrupts it at the start of each of three functions that run after all steps have completed.
 INTERRUPT_AT_THE_END = """
 import signal, sys
 

@@ -53,7 +53,7 @@ def read_report(path: Path) -> None:
         raise ValueError(unknown[0])
 
 
-# each with its message about another column
+# each reader, with its message about a column that it does not recognise
 READERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "preprocess": (lambda path: preprocess.preprocess(str(path)), "neither an ID, a target nor a channel"),
     "run": (lambda path: DataFiles(path, path).check(), "is neither an ID nor a wavenumber"),

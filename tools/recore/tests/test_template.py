@@ -1,4 +1,4 @@
-"""The template must be recognised where it is developed; otherwise its own tests would be skipped silently."""
+"""The template must be recognised in its own repository; otherwise, its tests would be skipped silently."""
 
 import os
 

@@ -16,7 +16,7 @@ from recore.untrusted_archives import open_archive, read_files
 
 FILES = {"train": b"", "preprocess": b"", "code/train": b"", "code/preprocess": b""}
 EXABYTE = 1 << 60
-ZEROS = gzip.compress(bytes(16 << 20), 9, mtime=0)  # 16 KiB; a gzip file may have many members
+ZEROS = gzip.compress(bytes(16 << 20), 9, mtime=0)  # 16 KiB; a gzip file may repeat it as many members
 
 
 def after(head: bytes, *more: bytes) -> bytes:
@@ -24,7 +24,7 @@ def after(head: bytes, *more: bytes) -> bytes:
 
 
 def sparse(**headers: str) -> bytes:
-    """Return a sparse file in the format PAX 1.0 whose map claims an exabyte."""
+    """Return a sparse file in PAX 1.0 format whose map specifies a size of one exabyte."""
     info = member("code/preprocess.py", size=512)
     info.pax_headers = headers
     return info.tobuf(tarfile.PAX_FORMAT) + b"1\n%d\n0\n".ljust(512, b"\0") % EXABYTE

@@ -38,7 +38,7 @@ FILES: dict[str, tuple[Any, Read]] = {
 
 
 def fields(value: Any) -> Iterator[list[Any]]:
-    """Yield the path of each field of an object, or of the first fields of a list or a large object."""
+    """Yield the path of each field in an object, but only of the first field in a list or a large object."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     most = 20 if isinstance(value, dict) and len(value) <= 20 else 1
     for key, each in itertools.islice(items, most):
@@ -90,7 +90,7 @@ def test_what_is_not_an_object_is_one_line(content: bytes, name: str, tmp_path: 
     assert read(tmp_path / name, FILES[name][1], content)
 
 
-@pytest.mark.parametrize("name", sorted(set(FILES) - {"channels.json"}))  # its contents also come from an archive
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"channels.json"}))  # parsed from bytes, not from a path
 def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / name)
     with pytest.raises((ValueError, FileNotFoundError), match=name):

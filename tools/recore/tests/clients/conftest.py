@@ -1,6 +1,6 @@
-"""Clients of the simulator: `make test-sdk` runs these tests in an environment for each of them.
+"""Clients of the simulator: `make test-sdk` runs these tests once for each client, in an environment with that client.
 
-A test file's name begins with the client that it is for: sdk (SageMaker's SDK, versions 2 and 3), v2, ml2p.
+The name of each test file begins with its client: sdk (SageMaker's SDK, versions 2 and 3), v2, ml2p.
 """
 
 import importlib
@@ -21,5 +21,5 @@ collect_ignore = [
 
 @pytest.fixture(scope="session")
 def sdk(variables: dict[str, str]) -> ModuleType:
-    """The import creates clients, which need the variables."""
+    """Import the module for this SDK after setting the variables, because the import creates clients."""
     return importlib.import_module(f"sdk_{CLIENT}")

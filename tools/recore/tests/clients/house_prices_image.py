@@ -2,8 +2,8 @@
 
     .venv/bin/python house_prices_image.py PROJECT NAME
 
-PROJECT: a copy of examples/house_prices, in which the archive of the code is written. NAME: of the image. If no
-engine responds, or the image cannot be built, the last line of stderr is the reason, and the exit status is 3 or 1.
+PROJECT: a copy of examples/house_prices, to which the code archive is written. NAME: the image's name. The exit status
+is 3 if no engine responds and 1 if the image cannot be built; then the last line of stderr is the reason.
 """
 
 import json
@@ -15,7 +15,7 @@ from stagemaker.isolation.containers import build, docker_client
 
 ROOT = Path(__file__).resolve().parents[4]
 BASE_IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImage"]
-NO_ENGINE = 3  # an exit status
+NO_ENGINE = 3  # the exit status if no Docker engine responds
 
 
 def main(project: Path, name: str) -> None:

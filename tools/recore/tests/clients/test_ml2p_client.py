@@ -1,7 +1,7 @@
-"""ML2P's command line, unmodified, on the house prices project: only the simulator's variables lead it there.
+"""ML2P's unmodified command line runs the house prices project; only variables connect it to the simulator.
 
-ML2P's jobs name an image that contains the code, and no script. Such images run with `--engine docker` only, so the
-test of the whole project needs a Docker engine. The commands that run no code of the project need none.
+ML2P's jobs specify an image that contains the code, and no script. Such images only run with `--engine docker`, so the
+test of the entire project needs a Docker engine. Commands that run none of the project's code do not need one.
 """
 
 import json
@@ -57,7 +57,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def project_with_image(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Return a copy of the project; its image is built, and the variables are those of a simulator that runs it."""
+    """Build the image of a copy of the project, connect ML2P to a simulator that runs it, and yield the copy."""
     program = Path(__file__).with_name("house_prices_image.py")
     build = subprocess.run([PYTHON, program, project, TEST_IMAGE], stderr=subprocess.PIPE, text=True)
     if build.returncode == NO_ENGINE:
@@ -77,17 +77,17 @@ def test_a_whole_project_runs_in_its_image(project_with_image: Path) -> None:
     for command in TUTORIAL_COMMANDS:
         words = shlex.split(command)
         outputs[" ".join(words[:2])] = output(project_with_image, *words)
-        if words[:2] == ["dataset", "generate"]:  # ML2P has no command that waits for it
+        if words[:2] == ["dataset", "generate"]:  # ML2P has no command that waits for this job
             waiter = boto3.Session().client("sagemaker").get_waiter("processing_job_completed_or_stopped")
             waiter.wait(ProcessingJobName=f"house-prices-{words[2]}", WaiterConfig={"Delay": 1, "MaxAttempts": 120})
         if words[:2] == ["endpoint", "invoke"]:
             s3 = boto3.Session().client("s3")
-            deadline = time.monotonic() + 60  # for the record of the invocation
+            deadline = time.monotonic() + 60  # the invocation's record may arrive late
             while not (records := s3.list_objects_v2(Bucket=BUCKET, Prefix=PREDICTIONS).get("Contents")):
                 assert time.monotonic() < deadline
                 time.sleep(0.2)
             record = json.loads(s3.get_object(Bucket=BUCKET, Key=records[0]["Key"])["Body"].read())
-            # an error of the predictor
+            # the predictor raises this error
             assert "the prediction failed: KeyError" in error(project_with_image, *words[:3], '{"area": 80}')
     assert json.loads(outputs["dataset ls"])["filename"] == "house-prices.csv"
     job = json.loads(outputs["training-job describe"])
@@ -111,7 +111,7 @@ def test_datasets_and_lists_need_no_image(project: Path) -> None:
     assert (project / "copy.csv").read_text() == (project / "houses.csv").read_text()
     output(project, "dataset", "rm", "houses-20260131", "houses.csv")
     output(project, "dataset", "delete", "houses-20260131")
-    assert "Contents" in error(project, "dataset", "ls", "houses-20260131")  # ML2P's own KeyError: there are none
+    assert "Contents" in error(project, "dataset", "ls", "houses-20260131")  # ML2P's own KeyError: no files are left
 
 
 def test_models_are_created_described_and_deleted(project: Path) -> None:
@@ -126,7 +126,7 @@ def test_models_are_created_described_and_deleted(project: Path) -> None:
 
 
 def test_jobs_as_processes_are_rejected(project: Path) -> None:
-    """The image contains the program, which a process does not have. Nor can ML2P name a script for AWS's image."""
+    """Only the image contains the program, so a process cannot run it; ML2P cannot specify a script for AWS's image."""
     commands = (("dataset", "generate", "prices-20260131"), ("training-job", "create", "prices-8-0", "prices-20260131"))
     for command in commands:
         assert "images of the scikit-learn, XGBoost, linear-learner and PyTorch families can run as processes" in error(

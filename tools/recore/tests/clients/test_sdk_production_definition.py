@@ -1,10 +1,10 @@
-"""The pipeline of `recore production` equals what versions 2 and 3 of the SDK write for the same steps.
+"""`recore production` writes the same pipeline definition as versions 2 and 3 of the SDK do for the same steps.
 
-The SDK's environment does not have the project's packages, so the project's own definition is made in another process:
-this file is also a program, which prints it.
+The SDK's environment does not have the project's packages, so this file is also a program that prints the project's
+definition in a separate process.
 
-Version 3's training step has the hyperparameters that start a script in AWS's framework images, because its
-ModelTrainer starts scripts in another way: by a command of its own, without the image's toolkit.
+For version 3, the training step sets the hyperparameters that start a script in AWS's framework images, because its
+ModelTrainer would start the script with its own command, without the image's toolkit.
 """
 
 import json
@@ -18,7 +18,7 @@ import pytest
 from stagemaker_support import SEARCH_PATH
 from stagemaker_support.sdk import BUCKET, IMAGE, PYTHON, ROLE, ROOT, installed_client
 
-# no two values are equal, so that none can be confused with another
+# no two values are equal, so that a mix-up is noticed
 SETTINGS = {
     "prefix": "cores",
     "input_data": f"s3://{BUCKET}/raw",
@@ -57,7 +57,7 @@ INSTANCE = SETTINGS["create_model_instance_type"]
 
 
 def train_v2(session: Any, instance_type: Any, data: Any) -> Any:
-    """Return the arguments of the training step. Without a network, the SDK passes the code in a channel."""
+    """Return the arguments of the training step. Because of network isolation, the SDK passes the code in a channel."""
     from sagemaker.inputs import TrainingInput
     from sagemaker.sklearn import SKLearn
 
@@ -82,7 +82,7 @@ def train_v2(session: Any, instance_type: Any, data: Any) -> Any:
 
 
 def chain_v2(session: Any, containers: list[tuple[str, str, Any]]) -> tuple[Any, Any]:
-    """Return the methods that register and create a model of these containers: scripts, images and archives."""
+    """Return functions that register and create a model. containers: each one's script, image and archive."""
     from sagemaker import Model, PipelineModel
 
     members = {"role": ROLE, "sagemaker_session": session}
@@ -157,9 +157,9 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
         return sdk.Join(on=separator, values=list(values))
 
     def process(name: str, inputs: dict[str, Any], files: dict[str, str], output: str, **members: Any) -> Any:
-        """Return a step that runs the script with its name on these inputs, and keeps one output.
+        """Return a step that runs the script of the same name on `inputs` and keeps one output.
 
-        `files` has the options of the script, each with a file of the inputs.
+        files: the script's options, each with the input file that it passes.
         """
         paths = {option: f"{PROCESSING}/input/{file}" for option, file in files.items()}
         paths["--output"] = f"{PROCESSING}/output/{output}"
@@ -237,30 +237,30 @@ def test_the_definition_equals_that_of_the_sdk(sdk: ModuleType, steps: tuple[lis
     )
     own, written = flatten(make_own()), flatten(json.loads(pipeline.definition()))
     assert normalise(written) == own
-    for path in written:  # any other value is noticed
+    for path in written:  # a change to any value is noticed
         assert normalise(written | {path: "another value"}) != own, path
 
 
-# Values that an SDK writes and the project leaves out, by their paths, in which # is a number.
+# Values that an SDK writes and the project omits, by path; # stands for a number.
 DEFAULTS = {
     "Steps/#/Arguments/ProcessingInputs/#/AppManaged": False,
     "Steps/#/Arguments/ProcessingOutputConfig/Outputs/#/AppManaged": False,
     "Steps/#/Arguments/ProcessingInputs/#/S3Input/S3CompressionType": "None",
-    "Steps/#/Arguments/InputDataConfig/#/InputMode": "File",  # the job's TrainingInputMode says so
+    "Steps/#/Arguments/InputDataConfig/#/InputMode": "File",  # the same as the job's TrainingInputMode
     "Steps/#/Arguments/OutputDataConfig/CompressionType": "GZIP",
     "Steps/#/Arguments/HyperParameters/sagemaker_container_log_level": "20",  # the toolkit's default, INFO
-    "Steps/#/Arguments/HyperParameters/sagemaker_region": '"us-east-1"',  # for code on S3; a channel has it
+    "Steps/#/Arguments/HyperParameters/sagemaker_region": '"us-east-1"',  # for code on S3; here it is in a channel
     "Steps/#/Arguments/ProfilerConfig/DisableProfiler": True,
     "Steps/#/Arguments/IfSteps/#/Arguments/ModelMetrics/Bias": {},
     "Steps/#/Arguments/IfSteps/#/Arguments/ModelMetrics/Explainability": {},
     "Steps/#/Arguments/IfSteps/#/Arguments/SkipModelValidation": "None",
     "MlflowConfig": None,
-    "PipelineExperimentConfig": None,  # an experiment for each execution would be left behind
+    "PipelineExperimentConfig": None,  # otherwise, each execution would leave an experiment behind
 }
 
 
 def normalise(written: dict[str, Any]) -> dict[str, Any]:
-    """Return an SDK's values by their paths as the project would write them."""
+    """Return an SDK's values, by path, as the project would write them."""
     own = {}
     for path, value in written.items():
         pattern = re.sub(r"/\d+(?=/|$)", "/#", path)
@@ -273,7 +273,7 @@ def normalise(written: dict[str, Any]) -> dict[str, Any]:
 
 
 def flatten(value: Any, path: str = "") -> dict[str, Any]:
-    """Return the values in JSON by their paths, such as Steps/0/Name. An empty object or list is a value."""
+    """Return the values in a JSON document by path, such as Steps/0/Name. Empty objects and lists count as values."""
     if not value or not isinstance(value, dict | list):
         return {path: value}
     members = value.items() if isinstance(value, dict) else enumerate(value)

@@ -1,7 +1,7 @@
-"""The notebooks in examples/notebooks run from their first cell to their last, on a small sample.
+"""The notebooks in examples/notebooks run completely on a small sample.
 
-A kernel of Jupyter runs them, with the simulator's environment variables. They are in a copy of the files that they
-use, because the data are found from the notebook's folder.
+A Jupyter kernel runs the notebooks with the simulator's environment variables. They run in a copy of the files that
+they use, because they look for the data relative to their own folder.
 """
 
 import shutil
@@ -41,7 +41,7 @@ def run_notebook(path: Path) -> str:
     client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}})
     try:
         client.execute()
-    except CellExecutionError as error:  # the SDK's own errors have no traceback in Jupyter
+    except CellExecutionError as error:  # in Jupyter, the SDK's own errors have no traceback
         pytest.fail(f"{error.ename}: {error.evalue}\n{error.traceback}")
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return "".join(output.text for output in outputs if output.get("name") == "stdout")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[4]
 TIMEOUT = 300  # seconds
 KEPT = ("HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")  # the rest of the environment is removed
 KEPT_PREFIXES = ("PIP_", "UV_")  # where packages come from
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # for small data, which is quicker
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # quicker for small data
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -24,7 +24,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def run(command: str, cwd: Path, status: int = 0, timeout: float = TIMEOUT, **variables: str) -> str:
-    """Run a command line, check its exit status and that it shows no traceback, and return its stdout and stderr.
+    """Run a command line; check its exit status and that it prints no traceback. Return its stdout and stderr.
 
     variables: additional environment variables. After the timeout, the command and its children are killed.
     """
@@ -34,9 +34,9 @@ def run(command: str, cwd: Path, status: int = 0, timeout: float = TIMEOUT, **va
 
 @contextmanager
 def started(command: str, cwd: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a command line in its own process group, which is interrupted and then killed at the end of the block.
+    """Start a command line in its own process group. At the end of the block, interrupt the group, then kill it.
 
-    Its output is in a temporary file, `process.stdout`; `output` returns what is there so far.
+    The process writes to a temporary file, `process.stdout`; `output` returns its contents so far.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(
@@ -69,7 +69,7 @@ def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> No
 
 
 def finish(process: subprocess.Popen[str], status: int = 0, timeout: float = TIMEOUT) -> str:
-    """Wait for a command, check its exit status and that it shows no traceback, and return its output."""
+    """Wait for a command to end; check its exit status and that it prints no traceback. Return its output."""
     assert with_timeout(process, timeout), f"still running after {timeout:.0f} s: {process.args}\n{output(process)}"
     printed = output(process)
     assert process.returncode == status, f"exit status {process.returncode}, not {status}: {process.args}\n{printed}"

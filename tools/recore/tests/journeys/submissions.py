@@ -32,7 +32,7 @@ LOAD_JOBLIB = """\
 
 @dataclass
 class Model:
-    """A model: the bodies of fit() and, if changed, save_model() and model_fn(), and a requirement."""
+    """The bodies of a model's fit() and, if they differ, save_model() and model_fn(), and its requirement, if any."""
 
     fit: str = RIDGE
     save: str = ""
@@ -84,7 +84,7 @@ MODELS = {
 
 
 def write(folder: Path, model: Model) -> Path:
-    """Write a submission with `recore new`, and put a model into its train.py and requirements.txt."""
+    """Write a submission with `recore new`, and put a model into train.py and requirements.txt."""
     run(f"recore new {folder.name}", folder.parent)
     signature = "inputs: pd.DataFrame, targets: pd.DataFrame, holes: np.ndarray, alpha: float = 1.0"
     replace_function(folder, "fit", f"def fit({signature}) -> Any:\n{model.fit}")

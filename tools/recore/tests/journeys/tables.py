@@ -1,4 +1,4 @@
-"""Read the tables that commands write, and write the files that they read."""
+"""Read tables that commands have written, and write spectra for commands to read."""
 
 import csv
 import gzip
@@ -11,7 +11,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 
 def write_spectra(folder: Path, data: Path, number: int) -> None:
-    """Write the first private spectra as files of two columns into folder/spectra, as an instrument exports them.
+    """Write the first `number` private spectra to folder/spectra as two-column files, as an instrument exports them.
 
     data: the folder with the sample data.
     """

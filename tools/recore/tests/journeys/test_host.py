@@ -1,4 +1,4 @@
-"""A host's evening: data are split, submissions are judged in one call, and the board shows the winner."""
+"""A host's evening: split the data, judge the submissions with one command, and see the winner on the board."""
 
 import signal
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_a_judged_upload_is_handed_over_and_predicts_spectra(tmp_path: Path) -> 
 
 @pytest.mark.journey
 def test_evening(tmp_path: Path) -> None:
-    """Ten submissions; the command is killed in the middle, and its second call judges the rest."""
+    """Judge ten submissions: the command is killed halfway, and a second call judges the rest."""
     split(tmp_path)
     models = MODELS | {
         "copies": Model(),
@@ -59,7 +59,7 @@ def test_evening(tmp_path: Path) -> None:
         interrupt(process, signal.SIGKILL)
     run(command, tmp_path, timeout=1800)
     lines = judged(tmp_path)
-    run(command, tmp_path)  # which has nothing to do
+    run(command, tmp_path)  # nothing is left to judge
     assert judged(tmp_path) == lines
     assert set(lines) == set(models)
     good = set(models) - {"failing", "invalid", "slow"}

@@ -23,13 +23,13 @@ def test_first_hour(tmp_path: Path) -> None:
 def test_day(name: str, tmp_path: Path) -> None:
     mine = write(tmp_path / "mine", MODELS[name])
     run(SAMPLE, mine)
-    own = {}  # what the user's own environment has beyond this one
+    own = {}  # packages that only the user's environment has
     if requirement := MODELS[name].requirement:
         run(f"pip install --quiet --no-deps --target ../packages {requirement}", mine)
         own = {"PYTHONPATH": str(tmp_path / "packages")}
     for script in ("train.py", "predict.py"):
         run(f"python {script}", mine, **own)
-    checked = run("recore check --ignore RC604", mine)  # linear models predict negative assays of so few rows
+    checked = run("recore check --ignore RC604", mine)  # with so few rows, linear models predict negative assays
     assert "check: no findings" in checked, checked
     run("recore run --out runs/first --note first", mine)
     run("recore run --out runs/second --note second", mine)
@@ -43,7 +43,7 @@ def test_day(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.journey
 def test_afternoon_of_mistakes(tmp_path: Path) -> None:
-    """A file of another kind, a missing column and Ctrl-C end in one line, and the earlier run stays as it was."""
+    """A wrong file, a missing column and Ctrl-C each end with a one-line message and do not change the earlier run."""
     mine = write(tmp_path / "mine", MODELS["pickle"])
     run(SAMPLE, mine)
     run("recore run --out runs/first --no-report", mine)

@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 @contextmanager
 def simulated(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a simulator that keeps its state in the folder, and stop it by Ctrl-C."""
+    """Run a simulator that keeps its state in the folder. At the end of the block, stop it as Ctrl-C does."""
     with started("stagemaker start --state state --variables variables.sh", folder) as process:
         wait_until((folder / "variables.sh").exists, process)
         yield process
@@ -77,7 +77,7 @@ def test_a_morning_with_mistakes_and_interruptions(folder: Path) -> None:
         with started(f"{WITH} python pipeline.py 4.0", folder) as process:  # killed in the middle of an execution
             wait_until(lambda: count_executions(folder) == 5, process)
             interrupt(process, signal.SIGKILL)
-    with simulated(folder):  # the same state: the interrupted work continues, and a second run comes first
+    with simulated(folder):  # with the same state; the interrupted execution continues
         printed = run(f"{WITH} python pipeline.py 4.0", folder)
         assert "Succeeded packages: " in printed
         assert int(printed.split()[-1]) >= 2

@@ -1,1 +1,1 @@
-"""Modules shared by the tests of recore in several folders."""
+"""Modules that recore's tests in several folders share."""

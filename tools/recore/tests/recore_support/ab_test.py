@@ -1,4 +1,4 @@
-"""An endpoint with two small variants that predict assays from the name of a sample, and the assays themselves."""
+"""An endpoint with two small variants that predict a sample's assays from its name, and the true assays."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ from stagemaker.server import BUCKET, ROLE_ARN
 Sample = tuple[str, float, float]
 CHANNELS = ["4000.0", "3998.0"]
 
-# Predicts each assay with an error that is proportional to SCALE. The last channel of the header is a request to fail.
+# Predicts each assay with an error proportional to SCALE. Fails if the input contains "refuse" and the value of SCALE.
 SCRIPT = """
 import csv
 import io
@@ -67,20 +67,20 @@ def true_assays(sample: Sample) -> list[float]:
 
 
 def as_csv(*samples: Sample) -> str:
-    """Return raw spectra with a header, whose columns are not in the usual order."""
+    """Return raw spectra as CSV with a header. Its columns are not in the usual order."""
     lines = ["index,DepthTo,4000.0,SiteID,DepthFrom,3998.0"]
     lines += [f"{number},{end},0.1,{hole},{start},0.2" for number, (hole, start, end) in enumerate(samples)]
     return "\n".join(lines) + "\n"
 
 
 def as_json(sample: Sample) -> dict[str, Any]:
-    """Return one raw spectrum."""
+    """Return a raw spectrum as a JSON object."""
     names = dict(zip(("SiteID", "DepthFrom", "DepthTo"), sample, strict=True))
     return {"wavenumbers": [4000.0, 3998.0], "absorbances": [0.1, 0.2], **names}
 
 
 def write_assays(path: Path, rows: Iterable[tuple[str, list[float]]], keys: str) -> Path:
-    """Write assays with all targets. rows: the cells of the key columns, and the values."""
+    """Write a CSV file with all targets. rows: for each row, its key cells, joined by commas, and its assays."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*keys.split(","), *TARGETS])
@@ -89,16 +89,13 @@ def write_assays(path: Path, rows: Iterable[tuple[str, list[float]]], keys: str)
 
 
 def write_sample_assays(path: Path, samples: Iterable[Sample]) -> Path:
-    """Write the true assays of samples, joined by their holes and depths."""
+    """Write the true assays of samples, with their holes and depths as the key columns."""
     rows = ((f"{hole},{start:g},{end:.3f}", true_assays((hole, start, end))) for hole, start, end in samples)
     return write_assays(path, rows, "SiteID,DepthFrom,DepthTo")
 
 
 class ABTestEndpoint:
-    """Creates an endpoint with the variants A, with the larger weight, and B, whose errors are a tenth of A's.
-
-    B's model is that of version 1.
-    """
+    """An endpoint with two variants: A has the larger weight; B serves version 1, and its errors are a tenth of A's."""
 
     def __init__(self, endpoints: Endpoints, folder: str, **capture: Any):
         self.endpoints, self.folder, self.began = endpoints, folder, datetime.now(UTC)
@@ -141,7 +138,7 @@ class ABTestEndpoint:
     def send(
         self, body: str | dict[str, Any], variant: str | None = None, accept: str = "text/csv", **members: str
     ) -> str:
-        """Invoke the endpoint, by default the variant that its traffic chooses, and return the response."""
+        """Invoke the endpoint, by default without choosing the variant, and return the response."""
         is_json = isinstance(body, dict)
         members |= {"ContentType": "application/json" if is_json else "text/csv", "Accept": accept}
         if variant:
@@ -150,7 +147,7 @@ class ABTestEndpoint:
         return response["Body"].read().decode()
 
     def captured(self, count: int) -> Counter[str]:
-        """Wait until this many invocations are on S3, and return how many each variant has."""
+        """Wait until `count` invocations have been captured on S3; return their number for each variant."""
         deadline = time.monotonic() + 120
         while True:
             location = (self.destination, self.name, "AB", self.began)

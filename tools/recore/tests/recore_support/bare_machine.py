@@ -1,9 +1,9 @@
-"""Run a command as if on a machine without a sandbox, Docker engine or browser, and with a long temporary path.
+"""Run a command as if the machine had a long temporary path, and no sandbox, Docker engine or browser.
 
     python tools/recore/tests/recore_support/bare_machine.py COMMAND [ARGUMENT...]
 
-Programs that such a machine does not have are replaced by ones that fail. TMPDIR is longer than 107 bytes and contains
-spaces and non-ASCII letters. The exit status is the command's.
+The missing programs are replaced with programs that fail. TMPDIR is longer than 107 bytes and contains spaces and
+non-ASCII letters. The exit status is the command's.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""Edits of submissions/good that a source rule must find, and harmless edits that look wrong.
+"""Edits to submissions/good: flaws that a source rule must find, and harmless edits that look like flaws.
 
-Each has the name of the rule that must find it, or must not.
+The name of each edit begins with the code of the rule that must find it, or must not.
 """
 
 import textwrap
@@ -27,14 +27,14 @@ IMPORTED = {"argparse.": "argparse", "click.": "click", "json.": "json", "np.": 
 
 
 def write_train(code: str, imports: str = "") -> Change:
-    """Return the change that writes a short train.py: two hooks and more code, with the libraries that this names."""
+    """Return a change that writes a short train.py: two hooks and `code`, with imports of the libraries it uses."""
     imports += "".join(f"import {module}\n" for name, module in IMPORTED.items() if name in code)
     head = '"""Steps 1 and 3."""\n\nimport os\nimport pickle\n' + (f"\n{imports}" if imports else "")
     return write("train.py", "\n\n".join(part for part in (head, HOOKS, code) if part))
 
 
 def train(code: str, *changes: Change, imports: str = "", line: str = "", level: Level = Level.ERROR) -> Case:
-    """Return a flaw in code at the end of train.py. line: the flawed line, by default the last line of the code."""
+    """Return a flaw in train.py, which ends with `code`. line: the flawed line, by default the last line of `code`."""
     change = both(write_train(code, imports), *changes)
     return Case(change, "train.py", line or code.splitlines()[-1].strip(), level)
 
@@ -56,12 +56,12 @@ def preprocess(line: str, *changes: Change, level: Level = Level.ERROR) -> Case:
 
 
 def default_path(line: str, base: str = "os.sep") -> Case:
-    """Return a flaw in a preprocess.py that uses pandas: a command-line option with a wrong default."""
+    """Return a flaw in a preprocess.py that uses pandas: `line` defines a command-line option with a wrong default."""
     return Case(write("preprocess.py", PREPROCESS.format(base=base, options=line, more="")), "preprocess.py", line)
 
 
 def setup(line: str, *more: Change) -> Case:
-    """Return a flaw in setup.py, whose call of setup() is replaced."""
+    """Return a flaw in setup.py: `line` replaces the call to setup()."""
     return Case(both(replace("setup.py", SETUP, line), *more), "setup.py", line)
 
 

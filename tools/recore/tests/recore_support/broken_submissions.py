@@ -1,6 +1,6 @@
-"""The table of edited submissions: the rule of `recore check` that must find each edit, or none, and whether it runs.
+"""The table of edited submissions, each with the rule of `recore check` that must find the edit, if any.
 
-Flaws that must be found by running, and sound submissions, are edits of submissions/sound.
+Cases for rules that run the submission are edits to submissions/sound.
 """
 
 from pathlib import Path
@@ -20,12 +20,12 @@ SAVE = 'save_model(fit(inputs, targets), os.environ.get("SM_MODEL_DIR", "/opt/ml
 ENDING = '    print("train: a model of", len(rows), "rows")\n'
 LINES = 'for line in text.splitlines() if not line.startswith("index,")'
 PREDICT_FN = f"def predict_fn(inputs, model):\n    {PREDICT}\n\n\n"
-# the audit hook takes its folder out of the variables that a program sees, but not out of those of the process
+# the audit hook removes its folder from os.environ, but cannot remove it from the initial environment in /proc
 OBSERVED = '"PYTHONPATH=" + os.environ.get("PYTHONPATH", "") not in open("/proc/self/environ").read()'
 
 
 def running(text: str, *changes: Change, level: Level = Level.ERROR, file: str = "") -> Case:
-    """Return a flaw that is found by running. text: a part of the message. file: of a finding for a host."""
+    """Return a flaw that a rule finds by running. text: part of the message. file: the file in a finding for a host."""
     return Case(both(*changes), file, level=level, message=text, runs=True)
 
 
@@ -42,7 +42,7 @@ def importing(name: str) -> Change:
 
 
 def fitting(*lines: str) -> Change:
-    """Replace the body of fit() with lines; the last one is returned."""
+    """Replace the body of fit() with lines; it returns the value of the last one."""
     return train(FIT, "\n    ".join([*lines[:-1], f"return {lines[-1]}"]))
 
 
@@ -51,7 +51,7 @@ def predicting(*lines: str) -> Change:
 
 
 def before_end(*lines: str) -> Change:
-    """Insert lines before the last one of the training."""
+    """Insert lines before the last line of the training."""
     return train(ENDING, "".join(f"    {line}\n" for line in lines) + ENDING)
 
 
@@ -60,7 +60,7 @@ def at_start(*lines: str) -> Change:
 
 
 def reading(*lines: str) -> Change:
-    """Insert lines where preprocess.py has read the rows."""
+    """Insert lines after preprocess.py has read the rows."""
     return insert("preprocess.py", "".join(f"    {line}\n" for line in lines), before="    channels =")
 
 
@@ -70,7 +70,7 @@ def returning(*lines: str) -> Change:
 
 
 def held_out(rows: str) -> Change:
-    """Save held-out predictions: rows of the index and predicted assays."""
+    """Save held-out predictions. rows: an expression for the predicted assays of each row."""
     return train(
         SAVE,
         'model_dir = os.environ.get("SM_MODEL_DIR", "/opt/ml/model")\n'
@@ -83,7 +83,7 @@ def held_out(rows: str) -> Change:
     )
 
 
-HOLE_AS_INPUTS = both(  # a column for each drill hole of the file
+HOLE_AS_INPUTS = both(  # one input column for each drill hole in the file
     returning(
         'holes = sorted({row["SiteID"] for row in rows})',
         'bins += [np.array([float(row["SiteID"] == hole) for row in rows]) for hole in holes]',
@@ -91,7 +91,7 @@ HOLE_AS_INPUTS = both(  # a column for each drill hole of the file
     replace("preprocess.py", "for number in range(BINS)", "for number in range(inputs.shape[1])"),
     train("if len(line) != BINS + 1", "if len(line) != len(lines[0])"),
 )
-CLAIM = held_out("model.predict(np.array(inputs))")  # they are not held out
+CLAIM = held_out("model.predict(np.array(inputs))")  # these rows are not held out
 OWN_CLASS = both(
     insert("train.py", "class Limited(Linear):\n    pass\n", before="def fit("),
     fitting("Limited().fit(inputs, targets)"),
@@ -284,7 +284,7 @@ BROKEN = {
     ),
 }
 
-RENAMED_HOOKS = train(  # transform_fn stands for the three other hooks
+RENAMED_HOOKS = train(  # transform_fn replaces the other three hooks
     *("def input_fn(", "def read(", "def predict_fn(", "def apply("),
     "def output_fn(",
     "def transform_fn(model, data, content_type, accept):\n"
@@ -315,8 +315,8 @@ def to_windows_lines(folder: Path) -> None:
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
 
-# The same submission written differently, or another good one. Rules that read find nothing in any, and those that run
-# nothing in the first three.
+# The same submission written differently, or a different good one. Source rules find nothing in any of them; rules that
+# run the submission find nothing in the first three.
 SOUND_CHANGES = {
     "transform_fn": both(RENAMED_HOOKS, delete("predict.py")),
     "default predict_fn, package": both(
@@ -377,5 +377,5 @@ CASES = (
 
 
 def names(found: bool, runs: bool) -> list[str]:
-    """Return the names of those in which something or nothing is found, by running or reading."""
+    """Return names of cases. found: whether a rule must report them. runs: whether that rule runs the submission."""
     return [name for name, case in CASES.items() if (case.is_reported, case.runs) == (found, runs)]

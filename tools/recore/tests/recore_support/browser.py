@@ -1,4 +1,4 @@
-"""Reports in headless Chromium."""
+"""Open reports in headless Chromium."""
 
 import contextlib
 import re
@@ -76,7 +76,7 @@ class OpenReport:
 
 
 def print_from_shell(page: Path, *options: str) -> bytes:
-    """Print a page as one does in a shell: Chromium prints it as soon as it has loaded. Return the PDF."""
+    """Print a page with Chromium's command line, which prints as soon as it has loaded. Return the PDF."""
     printed = page.with_suffix(".pdf")
     command = [find_chromium(), "--headless", "--no-sandbox", *options, f"--print-to-pdf={printed}", page.as_uri()]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
@@ -84,7 +84,7 @@ def print_from_shell(page: Path, *options: str) -> bytes:
 
 
 def printed_colours(pdf: bytes) -> set[str]:
-    """Return the colours, as #rrggbb, of the lines, areas and letters of a PDF that Chromium has written."""
+    """Return the colours, as #rrggbb, of the lines, areas and letters in a PDF that Chromium has written."""
     colours = set()
     for stream in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
         with contextlib.suppress(zlib.error):
@@ -95,7 +95,7 @@ def printed_colours(pdf: bytes) -> set[str]:
 
 @contextlib.contextmanager
 def open_report(browser: Any, page: Path, scheme: str = "light", width: int = 1100) -> Iterator[OpenReport]:
-    """Open a report from the disk, offline, and wait until its figures are drawn."""
+    """Open a local report without network access, and wait until its figures are drawn."""
     with contextlib.closing(
         browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
     ) as context:
@@ -119,7 +119,7 @@ def assert_sound(report: OpenReport, page: Path) -> None:
 
 
 def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[str]) -> None:
-    """Check also that figures show labels to mouse and keyboard users, legends work, and the page can be printed."""
+    """Check, too, that figures have labels for mouse and keyboard users, legends work, and the page can be printed."""
     assert_sound(report, page)
     assert_printable(report)
     assert report.tab.title().startswith(title)
@@ -133,7 +133,7 @@ def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[
 
 
 def assert_printable(report: OpenReport) -> None:
-    """Check that every figure is printed at a readable width, and that the document has several pages."""
+    """Check that every figure is printed at a readable width, and that no figure is empty."""
     report.tab.emulate_media(media="print")
     for name in report.figures():
         box = report.tab.locator(f"#{name} .plot").first.bounding_box()

@@ -17,12 +17,12 @@ from recore.cli import main
 
 
 def recore(*arguments: object, cwd: Path = ROOT, **variables: str | None) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder, and return its exit status and output.
+    """Run a command in this process, in the folder `cwd`, and return its exit status and output.
 
     variables: environment variables to set; a value of None removes the variable.
     """
     command = list(map(str, arguments))
-    # boto3's default session keeps its settings, so each call uses a new one
+    # boto3's default session keeps its settings, so each command uses a new session
     with contextlib.chdir(cwd), patch.object(boto3, "DEFAULT_SESSION", None):
         result = CliRunner().invoke(main, command, prog_name="python -m recore", env=variables, catch_exceptions=False)
     return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)

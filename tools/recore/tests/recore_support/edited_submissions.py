@@ -1,6 +1,6 @@
-"""Edited submissions, and the findings of `recore check` in them.
+"""Edited submissions, and the findings that `recore check` must report in them.
 
-An edit raises ValueError if the folder does not contain what it changes, so that no edit has silently no effect.
+An edit raises ValueError if the text that it replaces is missing, so that no edit silently has no effect.
 """
 
 import shutil
@@ -21,11 +21,11 @@ Change = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Case:
-    """A row of the table of edits. Its name begins with the code of the rule that it is made for.
+    """A row in the table of edits. Its name begins with the code of the rule under test.
 
-    file, line, level, text: of the only finding: its file, the contents of its line or "" for the entire file, and a
-    part of its message. found: False if no rule may find anything. runs: whether the rule runs
-    the submission; then SOUND is edited, otherwise GOOD, which is shorter.
+    file, line, level, message: the only finding's file, line content ("" for the entire file), level and part of its
+    message. is_reported: False if no rule may find anything. runs: whether the rule runs the submission; if so,
+    `change` edits SOUND, otherwise GOOD, which is shorter.
     """
 
     change: Change
@@ -38,7 +38,7 @@ class Case:
 
 
 def make(case: Case, folder: Path) -> Path:
-    """Write the submission of a case to a new folder, and return the folder."""
+    """Write a case's submission to a new folder, and return the folder."""
     shutil.copytree(SOUND if case.runs else GOOD, folder, ignore=shutil.ignore_patterns("__pycache__"))
     case.change(folder)
     return folder
@@ -55,7 +55,7 @@ def both(*changes: Change) -> Change:
 
 
 def replace(file: str, *replacements: str) -> Change:
-    """Replace strings that appear once in a file. replacements: each string, followed by the new one."""
+    """Replace strings that must appear once in a file. replacements: each old string, followed by the new one."""
 
     def change(folder: Path) -> None:
         content = (folder / file).read_text()
@@ -74,7 +74,7 @@ def insert(file: str, lines: str, before: str) -> Change:
 
 
 def write(*files: str) -> Change:
-    """Add files, or replace them completely. files: each name, followed by the content."""
+    """Add files, or replace them completely. files: each name, followed by the file's content."""
 
     def change(folder: Path) -> None:
         for name, content in zip(files[::2], files[1::2], strict=True):
@@ -85,7 +85,7 @@ def write(*files: str) -> Change:
 
 
 def require(requirements: str) -> Change:
-    """Add a requirements.txt, and a MANIFEST.in so that it is uploaded."""
+    """Add a requirements.txt, and a MANIFEST.in that includes it in the upload."""
     return write("MANIFEST.in", "include requirements.txt\n", "requirements.txt", requirements)
 
 

@@ -1,4 +1,4 @@
-"""Sample data with gaps, and runs: a good one, one whose private score fails, and one full of markup."""
+"""Sample data with missing assays, and runs: a good one, one whose private score fails, and one full of markup."""
 
 import gzip
 import hashlib
@@ -25,7 +25,7 @@ HOSTILE = "</script><script>document.title='broken'</script><a href='http://exam
 def make_sample_with_gaps(folder: Path, rows: int, holes: int) -> None:
     """Write sample data in which two assays are missing in up to 20 rows of each file.
 
-    They are the same rows for both, because the model fits targets that were measured on the same rows together.
+    Both are missing in the same rows, because the model fits targets measured on the same rows together.
     """
     make_sample(folder, Plan(rows=rows, holes=holes, channels=424, seed=7, missing=0))
     for path in (folder / "public/public.csv.gz", folder / "private/actual.csv.gz"):
@@ -35,7 +35,7 @@ def make_sample_with_gaps(folder: Path, rows: int, holes: int) -> None:
 
 
 class Runs:
-    """The paths in a folder that make_runs filled: the submission, its data, both runs, and the good run's output."""
+    """Paths of the files that make_runs wrote: the submission, its data, both runs, and the good run's output."""
 
     def __init__(self, folder: Path):
         self.submission = folder / "mine"
@@ -47,8 +47,8 @@ class Runs:
 def make_runs(folder: Path, sample: Path) -> None:
     """Make two runs of the tiny submission: one on the sample, one with a private assay that is not a number.
 
-    Private assays have many digits, so that a test can recognise them anywhere. The public data and they are CSV files
-    that are not gzipped, unlike the private data.
+    Private assays have many digits, so that a test can recognise them anywhere. The private spectra are gzipped; the
+    public data and the private assays are not.
     """
     submission = tiny(folder / "mine")
     public = folder / "public.csv"
@@ -70,12 +70,12 @@ def make_runs(folder: Path, sample: Path) -> None:
 
 
 def read_numbers(run: Path, name: str) -> pd.DataFrame:
-    """Read a CSV file of a run's report."""
+    """Read a CSV file from a run's report."""
     return pd.read_csv(run / f"report/{name}.csv", float_precision="round_trip")
 
 
 def change_record(run: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
-    """Change the record of a run, and return the run's folder."""
+    """Apply `change` to a run's record, and return the run's folder."""
     record = json.loads((run / "run.json").read_text())
     change(record)
     (run / "run.json").write_text(json.dumps(record))
@@ -83,7 +83,7 @@ def change_record(run: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
 
 
 def make_hostile(run: Path, sample: Path) -> Path:
-    """Put markup wherever a report shows text from a run: names, reasons, logs, holes, and the runs next to it."""
+    """Put markup wherever a report shows text from a run: in names, reasons, logs, holes and neighbouring runs."""
     name = HOSTILE.replace("/", "\\")
     public = pd.read_csv(sample / "public/public.csv.gz", index_col=0, dtype=str)
     data = write_csv(run.parent / f"{name}.csv.gz", public.assign(SiteID=HOSTILE))

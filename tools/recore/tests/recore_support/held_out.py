@@ -1,4 +1,4 @@
-"""Score held-out predictions as the job of a run does."""
+"""Score held-out predictions as a run's job does."""
 
 import subprocess
 import sys
@@ -9,11 +9,11 @@ from recore.evaluation.held_out import ACTUAL, PREDICTED, write_scored
 
 
 class ScoreFailed(Exception):
-    """score.py failed. The message is its last line."""
+    """score.py failed; the message is the last line of its stderr."""
 
 
 def score_held_out(predictions: Path, public: Path, script: Path, output: Path) -> None:
-    """Write the score and its details, as score.py does. Raises NoHeldOutScoreError or ScoreFailed."""
+    """Write the score and its details to `output`. Raises NoHeldOutScoreError or ScoreFailed."""
     with tempfile.TemporaryDirectory() as folder:
         write_scored(predictions, public, Path(folder))
         files = {"actual": Path(folder, ACTUAL), "predicted": Path(folder, PREDICTED), "output": output.absolute()}

@@ -1,7 +1,7 @@
-"""Hostile submissions: each is the tiny submission with a script of SCRIPTS, or with the files of FILES.
+"""Hostile submissions: each is the tiny submission with a script from SCRIPTS or the files from FILES.
 
-A script train_* runs at the end of a training job, preprocess_* at the end of preprocessing, and serve_* in the model's
-server. archive_* packs the submission into an archive.
+Scripts train_* run at the end of a training job, preprocess_* at the end of preprocessing, and serve_* in the model's
+server; archive_* pack the submission into an archive.
 """
 
 import subprocess
@@ -233,7 +233,7 @@ FILES = {
 
 
 def make_hostile(name: str, folder: Path, words: dict[str, str]) -> Path:
-    """Write a hostile submission. Each key of `words` in its script or its files is replaced by its value."""
+    """Write a hostile submission. In its script or files, replace each key of `words` with its value."""
 
     def replaced(content: str) -> str:
         for word, value in words.items():

@@ -1,4 +1,4 @@
-"""CPU time, for tests that compare the time of two pieces of work."""
+"""Measure CPU time, for tests that compare how long two functions take."""
 
 import time
 from collections.abc import Callable

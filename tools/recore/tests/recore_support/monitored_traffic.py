@@ -1,4 +1,4 @@
-"""Monitoring of simulated traffic without an endpoint: sample data, as clients would send it."""
+"""Monitor simulated traffic without an endpoint: sample data, as clients would send them."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -20,10 +20,10 @@ BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
 def monitor_sample(
     sample: Path, change: float = 0.0, name: str = "", begin: datetime = BEGIN, rows: int | None = None
 ) -> Monitoring:
-    """Return the result of monitoring if the private spectra of a sample arrive, one per minute. rows: their number.
+    """Monitor the private spectra of a sample as they arrive, one per minute. rows: how many arrive, by default all.
 
-    change: of the baseline, a curve that is added to the second half of the spectra, as a share of the 99th
-    percentile of absorbance, because the maximum is noise. name: comes before the names of the drill holes.
+    change: the height of a curve that is added to the baseline of the second half of the spectra, as a share of the
+    99th percentile of absorbance, because the maximum is noise. name: a prefix for the names of the drill holes.
     """
     public = sample / "public/public.csv.gz"
     spectra = pd.read_csv(sample / "private/private.csv.gz", index_col=0).head(rows)

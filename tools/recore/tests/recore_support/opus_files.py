@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# The six numbers that identify a block's kind.
+# The six numbers that identify each kind of block.
 KINDS = {
     "absorbance": (3, 3, 0, 4, 0, 0),
     "transmittance": (3, 3, 0, 5, 0, 0),
@@ -25,7 +25,7 @@ SERIES = (3, 3, 0, 4, 0, 2)
 
 @dataclass
 class Block:
-    """A spectrum: its kind, first and last x, values, and parameters that replace the correct ones."""
+    """A spectrum: its kind, first and last x, values, and parameters to replace the correct ones."""
 
     kind: str
     first: float
@@ -45,7 +45,7 @@ def block(kind: str, values: np.ndarray, first: float = 4000.0, last: float = 60
 
 
 def parameters(values: dict[str, int | float | str]) -> bytes:
-    """Return a parameter block. Each entry is a name, a type, a length in two-byte words and a value."""
+    """Return a parameter block. Each entry has a name, a type, a length in two-byte words, and a value."""
     parts = []
     for name, value in values.items():
         if isinstance(value, int):
@@ -79,5 +79,5 @@ def opus_bytes(*blocks: Block, additional: tuple[tuple[tuple[int, ...], bytes], 
 
 
 def number(kind: tuple[int, ...]) -> int:
-    """Return the number of a block's kind as the directory stores it."""
+    """Return the number by which the directory identifies a kind of block."""
     return sum(part << shift for part, shift in zip(kind, SHIFTS, strict=True))

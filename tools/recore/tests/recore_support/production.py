@@ -1,4 +1,4 @@
-"""The commands of a model in production, run in this process against one simulator, with separate names."""
+"""Run `recore production` against one simulator that several tests share, each with separate names."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from recore_support.command import recore
 
 
 class ProductionCommands:
-    """`recore production` in a folder with a config.json, whose names and prefix begin with a unique name."""
+    """Run `recore production` in a folder whose config.json contains a unique name for all resources."""
 
     def __init__(self, client: Client, folder: Path, name: str):
         self.client, self.folder, self.name = client, folder, name
@@ -24,17 +24,17 @@ class ProductionCommands:
             "PIPELINE_NAME": name,
             "MODEL_PACKAGE_GROUP_NAME": name,
             "ENDPOINT_NAME": name,
-            "MINIMUM_SCORE": -10.0,  # models of small samples are bad
+            "MINIMUM_SCORE": -10.0,  # models of small samples score badly
         }
         self.configure()
 
     def configure(self, **settings: Any) -> None:
-        """Write config.json with further settings."""
+        """Add settings to config.json."""
         self.config |= settings
         (self.folder / "config.json").write_text(json.dumps(self.config))
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Run a command and return its exit status and output."""
+        """Run a command in this process, and return its exit status and output."""
         return recore("production", *arguments, cwd=self.folder, **self.client.simulator.variables())
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
@@ -45,7 +45,7 @@ class ProductionCommands:
         return subprocess.Popen(command, cwd=self.folder, env=variables, text=True, **pipes)
 
     def run_with_reply(self, answer: str, *arguments: object) -> str:
-        """Run a command on a terminal, answer its question, and return its output."""
+        """Run a command on a terminal, reply to its prompt with `answer`, and return its output."""
         main, terminal = pty.openpty()
         command = [sys.executable, "-m", "recore", "production", *map(str, arguments)]
         variables = environment() | self.client.simulator.variables()

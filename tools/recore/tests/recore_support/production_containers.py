@@ -1,4 +1,4 @@
-"""The two containers of a model in production: archives, requests and programs for tests."""
+"""Archives, requests and programs for tests of the two containers of a model in production."""
 
 import gzip
 import importlib.util
@@ -28,7 +28,7 @@ ENVIRONMENT = {
 
 
 def load_program(name: str) -> ModuleType:
-    """Import a program of the containers as a job does: modules next to it have no package."""
+    """Import a container's program as a job does: it imports its neighbouring modules without a package."""
     spec = importlib.util.spec_from_file_location(f"container_{name}", CONTAINERS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     with mock.patch.object(sys, "path", [str(CONTAINERS), *sys.path]):
@@ -37,14 +37,14 @@ def load_program(name: str) -> ModuleType:
 
 
 def container(client: Client, program: str, archive: bytes) -> dict[str, Any]:
-    """Return a container that serves a program of its model's archive."""
+    """Return a container definition that serves with a program from its model archive."""
     variables = {"SAGEMAKER_PROGRAM": program, "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
     uri = client.put(f"production-models/{next(numbers)}/model.tar.gz", archive)
     return {"Image": IMAGE, "ModelDataUrl": uri, "Environment": ENVIRONMENT | variables}
 
 
 def create_model(client: Client, features: bytes, model: bytes) -> str:
-    """Create the model of both containers from their archives, and return its name."""
+    """Create a model of two containers from their archives, and return its name."""
     name = f"production-{next(numbers)}"
     containers = [
         container(client, "features.py", features),
@@ -58,13 +58,13 @@ def create_model(client: Client, features: bytes, model: bytes) -> str:
 
 @dataclass(frozen=True)
 class Trained:
-    """The default model, trained by the pipeline. folder: of its files."""
+    """The default model, trained by the pipeline. folder: contains its files."""
 
     folder: Path
 
     @property
     def data_file(self) -> Path:
-        """The data that it was trained on."""
+        """The training data."""
         return self.folder / "data/public/public.csv.gz"
 
     @property
@@ -74,7 +74,7 @@ class Trained:
 
     @property
     def model(self) -> Path:
-        """A folder with the content of the archive."""
+        """The folder with the unpacked archive."""
         return self.folder / "model"
 
     @property
@@ -94,12 +94,12 @@ class Trained:
 
     @property
     def lines(self) -> list[str]:
-        """The lines of the data file, the header first."""
+        """The lines of the data file, including the header."""
         return gzip.decompress(self.data_file.read_bytes()).decode().splitlines(keepends=True)
 
     @property
     def spectra(self) -> list[dict[str, Any]]:
-        """The rows of the data file as spectra in JSON, with the same numbers."""
+        """The spectra in the data file as JSON objects, with exactly the same numbers."""
         data = pd.read_csv(self.data_file, dtype={0: str}, float_precision="round_trip")
         channels = [name for name in data.columns if name[0].isdigit()]
         spectra = data[channels].to_numpy().tolist()
@@ -111,12 +111,12 @@ class Trained:
 
 
 def read_csv(body: str) -> np.ndarray:
-    """Return CSV without a header as an array, NaN where a cell is empty."""
+    """Return CSV without a header as an array. Empty cells become NaN."""
     return pd.read_csv(io.StringIO(body), header=None, float_precision="round_trip").to_numpy(float)
 
 
 def keep_files(trained: Trained, client: Client, version: dict[str, Any]) -> None:
-    """Write the archives and the evaluation of a version to files."""
+    """Write a version's archives and evaluation to files."""
     package = client.sagemaker.describe_model_package(ModelPackageName=version["arn"])
     uris = *version["archives"], package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
     for path, uri in zip((trained.features, trained.archive, trained.evaluation), uris, strict=True):
@@ -130,7 +130,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def predict_by_script(trained: Trained, folder: Path) -> None:
-    """Write the predictions of predict.py, which runs in a new folder."""
+    """Run predict.py in a new folder, and write its predictions."""
     copy_scripts(folder)
     files = {"--model_dir": trained.model, "--input": trained.data_file, "--output": trained.folder / "predictions.csv"}
     result = run("predict.py", *(word for pair in files.items() for word in pair), cwd=folder)

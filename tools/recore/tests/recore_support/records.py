@@ -1,4 +1,4 @@
-"""Records of runs, without the runs."""
+"""Make records of runs without running anything."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ SETTINGS = {job: {"type": "ml.m5.xlarge", "count": 1} for job in ("training", "p
 
 
 def make_record(data: str = "a", started: str = "2026-01-01T00:00:00+00:00", **scores: float) -> dict[str, Any]:
-    """Return the record of a completed run."""
+    """Return a record as a completed run would write it."""
     return {
         "state": "Completed",
         "started": started,

@@ -1,4 +1,4 @@
-"""The template's train.py with another fit(), as a participant who replaces the model writes it."""
+"""The template's train.py with a different fit(), as a participant would write it to replace the model."""
 
 from support.checkout import ROOT
 
@@ -6,5 +6,5 @@ from recore.template.new_submission import replace_fit
 
 
 def train_with(fit: str) -> str:
-    """Return the template's train.py. fit: the imports and the code that replace its fit()."""
+    """Return the template's train.py with a new fit(). fit: the new function and its imports."""
     return replace_fit((ROOT / "train.py").read_text("utf-8"), fit)

@@ -1,4 +1,4 @@
-"""`python -m recore run` as a process that runs to its end, is watched while it runs, or has a terminal."""
+"""`python -m recore run` as a process that runs to completion, is watched while it runs, or has a terminal."""
 
 import os
 import pty
@@ -19,9 +19,9 @@ from stagemaker.isolation.bubblewrap import sandbox_works
 
 
 def file_options(sample: Path, *names: str, allow_unsandboxed: bool = True) -> list[object]:
-    """Return the options for the sample's files. names: the files to include, by default all three.
+    """Return the options that pass the sample's files. names: the files to pass, by default all three.
 
-    allow_unsandboxed: if bubblewrap does not work, add the option that allows private assays without a sandbox.
+    allow_unsandboxed: if bubblewrap does not work, turn isolation off, which allows private assays without a sandbox.
     """
     paths = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
     isolation = ["--isolation", "off"] if allow_unsandboxed and not sandbox_works() else []
@@ -33,7 +33,7 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
 
 
 def failed_run_error(*arguments: object, cwd: Path, **variables: str) -> str:
-    """Check that a run in this process is rejected before it writes a file or starts a job; return its error line."""
+    """Check that a run is rejected before it writes a file or starts a job, and return its error line."""
     before = sorted(os.listdir(cwd))
     result = recore("run", *arguments, cwd=cwd, **variables)
     assert result.returncode == 2, result.stderr
@@ -46,7 +46,7 @@ def failed_run_error(*arguments: object, cwd: Path, **variables: str) -> str:
 
 @dataclass
 class RunningCommand:
-    """A run in another process whose output goes to files in a folder. tmp: its temporary folder."""
+    """A run in a separate process whose output goes to files in `folder`. tmp: its temporary folder."""
 
     process: subprocess.Popen[bytes]
     folder: Path
@@ -65,7 +65,7 @@ class RunningCommand:
         result = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             try:
-                command = child.cmdline()[:3]  # the other words are the script's arguments
+                command = child.cmdline()[:3]  # the remaining words are the script's arguments
                 if any(word.endswith(script) for word in command) and "bwrap" not in child.name():
                     result.append(child)
             except psutil.Error:  # the process has just ended
@@ -82,7 +82,7 @@ class RunningCommand:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def end(self) -> tuple[int, list[str]]:
-        """Wait for the run to end; return its exit status and remaining temporary files. Print stacks if it hangs."""
+        """Wait for the run to end; return its exit status and leftover temporary files. If it hangs, print stacks."""
         try:
             status = self.process.wait(120)
             return status, os.listdir(self.tmp)
@@ -119,7 +119,7 @@ def start(
 
 
 def run_on_terminal(*arguments: object) -> tuple[int, str, str]:
-    """Run a command of recore with a terminal as stderr; return its status, its stdout and what the terminal got."""
+    """Run a command of recore with a terminal as stderr; return its exit status, stdout and terminal output."""
     terminal, child_terminal = pty.openpty()
     command = [sys.executable, "-m", "recore", *map(str, arguments)]
     variables = environment() | {"TERM": "xterm-256color", "COLUMNS": "100"}
@@ -131,7 +131,7 @@ def run_on_terminal(*arguments: object) -> tuple[int, str, str]:
     try:
         while chunk := os.read(terminal, 65536):
             terminal_output += chunk
-    except OSError:  # on Linux this means that no process has the terminal open any more
+    except OSError:  # on Linux, this means that no process has the terminal open any more
         pass
     os.close(terminal)
     out, _ = process.communicate(timeout=60)

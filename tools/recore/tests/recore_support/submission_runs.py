@@ -1,4 +1,4 @@
-"""Variants of the submission submissions/good, and `recore run` on them."""
+"""Write variants of submissions/good, and run `recore run` on them."""
 
 import json
 import os
@@ -12,9 +12,9 @@ from recore_support.run_command import run_recore
 
 
 def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:
-    """Copy the good submission to a folder. changes: a string in a file and its replacement, by file name.
+    """Copy the good submission to a folder. changes: for each file name, a string in the file and its replacement.
 
-    files: the contents of additional or replaced files, by name. The name may omit `.py`.
+    files: the contents of files to add or replace, by name. A name may omit `.py`.
     """
     shutil.copytree(SUBMISSIONS / "good", folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name, (old, new) in (changes or {}).items():
@@ -26,7 +26,7 @@ def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **f
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that has ended: its output and its folder."""
+    """A finished run's exit status, output and folder."""
 
     status: int
     stdout: str
@@ -53,7 +53,7 @@ class FinishedRun:
 
 
 def run_submission(submission: Path, out: Path, *options: object, **variables: str) -> FinishedRun:
-    """Run a submission to its end as a separate process, without a report."""
+    """Run a submission to completion in a separate process, without a report."""
     result = run_recore(submission, "--out", out, *options, "--no-report", **variables)
     return FinishedRun(result.returncode, result.stdout, result.stderr, out)
 

@@ -8,7 +8,7 @@ TARGETS = tuple(
     "HfPPM InPPM KPPM LaPPM LiPPM MgPPM NaPPM NbPPM RbPPM RePPM ScPPM TaPPM TiPPM TlPPM YPPM".split()
 )
 SETUP = 'from setuptools import setup\n\nsetup(name="tiny", version="1", py_modules=["train", "preprocess"])\n'
-# Predicts the mean of each assay times the row's first channel, so that predictions differ and their order matters.
+# Predicts each assay's mean times the row's first channel, so that predictions differ and their order matters.
 TRAIN = f"""
 import csv, gzip, json, os, sys
 
@@ -41,7 +41,7 @@ if __name__ == "__main__":
     with open(os.environ["SM_MODEL_DIR"] + "/means.json", "w") as file:
         json.dump([sum(values) / len(values) for values in measured], file)
 """
-# Writes the first channels of each row, repeated TIMES times.
+# Writes the first 300 channels of each row, repeated TIMES times.
 PREPROCESS = """
 import csv, gzip, os
 

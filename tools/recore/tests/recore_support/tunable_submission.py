@@ -1,7 +1,7 @@
 """A submission that trains in no time, and whose held-out R2 is a function of a hyperparameter.
 
-Its held-out predictions are the assays, drawn towards their mean: with the hyperparameter `share` the R2 of each target
-is 1 - (1 - share)^2, for any data, and the score is 1.01 times as much.
+Its held-out predictions are the assays, shrunk towards their mean by the hyperparameter `share`: for any data, each
+target's R2 is 1 - (1 - share)^2, and the score is 1.01 times this R2.
 """
 
 from pathlib import Path

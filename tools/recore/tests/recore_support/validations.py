@@ -20,7 +20,7 @@ IDS = ["SiteID", "DepthFrom", "DepthTo"]
 TARGETS = list(score.TARGETS)
 WEIGHTS = np.array([*score.WEIGHTS.values()])
 HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
-# The train.py of a submission unlike the template's: a linear model, no limits, no second return value.
+# A train.py unlike the template's: a linear model without limits on its predictions or a second return value.
 TRAIN = """
 import numpy as np
 from sklearn.linear_model import Ridge
@@ -30,11 +30,11 @@ def fit(inputs, targets, holes, alpha_min=0.001, alpha_max=10.0, alphas=3):
     strengths = np.geomspace(alpha_min, alpha_max, alphas)
     return Ridge(strengths[len(strengths) // 2]).fit(inputs, targets.fillna(targets.mean()).fillna(0))
 """
-ALPHA = 0.1  # the middle value of that submission's regularisation strengths
+ALPHA = 0.1  # the middle one of TRAIN's regularisation strengths
 
 
 def item(page: Page, name: str) -> pd.DataFrame:
-    """Return the numbers of a figure or table of a page."""
+    """Return the numbers in a figure or table on a page."""
     return next(item.numbers for item in page.items if item.name == name)
 
 
@@ -44,7 +44,7 @@ def figure(page: Page, name: str) -> Figure:
 
 @pytest.fixture(scope="session")
 def small_file(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a data file, plain CSV, with 160 rows, 7 holes and 147 channels, in which one hole has no tin assays."""
+    """Return an uncompressed data file with 160 rows, 7 holes and 147 channels. One hole has no tin assays."""
     return make_once(tmp_path_factory, "validated", lambda folder: write_small(folder, sample)) / "public.csv"
 
 
@@ -70,7 +70,7 @@ def linear_submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def numbers(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder with the numbers of the report on the linear submission."""
+    """Return the folder with the numbers in the linear submission's report."""
 
     def make(folder: Path) -> None:
         page = validate_submission(linear_submission, small_file, ValidationSettings(repeats=2, time_limit=10))
@@ -81,7 +81,7 @@ def numbers(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.
 
 @pytest.fixture
 def validate_changed(tmp_path: Path, small_file: Path, linear_submission: Path) -> Callable[..., Page]:
-    """Return a function that validates the linear submission on a changed copy of the data, and writes the report."""
+    """Return a function that validates the linear submission on a changed copy of the data and writes the report."""
     data = pd.read_csv(small_file, index_col=0)
 
     def make(change: Callable[[pd.DataFrame], pd.DataFrame], settings: ValidationSettings | None = None) -> Page:

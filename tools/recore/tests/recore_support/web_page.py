@@ -1,4 +1,4 @@
-"""The web page of an endpoint, served by `recore web` in a separate process, and files to send to it."""
+"""The web page for an endpoint, served by `recore web` in a separate process, and files to send to it."""
 
 import csv
 import gzip
@@ -38,7 +38,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
 
 
 class WebPage:
-    """A page that is being served. address: ends with a slash. variables: environment variables of the simulator."""
+    """A running `recore web`. address: the page's URL, with a final slash. variables: its environment variables."""
 
     def __init__(self, commands: ProductionCommands, *arguments: object, **variables: str) -> None:
         self.commands, self.variables = commands, commands.client.simulator.variables() | variables
@@ -61,7 +61,7 @@ class WebPage:
         return self._stderr.read_text()
 
     def stop(self) -> int:
-        """End the page as Ctrl-C does, and return its exit status."""
+        """Stop `recore web` as Ctrl-C does, and return its exit status."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(60)
 
@@ -77,13 +77,13 @@ class WebPage:
                 return error.code, error.headers, error.read()
 
     def send(self, name: str, content: bytes) -> dict[str, Any]:
-        """Send a valid file, and return the response."""
+        """Send a valid file, and return the JSON response."""
         status, _, body = self.request(f"api/assays?{urllib.parse.urlencode({'name': name})}", content)
         assert status == 200, body
         return json.loads(body)
 
     def expect_error(self, name: str, content: bytes, status: int = 422) -> str:
-        """Send a file that must be rejected with a message and nothing else, and return that message."""
+        """Send a file that must be rejected with only a one-line message, and return the message."""
         received, _, body = self.request(f"api/assays?{urllib.parse.urlencode({'name': name})}", content)
         response = json.loads(body)
         assert received == status, response
@@ -93,14 +93,14 @@ class WebPage:
         return response["error"]
 
     def post_line(self, line: str) -> tuple[int, str]:
-        """Post the form with a line; return the status and the HTML."""
+        """Submit the HTML form with a line; return the status and the HTML."""
         status, headers, body = self.request("line", urllib.parse.urlencode({"line": line}).encode())
         assert headers.get_content_type() == "text/html"
         return status, body.decode()
 
 
 def run_web(commands: ProductionCommands, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `recore web`, with arguments that make it exit, in the folder of a project."""
+    """Run `recore web` in a project's folder, with arguments that make it exit."""
     return recore("web", *arguments, cwd=commands.folder, **commands.client.simulator.variables())
 
 
@@ -125,18 +125,18 @@ def csv_bytes(rows: Sequence[Sequence[str]]) -> bytes:
 
 
 def read_spectrum(rows: list[list[str]], number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the wavenumbers and the absorbances of a row of a data file."""
+    """Return the wavenumbers and absorbances in a row of a data file."""
     columns = [column for column, name in enumerate(rows[0]) if name[:1].isdigit()]
     return np.array([float(rows[0][c]) for c in columns]), np.array([float(rows[number][c]) for c in columns])
 
 
 def opus_file(rows: list[list[str]], number: int) -> bytes:
-    """Return the spectrum of a row of a data file, whose channels have equal distances, as an OPUS file."""
+    """Return the spectrum in a row of a data file as an OPUS file. The channels must be equally spaced."""
     wavenumbers, absorbances = read_spectrum(rows, number)
     return opus_bytes(block("absorbance", absorbances, wavenumbers[0], wavenumbers[-1]))
 
 
 def read_assays(file: Path) -> list[dict[str, float]]:
-    """Return the assays that `recore production predict` has written, by their names."""
+    """Return the assays in each row that `recore production predict` wrote, by target name."""
     with open(file, newline="") as lines:
         return [{name: float(row[name]) for name in TARGETS} for row in csv.DictReader(lines)]

@@ -1,4 +1,4 @@
-"""The web page of an endpoint in a browser."""
+"""The web page for an endpoint, open in a browser."""
 
 import base64
 import contextlib
@@ -26,38 +26,38 @@ DROP = """(zone, files) => {
 
 @dataclass
 class Tab:
-    """The page in a browser. problems: what the browser reports, except for responses that reject a file."""
+    """The page in a browser. problems: the browser's errors and messages, except for responses that reject a file."""
 
     page: Any
     problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     def add_files(self, files: dict[str, bytes]) -> None:
-        """Choose files, and wait until the page has read them."""
+        """Choose files in the page's form, and wait until the page has read them."""
         items = [{"name": name, "mimeType": "", "buffer": content} for name, content in files.items()]
         self.page.set_input_files("#files", items)
         self.wait()
 
     def drop(self, files: dict[str, bytes], zeros: int = 0) -> None:
-        """Drop files on the page, and wait as `add_files` does. zeros: the number of zeros in each, instead of data."""
+        """Drop files on the page, and wait as `add_files` does. zeros: send this many zero bytes instead."""
         encoded = [[name, base64.b64encode(content).decode(), zeros] for name, content in files.items()]
         self.page.locator("#drop").evaluate(DROP, encoded)
         self.wait()
 
     def wait(self) -> None:
-        self.page.wait_for_timeout(100)  # until the browser has told the page about the files
+        self.page.wait_for_timeout(100)  # until the browser has notified the page of the files
         self.page.wait_for_selector("main[data-reading=false]", timeout=120_000)
 
     def messages(self) -> list[str]:
         return self.page.locator("#messages li").all_text_contents()
 
     def rows(self, table: str = "samples-table") -> list[list[str]]:
-        """Return the cells of a table's body."""
+        """Return the cells in a table's body, row by row."""
         rows = self.page.locator(f"#{table} tbody tr")
         return [rows.nth(number).locator("th, td").all_text_contents() for number in range(rows.count())]
 
     def download(self, press: Any) -> list[dict[str, str]]:
-        """Return the rows of the CSV that an action downloads."""
+        """Return the rows of the CSV file that `press` downloads."""
         with self.page.expect_download() as download:
             press()
         with open(download.value.path(), newline="", encoding="utf-8-sig") as lines:
@@ -72,7 +72,7 @@ def open_tab(
     ready: str = "html[data-ready]",
     **settings: Any,
 ) -> Iterator[Tab]:
-    """Open the page in a separate browser session. routes: substitutes that respond to URLs. ready: to wait for."""
+    """Open the page in a separate browser session. routes: handlers by URL path. ready: the selector to wait for."""
     settings = {"viewport": {"width": 1100, "height": 900}} | settings
     with contextlib.closing(browser.new_context(**settings)) as context:
         tab = Tab(context.new_page())
@@ -88,13 +88,13 @@ def open_tab(
 
 
 def is_rejection(message: Any) -> bool:
-    """Whether the browser reports that the API rejected a file, which the page reports, too."""
+    """Return whether the browser's message reports that the API rejected a file, as the page does."""
     return "Failed to load resource" in message.text and "/api/assays?" in message.location["url"]
 
 
 @pytest.fixture
 def tab(chromium: Any, web_page: WebPage) -> Iterator[Tab]:
-    """Return the open page. Afterwards, the browser must have reported nothing, and asked no other host."""
+    """Yield the open page. Afterwards, check that the browser reported no problem and contacted no other host."""
     with open_tab(chromium, web_page.address) as tab:
         yield tab
     assert tab.problems == []

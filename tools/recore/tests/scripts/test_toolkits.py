@@ -11,7 +11,7 @@ from sagemaker_inference.transformer import Transformer
 from support.checkout import ROOT, UPLOADED, copy_scripts, run
 from support.scripts import modules_of, run_here
 
-TOLERANCE = 1e-9  # relative, because the last bits of a matrix product depend on the number of rows
+TOLERANCE = 1e-9  # relative; the last bits of a matrix product depend on the number of rows
 
 
 class Request:

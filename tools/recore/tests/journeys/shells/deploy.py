@@ -1,4 +1,4 @@
-"""Deploy the latest approved package, and print its predictions of the shells in a file: python deploy.py FILE."""
+"""Deploy the latest approved package, and print its predictions for the shells in a file: python deploy.py FILE."""
 
 import sys
 from pathlib import Path

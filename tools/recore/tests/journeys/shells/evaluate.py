@@ -1,4 +1,4 @@
-"""Step 3, in an XGBoost container: the error of the model on the test part, for the condition and the registry."""
+"""Step 3, in an XGBoost container: compute the model's test error for the condition and the model registry."""
 
 import json
 import tarfile

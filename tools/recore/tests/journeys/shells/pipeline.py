@@ -1,4 +1,4 @@
-"""Upsert the pipeline, start it, wait for its end, and print each step: python pipeline.py MAX_ERROR [FILE]."""
+"""Upsert and start the pipeline, wait until it ends, and print each step: python pipeline.py MAX_ERROR [FILE]."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Step 1, in a scikit-learn container: raw measurements of shells into train, validation and test."""
+"""Step 1, in a scikit-learn container: split measurements of shells into train, validation and test data."""
 
 from pathlib import Path
 
