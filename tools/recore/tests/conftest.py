@@ -13,15 +13,7 @@ from stagemaker_support.common_hooks import pytest_make_parametrize_id, socket_f
 from support.fixtures import project, public, script_error
 from support.once import make_once
 
-__all__ = [
-    "project",
-    "public",
-    "pytest_make_parametrize_id",
-    "runs",
-    "sample",
-    "script_error",
-    "socket_folder",
-]
+__all__ = ["project", "public", "pytest_make_parametrize_id", "runs", "sample", "script_error", "socket_folder"]
 
 
 @pytest.fixture(scope="session")

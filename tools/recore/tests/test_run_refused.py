@@ -22,10 +22,7 @@ PUBLIC, PRIVATE, ACTUAL, FILE = "PUBLIC", "PRIVATE", "ACTUAL", "FILE"  # FILE: o
 NO_REGULAR_FILE = "is not a regular file but a pipe, a socket or a device;"
 OPENED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]}  # option: the options that it requires
 REFUSED: list[tuple[list[object], str]] = [
-    (
-        ["mine", PUBLIC, "--out", "runs"],
-        "runs already exists, and a run is never overwritten; choose another --out",
-    ),
+    (["mine", PUBLIC, "--out", "runs"], "runs already exists, and a run is never overwritten; choose another --out"),
     (["mine"], "data/public/public.csv.gz: there is no such file"),
     (["mine"], "`python -m recore sample --out data`"),
     (["mine", "--public", "gone.csv.gz", "--out", "run"], "recore: gone.csv.gz: there is no such file"),

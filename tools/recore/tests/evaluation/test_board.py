@@ -153,10 +153,7 @@ def test_runs_on_different_data_are_listed_separately_latest_first(tmp_path: Pat
     assert all(title in board for title in titles), board
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["[red]x[/red]", "[/]", "[link=http:x]", "a\\[b]", ":smile:"],
-)
+@pytest.mark.parametrize("name", ["[red]x[/red]", "[/]", "[link=http:x]", "a\\[b]", ":smile:"])
 def test_markup_in_names_is_shown_as_text(name: str, tmp_path: Path) -> None:
     write_record(tmp_path, name.replace("/", "_"), make_record(name) | {"state": name})
     text = show_board(tmp_path)

@@ -100,9 +100,7 @@ FAILURES = {
         logged="exited with code 3",
     ),
     "no number in the predictions": Failure(
-        "score",
-        "every prediction is empty",
-        **change("train.py", "np.tile(model,", "np.tile(model * np.nan,"),
+        "score", "every prediction is empty", **change("train.py", "np.tile(model,", "np.tile(model * np.nan,")
     ),
 }
 QUICK = "a server that ends"  # not marked as slow; its reason is the same for public and private data

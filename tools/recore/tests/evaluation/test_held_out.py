@@ -76,10 +76,7 @@ def test_complete_predictions_have_the_score_that_score_py_computes(
     ids=["rows", "no columns", "columns", "empty", "text", "infinite", "no rows"],
 )
 def test_predictions_that_cannot_be_scored_are_rejected(
-    change: Callable[[pd.DataFrame], pd.DataFrame],
-    reason: str,
-    public: tuple[Path, pd.DataFrame],
-    tmp_path: Path,
+    change: Callable[[pd.DataFrame], pd.DataFrame], reason: str, public: tuple[Path, pd.DataFrame], tmp_path: Path
 ) -> None:
     path, assays = public
     predicted = (assays.fillna(3.0) + 1.0).mask(assays > 60.0) if "finite" in reason else assays.fillna(3.0)

@@ -8,14 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 
-from recore.production.drift import (
-    ReferenceUnits,
-    Unit,
-    detect_drift,
-    follow_evidence,
-    group_units,
-    rank_units,
-)
+from recore.production.drift import ReferenceUnits, Unit, detect_drift, follow_evidence, group_units, rank_units
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -170,10 +163,7 @@ def test_samples_of_unknown_holes_are_one_unit_a_day() -> None:
 
 
 @examples(50)
-@given(
-    st.lists(st.tuples(st.floats(0, 30), st.sampled_from(["A", "B", "C", ""])), max_size=60),
-    st.integers(0, 60),
-)
+@given(st.lists(st.tuples(st.floats(0, 30), st.sampled_from(["A", "B", "C", ""])), max_size=60), st.integers(0, 60))
 def test_units_are_the_same_at_a_later_look(steps: list[tuple[float, str]], look: int) -> None:
     times = [START + timedelta(hours=hours) for hours in np.cumsum([hours for hours, _ in steps])]
     holes = [hole for _, hole in steps]

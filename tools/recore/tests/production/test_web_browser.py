@@ -162,10 +162,7 @@ def test_samples_are_sorted_and_filtered_by_a_cut_off(tab: Tab, files: dict[str,
 
 
 def test_the_history_is_of_this_browser_session_only(
-    tab: Tab,
-    web_page: WebPage,
-    chromium: Any,
-    files: dict[str, bytes],
+    tab: Tab, web_page: WebPage, chromium: Any, files: dict[str, bytes]
 ) -> None:
     tab.add_files(files)
     rows = tab.rows()
@@ -247,11 +244,7 @@ def test_everything_can_be_done_with_the_keyboard(tab: Tab, files: dict[str, byt
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1100, 360])
 def test_axe_finds_no_barrier_and_nothing_is_wider_than_the_screen(
-    scheme: str,
-    width: int,
-    chromium: Any,
-    web_page: WebPage,
-    files: dict[str, bytes],
+    scheme: str, width: int, chromium: Any, web_page: WebPage, files: dict[str, bytes]
 ) -> None:
     settings = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
     with open_tab(chromium, web_page.address, **settings) as tab:

@@ -109,8 +109,7 @@ def test_bytes_of_all_uploads_are_limited_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "status", "reason"),
-    [([b""], 422, "the file is empty"), ([b"x" * 600] * 3, 413, "MB, the maximum")],
+    ("parts", "status", "reason"), [([b""], 422, "the file is empty"), ([b"x" * 600] * 3, 413, "MB, the maximum")]
 )
 def test_an_unusable_upload_is_rejected(parts: list[bytes], status: int, reason: str) -> None:
     async def scenario() -> None:

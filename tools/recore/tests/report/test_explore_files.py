@@ -97,10 +97,7 @@ def test_decimal_commas_are_reported(delimiter: str, cell: str, reason: str, tmp
             ("state a unit: '4000 cm-1'", "1 repeated channel: 800; keep one of each"),
         ),
         ([[HEADER[0], *(f"{name} THz" for name in HEADER[1:])]], ("'4000 THz'", "converts cm-1, nm and um")),
-        (
-            [[HEADER[0], *(f'"{int(name):,}.5"' for name in HEADER[1:])]],
-            ("not plain numbers: '4,000.5'", "reads it"),
-        ),
+        ([[HEADER[0], *(f'"{int(name):,}.5"' for name in HEADER[1:])]], ("not plain numbers: '4,000.5'", "reads it")),
         ([["X,Y"]], ("not a data file in the challenge's schema", "reads it")),
         ([["wavenumber,reflectance"]], ("has a question: ", "--convert")),
         ([["Frequency (THz),A"]], ("the axis 'Frequency (THz)' is a frequency, which is not supported",)),

@@ -11,14 +11,7 @@ import pytest
 from recore_support.browser import assert_sound, open_report, print_from_shell, printed_colours
 
 from recore.report.page.content import Figure, Page, PageFinding, Section, Table, short_name
-from recore.report.page.figures import (
-    COLOURS,
-    clip_to_axis,
-    count_outside,
-    edge_symbols,
-    new_figure,
-    thin_out,
-)
+from recore.report.page.figures import COLOURS, clip_to_axis, count_outside, edge_symbols, new_figure, thin_out
 from recore.report.page.page_files import write_page
 
 LIGHT_INK, DARK_INK = "#1b1f24", "#e6e9ed"  # of letters in light and in dark colours
