@@ -1,4 +1,4 @@
-"""Fixtures for tests of any submission. It is packed as for the platform and trained once on generated data.
+"""Fixtures for tests of any submission, which is packed as on the platform and trained once on generated data.
 
 The submission is the folder above tests/, or the one in the environment variable SUBMISSION. Only pytest and
 packages that the submission itself needs are imported, so these tests run wherever the submission runs.

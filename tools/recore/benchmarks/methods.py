@@ -129,7 +129,7 @@ def snv() -> FunctionTransformer:
 
 
 def pls() -> GridSearchCV:
-    """Return partial least squares whose number of components, 1 to 15, is cross-validated."""
+    """Return a PLS regression; the number of components, 1 to 15, is chosen by cross-validation."""
     components = {"n_components": range(1, 16)}
     folds = KFold(5, shuffle=True, random_state=0)
     return GridSearchCV(PLSRegression(scale=False), components, scoring="neg_mean_squared_error", cv=folds)

@@ -89,7 +89,7 @@ def test_a_small_disk_is_reported(size: str, level: str, tmp_path: Path) -> None
         if level == "fail":
             result = stagemaker("doctor", cwd=folder, TMPDIR=str(folder))
             assert result.returncode == 1
-            assert "`stagemaker start` cannot work here: temporary" in " ".join(result.stdout.split())
+            assert "`stagemaker start` will not work here; failed checks: temporary" in " ".join(result.stdout.split())
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ except ModuleNotFoundError as error:
     sys.exit(f"recore: stagemaker, which runs its jobs, is not installed for {sys.executable}: {command}")
 
 require_supported(
-    "recore", "`make setup` here, or `uv venv --python 3.12`, creates an environment with it", (3, 12), (3, 12)
+    "recore", "`make setup` here, or `uv venv --python 3.12`, creates an environment with 3.12", (3, 12), (3, 12)
 )
 
 from stagemaker import interrupts

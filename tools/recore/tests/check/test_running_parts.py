@@ -197,8 +197,8 @@ def with_input(value: Callable[[Row, list[Row]], Any]) -> Callable[[list[Row]], 
         (one_hot, "", "", "the CSV lacks in h0, in h1, in h2 and also has in h3, in h4", "the columns"),
         (with_input(lambda row, _: row.get("CuPPM", "0")), "", "a in row 3 is 0", "", "a in row 59 is 0"),
         (with_input(lambda _, rows: len(rows) * int(rows[0]["id"] + "1")), "a in row 0 is", "", "", "a in row 59 is"),
-        (with_input(lambda row, _: int(row["SiteID"][1:]) // 3 and 1 / 0), "", "", "it fails: ", ""),
-        (with_input(lambda _, rows: rows[0]["id"] == "0" or 1 / 0), "", "", "", "it fails: "),
+        (with_input(lambda row, _: int(row["SiteID"][1:]) // 3 and 1 / 0), "", "", "preprocess.py fails: ", ""),
+        (with_input(lambda _, rows: rows[0]["id"] == "0" or 1 / 0), "", "", "", "preprocess.py fails: "),
     ],
 )
 def test_the_variations_whose_inputs_differ_reveal_the_cause(

@@ -125,7 +125,7 @@ def test_an_unusable_upload_is_rejected(parts: list[bytes], status: int, reason:
 
 def test_only_a_response_that_is_too_long_contains_too_much_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_reader, "MAX_MESSAGE", 1000)
-    for size, error in ((2000, pytest.raises(UnusableUploadError, match="too much")), (900, pytest.raises(EOFError))):
+    for size, error in ((2000, pytest.raises(UnusableUploadError, match="too large")), (900, pytest.raises(EOFError))):
         responses, end = multiprocessing.Pipe(duplex=False)
         os.write(end.fileno(), struct.pack("!i", size) + b"x")
         end.close()  # as if the reading process was killed while sending

@@ -73,7 +73,7 @@ class RequirementLine:
 
     @property
     def unsupported_options(self) -> list[str]:
-        """The options that jobs do not support: packages may have only hashes; other options need separate lines."""
+        """The options that jobs do not support. A package's line may have only --hash; others need separate lines."""
         if self.kind == "package":
             return [option for option in self.options if not option.startswith(HASH)]
         return [option for option in self.options if self.spec or option not in OPTION_LINES]

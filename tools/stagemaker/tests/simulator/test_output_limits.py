@@ -1,4 +1,4 @@
-"""Transfers of a job's files respect stop requests, time limits, simulator shutdown, the volume and a full disk."""
+"""Transfers of files end on a stop request, a time limit or simulator shutdown, and fail if the disk is full."""
 
 import json
 import time

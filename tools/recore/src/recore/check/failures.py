@@ -16,7 +16,7 @@ MISSING = re.compile(r"No module named '([\w.]+)'")
 class ExperimentFailed(Exception):
     """A job of the check failed, or its output cannot be read; the message is the reason, in one line.
 
-    fix: the remedy. location: position in the submission, if known. outside: whether the cause is not the submission.
+    fix: the remedy. location: position in the submission, if known. outside: whether the cause lies outside it.
     """
 
     def __init__(self, reason: str, fix: str, location: Location | None = None, outside: bool = False):

@@ -149,7 +149,7 @@ def read_variation(variation: Variation, cells_of: Container[int] | None = None)
 def _compare(variation: Variation, expected: Inputs) -> str:
     inputs = read_variation(variation)
     if inputs.problem:
-        return f"it fails: {inputs.problem}"
+        return f"preprocess.py fails: {inputs.problem}"
     if inputs.header[1:] != expected.header[1:]:
         return _compare_columns(inputs.header[1:], expected.header[1:])
     if len(inputs.rows) != len(expected.rows):

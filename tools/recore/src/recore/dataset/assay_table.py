@@ -288,7 +288,7 @@ def _assay(
 
 
 def _scaled(value: float, factor: float) -> float:
-    """Convert a value, rounded so that 5.3 g/kg become 5300 mg/kg and not 5300.000000000001."""
+    """Convert a value, rounded so that 5.3 g/kg becomes 5300 mg/kg and not 5300.000000000001."""
     return value if factor == 1 else float(f"{value * factor:.12g}")
 
 

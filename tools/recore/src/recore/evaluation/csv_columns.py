@@ -43,7 +43,7 @@ def find_columns(header: bytes, names: Collection[str]) -> dict[int, str]:
 
 
 def _rows(file: BinaryIO) -> Iterator[bytes]:
-    """Yield rows; a quoted cell may contain line ends."""
+    """Yield rows; a quoted cell may contain line breaks."""
     lines: list[bytes] = []
     size = quotes = 0
     while line := file.readline(MAX_ROW_BYTES + 1):

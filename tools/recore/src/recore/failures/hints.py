@@ -105,7 +105,7 @@ def memory_hint(reason: str) -> str | None:
         return None
     return (
         "fit fewer or smaller models at a time, or convert the inputs to float32. The job probably ran out of memory: "
-        "it has 16 GiB on ml.m5.xlarge, or the free memory of this computer."
+        "it has 16 GiB on ml.m5.xlarge; in the simulator, at most the free memory of this computer."
     )
 
 

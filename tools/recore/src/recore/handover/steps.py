@@ -97,7 +97,7 @@ def preprocess(data: Path, output: Path) -> None:
 
 
 def predict(model: Path, request: Path, output: Path) -> None:
-    """Predict a request with the functions of train.py that the model's server calls.
+    """Compute the predictions for a request with the functions of train.py that the model's server calls.
 
     The platform splits a large file between lines, and only the first part has the header. Here every file is one
     request, which gives the same predictions if each prediction depends only on its row.

@@ -1,4 +1,4 @@
-"""Endpoints that serve one or several versions: deploy, update, roll back, delete.
+"""Endpoints that serve one or more versions: deploy, update, roll back, delete.
 
 All state is in SageMaker: the name of an endpoint's configuration is a digest of its contents, and its tag `replaces`
 contains the name of the previous configuration.

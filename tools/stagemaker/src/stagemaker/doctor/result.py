@@ -40,7 +40,7 @@ def show_checks(checks: Sequence[Check], command: str, as_json: bool) -> int:
     for check in checks:
         click.echo(_format(check, click.style(f"{check.level:4}", fg=COLOURS[check.level])))
     if failed:
-        click.echo(f"doctor: `{command}` cannot work here: {', '.join(failed)}")
+        click.echo(f"doctor: `{command}` will not work here; failed checks: {', '.join(failed)}")
     else:
         click.echo(f"doctor: all requirements of `{command}` are met")
     return 1 if failed else 0

@@ -27,7 +27,7 @@ class NoSandboxError(OSError):
     def __str__(self) -> str:
         return (
             "isolation is required, but bubblewrap does not work here: install it, and allow user namespaces and "
-            "filters of system calls (seccomp)"
+            "system call filters (seccomp)"
         )
 
 

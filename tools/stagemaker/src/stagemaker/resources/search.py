@@ -57,8 +57,8 @@ class Property:
     """A property in a Search: `ModelPackageName`, `InputDataConfig.ChannelName`, `Tags.team`.
 
     type: text, number, time, boolean, parameter (text that may be a number), value (text or a number), or structure.
-    shape: the shape of one value. read: returns the property's values in a resource, which are several if it is in a
-    list.
+    shape: the shape of one value. read: returns the property's values in a resource; there can be several if
+    the property is in a list.
     """
 
     name: str

@@ -132,5 +132,7 @@ def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:
         return None
     if not source.tree.exists(name):
         return f"there is no {name!r} in the submission", FIX
-    include = f"`include {name}`" if source.tree.is_file(name) else f"`graft {name}`, which needs a {PROJECT[0]}"
-    return f"{name!r} is not uploaded, so jobs cannot install it", f"add a line {include} to MANIFEST.in"
+    is_file = source.tree.is_file(name)
+    fix = f"add a line `{'include' if is_file else 'graft'} {name}` to MANIFEST.in"
+    fix += "" if is_file else f"; the folder needs a {PROJECT[0]}"
+    return f"{name!r} is not uploaded, so jobs cannot install it", fix

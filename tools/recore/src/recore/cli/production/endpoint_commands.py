@@ -43,7 +43,7 @@ strategy_options = add_options(
         default=10,
         help="Percentage of traffic to shift: the canary, or each linear step.",
     ),
-    click.option("--interval", type=click.IntRange(0, 3600), default=60, help="Seconds between two steps."),
+    click.option("--interval", type=click.IntRange(0, 3600), default=60, help="Seconds between steps."),
     click.option("--alarm", "alarms", multiple=True, metavar="NAME", help="CloudWatch alarm that triggers a rollback."),
 )
 

@@ -352,7 +352,9 @@ def read_spectrum(spectrum: Any, name: str, ids: Collection[str]) -> dict[float,
     known = (*NUMBER_LISTS, "index", *ids)
     if not isinstance(spectrum, dict):
         keys = " and ".join(map(repr, NUMBER_LISTS))
-        raise SpectraError(f"{name}: a spectrum is an object with the keys {keys}; several are a list in 'instances'")
+        raise SpectraError(
+            f"{name}: a spectrum must be an object with the keys {keys}; several must be a list in 'instances'"
+        )
     if unknown := [key for key in spectrum if key not in known]:
         raise SpectraError(f"{name}: unknown key {unknown[0][:80]!r}; the keys are {', '.join(known)}")
     wavenumbers, absorbances = (read_numbers(spectrum, key, name) for key in NUMBER_LISTS)

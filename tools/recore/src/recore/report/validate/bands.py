@@ -172,6 +172,6 @@ def _findings(result: ValidationResult, bins: Bins, relative: Floats) -> list[Pa
     totals = sizes.sum(axis=0)
     weighted = (sizes / np.where(totals > 0, totals, 1)) @ result.weights[result.ranked_targets]
     ratio = float(weighted[in_air].mean() / weighted.mean())
-    message = f"the bands of carbon dioxide in the air move predictions {ratio:.1f} times as much as an average bin"
+    message = f"predictions are {ratio:.1f} times as sensitive to the bands of atmospheric CO2 as to an average bin"
     level: Level = "bad" if ratio > EXCESSIVE else "note" if ratio > NOTABLE else "good"
     return [PageFinding(level, "carbon dioxide", message, "bands", {"times": ratio})]
