@@ -35,10 +35,10 @@ READING = (
 NOTE = (
     "Distance: root mean square difference over the channels after SNV, without the outermost {edge} at either end "
     "(at most 5% of all), where a detector may be noisy. The dashed line: {factor} times the noise, or {share} of the "
-    "usual distance to the nearest row if this is larger. The noise is estimated from differences along the channels, so it is "
-    "underestimated for smoothed spectra. Each row is compared with its {neighbours} nearest rows in {scores} "
-    "principal components. If every sample appears twice, the usual distance is the distance between repeats; look at "
-    "the position of the peak."
+    "usual distance to the nearest row if this is larger. The noise is estimated from differences along the channels, "
+    "so it is underestimated for smoothed spectra. Each row is compared with its {neighbours} nearest rows in "
+    "{scores} principal components. If every sample appears twice, the usual distance is the distance between "
+    "repeats; look at the position of the peak."
 )
 NOT_DRAWN = "Not drawn: fewer than 2 rows have a valid spectrum."
 HISTOGRAM = "Distance from each row to its nearest neighbour. Rows left of the dashed line count as the same sample."
