@@ -79,7 +79,7 @@ def serve_with_mistakes(folder: Path) -> None:
         finish(process, 130)
     assert "serves A=1:1" in run(f"{WITH} recore production deploy", folder)
     assert "notes.csv" in run(f"{WITH} recore production invoke notes.csv", folder, 2)
-    assert "no column" in run(f"{WITH} recore production invoke column-missing.csv", folder, 2)
+    assert "missing column" in run(f"{WITH} recore production invoke column-missing.csv", folder, 2)
     printed = run(f"{WITH} recore production invoke author/data/private/private.csv.gz --json", folder)
     answers = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
     assays = {row["name"].removeprefix("sample-"): row for row in read_table(folder / "assays.csv")}
