@@ -121,7 +121,7 @@ def _contributions(table: pd.DataFrame) -> Figure:
         draw.add_points(plot, ends, cut["target"], "contribution", hover, marker, **values)
     summary = (
         "To the right, the length of a bar is the target's weight: its contribution plus its possible gain. A bar to "
-        "the left of zero lowers the score; it ends where R2 is {LOWEST_R2:g}."
+        f"the left of zero lowers the score; it ends where R2 is {LOWEST_R2:g}."
     ) + draw.count_outside(outside)
     numbers = table[["target", "weight", "contribution", "possible gain"]]
     return Figure("contributions", "Contributions to the score", summary, plot, numbers)
