@@ -1,4 +1,4 @@
-"""Write the pages of a hand-over, and execute a page's console blocks as printed."""
+"""Write the pages of a handover, and execute a page's console blocks as printed."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def write_pages(folder: Path, example: Path, public: Path | None = None) -> tupl
 
 
 def run_blocks(folder: Path, skipped: set[str]) -> list[str]:
-    """Run a hand-over's console blocks, check the printed output, and return the tags of those that ran."""
+    """Run a handover's console blocks, check the printed output, and return the tags of those that ran."""
     ran = []
     for tag, text in FENCE.findall((folder / "README.md").read_text("utf-8")):
         if tag in skipped:

@@ -117,14 +117,14 @@ def test_a_hand_over_is_replaced_atomically_and_nothing_else_is(changed_run: Pat
     assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder).returncode == 0
     (folder / "README.md").write_text("an earlier one")
     assert recore("handover", changed_run).returncode == 0
-    assert (folder / "README.md").read_text().startswith("# Hand-over: run\n")
+    assert (folder / "README.md").read_text().startswith("# Handover: run\n")
     assert not list(changed_run.glob(".*"))
     (folder / "mine.txt").write_text("mine")
-    assert "the folder contains more than a hand-over; move it, or choose another --out" in rejection(changed_run)
+    assert "the folder contains more than a handover; move it, or choose another --out" in rejection(changed_run)
     assert (folder / "mine.txt").read_text() == "mine"
     link = changed_run.parent / "link"
     link.symlink_to(changed_run)
-    assert "the folder contains more than a hand-over" in rejection(changed_run, "--out", link)
+    assert "the folder contains more than a handover" in rejection(changed_run, "--out", link)
 
 
 def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_path: Path) -> None:

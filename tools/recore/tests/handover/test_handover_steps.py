@@ -62,7 +62,7 @@ WITHOUT_HEADER = PREPROCESS.replace('"index,first,others\\n"', '""')
 
 
 def hand_over(files: dict[str, str | bytes], sample: Path, folder: Path) -> Path:
-    """Run a submission, hand it over, and follow the README as printed. Return the hand-over."""
+    """Run a submission, hand it over, and follow the README as printed. Return the handover."""
     public = folder / "public.csv"
     public.write_bytes(gzip.decompress((sample / "public/public.csv.gz").read_bytes()))
     finished = run_submission(tiny(folder / "mine", files), folder / "run", "--public", public)

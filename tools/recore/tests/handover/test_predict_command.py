@@ -1,4 +1,4 @@
-"""`recore predict` needs only the hand-over to predict another user's spectra."""
+"""`recore predict` needs only the handover to predict another user's spectra."""
 
 import json
 import os
@@ -112,7 +112,7 @@ def test_invalid_inputs_are_rejected_in_one_line(
     assert "there is no such file" in rejection(handed, "missing.csv", *options, cwd=tmp_path)
     assert "missing: there is no such folder" in rejection("missing", spectra, *options, cwd=tmp_path)
     line = rejection("empty", spectra, *options, cwd=tmp_path)
-    assert "neither a run (with a run.json) nor a hand-over (with a handover.json)" in line
+    assert "neither a run (with a run.json) nor a handover (with a handover.json)" in line
     line = rejection(template_run, spectra, *options, "--public", spectra, cwd=tmp_path)
     assert "the run was trained on a different file" in line
     (tmp_path / "other").mkdir()
@@ -144,15 +144,15 @@ def list_twice(folder: Path, name: str) -> None:
         (lambda folder: (folder / "model.tar.gz").open("ab").write(b"x"), "model.tar.gz is not the file that was"),
         (lambda folder: os.truncate(folder / "model.tar.gz", 1 << 40), "model.tar.gz is larger than 30720 MB"),
         (lambda folder: (folder / "domain.json").write_text("{}"), "domain.json is not the file that was handed"),
-        (lambda folder: (folder / "expected_error.json").unlink(), "expected_error.json: this file of the hand-over"),
-        (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS: this file of the hand-over is missing"),
+        (lambda folder: (folder / "expected_error.json").unlink(), "expected_error.json: this file of the handover"),
+        (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS: this file of the handover is missing"),
         (lambda folder: unlist(folder, "channels.json"), "channels.json may be damaged: it is not listed"),
         (lambda folder: unlist(folder, "domain.json"), "domain.json may be damaged: it is not listed"),
         (lambda folder: (folder / "SHA256SUMS").write_text("1"), "SHA256SUMS: line 1 is not a SHA-256, two spaces and"),
         (lambda folder: list_twice(folder, "model.tar.gz"), "lists a file that is already listed"),
         (
             lambda folder: ((folder / "model.tar.gz").unlink(), (folder / "model.tar.gz").symlink_to("/dev/zero")),
-            "model.tar.gz: this file of the hand-over is missing or not a regular file",
+            "model.tar.gz: this file of the handover is missing or not a regular file",
         ),
         (lambda folder: ((folder / "SHA256SUMS").unlink(), os.mkfifo(folder / "SHA256SUMS")), "not a regular file"),
     ],

@@ -1,4 +1,4 @@
-"""A partner's week: receive a hand-over from a run, predict spectra with it, and run its model in production."""
+"""A partner's week: receive a handover from a run, predict spectra with it, and run its model in production."""
 
 import csv
 import gzip
@@ -15,7 +15,7 @@ WITH = ". ./variables.sh;"  # the variables that direct `recore production` to t
 
 
 def hand_over(folder: Path, rows: int, holes: int) -> None:
-    """Take the author's steps: create data and a submission, run it, and give the partner a copy of the hand-over."""
+    """Take the author's steps: create data and a submission, run it, and give the partner a copy of the handover."""
     run(f"recore sample --out author/data --rows {rows} --holes {holes} --channels 120 --seed 3", folder)
     run("recore new mine", folder / "author")
     run("recore run mine --public data/public/public.csv.gz --no-report --out run", folder / "author")

@@ -109,7 +109,7 @@ def test_a_challenge_is_judged_and_its_winner_is_used_under_its_own_names(
     succeed(
         "handover", run, "--public", host / "data/public/public.csv.gz", "--out", tmp_path / "handover", cwd=tmp_path
     )
-    # a partner has only the hand-over
+    # a partner has only the handover
     for page in ("README.md", "MODEL_CARD.md"):
         content = (tmp_path / "handover" / page).read_text("utf-8")
         assert "12 targets from infrared spectra of soils" in content

@@ -46,7 +46,7 @@ def test_a_registered_run_makes_the_same_predictions(
 def test_a_hand_over_is_registered_without_the_hosts_data(
     commands: ProductionCommands, finished_run: Path, tmp_path: Path
 ) -> None:
-    """The hand-over and its run are the same version."""
+    """The handover and its run are the same version."""
     handover = tmp_path / "handed over"
     result = recore("handover", finished_run, "--out", handover, "--isolation", "off")
     assert result.returncode == 0, result.stderr
@@ -56,4 +56,4 @@ def test_a_hand_over_is_registered_without_the_hosts_data(
     assert commands.succeed("register", finished_run)["changed"] is False
     (handover / "model.tar.gz").write_bytes((handover / "request.csv").read_bytes())
     line = commands.expect_error("register", handover)
-    assert "is not the file that was handed over: SHA256SUMS lists a different hash; copy the hand-over again" in line
+    assert "is not the file that was handed over: SHA256SUMS lists a different hash; copy the handover again" in line

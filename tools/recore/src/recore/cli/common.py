@@ -70,7 +70,7 @@ def show_json(value: Any) -> None:
 
 
 def use_challenge_of(folder: Path) -> None:
-    """Use the challenge of a run or hand-over if the folder contains one.
+    """Use the challenge of a run or handover if the folder contains one.
 
     Raises ValueError or OSError if the folder's record or its score.py is invalid.
     """

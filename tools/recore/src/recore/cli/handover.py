@@ -36,9 +36,9 @@ def handover(
 ) -> None:
     """Write the winner's deliverables for the partner.
 
-    RUN is the folder of a completed run. The hand-over contains a model card, the commands that repeat the run, the
+    RUN is the folder of a completed run. The handover contains a model card, the commands that repeat the run, the
     code and the model, exact versions, hashes, an example request with its response, and open licence questions. Two
-    jobs compute the response, as in the run; it must match the run's predictions. An earlier hand-over in the folder is
+    jobs compute the response, as in the run; it must match the run's predictions. An earlier handover in the folder is
     replaced.
 
     Exit status: 0 written, 1 the model failed or its predictions differ from the run's, 2 usage error or invalid input.

@@ -45,7 +45,7 @@ def predict(
 ) -> None:
     """Predict the assays of your own spectra.
 
-    MODEL is the folder of a hand-over, or of a run that `recore run` wrote. FILES are as for `recore import`: Bruker
+    MODEL is the folder of a handover, or of a run that `recore run` wrote. FILES are as for `recore import`: Bruker
     OPUS files, text files of two columns, tables with one spectrum per line, folders of such files, and patterns.
     Assays are not needed; assays in a table are ignored.
 

@@ -102,7 +102,7 @@ def run(
         )
         _announce(backend, settings, engine, data, console)
         arguments = click.get_current_context().params | data.files
-        for name in ("note", "as_json", "ascii_only"):  # a hand-over repeats the run without them
+        for name in ("note", "as_json", "ascii_only"):  # a handover repeats the run without them
             del arguments[name]
         context = evaluation.make_context(backend, note, arguments, folder)
         progress = show_steps("run", list(evaluation_run.steps.values()), ascii_only)

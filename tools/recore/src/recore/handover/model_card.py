@@ -1,4 +1,4 @@
-"""MODEL_CARD.md of a hand-over: method, accuracy, domain and limits of the model."""
+"""MODEL_CARD.md of a handover: method, accuracy, domain and limits of the model."""
 
 import ast
 import io

@@ -80,7 +80,7 @@ def _minor(version: str) -> list[str]:
 
 def _format_difference(name: str, installed: str, recorded: str) -> str:
     return (
-        f"{name} {installed} is installed, but the run used {plain(recorded)}; write the hand-over in the run's "
+        f"{name} {installed} is installed, but the run used {plain(recorded)}; write the handover in the run's "
         "environment"
     )
 

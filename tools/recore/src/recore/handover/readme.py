@@ -1,4 +1,4 @@
-"""README.md of a hand-over: the contents of the folder, and the exact commands that repeat and check the run."""
+"""README.md of a handover: the contents of the folder, and the exact commands that repeat and check the run."""
 
 import csv
 import re
@@ -22,7 +22,7 @@ SHOWN_INPUTS = 5  # number of inputs in the example request
 def write_readme(
     run: HandoverRun, prediction: RunPrediction, sample_rows: int, files: set[str], wheels: list[str]
 ) -> str:
-    """Return the page. files: all other files of the hand-over. wheels: of recore and stagemaker.
+    """Return the page. files: all other files of the handover. wheels: of recore and stagemaker.
 
     Raises ValueError if a recorded hash is invalid, because hashes become part of commands.
     """

@@ -18,7 +18,7 @@ from recore.untrusted_archives import open_archive
 from recore.untrusted_json import get, prefix_errors, read_object
 
 MODEL, SCORE, RECORD = "model.tar.gz", "score.py", "run.json"
-SUBMISSION, DATA = "submission", "data"  # folders of a hand-over; the reader creates the second
+SUBMISSION, DATA = "submission", "data"  # folders of a handover; the reader creates the second
 RESULTS = {  # files in a run's folders that are handed over
     "predictions": [*(f"{split}.csv.out" for split in SPLITS), f"{HELD_OUT}.csv"],
     "scores": [f"{name}.{suffix}" for name in SCORES for suffix in ("json", "txt")],
@@ -68,13 +68,13 @@ class HandoverRun:
 
     @property
     def data_paths(self) -> dict[str, str]:
-        """The paths of the data files in the hand-over, by name, with their suffixes in the run."""
+        """The paths of the data files in the handover, by name, with their suffixes in the run."""
         paths = {name: Path(file["path"]) for name, file in self.raw["data"].items()}
         return {name: f"{DATA}/{name}.csv{'.gz' if path.suffix == '.gz' else ''}" for name, path in paths.items()}
 
     @property
     def portable_record(self) -> dict[str, Any]:
-        """The record with the paths in the hand-over instead of the author's."""
+        """The record with the paths in the handover instead of the author's."""
         paths = {"submission": SUBMISSION} | self.data_paths
         arguments = {
             name: value if value is None else paths.get(name, Path(value).name if _is_elsewhere(value) else value)

@@ -1,4 +1,4 @@
-"""Pack this program into wheels for a hand-over, from its own files and without a network."""
+"""Pack this program into wheels for a handover, from its own files and without a network."""
 
 import base64
 import csv
@@ -19,7 +19,7 @@ TAGS = "Wheel-Version: 1.0\nGenerator: recore\nRoot-Is-Purelib: true\nTag: py3-n
 def write_wheels(folder: Path, submission: Mapping[str, bytes]) -> list[str]:
     """Write reproducible wheels of this program to a folder, and return their names.
 
-    submission: files of the hand-over, which replace the author's files in a checkout. Raises FileNotFoundError if pip
+    submission: files of the handover, which replace the author's files in a checkout. Raises FileNotFoundError if pip
     has not installed this program.
     """
     return [_write_wheel(folder, name, submission) for name in PACKAGES]

@@ -1,4 +1,4 @@
-"""Write the folder of a hand-over atomically."""
+"""Write the folder of a handover atomically."""
 
 import gzip
 import itertools
@@ -45,7 +45,7 @@ class Handover:
 
 
 def check_output_folder(folder: Path) -> None:
-    """Raise OSError if a hand-over can neither be written to a folder nor replace an earlier one there."""
+    """Raise OSError if a handover can neither be written to a folder nor replace an earlier one there."""
     check_writable(folder)
     if not os.path.lexists(folder):
         return
@@ -57,7 +57,7 @@ def check_output_folder(folder: Path) -> None:
     except (OSError, ValueError, TypeError):
         replaceable = False
     if not replaceable:
-        raise FileExistsError(f"{folder}: the folder contains more than a hand-over; move it, or choose another --out")
+        raise FileExistsError(f"{folder}: the folder contains more than a handover; move it, or choose another --out")
 
 
 def write_handover(
@@ -67,7 +67,7 @@ def write_handover(
     folder: Path,
     watch: Callable[[Step], None],
 ) -> Handover:
-    """Write the hand-over of a run, or replace an earlier one.
+    """Write the handover of a run, or replace an earlier one.
 
     predict: predict_with_run() with an open backend. Raises StepFailed, NotReproducedError, ValueError or OSError.
     """

@@ -1,6 +1,6 @@
-"""Write a version's two archives from the model in a run or a hand-over, without executing the submission.
+"""Write a version's two archives from the model in a run or a handover, without executing the submission.
 
-A hand-over does not contain the host's training file. Instead, channels.json lists its columns, domain.json describes
+A handover does not contain the host's training file. Instead, channels.json lists its columns, domain.json describes
 its spectra, and expected_error.json the errors of held-out predictions. The last two may be missing.
 """
 
@@ -46,7 +46,7 @@ HOOKS = ("input_fn", "transform_fn")  # train.py needs one of them, because the 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The model in a run or a hand-over.
+    """The model in a run or a handover.
 
     columns: the training file's columns. reference: the reference of its spectra, or None if they cannot be compared.
     errors: the calibration of expected errors, or None without held-out predictions. reasons: why either is missing, by
@@ -75,7 +75,7 @@ class TrainedModel:
         return [f"{consequences[name]}: {reason}" for name, reason in self.reasons.items()]
 
     def data_files(self) -> dict[str, str]:
-        """Return the hand-over's files that describe the training file: their contents by name."""
+        """Return the handover's files that describe the training file: their contents by name."""
         files = {CHANNELS: {"columns": self.columns}, REFERENCE: self.reference, ERRORS: self.errors}
         return {name: json.dumps(content) for name, content in files.items() if content}
 
@@ -104,16 +104,16 @@ class TrainedModel:
 
 
 def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
-    """Read the model in a run or a hand-over. Raises ProductionError, ValueError or OSError.
+    """Read the model in a run or a handover. Raises ProductionError, ValueError or OSError.
 
     public: the run's data file, if it has moved.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: there is no such folder; pass a run or a hand-over")
+        raise FileNotFoundError(f"{folder}: there is no such folder; pass a run or a handover")
     if (folder / CONTENTS).is_file():
         return _read_handover(folder)
     if not (folder / "run.json").is_file():
-        raise FileNotFoundError(f"{folder} is neither a run (with a run.json) nor a hand-over (with a {CONTENTS})")
+        raise FileNotFoundError(f"{folder} is neither a run (with a run.json) nor a handover (with a {CONTENTS})")
     record = read_record(folder)
     if not (folder / ARCHIVE).is_file():
         raise ProductionError(f"{folder}: the run has no {ARCHIVE}: {record.result}")
@@ -154,7 +154,7 @@ def _read_handover(folder: Path) -> TrainedModel:
     record = read_record(folder)
     columns = parse_columns((folder / CHANNELS).read_bytes(), folder / CHANNELS)
     sha256 = record.data["public"][1] or ""
-    reasons = {name: f"the hand-over has no {name}" for name in (REFERENCE, ERRORS) if name not in listed}
+    reasons = {name: f"the handover has no {name}" for name in (REFERENCE, ERRORS) if name not in listed}
     return TrainedModel(folder, record, columns, reference, errors, sha256, reasons)
 
 

@@ -180,7 +180,7 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
 def predict_samples(
     backend: Backend, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool
 ) -> PredictedSamples:
-    """Predict a data file with the model of a run or a hand-over, in one job on the embedded simulator.
+    """Predict a data file with the model of a run or a handover, in one job on the embedded simulator.
 
     Raises ValueError or OSError if the archive cannot be read, WorkFailedError if the job fails.
     """

@@ -1,4 +1,4 @@
-"""Read the files of a hand-over, and check them against SHA256SUMS, which detects damage but does not authenticate the
+"""Read the files of a handover, and check them against SHA256SUMS, which detects damage but does not authenticate the
 author, who also wrote the hashes.
 """
 
@@ -25,7 +25,7 @@ REQUIRED, OPTIONAL = (CONTENTS, ARCHIVE, "run.json", CHANNELS), (REFERENCE, ERRO
 MAX_BYTES = 256 << 20  # for each file except an archive
 MAX_SUMS_BYTES = 16 << 20
 SUM = re.compile(r"\\?([0-9a-f]{64})  (.+)")
-COPY_AGAIN = "copy the hand-over again from its source"
+COPY_AGAIN = "copy the handover again from its source"
 CURVES = ("predicted", "error", "low", "high")
 
 
@@ -47,7 +47,7 @@ def check_files(folder: Path) -> set[str]:
 
 def _require_file(path: Path, limit: int) -> None:
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: this file of the hand-over is missing or not a regular file; {COPY_AGAIN}")
+        raise FileNotFoundError(f"{path}: this file of the handover is missing or not a regular file; {COPY_AGAIN}")
     if path.stat().st_size > limit:
         raise ProductionError(f"{path} is larger than {limit >> 20} MB")
 

@@ -1,4 +1,4 @@
-"""Register the model in a run or a hand-over as a version, without retraining."""
+"""Register the model in a run or a handover as a version, without retraining."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from stagemaker import locked
 
 
 def register(project: ProductionProject, folder: Path, public: Path | None = None) -> Outcome:
-    """Register the model in a run or a hand-over. Raises ProductionError, ValueError or OSError.
+    """Register the model in a run or a handover. Raises ProductionError, ValueError or OSError.
 
     public: the run's data file, if it has moved.
     """

@@ -13,9 +13,9 @@ from recore.cli.production.group import as_json, open_here, production, show_out
 @click.option("--public", type=FILE, help="Public data file of a run, if it has moved.")
 @as_json
 def register(model: Path, public: Path | None, as_json: bool) -> None:
-    """Register the model of a run or hand-over as a version.
+    """Register the model of a run or handover as a version.
 
-    MODEL is the folder of a run that `recore run` wrote, or of a hand-over, which needs no data. The model is
+    MODEL is the folder of a run that `recore run` wrote, or of a handover, which needs no data. The model is
     registered unchanged; to train one through the pipeline, use `train`.
 
     \b
