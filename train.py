@@ -163,7 +163,7 @@ def main() -> None:
         os.remove(held_out)
     folds = min(arguments.folds, len(inputs))
     if folds < 2 or seconds * (folds + 1) > MAX_SECONDS:
-        print(f"train: no validation with {folds} folds, as one fit took {seconds:.0f} s", flush=True)
+        print(f"train: skipped validation: {folds} folds, {seconds:.0f} s per fit", flush=True)
         return
     predicted = hold_out(inputs, targets, groups, folds, values)
     predicted.to_csv(held_out, index_label="index")

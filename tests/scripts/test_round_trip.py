@@ -70,7 +70,7 @@ FORMS: dict[str, Callable[[list[str]], list[str | bytes]]] = {
         lines[-1].strip(),
     ],
     "columns in another order": lambda lines: [with_shuffled_columns(lines)],
-    "Windows line ends and a byte order mark": lambda lines: [
+    "Windows line breaks and a byte order mark": lambda lines: [
         b"\xef\xbb\xbf" + "".join(lines).replace("\n", "\r\n").encode()
     ],
     "strings as index": lambda lines: [with_strings_as_index(lines)],

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 
 from recore.dataset.sample_files import PRIVATE_SHARE, SAMPLE_FILES, Plan, make_sample
 
-INTERVAL = 0.1  # seconds between two samples of memory
+INTERVAL = 0.1  # seconds between samples of memory
 
 
 def script_commands(data: Path, out: Path) -> list[list[object]]:
@@ -58,7 +58,7 @@ def measure(commands: Sequence[list[object]]) -> tuple[float, float]:
             with contextlib.suppress(psutil.TimeoutExpired):
                 process.wait(INTERVAL)
         if process.returncode:
-            raise RuntimeError(f"{command} ended with {process.returncode}")
+            raise RuntimeError(f"{command} exited with {process.returncode}")
     return time.perf_counter() - start, peak / 2**20
 
 

@@ -70,7 +70,7 @@ def measure(command: list[object]) -> tuple[float, float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"{command[:2]} ended with {process.returncode}")
+        raise RuntimeError(f"{command[:2]} exited with {process.returncode}")
     seconds = time.perf_counter() - start
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 

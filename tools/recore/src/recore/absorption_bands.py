@@ -5,7 +5,7 @@
 REGIONS = (
     ("Al-OH", 3720, 3600, "stretching of hydroxyl on aluminium: kaolinite, white mica, smectite", 0),
     ("water", 3600, 3000, "stretching of water: moisture, clays", 0),
-    ("CO2", 2390, 2300, "carbon dioxide in the air, not a mineral; it should be the same in all rows", 0),
+    ("CO2", 2390, 2300, "atmospheric carbon dioxide, not a mineral; it should be the same in all rows", 0),
     ("water", 1660, 1600, "bending of water", 0),
     ("carbonate", 1500, 1390, "stretching of carbonate: calcite, dolomite, ankerite", 0),
     ("Si-O", 1110, 950, "stretching of silicates; the strongest band of most rocks", -2),

@@ -79,7 +79,7 @@ def test_numbers_that_may_be_codes_are_noted(tmp_path: Path) -> None:
     assert "CuPPM: 1 of 5 values is exactly 9999" in remarks
     assert "CuPPM: 1 of 5 values is exactly 99999, and the next lower one is 9999" in remarks
     assert "leave the cells empty (lines 6)" in remarks
-    assert "ZnPPM: 2 of 5 values are exactly 0, which is not a content" in remarks
+    assert "ZnPPM: 2 of 5 values are exactly 0, which is not a concentration" in remarks
     assert "before importing (lines 3, 4)" in remarks
     table = read_table(tmp_path, f"{HEADER},CuPPM\na,D,0,1,9999\nb,D,1,2,9000\n")
     assert not any("exactly" in remark for remark in table.remarks)

@@ -66,7 +66,7 @@ Command "/usr/bin/python3 train.py"
 NAN_REASON = "ValueError: Input y contains NaN. (train.py, line 31, in fit)"
 TOOLKIT_REASON = 'ExecuteUserScriptError:\nExitCode {}\nErrorMessage "{}"\nCommand "python3 train.py", exit code: {}'
 FULL = "No space left on device: the job needs more than the VolumeSizeInGB of 1"
-NO_ERROR = "the script ended with exit code 3 and wrote no error"
+NO_ERROR = "the script exited with code 3 and wrote no error"
 MEMORY = "The job needed more memory than its instance type has"
 KILLED = "the script was killed by SIGKILL"
 SEE_LOGS = "See job logs for more information"
@@ -141,7 +141,7 @@ def test_the_exception_comes_first_and_the_toolkit_is_not_shown(tmp_path: Path) 
 
 def test_a_script_that_printed_nothing_is_explained(tmp_path: Path) -> None:
     log = write_log(tmp_path, TOOLKIT_BEGINNING + TOOLKIT_END)
-    step = Step("train", state="Failed", reason="the script ended with exit code 3 and wrote no error")
+    step = Step("train", state="Failed", reason="the script exited with code 3 and wrote no error")
     lines = [f"  look at: {look_at(step)}", "  it printed nothing", f"  its log: {log}"]
     assert explain_failure(step, tmp_path, tmp_path)[1:] == lines
 

@@ -88,7 +88,7 @@ def with_timeout(process: subprocess.Popen[str], seconds: float | None) -> bool:
 def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, f"ended with status {process.returncode}: {process.args}\n{output(process)}"
+        assert process.poll() is None, f"exited with status {process.returncode}: {process.args}\n{output(process)}"
         assert time.monotonic() < end, f"waited for {seconds:.0f} s: {process.args}\n{output(process)}"
         time.sleep(0.1)
 

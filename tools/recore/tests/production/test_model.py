@@ -177,10 +177,10 @@ def test_predictions_beyond_the_training_assays_are_flagged(load: Callable[..., 
     model = load(HOOKS + HOOK_OUTPUTS["string"], {"targets": targets | {"YPPM": {"range": None, "curves": None}}})
     response, _ = program.transform_fn(model, BODY, "text/csv", "application/json")
     assays = json.loads(response)["predictions"][0]["assays"]
-    assert assays["CuPPM"]["flags"] == ["below the training assays"]
+    assert assays["CuPPM"]["flags"] == ["below the training range"]
     assert assays["ThPPB"]["flags"] == []
     assert assays["NaPPM"]["value"] == 41
-    assert assays["NaPPM"]["flags"] == ["above the training assays"]
+    assert assays["NaPPM"]["flags"] == ["above the training range"]
     assert assays["YPPM"]["flags"] == []
 
 

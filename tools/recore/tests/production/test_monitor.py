@@ -284,7 +284,7 @@ def test_nothing_to_test_is_one_clear_line(monitored: Monitored, samples: pd.Dat
     assert "monitored captured no spectra since" in error
     monitored.put(monitored.event("1,2\n"))
     error = monitored.commands.expect_error("monitor")
-    assert "left out 1: the request: the first line is not a header and has 2 cells" in error
+    assert "excluded: the request: the first line is not a header and has 2 cells" in error
     monitored.capture(samples[:5])
     assert "no endpoint nowhere" in monitored.commands.expect_error("monitor", "nowhere")
     assert "has no version 9" in monitored.commands.expect_error("monitor", "--version", 9)

@@ -106,7 +106,7 @@ def test_each_prediction_has_its_unit_error_interval_and_flags(invoke: Invoke, t
         values = np.array([row[name]["value"] for row in assays])
         error, low, high = expected_error(calibration, name, values)
         least, greatest = calibration["targets"][name]["range"]
-        beyond = {"below the training assays": values < least, "above the training assays": values > greatest}
+        beyond = {"below the training range": values < least, "above the training range": values > greatest}
         for number, value in enumerate(values):
             assert assays[number][name] == {
                 "value": value,

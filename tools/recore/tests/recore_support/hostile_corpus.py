@@ -49,7 +49,7 @@ while True:
     except OSError:
         pass
 """,
-    "train_much_output": """  # half of it without line ends
+    "train_much_output": """  # half of it without line breaks
 for _ in range(100):
     sys.stdout.write("x" * 500_000 + "line\\n" * 100_000)
 """,

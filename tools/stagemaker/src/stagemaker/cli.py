@@ -134,13 +134,13 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
             file.write(f"{output}\n")
         else:
             click.echo(output)
+        _print_status(simulator, settings)
         click.echo(
-            "stagemaker: Ctrl-C stops the simulator. get_execution_role() and account_id() of the SageMaker SDK call "
-            "AWS's own STS; the folder on PYTHONPATH redirects them here. Programs without that variable can pass "
-            f"role='{ROLE_ARN}' instead",
+            "stagemaker: press Ctrl-C to stop it. The SageMaker SDK's get_execution_role() and account_id() call AWS's "
+            "own STS; the folder on PYTHONPATH redirects these calls to the simulator. Programs without PYTHONPATH can "
+            f"pass role='{ROLE_ARN}' instead",
             err=True,
         )
-        _print_status(simulator, settings)
         while _next(signals, 1) is None:  # a signal that another thread received is handled when this one wakes up
             pass
     click.echo("stagemaker: stopped; all its jobs have ended", err=True)

@@ -155,7 +155,7 @@ def test_the_keyboard_suffices(client: Client, tab: ConsoleTab) -> None:
     link = tab.page.get_by_role("link", name=name, exact=True)
     while not link.evaluate("link => link === document.activeElement"):
         tab.page.keyboard.press("Tab")
-    tab.page.wait_for_timeout(7000)  # longer than between two polls, which do not take the focus away
+    tab.page.wait_for_timeout(7000)  # longer than between polls, which do not take the focus away
     assert tab.page.evaluate("document.activeElement.textContent") == name
     tab.page.keyboard.press("Enter")
     tab.wait_for("typed", "pre[aria-label=Log]")

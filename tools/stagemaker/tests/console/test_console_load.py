@@ -69,7 +69,7 @@ def send(connection: http.client.HTTPConnection, body: str, headers: dict[str, s
 
 @dataclass(frozen=True)
 class Poll:
-    """The requests that a page sends to update itself. seconds: the time between two polls."""
+    """The requests that a page sends to update itself. seconds: the time between polls."""
 
     requests: list[Request]
     seconds: float

@@ -72,7 +72,7 @@ ENDINGS = {
     "caught": (
         "import sys, traceback\ntry: 1 / 0\nexcept ZeroDivisionError: traceback.print_exc()\nsys.exit(3)",
         3,
-        "the script ended with exit code 3 after this error:\nZeroDivisionError: division by zero",
+        "the script exited with code 3 after this error:\nZeroDivisionError: division by zero",
     ),
     "killed": ("import os; os.kill(os.getpid(), 9)", 137, "the script was killed by SIGKILL"),
     "not utf-8": ("import os; os.write(2, b'bad \\xff byte\\n'); os._exit(4)", 4, "bad \ufffd byte"),
@@ -151,7 +151,7 @@ def test_output_is_not_held_back(job) -> None:
 @pytest.mark.parametrize(
     ("handler", "code", "failure"),
     [
-        ("lambda *_: sys.exit(7)", 7, "the script ended with exit code 7 and wrote no error"),
+        ("lambda *_: sys.exit(7)", 7, "the script exited with code 7 and wrote no error"),
         ("signal.SIG_DFL", 143, "the script was killed by SIGTERM"),
     ],
 )

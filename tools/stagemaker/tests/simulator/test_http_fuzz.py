@@ -21,7 +21,7 @@ from stagemaker_support.simulator_process import simulator_process
 pytestmark = pytest.mark.fuzz
 
 DURATION_SECONDS = max(20, 3 * TIMES)
-PAUSE_SECONDS = 0.2  # between two rounds of valid requests
+PAUSE_SECONDS = 0.2  # between rounds of valid requests
 # The maximum time for a valid request. A busy machine alone can delay a request for almost as long.
 MAX_REQUEST_SECONDS = 5
 BUCKET = "sagemaker-us-east-1-123456789012"

@@ -29,7 +29,7 @@ class SimulatorProcess:
         )
         assert self.process.stdout
         line = self.process.stdout.readline()
-        assert line, f"the simulator did not start: it ended with exit status {self.process.wait()}"
+        assert line, f"the simulator did not start: it exited with status {self.process.wait()}"
         self.endpoint = json.loads(line)["AWS_ENDPOINT_URL"]
         self.port = urllib.parse.urlsplit(self.endpoint).port
 

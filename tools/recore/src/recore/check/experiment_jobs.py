@@ -40,7 +40,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 # time limit for a request; an endpoint allows 60 s. A worker that does not respond must exit before the next request
 REQUEST_SECONDS = 55
 VARIANT = {"VariantName": "main", "InitialInstanceCount": 1, "ContainerStartupHealthCheckTimeoutInSeconds": 120}
-POLL_SECONDS = 0.1  # between two calls of DescribeEndpoint
+POLL_SECONDS = 0.1  # between calls of DescribeEndpoint
 Files = Mapping[str, bytes | Path]  # contents or local files, by name
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from recore.thread_pool import ThreadPool
 
-POLL_SECONDS = 0.5  # between two checks for signals
+POLL_SECONDS = 0.5  # between checks for signals
 THREADS = 32  # more than there are experiments: most of them wait for a job
 
 
@@ -19,7 +19,7 @@ def experiment[S: SharedResults, T](method: Callable[[S], T]) -> Callable[[S], T
     @wraps(method)
     def wait_for_result(experiments: S) -> T:
         future = experiments._start(method)
-        while not future.done():  # Python handles signals only between two waits
+        while not future.done():  # Python handles signals only between waits
             wait([future], POLL_SECONDS)
         result: T = future.result()
         return result

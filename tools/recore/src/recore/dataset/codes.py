@@ -83,7 +83,7 @@ def _report(column: str, values: NDArray[np.float64], code: float) -> SuspectedC
         )
     else:
         message = (
-            f"{share} exactly 0, which is not a content; if 0 means not measured, leave the cells empty; if it means "
-            "below the detection limit, write <LIMIT before importing"
+            f"{share} exactly 0, which is not a concentration; if 0 means not measured, leave the cells empty; if it "
+            "means below the detection limit, write <LIMIT before importing"
         )
     return SuspectedCode(column, code, tuple(rows.tolist()), message)

@@ -33,7 +33,7 @@ from recore.evaluation.submission import SubmissionFiles
 from recore.thread_pool import ThreadPool
 from stagemaker import format_size
 
-POLL_SECONDS = 0.5  # seconds between two checks for a signal
+POLL_SECONDS = 0.5  # seconds between checks for a signal
 
 
 class EvaluationRun:
@@ -118,7 +118,7 @@ class EvaluationRun:
 
     def _run_all(self, pool: ThreadPool, *tasks: Callable[[], None]) -> bool:
         futures = [pool.submit(task) for task in tasks]
-        while wait(futures, timeout=POLL_SECONDS).not_done:  # a signal is handled only between two waits
+        while wait(futures, timeout=POLL_SECONDS).not_done:  # a signal is handled only between waits
             pass
         errors = [error for future in futures if (error := future.exception())]
         for error in errors:

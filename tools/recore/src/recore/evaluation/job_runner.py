@@ -19,9 +19,9 @@ from recore.evaluation.job_requests import JOB_SECONDS
 from recore.evaluation.step import END_STATES, Step
 from recore.failures import is_outside, read_reason
 
-# seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
+# seconds between requests for a job's status: a fiftieth of its time so far, within these bounds
 MIN_PAUSE, MAX_PAUSE = 0.2, 10.0
-# error codes after which the same request can succeed later, and bounds of the seconds between two tries
+# error codes after which the same request can succeed later, and bounds of the seconds between tries
 RETRIED = ("ResourceLimitExceeded", "ThrottlingException", "Throttling", "TooManyRequestsException")
 MIN_RETRY_PAUSE, MAX_RETRY_PAUSE = 5.0, 120.0
 TRANSFORM_SECONDS = JOB_SECONDS  # a transform job's request has no time limit, so the runner stops the job

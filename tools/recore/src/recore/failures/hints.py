@@ -18,7 +18,7 @@ from recore.failures.submission_files import module_in_other_case, requirements_
 # messages of scikit-learn and XGBoost
 GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
 # messages of the simulator, the toolkit and gunicorn
-MEMORY = re.compile(r"more memory than|(?:ended|killed) by SIGKILL|sent SIGKILL")
+MEMORY = re.compile(r"more memory than|killed by SIGKILL|sent SIGKILL")
 MODULE = re.compile(r"No module named '(?P<name>[\w.]+)'(?:; '[\w.]+' is not a package)?$")
 REQUIRED = re.compile(r"the following arguments are required: (?P<names>[\w, -]+?)(?:, exit code|$)", re.M)
 # messages of Python and of the template's scripts

@@ -89,8 +89,7 @@ def _format_undecided(comparison: Comparison, unit: str, numbers: list[int]) -> 
         line += f"; to detect a difference in RMSE of {difference}, {targets[needy[0]]} needs about"
         line += f" {_round(more[needy[0]]):,} more samples{holes}"
     if enough := [targets[number] for number in numbers if more[number] == 0]:
-        line += f"; the samples suffice to find a difference of {difference}, but there is none on "
-        line += list_names(enough, NAMES)
+        line += f"; the samples suffice for {list_names(enough, NAMES)}, but no difference of {difference} was found"
     return [line]
 
 

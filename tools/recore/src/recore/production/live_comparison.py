@@ -171,7 +171,7 @@ def _resend(project: ProductionProject, endpoint: str, event: CaptureEvent, vari
 
 def _format_none_joined(assays: Assays, endpoint: ComparedEndpoint, joined: JoinedSamples) -> str:
     since = f"{endpoint.since:%Y-%m-%d %H:%M %Z}, when the endpoint last changed"
-    reasons = "".join(f"; left out {number:,}: {reason}" for reason, number in joined.left_out.most_common(2))
+    reasons = "".join(f"; excluded: {reason} ({number:,})" for reason, number in joined.left_out.most_common(2))
     if joined.other_sample:
         return (
             f"{assays.path}: none of these samples was predicted since {since}; the file contains "
@@ -206,7 +206,7 @@ def _format_collected(collected: CollectedPredictions, send_requests: bool) -> l
         verb = "resent" if send_requests else "not resent because of --no-requests"
         lines.append(f"captured requests {verb}, by variant: {join(collected.requests)}")
     left_out = collected.joined.left_out.items()
-    return [*lines, *_format_failures(collected), *(f"left out {number:,}: {reason}" for reason, number in left_out)]
+    return [*lines, *_format_failures(collected), *(f"excluded: {reason} ({number:,})" for reason, number in left_out)]
 
 
 def _format_failures(collected: CollectedPredictions) -> list[str]:

@@ -182,7 +182,7 @@ def _read_traffic(
         reader.add(event)
     traffic = reader.finish()
     if not len(traffic.samples):
-        reasons = "".join(f"; left out {number:,}: {reason}" for reason, number in left_out.most_common(2))
+        reasons = "".join(f"; excluded: {reason} ({number:,})" for reason, number in left_out.most_common(2))
         raise ProductionError(f"{name} captured no spectra since {_minute(since)}{reasons}")
     return traffic
 
@@ -258,7 +258,7 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
         )
     if traffic.repeated:
         lines.append(f"{count(traffic.repeated, 'sample')} sent more than once; each spectrum counts once")
-    lines += [f"left out {number:,}: {plain(reason, 200)}" for reason, number in traffic.left_out.most_common(LISTED)]
+    lines += [f"excluded: {plain(reason, 200)} ({number:,})" for reason, number in traffic.left_out.most_common(LISTED)]
     details = {
         "endpoint": result.endpoint,
         "version": result.version,

@@ -22,7 +22,7 @@ MAX_OBJECT_BYTES = 1 << 30
 MAX_INFERENCE_ID_LENGTH = 64  # characters
 REGION = "us-east-1"  # region of IMAGE
 RUNNING = ("Executing", "InProgress", "Stopping")  # statuses of executions, tuning jobs and batch transforms
-PAUSE = 0.5  # seconds between two requests for the status of running work
+PAUSE = 0.5  # seconds between requests for the status of running work
 MISSING = re.compile("[Cc]ould not find|does not exist|not found")  # in AWS's messages about a missing resource
 
 Watch = Callable[[str, int, int], None]  # called with a stage or a status, the amount done, and the total

@@ -47,8 +47,8 @@ HOLES = "Sorted by the share of samples outside the domain, largest first. Times
 
 BANDS_READING = (
     "Good: all lines stay near 0, well within 1. Bad: the mean differs from 0 over a wide range, which indicates a "
-    "change in the baseline, or in one band, which indicates moisture, carbon dioxide in the air, or a mineral that is "
-    "not in the training data."
+    "change in the baseline, or in one band, which indicates moisture, atmospheric carbon dioxide, or a mineral that "
+    "is not in the training data."
 )
 DEVIATIONS = (
     "The deviation of each bin of the SNV spectra from the training mean, or from its reconstruction by the principal "

@@ -129,8 +129,8 @@ def failure_reason(stderr: str) -> str:
     if code < 0:
         return f"the script was killed by {signal.Signals(-code).name}\n{error}".rstrip()[:REASON_SIZE]
     if code > 1 and TRACEBACK_HEADER in stderr:  # an uncaught exception exits with 1, so this one was caught
-        return f"the script ended with exit code {code} after this error:\n{error}"[:REASON_SIZE]
-    return error or f"the script ended with exit code {code} and wrote no error"
+        return f"the script exited with code {code} after this error:\n{error}"[:REASON_SIZE]
+    return error or f"the script exited with code {code} and wrote no error"
 
 
 def write_failure(reason: str) -> None:

@@ -111,7 +111,7 @@ def run(work: Callable[[], None], failed: Path) -> int:
         if ended:
             code = os.waitstatus_to_exitcode(status)
             if code and not failed.exists():
-                failed.write_text(f"it ended with status {code}")
+                failed.write_text(f"it exited with status {code}")
             return code
         if time.monotonic() > ends:
             os.killpg(child, signal.SIGKILL)

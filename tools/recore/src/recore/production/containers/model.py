@@ -188,8 +188,8 @@ def describe_target(model: ServedSubmission, name: str, values: np.ndarray) -> I
     for value, error, low, high in zip(*(column.tolist() for column in (values, errors, lows, highs)), strict=True):
         flags = {
             "never measured in training": math.isnan(value),
-            "below the training assays": value < least,
-            "above the training assays": value > greatest,
+            "below the training range": value < least,
+            "above the training range": value > greatest,
         }
         yield {
             "value": None if math.isnan(value) else value,

@@ -147,5 +147,5 @@ def _findings(table: pd.DataFrame) -> list[PageFinding]:
             findings.append(PageFinding(level, name, complaint, "assays", {"assays": names}))
     if not findings:
         complaint = "all targets are measured in every row"
-        findings.append(PageFinding("good", "assays whole", complaint, "assays"))
+        findings.append(PageFinding("good", "assays complete", complaint, "assays"))
     return findings

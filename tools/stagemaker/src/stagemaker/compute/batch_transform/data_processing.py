@@ -21,7 +21,7 @@ from stagemaker.text import reject_constant
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 MAX_PARTS = 2 << 20  # maximum columns in a row, or arrays and objects in a document; an object takes 200 bytes
-CHECK_INTERVAL = 1000  # small steps of work between two checks
+CHECK_INTERVAL = 1000  # small steps of work between checks
 NEEDS_QUOTES = re.compile('[",\r\n]')
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"  # keys of a joined JSON document
 MISSING = object()  # replaces each record that is missing from the shorter body

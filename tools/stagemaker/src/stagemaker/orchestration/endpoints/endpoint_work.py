@@ -18,8 +18,8 @@ from stagemaker.orchestration.runner import Work, failure_reason
 from stagemaker.state.records import Record, Store, StoredRecord, now
 
 KIND = "Endpoint"
-POLL_INTERVAL = 0.05  # seconds between two checks of whether fleets are ready
-ALARM_INTERVAL = 0.25  # seconds between two evaluations of the alarms
+POLL_INTERVAL = 0.05  # seconds between checks of whether fleets are ready
+ALARM_INTERVAL = 0.25  # seconds between evaluations of the alarms
 
 
 class Hosting:

@@ -21,7 +21,7 @@ from stagemaker.state.records import Record, StoredRecord, now
 if TYPE_CHECKING:
     from stagemaker.orchestration.tuning.search import Search
 
-POLL_INTERVAL = 0.1  # seconds between two polls of the training jobs
+POLL_INTERVAL = 0.1  # seconds between polls of the training jobs
 MAX_JOBS_WITHOUT_OBJECTIVE = 5  # if this many training jobs have ended, all without an objective, the tuning job fails
 
 

@@ -8,7 +8,7 @@ import { objects } from "./objects.js";
 import { execution, pipeline, pipelines } from "./pipelines.js";
 import { group, groups, version } from "./registry.js";
 
-const QUICK = 1500, LIST = 3000, SLOW = 6000; // milliseconds between two polls of a running job, a list with running jobs, and other pages
+const QUICK = 1500, LIST = 3000, SLOW = 6000; // milliseconds between polls of a running job, a list with running jobs, and other pages
 const SHARE = 10; // a poll takes at most a tenth of the time, so that a busy server gets fewer requests
 const PAGES = {
   endpoints: [endpoints, endpoint], pipelines: [pipelines, pipeline, execution], registry: [groups, group, version], s3: [objects, objects],
