@@ -65,10 +65,7 @@ def with_strings_as_index(lines: list[str]) -> str:
 # the requests in which the rows of the file are sent
 FORMS: dict[str, Callable[[list[str]], list[str | bytes]]] = {
     "parts with and without a header": lambda lines: ["".join(lines[:60]), "".join(lines[60:])],
-    "single rows, the last without a line end as curl sends it": lambda lines: [
-        *lines[1:-1],
-        lines[-1].strip(),
-    ],
+    "single rows, the last without a line end as curl sends it": lambda lines: [*lines[1:-1], lines[-1].strip()],
     "columns in another order": lambda lines: [with_shuffled_columns(lines)],
     "Windows line breaks and a byte order mark": lambda lines: [
         b"\xef\xbb\xbf" + "".join(lines).replace("\n", "\r\n").encode()

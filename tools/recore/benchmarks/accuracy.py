@@ -52,7 +52,7 @@ def main() -> None:
     print(f"| R2 | {' | '.join(names)} |")
     print("|---" * (len(names) + 1) + "|")
     scores = {}
-    for row, data, folds in limesoda(arguments.limesoda) if arguments.public is None else splits_of(arguments):
+    for row, data, folds in limesoda(arguments.limesoda) if arguments.public is None else make_splits(arguments):
         predicted = hold_out(data, folds, arguments.peers)
         scores[row] = pd.Series({name: score(data.targets, values) for name, values in predicted.items()})
         show(row, scores[row])
@@ -91,7 +91,7 @@ def limesoda(names: list[str]) -> Iterator[tuple[str, Data, Folds]]:
         yield name, data, list(PredefinedSplit(folds).split())
 
 
-def splits_of(arguments: argparse.Namespace) -> Iterator[tuple[str, Data, Folds]]:
+def make_splits(arguments: argparse.Namespace) -> Iterator[tuple[str, Data, Folds]]:
     """Yield the name, data and folds of each way to hold out rows of the files. Raises DataError."""
     data, private = read_files(arguments.public, arguments.private, arguments.actual)
     sites = len(set(data.sites))
@@ -107,10 +107,10 @@ def splits_of(arguments: argparse.Namespace) -> Iterator[tuple[str, Data, Folds]
 def hold_out(data: Data, folds: Folds, peers: list[str]) -> dict[str, pd.DataFrame]:
     """Return the predictions of each method, with data.targets' rows and columns, NaN where nothing was predicted."""
     predicted: dict[str, pd.DataFrame] = {}
-    for training, held in folds:
-        for name, values in predict(data.take(training), data.take(held), peers).items():
+    for training, held_out in folds:
+        for name, values in predict(data.take(training), data.take(held_out), peers).items():
             empty = pd.DataFrame(np.nan, data.targets.index, data.targets.columns)
-            predicted.setdefault(name, empty).loc[held, values.columns] = values.to_numpy()
+            predicted.setdefault(name, empty).loc[held_out, values.columns] = values.to_numpy()
     return predicted
 
 

@@ -48,7 +48,7 @@ class Samples:
         """Return some of the rows, by number or by mask."""
         return replace(self, **{name: getattr(self, name)[rows] for name in BY_ROW})
 
-    def in_random_order(self, random: np.random.Generator) -> Self:
+    def shuffle(self, random: np.random.Generator) -> Self:
         """Return the samples hole by hole, the holes in random order."""
         names, codes = np.unique(self.holes, return_inverse=True)
         return self.take(np.argsort(random.permutation(len(names))[codes], kind="stable"))
@@ -93,12 +93,12 @@ def simulate(holes: int, seed: int, without: str | None = None) -> Samples:
 # ---- Errors and drift of samples -------------------------------------------------------------------------
 def predict_errors(training: Samples, traffic: Sequence[Samples]) -> list[np.ndarray]:
     """Return the absolute errors (rows, targets) of train.py's model with its defaults on each traffic."""
-    known, held = (
+    known, held_out = (
         Data(training.wavenumbers, part.spectra, pd.DataFrame(part.targets, columns=TARGETS), part.sites)
         for part in (training, concatenate(traffic))
     )
     ends = np.cumsum([len(samples) for samples in traffic])[:-1]
-    predicted = np.split(ours(known, held)["ours"], ends)
+    predicted = np.split(ours(known, held_out)["ours"], ends)
     return [abs(values - samples.targets) for values, samples in zip(predicted, traffic, strict=True)]
 
 

@@ -74,39 +74,41 @@ def read_files(public: Path, private: Path | None = None, actual: Path | None = 
         raise DataError(f"{public}: no assays")
     if not private:
         return data, np.zeros(len(data), bool)
-    held = read_data(private, actual)
-    if data.channels.tolist() != held.channels.tolist():
+    held_out = read_data(private, actual)
+    if data.channels.tolist() != held_out.channels.tolist():
         raise DataError(f"{private}: its channels differ from the channels of {public}")
-    spectra, sites = np.vstack([data.spectra, held.spectra]), np.concatenate([data.sites, held.sites])
-    both = Data(data.channels, spectra, pd.concat([data.targets, held.targets], ignore_index=True), sites)
+    spectra, sites = np.vstack([data.spectra, held_out.spectra]), np.concatenate([data.sites, held_out.sites])
+    both = Data(data.channels, spectra, pd.concat([data.targets, held_out.targets], ignore_index=True), sites)
     return both, np.arange(len(both)) >= len(data)
 
 
-def predict(training: Data, held: Data, peers: Iterable[str]) -> dict[str, pd.DataFrame]:
+def predict(training: Data, held_out: Data, peers: Iterable[str]) -> dict[str, pd.DataFrame]:
     """Fit our model and some of PEERS to `training`, and return the predictions of each for `held`, (rows, targets).
 
     Targets with fewer than MIN_MEASURED measured training rows are left out.
     """
     measured = training.targets.notna()
     targets = training.targets.loc[:, measured.sum() >= MIN_MEASURED]
-    predicted = ours(replace(training, targets=targets), held)
+    predicted = ours(replace(training, targets=targets), held_out)
     for name in peers:
         predicted[name] = np.column_stack(
             [
-                PEERS[name].fit(training.spectra[measured[target]], values.dropna()).predict(held.spectra)
+                PEERS[name].fit(training.spectra[measured[target]], values.dropna()).predict(held_out.spectra)
                 for target, values in targets.items()
             ]
         )
     return {name: pd.DataFrame(values.clip(0), columns=targets.columns) for name, values in predicted.items()}
 
 
-def ours(training: Data, held: Data) -> dict[str, np.ndarray]:
+def ours(training: Data, held_out: Data) -> dict[str, np.ndarray]:
     """Fit train.py's default model, and return the predictions (rows, targets) of the model and its halves."""
     order = np.argsort(training.channels)
-    bins, held_bins = (pd.DataFrame(to_bins(data.spectra[:, order])).add_prefix("bin_") for data in (training, held))
+    bins, held_out_bins = (
+        pd.DataFrame(to_bins(data.spectra[:, order])).add_prefix("bin_") for data in (training, held_out)
+    )
     model = train.fit(bins, training.targets, training.sites)
-    halves = [half.predict(held_bins.to_numpy()) for half in model.regressors_]
-    return {"ours": model.predict(held_bins)} | dict(zip(HALVES, halves, strict=True))
+    halves = [half.predict(held_out_bins.to_numpy()) for half in model.regressors_]
+    return {"ours": model.predict(held_out_bins)} | dict(zip(HALVES, halves, strict=True))
 
 
 def recipe_bins(spectra: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ REGIONS = (
 )
 
 
-def find_bands(high: float, low: float) -> str:
+def name_bands(high: float, low: float) -> str:
     """Return the names of the absorption bands within a range of wavenumbers in cm-1, or "" if there are none."""
     names = [name for name, start, end, _, _ in REGIONS if low <= start and high >= end]
     return ", ".join(dict.fromkeys(names))

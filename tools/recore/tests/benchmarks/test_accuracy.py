@@ -45,10 +45,10 @@ def test_sites_are_held_out_one_by_one_or_five_at_a_time(frame: pd.DataFrame, tm
         arguments = accuracy.argparse.Namespace(public=path, private=None, actual=None)
         [(row, data, splits)] = accuracy.splits_of(arguments)
         assert (row, len(splits)) == ("by site", folds)
-        assert sorted(np.concatenate([held for _, held in splits])) == list(range(len(frame)))
-        for training, held in splits:
-            assert len(training) + len(held) == len(frame)
-            assert not set(data.sites[training]) & set(data.sites[held])
+        assert sorted(np.concatenate([held_out for _, held_out in splits])) == list(range(len(frame)))
+        for training, held_out in splits:
+            assert len(training) + len(held_out) == len(frame)
+            assert not set(data.sites[training]) & set(data.sites[held_out])
 
 
 def test_the_score_equals_an_independent_computation() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from recore.backends import Services
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentError
 from recore.check.held_out_file import FailedFold, HeldOut
 from recore.check.job_results import Observation, ServedResponse
 from recore.check.public_data import PublicData
@@ -21,8 +21,8 @@ from recore.evaluation import RunSettings, SubmissionFiles
 from recore.failures import INSTALLING
 
 ROWS = 60
-FULL_DISK = ExperimentFailed("No space left on device", "", outside=True)
-NOT_INSTALLED = ExperimentFailed(f"{INSTALLING}ERROR: x", "Look at requirements.txt. To see the error alone: `pip`")
+FULL_DISK = ExperimentError("No space left on device", "", outside=True)
+NOT_INSTALLED = ExperimentError(f"{INSTALLING}ERROR: x", "Look at requirements.txt. To see the error alone: `pip`")
 NAMES = [f"r{row}" for row in range(ROWS)]
 LATE = {"few": ServedResponse(0, None, "", late=True), "private": ServedResponse(0, None, "", late=True)}
 OBSERVED = {"private preprocess": Observation(1, 2.0, []), "train": Observation(0, 2.0, [])}
@@ -72,11 +72,7 @@ def fold_predictions(claim: Callable[[np.ndarray], np.ndarray] | None, failed: l
         ("RC502", {"preprocessing": inputs(NAMES[::-1])}, ["in a different order: row 1 is r59 instead of r0"]),
         ("RC502", {"preprocessing": inputs(["row0", *NAMES[1:]])}, ["the first cell of row 1 is 'row0'"]),
         ("RC602", {"predictions": b"transposed\n" + b"1\n" * ROWS}, ["without header or index"]),
-        (
-            "RC602",
-            {"predictions": b"1,2\n" * ROWS},
-            ["2 columns instead of 1; the first one seems to be an index"],
-        ),
+        ("RC602", {"predictions": b"1,2\n" * ROWS}, ["2 columns instead of 1; the first one seems to be an index"]),
         ("RC602", {"predictions": b"1," * 59 + b"1\n"}, ["transposed: 1 lines of 60 numbers instead of 60 of 1"]),
         ("RC602", {"predictions": b"inf\n" + b"1\n" * 59}, ["The prediction of CuPPM for row 1 is inf"]),
         ("RC703", {"held_out": fold_predictions(None, FOLDS)}, ["fails to predict them: KeyError: 'h1'"]),
@@ -114,5 +110,5 @@ def test_rare_results_lead_to_the_right_findings(
     ],
 )
 def test_a_recomputed_score_needs_predictions_of_all_rows(held_out: HeldOut, reason: str, data: PublicData) -> None:
-    with pytest.raises(ExperimentFailed, match=reason):
+    with pytest.raises(ExperimentError, match=reason):
         score_all(held_out, data, {"CuPPM": 1.0})

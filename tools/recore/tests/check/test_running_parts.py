@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 
 from recore.check.experiment_jobs import ExperimentJobs
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentError
 from recore.check.inputs import (
     InputRow,
     effect_of_assays,
@@ -228,12 +228,12 @@ def test_the_variations_whose_inputs_differ_reveal_the_cause(
 
 
 def test_the_module_that_could_not_be_imported_is_found_in_the_reason() -> None:
-    failure = ExperimentFailed("ModuleNotFoundError: No module named 'models.linear'", "name it")
+    failure = ExperimentError("ModuleNotFoundError: No module named 'models.linear'", "name it")
     assert failure.lacks_module("models.linear")
     assert failure.lacks_module("models.linear.ridge")
     assert not failure.lacks_module("models")
     assert not failure.lacks_module("models.linear2")
-    assert not ExperimentFailed("KeyError: 'models'", "look").lacks_module("models")
+    assert not ExperimentError("KeyError: 'models'", "look").lacks_module("models")
 
 
 def test_requests_can_be_planned_for_any_inputs_file(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_hooks_that_sort_or_drop_rows_are_found(
 def test_a_forged_report_is_rejected(report: str, tmp_path: Path) -> None:
     (tmp_path / "results.json").write_bytes(report.encode("latin-1"))
     jobs = ExperimentJobs(None, None, None, tmp_path, print)  # type: ignore[arg-type]
-    with pytest.raises(ExperimentFailed, match="did not write a valid report"):
+    with pytest.raises(ExperimentError, match="did not write a valid report"):
         jobs.read_report(tmp_path / "results.json", read_observations)
 
 

@@ -22,7 +22,7 @@ from support.checkout import environment
 
 from recore.backends import Services
 from recore.check.experiment_jobs import ExperimentJobs
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentError
 from recore.cli.aws_round import AwsRound
 from recore.evaluation import (
     Entry,
@@ -237,7 +237,7 @@ def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simul
     with Recorded() as recorded:
         services = Services(simulator.client)
         jobs = ExperimentJobs(services, settings, read_submission(tiny(tmp_path / "mine")), tmp_path, print)
-        with pytest.raises(ExperimentFailed):  # there are no folds
+        with pytest.raises(ExperimentError):  # there are no folds
             jobs.train("hold-out", "hold_out.py", {}, {})
         jobs.clear()
     simulator.client("s3").delete_object(Bucket=BUCKET, Key="recore/round/wheels/one.whl")

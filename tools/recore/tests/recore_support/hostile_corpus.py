@@ -220,7 +220,7 @@ FILES = {
     },
     "setup_runs_code": {
         "setup.py": "from setuptools import setup\n\n"
-        f'{WRITING}setup(name="tiny", version="1", py_modules=["train", "preprocess"])\n',
+        f'{WRITING}setup(name="tiny", version="1", py_modules=["train", "preprocess"])\n'
     },
     "manifest_leads_out": {
         "MANIFEST.in": "include ../sample/private/actual.csv.gz\ninclude /etc/passwd\nrecursive-include .. *.gz\n"

@@ -12,7 +12,7 @@ from stagemaker_support.transform_jobs import container
 
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.endpoints import fleet
-from stagemaker.compute.endpoints.fleet import Fleet, Reply
+from stagemaker.compute.endpoints.fleet import Fleet, InvocationResult
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.platform import Platform
 
@@ -20,7 +20,7 @@ from stagemaker.compute.platform import Platform
 def test_an_invocation_does_not_wait_for_instances_that_cannot_start(platform: Platform) -> None:
     platform.jobs.close()
     fleet = Fleet(platform, "endpoint", {"VariantName": "one"})
-    replies: list[Reply] = []
+    replies: list[InvocationResult] = []
     thread = threading.Thread(target=lambda: replies.append(fleet.invoke(b"", {}, Deadline(600))))
     thread.start()
     time.sleep(0.2)

@@ -100,7 +100,7 @@ def _connect(settings: BackendSettings) -> Backend:
 
 
 @contextmanager
-def _settings_checked() -> Iterator[None]:
+def _check_settings() -> Iterator[None]:
     from botocore.exceptions import BotoCoreError
 
     try:
@@ -109,7 +109,7 @@ def _settings_checked() -> Iterator[None]:
         raise BackendError(f"the AWS settings (environment variables and files) are invalid: {error}") from None
 
 
-@_settings_checked()
+@_check_settings()
 def _make_client(service: str) -> Any:
     """Return a boto3 client. Requests to the local computer bypass proxies."""
     import boto3
@@ -139,7 +139,7 @@ def _raise_if_gone(caught_exception: Exception | None, **_: Any) -> None:
         raise SimulatorGoneError(f"{url.scheme}://{url.netloc}") from None
 
 
-@_settings_checked()
+@_check_settings()
 def _check_credentials() -> None:
     import boto3
 

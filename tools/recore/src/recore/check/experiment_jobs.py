@@ -16,7 +16,7 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.backends import Services, SimulatorGoneError
-from recore.check.failures import ExperimentFailed, explain_failure
+from recore.check.failures import ExperimentError, explain_failure
 from recore.check.job_results import ServedResponse
 from recore.check.served_requests import CSV, Request
 from recore.evaluation import (
@@ -221,7 +221,7 @@ class ExperimentJobs:
             return convert(json.loads(path.read_bytes()))
         except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
             reason = "the job did not write a valid report; the submission terminated the job or changed the report"
-            raise ExperimentFailed(reason, "Do not change the job's folders or terminate other processes") from None
+            raise ExperimentError(reason, "Do not change the job's folders or terminate other processes") from None
 
     @staticmethod
     def _put_all(storage: Storage, folders: Mapping[str, Files]) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from recore.backends import Services
 from recore.check.experiment_jobs import ExperimentJobs, Files
-from recore.check.failures import ExperimentFailed, failure_of
+from recore.check.failures import ExperimentError, failure_of
 from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out, score
 from recore.check.inputs import effect_of_assays, find_differences
 from recore.check.job_results import (
@@ -138,9 +138,9 @@ class Experiments(SharedResults):
         """The submission's scripts, to locate findings."""
         return Scripts(self.submission.files)
 
-    def failures(self) -> dict[str, ExperimentFailed]:
+    def failures(self) -> dict[str, ExperimentError]:
         """Return the failures of train, preprocess and predict, except failures that an earlier step caused."""
-        failed: dict[str, ExperimentFailed] = {}
+        failed: dict[str, ExperimentError] = {}
         steps = {"train": self.training, "preprocess": self.preprocessing, "predict": self.predictions}
         for name, method in steps.items():
             if (error := failure_of(method)) and str(error) not in map(str, failed.values()):
@@ -208,7 +208,7 @@ class Experiments(SharedResults):
         split = "public" if name == "some" else "private"
         try:
             output = self._preprocess(name, split, self._write_variations() / f"{name}.csv.gz")
-        except ExperimentFailed as failed:
+        except ExperimentError as failed:
             if failed.outside:
                 raise
             return Variation(None, str(failed))
@@ -271,7 +271,7 @@ class Experiments(SharedResults):
         self._start(self.variations)
         trained, inputs = self.training(), self.preprocessing()
         requests = plan_requests(inputs, self.data.few_rows)
-        with contextlib.suppress(ExperimentFailed):  # RC503 reports failures of the variations
+        with contextlib.suppress(ExperimentError):  # RC503 reports failures of the variations
             private, differences = self.variations()["private"].output, self.differences()
             if private and differences["private"] and not effect_of_assays(differences):
                 requests.append(
@@ -362,7 +362,7 @@ class Experiments(SharedResults):
         They run with all data, as in a run, unless training takes a long time.
         """
         public = self._write_part()
-        with contextlib.suppress(ExperimentFailed):
+        with contextlib.suppress(ExperimentError):
             if self.training().seconds < MAX_OBSERVED_SECONDS:
                 public = self.folder / "observed.csv.gz"
                 self.data.write_rows(public, range(self.data.rows))
@@ -399,4 +399,4 @@ class Experiments(SharedResults):
         try:
             return pack_project(self.project)
         except (OSError, ValueError) as error:
-            raise ExperimentFailed(str(error), "Remove the files that do not belong to the submission") from None
+            raise ExperimentError(str(error), "Remove the files that do not belong to the submission") from None

@@ -13,7 +13,7 @@ LOOK_AT = "Look at"  # the beginning of a general fix
 MISSING = re.compile(r"No module named '([\w.]+)'")
 
 
-class ExperimentFailed(Exception):
+class ExperimentError(Exception):
     """A job of the check failed, or its output cannot be read; the message is the reason, in one line.
 
     fix: the remedy. location: position in the submission, if known. outside: whether the cause lies outside it.
@@ -38,11 +38,11 @@ class ExperimentFailed(Exception):
         return Finding(plain(f"{problem}: {self}", 900), self.fix, self.location, level)
 
 
-def failure_of(experiment: Callable[[], object]) -> ExperimentFailed | None:
+def failure_of(experiment: Callable[[], object]) -> ExperimentError | None:
     """Return the failure of an experiment, or None if it succeeds."""
     try:
         experiment()
-    except ExperimentFailed as failed:
+    except ExperimentError as failed:
         return failed
     return None
 
@@ -53,11 +53,11 @@ def find_failure(experiment: Callable[[], object], problem: str) -> Findings:
         yield failed.finding(problem)
 
 
-def explain_failure(step: Step, logs: Path, submission: Path) -> ExperimentFailed:
+def explain_failure(step: Step, logs: Path, submission: Path) -> ExperimentError:
     """Convert a failed step to an exception. submission: path of the folder or archive."""
     frame = step.exception.location if step.exception else None
     location = Location(frame.name, frame.line) if frame else None
     fix = find_hint(step, logs, submission) or f"{LOOK_AT} {look_at(step)}"
     if command := find_command(step, submission):
         fix = f"{fix.rstrip('.')}. To see the error alone: `{command}`"
-    return ExperimentFailed(step.reason or UNKNOWN_REASON, fix, location, step.outside)
+    return ExperimentError(step.reason or UNKNOWN_REASON, fix, location, step.outside)

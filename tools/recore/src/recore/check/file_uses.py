@@ -90,19 +90,19 @@ def path_of(node: ast.expr | None, script: Script, depth: int = 0) -> str | None
             return path_of(value, script, depth + 1)
         case ast.BinOp(left=left, op=ast.Add() | ast.Div() as operator, right=right):
             separator = "/" if isinstance(operator, ast.Div) else ""
-            return _joined([left, right], separator, script, depth)
+            return _join_parts([left, right], separator, script, depth)
         case ast.Attribute(value=value, attr="parent"):
             child = path_of(value, script, depth + 1)
             return child and posixpath.dirname(child)
         case ast.Call():
-            return _called(node, script, depth)
+            return _evaluate_call(node, script, depth)
     return None
 
 
-def _called(node: ast.Call, script: Script, depth: int) -> str | None:
+def _evaluate_call(node: ast.Call, script: Script, depth: int) -> str | None:
     name = script.name_of(node.func)
     if name in JOINS:
-        return _joined(node.args, "/", script, depth)
+        return _join_parts(node.args, "/", script, depth)
     # SAGEMAKER_BASE_DIR replaces /opt/ml in tests, and is not set on the platform
     if name in ENVIRONMENT and len(node.args) == 2 and strings_of(node.args[:1]) == ["SAGEMAKER_BASE_DIR"]:
         return path_of(node.args[1], script, depth + 1)
@@ -116,7 +116,7 @@ def _called(node: ast.Call, script: Script, depth: int) -> str | None:
     return None
 
 
-def _joined(parts: list[ast.expr], separator: str, script: Script, depth: int) -> str | None:
+def _join_parts(parts: list[ast.expr], separator: str, script: Script, depth: int) -> str | None:
     """Join the paths from several expressions, up to the first unknown one."""
     paths = [path_of(part, script, depth + 1) for part in parts]
     if not paths or paths[0] is None:

@@ -94,7 +94,7 @@ class PublicData:
     def write_rows(self, target: Path, rows: Sequence[int]) -> None:
         """Write these rows, in the order of the file."""
         with gzip.open(target, "wt", compresslevel=1, newline="", encoding="utf-8") as file:
-            file.writelines(self._chosen(rows))
+            file.writelines(self._select_lines(rows))
 
     def write_variations(self, folder: Path, private: Sequence[int]) -> None:
         """Write variations of the data, each as NAME.csv.gz.
@@ -102,7 +102,7 @@ class PublicData:
         private: the rows `private` without assays and with renamed drill holes. some: a few rows. untargeted: the same
         rows without assays. reversed: these rows without assays in reverse order. single: one row without assays.
         """
-        header, *rows = csv.reader(self._chosen(self.few_rows))
+        header, *rows = csv.reader(self._select_lines(self.few_rows))
         inputs = [number for number, name in enumerate(header) if number == 0 or name not in self.targets]
         untargeted = [[row[number] for number in inputs] for row in [header, *rows]]
         variations = {
@@ -121,12 +121,12 @@ class PublicData:
         group = challenge().group
         renamed = rename_holes(self.hole.tolist())
         hole = self.header.index(group) if group in self.header else None
-        for row in csv.reader(self._chosen(rows)):
+        for row in csv.reader(self._select_lines(rows)):
             if hole is not None:
                 row[hole] = renamed.get(row[hole], row[hole])
             yield [row[number] for number in columns]
 
-    def _chosen(self, rows: Sequence[int]) -> Iterator[str]:
+    def _select_lines(self, rows: Sequence[int]) -> Iterator[str]:
         chosen = {row + 1 for row in rows} | {0}  # the header is not a row
         with open_data(self.path) as data:
             yield from (record for number, record in enumerate(data.records()) if number in chosen)

@@ -9,7 +9,7 @@ import numpy as np
 from recore.backends import Backend
 from recore.challenge import challenge
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentError
 from recore.check.held_out_file import HeldOut, score
 from recore.check.public_data import PublicData
 from recore.evaluation import Entry, Round, Step, SubmissionFiles, WheelHouse, read_record, write_recomputed_held_out
@@ -41,7 +41,7 @@ def recompute_held_out(
             with Experiments(*arguments, thorough=True) as experiments:
                 held_out = experiments.recompute_held_out()
         if held_out is None:
-            raise ExperimentFailed("the data contain fewer than two drill holes", "")
+            raise ExperimentError("the data contain fewer than two drill holes", "")
         return score_all(held_out, data, weights)
 
     for entry in entries:
@@ -51,7 +51,7 @@ def recompute_held_out(
                 recomputed = score_again(entry.files)
                 write_recomputed_held_out(folder, recomputed, "judge")
                 lines[folder] = f"recomputed held-out score: {recomputed:.4f}"
-            except ExperimentFailed as failed:
+            except ExperimentError as failed:
                 lines[folder] = f"the held-out score could not be recomputed: {failed}"
         show(f"judge: {entry.path}: {plain(lines[folder])}")
         entry.record = read_record(folder)
@@ -60,7 +60,7 @@ def recompute_held_out(
 def score_all(held_out: HeldOut, data: PublicData, weights: dict[str, float]) -> float:
     """Return the score for all rows. Raises ExperimentFailed if a prediction is missing, because that can raise R2."""
     if held_out.failed:
-        raise ExperimentFailed(held_out.failed[0].reason, "")
+        raise ExperimentError(held_out.failed[0].reason, "")
     if not np.isfinite(held_out.recomputed[:, data.was_measured]).all():
-        raise ExperimentFailed("some recomputed predictions are not finite numbers", "")
+        raise ExperimentError("some recomputed predictions are not finite numbers", "")
     return score(held_out.recomputed, data.measured, weights, data.targets)

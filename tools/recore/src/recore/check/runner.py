@@ -123,16 +123,16 @@ def run_rules(
             for future in done:
                 finish(running.pop(future), future.result())
             if reading <= results.keys():
-                show(_chosen(results, chosen - shown))
+                show(_select_results(results, chosen - shown))
                 shown |= results.keys()
-    return _chosen(results, chosen)
+    return _select_results(results, chosen)
 
 
 def _inspect(rule: Rule, experiments: Any) -> list[Finding]:
     return list(rule.inspect(experiments))
 
 
-def _chosen(results: dict[str, RuleResult], chosen: set[str]) -> list[RuleResult]:
+def _select_results(results: dict[str, RuleResult], chosen: set[str]) -> list[RuleResult]:
     return [results[code] for code in sorted(chosen & results.keys())]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.atomic import replaced
+from recore.atomic import replacing
 from recore.backends import BackendSettings, open_backend
 from recore.cli.aws_round import AwsRound, aws_options, show_policies
 from recore.cli.common import FILE, FOLDER, FiniteNumber, show_json, show_line, table_console
@@ -232,7 +232,7 @@ def write_table(entries: "Sequence[Entry]", folder: Path) -> Path:
     """Write the results to a CSV file in a folder, atomically, and return its path."""
     path = folder / TABLE_NAME
     rows = [_summarise(entry) for entry in entries]
-    with replaced(path) as [part], open(part, "w", newline="", encoding="utf-8", errors="replace") as file:
+    with replacing(path) as [part], open(part, "w", newline="", encoding="utf-8", errors="replace") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: safe_cell(cell) for name, cell in row.items()} for row in rows)

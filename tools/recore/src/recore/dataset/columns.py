@@ -40,7 +40,7 @@ def find_columns(
     if unnamed := [position + 1 for position, name in header.items() if not name and position and any(cells(position))]:
         raise ValueError(f"column {unnamed[0]} has no name")
     _check_one_line_per_sample(header, columns, cells)
-    sources = {name: _chosen(name, column, header) for name, column in columns.items()}
+    sources = {name: _make_source(name, column, header) for name, column in columns.items()}
     chosen = {name: source for name, source in sources.items() if name in challenge().targets}
     sources |= _find_ids(_unused(header, sources), sources.keys(), cells, with_spectra)
     _check_missing(list(_unused(header, sources).values()), sources.keys())
@@ -79,7 +79,7 @@ def _unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[in
     return {position: name for position, name in header.items() if position not in used}
 
 
-def _chosen(name: str, column: str, header: Mapping[int, str]) -> Source:
+def _make_source(name: str, column: str, header: Mapping[int, str]) -> Source:
     option, stated, names = f"--column {name}={column}", "", list(header.values())
     if column not in names and ":" in column:
         column, _, stated = column.rpartition(":")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recore.atomic import replaced
+from recore.atomic import replacing
 from recore.challenge import challenge
 from recore.listing import count
 from recore.outputs import check_writable
@@ -89,7 +89,7 @@ def write_table(
     channels = [name for name in columns[1:] if name not in sample_ids] if spectra else []
     ends = [f"{name} {end}" for name in targets for end in ENDS] if intervals else []
     samples = PredictedSamples()
-    with replaced(target) as [part], open(part, "w", encoding="utf-8", newline="") as file:
+    with replacing(target) as [part], open(part, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow([*_first_columns(), *targets, *ends, *channels])
         for row in joined:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from botocore.exceptions import ClientError
 
-from recore.atomic import replaced
+from recore.atomic import replacing
 from recore.challenge import challenge
 from recore.listing import count
 from recore.production.arrived_assays import Assays, format_key, read_assays
@@ -84,7 +84,7 @@ def compare_endpoint(
         raise _no_common_samples_error(file, collected, send_requests)
     table = pd.concat([each.table() for each in comparisons], ignore_index=True)
     if out:
-        with replaced(out) as [part]:
+        with replacing(out) as [part]:
             table.to_csv(part, index=False)
     winner = find_winner(comparisons)
     details = {

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recore.absorption_bands import find_bands
+from recore.absorption_bands import name_bands
 from recore.challenge import challenge
 from recore.listing import count
 from recore.production.alarms import send_metrics
@@ -129,7 +129,7 @@ class Monitoring:
         scale = abs(mean).max() / 2
         bands = self.training.domain.find_bands(mean / max(scale, 1e-9))
         return [
-            {**band, "deviation": band["deviation"] * scale, "name": find_bands(band["from"], band["to"])}
+            {**band, "deviation": band["deviation"] * scale, "name": name_bands(band["from"], band["to"])}
             for band in bands
         ]
 

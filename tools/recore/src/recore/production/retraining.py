@@ -95,7 +95,7 @@ def promote(
     if new.approval == REJECTED:
         command = f"{PROGRAM} production approve {new.number}"
         raise ProductionError(f"version {new.number} was rejected: approve it with `{command}`")
-    served, old = _served(project), _find_current(project, new.number)
+    served, old = _list_served(project), _find_current(project, new.number)
     is_alone = [variant["version"] for variant in served] == [new.number]
     if old and not is_alone and (problem := _find_problem(new, old, tolerance)):
         raise WorkFailedError(
@@ -119,7 +119,7 @@ def promote(
 def _find_current(project: ProductionProject, excluded: int | None) -> Version | None:
     """Return the version with the most requests or, without an endpoint, the latest approved one; never `excluded`."""
     versions = {version.number: version for version in list_versions(project) if version.number != excluded}
-    variants = [variant for variant in _served(project) if variant["version"] in versions]
+    variants = [variant for variant in _list_served(project) if variant["version"] in versions]
     if variants:
         return versions[max(variants, key=lambda variant: variant["weight"])["version"]]
     return next((version for version in versions.values() if version.approval == APPROVED), None)
@@ -133,7 +133,7 @@ def read_job_values(project: ProductionProject, archive: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if not name.startswith(TOOLKIT_PREFIXES)}
 
 
-def _served(project: ProductionProject) -> list[dict[str, Any]]:
+def _list_served(project: ProductionProject) -> list[dict[str, Any]]:
     endpoint = describe_endpoint(project)
     return endpoint["variants"] if endpoint else []
 

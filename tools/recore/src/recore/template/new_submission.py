@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 
-from recore.atomic import replaced
+from recore.atomic import replacing
 from recore.challenge import SCORE_SCRIPT, Challenge, challenge, score_script, using
 from recore.distribution import TEMPLATE, find_origin, install_command
 from recore.outputs import check_writable
@@ -61,7 +61,7 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Ch
     folder = folder.absolute()
     _check_empty(folder)
     check_writable(folder)
-    with replaced(folder) as [complete]:
+    with replacing(folder) as [complete]:
         complete.mkdir()
         with using(new_challenge or challenge()):
             script = TEMPLATE / SCORE_SCRIPT if new_challenge else score_script()

@@ -20,7 +20,7 @@ FORMATS: dict[bytes, Callable[[], Any]] = {
 UNREADABLE = {b"\x04\x22\x4d\x18": "it is compressed with lz4", b"ZF": "joblib before version 0.10 wrote it"}
 
 
-def decompressed(file: IO[bytes], budget: Budget) -> "io.BufferedReader[Any]":
+def open_decompressed(file: IO[bytes], budget: Budget) -> "io.BufferedReader[Any]":
     """Open a file for sequential reading, decompressed. Raises Unreadable if its compression is not supported."""
     content: io.BufferedReader[Any] = io.BufferedReader(_Unclosed(file), CHUNK)
     start = content.peek(8)

@@ -59,7 +59,7 @@ class Machine:
         if opcode in CONSTANTS:
             self._stack.append(CONSTANTS[opcode])
         elif opcode in STRINGS:
-            self._stack.append(argument if len(argument) <= MAX_LENGTH else Value.CALLED)
+            self._stack.append(argument if len(argument) <= MAX_LENGTH else Value.NAMED)
         elif opcode in NUMBERS:
             self._stack.append(argument)
         elif opcode in OTHERS:
@@ -197,8 +197,8 @@ class Machine:
         module, name = self._pop_many(2)
         if isinstance(module, str) and isinstance(name, str):
             self._import(module, name)
-        elif all(isinstance(value, str) or value in (Value.CALLED, Value.COMPUTED) for value in (module, name)):
-            self._computed(name)
+        elif all(isinstance(value, str) or value in (Value.NAMED, Value.UNNAMED) for value in (module, name)):
+            self._push_computed(name)
         else:
             raise Unreadable("the name of a class is not a string")
 
@@ -214,15 +214,15 @@ class Machine:
         else:
             self._stack.append(WrapperClass() if is_wrapper(module, name) else Global(module, name))
 
-    def _computed(self, name: Any = None) -> None:
+    def _push_computed(self, name: Any = None) -> None:
         """Record a class or function whose module is computed, or which is in a registry outside the pickle.
 
         name: name of the class or function, if it is known; the opcodes for a registry give a number.
         """
         self.imports.append(("", name if isinstance(name, str) else ""))
-        self._stack.append(Value.COMPUTED)
+        self._stack.append(Value.UNNAMED)
 
-    op_ext1 = op_ext2 = op_ext4 = _computed
+    op_ext1 = op_ext2 = op_ext4 = _push_computed
 
     # Objects
 
@@ -279,10 +279,10 @@ class Machine:
         if isinstance(arguments, tuple) and reader != "attrgetter":
             owner, names = (arguments[0], arguments[1:2]) if reader == "getattr" else (None, arguments[:1])
         if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-            self._computed()
+            self._push_computed()
             return
         self._mark_arguments_unknown(None, arguments)
-        attribute: Any = Value.CALLED
+        attribute: Any = Value.NAMED
         for name in names:
             if isinstance(owner, Global):
                 attribute = Global(owner.module, f"{owner.name}.{name}")
@@ -311,7 +311,7 @@ class Machine:
     def op_persid(self, argument: str | None) -> None:
         if argument is None:  # BINPERSID
             self._pop()
-        self._stack.append(Value.COMPUTED)
+        self._stack.append(Value.UNNAMED)
 
     op_binpersid = op_persid
 
@@ -321,7 +321,7 @@ class Machine:
         if isinstance(target, Wrapper):
             self._stack[-1] = Value.OTHER
             self.arrays.append(state)
-        elif target is Value.COMPUTED and EXTENSIONS.isdisjoint(module.split(".")[0] for module, _ in self.imports):
+        elif target is Value.UNNAMED and EXTENSIONS.isdisjoint(module.split(".")[0] for module, _ in self.imports):
             raise Unreadable("it sets the state of an object of a computed class")
         elif isinstance(self._target(), Dtype):
             target.known &= target.state is None
@@ -338,9 +338,9 @@ class Machine:
 
 def _result_of(function: Any, is_class: bool) -> Value:
     if not isinstance(function, Global):
-        return Value.COMPUTED
+        return Value.UNNAMED
     module = function.module.split(".")[0]
-    return Value.OTHER if module in NUMERIC or (is_class and module != "builtins") else Value.CALLED
+    return Value.OTHER if module in NUMERIC or (is_class and module != "builtins") else Value.NAMED
 
 
 METHODS = {name.removeprefix("op_").upper(): method for name, method in vars(Machine).items() if name[:3] == "op_"}

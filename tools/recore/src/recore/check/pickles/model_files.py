@@ -17,7 +17,7 @@ from typing import IO
 
 from numpy.lib import format as npy
 
-from recore.check.pickles.compression import decompressed
+from recore.check.pickles.compression import open_decompressed
 from recore.check.pickles.scanner import Pickle, scan
 from recore.check.pickles.values import Budget
 from recore.evaluation import HELD_OUT_NAME
@@ -43,16 +43,16 @@ def find_pickles(name: str, size: int, file: IO[bytes], budget: Budget) -> Itera
     file.seek(0)
     try:
         if start == npy.MAGIC_PREFIX:
-            yield from _in_arrays(name, size, file, budget)
+            yield from _find_in_arrays(name, size, file, budget)
         elif start.startswith(ZIP):
-            yield from _in_archive(name, file, budget)
+            yield from _find_in_archive(name, file, budget)
         else:
             content = b""
             with contextlib.suppress(Exception):  # not compressed, despite its first bytes
-                content = decompressed(file, budget).peek(8)
+                content = open_decompressed(file, budget).peek(8)
             file.seek(0)
             if content.startswith((npy.MAGIC_PREFIX, *ZIP)):
-                yield from find_in_stream(name, decompressed(file, budget), budget)
+                yield from find_in_stream(name, open_decompressed(file, budget), budget)
                 return
             pickle = scan(name, size, file, budget)
             if name.endswith(SUFFIXES) or PICKLE.match(content) or pickle.calls or budget.exhausted:
@@ -61,7 +61,7 @@ def find_pickles(name: str, size: int, file: IO[bytes], budget: Budget) -> Itera
         yield Pickle(name, size, problem=str(error)[:200])
 
 
-def _in_arrays(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
+def _find_in_arrays(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     """Yield the pickles in a file to which numpy.save wrote one or more arrays."""
     while file.tell() < size:
         budget.spend("files and arrays in files")
@@ -75,7 +75,7 @@ def _in_arrays(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterato
         file.seek(math.prod(shape) * dtype.itemsize, io.SEEK_CUR)
 
 
-def _in_archive(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
+def _find_in_archive(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             if not member.is_dir():

@@ -10,7 +10,7 @@ import pickletools
 from dataclasses import dataclass, field
 from typing import IO, cast
 
-from recore.check.pickles.compression import decompressed
+from recore.check.pickles.compression import open_decompressed
 from recore.check.pickles.joblib_arrays import MAX_PADDING, read_wrapper
 from recore.check.pickles.machine import Machine
 from recore.check.pickles.values import VALUE_BYTES, Budget, Unreadable
@@ -81,7 +81,7 @@ class _Reading:
 
     def read_all(self, file: IO[bytes], joblib: bool) -> None:
         """Read all pickles, as joblib or as pickle does. Raise an exception if one is invalid."""
-        content = _Opcodes(decompressed(file, self._budget), self._budget.limits[VALUE_BYTES])
+        content = _Opcodes(open_decompressed(file, self._budget), self._budget.limits[VALUE_BYTES])
         self.read_pickle(content, joblib)
         while not content.ended():
             before = self.opcodes

@@ -43,8 +43,8 @@ class Budget:
 
 class Value(Enum):
     OTHER = "a value that is not a string, such as a list, an array or an object of a named class"
-    CALLED = "the result of a named function, possibly a string"
-    COMPUTED = "the result of something without a name"
+    NAMED = "the result of a named function, possibly a string"
+    UNNAMED = "the result of something without a name"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import hashlib
 from fnmatch import fnmatch
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentError
 from recore.check.rule import Finding, Findings, Location, rule
 from recore.failures import last_error, read_end
 
@@ -25,7 +25,7 @@ def inspect(experiments: Experiments) -> Findings:
         return
     try:
         built = experiments.build()
-    except ExperimentFailed as failed:
+    except ExperimentError as failed:
         yield failed.finding("The source distribution could not be built")
         return
     if built.status or built.error:

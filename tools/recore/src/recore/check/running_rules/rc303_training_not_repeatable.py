@@ -7,7 +7,7 @@ Fix: give every estimator and every random number generator a fixed seed.
 """
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentError
 from recore.check.pickles import same_models
 from recore.check.predictions import InvalidPredictions, compare, read_response
 from recore.check.rule import Finding, Findings, Level, rule
@@ -23,7 +23,7 @@ def inspect(experiments: Experiments) -> Findings:
     try:
         one, other = (responses["few"] for responses in experiments.repeated())
         difference = compare(read_response(one), experiments.data.targets, other)
-    except (ExperimentFailed, InvalidPredictions) as failed:
+    except (ExperimentError, InvalidPredictions) as failed:
         fix = "Look at model_fn in train.py"
         yield Finding(f"A model trained on part of the data could not be served: {failed}", fix, level=Level.WARNING)
         return

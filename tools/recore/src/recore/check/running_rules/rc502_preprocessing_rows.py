@@ -10,7 +10,7 @@ Fix: write a header and one line for each row of the data, in the same order, wi
 import contextlib
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentError
 from recore.check.inputs import Inputs, read_inputs, read_variation
 from recore.check.rule import Finding, Findings, Location, rule
 from recore.listing import count
@@ -30,7 +30,7 @@ def inspect(experiments: Experiments) -> Findings:
         "single": (few[middle : middle + 1], "one row of the data, without assays"),
     }
     written = [(read_inputs(experiments.preprocessing(), ()), index, "")]
-    with contextlib.suppress(ExperimentFailed):  # RC503 reports it
+    with contextlib.suppress(ExperimentError):  # RC503 reports it
         variations = experiments.variations()
         for name, (rows, data) in cases.items():
             if variations[name].output is not None:

@@ -9,7 +9,7 @@ Fix: use the assays in preprocess.py only if they exist, or not at all, and trea
 """
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentError
 from recore.check.inputs import effect_of_assays, read_variation
 from recore.check.rule import Finding, Findings, Location, rule
 
@@ -21,7 +21,7 @@ FIX_HOLES = "Let preprocess.py treat all drill holes alike: private data come fr
 def inspect(experiments: Experiments) -> Findings:
     try:
         variations, differences = experiments.variations(), experiments.differences()
-    except ExperimentFailed as failed:
+    except ExperimentError as failed:
         yield failed.finding("preprocess.py could not be tested with variations of the data")
         return
     problems = {name: read_variation(variation, ()).problem for name, variation in variations.items()}

@@ -8,7 +8,7 @@ Fix: follow the message. The hooks need the same names and parameters as in the 
 """
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentError
 from recore.check.predictions import first_line
 from recore.check.rule import Finding, Findings, Location, rule
 from recore.text import plain
@@ -21,7 +21,7 @@ def inspect(experiments: Experiments) -> Findings:
     try:
         experiments.predictions()
         private = experiments.serving().get("private")
-    except ExperimentFailed as failed:
+    except ExperimentError as failed:
         yield failed.finding("Step 3, prediction, fails")
         return
     if private and private.body is None and not private.late:  # RC605 reports late responses

@@ -9,7 +9,7 @@ Fix: call the server's hooks in predict.py, and if preprocess.py rounds the valu
 """
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentError
 from recore.check.job_results import ScriptResult
 from recore.check.predictions import InvalidPredictions, format_difference, read_predictions
 from recore.check.rule import Finding, Findings, Level, Location, rule
@@ -30,7 +30,7 @@ def inspect(experiments: Experiments) -> Findings:
             yield _failure(result, experiments)
             return
         predicted = read_predictions(result.predictions)
-    except ExperimentFailed as failed:
+    except ExperimentError as failed:
         yield failed.finding("predict.py could not be run", Level.WARNING)
         return
     except InvalidPredictions as error:

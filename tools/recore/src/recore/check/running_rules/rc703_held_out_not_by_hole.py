@@ -11,7 +11,7 @@ Fix: hold out entire drill holes with GroupKFold and the holes as groups, as the
 import numpy as np
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentError
 from recore.check.held_out_file import FailedFold, HeldOut, score
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.evaluation import HONEST_GAP
@@ -30,7 +30,7 @@ ENOUGH = 0.5  # share of the rows
 def inspect(experiments: Experiments) -> Findings:
     try:
         held_out = experiments.held_out()
-    except ExperimentFailed as failed:
+    except ExperimentError as failed:
         level = Level.NOTE if failed.outside else Level.WARNING
         yield failed.finding("The held-out predictions could not be recomputed", level)
         return

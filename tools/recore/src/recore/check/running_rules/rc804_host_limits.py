@@ -10,7 +10,7 @@ import contextlib
 import re
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentError
 from recore.check.rule import Finding, Findings, Level, rule
 
 LIMITS = re.compile(
@@ -29,14 +29,14 @@ def inspect(experiments: Experiments) -> Findings:
             yield Finding(f"Step {step} exceeds a limit: {failed}", FIX, failed.location)
     try:
         observations = experiments.observations()
-    except ExperimentFailed as failed:
+    except ExperimentError as failed:
         yield failed.finding("The submission could not be observed")
         return
     for step, observation in observations.items():
         if observation.status == TIMED_OUT:
             yield Finding(f"Step {step} takes longer than {observation.seconds:.0f} s while it is observed", FIX)
         elif observation.status and not failures:
-            with contextlib.suppress(ExperimentFailed):
+            with contextlib.suppress(ExperimentError):
                 if step.startswith("private") and experiments.variations()["private"].problem:
                     continue  # RC503 reports it
             yield Finding(f"Step {step} fails only while it is observed", FIX_UNOBSERVED, level=Level.WARNING)

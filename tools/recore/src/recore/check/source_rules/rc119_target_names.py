@@ -25,8 +25,8 @@ def inspect(source: SubmissionSource) -> Findings:
     for file in [*files, *(name for name in ("predict.py", "score.py") if name not in files)]:
         script = source.script(file) if source.tree.is_file(file) else None
         nodes = [node for node, _ in script.nodes] if script else []
-        lists = {id(value) for node in nodes for value in _assigned(node, "TARGETS")}
-        units = {id(value) for node in nodes for value in _assigned(node, "UNITS")}  # maps some targets to their units
+        lists = {id(value) for node in nodes for value in _assigned_values(node, "TARGETS")}
+        units = {id(value) for node in nodes for value in _assigned_values(node, "UNITS")}  # some targets
         share = math.ceil(MIN_SHARE * len(source.targets))
         for node in nodes:
             names = _names(node)
@@ -40,7 +40,7 @@ def inspect(source: SubmissionSource) -> Findings:
                 yield Finding(message, fix, Location(file, line_of(node)))
 
 
-def _assigned(node: ast.AST, name: str) -> list[ast.expr]:
+def _assigned_values(node: ast.AST, name: str) -> list[ast.expr]:
     """Return the value that a statement assigns to a name, as a list with at most one item."""
     match node:
         case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == name:

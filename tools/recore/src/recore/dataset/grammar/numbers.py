@@ -118,17 +118,17 @@ class Evidence:
 
     def decide(self) -> Marks | None:
         """Return the marks if they are certain, otherwise None. Raises Ambiguity if there is evidence for both."""
-        decided = {
+        cells_by_mark = {
             mark: [cell for column, cell in cells.items() if column not in self.other_columns]
             for mark, cells in self.certain.items()
         }
         for column, (mark, cell) in self.ambiguous.items():
             if column in self.long_columns - self.other_columns:
-                decided[mark].append(cell)
-        if decided["."] and decided[","]:
-            both = f"{decided[','][0]} has a decimal comma, but {decided['.'][0]} has a decimal point"
+                cells_by_mark[mark].append(cell)
+        if cells_by_mark["."] and cells_by_mark[","]:
+            both = f"{cells_by_mark[','][0]} has a decimal comma, but {cells_by_mark['.'][0]} has a decimal point"
             raise Ambiguity("decimal", f"{both}; write all numbers alike, or add --decimal point or --decimal comma")
-        return Marks("," if decided[","] else ".") if decided["."] or decided[","] else None
+        return Marks("," if cells_by_mark[","] else ".") if cells_by_mark["."] or cells_by_mark[","] else None
 
     def raise_if_ambiguous(self) -> None:
         """Raise Ambiguity if a number can be 1234 or 1.234, when no mark is certain."""

@@ -51,7 +51,7 @@ def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> 
     """Yield the spectrum in the chosen block. Raises UnusableFile if the file is damaged or has no such block."""
     try:
         with np.errstate(all="ignore"):
-            measured = _measured(path, sample, replicate, block)
+            measured = _read_spectrum(path, sample, replicate, block)
     except (UnusableFile, OSError):
         raise
     except Exception as error:  # the reader trusts the file, so any error is possible
@@ -59,7 +59,7 @@ def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> 
     yield measured
 
 
-def _measured(path: Path, sample: str, replicate: str, block: str) -> MeasuredSpectrum:
+def _read_spectrum(path: Path, sample: str, replicate: str, block: str) -> MeasuredSpectrum:
     blocks = _read_blocks(path)
     name, _, number = block.partition(":")
     chosen, remarks = _choose(blocks, name, int(number or 1))

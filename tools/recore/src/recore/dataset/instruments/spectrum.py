@@ -123,7 +123,7 @@ def to_spectrum(measured: MeasuredSpectrum, unit: str | None = None, convert: st
     return Spectrum(*identity, wavenumbers, absorbance, tuple(remarks), is_stated, measured.in_schema, measured.ids)
 
 
-def check_above_0(position: float, name: str = "") -> None:
+def check_positive(position: float, name: str = "") -> None:
     """Raise ValueError if a position on an axis is below 0. name: the position as written in the file."""
     if position < 0:
         raise ValueError(
@@ -150,7 +150,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
         raise ValueError(f"the axis is not monotonic; see the value {value:g}")
     if option and stated not in ("", option):
         remarks.append(f"the axis was read in {option}, because of --unit, although the file states {stated}")
-    check_above_0(x.min())
+    check_positive(x.min())
     if not in_schema and (peaks := explain_peaks(x)):
         if not option:
             raise Ambiguity("peaks", f"{peaks}; export the spectrum, or specify --unit if these are its channels")

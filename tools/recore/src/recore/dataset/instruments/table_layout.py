@@ -11,7 +11,7 @@ from recore.dataset.grammar.axis import ChannelName, mentions_axis
 from recore.dataset.grammar.ids import is_statistic
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.instruments.reading_options import ReadingOptions
-from recore.dataset.instruments.spectrum import check_above_0, explain_peaks
+from recore.dataset.instruments.spectrum import check_positive, explain_peaks
 from recore.dataset.text_table import TextTable
 from recore.listing import list_names
 
@@ -54,7 +54,7 @@ def check_layout(
     """Raise ValueError for channels below 0, Ambiguity if they are named like samples of one spectrum per column."""
     for name in names:
         if re.fullmatch(r"-\d+(?:\.\d+)?", name):
-            check_above_0(float(name), name)
+            check_positive(float(name), name)
     is_stated = any(channel.unit for channel in axis.values()) or mentions_axis(table.preamble)
     if is_stated or {*challenge().ids, *challenge().targets} & {
         *names

@@ -47,7 +47,7 @@ class PrincipalComponents:
         self.mean, self.loadings, self.variances = mean, loadings, variances
 
     @classmethod
-    def fit(cls, snv: np.ndarray, number: int | None = None) -> "PrincipalComponents":
+    def fit(cls, snv: np.ndarray, n_components: int | None = None) -> "PrincipalComponents":
         """Fit this number of components, by default the fewest that explain EXPLAINED_VARIANCE, at least 2.
 
         There are at most MAX_COMPONENTS, and fewer if there are few rows.
@@ -55,7 +55,7 @@ class PrincipalComponents:
         variances, vectors = np.linalg.eigh(np.cov(snv.T))
         variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
         meaningful = int(np.sum(variances > 1e-12 * variances[0]))
-        needed = number or int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED_VARIANCE)) + 1
+        needed = n_components or int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED_VARIANCE)) + 1
         count = min(max(needed, 2), max(1, min(MAX_COMPONENTS, (len(snv) - 1) // 2, meaningful)))
         return cls(snv.mean(axis=0), vectors[:, :count].T, variances[:count])
 
@@ -248,7 +248,9 @@ def choose_rows(codes: np.ndarray) -> np.ndarray:
     return np.sort(first[np.argsort(priorities, kind="stable")[:MAX_ROWS]])
 
 
-def cross_fit(spectra: np.ndarray, snv: np.ndarray, codes: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+def cross_fit(
+    spectra: np.ndarray, snv: np.ndarray, codes: np.ndarray, n_components: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the statistics and residuals of each row, from components that were fitted without its hole.
 
     With few holes, the folds consist of single rows. codes: (rows,), the number of each row's hole.
@@ -257,7 +259,7 @@ def cross_fit(spectra: np.ndarray, snv: np.ndarray, codes: np.ndarray, number: i
     folds = np.random.default_rng(0).permutation(units.max() + 1)[units] % FOLDS
     statistics, residuals = [], np.empty_like(snv)
     for fold in range(FOLDS):
-        components, rows = PrincipalComponents.fit(snv[folds != fold], number), folds == fold
+        components, rows = PrincipalComponents.fit(snv[folds != fold], n_components), folds == fold
         residuals[rows] = components.residuals(snv[rows])
         statistics.append(row_statistics(components, spectra[rows], snv[rows]))
     order = np.argsort(np.concatenate([np.flatnonzero(folds == fold) for fold in range(FOLDS)]))

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
-from recore.atomic import replaced
+from recore.atomic import replacing
 from recore.challenge import reword
 from recore.outputs import check_writable
 from recore.report.page.content import Page, PageFinding
@@ -31,7 +31,7 @@ def write_page(page: Page, path: Path) -> list[Path]:
     if len(set(names)) < len(names):
         raise ValueError(f"two figures or tables have the same name: {sorted(names)}")
     folder = path.with_suffix("")
-    with replaced(folder, path) as (new_folder, new_page):
+    with replacing(folder, path) as (new_folder, new_page):
         new_folder.mkdir()
         for item in page.items:
             columns = [

@@ -36,7 +36,7 @@ CHANGE = "Weight x the difference in R2 from {run}, the best earlier run on the 
 
 
 @dataclass(frozen=True)
-class Comparable:
+class ComparableRuns:
     """The runs in a folder. same_data: runs on the same data, best first. invalid: folders without a valid run.json."""
 
     same_data: list[Record]
@@ -72,17 +72,17 @@ def section(run: Record) -> Section:
     return Section("previous", TITLE, READING, items, " ".join(notes), findings)
 
 
-def _find_runs(run: Record) -> Comparable | None:
+def _find_runs(run: Record) -> ComparableRuns | None:
     folder = run.folder.resolve()
     entries, invalid = read_runs(folder.parent)
     this = next((entry for entry in entries if entry.folder.name == folder.name), None)
     if this is None:
         return None
     same_data = [entry for entry in entries if entry.data_hashes == this.data_hashes]
-    return Comparable(same_data, this, len(entries) - len(same_data), invalid)
+    return ComparableRuns(same_data, this, len(entries) - len(same_data), invalid)
 
 
-def _board(runs: Comparable) -> pd.DataFrame:
+def _board(runs: ComparableRuns) -> pd.DataFrame:
     rows = [
         {
             "run": plain(entry.folder.name),
@@ -151,7 +151,7 @@ def _change_figure(changes: pd.DataFrame, best: Record, kind: str) -> Figure:
     return Figure("change", "Change per target", summary, plot, changed)
 
 
-def _rank_finding(run: Record, runs: Comparable) -> list[PageFinding]:
+def _rank_finding(run: Record, runs: ComparableRuns) -> list[PageFinding]:
     scored = [entry for entry in runs.same_data if entry.scores]
     if not run.scores or runs.this not in scored or len(scored) < 2:
         return []

@@ -89,7 +89,7 @@ def _read(run: Record, public: Path | None) -> PublicRows:
         if data.sha256 != expected:
             raise ValueError(f"the public file has changed since the run: {path}")
         targets = list(run.scores[score].r2)
-        rows, measured = _measured(data, targets)
+        rows, measured = _read_measured(data, targets)
     folder = run.folder / "predictions"
     if score == HELD_OUT:
         predicted = _predictions(folder / f"{HELD_OUT}.csv", measured.shape, header=0, index_col=0)
@@ -98,7 +98,7 @@ def _read(run: Record, public: Path | None) -> PublicRows:
     return PublicRows(score, rows, targets, measured, predicted)
 
 
-def _measured(data: DataFile, targets: list[str]) -> tuple[pd.DataFrame, Floats]:
+def _read_measured(data: DataFile, targets: list[str]) -> tuple[pd.DataFrame, Floats]:
     import pyarrow as pa
 
     positions = data.positions

@@ -189,7 +189,7 @@ class FleetEnded(Exception):
 
 
 @dataclass(frozen=True)
-class Reply:
+class InvocationResult:
     """The outcome of an invocation.
 
     response: the response, whatever its status, or None if there is a reason instead. container: the name of the
@@ -248,12 +248,12 @@ class Fleet:
             for instance in self._instances:
                 instance.in_service = True
 
-    def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> Reply:
+    def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> InvocationResult:
         """Invoke the next ready instance; retry once if the connection breaks. Raises FleetEnded.
 
         Raises ServiceError (ThrottlingException) if a serverless variant's MaxConcurrency is exceeded.
         """
-        reply = Reply(reason="no instance was ready")
+        reply = InvocationResult(reason="no instance was ready")
         for _ in range(MAX_ATTEMPTS):
             turn = self._take_turn(deadline, headers.get(TARGET_MODEL))
             if turn is None:
@@ -262,9 +262,9 @@ class Fleet:
             start_time = time.monotonic()
             try:
                 response = server.invoke(body, headers, deadline)
-                return Reply(response, "", response.container, instance, time.monotonic() - start_time)
+                return InvocationResult(response, "", response.container, instance, time.monotonic() - start_time)
             except NoResponse as error:
-                reply = Reply(None, str(error), error.container, instance, time.monotonic() - start_time)
+                reply = InvocationResult(None, str(error), error.container, instance, time.monotonic() - start_time)
                 if not isinstance(error, Disconnected):
                     break
                 instance.suspend(server)

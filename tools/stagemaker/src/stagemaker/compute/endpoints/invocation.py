@@ -8,7 +8,7 @@ from random import Random
 
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.endpoints.data_capture import DataCapture
-from stagemaker.compute.endpoints.fleet import LOG_GROUP, Fleet, FleetEnded, Reply
+from stagemaker.compute.endpoints.fleet import LOG_GROUP, Fleet, FleetEnded, InvocationResult
 from stagemaker.compute.endpoints.traffic import Traffic
 from stagemaker.compute.logs.log_stream import stream_name
 from stagemaker.compute.logs.metrics import put_metrics
@@ -101,7 +101,7 @@ class Invoker:
             "CustomAttributes": response.headers.get(CUSTOM_ATTRIBUTES.lower()),
         }
 
-    def _send(self, request: Record, deadline: Deadline) -> tuple[Fleet, Reply]:
+    def _send(self, request: Record, deadline: Deadline) -> tuple[Fleet, InvocationResult]:
         name, variant = request["EndpointName"], request.get("TargetVariant")
         headers = {header: request[member] for member, header in HEADERS.items() if member in request}
         while True:
@@ -124,7 +124,7 @@ class Invoker:
                 continue
 
 
-def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:
+def _model_error(endpoint: str, fleet: Fleet, reply: InvocationResult) -> ServiceError:
     status, original_message = (reply.response.status, reply.response.text) if reply.response else (0, reply.reason)
     kind = "client" if 400 <= status < 500 else "server"
     log = f"log-group:{LOG_GROUP}/{endpoint}"
