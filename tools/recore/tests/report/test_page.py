@@ -1,3 +1,4 @@
+import ast
 import contextlib
 import json
 import re
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from recore_support.browser import assert_sound, open_report, print_from_shell, printed_colours
 
+import recore.report
 from recore.report.page.content import Figure, Page, PageFinding, Section, Table, short_name
 from recore.report.page.figures import COLOURS, clip_to_axis, count_outside, edge_symbols, new_figure, thin_out
 from recore.report.page.page_files import write_page
@@ -95,6 +97,22 @@ def test_text_is_never_markup(tmp_path: Path) -> None:
     assert r"\u0026amp;lt;%{x}" in html  # in plots, which would otherwise interpret it as markup
     assert r"\u0026lt;%{x}" not in html
     assert not re.search(r'(src|href)="(?!#|data:|r/)', html)
+
+
+def test_every_placeholder_is_filled() -> None:
+    """A string with {name} is an f-string, is formatted, or is Plotly's %{name}."""
+    modules = [path.read_text() for path in Path(recore.report.__file__).parent.rglob("*.py")]
+    formatted = set(re.findall(r"\b(\w+)\.format\(", "".join(modules)))
+    for tree in map(ast.parse, modules):
+        filled: set[ast.AST] = set()
+        for node in ast.walk(tree):  # parents first
+            is_formatted = getattr(node, "attr", "") == "format" or (
+                isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in formatted
+            )
+            if is_formatted or isinstance(node, ast.JoinedStr):
+                filled.update(ast.walk(node))
+            elif isinstance(node, ast.Constant) and node not in filled:
+                assert not re.search(r"(?<!%)\{[A-Za-z_]\w*[^{}]*\}", str(node.value))
 
 
 def luminance(colour: str) -> float:
