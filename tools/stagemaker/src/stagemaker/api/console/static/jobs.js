@@ -81,7 +81,8 @@ export async function job(view) {
   const [name, id] = view.parts, kind = KINDS[name], { member } = kind;
   const job = await call(`Describe${member}`, { [`${member}Name`]: id });
   const status = job[`${member}Status`], [start, end] = spanOf(name, job), reason = job.FailureReason;
-  if ((view.state.created ??= job.CreationTime) !== job.CreationTime) dispatchEvent(new Event("hashchange")); // another job of this name
+  const isAnother = (view.state.created ??= job.CreationTime) !== job.CreationTime; // with this name
+  if (isAnother) return dispatchEvent(new Event("hashchange")); // before its lines are added to the first job's log
   view.busy = RUNNING.includes(status);
   view.say(`${id}: ${status}`);
   const stop = () => call(`Stop${member}`, { [`${member}Name`]: id });
