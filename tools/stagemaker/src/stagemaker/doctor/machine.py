@@ -31,12 +31,12 @@ def check_cores() -> Check:
 
 def check_temporary_folder() -> Check:
     cost = "Jobs need space in the temporary folder."
-    fix = "free some space, or set TMPDIR to a folder that has more"
+    fix = "free some space, or set TMPDIR to a writable folder with free space"
     tmpdir = os.environ.get("TMPDIR")
     try:
         folder = Path(tempfile.gettempdir())
     except OSError:  # none of the usual folders is writable
-        return Check("temporary", FAIL, f"no folder is writable; TMPDIR is {tmpdir or 'not set'}", cost, fix)
+        return Check("temporary", FAIL, f"no temporary folder is writable; TMPDIR is {tmpdir or 'not set'}", cost, fix)
     if tmpdir and folder.resolve() != Path(tmpdir).resolve():
         return Check("temporary", NOTE, f"TMPDIR ({tmpdir}) is not writable; using {folder} instead", cost, fix)
     return check_disk("temporary", folder, cost, fix)
