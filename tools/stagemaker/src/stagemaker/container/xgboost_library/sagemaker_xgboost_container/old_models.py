@@ -153,9 +153,9 @@ def add_rounds(learner: dict[str, Any], state: Mapping[str, Any], version: tuple
     may_be_forest = len(model["trees"]) >= 2 * rounds * len(set(model["tree_info"]))
     if rounds and not trees and may_be_forest and version and version < (1, 5):
         sys.stderr.write(
-            "Warning: this model was stopped early and does not record the number of trees in each round. If it was "
-            "trained with num_parallel_tree, its predictions are wrong. To correct them, load it with the XGBoost that "
-            "wrote it, set its attribute best_ntree_limit to (best_iteration + 1) * num_parallel_tree, and save it.\n"
+            "Warning: training stopped early for this model, which does not record the number of trees in each round. "
+            "If it was trained with num_parallel_tree, its predictions are wrong. To correct them, load it with its "
+            "XGBoost, set its attribute best_ntree_limit to (best_iteration + 1) * num_parallel_tree, and save it.\n"
         )
 
 
