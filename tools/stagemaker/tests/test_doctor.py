@@ -67,7 +67,7 @@ def test_missing_programs_and_a_missing_temporary_folder_are_named(tmp_path: Pat
     assert results["sandbox"]["result"] == "bubblewrap is not installed"
     assert results["C compiler"]["result"] == "not found"
     assert results["temporary"]["level"] == "note"
-    assert "nowhere, is not writable" in results["temporary"]["result"]
+    assert "nowhere) is not writable" in results["temporary"]["result"]
 
 
 def test_lines_fit_in_80_columns(bare_machine: dict[str, str], tmp_path: Path) -> None:

@@ -241,5 +241,5 @@ def find(sagemaker: Any, reference: str, with_log: bool = False) -> tuple[Kind, 
     if not matches:
         raise ValueError(f"no job or endpoint is named {reference!r}; choose one from `stagemaker ls`")
     if len(matches) > 1:
-        raise ValueError(f"{name} is ambiguous; choose {' or '.join(f'{kind.name}/{name}' for kind, *_ in matches)}")
+        raise ValueError(f"{name} is ambiguous: choose {' or '.join(f'{kind.name}/{name}' for kind, *_ in matches)}")
     return matches[0]

@@ -78,7 +78,7 @@ UNLOADABLE = {
         "pack its files without the folder my (tar -C my -czf model.tar.gz .)",
         "code",
     ),
-    "no module, although the model has a folder": ("", "no module 'inference' in ", "code"),
+    "no module, although the model has a folder": ("", "the module 'inference' is missing from ", "code"),
     "failed import, although the model has a folder": ("import no_such_rock", "No module named 'no_such_rock'", "code"),
 }
 

@@ -129,7 +129,7 @@ INVALID_STEPS: list[tuple[list[Any], str]] = [
     ),
     ([step_with(get("PipelineExperimentConfig.TrialName"))], "no member 'TrialName'"),
     ([fail("F"), model("M", "F")], "the step can never run, because step F ends"),
-    ([fail("F"), step_with(get("Steps.F.ErrorMessage"))], "no property 'ErrorMessage'"),
+    ([fail("F"), step_with(get("Steps.F.ErrorMessage"))], "the property 'ErrorMessage' does not exist"),
     ([train(ResourceConfig=get("Execution.PipelineArn"))], "must be of type structure"),
     ([train(), train()], "Step T: two steps have this name"),
     ([condition("C", [equals(1, 1)], [model("M")], []), model("M")], "Step M: two steps have this name"),
@@ -194,7 +194,7 @@ INVALID_MEMBERS: list[tuple[dict[str, Any], str]] = [
     ({"MlflowConfig": {"MlflowResourceArn": "a"}}, "MlflowConfig is not simulated"),
     ({"Stages": []}, "Stages is unknown or not simulated"),
     ({"PipelineExperimentConfig": {"ExperimentName": get("Steps.M.ModelName")}}, "must not depend on a step"),
-    ({"PipelineExperimentConfig": {"TrialName": get("Parameters.X")}}, "no parameter 'X'"),
+    ({"PipelineExperimentConfig": {"TrialName": get("Parameters.X")}}, "no parameter is named 'X'"),
 ]
 UNSUPPORTED_TYPES = ["Callback", "Lambda", "ClarifyCheck", "EMR", "Model2", "", 3, None]
 INVALID_TEXTS = [
