@@ -46,10 +46,10 @@ def test_bare_make_prints_help_about_every_target_but_internal_ones() -> None:
     [
         ({}, "Python 3.12 with venv is needed", "Debian, Ubuntu   apt-get install python3.12 python3.12-venv"),
         ({"python3.12": 1, "python3": 1}, "Python 3.12 with venv is needed", "Debian"),
-        ({"python3.12": 0}, "A C compiler is needed: not found", install_command("compiler")),
-        ({"python3.12": 1, "python3": 0}, "A C compiler is needed: not found", install_command("compiler")),
-        ({"python": 0}, "A C compiler is needed: not found", install_command("compiler")),
-        ({"python": 0, "cc": 1}, "A C compiler is needed: cc cannot compile", install_command("compiler")),
+        ({"python3.12": 0}, "C compiler: not found", install_command("compiler")),
+        ({"python3.12": 1, "python3": 0}, "C compiler: not found", install_command("compiler")),
+        ({"python": 0}, "C compiler: not found", install_command("compiler")),
+        ({"python": 0, "cc": 1}, "C compiler: cc cannot compile", install_command("compiler")),
     ],
 )
 def test_missing_tools_are_named(tools: dict[str, int], message: str, fix: str, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_embedded_simulators_use_none_of_the_users_settings(
     variables |= {"AWS_MAX_ATTEMPTS": "many", "AWS_RETRY_MODE": "odd"}
     process, _ = start_simulator(folder=tmp_path / "settings", **variables)
     process.terminate()
-    assert process.communicate(timeout=60)[1].splitlines()[-1] == "stagemaker: stopped; all its jobs have ended"
+    assert process.communicate(timeout=60)[1].splitlines()[-1] == "stagemaker: the simulator and its jobs have stopped"
     variables["AWS_ENDPOINT_URL"] = ""
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
     result = run_recore(*options, **variables)

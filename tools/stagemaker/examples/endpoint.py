@@ -22,11 +22,11 @@ ROWS = 3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="model.tar.gz, as a training job writes it")
-    parser.add_argument("inputs", type=Path, help="CSV with a header line and one line per row")
-    parser.add_argument("--bucket", required=True, help="a bucket that holds the model while the endpoint exists")
-    parser.add_argument("--role", required=True, help="the ARN of the role with which SageMaker reads the bucket")
-    parser.add_argument("--program", default="train.py", help="the script with the hooks (%(default)s)")
+    parser.add_argument("model", type=Path, help="the model.tar.gz that a training job wrote")
+    parser.add_argument("inputs", type=Path, help="CSV file with a header line; the first rows are sent")
+    parser.add_argument("--bucket", required=True, help="S3 bucket for the model, which is deleted at the end")
+    parser.add_argument("--role", required=True, help="ARN of the role that SageMaker assumes to read the bucket")
+    parser.add_argument("--program", default="train.py", help="the script with the hooks (default: %(default)s)")
     arguments = parser.parse_args()
     with arguments.inputs.open() as file:
         lines = [line for line, _ in zip(file, range(ROWS + 1), strict=False)]
@@ -61,7 +61,7 @@ def main() -> None:
         )
         answers = answer["Body"].read().decode().splitlines()
     for number, text in enumerate(answers):
-        print(f"row {number}: {text.count(',') + 1} predictions, the first {float(text.partition(',')[0]):.3f}")
+        print(f"row {number}: {text.count(',') + 1} predictions; the first is {float(text.partition(',')[0]):.3f}")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def test_missing_programs_and_a_missing_temporary_folder_are_named(tmp_path: Pat
     assert results["sandbox"]["result"] == "bubblewrap is not installed"
     assert results["C compiler"]["result"] == "not found"
     assert results["temporary"]["level"] == "note"
-    assert "nowhere, is not writable" in results["temporary"]["result"]
+    assert "nowhere) is not writable" in results["temporary"]["result"]
 
 
 def test_lines_fit_in_80_columns(bare_machine: dict[str, str], tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_other_versions_and_missing_packages_are_reported(tmp_path: Path) -> Non
     packages = tmp_path / "stagemaker/container/packages.txt"
     packages.write_text(packages.read_text().replace("numpy==", "numpy==0."))
     results = run_checks(PYTHONPATH=str(tmp_path))
-    assert "scikit-learn-1.9-0: created before its first job" in results["images"]["result"]
+    assert "scikit-learn-1.9-0: will be created before its first job" in results["images"]["result"]
     write_metadata(tmp_path, "click==8.5.1", "no-such-package[extra]==1.0", "docker==7.2.0; extra == 'docker'")
     result = run_checks(PYTHONPATH=str(tmp_path))["packages"]
     assert (result["level"], result["result"]) == ("fail", "not installed: no-such-package")
@@ -173,7 +173,7 @@ def test_a_docker_engine_that_responds_is_reported(socket_folder: Path) -> None:
         assert "engine 28.1.2 responds" in run_checks(DOCKER_HOST=f"unix://{path}")["Docker"]["result"]
     with engine_at(path.with_name("other"), b"hello"):
         check = run_checks(DOCKER_HOST=f"unix://{path.with_name('other')}")["Docker"]
-        assert "does not respond like Docker" in check["result"]
+        assert "the response is not from Docker" in check["result"]
 
 
 @pytest.mark.parametrize(

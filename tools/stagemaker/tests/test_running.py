@@ -175,7 +175,7 @@ def test_endpoints_and_executions_are_listed_and_stopped(client: Client) -> None
     wait_until(lambda: not client.sagemaker.list_endpoints()["Endpoints"])
     assert call(client, "ls", "endpoints") == ""
     result = run("logs", name, **client.simulator.variables())
-    assert "lists the jobs of its steps" in result.stderr
+    assert "choose a job of one of its steps" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -197,4 +197,4 @@ def test_an_address_without_a_simulator_is_reported_in_one_line(
 def test_a_name_without_a_resource_is_reported_in_one_line(client: Client) -> None:
     for words in (["logs", "nothing"], ["stop", "nothing"]):
         result = run(*words, **client.simulator.variables())
-        assert result.stderr == "stagemaker: there is no job or endpoint 'nothing'; `stagemaker ls` lists them\n"
+        assert result.stderr == "stagemaker: no job or endpoint is named 'nothing'; choose one from `stagemaker ls`\n"

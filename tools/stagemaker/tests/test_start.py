@@ -60,7 +60,7 @@ def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_
     process.send_signal(number)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    assert errors.splitlines()[-1] == "stagemaker: stopped; all its jobs have ended"
+    assert errors.splitlines()[-1] == "stagemaker: the simulator and its jobs have stopped"
     assert "Traceback" not in errors
     assert "the folder on PYTHONPATH" in errors
     assert f"stagemaker: console: {variables['AWS_ENDPOINT_URL']}/_stagemaker/console/\n" in errors
@@ -115,7 +115,7 @@ def test_the_file_with_the_variables_exists_only_while_the_simulator_runs(tmp_pa
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:" in content
 
     error = fail_to_start("--variables", file, TMPDIR=str(tmp_path))
-    reason = "a running simulator uses this file; stop it, or choose another file"
+    reason = "a running simulator uses this file; stop the simulator, or choose another file"
     assert error == f"stagemaker: {file}: {reason}\n"
     assert file.read_text() == content
 

@@ -37,7 +37,7 @@ def test_a_week_with_mistakes_and_interruptions(tmp_path: Path) -> None:
         printed = run(f"{WITH} recore production delete --all --yes", tmp_path)
         assert "deleted: version 1" in printed
         interrupt(simulator)
-        assert "stopped; all its jobs have ended" in finish(simulator)
+        assert "the simulator and its jobs have stopped" in finish(simulator)
 
 
 def predict_with_mistakes(folder: Path) -> None:

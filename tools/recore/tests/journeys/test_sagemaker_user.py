@@ -40,7 +40,7 @@ def simulated(folder: Path) -> Iterator[subprocess.Popen[str]]:
         wait_until((folder / "variables.sh").exists, process)
         yield process
         interrupt(process)
-        assert "stopped; all its jobs have ended" in finish(process)
+        assert "the simulator and its jobs have stopped" in finish(process)
 
 
 def check_first_model(folder: Path) -> None:

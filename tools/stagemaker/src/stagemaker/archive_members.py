@@ -61,7 +61,7 @@ def _read_padding(stream: IO[bytes], check: Callable[[], None]) -> None:
         check()
         if not stream.read(CHUNK_SIZE):
             return
-    raise tarfile.ReadError(f"more than {MAX_PADDING >> 20} MiB follow the last file")
+    raise tarfile.ReadError(f"more than {MAX_PADDING >> 20} MiB of data follow the last file")
 
 
 def without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -95,7 +95,7 @@ class _Content:
 
     def seek(self, position: int) -> None:
         if position < self._file.tell():
-            raise tarfile.ReadError("its files are out of order")
+            raise tarfile.ReadError("its members are out of order")
         while (skipped_bytes := position - self._file.tell()) > 0:
             self._check()
             if not self._file.read(min(skipped_bytes, CHUNK_SIZE)):
@@ -116,6 +116,6 @@ class CheckedReader:
         self._check()
         chunk = self._file.read(self._bytes_left if size < 0 else min(size, self._bytes_left))
         if not chunk and self._bytes_left and size:
-            raise OSError(errno.EIO, "a file became shorter while it was being read")
+            raise OSError(errno.EIO, "a file was truncated while it was being read")
         self._bytes_left -= len(chunk)
         return chunk

@@ -36,7 +36,7 @@ def _host_names(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -
             ipaddress.IPv6Address(name)
             continue
         if not re.fullmatch(r"[a-zA-Z0-9_.-]+", name):
-            raise click.BadParameter(f"{name!r} must be a name or an address, without a port")
+            raise click.BadParameter(f"{name!r} must be a host name or an IP address, without a port")
     return names
 
 
@@ -54,14 +54,14 @@ def main() -> None:
 
 
 OPTIONS = (
-    click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; 0 chooses a free one."),
-    click.option("--host", default=LOOPBACK[0], help="Address to listen on; if not local, others can run code here."),
+    click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 chooses a free one."),
+    click.option("--host", default=LOOPBACK[0], help="Address to listen on; a non-local one lets others run code."),
     click.option(
         "--allow-host",
         multiple=True,
         metavar="NAME",
         callback=_host_names,
-        help="Additional host name that requests may use.",
+        help="Additional host name to accept in requests; repeatable.",
     ),
     click.option(
         "--engine",
@@ -70,7 +70,7 @@ OPTIONS = (
         help="Run jobs as processes or in Docker.",
     ),
     click.option(
-        "--isolation", type=click.Choice(["auto", "required", "off"]), default="auto", help="Sandboxing of processes."
+        "--isolation", type=click.Choice(["auto", "required", "off"]), default="auto", help="Whether to sandbox jobs."
     ),
     click.option(
         "--network",
@@ -82,7 +82,7 @@ OPTIONS = (
         "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep objects and records in this folder."
     ),
     click.option("--console/--no-console", default=True, help="Serve the console, a web page that shows jobs."),
-    click.option("--console-actions", is_flag=True, help="Enable the console's buttons, such as stop and approve."),
+    click.option("--console-actions", is_flag=True, help="Enable the console's buttons, such as Stop and Approve."),
     click.option("--allow-reset", is_flag=True, help="Let POST /moto-api/reset delete everything, for test suites."),
 )
 
@@ -104,7 +104,7 @@ def simulator_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--variables",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the environment variables to this file instead, once the simulator is ready.",
+    help="Write the environment variables to this file, not stdout, once the simulator is ready.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the environment variables as JSON.")
 def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
@@ -136,14 +136,14 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
             click.echo(output)
         _print_status(simulator, settings)
         click.echo(
-            "stagemaker: press Ctrl-C to stop it. The SageMaker SDK's get_execution_role() and account_id() call AWS's "
-            "own STS; the folder on PYTHONPATH redirects these calls to the simulator. Programs without PYTHONPATH can "
-            f"pass role='{ROLE_ARN}' instead",
+            "stagemaker: press Ctrl-C to stop the simulator. The SageMaker SDK's get_execution_role() and account_id() "
+            "call AWS's own STS; the folder on PYTHONPATH redirects these calls to the simulator. Programs without "
+            f"PYTHONPATH can pass role='{ROLE_ARN}' instead",
             err=True,
         )
         while _next(signals, 1) is None:  # a signal that another thread received is handled when this one wakes up
             pass
-    click.echo("stagemaker: stopped; all its jobs have ended", err=True)
+    click.echo("stagemaker: the simulator and its jobs have stopped", err=True)
 
 
 @main.command(name="exec", context_settings={"allow_interspersed_args": False})
@@ -202,7 +202,7 @@ def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQ
 
     tmpdir, used = os.environ.get("TMPDIR"), tempfile.gettempdir()
     if tmpdir and Path(tmpdir).resolve() != Path(used).resolve():
-        click.echo(f"stagemaker: TMPDIR is {tmpdir}, which is not writable; {used} is used instead", err=True)
+        click.echo(f"stagemaker: TMPDIR ({tmpdir}) is not writable; using {used} instead", err=True)
     signals: SimpleQueue[int] = SimpleQueue()
     # a shell without job control, as in a script, starts background commands with SIGINT ignored
     handled = interrupts.handled_by(lambda number, _: signals.put(number), ignored=(signal.SIGINT,))
@@ -214,16 +214,16 @@ def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQ
 
 def _print_status(simulator: "Simulator", settings: dict[str, Any]) -> None:
     """Print the simulator's address, its isolation and who can run code here to stderr."""
-    isolation = "none (scripts do not find their files at /opt/ml)"
+    isolation = "none (jobs' files are not at /opt/ml)"
     if simulator.isolation_enforced:
-        access = "and can call this simulator" if settings["jobs_can_call"] else "without network"
-        isolation = f"{simulator.isolation.name} (jobs see only their own files, {access})"
+        access = "can call this simulator" if settings["jobs_can_call"] else "have no network"
+        isolation = f"{simulator.isolation.name} (jobs see only their own files and {access})"
     click.echo(f"stagemaker: {simulator.endpoint}, isolation: {isolation}", err=True)
     if settings["host"] not in LOOPBACK:
-        limits = "in jobs' sandboxes" if simulator.isolation_enforced else "as this user, because there is no sandbox"
+        limits = "in jobs' sandboxes" if simulator.isolation_enforced else "as this user, without a sandbox"
         click.echo(
             f"stagemaker: anyone who can reach port {simulator.port} at {settings['host']} can read and write all "
-            f"objects of the simulator, and run code {limits}",
+            f"objects of the simulator and run code {limits}",
             err=True,
         )
     if simulator.console_address:
@@ -284,12 +284,12 @@ def setup(images: tuple[str, ...]) -> None:
             failed = True
             click.echo(f"stagemaker: {error}", err=True)
         else:
-            click.echo(f"{packages.name}: {'this environment' if packages.is_here else packages.folder}")
+            click.echo(f"{packages.name}: {'the current environment' if packages.is_here else packages.folder}")
     raise SystemExit(int(failed))
 
 
 @main.command()
-@click.option("--all", "also_needed", is_flag=True, help="Also remove those that the next job would recreate.")
+@click.option("--all", "also_needed", is_flag=True, help="Also remove environments that the next job would recreate.")
 def clean(also_needed: bool) -> None:
     """Remove the environments of images that are no longer needed.
 

@@ -69,7 +69,7 @@ selection_argument = click.argument(
     "selection", type=click.Choice(["all", "jobs", "endpoints", "pipelines"]), default="all"
 )
 endpoint_option = click.option(
-    "--endpoint", envvar="AWS_ENDPOINT_URL", help="Address of the simulator; by default AWS_ENDPOINT_URL."
+    "--endpoint", envvar="AWS_ENDPOINT_URL", help="Address of the simulator; by default the value of AWS_ENDPOINT_URL."
 )
 
 
@@ -143,7 +143,7 @@ def executions(sagemaker: Any) -> Iterator[dict[str, Any]]:
 @click.command()
 @click.argument("name")
 @endpoint_option
-@click.option("--follow", "-f", is_flag=True, help="Continue until the job ends, or until Ctrl-C for an endpoint.")
+@click.option("--follow", "-f", is_flag=True, help="Keep printing until the job ends, or for an endpoint until Ctrl-C.")
 def logs(name: str, endpoint: str | None, follow: bool) -> None:
     """Print the log of a job or an endpoint. NAME is a name, or a kind and a name, such as endpoint/houses.
 
@@ -155,7 +155,7 @@ def logs(name: str, endpoint: str | None, follow: bool) -> None:
     with errors_in_one_line():
         kind, name, description = find(sagemaker, name, with_log=True)
         if not kind.group:
-            raise ValueError(f"{name} has no log; `stagemaker ls jobs` lists its training jobs, which have logs")
+            raise ValueError(f"{name} has no log; choose one of its training jobs from `stagemaker ls jobs`")
         events = LogEvents(cloudwatch, kind, name)
         while True:
             is_last = description[f"{kind.member}Status"] in ENDED or not follow
@@ -233,13 +233,13 @@ def find(sagemaker: Any, reference: str, with_log: bool = False) -> tuple[Kind, 
     with_log: prefer resources that have a log. Raises ValueError unless exactly one matches.
     """
     if EXECUTION in reference:
-        raise ValueError(f"{reference} has no log; `stagemaker ls jobs` lists the jobs of its steps, which have logs")
+        raise ValueError(f"{reference} has no log; choose a job of one of its steps from `stagemaker ls jobs`")
     prefix, _, name = reference.rpartition("/")
     kinds = [kind for kind in (*JOBS, ENDPOINT) if prefix in ("", kind.name)]
     matches = [(kind, name, description) for kind in kinds if name and (description := kind.describe(sagemaker, name))]
     matches = [match for match in matches if match[0].group or not with_log] or matches
     if not matches:
-        raise ValueError(f"there is no job or endpoint {reference!r}; `stagemaker ls` lists them")
+        raise ValueError(f"no job or endpoint is named {reference!r}; choose one from `stagemaker ls`")
     if len(matches) > 1:
         raise ValueError(f"{name} is ambiguous: choose {' or '.join(f'{kind.name}/{name}' for kind, *_ in matches)}")
     return matches[0]

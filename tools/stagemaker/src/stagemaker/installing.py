@@ -202,12 +202,12 @@ def _output(*command: str | Path) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m stagemaker.installing", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="folder of the environment")
-    parser.add_argument("sources", nargs="+", help="requirements files and package folders, in this order")
-    parser.add_argument("--imports", default="", help="modules to compile, instead of all packages")
+    parser.add_argument("sources", nargs="+", help="requirements files and package folders, installed in this order")
+    parser.add_argument("--imports", default="", help="modules to compile, by default all packages")
     parser.add_argument("--needs-compiler", action="store_true", help="install nothing if there is no C compiler")
     parser.add_argument("--python", default=sys.executable, help="Python that creates the environment")
-    parser.add_argument("--constraints", help="file with versions of packages that the sources require")
-    parser.add_argument("--once", action="store_true", help="do nothing if it is complete; mark it as complete")
+    parser.add_argument("--constraints", help="constraints file for packages that the sources require")
+    parser.add_argument("--once", action="store_true", help="install only once: mark the environment as complete")
     arguments = parser.parse_args()
     parent = arguments.folder.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
@@ -221,7 +221,7 @@ def main() -> int:
 
             compiler = check_compiler()
             if compiler.level != OK:
-                raise SetUpError(f"A C compiler is needed: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
+                raise SetUpError(f"C compiler: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
         fcntl.flock(lock, fcntl.LOCK_EX)
         is_complete = arguments.once and (arguments.folder / READY).exists()
         if is_complete and Environment(arguments.folder, arguments.python).works():
@@ -233,7 +233,7 @@ def main() -> int:
         say(str(error))
         return 1
     except KeyboardInterrupt:
-        say("interrupted; the next `make` completes it")
+        say("interrupted; run `make` again to complete the environment")
         return INTERRUPTED
     finally:
         os.close(lock)

@@ -28,7 +28,7 @@ class VariablesFile:
         try:
             # not a link, nor a device or a pipe, whose opening waits
             if not stat.S_ISREG(os.lstat(self._path).st_mode):
-                raise OSError(errno.EINVAL, "it is not a regular file")
+                raise OSError(errno.EINVAL, "not a regular file")
             with open(self._path, errors="replace") as existing:
                 fcntl.flock(existing, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 content = existing.read(MAX_LENGTH)
@@ -39,7 +39,7 @@ class VariablesFile:
         except FileNotFoundError:
             pass
         except BlockingIOError:
-            remedy = "stop it, or choose another file"
+            remedy = "stop the simulator, or choose another file"
             raise OSError(f"{self._path}: a running simulator uses this file; {remedy}") from None
         except OSError as error:
             raise OSError(f"{self._path}: the file could not be replaced ({error.strerror})") from error

@@ -95,7 +95,7 @@ def test_buttons_are_disabled_by_default_and_the_page_explains_how_to_enable_the
         assert button.get_attribute("title") == "Read-only; see the bottom of the page"
         described = tab.text("footer")
         assert "stagemaker start --console-actions enables the buttons" in described
-        assert "not a protection: anyone who can reach this port can call the API" in " ".join(described.split())
+        assert "not a security measure: anyone who can reach this port can call the API" in " ".join(described.split())
 
 
 def test_a_hidden_tab_sends_no_requests(client: Client, tab: ConsoleTab) -> None:

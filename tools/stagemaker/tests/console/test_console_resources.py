@@ -90,7 +90,7 @@ def test_an_execution_is_a_graph_with_states_parameters_and_cache_hits(client: C
         "register": "■ Not run",
         "reject": "✕ Failed",
     }
-    assert steps["prepare"][5] == f"From the cache, of execution {first.rpartition('/')[2]}"
+    assert steps["prepare"][5] == f"Cached result of execution {first.rpartition('/')[2]}"
     assert steps["decide"][5] == "Outcome: False"
     assert "too bad" in steps["reject"][5]
     assert tab.rows("Parameters") == [["Choice", "b"]]
@@ -167,9 +167,9 @@ def test_folders_lead_to_the_first_lines_of_a_text(
 
 def test_binary_objects_are_not_shown_and_an_unreachable_key_is_explained(client: Client, tab: ConsoleTab) -> None:
     client.put("console/model.bin", b"\0\1\2")
-    assert "A binary file." in tab.open("s3", BUCKET, "console/model.bin").text()
+    assert "Binary file; no preview." in tab.open("s3", BUCKET, "console/model.bin").text()
     tab.page.goto(f"{tab.address}#/s3/{BUCKET}/console%2F..%2Fx")
-    tab.wait_for("A browser cannot address an object with this key", "#problem")
+    tab.wait_for("Browsers cannot open an object with this key", "#problem")
     tab.page.goto(f"{tab.address}#/training/nobody")
     tab.wait_for("Requested resource not found", "#problem")
     tab.page.goto(f"{tab.address}#/s3/{BUCKET}/100%")

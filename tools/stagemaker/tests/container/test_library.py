@@ -124,7 +124,7 @@ assert entry_point.run and entry_point._wait_hostname_resolution  # which multi-
     [
         ("import nothing", "ImportError: cannot import name 'nothing'"),
         ("import transformer as t; t.Transformer(input_fn=id, transform_fn=id)", "ValueError: transform_fn cannot be "),
-        ("import server; server.next_safe_port('5000-5001', '5001')", "ValueError: the port 5002 is outside the range"),
+        ("import server; server.next_safe_port('5000-5001', '5001')", "ValueError: the port 5002 is outside"),
     ],
 )
 def test_a_missing_name_of_the_package_is_an_error(run: Run, script: str, message: str) -> None:

@@ -71,7 +71,7 @@ def test_the_log_contains_the_metrics_that_sagemaker_documents(
 ) -> None:
     with caplog.at_level(logging.INFO):
         model = train(kind, mini_batch_size=200)
-    assert "Hyperparameters without effect here: mini_batch_size." in caplog.text
+    assert "Hyperparameters that have no effect here: mini_batch_size." in caplog.text
     matches = {name: found for name, pattern in METRICS.items() if (found := re.findall(pattern, caplog.text))}
     values = {name: float(found[-1]) for name, found in matches.items()}
     expected = {f"{data}:{name}" for data in ("validation", "test") for name in ["objective_loss", *names.split()]}

@@ -78,7 +78,7 @@ UNLOADABLE = {
         "pack its files without the folder my (tar -C my -czf model.tar.gz .)",
         "code",
     ),
-    "no module, although the model has a folder": ("", "no module 'inference' in ", "code"),
+    "no module, although the model has a folder": ("", "the module 'inference' is missing from ", "code"),
     "failed import, although the model has a folder": ("import no_such_rock", "No module named 'no_such_rock'", "code"),
 }
 
@@ -118,7 +118,7 @@ def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(serve, end
     module = f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}"
     server = serve(module, folders=("output",), wait=False, SAGEMAKER_MODEL_SERVER_WORKERS="2")
     assert server.process.wait(120) == 3
-    reason = "the model did not load: the process that was loading it ended abruptly; see the log"
+    reason = "the model did not load: the loading process exited abruptly; see the log"
     assert (server.base / "output/failure").read_text() == reason
     log = server.log.read_text()
     assert "Traceback" not in log
@@ -282,7 +282,7 @@ def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
 def test_settings_that_are_not_positive_integers_are_rejected(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
     variable, value = setting.split("=")
     monkeypatch.setenv(variable, value)
-    with pytest.raises(SystemExit, match=f"{variable} is '{value}': it must be a positive integer"):
+    with pytest.raises(SystemExit, match=f"{variable} must be a positive integer, not '{value}'"):
         ModelServer("127.0.0.1:0")
 
 

@@ -104,9 +104,9 @@ def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
     [
         (
             "0.90",
-            "XGBoost 1.7.6 (pip install xgboost==1.7.6; a version before 1.0 wrote it, as in images 0.72 and 0.90",
+            "XGBoost 1.7.6 (pip install xgboost==1.7.6; the model is from before 1.0, as in images 0.72 and 0.90",
         ),
-        ("1.2", "XGBoost 1.2, which wrote it, as in image 1.2-1 (pip install 'xgboost==1.2.*')"),
+        ("1.2", "XGBoost 1.2, which wrote it and is in image 1.2-1 (pip install 'xgboost==1.2.*')"),
     ],
 )
 def test_a_damaged_model_is_rejected(version: str, writer: str) -> None:

@@ -142,7 +142,7 @@ def test_rows_without_features_keep_their_position(tmp_path: Path, data: str, co
         ("x 0:1\n", "text/libsvm", "the request: line 1 is not valid libsvm"),
         ("0:1\x0b7 0:2", "text/libsvm", "the request: line 1 is not valid libsvm"),
         (" \n\t", "text/csv", "the request is empty"),
-        ("1,2,3,4,5\n\n1,2,3,4,5\n", "text/csv", "the request has an empty line, but the other lines have several"),
+        ("1,2,3,4,5\n\n1,2,3,4,5\n", "text/csv", "the request has an empty line, but the other lines have more"),
         ("1,2,3,4,5\n", "text/csv;label_size=2", "ContentType text/csv;label_size=2: label_size must be 1"),
         ("\r\n\n", "text/csv", "the request is empty"),
     ],

@@ -225,7 +225,7 @@ def test_images_before_1_3_pickle_the_model(fit: Train, version: str, is_pickled
 def test_earlier_versions_weight_only_the_training_data(fit: Train) -> None:
     data = {"train": csv_of(np.insert(TRAIN, 1, 1, axis=1)), "validation": csv_of(VALIDATION)}
     job = fit(hyperparameters(num_round=2, csv_weights=1), data, version="1.0-1")
-    assert "The shape of the validation channel is 80 x 5 (rows x features)." in job.output
+    assert "The validation channel has 80 rows and 5 features." in job.output
 
 
 def relevance_grades(values: np.ndarray) -> np.ndarray:

@@ -109,7 +109,7 @@ def test_each_output_is_the_next_input_and_each_container_has_its_own_model_and_
         ),
         (
             "def model_fn(folder):\n    raise OSError('no weights here')\n",
-            "AlgorithmError: The server of container 'primary' ended before it was ready: the model did not",
+            "AlgorithmError: The server of container 'primary' exited before it was ready: the model did not",
             "no weights here",
         ),
     ],
@@ -216,7 +216,7 @@ time.sleep(600)
 """.replace("SERVER_ENDS", str(server_ends))
     with pytest.raises(JobFailed) as caught, chain(script) as running_chain:
         running_chain.wait_until_ready()
-    assert ("after" if server_ends else "ended before it was ready: the weights are missing") in str(caught.value)
+    assert ("after" if server_ends else "exited before it was ready: the weights are missing") in str(caught.value)
 
 
 HOLDING_SCRIPT = "held = b'x' * SIZE; open('PATH', 'w').close(); import time; time.sleep(600)"

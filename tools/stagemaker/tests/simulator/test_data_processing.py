@@ -216,7 +216,7 @@ def test_columns_that_are_not_utf_8_are_unchanged() -> None:
 @pytest.mark.parametrize(
     ("kind", "body", "response", "expected"),
     [
-        (CSV, b"1,2\n3,4\n", b"5\n", "the number of records is 2 in the input and 1 in the model's response"),
+        (CSV, b"1,2\n3,4\n", b"5\n", "the input has 2 records, but the model's response has 1"),
         (CSV, b"1,2\n", b"5\n6\n", "Fail to join data"),
         (JSON_LINES, b"{}\n{}\n", b"[1,2]\n", "Fail to join data"),
         (JSON_LINES, b"{}\n", b"1\n2", "Fail to join data"),

@@ -74,7 +74,7 @@ CAPTURE = {
     [
         (
             {"DataCaptureConfig": CAPTURE | {"DestinationS3Uri": "https://b/c"}},
-            "DestinationS3Uri must be an address on S3",
+            "DestinationS3Uri must be an S3 URI",
         ),
         ({"ShadowProductionVariants": [variant("m", "shadow")]}, "ShadowProductionVariants is not simulated"),
         ({"DataCaptureConfig": CAPTURE | {"KmsKeyId": "key"}}, "DataCaptureConfig: KmsKeyId is not simulated"),

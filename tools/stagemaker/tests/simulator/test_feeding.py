@@ -101,7 +101,7 @@ def test_short_lines_take_little_memory(feeding: Feeding) -> None:
         tracemalloc.stop()
 
 
-BROKEN = "An object is not a gzip file, or is corrupted: "
+BROKEN = "An object is not a gzip file or is corrupted: "
 TOO_LARGE = "larger than the MaxPayloadInMB of 6"
 
 

@@ -75,7 +75,7 @@ def read_response(connection: socket.socket) -> tuple[int, dict[str, str], bytes
 def test_a_request_that_ends_too_early_is_rejected_and_stores_nothing(client: Client, request_bytes: bytes) -> None:
     status, headers, body = exchange(client.simulator.port, request_bytes, shutdown_write=True)
     assert (status, headers["Connection"]) == (400, "close")
-    assert json.loads(body)["message"] == "The request ended before it was complete"
+    assert json.loads(body)["message"] == "The request is incomplete"
     with connect(client.simulator.port) as connection:  # which is closed without waiting for a response
         connection.sendall(request_bytes)
     assert "cut-off" not in client.keys(f"s3://{BUCKET}/")

@@ -57,7 +57,7 @@ def error_of(client: Client, image: str, **members: Any) -> str:
 
 
 AWS = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
-BUILT_IN = "{} is one of SageMaker's built-in algorithms, of which only XGBoost and Linear Learner are simulated. Only "
+BUILT_IN = "{} is a built-in algorithm of SageMaker; only XGBoost and Linear Learner are simulated. Only "
 UNSIMULATED = "{} is a SageMaker image that is not simulated. Only images of the "
 UNKNOWN_FAMILY = "families can run as processes, not 'somebody/else:1.0'"
 

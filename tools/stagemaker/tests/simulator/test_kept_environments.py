@@ -99,7 +99,7 @@ def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path, cache: Pa
     make_folder(tiny.folder)
     cache.chmod(0o777)
     assert tiny.find() is None
-    assert tiny.problem() == f"{cache}: other users can write to this folder, so it cannot be used for environments"
+    assert tiny.problem() == f"{cache}: other users can write to this folder; remove their write permission"
 
 
 def test_programs_of_the_working_directory_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,9 +39,9 @@ def test_jobs_write_to_addresses_on_the_web(client: Client) -> None:
     assert job["TransformJobStatus"] == "Completed", job
     assert client.get(f"s3://{folder.partition('/')[2]}/out/a.out") == b"model 1\n"
     elsewhere = {"S3OutputPath": "https://example.com/bucket/out"}
-    assert "must be an address on S3" in rejection(client.train, "", OutputDataConfig=elsewhere)
-    assert "must be an address on S3" in rejection(transform, client, model, {"a": "1\n"}, Output=elsewhere)
-    assert "must be an address on S3" in rejection(client.process, "", **output_to(elsewhere["S3OutputPath"]))
+    assert "must be an S3 URI" in rejection(client.train, "", OutputDataConfig=elsewhere)
+    assert "must be an S3 URI" in rejection(transform, client, model, {"a": "1\n"}, Output=elsewhere)
+    assert "must be an S3 URI" in rejection(client.process, "", **output_to(elsewhere["S3OutputPath"]))
 
 
 def test_the_archive_among_objects_with_a_common_prefix_is_found(tmp_path: Path) -> None:

@@ -67,12 +67,12 @@ def test_an_endpoint_responds_with_json(client: Client, endpoints: Endpoints, jo
 def test_a_models_script_is_rejected(client: Client, endpoints: Endpoints) -> None:
     archive = client.put(f"linear/{next(numbers)}.tar.gz", archive_of(**{"code/inference.py": b"1 / 0"}))
     model = model_of(client, archive, SAGEMAKER_PROGRAM="inference.py")
-    assert "SAGEMAKER_PROGRAM is set, but this image runs no script" in endpoints.failure_reason(model)
+    assert "this image does not run scripts: remove SAGEMAKER_PROGRAM" in endpoints.failure_reason(model)
 
 
 def test_a_training_script_is_rejected(client: Client) -> None:
     settings = {"sagemaker_program": "train.py"}
-    expected = "HyperParameters: sagemaker_program: linear-learner images run no script"
+    expected = "HyperParameters: sagemaker_program: linear-learner images do not run scripts"
     with pytest.raises(ClientError, match=expected):
         submit(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings)
     request = tuning_request("", HyperParameterTuningJobObjective=OBJECTIVE)

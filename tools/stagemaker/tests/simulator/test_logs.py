@@ -51,7 +51,7 @@ sys.exit('too much')
     assert text.startswith("first\nxxx")
     assert text.endswith("xxx\ntoo much")
     (left_out,) = re.findall(
-        r"(?m)^\[([\d,.]+) MiB of output left out here; the first and the last [\d.]+ MiB are kept\]$", text
+        r"(?m)^\[([\d,.]+) MiB of output omitted here; the first and last [\d.]+ MiB are kept\]$", text
     )
     assert float(left_out.replace(",", "")) == pytest.approx(megabytes - len(text) / (1 << 20), abs=0.1)
 
@@ -75,7 +75,7 @@ def test_short_lines_count_with_their_overhead(client, monkeypatch):
     assert job["ProcessingJobStatus"] == "Completed"
     text = client.log(job)
     assert text.count("\n") < log_stream.MAX_OUTPUT_BYTES / log_stream.LINE_OVERHEAD
-    assert re.search(r"\n\[0\.\d MiB of output left out here; the first and the last 0\.5 MiB are kept\]\n", text)
+    assert re.search(r"\n\[0\.\d MiB of output omitted here; the first and last 0\.5 MiB are kept\]\n", text)
 
 
 def test_events_are_found_by_a_log_stream_prefix(client):
@@ -103,7 +103,7 @@ def test_a_line_of_100_megabytes_is_split(client):
     job = client.process("import sys\nfor _ in range(100):\n    sys.stdout.write('x' * (1 << 20))\nprint('end')")
     assert job["ProcessingJobStatus"] == "Completed"
     text = client.log(job).splitlines()
-    assert "[84.1 MiB of output left out here; the first and the last 8 MiB are kept]" in text
+    assert "[84.1 MiB of output omitted here; the first and last 8 MiB are kept]" in text
     assert text[-1].endswith("end")
     assert max(map(len, text)) <= 2 * log_stream.MAX_EVENT_BYTES
 
@@ -179,5 +179,5 @@ def test_the_limit_of_an_endless_log_applies_to_each_period(client, monkeypatch)
     events = client.logs.get_log_events(logGroupName="/endless", logStreamName="one")["events"]
     messages = [event["message"] for event in events]
     early = [part.decode().strip() for part in parts]
-    left_out = "[0.0 MiB of output left out here; the first and the last 0.000476837 MiB are kept]"
+    left_out = "[0.0 MiB of output omitted here; the first and last 0.000476837 MiB are kept]"
     assert messages == [*early[:4], left_out, *early[-2:], "late"]

@@ -102,9 +102,7 @@ def test_the_number_of_values_is_limited(client, monkeypatch):
         training_metrics.measure(f"loss={number};")
     assert len(training_metrics._waiting_data) == 10
     assert training_metrics.final_values()[0]["Value"] == 99
-    assert training_metrics.warnings == [
-        "[only the first 10 metric values, and the last value of each metric, are kept]"
-    ]
+    assert training_metrics.warnings == ["[only the first 10 metric values and the last value of each metric are kept]"]
 
 
 def test_a_regular_expression_that_is_slow_on_every_line_is_abandoned(client, monkeypatch):

@@ -102,7 +102,7 @@ CONTROL = "its name contains control characters"
         ([b"b\xff"], r"the file 'b\udcff' cannot be stored as an object: its name is not valid UTF-8"),
         (["b\uffff".encode()], rf"the file 'b\uffff' cannot be stored as an object: {CONTROL}"),
         ([b"/".join(letter * 250 for letter in (b"d", b"e", b"f", b"g"))], "exceeds 1,024 bytes"),
-        ([bytes([number]) for number in range(1, 32)], "(nor can 30 other files)"),
+        ([bytes([number]) for number in range(1, 32)], "; nor can 30 other files"),
     ],
     ids=["control character", "newline", "not UTF-8", "noncharacter", "long key", "many"],
 )

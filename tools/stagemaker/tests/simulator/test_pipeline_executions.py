@@ -217,7 +217,7 @@ def test_conditions_have_the_expected_outcomes(pipelines: Pipelines, metrics: st
 
 
 INVALID_VALUES = [
-    ("nothing", "there is no key 'nothing'"),
+    ("nothing", "the key 'nothing' does not exist"),
     ("inner.list", "is not a string, number or boolean"),
     ("none", "is not a string, number or boolean"),
     ("name", "cannot be compared because of their types"),

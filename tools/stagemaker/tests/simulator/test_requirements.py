@@ -100,7 +100,7 @@ def test_symbolic_links_must_not_leave_the_source(tmp_path: Path) -> None:
     for target in (outside_file, tmp_path / "missing", Path("/etc/passwd")):
         file.unlink()
         file.symlink_to(target)
-        with pytest.raises(JobFailed, match="is not in the source"):
+        with pytest.raises(JobFailed, match="is missing from the source"):
             find_requirements(source)
         assert read_start(file, 100) == b""
     file.unlink()
@@ -119,7 +119,7 @@ def test_a_model_whose_requirements_are_outside_its_source_is_not_started(any_en
         "", {"SAGEMAKER_SUBMIT_DIRECTORY": ""}, ModelDataUrl=any_endpoints.client.put("m.tar.gz", body)
     )
     reason = any_endpoints.failure_reason(model)
-    assert reason == "Production variant one could not be started: the requirements file is not in the source"
+    assert reason == "Production variant one could not be started: the requirements file is missing from the source"
 
 
 def test_paths_in_requirements_are_relative_to_the_source_and_reasons_contain_no_local_path(

@@ -103,7 +103,7 @@ def test_messages_about_repeated_restarts_do_not_accumulate(client: Client) -> N
     with pytest.raises(endpoints.runtime.exceptions.ModelError):  # an invocation whose server ends is retried once
         endpoints.invoke(name, "end", ContentType="text/csv")
     wait_until(lambda: len(restart_messages(client, name)) == 2)
-    phrase = "The servers ended and are being restarted. "
+    phrase = "The servers exited and are being restarted. "
     assert {message.count(phrase) for message in restart_messages(client, name)} == {1}
     endpoints.delete(name)
 

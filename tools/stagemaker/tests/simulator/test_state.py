@@ -45,7 +45,7 @@ def test_models_tags_and_interrupted_jobs_survive_a_kill(tmp_path: Path) -> None
         assert {**after, "ResponseMetadata": 0} == {**before, "ResponseMetadata": 0}
         job = sagemaker.describe_processing_job(ProcessingJobName="cut")
         assert job["ProcessingJobStatus"] == "Failed"
-        assert "The simulator ended before the job did" in job["FailureReason"]
+        assert "The simulator stopped before the job ended" in job["FailureReason"]
         assert simulator.end() == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "s3", "state.sqlite"]
 

@@ -51,7 +51,7 @@ def test_a_filter_that_selects_nothing_fails_the_job(client: Client, model: str)
 @pytest.mark.parametrize(
     ("members", "expected"),
     [
-        ({"DataProcessing": {"InputFilter": "$..a"}}, "'$..a' is not supported: the problem begins at '..a'"),
+        ({"DataProcessing": {"InputFilter": "$..a"}}, "'$..a' is not supported; the error is at '..a'"),
         ({"DataProcessing": {"JoinSource": "Input"}, "Output": {"Accept": "text/csv"}}, "requires AssembleWith Line"),
     ],
     ids=lambda value: str(value)[:50],

@@ -86,7 +86,7 @@ def test_after_a_kill_only_interrupted_values_are_tried_again(restartable: Resta
     assert sorted(completed_values) == values
     failed_jobs = [item for item in jobs if item["TrainingJobStatus"] != "Completed"]
     assert {item["TrainingJobStatus"] for item in failed_jobs} <= {"Failed"}
-    assert all("The simulator ended before the job did" in item["FailureReason"] for item in failed_jobs)
+    assert all("The simulator stopped before the job ended" in item["FailureReason"] for item in failed_jobs)
     assert 1 <= len(failed_jobs) <= 4
     assert job["TrainingJobStatusCounters"]["RetryableError"] == len(failed_jobs)
     summaries = restartable.tuning.sagemaker.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]

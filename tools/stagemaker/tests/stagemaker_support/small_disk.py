@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stagemaker_support.checkout import ROOT, environment
 
-FULL_DISK = "This machine's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
+FULL_DISK = "The simulator's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
 
 
 def run_on_a_small_disk(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -71,7 +71,7 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
     if lines and (not reason or LOG_ONLY.search(reason)):
         reason = f"{reason or 'the platform reported no reason'}; its last line: {lines[-1].strip()}"
     is_limit = code == 137 and OTHER.search(reason)
-    if code is not None and code > 1 and "exit code" not in reason and not is_limit:
+    if code is not None and code > 1 and not re.search("exit(ed with)? code", reason) and not is_limit:
         reason = f"{reason or 'it printed nothing'}, {format_exit(code)}"
     return reason or "the platform reported no reason", None
 

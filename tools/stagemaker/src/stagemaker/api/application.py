@@ -99,7 +99,7 @@ class Application:
         if not host or (host[1] or HTTP_PORT) not in self._ports:
             accepted = f"127.0.0.1:{self._ports[0]} and localhost:{self._ports[0]}"
             message = f"The simulator accepts requests to {accepted}, not to '{name[:80]}'"
-            return _access_denied(request, f"{message}; `stagemaker start --allow-host NAME` accepts NAME, too")
+            return _access_denied(request, f"{message}; to accept NAME, use `stagemaker start --allow-host NAME`")
         is_console = self._console is not None and is_console_request(request)
         site = request.headers.get("Sec-Fetch-Site", "none")
         if site not in TRUSTED_SITES or ("Origin" in request.headers and not is_console):

@@ -282,7 +282,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             super().handle_read()
             return
         with self.requests_lock:
-            self.request.reject("The request ended before it was complete")
+            self.request.reject("The request is incomplete")
             self.requests.append(self.request)
             self.request = None
             self.server.add_task(self)

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 SIGNED_SERVICE = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 HEADER_NAMES = "stagemaker.header_names"  # key in the WSGI environment for the names of headers with an underscore
 FORM, JSON, XML = "application/x-www-form-urlencoded", "application/x-amz-json-1.1", "text/xml"
-FULL_DISK = "This machine's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
+FULL_DISK = "The simulator's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
 S3_CODES = {"InternalFailure": "InternalError"}  # keyed by the other services' codes for the same errors
 XML_SERVICES = {"cloudfront", "route53", "s3control"}  # services that always return XML errors
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from stagemaker.text import printable
 
-INTERRUPTED = "InternalServerError: The simulator ended before the job did"
+INTERRUPTED = "InternalServerError: The simulator stopped before the job ended"
 
 
 def was_interrupted(job: Mapping[str, Any]) -> bool:

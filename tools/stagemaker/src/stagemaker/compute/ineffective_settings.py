@@ -6,23 +6,23 @@ from stagemaker.state.records import Record
 
 # by reason: the settings, each of them a kind of job and the path of a member
 INEFFECTIVE = {
-    "a spot instance is never interrupted, and saves nothing": "training.EnableManagedSpotTraining",
+    "spot instances are never interrupted and save nothing": "training.EnableManagedSpotTraining",
     "checkpoints are not copied to or from S3; the job starts from the beginning": "training.CheckpointConfig",
-    "there is no network": "training.VpcConfig processing.NetworkConfig.VpcConfig",
-    "there is only one container": "training.EnableInterContainerTrafficEncryption "
+    "jobs are not connected to a VPC": "training.VpcConfig processing.NetworkConfig.VpcConfig",
+    "a job has only one container": "training.EnableInterContainerTrafficEncryption "
     "processing.NetworkConfig.EnableInterContainerTrafficEncryption",
     "outputs are not encrypted": "training.OutputDataConfig.KmsKeyId processing.ProcessingOutputConfig.KmsKeyId "
     "transform.TransformOutput.KmsKeyId",
     "the volume is not encrypted": "training.ResourceConfig.VolumeKmsKeyId "
     "processing.ProcessingResources.ClusterConfig.VolumeKmsKeyId transform.TransformResources.VolumeKmsKeyId",
-    "no instance is kept for the next job": "training.ResourceConfig.KeepAlivePeriodInSeconds",
-    "a job waits until a CPU core is free": "training.StoppingCondition.MaxPendingTimeInSeconds",
-    "a job that fails is not retried": "training.RetryStrategy",
+    "warm pools are not simulated": "training.ResourceConfig.KeepAlivePeriodInSeconds",
+    "jobs wait for a free CPU core without a time limit": "training.StoppingCondition.MaxPendingTimeInSeconds",
+    "failed jobs are not retried": "training.RetryStrategy",
     "the debugger is not simulated": "training.DebugHookConfig training.DebugRuleConfigurations",
     "TensorBoard is not simulated": "training.TensorBoardOutputConfig",
     "the profiler is not simulated": "training.ProfilerConfig training.ProfilerRuleConfigurations",
-    "nothing can connect to the job": "training.RemoteDebugConfig",
-    "there are no instance health checks": "training.InfraCheckConfig",
+    "remote debugging is not simulated": "training.RemoteDebugConfig",
+    "instance health checks are not simulated": "training.InfraCheckConfig",
     "session tags are not simulated": "training.SessionChainingConfig",
 }
 GPU_PREFIXES = ("p", "g")  # prefixes of the instance families that have GPUs

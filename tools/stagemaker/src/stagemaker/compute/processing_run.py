@@ -19,7 +19,7 @@ from stagemaker.protocol.errors import ValidationException
 from stagemaker.state.records import Record
 
 ML = "/opt/ml/"
-NO_ENTRYPOINT = "The image has no processing entrypoint: specify one"
+NO_ENTRYPOINT = "The image has no processing entrypoint: specify a ContainerEntrypoint"
 # paths below ML of a FrameworkProcessor's inputs: its source, and a script that unpacks the source and uses /opt/ml
 SDK_SOURCE, SDK_SCRIPTS = "processing/input/code/sourcedir.tar.gz", "processing/input/*/runproc.sh"
 
@@ -103,5 +103,5 @@ def local_members(record: Record) -> list[Record]:
     locations = [entry.get("S3Input", {}) for entry in record.get("ProcessingInputs", [])]
     locations += [entry.get("S3Output", {}) for entry in record.get("ProcessingOutputConfig", {}).get("Outputs", [])]
     if any("LocalPath" not in location for location in locations):
-        raise ValidationException("Only S3Input and S3Output, each with a LocalPath, are supported here")
+        raise ValidationException("Only S3Input and S3Output, each with a LocalPath, are simulated")
     return locations

@@ -154,7 +154,7 @@ def train() -> None:
     job = environment.Environment()
     program = job.user_entry_point
     if not program:
-        raise errors.ClientError("there is no script to run: set the hyperparameter sagemaker_program")
+        raise errors.ClientError("no script is specified: set the hyperparameter sagemaker_program")
     if len(job.hosts) == 1:  # a single host need not wait until other hosts' names can be resolved
         os.environ["SM_STUDIO_LOCAL_MODE"] = "true"
     script = ScriptRunner(program, job.to_cmd_args(), job.to_env_vars(), 1)

@@ -47,7 +47,7 @@ from sagemaker_inference.transformer import Transformer
 REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
 MAX_PAYLOAD_BYTES = 100 * 2**20  # Batch Transform's limit
 DEFAULT_SCRIPT = "inference.py"
-ABRUPT_END = "the model did not load: the process that was loading it ended abruptly; see the log"
+ABRUPT_END = "the model did not load: the loading process exited abruptly; see the log"
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 METHODS = {"/ping": READ_METHODS, "/invocations": ("POST", "OPTIONS"), "/execution-parameters": READ_METHODS}
 TEXT, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
@@ -161,14 +161,14 @@ class LoadedModel:
     def _load(self) -> None:
         folder, module = os.environ["SAGEMAKER_SUBMIT_DIRECTORY"], Environment().module_name
         if os.environ.get("SAGEMAKER_PROGRAM") and not self._hooks.runs_script:
-            raise ValueError("SAGEMAKER_PROGRAM is set, but this image runs no script: remove it from the Environment")
+            raise ValueError("this image does not run scripts: remove SAGEMAKER_PROGRAM from the Environment")
         sys.path.insert(0, folder)
         is_missing = not self._hooks.runs_script or importlib.util.find_spec(module) is None
         self._has_script = not is_missing
         if is_missing and (self._hooks.needs_module or os.environ.get("SAGEMAKER_PROGRAM")):
             # the toolkit would continue without the module and fail later
             remedy = top_folder_hint(f"code/{module}.py") or "set SAGEMAKER_PROGRAM to the script's name"
-            raise ModuleNotFoundError(f"there is no module {module!r} in {folder}: {remedy}")
+            raise ModuleNotFoundError(f"the module {module!r} is missing from {folder}: {remedy}")
         if not is_missing:
             __import__(module)  # like an import statement, because -X importtime does not report imports by importlib
         context = {"context": self._context} if self._context else {}
@@ -364,7 +364,7 @@ def base_dir() -> str:
 def read_number(variable: str, default: int) -> int:
     value = os.environ.get(variable) or str(default)
     if not (value.isascii() and value.isdecimal()) or int(value) < 1:
-        sys.exit(f"serving: {variable} is {value!r}: it must be a positive integer")
+        sys.exit(f"serving: {variable} must be a positive integer, not {value!r}")
     return int(value)
 
 

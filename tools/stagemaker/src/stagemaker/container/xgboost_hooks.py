@@ -39,7 +39,7 @@ class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
     runs_script = True
 
     def default_model_fn(self, model_dir: str) -> Any:
-        raise NotImplementedError("the script has no model_fn: XGBoost images have no default model_fn")
+        raise NotImplementedError("the script must define model_fn: XGBoost images have no default")
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
         return decode(input_data, content_type)

@@ -23,7 +23,7 @@ def check_images(compiler: Check) -> Check:
     if not reasons:
         return Check("images", OK, "; ".join(results))
     level = FAIL if next(iter(problems.values())) else NOTE
-    return Check("images", level, "; ".join(results), "Jobs with images that cannot be created fail.", reasons)
+    return Check("images", level, "; ".join(results), "Jobs whose environment cannot be created will fail.", reasons)
 
 
 def _problem(packages: PackageSet, compiler: Check) -> str:
@@ -35,7 +35,7 @@ def _problem(packages: PackageSet, compiler: Check) -> str:
 def _format_location(packages: PackageSet, problem: str) -> str:
     existing = f"{format_size(size_of(packages.folder))} in {packages.folder}" if packages.folder.exists() else ""
     if packages.is_here:
-        return "this environment" + (f", and {existing}" if existing else "")
+        return "the current environment" + (f", and {existing}" if existing else "")
     if packages.find():
         return existing
-    return "cannot be created" if problem else "created before its first job"
+    return "cannot be created" if problem else "will be created before its first job"

@@ -17,7 +17,7 @@ def check_memory() -> Check:
     total = measure_memory()
     result = f"{total / GIB:.1f} GiB"
     if total < LOW_MEMORY:
-        cost = "Jobs may be killed for lack of memory."
+        cost = "Jobs may run out of memory and be killed."
         return Check("memory", NOTE, result, cost, "close other programs, or give the container more memory")
     return Check("memory", OK, result)
 
@@ -25,20 +25,20 @@ def check_memory() -> Check:
 def check_cores() -> Check:
     count = count_cores()
     if count == 1:
-        return Check("cores", NOTE, "1", "Public and private steps share it, so a run takes nearly twice as long.")
+        return Check("cores", NOTE, "1", "Public and private steps share the core, so runs take nearly twice as long.")
     return Check("cores", OK, str(count))
 
 
 def check_temporary_folder() -> Check:
-    cost = "Jobs work in the temporary folder."
-    fix = "free some space, or set TMPDIR to a folder that has more"
+    cost = "Jobs need space in the temporary folder."
+    fix = "free some space, or set TMPDIR to a writable folder with free space"
     tmpdir = os.environ.get("TMPDIR")
     try:
         folder = Path(tempfile.gettempdir())
     except OSError:  # none of the usual folders is writable
-        return Check("temporary", FAIL, f"no folder is writable; TMPDIR is {tmpdir or 'not set'}", cost, fix)
+        return Check("temporary", FAIL, f"no temporary folder is writable; TMPDIR is {tmpdir or 'not set'}", cost, fix)
     if tmpdir and folder.resolve() != Path(tmpdir).resolve():
-        return Check("temporary", NOTE, f"{folder} is used, because TMPDIR, {tmpdir}, is not writable", cost, fix)
+        return Check("temporary", NOTE, f"TMPDIR ({tmpdir}) is not writable; using {folder} instead", cost, fix)
     return check_disk("temporary", folder, cost, fix)
 
 
@@ -54,7 +54,7 @@ def check_disk(name: str, folder: Path, cost: str, fix: str) -> Check:
     if free < MIN_SPACE:
         return Check(name, FAIL, result, cost, fix)
     if free < LOW_SPACE:
-        return Check(name, NOTE, result, f"{cost} A few runs fill it.", fix)
+        return Check(name, NOTE, result, f"{cost} A few runs will fill the disk.", fix)
     return Check(name, OK, result)
 
 

@@ -20,9 +20,9 @@ def check_container_packages(remedy: Remedy) -> Check:
     different = {name: version for name, version in installed.items() if version != required[name]}
     if different:
         result = "; ".join(f"{name}: {version} instead of {required[name]}" for name, version in different.items())
-        cost = "Scripts that you run by hand may train, load or score differently."
+        cost = "Scripts that you run by hand may behave differently than in jobs."
         return Check("container", NOTE, result, cost, remedy(*different))
-    return Check("container", OK, f"{len(required)} packages at the container's versions")
+    return Check("container", OK, f"{len(required)} packages match the container's versions")
 
 
 def check_packages(remedy: Remedy, distributions: Iterable[str]) -> Check:
@@ -31,6 +31,6 @@ def check_packages(remedy: Remedy, distributions: Iterable[str]) -> Check:
         cost = "The required packages are unknown."
         return Check("packages", NOTE, "this program runs from source and is not installed", cost, remedy())
     if missing := missing_packages(required):
-        cost = "Commands that import them fail."
+        cost = "Commands that import these packages will fail."
         return Check("packages", FAIL, f"not installed: {', '.join(missing)}", cost, remedy(*missing))
     return Check("packages", OK, f"all {len(required)} required packages")

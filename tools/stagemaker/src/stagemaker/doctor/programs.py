@@ -35,10 +35,10 @@ PACKAGES = {
     | {"macos": "--cask chromium"},
 }
 ELSEWHERE = {
-    "compiler": "xcode-select --install on macOS; elsewhere the system's gcc and the headers of its C library",
+    "compiler": "xcode-select --install on macOS; elsewhere, the system's gcc and C library headers",
     "bubblewrap": "bubblewrap is for Linux; `--engine docker` isolates jobs elsewhere",
     "docker": "https://docs.docker.com/engine/install/",
-    "chromium": "Chromium or Google Chrome, from its own site",
+    "chromium": "Chromium or Google Chrome, from its website",
 }
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
 ENGINE_TIMEOUT = 5  # seconds
@@ -101,11 +101,11 @@ def _read_engine_version(environ: Mapping[str, str]) -> str:
     except OSError as error:
         raise OSError(f"{address}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, http.client.HTTPException):
-        raise OSError(f"{address}: does not respond like Docker") from None
+        raise OSError(f"{address}: the response is not from Docker") from None
 
 
 def check_compiler() -> Check:
-    cost = "sagemaker-training must be compiled: a new environment cannot be created."
+    cost = "New environments cannot be created, because sagemaker-training must be compiled."
     program = "#include <stdio.h>\n#include <unistd.h>\n"
     name, output = check_program(("cc", "gcc"), "-xc", "-fsyntax-only", "-", text=program)
     if output is not None:
@@ -116,27 +116,27 @@ def check_compiler() -> Check:
 
 def check_sandbox() -> Check:
     """Check whether bubblewrap can start a sandbox here."""
-    cost = "Without it jobs see this user's files and the network, unless they run in Docker."
+    cost = "Without a sandbox, jobs can access your files and the network, unless they run in Docker."
     if sandbox_works():
         return Check("sandbox", OK, "bubblewrap isolates jobs")
     if shutil.which("bwrap") is None:
         return Check("sandbox", NOTE, "bubblewrap is not installed", cost, install_command("bubblewrap"))
     changes = [f"sysctl {name}={allowed}" for name, forbids, allowed in NAMESPACES if _setting(name) == forbids]
-    fix = "allow user namespaces and seccomp; in a container, start it with --security-opt seccomp=unconfined"
+    fix = "allow user namespaces and seccomp; start a container with --security-opt seccomp=unconfined"
     return Check("sandbox", NOTE, "bubblewrap is installed but cannot start a sandbox", cost, "; ".join(changes) or fix)
 
 
 def check_docker(remedy: Remedy) -> Check:
-    cost = "Without it `--engine docker` does not work; jobs run as processes."
+    cost = "Without Docker, `--engine docker` does not work; jobs can still run as processes."
     try:
         version = _read_engine_version(os.environ)
     except PermissionError as error:
         fix = "add yourself to the docker group and log in again: usermod -aG docker $USER"
-        return Check("Docker", NOTE, f"an engine is running, but access is denied: {error}", cost, fix)
+        return Check("Docker", NOTE, f"a Docker engine is running but not accessible ({error})", cost, fix)
     except OSError as error:
         start = "start Docker" if shutil.which("docker") else install_command("docker")
         fix = f"{start}; `docker info` shows whether it works"
-        return Check("Docker", NOTE, f"no engine responds: {error}", cost, fix)
+        return Check("Docker", NOTE, f"no Docker engine responds ({error})", cost, fix)
     if find_spec("docker") is None:
         result = f"engine {version} responds; the Python package `docker` is not installed"
         return Check("Docker", NOTE, result, cost, remedy(extra="docker"))

@@ -57,7 +57,7 @@ def unsupported_reason(image: str) -> str | None:
     name, names = image_name(image), [family.name for family in FAMILIES]
     families = f"Only images of the {', '.join(names[:-1])} and {names[-1]} families can run as processes"
     if name in ALGORITHMS:
-        reason = "is one of SageMaker's built-in algorithms, of which only XGBoost and Linear Learner are simulated"
+        reason = "is a built-in algorithm of SageMaker; only XGBoost and Linear Learner are simulated"
     elif name.startswith(FRAMEWORKS):
         reason = "is a SageMaker image that is not simulated"
     else:

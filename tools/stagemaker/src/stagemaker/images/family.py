@@ -45,7 +45,7 @@ class ImageFamily:
 
     def unsupported_reason(self, image: str) -> str | None:
         if not self._has_family_tag(image):
-            return f"{self.name} images have tags such as {self.examples}, not '{image_tag(image)}': '{image}'"
+            return f"{self.name} images have tags such as {self.examples}, not '{image_tag(image)}' as in '{image}'"
         return self.package_set(image).problem()
 
     def package_set(self, image: str) -> PackageSet:

@@ -89,7 +89,7 @@ class PackageSet:
         if self.find():
             return None
         if not _is_private(self.folder.parent):
-            return f"{self.folder.parent}: other users can write to this folder, so it cannot be used for environments"
+            return f"{self.folder.parent}: other users can write to this folder; remove their write permission"
         if any(map(find_python, self.pythons)):
             return None
         first = self.pythons[0]

@@ -28,7 +28,7 @@ class ProcessingJobs(JobResource):
             raise ValidationException(NO_ENTRYPOINT)
         for member in local_members(request):
             if not _is_valid_folder(member["LocalPath"]):
-                requirements = "must be below /opt/ml/processing/ and not contain '..' or a name longer than 255 bytes"
+                requirements = "must be below /opt/ml/processing/, without '..' or a name longer than 255 bytes"
                 raise ValidationException(f"LocalPath {member['LocalPath']!r} {requirements}")
         for item in request.get("ProcessingInputs", []):
             if problem := unsimulated_value(item["S3Input"], INPUT_VALUES):

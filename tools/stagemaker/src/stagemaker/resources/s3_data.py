@@ -22,7 +22,7 @@ def check_input(platform: Platform, uri: str, role: str | None) -> None:
 
 def output_problem(member: str, uri: str) -> str | None:
     """Return why the URI is not an S3 address, or None. The API's pattern also permits https addresses."""
-    return None if is_address(uri) else f"{member} must be an address on S3, such as s3://bucket/folder, not '{uri}'"
+    return None if is_address(uri) else f"{member} must be an S3 URI, such as s3://bucket/folder, not '{uri}'"
 
 
 def check_model_data(platform: Platform, container: Record) -> None:

@@ -89,7 +89,7 @@ def settings_problem(settings: Record, image: str) -> str | None:
         if DISTRIBUTION_PARAMETER.fullmatch(name) and value.strip('"').lower() == "true":
             return f"HyperParameters: {name}: distributed training is not simulated; remove the `distribution` argument"
     if "sagemaker_program" in settings and not (family := family_of(image)).runs_scripts:
-        return f"HyperParameters: sagemaker_program: {family.name} images run no scripts; remove `entry_point`"
+        return f"HyperParameters: sagemaker_program: {family.name} images do not run scripts; remove `entry_point`"
     return None
 
 

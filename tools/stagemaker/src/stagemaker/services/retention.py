@@ -25,7 +25,7 @@ MAX_STREAM_BYTES = 64 << 20  # memory for one log stream; more than a job's kept
 MAX_TOTAL_BYTES = 512 << 20  # memory for all log streams
 CLEANUP_BYTES = 32 << 20  # new bytes of events that trigger a clean-up
 EVENT_OVERHEAD = 300  # bytes of memory that an event uses in addition to its message
-TRIM_NOTE = "[earlier events are not kept]"
+TRIM_NOTE = "[earlier events were discarded]"
 
 
 def age_data(

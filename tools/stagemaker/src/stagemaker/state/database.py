@@ -24,7 +24,7 @@ CREATE TABLE objects (
 REMEDIES = {
     "FULL": "the disk is full; free some space and repeat the request",
     "READONLY": "it cannot be written to; allow this user to write to the file and its folder, or use another folder",
-    "CANTOPEN": "it cannot be opened; allow this user to read and write it and its folder, or use another folder",
+    "CANTOPEN": "it cannot be opened; allow this user to read and write the file and its folder, or use another folder",
     "NOTADB": "it is damaged or is not a simulator database; restore it from a backup, or use another folder",
     "CORRUPT": "it is damaged; restore it from a backup, or use another folder",
     "BUSY": "another program is using it; close that program",

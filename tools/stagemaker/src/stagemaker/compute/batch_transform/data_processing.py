@@ -134,7 +134,7 @@ class DataProcessing:
             return cls()
         kind = _kind(source.get("ContentType", ""), target.get("Accept", ""))
         if kind == CSV and not (input_filter.applies_to_rows and output_filter.applies_to_rows):
-            raise ValueError("DataProcessing: a CSV filter must select columns by number, such as $[0] or $[1:]")
+            raise ValueError("DataProcessing: a CSV filter must select columns by number, as in $[0] or $[1:]")
         by_line = source.get("SplitType", "None") == "Line"
         if join and by_line and target.get("AssembleWith", "None") != "Line":
             raise ValueError("DataProcessing: JoinSource Input with SplitType Line requires AssembleWith Line")
@@ -170,7 +170,7 @@ class DataProcessing:
             if record is MISSING or result is MISSING:
                 counts = [count + 1 + sum(1 for _ in iterator) for iterator in (records, results)]
                 counts[0 if record is MISSING else 1] = count
-                reason = f"the number of records is {counts[0]} in the input and {counts[1]} in the model's response"
+                reason = f"the input has {counts[0]} records, but the model's response has {counts[1]}"
                 raise JobFailed(f"ClientError: Fail to join data: {reason}")  # SageMaker's wording
             if self.kind == CSV:
                 yield record + result

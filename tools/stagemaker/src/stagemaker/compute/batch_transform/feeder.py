@@ -89,7 +89,7 @@ class Feeder:
         try:
             return file.readline(limit) if self.split == "Line" else file.read(limit)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise JobFailed(f"ClientError: An object is not a gzip file, or is corrupted: {error}") from None
+            raise JobFailed(f"ClientError: An object is not a gzip file or is corrupted: {error}") from None
 
     def _invoke(self, chain: Chain, body: bytes, check: Check) -> bytes:
         members = {"Content-Type": self.content_type, "Accept": self.accept}

@@ -94,7 +94,7 @@ def _parse_steps(expression: str) -> Iterator[PathStep]:
         match = STEP.match(expression, position)
         if match is None:
             rest = expression[position:]
-            raise ValueError(f"the expression '{expression}' is not supported: the problem begins at '{rest}'")
+            raise ValueError(f"the expression '{expression}' is not supported; the error is at '{rest}'")
         position = match.end()
         if match["all"]:
             yield PathStep(_select_all, False, True)
@@ -135,7 +135,7 @@ def _select_items(step: str, ranges: list[slice], value: Any) -> Iterator[Any]:
 def _select_children(names: list[str], value: Any) -> Iterator[Any]:
     for name in names:
         if not isinstance(value, dict) or name not in value:
-            raise NoSelection(f"there is no key '{name}'")
+            raise NoSelection(f"the key '{name}' does not exist")
         yield value[name]
 
 

@@ -111,7 +111,7 @@ class EndpointInstance:
                     return
             with contextlib.suppress(JobStopped):
                 remove(job.folder / folder, job.raise_if_stopping)
-            log.line(f"The servers ended and are being restarted. {reason}")
+            log.line(f"The servers exited and are being restarted. {reason}")
             log.deliver()
             log.tail.clear()  # the next failure's reason must come from the next servers' output
             if job.stopping.wait(pause):

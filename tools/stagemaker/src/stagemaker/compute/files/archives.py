@@ -77,7 +77,7 @@ def _filter_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
     names = [filtered_member.name, *([os.path.join(link_folder, member.linkname)] if member.linkname else [])]
     for name in names:
         if any(Path(folder, path).is_symlink() for path in (Path(name), *Path(name).parents)):
-            raise tarfile.ReadError(f"{member.name[:200]!r} leads through a symbolic link earlier in the archive")
+            raise tarfile.ReadError(f"{member.name[:200]!r} passes through a symbolic link earlier in the archive")
     if member.islnk() and not os.path.exists(os.path.join(folder, member.linkname)):
         # tarfile would search all following members for the file
         raise tarfile.ReadError(f"{member.name[:200]!r} is a hard link to a file that is not earlier in the archive")

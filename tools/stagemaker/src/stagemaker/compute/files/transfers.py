@@ -114,7 +114,7 @@ def upload_folder(
             raise JobFailed(f"AlgorithmError: {folder.name} could not be read: {error.strerror}") from None
     if rejections:
         number = len(rejections) - 1
-        others = f" (nor can {number:,} other file{'s' if number > 1 else ''})" if number else ""
+        others = f"; nor can {number:,} other file{'s' if number > 1 else ''}" if number else ""
         raise JobFailed(f"ClientError: Artifact upload failed: {folder.name}: {rejections[0]}{others}")
 
 

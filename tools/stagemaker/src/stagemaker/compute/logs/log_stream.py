@@ -125,7 +125,7 @@ class JobLog:
     def _add_last(self, last: "LastOutput", rest: bytes) -> bytes:
         if last.left_out:
             left_out, limit = f"{last.left_out / (1 << 20):,.1f} MiB", f"{MAX_OUTPUT_BYTES / (2 << 20):g} MiB"
-            note = f"[{left_out} of output left out here; the first and the last {limit} are kept]\n"
+            note = f"[{left_out} of output omitted here; the first and last {limit} are kept]\n"
             rest = self._add((rest + b"\n" if rest else b"") + note.encode(), last.parts[0][0])
         for milliseconds, part in last.parts:
             rest = self._add(rest + part, milliseconds)

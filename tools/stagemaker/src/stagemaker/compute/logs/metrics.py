@@ -60,7 +60,7 @@ class TrainingMetrics:
             try:
                 self._patterns[name] = regex.compile(pattern)
             except regex.error as error:
-                reason = f"its regular expression is invalid: {error}"
+                reason = f"its regular expression is invalid ({error})"
                 self.warnings.append(f"[the metric {name} is not collected: {reason}]")
 
     def measure(self, line: str) -> None:
@@ -105,7 +105,7 @@ class TrainingMetrics:
         self._value_count += 1
         if self._value_count == MAX_VALUES + 1:
             self.warnings.append(
-                f"[only the first {MAX_VALUES:,} metric values, and the last value of each metric, are kept]"
+                f"[only the first {MAX_VALUES:,} metric values and the last value of each metric are kept]"
             )
         if self._value_count <= MAX_VALUES:
             datum = {"MetricName": name, "Value": value, "Timestamp": timestamp, "Dimensions": self._dimensions}

@@ -14,7 +14,7 @@ from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import ML
 
 ADVICE = "free some space on it, or set TMPDIR to a folder on another disk"
-FULL_DISK = f"InternalServerError: This machine's disk is full: {ADVICE}"
+FULL_DISK = f"InternalServerError: The simulator's disk is full: {ADVICE}"
 FULL_MESSAGES = ("No space left on device", "Disk quota exceeded")
 MIN_FREE_BYTES = 1 << 20  # a disk with less free space counts as full
 MIN_FREE_BYTES_AFTER_ERROR = 1 << 30  # likewise, if the job has reported a full disk
@@ -30,7 +30,7 @@ def reason_of(error: Exception, folder: Path) -> str:
     reason = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
     reported_full = any(message in reason for message in FULL_MESSAGES) and "VolumeSizeInGB" not in reason
     if _free_bytes(folder) < (MIN_FREE_BYTES_AFTER_ERROR if reported_full else MIN_FREE_BYTES):
-        return f"{FULL_DISK}. The job's own reason: {reason}"
+        return f"{FULL_DISK}. The job reported: {reason}"
     return reason
 
 

@@ -65,7 +65,7 @@ def find_requirements(source: Path, description: Path | None = None) -> Requirem
     except (OSError, RuntimeError, ValueError):  # a loop of symbolic links, or an invalid name
         reason = "the requirements file in the source has an invalid name, or is part of a loop of symbolic links"
         raise JobFailed(f"ClientError: {reason}") from None
-    raise JobFailed("ClientError: the requirements file is not in the source")
+    raise JobFailed("ClientError: the requirements file is missing from the source")
 
 
 class PackageInstaller:

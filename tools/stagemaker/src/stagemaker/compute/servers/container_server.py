@@ -177,7 +177,7 @@ class ContainerServer:
         return self.ending is not None
 
     def _failure_message(self, reason: str) -> str:
-        event = "failed" if self.is_ready else "ended before it was ready"
+        event = "failed" if self.is_ready else "exited before it was ready"
         if explanation := self.platform.isolation.explain(last_message(list(self.log.tail))):
             reason = f"{reason[:600]}\n{explanation}"
         return f"{server_of(self.name)} {event}: {reason}"
@@ -232,5 +232,5 @@ def model_data(container: Record) -> tuple[str, bool]:
     if is_prefix and is_packed:
         raise ValueError("ModelDataSource: an S3Prefix is supported only with CompressionType None")
     if is_prefix != source["S3Uri"].endswith("/"):
-        raise ValueError("ModelDataSource: an S3Uri must end with '/' for an S3Prefix, and must not for an S3Object")
+        raise ValueError("ModelDataSource: an S3Uri must end with '/' for an S3Prefix but not for an S3Object")
     return source["S3Uri"], is_packed

@@ -156,7 +156,7 @@ class MultiModelServer:
             model.uses += 1
         try:
             if ended:
-                self._unload(ended, "its server ended")
+                self._unload(ended, "its server exited")
             yield model
         finally:
             with self._lock:

@@ -83,7 +83,7 @@ def _check_steps(definition: PipelineDefinition) -> None:
         with located(f"Step {step.name}"):
             for name in step.depends_on:
                 if name not in definition.steps:
-                    raise DefinitionError(f"DependsOn: there is no step '{name[:80]}'")
+                    raise DefinitionError(f"DependsOn: no step is named '{name[:80]}'")
             step.check(definition.scope(step))
             for name in step.needs:
                 if isinstance(definition.steps[name].type, FailStepType):

@@ -128,12 +128,12 @@ def _parse_get(reference: str, scope: Scope) -> Expression:
     root, _, name = reference.partition(".")
     if root == "Parameters":
         if name not in scope.parameters:
-            raise DefinitionError(f"there is no parameter '{name[:80]}'")
+            raise DefinitionError(f"no parameter is named '{name[:80]}'")
         return Expression(scope.parameters[name].type.lower(), lambda context: context.parameters[name])
     if root == "Execution":
         if name not in EXECUTION_VARIABLES:
             raise DefinitionError(
-                f"there is no execution variable '{name[:80]}'; choose from {', '.join(EXECUTION_VARIABLES)}"
+                f"no execution variable is named '{name[:80]}'; choose from {', '.join(EXECUTION_VARIABLES)}"
             )
         if JOB_NAMES.get(name, scope.type_name) != scope.type_name:
             raise DefinitionError(f"Execution.{name} has a value only in the arguments of {JOB_NAMES[name]} steps")
@@ -224,7 +224,7 @@ def _find_step(reference: str, scope: Scope) -> "PipelineStep":
         beginnings = f"Parameters., Execution., {EXPERIMENT}. or Steps.NAME."
         raise DefinitionError(f"'{reference[:200]}' is not a valid reference; references begin with {beginnings}")
     if match[1] not in scope.steps:
-        raise DefinitionError(f"'{reference[:200]}': there is no step '{match[1][:80]}'")
+        raise DefinitionError(f"'{reference[:200]}': no step is named '{match[1][:80]}'")
     return scope.steps[match[1]]
 
 

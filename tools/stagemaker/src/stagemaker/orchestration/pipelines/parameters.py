@@ -105,7 +105,7 @@ def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[
     for name, parameter in parameters.items():
         value = parameter.read(passed_values[name]) if name in passed_values else parameter.default
         if value is None:
-            raise DefinitionError(f"Parameter {name} has no default value, so an execution must pass one")
+            raise DefinitionError(f"Parameter {name} has no default value, so an execution must set it")
         if value == "":
             raise DefinitionError(f'[string "" is too short (length: 0, required minimum: 1)]: parameter {name}')
         values[name] = value

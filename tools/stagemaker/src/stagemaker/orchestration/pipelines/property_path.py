@@ -36,7 +36,7 @@ class PropertyPath:
         """Return the shape at this path. Raises DefinitionError if it does not exist."""
         first = str(self.tokens[0])
         if first not in properties:
-            raise DefinitionError(f"there is no property '{first[:80]}'")
+            raise DefinitionError(f"the property '{first[:80]}' does not exist")
         shape = properties[first]
         for token in self.tokens[1:]:
             shape = _shape_below(shape, token)

@@ -63,10 +63,10 @@ def read_ranges(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Range
     result += [_categorical_range(item) for item in ranges.get("CategoricalParameterRanges", [])]
     names = [item.name for item in result]
     if "" in names:
-        raise ValueError("ParameterRanges: a range has an empty Name; give it the hyperparameter's name")
+        raise ValueError("ParameterRanges: the Name of a range is empty; set it to the hyperparameter's name")
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"ParameterRanges: several ranges are named '{name}'; keep only one of them")
+            raise ValueError(f"ParameterRanges: more than one range is named '{name}'; keep only one")
     return result
 
 

@@ -9,7 +9,7 @@ export async function send(service, path, { method = "GET", headers = {}, body }
   try {
     response = await fetch(path, { method, body, cache: "no-store", headers: { ...headers, "X-Stagemaker-Console": service } });
   } catch {
-    throw new Error("The simulator does not respond: it has stopped or is busy. This page will try again");
+    throw new Error("The simulator is not responding: it has stopped or is busy. This page will retry");
   }
   if (response.ok) return response;
   const { status } = response, reason = readReason(await response.text()) || STATUSES[status] || `HTTP status ${status}`;
@@ -53,7 +53,7 @@ export async function readXml(path, ...names) {
 /* Return the path of an object. Throws an Error if a browser would change it, for example because of a part `..`. */
 export function objectPath(bucket, key) {
   const path = "/" + [bucket, ...key.split("/")].map(encodeURIComponent).join("/");
-  if (new URL(path, location.origin).pathname !== path) throw new Error("A browser cannot address an object with this key; use `aws s3 cp`");
+  if (new URL(path, location.origin).pathname !== path) throw new Error("Browsers cannot open an object with this key; use `aws s3 cp`");
   return path;
 }
 

@@ -61,7 +61,7 @@ async function drawMetrics(view, name, variants) {
   const figures = () => element("div", { class: "charts" }, chart(view, "Requests", "Time", series(0)),
     chart(view, "Model latency, ms", "Time", latency), chart(view, "Errors", "Time", [...series(2, ", 4XX"), ...series(3, ", 5XX")]));
   const any = series(0).some((each) => each.values.length);
-  return section("metrics", "Requests in the last hour, in steps of 10 s", any ? figures() : element("p", { class: "soft" }, "None."));
+  return section("metrics", "Requests in the last hour, in intervals of 10 s", any ? figures() : element("p", { class: "soft" }, "None."));
 }
 
 function drawForm(view, name, variants) {
@@ -72,7 +72,7 @@ function drawForm(view, name, variants) {
     const headers = { "Content-Type": type.value, Accept: accept.value };
     if (variant.value) headers["X-Amzn-SageMaker-Target-Variant"] = variant.value;
     const began = performance.now();
-    view.state.reply = ["Sending", ""];
+    view.state.reply = ["Sending…", ""];
     view.refresh();
     try {
       const request = { method: "POST", headers, body: file.files[0] ?? body.value };

@@ -129,7 +129,7 @@ async function drawMetrics(view, id, job) {
   const queries = names.map((metric) => ({ label: metric, metric, statistic: "Average" }));
   const series = names.length ? await readMetrics(namespace, { TrainingJobName: id }, queries, start, end, period) : [];
   const figures = series.map((each) => chart(view, each.label, "Time", [each]));
-  const none = element("p", { class: "soft" }, "None. They are defined by MetricDefinitions in the request.");
+  const none = element("p", { class: "soft" }, "None. To collect metrics, specify MetricDefinitions in the request.");
   return section("metrics", "Metrics", figures.length ? element("div", { class: "charts" }, figures) : none);
 }
 

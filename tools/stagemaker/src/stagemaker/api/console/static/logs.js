@@ -16,7 +16,7 @@ export async function followLog(view, group, prefix, command) {
   pages.forEach((page, index) => { log.tokens[logStreams[index].logStreamName] = page.nextForwardToken; });
   const events = pages.flatMap((page) => page.events).sort((one, other) => one.timestamp - other.timestamp);
   append(log, events.map((event) => event.message.replace(COLOURS, "")));
-  const cut = log.count >= MAX_LINES ? [`The last ${MAX_LINES} lines. For all lines: `, element("code", {}, command)] : "";
+  const cut = log.count >= MAX_LINES ? [`The last ${MAX_LINES} lines. For the complete log, run `, element("code", {}, command)] : "";
   return section("log", "Log", element("p", { class: "soft" }, log.count ? cut : "Nothing has been printed yet."), standIn(log.lines));
 }
 

@@ -133,4 +133,4 @@ async function readSettings() {
 
 const { hostname, port } = location;
 if (isSecureContext) begin();
-else problem.textContent = `Browsers run this page only from localhost: run ssh -L ${port}:127.0.0.1:${port} ${hostname} and open localhost:${port}`;
+else problem.textContent = `Browsers allow this page only on localhost: run ssh -L ${port}:127.0.0.1:${port} ${hostname} and open localhost:${port}`;

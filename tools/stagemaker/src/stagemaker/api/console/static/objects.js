@@ -50,7 +50,7 @@ async function object(view, bucket, key) {
     facts([["Size", size(bytes)], ["Modified", modified], ["Content type", type], ["Address", `s3://${bucket}/${key}`]]),
     // without the console's header, the address must identify the service
     element("p", {}, element("a", { href: `${path}?X-Amz-Signature=none`, download: key.split("/").at(-1) }, "Download")),
-    lines === null ? element("p", { class: "soft" }, "A binary file.") : pre("First lines", lines),
+    lines === null ? element("p", { class: "soft" }, "Binary file; no preview.") : pre("First lines", lines),
   ];
 }
 

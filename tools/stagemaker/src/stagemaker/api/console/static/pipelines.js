@@ -78,7 +78,7 @@ function drawStep({ name, type, step }) {
   const cache = step.CacheHitResult?.SourcePipelineExecutionArn;
   const outcome = step.Metadata?.Condition?.Outcome;
   const notes = [
-    cache && `From the cache, of execution ${cache.split("/").at(-1)}`, step.AttemptCount > 1 && `Attempt ${step.AttemptCount}`,
+    cache && `Cached result of execution ${cache.split("/").at(-1)}`, step.AttemptCount > 1 && `Attempt ${step.AttemptCount}`,
     outcome && `Outcome: ${outcome}`, step.FailureReason,
   ].filter(Boolean).join(". ");
   const took = duration(step.StartTime, step.EndTime), arn = arnOf(step), status = badge(step.StepStatus);

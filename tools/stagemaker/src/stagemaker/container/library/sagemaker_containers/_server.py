@@ -18,5 +18,5 @@ def next_safe_port(port_range: str, after: str | None = None) -> str:
     first, last = (int(number) for number in port_range.split("-"))
     port = first if after is None else int(after) + 1
     if not first <= port <= last:
-        raise ValueError(f"the port {port} is outside the range {port_range} that SageMaker keeps free")
+        raise ValueError(f"the port {port} is outside SageMaker's reserved range {port_range}")
     return str(port)

@@ -66,7 +66,7 @@ def read_request(body: bytes | str, content_type: str, size: int) -> Any:
     kind = media_type(content_type)
     if kind == CSV:
         if label_size(content_type) == 1:
-            raise CustomerError(f"ContentType {content_type}: a request has no labels")
+            raise CustomerError(f"ContentType {content_type}: requests must not contain labels")
         return _read_csv(body.encode() if isinstance(body, str) else body, "the request")
     try:
         if kind == JSON:

@@ -93,7 +93,7 @@ def validate(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
         if name not in SETTINGS and name != TUNING_OBJECTIVE:
             advice = f"valid hyperparameters are {', '.join(sorted(SETTINGS))}"
             if name.startswith("sagemaker_"):
-                advice = "linear-learner images run no script"
+                advice = "linear-learner images do not run scripts"
             # the first part is AWS's message
             raise CustomerError(f"Additional hyperparameters are not allowed ('{name}' was unexpected): {advice}")
     strings = {name: str(string) for name, string in hyperparameters.items() if name != TUNING_OBJECTIVE}

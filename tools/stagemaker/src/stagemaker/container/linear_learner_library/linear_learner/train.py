@@ -67,9 +67,9 @@ def train(base: Path) -> None:
     config = base / "input/config"
     hyperparameters = json.loads((config / "hyperparameters.json").read_text())
     settings = linear_hyperparameters.validate(hyperparameters)
-    log.info("Linear Learner is imitated with scikit-learn: its numbers differ from AWS's.")
+    log.info("Linear Learner is imitated with scikit-learn: results differ from AWS's.")
     if unused := sorted(hyperparameters.keys() & {*linear_hyperparameters.UNUSED}):
-        log.info("Hyperparameters without effect here: %s.", ", ".join(unused))
+        log.info("Hyperparameters that have no effect here: %s.", ", ".join(unused))
     data = _read_data(base / "input/data", json.loads((config / "inputdataconfig.json").read_text()), settings)
     model = fit(data, settings)
     selection = data.get("validation", data["train"])
@@ -127,7 +127,7 @@ def fit(data: Data, settings: Mapping[str, Any]) -> LinearModel:
                 losses = {name: objective(model, *data[name], settings) for name in data if name != "test"}
         except (ValueError, FloatingPointError) as error:
             reason = str(error)
-            log.info("Early stopping: training diverged in epoch %d: %s.", epoch, reason)
+            log.info("Early stopping: training diverged in epoch %d (%s).", epoch, reason)
             break
         name = objective_name(settings["loss"])
         for channel, loss in losses.items():

@@ -49,7 +49,7 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
     first_line = content.partition(b"\n")[0].decode("utf-8", "replace")
     delimiter = next((mark for mark in DELIMITERS if mark in first_line), ",")
     if not skip_empty_lines and delimiter in first_line and re.search(rb"\n\r?\n", content):
-        raise UserError(f"{name} has an empty line, but the other lines have several columns")
+        raise UserError(f"{name} has an empty line, but the other lines have more than one column")
     max_length = max(map(len, io.BytesIO(content)))
     types = {f"f{number}": pa.float32() for number in range(first_line.count(delimiter) + 1)}
     try:

@@ -77,7 +77,7 @@ def to_json(content: bytes | bytearray, state: Mapping[str, Any] | None = None) 
         add_rounds(model["learner"], state or {}, read_version(content))
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(
-            f"it is damaged or not in a known format of XGBoost ({error}): load it with "
+            f"it is damaged or not in a known XGBoost format ({error}): load it with "
             f'{version_advice(read_version(content))}, and save it with save_model("xgboost-model.json")'
         ) from None
     return json.dumps(model).encode()
@@ -100,9 +100,9 @@ def version_advice(version: tuple[int, int] | None) -> str:
     if version is None:
         return "the version of XGBoost that wrote it"
     if version == (0, 0):  # these versions themselves do not save JSON
-        return "XGBoost 1.7.6 (pip install xgboost==1.7.6; a version before 1.0 wrote it, as in images 0.72 and 0.90-1)"
+        return "XGBoost 1.7.6 (pip install xgboost==1.7.6; the model is from before 1.0, as in images 0.72 and 0.90-1)"
     number = "{}.{}".format(*version)
-    return f"XGBoost {number}, which wrote it, as in image {number}-1 (pip install 'xgboost=={number}.*')"
+    return f"XGBoost {number}, which wrote it and is in image {number}-1 (pip install 'xgboost=={number}.*')"
 
 
 class Reader:
@@ -116,12 +116,12 @@ class Reader:
 
     def end(self) -> None:
         if not self._is_followed and self._position < len(self._content):
-            raise ValueError("other data follow its end")
+            raise ValueError("other data follow it")
 
     def bytes(self, size: int) -> bytes | bytearray:
         content = self._content[self._position : self._position + size]
         if len(content) < size:
-            raise ValueError("it ends too early")
+            raise ValueError("it is truncated")
         self._position += size
         return content
 
@@ -153,9 +153,9 @@ def add_rounds(learner: dict[str, Any], state: Mapping[str, Any], version: tuple
     may_be_forest = len(model["trees"]) >= 2 * rounds * len(set(model["tree_info"]))
     if rounds and not trees and may_be_forest and version and version < (1, 5):
         sys.stderr.write(
-            "Warning: this model stopped training early, and does not contain the number of trees in each round. If it "
-            "was trained with num_parallel_tree, its predictions are wrong. To correct them, load it with its version "
-            "of XGBoost, set its attribute best_ntree_limit to (best_iteration + 1) * num_parallel_tree, and save it.\n"
+            "Warning: training stopped early for this model, which does not record the number of trees in each round. "
+            "If it was trained with num_parallel_tree, its predictions are wrong. To correct them, load it with its "
+            "XGBoost, set its attribute best_ntree_limit to (best_iteration + 1) * num_parallel_tree, and save it.\n"
         )
 
 

@@ -118,7 +118,7 @@ def _check_updaters(values: Mapping[str, Any]) -> None:
     updaters = values["updater"].split(",") if "updater" in values else []
     known_updaters = (*TREE_UPDATERS, *LINEAR_UPDATERS)
     if unknown_updaters := [name for name in updaters if name not in known_updaters]:
-        names = f"valid updaters are {', '.join(known_updaters)}; separate several with commas, without spaces"
+        names = f"valid updaters are {', '.join(known_updaters)}; separate updaters with commas, without spaces"
         raise UserError(f"unknown updater '{unknown_updaters[0][:200]}': {names}")
     if values.get("booster") == "gblinear":
         if updaters and (len(updaters) > 1 or updaters[0] not in LINEAR_UPDATERS):
@@ -183,7 +183,7 @@ def _parse_constraints(name: str, string: str) -> str:
         form = "a tuple of -1, 0 and 1, such as (1,0)"
         is_valid = isinstance(value, tuple) and all(type(element) is int and abs(element) <= 1 for element in value)
     else:
-        form = "a list of lists of features, such as [[1,2],[3,4]]; SageMaker rejects 0, the first feature"
+        form = "a list of lists of features, such as [[1,2],[3,4]]; SageMaker rejects the index 0 of the first feature"
         is_valid = isinstance(value, list) and all(isinstance(group, list) for group in value)
         is_valid = is_valid and all(type(feature) is int and feature >= 1 for group in value for feature in group)
     if not is_valid:

@@ -72,7 +72,7 @@ def _read(folder: Path, content_type: str | None, csv_weights: int) -> xgb.DMatr
         kind = "csv"
         print(f"The {folder.name} channel has no ContentType: its data is read as CSV. AWS would read it as libsvm.")
     matrix = read_dmatrix(files, kind, csv_weights)
-    print(f"The shape of the {folder.name} channel is {matrix.num_row()} x {matrix.num_col()} (rows x features).")
+    print(f"The {folder.name} channel has {matrix.num_row()} rows and {matrix.num_col()} features.")
     return matrix
 
 
