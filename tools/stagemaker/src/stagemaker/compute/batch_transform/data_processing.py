@@ -181,7 +181,7 @@ class DataProcessing:
     def _format(self, records: Iterable[Any], path: JsonPath, member: str, max_bytes: int, tick: Ticker) -> bytes:
         output = bytearray()
         too_large_error = JobFailed(
-            f"ClientError: DataProcessing: {member} '{path.text}' selects more than {max_bytes >> 20} MB"
+            f"ClientError: DataProcessing: {member} '{path.string}' selects more than {max_bytes >> 20} MB"
         )
         try:
             for record in records:
@@ -192,7 +192,7 @@ class DataProcessing:
         except SelectionTooLarge:
             raise too_large_error from None
         except NoSelection as error:
-            raise JobFailed(f"ClientError: DataProcessing: {member} '{path.text}': {error}") from None
+            raise JobFailed(f"ClientError: DataProcessing: {member} '{path.string}': {error}") from None
         except RecursionError:
             raise JobFailed("ClientError: DataProcessing: a JSON document is nested too deeply") from None
         return bytes(output)

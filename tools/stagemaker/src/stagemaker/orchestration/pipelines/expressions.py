@@ -195,9 +195,11 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
         try:
             value = path.select(document, MAX_SELECTED_VALUES)
         except (NoSelection, SelectionTooLarge) as problem:
-            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {source}: {problem}") from None
+            raise StepFailure(f"ClientError: {JSON_GET}: '{path.string}' in {source}: {problem}") from None
         if not isinstance(value, str | bool | int | float):
-            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {source} is not a string, number or boolean")
+            raise StepFailure(
+                f"ClientError: {JSON_GET}: '{path.string}' in {source} is not a string, number or boolean"
+            )
         return value
 
     return Expression("any", evaluate, uri.steps)

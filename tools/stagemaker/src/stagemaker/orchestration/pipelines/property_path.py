@@ -22,14 +22,14 @@ PROPERTY_TYPES = {"long": "integer", "double": "float", "timestamp": "string", "
 class PropertyPath:
     """A path. tokens: its names, keys and indices, in order. The first token is a property of the step itself."""
 
-    def __init__(self, text: str):
-        self.text, position, tokens = text, 0, list[Token]()
-        while len(text) <= MAX_LENGTH and position < len(text) and (match := TOKEN.match(text, position)):
+    def __init__(self, string: str):
+        self.string, position, tokens = string, 0, list[Token]()
+        while len(string) <= MAX_LENGTH and position < len(string) and (match := TOKEN.match(string, position)):
             name, index, single_quoted, double_quoted = match.groups()
             tokens.append(int(index) if index else name or single_quoted or double_quoted or "")
             position = match.end()
-        if position < len(text) or not tokens or not isinstance(tokens[0], str):
-            raise DefinitionError(f"'{text[:200]}' is not a valid property path")
+        if position < len(string) or not tokens or not isinstance(tokens[0], str):
+            raise DefinitionError(f"'{string[:200]}' is not a valid property path")
         self.tokens: list[Token] = tokens
 
     def shape_in(self, properties: Mapping[str, Shape]) -> Shape:
@@ -48,7 +48,7 @@ class PropertyPath:
         for token in self.tokens:
             value = value_below(value, token)
             if value is None:
-                raise StepFailure(f"ClientError: The property '{self.text}' does not exist: '{token}' was not found")
+                raise StepFailure(f"ClientError: The property '{self.string}' does not exist: '{token}' was not found")
         return value
 
 

@@ -105,27 +105,28 @@ def counters(trials: list[Trial]) -> Record:
 
 def best_trial(trials: list[Trial]) -> Trial | None:
     """Return the trial with the best objective, or None. In a tie, the trial that ended first wins."""
-    ended = sorted_by_end_time(trials)
-    if not ended:
+    trials = sort_by_end_time(trials)
+    if not trials:
         return None
-    choose = max if ended[0].record["ObjectiveType"] == "Maximize" else min
-    return choose(ended, key=lambda trial: trial.objective or 0.0)
+    choose = max if trials[0].record["ObjectiveType"] == "Maximize" else min
+    return choose(trials, key=lambda trial: trial.objective or 0.0)
 
 
-def sorted_by_end_time(trials: Sequence[Trial]) -> list[Trial]:
+def sort_by_end_time(trials: Sequence[Trial]) -> list[Trial]:
     return sorted((trial for trial in trials if trial.objective is not None), key=lambda trial: trial.end_time)
 
 
 def completion_details(trials: list[Trial]) -> Record:
-    ended = sorted_by_end_time(trials)
-    if not ended:
+    trials = sort_by_end_time(trials)
+    if not trials:
         return {"NumberOfTrainingJobsObjectiveNotImproving": 0}
-    objectives, maximize = [trial.objective or 0.0 for trial in ended], ended[0].record["ObjectiveType"] == "Maximize"
+    objectives = [trial.objective or 0.0 for trial in trials]
+    maximize = trials[0].record["ObjectiveType"] == "Maximize"
     details: dict[str, Any] = {
         "NumberOfTrainingJobsObjectiveNotImproving": jobs_without_improvement(objectives, maximize)[-1]
     }
     if (position := convergence(objectives, maximize)) is not None:
-        details["ConvergenceDetectedTime"] = ended[position].end_time
+        details["ConvergenceDetectedTime"] = trials[position].end_time
     return details
 
 

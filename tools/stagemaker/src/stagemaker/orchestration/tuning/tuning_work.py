@@ -14,7 +14,7 @@ from stagemaker.orchestration.tuning.completion import is_complete, is_worse_tha
 from stagemaker.orchestration.tuning.definitions import read_definitions
 from stagemaker.orchestration.tuning.ranges import Range
 from stagemaker.orchestration.tuning.strategies import hyperband_resources, number_of_jobs
-from stagemaker.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, sorted_by_end_time, trials_of
+from stagemaker.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, sort_by_end_time, trials_of
 from stagemaker.orchestration.tuning.warm_start import TUNING_JOB, warm_start
 from stagemaker.state.records import Record, StoredRecord, now
 
@@ -137,7 +137,7 @@ class TuningWork(Work):
         if self._failure:
             return "Failed", self._failure
         trials = [trial for trial in self._trials if not trial.interrupted]
-        objectives = [trial.objective or 0.0 for trial in sorted_by_end_time(trials)]
+        objectives = [trial.objective or 0.0 for trial in sort_by_end_time(trials)]
         ended_trials = [trial for trial in trials if trial.ended]
         limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds", math.inf)
         timed_out = self.clock() - self._began > limit
