@@ -138,15 +138,15 @@ def test_the_lines_of_all_streams_are_followed(client: Client) -> None:
     logs, job = client.logs, client.train("pass")["TrainingJobName"]
     group, time = "/aws/sagemaker/TrainingJobs", int(client.describe("TrainingJob", job)["CreationTime"].timestamp())
     events = client_commands.LogEvents(logs, client_commands.JOBS[0], job)
-    before = [event["message"] for event in events.new(are_last=False)]
+    before = [event["message"] for event in events.read_new(are_last=False)]
     for number, offset in enumerate((9000, 7000, -60_000)):  # the second stream is late, the third very late
         logs.create_log_stream(logGroupName=group, logStreamName=f"{job}/{number}")
         event = {"timestamp": 1000 * time + 60_000 + offset, "message": f"line {number}"}
         logs.put_log_events(logGroupName=group, logStreamName=f"{job}/{number}", logEvents=[event])
         are_last = number == 2
-        assert [event["message"] for event in events.new(are_last)] == [f"line {number}"]
+        assert [event["message"] for event in events.read_new(are_last)] == [f"line {number}"]
     assert before
-    assert events.new(are_last=True) == []
+    assert events.read_new(are_last=True) == []
 
 
 def test_endpoints_and_executions_are_listed_and_stopped(client: Client) -> None:

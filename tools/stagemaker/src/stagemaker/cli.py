@@ -284,7 +284,7 @@ def setup(images: tuple[str, ...]) -> None:
             failed = True
             click.echo(f"stagemaker: {error}", err=True)
         else:
-            click.echo(f"{packages.name}: {'this environment' if packages.is_here else packages.folder}")
+            click.echo(f"{packages.name}: {'this environment' if packages.is_installed else packages.folder}")
     raise SystemExit(int(failed))
 
 

@@ -141,7 +141,7 @@ class Simulator:
         if self._state:
             self._store = self._state.records
         else:
-            self._store = Store(exit_stack.enter_context(contextlib.closing(Database.in_memory())))
+            self._store = Store(exit_stack.enter_context(contextlib.closing(Database.open_in_memory())))
         self._handle: Wsgi = lambda environ, start_response: self._application(environ, start_response)
         if self._state:
             self._handle = self._state.write_through(self._handle)

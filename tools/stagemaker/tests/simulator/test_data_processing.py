@@ -37,7 +37,7 @@ def processing(
 ) -> DataProcessing:
     source = {"ContentType": kind, "SplitType": split}
     target = {"Accept": kind if accept is None else accept, "AssembleWith": assemble}
-    return DataProcessing.of({"DataProcessing": members, "TransformInput": source, "TransformOutput": target})
+    return DataProcessing.from_request({"DataProcessing": members, "TransformInput": source, "TransformOutput": target})
 
 
 def input_of(kind: str, path: str, body: bytes, limit: int = MAX_BODY_SIZE) -> bytes:

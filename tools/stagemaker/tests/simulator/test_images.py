@@ -156,7 +156,7 @@ def test_the_environment_contains_the_xgboost_image_version(image: str, version:
 
 
 def test_the_development_environment_has_the_packages_of_the_newest_images() -> None:
-    assert [packages.name for packages in package_sets() if packages.is_here] == ["scikit-learn-1.9-0", "xgboost"]
+    assert [packages.name for packages in package_sets() if packages.is_installed] == ["scikit-learn-1.9-0", "xgboost"]
 
 
 def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:

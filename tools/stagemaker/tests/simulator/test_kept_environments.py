@@ -36,11 +36,11 @@ def packages(tmp_path: Path, text: str, **members: object) -> PackageSet:
 
 def test_installed_packages_need_no_environment(tmp_path: Path) -> None:
     installed = packages(tmp_path, f"# of the tests\npytest=={pytest.__version__}\n")
-    assert installed.is_here
+    assert installed.is_installed
     assert installed.find().version_of("pytest") == pytest.__version__
-    assert not packages(tmp_path, "pytest==0.1\n").is_here
-    assert not packages(tmp_path, f"pytest=={pytest.__version__}\nno-such-package==1.0\n").is_here
-    assert not packages(tmp_path, f"pytest=={pytest.__version__}\n", pythons=("3.99",)).is_here
+    assert not packages(tmp_path, "pytest==0.1\n").is_installed
+    assert not packages(tmp_path, f"pytest=={pytest.__version__}\nno-such-package==1.0\n").is_installed
+    assert not packages(tmp_path, f"pytest=={pytest.__version__}\n", pythons=("3.99",)).is_installed
 
 
 def test_only_a_complete_environment_is_used(tmp_path: Path, cache: Path) -> None:

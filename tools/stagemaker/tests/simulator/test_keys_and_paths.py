@@ -11,7 +11,7 @@ from stagemaker_support.training_jobs import channel
 from stagemaker_support.transform_jobs import create_model, transform
 
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.transfers import download, is_address, only_file, parse
+from stagemaker.compute.files.transfers import download, get_archive, is_address, parse
 from stagemaker.server import BUCKET
 
 LONG_PATH = f"/opt/ml/{'x' * 300}"
@@ -47,7 +47,7 @@ def test_jobs_write_to_addresses_on_the_web(client: Client) -> None:
 def test_the_archive_among_objects_with_a_common_prefix_is_found(tmp_path: Path) -> None:
     for name in ("model.tar.gz", "model.tar.gz.sha256"):
         (tmp_path / name).write_text(name)
-    assert only_file(tmp_path, "s3://bucket/a/model.tar.gz").name == "model.tar.gz"
+    assert get_archive(tmp_path, "s3://bucket/a/model.tar.gz").name == "model.tar.gz"
 
 
 @pytest.fixture(scope="module")

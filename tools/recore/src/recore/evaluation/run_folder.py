@@ -33,7 +33,7 @@ class RunFolder:
 
     def __init__(self, target: Path):
         self.target = target
-        self._lock: locked.Locked | None = None
+        self._lock: locked.FolderLock | None = None
         if target.exists() or target.is_symlink():
             raise FileExistsError(f"{target} already exists, and a run is never overwritten; choose another --out")
         check_writable(target)

@@ -130,7 +130,7 @@ def _make_feeder(record: Record, chain: Chain) -> Feeder:
         seconds=client_config.get("InvocationsTimeoutInSeconds", 600),
         retries=client_config.get("InvocationsMaxRetries", 3),
         is_compressed=source.get("CompressionType", "None") == "Gzip",
-        processing=DataProcessing.of(record),
+        processing=DataProcessing.from_request(record),
     )
 
 

@@ -118,7 +118,7 @@ class DataProcessing:
     by_line: bool = False
 
     @classmethod
-    def of(cls, request: Mapping[str, Any]) -> "DataProcessing":
+    def from_request(cls, request: Mapping[str, Any]) -> "DataProcessing":
         """Return the DataProcessing of a CreateTransformJob request. Raises ValueError if SageMaker would reject it."""
         source, target = request["TransformInput"], request["TransformOutput"]
         options = request.get("DataProcessing", {})

@@ -25,7 +25,7 @@ from stagemaker.images.catalogue import family_of
 from stagemaker.images.python_environment import PythonEnvironment
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import ML, Isolation, Launch, Sandbox
-from stagemaker.locked import held
+from stagemaker.locked import hold_lock
 from stagemaker.requirements_file import HASH, RequirementLine, read_requirements
 
 PIP = ("pip", "install", "--quiet")
@@ -107,7 +107,7 @@ class PackageInstaller:
             names = [*(requirement.name for requirement in missing), *local_paths]
             others = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
             announce(f"Installing requirements.txt: {', '.join(names[:MAX_NAMES])}{others}")
-        with held(self._install_locks.setdefault(digest, threading.Lock()), lambda: None, job.raise_if_stopping):
+        with hold_lock(self._install_locks.setdefault(digest, threading.Lock()), lambda: None, job.raise_if_stopping):
             if target.is_dir():
                 return target
             install_folder = folder / "install"

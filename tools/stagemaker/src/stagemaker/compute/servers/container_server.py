@@ -197,13 +197,13 @@ class ContainerServer:
         uri, is_packed = model_data(self.container)
         if uri and is_packed:
             transfers.download(s3, uri, self.folder / "archive", check, volume, is_object=True)
-            archives.unpack(transfers.only_file(self.folder / "archive", uri), ml / "model", volume, check)
+            archives.unpack(transfers.get_archive(self.folder / "archive", uri), ml / "model", volume, check)
         elif uri:
             transfers.download(s3, uri, ml / "model", check, volume, is_object=not uri.endswith("/"))
         submit_directory = self.variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if transfers.is_address(submit_directory):
             transfers.download(s3, submit_directory, self.folder / "source", check, volume)
-            archives.unpack(transfers.only_file(self.folder / "source", submit_directory), ml / "code", volume, check)
+            archives.unpack(transfers.get_archive(self.folder / "source", submit_directory), ml / "code", volume, check)
             self.variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
             return ml / "code"
         return folder_below(ml, submit_directory or f"{ML}/model/code", "SAGEMAKER_SUBMIT_DIRECTORY")

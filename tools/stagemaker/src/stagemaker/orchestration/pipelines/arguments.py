@@ -5,7 +5,7 @@ from typing import Any
 from botocore.model import Shape
 
 from stagemaker.orchestration.pipelines.context import StepContext
-from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, located
+from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, locate_errors
 from stagemaker.orchestration.pipelines.expressions import SCALARS, Scope, has_expression, is_expression, parse
 from stagemaker.orchestration.pipelines.parameters import format_value
 from stagemaker.orchestration.pipelines.property_path import PROPERTY_TYPES
@@ -44,7 +44,7 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
     optional: a member that the shape requires but the arguments may omit.
     """
     if is_expression(document):
-        with located(path):
+        with locate_errors(path):
             expression = parse(document, scope)
         if not _accepts(shape.type_name, expression.type):
             raise DefinitionError(f"{path} must be of type {shape.type_name}, not {expression.type}")

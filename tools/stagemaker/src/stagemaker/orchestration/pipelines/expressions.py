@@ -14,7 +14,7 @@ from botocore.model import Shape
 
 from stagemaker.compute.batch_transform.json_path import JsonPath, NoSelection, SelectionTooLarge
 from stagemaker.orchestration.pipelines.context import StepContext
-from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, located, read_members
+from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, locate_errors, read_members
 from stagemaker.orchestration.pipelines.parameters import Parameter, format_value
 from stagemaker.orchestration.pipelines.property_path import PROPERTY_TYPES, PropertyPath
 from stagemaker.protocol.service_model import children
@@ -144,7 +144,7 @@ def _parse_get(reference: str, scope: Scope) -> Expression:
         return Expression("string", lambda context: context.experiment[name])
     step = _find_step(reference, scope)
     path = PropertyPath(reference.removeprefix(f"Steps.{step.name}."))
-    with located(f"'{reference[:200]}'"):
+    with locate_errors(f"'{reference[:200]}'"):
         return _step_property(step, path)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from stagemaker.orchestration.pipelines.document import DefinitionError, located, read_members
+from stagemaker.orchestration.pipelines.document import DefinitionError, locate_errors, read_members
 from stagemaker.orchestration.pipelines.expressions import Scope
 from stagemaker.orchestration.pipelines.property_path import PropertyPath
 from stagemaker.orchestration.pipelines.retries import RetryPolicy, read_policies
@@ -119,7 +119,7 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
     required = {"Name": str, "Type": str, "Arguments": dict}
     optional = COMMON_MEMBERS | {option: OPTIONAL_MEMBERS[option] for option in step_type.options}
     members = read_members(document, location, required, optional)
-    with located(location):
+    with locate_errors(location):
         for member, max_length in MAX_LENGTHS.items():
             if len(members.get(member, "")) > max_length:
                 raise DefinitionError(f"{member} must not exceed {max_length} characters")

@@ -57,7 +57,7 @@ class StepRunner:
 
     def attempt(self, step: PipelineStep) -> None:
         """Continue an attempt, perhaps from an earlier simulator, until its job is created."""
-        with self._or_fail(step):
+        with self._catch_errors(step):
             if isinstance(step.type, ConditionStepType):
                 self._decide(step)
             elif isinstance(step.type, FailStepType):
@@ -66,12 +66,12 @@ class StepRunner:
                 self._create(step, step.request_type)
 
     def poll(self, step: PipelineStep) -> None:
-        with self._or_fail(step):
+        with self._catch_errors(step):
             if self._resource(step).has_ended():
                 self._finish(step)
 
     @contextlib.contextmanager
-    def _or_fail(self, step: PipelineStep) -> Iterator[None]:
+    def _catch_errors(self, step: PipelineStep) -> Iterator[None]:
         """Fail only this step if the block raises an error other than JobStopped and OSError."""
         try:
             yield

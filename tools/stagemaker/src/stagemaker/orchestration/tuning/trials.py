@@ -35,11 +35,11 @@ class Trial:
         return str(self.job["TrainingJobStatus"]) if self.job else "InProgress"
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self.status not in RUNNING
 
     @property
-    def interrupted(self) -> bool:
+    def was_interrupted(self) -> bool:
         """Whether the end of a simulator interrupted the job, so that another job replaces it."""
         return self.job is not None and was_interrupted(self.job)
 
@@ -54,7 +54,7 @@ class Trial:
 
     @property
     def objective_status(self) -> str:
-        if not self.ended:
+        if not self.has_ended:
             return "Pending"
         return "Failed" if self.objective is None else "Succeeded"
 
@@ -131,7 +131,7 @@ def completion_details(trials: list[Trial]) -> Record:
 
 
 def _status_counter(trial: Trial) -> str:
-    if not trial.ended:
+    if not trial.has_ended:
         return "InProgress"
     if trial.status == "Failed":
         is_internal_error = str((trial.job or {}).get("FailureReason", "")).startswith("InternalServerError")
