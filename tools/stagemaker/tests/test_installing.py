@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from stagemaker_support.checkout import ROOT
 
-from stagemaker.installing import COMPILED, pip_settings, uv_variables
+from stagemaker.installing import IMPORTS, pip_settings, uv_variables
 
 
 def test_pip_settings_are_read_as_pip_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,4 +61,4 @@ def test_the_bytecode_of_all_imports_of_a_job_is_written() -> None:
     program = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = {name for name in program.stdout.split() if not name.startswith("_")}
     assert {"paramiko", "sklearn"} <= imported
-    assert imported <= {name.removesuffix(".py") for name in COMPILED.split()}
+    assert imported <= {name.removesuffix(".py") for name in IMPORTS.split()}

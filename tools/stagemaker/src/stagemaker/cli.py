@@ -289,8 +289,8 @@ def setup(images: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.option("--all", "also_needed", is_flag=True, help="Also remove those that the next job would recreate.")
-def clean(also_needed: bool) -> None:
+@click.option("--all", "include_needed", is_flag=True, help="Also remove those that the next job would recreate.")
+def clean(include_needed: bool) -> None:
     """Remove the environments of images that are no longer needed.
 
     These are environments that only other versions of stagemaker need, or whose creation was interrupted. Environments
@@ -301,13 +301,13 @@ def clean(also_needed: bool) -> None:
       stagemaker clean
       stagemaker clean --all
     """
-    from stagemaker.images.kept_environments import remove_unneeded
+    from stagemaker.images.kept_environments import remove_environments
 
-    any_found = False
-    for folder, is_gone in remove_unneeded(also_needed):
-        any_found = True
-        click.echo(f"{folder}: {'removed' if is_gone else 'kept, because it is in use or being created'}")
-    if not any_found:
+    has_removed = False
+    for folder, is_removed in remove_environments(include_needed):
+        has_removed = True
+        click.echo(f"{folder}: {'removed' if is_removed else 'kept, because it is in use or being created'}")
+    if not has_removed:
         click.echo("nothing to remove")
 
 

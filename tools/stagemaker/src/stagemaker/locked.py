@@ -16,7 +16,7 @@ TEMPORARY = ".temporary"  # the suffix of folders for temporary files
 class FolderLock:
     """A folder's lock, held unless another process holds it; the kernel releases it when the process ends.
 
-    unsupported: whether the file system lacks locks.
+    is_unsupported: whether the file system lacks locks.
     """
 
     _descriptor = -1

@@ -179,7 +179,7 @@ def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
 def test_the_log_names_the_differences_from_an_image() -> None:
     assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest has XGBoost 0.72, but ")
     assert xgboost.FAMILY.remarks("sagemaker-xgboost:3.4-1") == []
-    family = replace(pytorch.FAMILY, package_sets={"": scikit_learn.NEWEST})
+    family = replace(pytorch.FAMILY, package_sets={"": scikit_learn.NEWEST_SET})
     _, line = family.remarks("pytorch-training:99.0-gpu-py3")
     assert line.endswith("is for GPUs, but this job runs on CPUs.")
 

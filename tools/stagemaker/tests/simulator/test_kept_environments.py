@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stagemaker.images.catalogue import package_sets
-from stagemaker.images.kept_environments import environments, remove_unneeded, size_of
+from stagemaker.images.kept_environments import environments, remove_environments, size_of
 from stagemaker.images.package_set import READY, NoEnvironmentError, PackageSet, find_python
 
 
@@ -76,10 +76,10 @@ def test_unneeded_environments_are_removed_unless_they_are_in_use(cache: Path) -
     (cache / "link-0123456789ab").symlink_to(cache / "notes")
     with open(used / READY) as file:
         fcntl.flock(file, fcntl.LOCK_SH)
-        assert set(remove_unneeded(False)) == {(unneeded, True), (half, True), (used, False)}
+        assert set(remove_environments(False)) == {(unneeded, True), (half, True), (used, False)}
         assert environments() == sorted([*needed, used])
     assert size_of(used) >= 100_000
-    assert {folder for folder, is_gone in remove_unneeded(True) if is_gone} == {*needed, used}
+    assert {folder for folder, is_gone in remove_environments(True) if is_gone} == {*needed, used}
     assert environments() == []
     assert sorted(path.name for path in cache.glob("[!.]*")) == ["link-0123456789ab", "notes", "notes-0123456789abc"]
 
@@ -88,10 +88,10 @@ def test_an_environment_that_this_process_uses_stays_until_it_is_recreated(tmp_p
     tiny = packages(tmp_path, "no-such-package==1.0\n")
     make_folder(tiny.folder)
     assert tiny.find()
-    assert list(remove_unneeded(True)) == [(tiny.folder, False)]
+    assert list(remove_environments(True)) == [(tiny.folder, False)]
     (tiny.folder / READY).unlink()  # by hand
     assert tiny.find() is None
-    assert list(remove_unneeded(True)) == [(tiny.folder, True)]
+    assert list(remove_environments(True)) == [(tiny.folder, True)]
 
 
 def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path, cache: Path) -> None:

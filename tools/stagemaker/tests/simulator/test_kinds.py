@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from stagemaker_support.documented_tables import assert_documented
 
-from stagemaker.compute.ineffective_settings import INEFFECTIVE
+from stagemaker.compute.ineffective_settings import UNUSED_SETTINGS
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.protocol.service_model import sagemaker_model
 from stagemaker.resources.pipeline_execution import PipelineExecutions
@@ -30,7 +30,7 @@ def test_a_job_that_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
 
 
 def test_the_settings_without_effect_are_documented() -> None:
-    parts = {reason: [each.partition(".") for each in settings.split()] for reason, settings in INEFFECTIVE.items()}
+    parts = {reason: [each.partition(".") for each in settings.split()] for reason, settings in UNUSED_SETTINGS.items()}
     assert_documented(
         "\n".join(
             f"- {reason}: {', '.join(f'{kind} `{name}`' for kind, _, name in named)}" for reason, named in parts.items()

@@ -5,12 +5,12 @@ from typing import Any
 
 from stagemaker.text import printable
 
-INTERRUPTED = "InternalServerError: The simulator ended before the job did"
+INTERRUPTED_REASON = "InternalServerError: The simulator ended before the job did"
 
 
 def was_interrupted(job: Mapping[str, Any]) -> bool:
     """Return whether a job failed because its simulator ended before it did. Such a job can be retried."""
-    return job.get("FailureReason") == INTERRUPTED
+    return job.get("FailureReason") == INTERRUPTED_REASON
 
 
 class JobFailed(Exception):

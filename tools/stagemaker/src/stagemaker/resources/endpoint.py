@@ -37,7 +37,7 @@ class Endpoints(Resource):
 
     kind = "Endpoint"
     arn_type = "endpoint"
-    missing_message = error_messages.COULD_NOT_FIND
+    missing_message = error_messages.RESOURCE_MISSING
     verbs = ("Describe", "List")
     newest_first = True
     runs = True

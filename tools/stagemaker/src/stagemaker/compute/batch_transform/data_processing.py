@@ -81,25 +81,25 @@ def format_row(cells: Iterable[str]) -> Iterator[str]:
     empty line would be a row without columns.
     """
     is_empty = False
-    for number, cell in enumerate(cells):
-        if number:
+    for index, cell in enumerate(cells):
+        if index:
             yield ","
         yield '"' + cell.replace('"', '""') + '"' if NEEDS_QUOTES.search(cell) else cell
-        is_empty = not number and not cell
+        is_empty = not index and not cell
     yield '""\n' if is_empty else "\n"
 
 
 def format_array(values: Iterable[Any]) -> Iterator[str]:
     yield "["
-    for number, value in enumerate(values):
-        yield ("," if number else "") + encode_json(value)
+    for index, value in enumerate(values):
+        yield ("," if index else "") + encode_json(value)
     yield "]"
 
 
-def _parse_number(number: str) -> float:
-    value = float(number)
+def _parse_number(literal: str) -> float:
+    value = float(literal)
     if math.isinf(value):  # it would be written as Infinity, which is not JSON
-        raise ValueError(f"the number {number[:40]} is too large")
+        raise ValueError(f"the number {literal[:40]} is too large")
     return value
 
 

@@ -99,7 +99,7 @@ def upload_folder(
     if not folder.exists():
         return
     prefix = parse(uri)[1]
-    announce(folder.check_volume(volume, check, packed=False))
+    announce(folder.check_volume(volume, check, is_archive=False))
     rejections = []
     for file in folder.files(check):
         if file.size is None:

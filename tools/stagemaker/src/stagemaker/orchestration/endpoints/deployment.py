@@ -51,7 +51,7 @@ def make_deployment(store: Store, config_name: str) -> Record:
 def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
     record = store.get(kind, resource.partition("/")[2])
     if record is None:
-        raise ValidationException(error_messages.COULD_NOT_FIND.format(title=title, arn=arn(resource)))
+        raise ValidationException(error_messages.RESOURCE_MISSING.format(title=title, arn=arn(resource)))
     return record
 
 

@@ -33,8 +33,8 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
         if len(document) < minimum or (maximum is not None and len(document) > maximum):
             allowed = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum}"
             raise DefinitionError(f"{path} must have {allowed} items, not {len(document)}")
-        for inner, key, item in _items(shape, document):
-            check_sizes(inner, item, f"{path}[{key}]")
+        for child, key, item in _items(shape, document):
+            check_sizes(child, item, f"{path}[{key}]")
 
 
 def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, optional: str = "") -> None:
@@ -65,8 +65,8 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
         for key in document if isinstance(document, dict) else ():
             if problems := value_problems(shape.key, key, f"{path}[{key[:80]}]", deadline):
                 raise DefinitionError(problems[0])
-        for inner, key, item in _items(shape, document):
-            check_arguments(inner, item, scope, f"{path}[{key}]", deadline)
+        for child, key, item in _items(shape, document):
+            check_arguments(child, item, scope, f"{path}[{key}]", deadline)
     elif problems := value_problems(shape, document, path, deadline):
         raise DefinitionError(problems[0])
 
@@ -77,7 +77,7 @@ def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, pat
         return _convert(shape.type_name, parse(document, scope).evaluate(context), path)
     if shape.type_name == "structure":
         members = {name: (shape.members[name], item) for name, item in document.items() if item is not None}
-        return {name: resolve(inner, item, scope, context, f"{path}.{name}") for name, (inner, item) in members.items()}
+        return {name: resolve(child, item, scope, context, f"{path}.{name}") for name, (child, item) in members.items()}
     if shape.type_name == "map":
         return {name: resolve(shape.value, item, scope, context, f"{path}.{name}") for name, item in document.items()}
     if shape.type_name == "list":

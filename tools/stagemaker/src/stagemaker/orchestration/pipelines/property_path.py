@@ -34,10 +34,10 @@ class PropertyPath:
 
     def shape_in(self, properties: Mapping[str, Shape]) -> Shape:
         """Return the shape at this path. Raises DefinitionError if it does not exist."""
-        first = str(self.tokens[0])
-        if first not in properties:
-            raise DefinitionError(f"there is no property '{first[:80]}'")
-        shape = properties[first]
+        name = str(self.tokens[0])
+        if name not in properties:
+            raise DefinitionError(f"there is no property '{name[:80]}'")
+        shape = properties[name]
         for token in self.tokens[1:]:
             shape = _shape_below(shape, token)
         return shape
@@ -57,22 +57,22 @@ def _is_name(member: str) -> bool:
 
 
 def _shape_below(shape: Shape, token: Token) -> Shape:
-    below: Shape
+    child: Shape
     if shape.type_name == "structure" and isinstance(token, str):
         if token not in shape.members:
             raise DefinitionError(f"unknown property '{token[:80]}'; choose from {', '.join(shape.members)}"[:400])
-        below = shape.members[token]
+        child = shape.members[token]
     elif shape.type_name == "map" and isinstance(token, str):
-        below = shape.value
+        child = shape.value
     elif shape.type_name == "list":
-        below = shape.member
-        members = below.members if below.type_name == "structure" else {}
+        child = shape.member
+        members = child.members if child.type_name == "structure" else {}
         has_names = any(_is_name(name) and member.type_name == "string" for name, member in members.items())
         if isinstance(token, str) and not has_names:
             raise DefinitionError(f"this list is indexed by numbers, not by names such as '{token[:80]}'")
     else:
         raise DefinitionError(f"'{shape.name}' has no property or item '{str(token)[:80]}'")
-    return below
+    return child
 
 
 def value_below(value: Any, token: Token) -> Any:

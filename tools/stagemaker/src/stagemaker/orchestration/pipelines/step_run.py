@@ -172,7 +172,7 @@ class StepRunner:
             prefix = self._resolve(step, {step_type.name_member}).get(step_type.name_member, "")
             self._records.put(step.name, Job=new_name(step_type, execution, step.name, prefix))
         request = self._request(step)
-        key = self.cache.key(step, request) if step.cache.enabled else None
+        key = self.cache.key(step, request) if step.cache.is_enabled else None
         if key and (entry := self.cache.find(step, key)):
             cache_hit = {"SourcePipelineExecutionArn": entry["SourcePipelineExecutionArn"]}
             members = {"Properties": entry["Properties"], "Metadata": entry["Metadata"], "CacheHitResult": cache_hit}

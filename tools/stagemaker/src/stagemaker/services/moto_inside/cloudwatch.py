@@ -184,7 +184,7 @@ class CloudWatch(CloudWatchBackend):
         if alarms.unsimulated_feature(vars(alarm)) or now < self._state_ends.get(alarm.name, now):
             return
         points = [_statistic(period, alarm.statistic) for period in alarms.data_by_period(data, alarm, now)]
-        if change := alarms.changed_state(alarm, points):
+        if change := alarms.new_state(alarm, points):
             state, reason = change
             alarm.update_state(reason, "{}", state)
 
