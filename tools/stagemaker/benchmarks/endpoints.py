@@ -175,7 +175,7 @@ class Simulated:
     def time_transform(self, name: str, model: str, concurrent: int, instances: int) -> float:
         """Run a transform job over the objects below `rows/` and return its duration in seconds."""
         source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/rows/"}}
-        begun = time.perf_counter()
+        start = time.perf_counter()
         self.sagemaker.create_transform_job(
             TransformJobName=name,
             ModelName=model,
@@ -188,7 +188,7 @@ class Simulated:
         while True:
             job = self.sagemaker.describe_transform_job(TransformJobName=name)
             if job["TransformJobStatus"] == "Completed":
-                return time.perf_counter() - begun
+                return time.perf_counter() - start
             if job["TransformJobStatus"] == "Failed":
                 raise SystemExit(job["FailureReason"])
             time.sleep(0.05)

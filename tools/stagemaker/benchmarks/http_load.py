@@ -23,14 +23,14 @@ def time_requests(url: str, body: bytes, start: float, end: float) -> list[float
     """Send requests until `end`, and return the durations in seconds of the requests sent after `start`."""
     address, times = urlsplit(url), []
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=120)
-    while (begun := time.perf_counter()) < end:
+    while (sent := time.perf_counter()) < end:
         connection.request("POST", address.path, body, HEADERS)
         response = connection.getresponse()
         content = response.read()
         if response.status != 200:
             raise SystemExit(f"status {response.status}: {content[:500]!r}")
-        if begun >= start:
-            times.append(time.perf_counter() - begun)
+        if sent >= start:
+            times.append(time.perf_counter() - sent)
     return times
 
 

@@ -81,11 +81,11 @@ def execute(sagemaker: Any, pipeline: str) -> float:
     start = time.perf_counter()
     execution = sagemaker.start_pipeline_execution(PipelineName=pipeline)["PipelineExecutionArn"]
     while True:
-        described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
-        if described["PipelineExecutionStatus"] == "Succeeded":
+        response = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
+        if response["PipelineExecutionStatus"] == "Succeeded":
             return time.perf_counter() - start
-        if described["PipelineExecutionStatus"] != "Executing":
-            raise RuntimeError(described["FailureReason"])
+        if response["PipelineExecutionStatus"] != "Executing":
+            raise RuntimeError(response["FailureReason"])
         time.sleep(POLL_INTERVAL)
 
 

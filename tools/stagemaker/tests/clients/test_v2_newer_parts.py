@@ -49,13 +49,13 @@ def test_a_run_records_what_a_script_logs_and_the_jobs_in_it(script: str, tmp_pa
         estimator.fit()
     with load_run(experiment_name="houses", run_name="first", sagemaker_session=session) as again:
         again.log_parameter("checked", "yes")
-    described = session.sagemaker_client.describe_trial_component(TrialComponentName="houses-first")
-    assert described["Parameters"] == {
+    description = session.sagemaker_client.describe_trial_component(TrialComponentName="houses-first")
+    assert description["Parameters"] == {
         "depth": {"NumberValue": 3.0}, "kind": {"StringValue": "tree"}, "checked": {"StringValue": "yes"},
     }  # fmt: skip
-    [metric] = described["Metrics"]
+    [metric] = description["Metrics"]
     assert (metric["MetricName"], metric["Min"], metric["Last"], metric["Count"]) == ("loss", 0.25, 0.25, 2)
-    assert described["Status"]["PrimaryStatus"] == "Completed"
+    assert description["Status"]["PrimaryStatus"] == "Completed"
     assert [run.run_name for run in list_runs("houses", sagemaker_session=session)] == ["first"]
     job = estimator.latest_training_job.name
     frame = ExperimentAnalytics(experiment_name="houses", sagemaker_session=session).dataframe()

@@ -68,9 +68,9 @@ def builder(variables: dict[str, str]) -> Resources:
 
 
 def test_a_training_job_is_described_and_stopped(lines: str, settings: dict[str, str], job: dict[str, Any]) -> None:
-    described = TrainingJob.get(job["TrainingJobName"])
-    assert described.hyper_parameters["factor"] == "2"
-    assert [metric.value for metric in described.final_metric_data_list] == [18.0]
+    description = TrainingJob.get(job["TrainingJobName"])
+    assert description.hyper_parameters["factor"] == "2"
+    assert [metric.value for metric in description.final_metric_data_list] == [18.0]
     definition = make_definition(settings["sagemaker_submit_directory"], lines)  # noqa: F405
     request = {"TrainingJobName": "stopped", "HyperParameters": settings | {"factor": "2"}} | definition
     stopped = TrainingJob.create(**snake_case(request))

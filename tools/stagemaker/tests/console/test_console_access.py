@@ -93,9 +93,9 @@ def test_buttons_are_disabled_by_default_and_the_page_explains_how_to_enable_the
         button = tab.page.get_by_role("button", name="Approve")
         assert button.is_disabled()
         assert button.get_attribute("title") == "Read-only; see the bottom of the page"
-        described = tab.text("footer")
-        assert "stagemaker start --console-actions enables the buttons" in described
-        assert "not a protection: anyone who can reach this port can call the API" in " ".join(described.split())
+        description = tab.text("footer")
+        assert "stagemaker start --console-actions enables the buttons" in description
+        assert "not a protection: anyone who can reach this port can call the API" in " ".join(description.split())
 
 
 def test_a_hidden_tab_sends_no_requests(client: Client, tab: ConsoleTab) -> None:
@@ -175,11 +175,11 @@ def test_focus_and_scroll_position_stay_when_a_job_ends(client: Client, tab: Con
 
 def lose_one(operation: str) -> Callable[[Any], None]:
     """Return a handler that aborts the first request for an operation and passes on all other requests."""
-    lost: list[str] = []
+    lost_names: list[str] = []
 
     def handle(route: Any) -> None:
-        if route.request.headers.get("x-amz-target", "").endswith(f".{operation}") and not lost:
-            lost.append(operation)
+        if route.request.headers.get("x-amz-target", "").endswith(f".{operation}") and not lost_names:
+            lost_names.append(operation)
             route.abort()
         else:
             route.continue_()

@@ -160,12 +160,12 @@ def test_every_way_to_read_a_state_evaluates_the_alarm(client: Client) -> None:
         for listed_state in (state, other_state):
             names = {alarm["AlarmName"] for alarm in describe(StateValue=listed_state)["MetricAlarms"]}
             assert (watched_metric.name in names) == (listed_state == state)
-        for described in (
+        for description in (
             describe(AlarmNamePrefix=watched_metric.name)["MetricAlarms"],
             describe(ActionPrefix="arn:aws:sns:us-east-1:123456789012:mine")["MetricAlarms"],
             watched_metric.cloudwatch.describe_alarms_for_metric(**watched_metric.metric)["MetricAlarms"],
         ):
-            assert [alarm["StateValue"] for alarm in described] == [state]
+            assert [alarm["StateValue"] for alarm in description] == [state]
         watched_metric.put(Value=-9.0)
 
 
@@ -204,8 +204,8 @@ def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
     watched_metric = WatchedMetric(client)
     watched_metric.start_drill()
     watched_metric.put_alarm(Threshold=7.0)
-    described = watched_metric.describe()
-    assert (described["Threshold"], described["StateValue"], described["StateReason"]) == (7.0, "ALARM", "a drill")
+    response = watched_metric.describe()
+    assert (response["Threshold"], response["StateValue"], response["StateReason"]) == (7.0, "ALARM", "a drill")
 
 
 @pytest.mark.parametrize(

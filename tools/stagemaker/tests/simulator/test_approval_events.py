@@ -68,17 +68,17 @@ def test_every_approval_status_change_emits_an_event_that_describes_the_version(
         "good on the northern holes",
         "bad on the southern holes",
     ]
-    event, described = events[-1], packages.describe(package)
-    assert described["ModelApprovalStatus"] == "Approved"  # the status after the last change
+    event, description = events[-1], packages.describe(package)
+    assert description["ModelApprovalStatus"] == "Approved"  # the status after the last change
     assert (event["source"], event["detail-type"]) == ("aws.sagemaker", "SageMaker Model Package State Change")
     assert (event["region"], event["resources"]) == (REGION, [package])
-    assert event["time"] == f"{described['LastModifiedTime']:%Y-%m-%dT%H:%M:%SZ}"
+    assert event["time"] == f"{description['LastModifiedTime']:%Y-%m-%dT%H:%M:%SZ}"
     assert event["detail"] == {
         "ModelPackageGroupName": history.group,
         "ModelPackageVersion": 1,
         "ModelPackageArn": package,
         "ModelPackageDescription": "of copper",
-        "CreationTime": f"{described['CreationTime']:%Y-%m-%dT%H:%M:%SZ}",
+        "CreationTime": f"{description['CreationTime']:%Y-%m-%dT%H:%M:%SZ}",
         "LastModifiedTime": event["time"],
         "InferenceSpecification": SPECIFICATION,
         "ModelPackageStatus": "Completed",
@@ -94,18 +94,18 @@ def test_events_of_concurrent_changes_are_delivered_in_order(
     packages: Packages, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package, put = packages.version(history.group), StateChanges.put
-    started = threading.Event()
+    has_started = threading.Event()
 
     def put_slowly(self: StateChanges, kind: str, arn: str, detail: dict[str, Any]) -> None:
         if detail["ModelApprovalStatus"] == "Approved":
-            started.set()
+            has_started.set()
             time.sleep(0.5)
         put(self, kind, arn, detail)
 
     monkeypatch.setattr(StateChanges, "put", put_slowly)
     approval = threading.Thread(target=packages.approve, args=(package,))
     approval.start()
-    assert started.wait(30)
+    assert has_started.wait(30)
     packages.approve(package, "Rejected")
     approval.join()
     assert statuses(history.events(3)) == ["PendingManualApproval", "Approved", "Rejected"]

@@ -52,9 +52,9 @@ def sign(changed: bytearray) -> bytes:
 def unpack_error(archive: bytes, folder: Path, volume: int = MIB) -> str:
     path = folder / "a.tar.gz"
     path.write_bytes(archive)
-    with pytest.raises(JobFailed) as caught:
+    with pytest.raises(JobFailed) as excinfo:
         unpack(path, folder / "unpacked", Volume(volume))
-    message = str(caught.value)
+    message = str(excinfo.value)
     assert message.startswith("ClientError: a.tar.gz could not be unpacked: ")
     assert "\n" not in message
     return message
@@ -267,6 +267,6 @@ def test_the_simulator_can_end_while_an_endpoint_unpacks_its_model() -> None:
         model = endpoints.model("", ModelDataUrl=archive)
         endpoints.create(endpoints.config(variant(model, VolumeSizeInGB=20)), wait=False)
         wait_until(lambda: list(simulator.folder.glob("job-*/*/container-1/ml/model/zeros")) != [])
-        started = time.monotonic()
-    assert time.monotonic() - started < 5
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
     assert not simulator.folder.exists()

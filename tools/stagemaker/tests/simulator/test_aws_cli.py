@@ -171,10 +171,10 @@ def test_files_are_copied_to_and_from_s3(aws: Callable[..., str], folder: Path) 
 def test_jobs_are_listed_and_unknown_ones_are_reported(
     job: dict[str, Any], sagemaker: Callable[..., dict[str, Any]], rejection: Callable[..., str]
 ) -> None:
-    listed = sagemaker("list-training-jobs")["TrainingJobSummaries"]
-    assert {item["TrainingJobName"]: item["TrainingJobStatus"] for item in listed}["fit"] == "Completed"
-    described = sagemaker("describe-training-job", "--training-job-name", "fit")
-    assert described["SecondaryStatus"] == "Completed"
+    summaries = sagemaker("list-training-jobs")["TrainingJobSummaries"]
+    assert {item["TrainingJobName"]: item["TrainingJobStatus"] for item in summaries}["fit"] == "Completed"
+    description = sagemaker("describe-training-job", "--training-job-name", "fit")
+    assert description["SecondaryStatus"] == "Completed"
     assert "Requested resource not found" in rejection("describe-training-job", "--training-job-name", "none")
     assert "Could not find endpoint" in rejection("describe-endpoint", "--endpoint-name", "none")
 
@@ -238,8 +238,8 @@ def test_a_pipeline_registers_a_version_that_becomes_a_model(
     assert [item["ModelPackageArn"] for item in approved["ModelPackageSummaryList"]] == [latest["ModelPackageArn"]]
     container = ("--primary-container", f"ModelPackageName={latest['ModelPackageArn']}")
     sagemaker("create-model", "--model-name", "cli-latest", "--execution-role-arn", ROLE_ARN, *container)
-    described = sagemaker("describe-model", "--model-name", "cli-latest")
-    assert described["PrimaryContainer"]["ModelPackageName"] == latest["ModelPackageArn"]
+    description = sagemaker("describe-model", "--model-name", "cli-latest")
+    assert description["PrimaryContainer"]["ModelPackageName"] == latest["ModelPackageArn"]
     filters = ("--search-expression", "Filters=[{Name=ModelPackageVersion,Value=2}]")
     results = sagemaker("search", "--resource", "ModelPackage", *filters)["Results"]
     assert latest["ModelPackageArn"] in [item["ModelPackage"]["ModelPackageArn"] for item in results]

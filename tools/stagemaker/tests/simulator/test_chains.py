@@ -192,9 +192,9 @@ def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> Non
     ending_script = reporting_script("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
     with chain(reporting_script("one"), ending_script) as running_chain:
         running_chain.wait_until_ready()
-        with pytest.raises(NoResponse) as caught:
+        with pytest.raises(NoResponse) as excinfo:
             list(iter(lambda: running_chain.invoke(b"1", {"Content-Type": "text/csv"}, Deadline(10)), None))
-        assert caught.value.container == "container-2"
+        assert excinfo.value.container == "container-2"
         wait_until(lambda: running_chain.failure() is not None)
         assert str(running_chain.failure()).startswith("AlgorithmError: The server of container 'container-2' failed")
 
@@ -214,9 +214,9 @@ with open(f"{base}/output/failure", "w") as failure:
 SERVER_ENDS and os.kill(os.getppid(), 9)
 time.sleep(600)
 """.replace("SERVER_ENDS", str(server_ends))
-    with pytest.raises(JobFailed) as caught, chain(script) as running_chain:
+    with pytest.raises(JobFailed) as excinfo, chain(script) as running_chain:
         running_chain.wait_until_ready()
-    assert ("after" if server_ends else "ended before it was ready: the weights are missing") in str(caught.value)
+    assert ("after" if server_ends else "ended before it was ready: the weights are missing") in str(excinfo.value)
 
 
 HOLDING_SCRIPT = "held = b'x' * SIZE; open('PATH', 'w').close(); import time; time.sleep(600)"
@@ -301,7 +301,7 @@ def test_invalid_and_unsupported_models_are_rejected(client: Client, members: di
 
 
 def test_a_failing_instance_ends_one_that_is_still_loading(chain: Callable[..., Chain], tmp_path: Path) -> None:
-    job, started = Job(tmp_path), time.monotonic()
+    job, start = Job(tmp_path), time.monotonic()
     sleeping_script = "import time\ndef model_fn(folder): time.sleep(600)\n"
     chains = [chain(sleeping_script, job=job, name="slow"), chain(reporting_script("fast"), job=job, name="fast")]
 
@@ -310,5 +310,5 @@ def test_a_failing_instance_ends_one_that_is_still_loading(chain: Callable[..., 
 
     with pytest.raises(JobFailed, match=r"^1 is rejected$"):
         distribute(job, chains, [1, 2], work)
-    assert time.monotonic() - started < 120
+    assert time.monotonic() - start < 120
     assert all(chain.ending for chain in chains)

@@ -31,9 +31,9 @@ def serving_model(endpoints: Endpoints, name: str) -> str:
 
 
 def assert_in_service(endpoints: Endpoints, name: str, config: str) -> dict[str, Any]:
-    described = endpoints.settle(name)
-    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", config)
-    return described
+    description = endpoints.settle(name)
+    assert (description["EndpointStatus"], description["EndpointConfigName"]) == ("InService", config)
+    return description
 
 
 @pytest.mark.slow
@@ -55,18 +55,18 @@ def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
     with endpoints_of(tmp_path) as (simulator, endpoints):
         serving_models = {serving_model(endpoints, serving_endpoint) for _ in range(10)}
         assert serving_models == {"one"}  # the endpoint serves at once, with the new weights
-        described = endpoints.settle(serving_endpoint)
-        assert described["EndpointStatus"] == "InService"
-        assert [item["CurrentWeight"] for item in described["ProductionVariants"]] == [1, 0]
-        described = endpoints.settle(lost_endpoint)
-        assert described["EndpointStatus"] == "Failed"
-        assert archive in described["FailureReason"]
+        description = endpoints.settle(serving_endpoint)
+        assert description["EndpointStatus"] == "InService"
+        assert [item["CurrentWeight"] for item in description["ProductionVariants"]] == [1, 0]
+        description = endpoints.settle(lost_endpoint)
+        assert description["EndpointStatus"] == "Failed"
+        assert archive in description["FailureReason"]
         assert endpoints.describe(failed_endpoint)["FailureReason"] == reason
         endpoints.delete(lost_endpoint, failed_endpoint)
         assert simulator.end() in (0, -signal.SIGTERM)
     with endpoints_of(tmp_path) as (_, endpoints):
-        listed = endpoints.sagemaker.list_endpoints()["Endpoints"]
-        assert [item["EndpointName"] for item in listed] == [serving_endpoint]
+        summaries = endpoints.sagemaker.list_endpoints()["Endpoints"]
+        assert [item["EndpointName"] for item in summaries] == [serving_endpoint]
         assert serving_model(endpoints, serving_endpoint) == "one"
         endpoints.settle(serving_endpoint)
         endpoints.delete(serving_endpoint)
@@ -111,9 +111,9 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
             endpoints.update(serving, first)
         assert serving_model(endpoints, updated) in ("first", "slow")
         for name in (created, updated, without_old_fleet, rescaled, serving):
-            described = assert_in_service(endpoints, name, slow)
-            assert "FailureReason" not in described
-            assert described["ProductionVariants"][0]["CurrentInstanceCount"] == (2 if name == rescaled else 1)
+            description = assert_in_service(endpoints, name, slow)
+            assert "FailureReason" not in description
+            assert description["ProductionVariants"][0]["CurrentInstanceCount"] == (2 if name == rescaled else 1)
             assert serving_model(endpoints, name) == "slow"
         assert deleted not in [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints()["Endpoints"]]
 
@@ -139,14 +139,14 @@ def test_an_interrupted_traffic_shift_starts_again(tmp_path: Path) -> None:
     with endpoints_of(tmp_path) as (simulator, endpoints):
         serving_models = {serving_model(endpoints, name) for name in (finished_endpoint, rolled_back_endpoint)}
         assert serving_models <= {"old", "new"}
-        described = assert_in_service(endpoints, finished_endpoint, new_config)
+        description = assert_in_service(endpoints, finished_endpoint, new_config)
         while serving_model(endpoints, rolled_back_endpoint) != "new":
             time.sleep(0.05)
         metric = [{"MetricName": "m", "Value": 9.0}]
         simulator.client("cloudwatch").put_metric_data(Namespace="mine", MetricData=metric)
-        described = assert_in_service(endpoints, rolled_back_endpoint, old_config)
+        description = assert_in_service(endpoints, rolled_back_endpoint, old_config)
         reason = "The CloudWatch alarm 'mine' is in ALARM: The alarm's condition is GreaterThanThreshold 5"
-        assert reason in described["FailureReason"]
+        assert reason in description["FailureReason"]
         assert {serving_model(endpoints, rolled_back_endpoint) for _ in range(20)} == {"old"}
 
 

@@ -55,8 +55,8 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
             {"VariantName": "two", "DesiredWeight": 0},
         ]
         endpoints.rescale(name, *entries)
-        described = endpoints.settle(name)["ProductionVariants"]
-        assert [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in described] == [(1, 2), (0, 1)]
+        description = endpoints.settle(name)["ProductionVariants"]
+        assert [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in description] == [(1, 2), (0, 1)]
         endpoints.delete(other_endpoint)
         responses_before = crowd.responses.copy()
         crowd.wait_for(100)
@@ -103,8 +103,8 @@ def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints, script: str, o
         crowd.wait_for(50)
         endpoints.update(name, bad_config)
         statuses = set()
-        while (described := endpoints.describe(name))["EndpointStatus"] != "InService":
-            statuses.add(described["EndpointStatus"])
+        while (description := endpoints.describe(name))["EndpointStatus"] != "InService":
+            statuses.add(description["EndpointStatus"])
         crowd.wait_for(50)
         assert set(crowd.responses) == {("one", "good")}
         endpoints.update(name, endpoints.config(variant(endpoints.named("good again"))))
@@ -112,9 +112,9 @@ def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints, script: str, o
         crowd.wait_for(50)
     assert set(crowd.responses) == {("one", "good"), ("one", "good again")}
     assert statuses == {"Updating", "RollingBack"}
-    assert described["EndpointConfigName"] == good_config
-    assert re.search(f"Production variant {reason}", described["FailureReason"], re.DOTALL)
-    assert "PendingDeploymentSummary" not in described
+    assert description["EndpointConfigName"] == good_config
+    assert re.search(f"Production variant {reason}", description["FailureReason"], re.DOTALL)
+    assert "PendingDeploymentSummary" not in description
     endpoints.delete(name)
 
 
@@ -155,8 +155,8 @@ def two_variant_config(
     )
 
 
-def properties(described: dict[str, Any]) -> list[tuple[float, int]]:
-    return [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in described["ProductionVariants"]]
+def properties(description: dict[str, Any]) -> list[tuple[float, int]]:
+    return [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in description["ProductionVariants"]]
 
 
 @pytest.mark.slow
@@ -187,9 +187,9 @@ def test_a_rescale_that_fails_is_rolled_back(endpoints: Endpoints) -> None:
     endpoints.client.s3.delete_object(Bucket=bucket, Key=key)
     entries = [{"VariantName": "one", "DesiredWeight": 5, "DesiredInstanceCount": 2}]
     endpoints.rescale(name, *entries)
-    described = endpoints.settle(name)
-    assert (described["EndpointStatus"], properties(described)) == ("InService", [(1, 1)])
-    assert archive in described["FailureReason"]
+    description = endpoints.settle(name)
+    assert (description["EndpointStatus"], properties(description)) == ("InService", [(1, 1)])
+    assert archive in description["FailureReason"]
     assert endpoints.invoke(name)["InvokedProductionVariant"] == "one"
     endpoints.delete(name)
 
@@ -203,9 +203,9 @@ def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, m
     monkeypatch.setattr(endpoint_work, "read_deployment_config", lambda _: BlueGreenPolicy(time_limit=0.3))
     slow_config = endpoints.config(variant(endpoints.model(SLOW_SCRIPT)))
     endpoints.update(name, slow_config)
-    described = endpoints.settle(name)
-    assert (described["EndpointStatus"], described["EndpointConfigName"] == slow_config) == ("InService", False)
-    assert described["FailureReason"] == "Production variant one was not ready within MaximumExecutionTimeoutInSeconds"
+    response = endpoints.settle(name)
+    assert (response["EndpointStatus"], response["EndpointConfigName"] == slow_config) == ("InService", False)
+    assert response["FailureReason"] == "Production variant one was not ready within MaximumExecutionTimeoutInSeconds"
     endpoints.delete(name)
 
 

@@ -35,10 +35,10 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
     assert (created["EndpointStatus"], created["EndpointConfigName"]) == ("Creating", config)
     assert "ProductionVariants" not in created
     sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    described = endpoints.describe(name)
-    assert "FailureReason" not in described
-    assert described["LastModifiedTime"] > described["CreationTime"]
-    one, two = described["ProductionVariants"]
+    description = endpoints.describe(name)
+    assert "FailureReason" not in description
+    assert description["LastModifiedTime"] > description["CreationTime"]
+    one, two = description["ProductionVariants"]
     [image] = one.pop("DeployedImages")
     assert (image["SpecifiedImage"], image["ResolvedImage"]) == (IMAGE, IMAGE)
     counts = {"CurrentInstanceCount": 1, "DesiredInstanceCount": 1}
@@ -48,7 +48,7 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
         response = endpoints.invoke(name, "x", TargetVariant=target)
         assert response["InvokedProductionVariant"] == target
         assert json.loads(response["Body"].read())[0] == model
-    assert sagemaker.list_tags(ResourceArn=described["EndpointArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert sagemaker.list_tags(ResourceArn=description["EndpointArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
     sagemaker.delete_endpoint_config(EndpointConfigName=config)
     for model in models:
         sagemaker.delete_model(ModelName=model)
@@ -58,18 +58,18 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
     sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     rejection(endpoints.invoke, name, code="ValidationError")
     assert "Could not find endpoint" in rejection(endpoints.describe, name)
-    assert "not found" in rejection(sagemaker.list_tags, ResourceArn=described["EndpointArn"])
+    assert "not found" in rejection(sagemaker.list_tags, ResourceArn=description["EndpointArn"])
 
 
 def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> None:
     script = NAMED.format(name="m") + "\ndef model_fn(model_dir):\n    raise LookupError('no weights here')\n"
     name = endpoints.create(endpoints.config(variant(endpoints.model(script))), wait=False)
-    described = endpoints.settle(name)
-    assert described["EndpointStatus"] == "Failed"
-    assert "Production variant one did not pass the ping health check" in described["FailureReason"]
-    assert "inference.py" in described["FailureReason"]
-    assert "LookupError: no weights here" in described["FailureReason"]
-    assert "ProductionVariants" not in described
+    description = endpoints.settle(name)
+    assert description["EndpointStatus"] == "Failed"
+    assert "Production variant one did not pass the ping health check" in description["FailureReason"]
+    assert "inference.py" in description["FailureReason"]
+    assert "LookupError: no weights here" in description["FailureReason"]
+    assert "ProductionVariants" not in description
     rejection(endpoints.invoke, name, code="ValidationError")
     update = endpoints.sagemaker.update_endpoint
     assert "in status Failed" in rejection(update, EndpointName=name, EndpointConfigName=config)
@@ -159,8 +159,8 @@ def test_the_total_number_of_instances_is_limited(endpoints: Endpoints, endpoint
     entries = [{"VariantName": "one", "DesiredInstanceCount": limit + 1}]
     update_weights = endpoints.sagemaker.update_endpoint_weights_and_capacities
     rejection(update_weights, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries, code=EXCEEDED)
-    described = endpoints.describe(endpoint_in_service)
-    assert described["ProductionVariants"][0]["DesiredInstanceCount"] == 1
+    description = endpoints.describe(endpoint_in_service)
+    assert description["ProductionVariants"][0]["DesiredInstanceCount"] == 1
 
 
 @pytest.mark.slow
@@ -169,9 +169,9 @@ def test_running_instances_count_towards_the_limit(endpoints: Endpoints, monkeyp
     names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
     used_instances = sum(
         item["CurrentInstanceCount"]
-        for described in map(endpoints.describe, names)
-        for item in described.get("ProductionVariants", [])
-        if described["EndpointStatus"] != "Failed"
+        for description in map(endpoints.describe, names)
+        for item in description.get("ProductionVariants", [])
+        if description["EndpointStatus"] != "Failed"
     )
     monkeypatch.setattr(endpoint, "MAX_INSTANCES", used_instances + 3)
     failed_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"), count=3)), wait=False)

@@ -102,9 +102,9 @@ def test_there_are_rows() -> None:
 @pytest.mark.parametrize(("row", "operation"), CASES, ids=[operation for _, operation in CASES])
 def test_the_error_is_the_documented_one(client: Client, row: str, operation: str) -> None:
     service = client.simulator.client("sagemaker-runtime") if operation == "InvokeEndpoint" else client.sagemaker
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         getattr(service, xform_name(operation))(**faulty_request(row, operation))
-    error = caught.value.response["Error"]
+    error = excinfo.value.response["Error"]
     [(code, text)] = [(code, text) for other_row, code, text in ROWS if other_row == row]
     name = "taken" if "already" in text or "no policy" in row else "nobody"
     parts = {"NAME": name, "ARN": ARN + name, "URI": ABSENT, "BUCKET": BUCKET, "ROLE": ROLE_ARN, "STATUS": "Failed"}

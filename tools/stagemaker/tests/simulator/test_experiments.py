@@ -46,13 +46,13 @@ def test_recorded_runs_are_described_listed_and_found(client: Client, names: tup
         Status={"PrimaryStatus": "Completed"},
         OutputArtifacts={"model": {"Value": "s3://b/model"}},
     )
-    described = sagemaker.describe_experiment(ExperimentName=experiment)
-    assert (described["DisplayName"], described["Description"]) == ("shown", "d")
+    description = sagemaker.describe_experiment(ExperimentName=experiment)
+    assert (description["DisplayName"], description["Description"]) == ("shown", "d")
     assert sagemaker.describe_trial(TrialName=trial)["ExperimentName"] == experiment
-    described = sagemaker.describe_trial_component(TrialComponentName=component)
-    assert described["Parameters"] == {"depth": {"NumberValue": 3.0}, "rate": {"NumberValue": 0.5}}
-    assert described["Status"] == {"PrimaryStatus": "Completed"}
-    assert described["OutputArtifacts"] == {"model": {"Value": "s3://b/model"}}
+    description = sagemaker.describe_trial_component(TrialComponentName=component)
+    assert description["Parameters"] == {"depth": {"NumberValue": 3.0}, "rate": {"NumberValue": 0.5}}
+    assert description["Status"] == {"PrimaryStatus": "Completed"}
+    assert description["OutputArtifacts"] == {"model": {"Value": "s3://b/model"}}
     assert experiment in [item["ExperimentName"] for item in sagemaker.list_experiments()["ExperimentSummaries"]]
     for filters in ({"ExperimentName": experiment}, {"TrialComponentName": component}):
         assert [item["TrialName"] for item in sagemaker.list_trials(**filters)["TrialSummaries"]] == [trial]
@@ -74,8 +74,8 @@ def test_the_statistics_of_metrics(client: Client, names: tuple[str, str, str]) 
     for time, values in ((TIME - 9, [3.0]), (TIME, [1.0, 2.0]), (TIME - 1, [6.0])):
         data = [{"MetricName": "loss", "Timestamp": time, "Step": 1, "Value": value} for value in values]
         assert metrics.batch_put_metrics(TrialComponentName=names[2].lower(), MetricData=data)["Errors"] == []
-    described = client.sagemaker.describe_trial_component(TrialComponentName=names[2])
-    [loss] = described["Metrics"]
+    description = client.sagemaker.describe_trial_component(TrialComponentName=names[2])
+    [loss] = description["Metrics"]
     assert {name: loss[name] for name in ("MetricName", "Min", "Max", "Last", "Count", "Avg")} == {
         "MetricName": "loss", "Min": 1.0, "Max": 6.0, "Last": 2.0, "Count": 4, "Avg": 3.0,
     }  # fmt: skip
@@ -148,22 +148,22 @@ def test_a_job_has_a_component(client: Client, names: tuple[str, str, str]) -> N
     [name] = components(client, SourceArn=job["TrainingJobArn"])
     assert name == f"{job['TrainingJobName']}-aws-training-job"
     assert name in components(client, TrialName=trial)
-    described = client.sagemaker.describe_trial_component(TrialComponentName=name)
-    assert described["DisplayName"] == "shown"
-    assert described["Source"] == {"SourceArn": job["TrainingJobArn"], "SourceType": "SageMakerTrainingJob"}
-    assert described["Status"]["PrimaryStatus"] == "Completed"
-    assert described["EndTime"] == job["TrainingEndTime"]
-    assert described["Parameters"]["depth"] == {"NumberValue": 3.0}
-    assert described["Parameters"]["kind"] == {"StringValue": "tree"}
-    assert described["OutputArtifacts"]["SageMaker.ModelArtifact"]["Value"] == job["ModelArtifacts"]["S3ModelArtifacts"]
-    [loss] = described["Metrics"]
+    response = client.sagemaker.describe_trial_component(TrialComponentName=name)
+    assert response["DisplayName"] == "shown"
+    assert response["Source"] == {"SourceArn": job["TrainingJobArn"], "SourceType": "SageMakerTrainingJob"}
+    assert response["Status"]["PrimaryStatus"] == "Completed"
+    assert response["EndTime"] == job["TrainingEndTime"]
+    assert response["Parameters"]["depth"] == {"NumberValue": 3.0}
+    assert response["Parameters"]["kind"] == {"StringValue": "tree"}
+    assert response["OutputArtifacts"]["SageMaker.ModelArtifact"]["Value"] == job["ModelArtifacts"]["S3ModelArtifacts"]
+    [loss] = response["Metrics"]
     assert [loss[name] for name in ("MetricName", "Last", "Min", "Max", "Count")] == ["loss", 0.25, 0.125, 0.5, 3]
     client.sagemaker.update_trial_component(TrialComponentName=name, ParametersToRemove=["depth"])
     client.sagemaker.delete_training_job(TrainingJobName=job["TrainingJobName"])
     kept = client.sagemaker.describe_trial_component(TrialComponentName=name)
-    del described["Parameters"]["depth"]
-    unchanged = described.keys() - {"ResponseMetadata", "LastModifiedTime"}
-    assert {name: kept[name] for name in unchanged} == {name: described[name] for name in unchanged}
+    del response["Parameters"]["depth"]
+    unchanged = response.keys() - {"ResponseMetadata", "LastModifiedTime"}
+    assert {name: kept[name] for name in unchanged} == {name: response[name] for name in unchanged}
     missing = {"ExperimentName": experiment, "TrialName": "nowhere"}
     with pytest.raises(client.sagemaker.exceptions.ResourceNotFound, match="Trial 'nowhere' does not exist"):
         client.process("pass", ExperimentConfig=missing)
@@ -176,15 +176,15 @@ def test_each_job_component_has_a_separate_trial_and_name(client: Client, names:
     job = client.process("pass", **members)
     [first] = components(client, SourceArn=job["ProcessingJobArn"])
     assert components(client, TrialName=first) == [first]
-    described = client.sagemaker.describe_trial_component(TrialComponentName=first)
-    assert described["InputArtifacts"]["script"]["Value"].endswith("/job.py")
-    assert described["OutputArtifacts"]["o"]["Value"] == f"s3://{BUCKET}/of-component"
+    description = client.sagemaker.describe_trial_component(TrialComponentName=first)
+    assert description["InputArtifacts"]["script"]["Value"].endswith("/job.py")
+    assert description["OutputArtifacts"]["o"]["Value"] == f"s3://{BUCKET}/of-component"
     client.sagemaker.delete_processing_job(ProcessingJobName=job["ProcessingJobName"])
     names_again = ("ProcessingJobName", "RoleArn", "AppSpecification", "ProcessingResources", "ExperimentConfig")
     client.sagemaker.create_processing_job(**{name: job[name] for name in names_again})  # without the script
     assert client.end(job)["ProcessingJobStatus"] == "Failed"
     assert components(client, SourceArn=job["ProcessingJobArn"]) == [f"{first}-2", first]
-    assert client.sagemaker.describe_trial_component(TrialComponentName=first)["Status"] == described["Status"]
+    assert client.sagemaker.describe_trial_component(TrialComponentName=first)["Status"] == description["Status"]
     with pytest.raises(ClientError, match=f"the trial '{names[1]}' belongs to the experiment '{experiment}'"):
         client.process("pass", ExperimentConfig={"ExperimentName": other, "TrialName": names[1]})
 
@@ -194,6 +194,6 @@ def test_names_are_not_case_sensitive(client: Client, names: tuple[str, str, str
     assert "already exists" in rejection(client.sagemaker.create_experiment, ExperimentName=experiment.upper())
     client.sagemaker.update_trial(TrialName=trial.upper(), DisplayName="shown")
     client.sagemaker.update_trial_component(TrialComponentName=component.upper(), DisplayName="shown")
-    described = client.sagemaker.describe_trial(TrialName=trial.upper())
-    assert (described["TrialName"], described["DisplayName"]) == (trial, "shown")
+    description = client.sagemaker.describe_trial(TrialName=trial.upper())
+    assert (description["TrialName"], description["DisplayName"]) == (trial, "shown")
     assert components(client, TrialName=trial.upper(), ExperimentName=experiment.upper()) == [component]

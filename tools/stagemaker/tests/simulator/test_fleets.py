@@ -67,9 +67,9 @@ def test_a_start_that_exceeds_a_time_limit_fails(
     members = {"VariantName": "one", "InstanceType": "ml.m5.large", "Model": {"Containers": [served]}}
     fleet = Fleet(platform, "endpoint", members | limit)
     fleet.scale(1)
-    with pytest.raises(JobFailed) as caught:
+    with pytest.raises(JobFailed) as excinfo:
         wait_until(fleet.is_ready)
-    assert reason in str(caught.value)
+    assert reason in str(excinfo.value)
     fleet.end()
 
 

@@ -82,19 +82,19 @@ class Target:
         return Crowd(self.endpoints, self.name, clients, **members).invoking()
 
     def stage(self) -> tuple[str, str]:
-        described = self.endpoints.describe(self.name)
-        assert described["EndpointStatus"] == "Updating", described
-        [status] = described["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"]
+        description = self.endpoints.describe(self.name)
+        assert description["EndpointStatus"] == "Updating", description
+        [status] = description["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"]
         return status["Status"], status["StatusMessage"]
 
     def wait_for_step(self, percent: float) -> None:
         wait_until(lambda: self.stage() == ("Baking", f"{percent:g}% of the invocations"), 120)
 
     def assert_rolled_back(self, reason: str) -> None:
-        described = self.endpoints.settle(self.name)
-        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", self.old), described
-        assert reason in described["FailureReason"]
-        assert "PendingDeploymentSummary" not in described
+        response = self.endpoints.settle(self.name)
+        assert (response["EndpointStatus"], response["EndpointConfigName"]) == ("InService", self.old), response
+        assert reason in response["FailureReason"]
+        assert "PendingDeploymentSummary" not in response
         assert json.loads(self.endpoints.invoke(self.name)["Body"].read())[0] == "old"
 
 
@@ -123,9 +123,9 @@ def test_a_canary_gets_its_share_of_the_requests(target: Target, gate: threading
         waiter = target.endpoints.sagemaker.get_waiter("endpoint_in_service")
         waiter.wait(EndpointName=target.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
         assert crowd.sample(50) == {"new": 50}
-    described = target.endpoints.describe(target.name)
-    assert (described["EndpointConfigName"], described["LastDeploymentConfig"]) == (four_instances, canary)
-    assert "FailureReason" not in described
+    description = target.endpoints.describe(target.name)
+    assert (description["EndpointConfigName"], description["LastDeploymentConfig"]) == (four_instances, canary)
+    assert "FailureReason" not in description
     gate.release()
     target.endpoints.update(target.name, target.old)
     assert target.endpoints.settle(target.name)["EndpointConfigName"] == target.old

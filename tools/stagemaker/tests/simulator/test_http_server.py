@@ -145,8 +145,8 @@ def test_keys_may_contain_any_characters(client: Client, key: str) -> None:
     assert client.s3.get_object(Bucket=BUCKET, Key=f"keys/{key}")["Body"].read() == key.encode()
     assert client.s3.head_object(Bucket=BUCKET, Key=key)["ContentLength"] == 0
     for name in (key, f"keys/{key}"):
-        listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=name)["Contents"]
-        assert name in [item["Key"] for item in listed]
+        summaries = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=name)["Contents"]
+        assert name in [item["Key"] for item in summaries]
         client.s3.delete_object(Bucket=BUCKET, Key=name)
 
 
@@ -203,11 +203,11 @@ def test_clients_that_do_not_read_do_not_occupy_a_worker() -> None:
 
 
 def test_an_invocation_gets_a_thread_however_its_url_is_written() -> None:
-    started, may_end = threading.Semaphore(0), threading.Event()
+    has_started, may_end = threading.Semaphore(0), threading.Event()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] != "/other":
-            started.release()
+            has_started.release()
             assert may_end.wait(60)
         start_response("200 OK", [("Content-Length", "2")])
         return [b"ok"]
@@ -228,7 +228,7 @@ def test_an_invocation_gets_a_thread_however_its_url_is_written() -> None:
         for connection, url in zip(connections, urls, strict=True):
             connection.sendall(b"POST " + url + b" HTTP/1.1\r\n" + SIGNED + b"Content-Length: 2\r\n\r\nok")
         for _ in urls:
-            assert started.acquire(timeout=30)
+            assert has_started.acquire(timeout=30)
         assert exchange(port, b"GET /other HTTP/1.1\r\nHost: localhost\r\n\r\n")[2] == b"ok"
         may_end.set()
         assert {read_response(connection)[0] for connection in connections} == {200}
@@ -242,10 +242,10 @@ def test_a_client_that_falls_silent_is_disconnected() -> None:
 
 
 def test_requests_in_progress_get_a_response_before_the_server_ends() -> None:
-    large_body, started = bytes(32 << 20), threading.Event()
+    large_body, has_started = bytes(32 << 20), threading.Event()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        started.set()
+        has_started.set()
         time.sleep(0.5)
         start_response("200 OK", [])
         return [large_body]
@@ -256,7 +256,7 @@ def test_requests_in_progress_get_a_response_before_the_server_ends() -> None:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         reader = threading.Thread(target=lambda: responses.append(read_response(connection)))
         reader.start()
-        assert started.wait(60)
+        assert has_started.wait(60)
         idle_client.sendall(b"GET / HT")
     reader.join(60)
     connection.close()

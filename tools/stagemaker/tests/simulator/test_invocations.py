@@ -78,9 +78,9 @@ def command_endpoint(endpoints: Endpoints) -> str:
 
 
 def error_response(call: Any, *arguments: Any, **request: Any) -> dict[str, Any]:
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         call(*arguments, **request)
-    return caught.value.response
+    return excinfo.value.response
 
 
 @pytest.mark.parametrize("body", [b"", b"x", bytes(range(256)), b"a" * 3_000_000], ids=lambda body: str(len(body)))

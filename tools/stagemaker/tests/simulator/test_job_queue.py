@@ -70,12 +70,12 @@ def test_an_endpoint_fails_if_no_thread_can_be_started(endpoints: Endpoints, mon
         failed_endpoint = endpoints.create(second_config, wait=False)
         endpoints.sagemaker.update_endpoint(EndpointName=endpoint_in_service, EndpointConfigName=second_config)
         for name, status in ((failed_endpoint, "Failed"), (endpoint_in_service, "InService")):
-            described = endpoints.describe(name)
-            assert (described["EndpointStatus"], described["EndpointConfigName"]) == (
+            description = endpoints.describe(name)
+            assert (description["EndpointStatus"], description["EndpointConfigName"]) == (
                 status,
                 first_config if name == endpoint_in_service else second_config,
             )
-            assert "can't start new thread" in described["FailureReason"]
+            assert "can't start new thread" in description["FailureReason"]
     assert b"first" in endpoints.invoke(endpoint_in_service, "x")["Body"].read()
     endpoints.sagemaker.update_endpoint(EndpointName=endpoint_in_service, EndpointConfigName=second_config)
     assert endpoints.settle(endpoint_in_service)["EndpointStatus"] == "InService"

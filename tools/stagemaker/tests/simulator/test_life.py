@@ -104,8 +104,8 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
     with Simulator(isolation="off", state=folder) as simulator:
         pipelines = Pipelines(Client(simulator))
         pipelines.wait_for(execution, "Sleeps")
-        described = pipelines.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
-        assert described["PipelineExecutionStatus"] == "Executing"
+        description = pipelines.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
+        assert description["PipelineExecutionStatus"] == "Executing"
 
 
 @pytest.mark.slow

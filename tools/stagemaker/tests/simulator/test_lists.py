@@ -281,6 +281,6 @@ def test_waiters_wait_until_jobs_end_and_fail_for_missing_ones(client: Client) -
         with pytest.raises(botocore.exceptions.WaiterError, match="ValidationException"):
             wait(kind, "nobody")
     response = client.sagemaker.list_training_jobs(StatusEquals="Stopped", NameContains=stopped_job)
-    listed = response["TrainingJobSummaries"]
-    assert [job["TrainingJobName"] for job in listed] == [stopped_job]
-    assert {"TrainingJobArn", "CreationTime", "TrainingEndTime"} <= set(listed[0])
+    summaries = response["TrainingJobSummaries"]
+    assert [job["TrainingJobName"] for job in summaries] == [stopped_job]
+    assert {"TrainingJobArn", "CreationTime", "TrainingEndTime"} <= set(summaries[0])

@@ -111,7 +111,7 @@ def test_a_regular_expression_that_is_slow_on_every_line_is_abandoned(client, mo
     monkeypatch.setattr(metrics, "SEARCH_SECONDS", 10)  # no line exceeds the time limit for one line
     monkeypatch.setattr(metrics, "MAX_SLOW_SECONDS", 0.5)
     training_metrics = make_metrics(client, "slow", slow="^(a|aa|a?)+$")
-    started = time.thread_time()
+    start = time.thread_time()
     for length in range(10, 40):
         line, line_started = "a" * length + "!", time.thread_time()
         training_metrics.measure(line)
@@ -119,7 +119,7 @@ def test_a_regular_expression_that_is_slow_on_every_line_is_abandoned(client, mo
             break
     for _ in range(1000):
         training_metrics.measure(line)
-    assert time.thread_time() - started < 15  # another thousand lines would take 20 s
+    assert time.thread_time() - start < 15  # another thousand lines would take 20 s
     assert training_metrics.warnings == [
         "[the metric slow is no longer collected: its regular expression takes too long]"
     ]

@@ -47,8 +47,8 @@ def test_a_group_is_created_described_and_deleted(packages: Packages) -> None:
             "CreatedBy": {},
         }
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
-    listed = sagemaker.list_model_package_groups(NameContains=name)["ModelPackageGroupSummaryList"]
-    assert name in [item["ModelPackageGroupName"] for item in listed]
+    summaries = sagemaker.list_model_package_groups(NameContains=name)["ModelPackageGroupSummaryList"]
+    assert name in [item["ModelPackageGroupName"] for item in summaries]
     sagemaker.delete_model_package_group(ModelPackageGroupName=arn)
     rejection(sagemaker.describe_model_package_group, ModelPackageGroupName=name)
     assert "not found" in rejection(sagemaker.list_tags, ResourceArn=arn)
@@ -81,8 +81,8 @@ def test_a_version_is_described_as_it_was_registered(packages: Packages) -> None
     package = packages.version(f"{ARN}model-package-group/{group}", **OPTIONAL_MEMBERS)
     assert package == f"{ARN}model-package/{group}/1"
     for name in (package, f"{group}/1"):
-        described = packages.describe(name)
-        assert omit(described, "CreationTime", "LastModifiedTime") == OPTIONAL_MEMBERS | {
+        description = packages.describe(name)
+        assert omit(description, "CreationTime", "LastModifiedTime") == OPTIONAL_MEMBERS | {
             "InferenceSpecification": SPECIFICATION,
             "ModelPackageGroupName": group,
             "ModelPackageVersion": 1,
@@ -155,9 +155,9 @@ def test_a_package_without_a_group_is_created_listed_and_deleted(packages: Packa
     arn = create(**request, **approval, Tags=tags)["ModelPackageArn"]
     assert arn == f"{ARN}model-package/{name}"
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
-    described = packages.describe(name)
-    assert described["ModelPackageArn"] == arn
-    assert not described.keys() & {"ModelPackageGroupName", "ModelPackageVersion", "ModelApprovalStatus"}
+    description = packages.describe(name)
+    assert description["ModelPackageArn"] == arn
+    assert not description.keys() & {"ModelPackageGroupName", "ModelPackageVersion", "ModelApprovalStatus"}
     assert "not a version" in rejection(packages.approve, package=arn)
     [error] = sagemaker.batch_describe_model_package(ModelPackageArnList=[arn])[
         "BatchDescribeModelPackageErrorMap"

@@ -98,11 +98,11 @@ def test_a_single_list_of_numbers_is_a_row(endpoints: Endpoints) -> None:
 
 
 def error(call: Callable[..., Any], *arguments: str) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         call(*arguments)
-    stream = caught.value.response.get("LogStreamArn", "")
+    stream = excinfo.value.response.get("LogStreamArn", "")
     assert ":" not in stream.partition(":log-stream:")[2]
-    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
+    return excinfo.value.response["Error"]["Code"], excinfo.value.response["Error"]["Message"]
 
 
 def test_each_model_has_a_separate_server_that_stays(invoke: Callable[..., list[str]]) -> None:
@@ -225,7 +225,7 @@ def test_a_model_that_does_not_load_leaves_nothing(server: MultiModelServer, tmp
 
 def test_a_model_that_loads_for_longer_than_an_invocation_waits_continues_to_load(server: MultiModelServer) -> None:
     headers = {TARGET_MODEL: "a.tar.gz", "Content-Type": "text/csv"}
-    with pytest.raises(ServiceError, match=r"still loading after 0\.01 s") as caught:
+    with pytest.raises(ServiceError, match=r"still loading after 0\.01 s") as excinfo:
         server.invoke(b"x", headers, Deadline(0.01))
-    assert (caught.value.code, caught.value.status) == ("ModelNotReadyException", 429)
+    assert (excinfo.value.code, excinfo.value.status) == ("ModelNotReadyException", 429)
     assert server.invoke(b"x", headers, Deadline(60)).status == 200

@@ -58,9 +58,9 @@ def test_the_table_in_operations_md_lists_these_services() -> None:
     ],
 )
 def test_other_services_are_rejected_by_name(service: str, operation: str, client: Client) -> None:
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         getattr(client.simulator.client(service), operation)()
-    error = caught.value.response
+    error = excinfo.value.response
     assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == ("NotImplemented", 501)
     assert f"does not support {service}; besides SageMaker, it supports ecr, events, iam" in error["Error"]["Message"]
     assert error["ResponseMetadata"]["RetryAttempts"] == 0

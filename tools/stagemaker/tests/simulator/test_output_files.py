@@ -77,9 +77,9 @@ def failures(client: Client, folder: OutputFolder, uri: str) -> list[str]:
     """Return two errors: why a folder cannot be packed, and why it cannot be uploaded."""
     reasons = []
     for save in (partial(pack, folder, folder.ml / "archive"), partial(upload_folder, client.s3, folder, uri)):
-        with pytest.raises(JobFailed) as caught:
+        with pytest.raises(JobFailed) as excinfo:
             save(VOLUME)
-        reasons.append(str(caught.value))
+        reasons.append(str(excinfo.value))
         assert_states_a_reason(reasons[-1], folder.ml)
     assert client.keys(uri) == []
     return reasons
@@ -112,10 +112,10 @@ def test_a_file_name_that_cannot_be_a_key_is_reported_after_the_other_uploads(
     for name in (*names, b"a", b"z"):
         os.makedirs(os.path.dirname(name) or b".", exist_ok=True)
         Path(os.fsdecode(name)).touch()
-    with pytest.raises(JobFailed) as caught:
+    with pytest.raises(JobFailed) as excinfo:
         upload_folder(client.s3, folder, uri, VOLUME)
-    assert str(caught.value).startswith(f"ClientError: Artifact upload failed: {DATA}: the file ")
-    assert reason in str(caught.value)
+    assert str(excinfo.value).startswith(f"ClientError: Artifact upload failed: {DATA}: the file ")
+    assert reason in str(excinfo.value)
     assert client.keys(uri) == ["a", "z"]
 
 

@@ -99,9 +99,9 @@ def test_a_job_can_be_stopped_while_its_outputs_are_uploaded(
     client: Client, script: str, model: dict[str, str] | None
 ) -> None:
     client.stop(job := start_upload(client, script, model))
-    started = time.monotonic()
+    start = time.monotonic()
     job = client.end(job, 300)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - start < 3
     assert status_of(job) == job.get("SecondaryStatus", "Stopped") == "Stopped"
     assert "FailureReason" not in job
     wait_until(lambda: not list(client.simulator.folder.glob("job-*")))
@@ -112,8 +112,8 @@ def test_a_job_can_be_stopped_while_its_outputs_are_uploaded(
 def test_the_simulator_can_shut_down_while_outputs_are_uploaded(script: str) -> None:
     with Simulator() as simulator:
         start_upload(Client(simulator), script)
-        started = time.monotonic()
-    assert time.monotonic() - started < 5
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
     assert not simulator.folder.exists()
 
 
@@ -223,9 +223,9 @@ def test_a_running_job_that_fills_its_volume_fails(any_client: Client, kind: str
     script = f"import os, tempfile, time\n{FILLING_SCRIPTS[kind]}\ntime.sleep(600)"
     variables = mark.environment | {"FOLDER": "/opt/ml/processing"}
     run = any_client.train if kind == "a model" else any_client.process
-    started = time.monotonic()
+    start = time.monotonic()
     job = run(script, seconds=300, Environment=variables)
-    assert time.monotonic() - started < 120  # although the job's time limit is five minutes
+    assert time.monotonic() - start < 120  # although the job's time limit is five minutes
     reason = "No space left on device: the job needs more than the VolumeSizeInGB of 1, exit code: 137"
     assert (status_of(job), job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")
     assert_no_trace(any_client, mark)

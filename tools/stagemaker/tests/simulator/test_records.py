@@ -258,11 +258,11 @@ def test_a_damaged_or_foreign_file_is_rejected_and_not_changed(kind: str, tmp_pa
     make_database(path)
     damage(path, kind)
     before = file_contents(tmp_path)
-    with pytest.raises(OSError, match=DAMAGE_ERRORS[kind]) as caught:
+    with pytest.raises(OSError, match=DAMAGE_ERRORS[kind]) as excinfo:
         Database.open(path)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert "use another folder" in str(caught.value) or "or another folder" in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert str(excinfo.value).startswith(f"{path}: ")
+    assert "use another folder" in str(excinfo.value) or "or another folder" in str(excinfo.value)
+    assert "\n" not in str(excinfo.value)
     assert file_contents(tmp_path).items() >= before.items()
 
 

@@ -263,8 +263,8 @@ def test_a_result_contains_the_resource_and_its_tags(client: Client) -> None:
     job = client.train("print('loss=1.5')", AlgorithmSpecification=algorithm, Tags=tags)
     expression = {"Filters": [condition("TrainingJobName", "Equals", job["TrainingJobName"])]}
     [result] = client.sagemaker.search(Resource="TrainingJob", SearchExpression=expression)["Results"]
-    described = {name: value for name, value in job.items() if name in result["TrainingJob"]}
-    assert result == {"TrainingJob": described | {"Tags": tags}}
+    description = {name: value for name, value in job.items() if name in result["TrainingJob"]}
+    assert result == {"TrainingJob": description | {"Tags": tags}}
     assert result["TrainingJob"].keys() > {"SecondaryStatusTransitions", "FinalMetricDataList", "ModelArtifacts"}
 
 

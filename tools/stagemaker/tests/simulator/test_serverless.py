@@ -30,20 +30,20 @@ def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, 
     endpoints, may_end = Endpoints(unsandboxed_client), tmp_path / "may end"
     model = endpoints.model(WAITING.format(path=str(may_end)))
     endpoint = endpoints.create(endpoints.config(serverless_variant(model)))
-    (described,) = endpoints.describe(endpoint)["ProductionVariants"]
-    assert described["CurrentServerlessConfig"] == SERVERLESS
-    assert described["CurrentInstanceCount"] == 0
-    assert "DesiredInstanceCount" not in described
+    (description,) = endpoints.describe(endpoint)["ProductionVariants"]
+    assert description["CurrentServerlessConfig"] == SERVERLESS
+    assert description["CurrentInstanceCount"] == 0
+    assert "DesiredInstanceCount" not in description
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(endpoints.invoke, endpoint, "wait", ContentType="text/csv")
         try:
             group = f"/aws/sagemaker/Endpoints/{endpoint}"
             logs = endpoints.client.logs
             wait_until(lambda: logs.filter_log_events(logGroupName=group, filterPattern="waits")["events"])
-            with pytest.raises(ClientError, match="Rate exceeded: variant one has a MaxConcurrency of 1") as caught:
+            with pytest.raises(ClientError, match="Rate exceeded: variant one has a MaxConcurrency of 1") as excinfo:
                 endpoints.invoke(endpoint, "now", ContentType="text/csv")
-            assert caught.value.response["Error"]["Code"] == "ThrottlingException"
-            assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+            assert excinfo.value.response["Error"]["Code"] == "ThrottlingException"
+            assert excinfo.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
         finally:
             may_end.touch()
         assert waiting.result()["Body"].read() == b'["waiting"]'
@@ -51,8 +51,8 @@ def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, 
     capacity = {"VariantName": "one", "DesiredInstanceCount": 4}
     assert "has no instances" in rejection(lambda: endpoints.rescale(endpoint, capacity))
     endpoints.update(endpoint, endpoints.config(variant(model, count=2)), RetainAllVariantProperties=True)
-    (described,) = endpoints.settle(endpoint)["ProductionVariants"]
-    assert described["CurrentInstanceCount"] == 2
+    (description,) = endpoints.settle(endpoint)["ProductionVariants"]
+    assert description["CurrentInstanceCount"] == 2
     config = endpoints.config(serverless_variant(model))
     assert "cannot be updated to a serverless one" in rejection(lambda: endpoints.update(endpoint, config))
     endpoints.delete(endpoint)

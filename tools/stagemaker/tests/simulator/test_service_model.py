@@ -20,10 +20,10 @@ OPERATIONS = sagemaker_model().operation_names
 
 
 def error_message(name: str, document: Any) -> str:
-    with pytest.raises(ServiceError) as caught:
+    with pytest.raises(ServiceError) as excinfo:
         read_request(operation_model(name), document)
-    assert caught.value.code == "ValidationException"
-    return str(caught.value)
+    assert excinfo.value.code == "ValidationException"
+    return str(excinfo.value)
 
 
 def test_every_pattern_of_the_service_model_compiles() -> None:
@@ -79,10 +79,10 @@ def test_values_must_match_their_shape(shape: dict[str, Any], good_values: list[
         (result,) = read_request(operation, {"X": value}).values()
         assert (result.timestamp() if isinstance(result, datetime.datetime) else result) == value
     for value in bad_values:
-        with pytest.raises(ServiceError) as caught:
+        with pytest.raises(ServiceError) as excinfo:
             read_request(operation, {"X": value})
-        assert caught.value.code == "ValidationException", value
-        assert len(str(caught.value)) < 1000, value
+        assert excinfo.value.code == "ValidationException", value
+        assert len(str(excinfo.value)) < 1000, value
 
 
 TEXT, LIST = {"shape": "Text"}, {"shape": "List"}
@@ -119,9 +119,9 @@ def test_constraints_apply_at_every_depth(
     inner = {"Text": STRING | constraint, "Any": STRING, "List": {"type": "list", "member": TEXT}, "Pair": pair}
     operation = model_of(X=shape, **inner)
     assert read_request(operation, {"X": wrap(good)}) == {"X": wrap(good)}
-    with pytest.raises(ServiceError) as caught:
+    with pytest.raises(ServiceError) as excinfo:
         read_request(operation, {"X": wrap(bad)})
-    assert caught.value.code == "ValidationException"
+    assert excinfo.value.code == "ValidationException"
 
 
 def test_a_message_names_the_member_and_the_constraint() -> None:

@@ -43,10 +43,10 @@ def raw_endpoint(client: Client, endpoints: Endpoints, request: pytest.FixtureRe
 
 
 def model_error(endpoints: Endpoints, name: str, body: bytes) -> dict[str, Any]:
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         endpoints.invoke(name, body, **BINARY)
-    assert caught.value.response["Error"]["Code"] == "ModelError"
-    return caught.value.response
+    assert excinfo.value.response["Error"]["Code"] == "ModelError"
+    return excinfo.value.response
 
 
 def test_invocations_report_invalid_responses(endpoints: Endpoints, raw_endpoint: str) -> None:

@@ -118,9 +118,9 @@ def test_a_broken_connection_or_response_is_reported(
     socket_path: Path, body: bytes, response: bytes, expected: type[NoResponse], message: str
 ) -> None:
     """Disconnected, raised only if no response has begun, means that the server may not have received the request."""
-    with serve(socket_path, responding(response)), pytest.raises(NoResponse, match=message) as caught:
+    with serve(socket_path, responding(response)), pytest.raises(NoResponse, match=message) as excinfo:
         UnixClient(socket_path).request("POST", "/invocations", body, deadline=Deadline(5))
-    assert type(caught.value) is expected
+    assert type(excinfo.value) is expected
 
 
 def test_a_response_before_the_end_of_the_request_is_read(socket_path: Path) -> None:

@@ -135,10 +135,10 @@ class Client:
 
 
 def rejection(call: Callable[..., Any], *arguments: Any, code: str = "ValidationException", **request: Any) -> str:
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         call(*arguments, **request)
-    assert caught.value.response["Error"]["Code"] == code, caught.value
-    return str(caught.value)
+    assert excinfo.value.response["Error"]["Code"] == code, excinfo.value
+    return str(excinfo.value)
 
 
 HOOKS = """
