@@ -94,17 +94,17 @@ def main() -> None:
     for isolation in ("auto", "off"):
         with Simulator(isolation=isolation) as simulator:
             sandbox = "bubblewrap" if simulator.isolation_enforced else "off"
-            if any(sandbox == measured for _, measured in results):  # bubblewrap does not work here
+            if any(sandbox == result for _, result in results):  # bubblewrap does not work here
                 continue
             for comparison, job, baseline in (
                 ("processing job / the command run directly", time_processing, time_command),
                 *outputs,
             ):
                 pairs = []
-                for number in range(arguments.repeats):
+                for index in range(arguments.repeats):
                     with tempfile.TemporaryDirectory() as folder:
-                        pairs.append((job(simulator, f"job-{len(results)}-{number}"), baseline(Path(folder))))
-                    progress = f"{number + 1} of {arguments.repeats}"
+                        pairs.append((job(simulator, f"job-{len(results)}-{index}"), baseline(Path(folder))))
+                    progress = f"{index + 1} of {arguments.repeats}"
                     print(f"{comparison}, isolation {sandbox}: {progress}", file=sys.stderr, flush=True)
                 results[comparison, sandbox] = [statistics.median(side) for side in zip(*pairs, strict=True)]
     print("| simulator / baseline | isolation | simulator, s | baseline, s | difference, s | ratio |")

@@ -48,8 +48,8 @@ def test_nothing_is_imported():
 def run(folder: Path, tests: str, *options: str) -> str:
     (folder / "test_theirs.py").write_text(tests)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "stagemaker.pytest_plugin", *options, "."]
-    plain = environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    result = subprocess.run(command, cwd=folder, env=plain, capture_output=True, text=True, timeout=120)
+    variables = environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    result = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 

@@ -53,8 +53,8 @@ def test_stagemaker_works_with_other_packages(
     subprocess.run(command, env=variables, cwd=tmp_path, check=True)
     (tmp_path / "work").mkdir()
     # from now on without a network, so that requests to an index or a proxy fail
-    offline = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    run_blocks([ROOT / "README.md"], tmp_path / "work", variables | offline)
+    settings = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    run_blocks([ROOT / "README.md"], tmp_path / "work", variables | settings)
     uv(*install, *TEST_PACKAGES, cwd=tmp_path)
     tests = [ROOT / "tests" / name for name in AGAIN]
     options = "-q -n 2 -p no:cacheprovider -m".split()

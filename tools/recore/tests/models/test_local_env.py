@@ -4,7 +4,7 @@ from typing import Any
 import boto3
 import pytest
 from stagemaker_support.archives import archive_of, member, packed
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, counter
 
 from recore.model import LocalEnv, SageMakerEnvType
 from recore.model.errors import ConfigError, LocalEnvError, NamingError
@@ -13,7 +13,7 @@ from stagemaker.server import BUCKET
 
 @pytest.fixture
 def root(client: Client) -> str:
-    return f"local-{next(numbers)}"
+    return f"local-{next(counter)}"
 
 
 @pytest.fixture

@@ -96,9 +96,9 @@ def read_requirements(content: bytes) -> list[RequirementLine]:
 
 def _join_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
     joined_line, start = "", 0
-    for number, line in enumerate(lines, 1):
+    for index, line in enumerate(lines, 1):
         is_comment = COMMENT.match(line) is not None
-        start = start or number
+        start = start or index
         if line.endswith("\\") and not is_comment:
             joined_line += line.strip("\\")
             continue

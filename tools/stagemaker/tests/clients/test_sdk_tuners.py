@@ -129,11 +129,11 @@ def test_a_tuner_is_attached_and_warm_started(tuner: Any, tuners: Tuners, sdk: M
     from sagemaker.analytics import HyperparameterTuningJobAnalytics
 
     name = tuner.latest_tuning_job.name
-    attached = sdk.HyperparameterTuner.attach(name, estimator_cls="sagemaker.sklearn.SKLearn")
-    assert attached.best_training_job() == tuner.best_training_job()
-    ranges = [item.hyperparameter_ranges()["IntegerParameterRanges"] for item in (attached, tuner)]
+    same_tuner = sdk.HyperparameterTuner.attach(name, estimator_cls="sagemaker.sklearn.SKLearn")
+    assert same_tuner.best_training_job() == tuner.best_training_job()
+    ranges = [item.hyperparameter_ranges()["IntegerParameterRanges"] for item in (same_tuner, tuner)]
     assert ranges[0] == ranges[1]  # the SDK itself loses scaling types other than Auto
-    assert attached.max_jobs == 2
+    assert same_tuner.max_jobs == 2
     analytics = HyperparameterTuningJobAnalytics(name)
     assert analytics.tuning_ranges["rate"]["ScalingType"] == "Logarithmic"
     assert len(analytics.training_job_summaries()) == 2

@@ -103,12 +103,12 @@ def test_a_hidden_tab_sends_no_requests(client: Client, tab: ConsoleTab) -> None
     tab.open()
     tab.page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
     tab.page.wait_for_timeout(3000)
-    before = len(tab.requests)
+    request_count = len(tab.requests)
     tab.page.wait_for_timeout(4000)
-    assert len(tab.requests) == before
+    assert len(tab.requests) == request_count
     tab.page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
     tab.page.wait_for_timeout(1000)
-    assert len(tab.requests) > before
+    assert len(tab.requests) > request_count
 
 
 def test_the_end_of_the_simulator_is_reported(chromium: Any) -> None:

@@ -43,8 +43,8 @@ def simulator_with(jobs: int, state: Path) -> Iterator[SimulatorProcess]:
     record = store.get("TrainingJob", name)
     assert record
     with store.transaction():
-        for number in range(jobs):
-            copy = f"job-{number:05}"
+        for index in range(jobs):
+            copy = f"job-{index:05}"
             store.add("TrainingJob", copy, record | {"TrainingJobName": copy}, record.internal)
     database.close()
     with running("--state", state) as simulator:
@@ -160,11 +160,11 @@ def test_lists_take_at_most_twice_as_long_with_a_console_per_user(
     simulator: SimulatorProcess, polls: list[Poll]
 ) -> None:
     percentile_of_lists(simulator)
-    without = percentile_of_lists(simulator)
+    baseline = percentile_of_lists(simulator)
     with open_consoles(simulator, polls):
         with_consoles = percentile_of_lists(simulator)
-    print(f"95th percentile of ListTrainingJobs: {1e3 * without:.1f} ms, with consoles {1e3 * with_consoles:.1f} ms")
-    assert with_consoles <= 2 * without
+    print(f"95th percentile of ListTrainingJobs: {1e3 * baseline:.1f} ms, with consoles {1e3 * with_consoles:.1f} ms")
+    assert with_consoles <= 2 * baseline
 
 
 def test_an_hour_of_polling_takes_no_memory(simulator: SimulatorProcess, polls: list[Poll]) -> None:

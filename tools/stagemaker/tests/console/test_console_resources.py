@@ -22,8 +22,8 @@ CACHED = {"Enabled": True, "ExpireAfter": "P1D"}
 def endpoint(client: Client) -> Iterator[str]:
     """Return an endpoint of two variants, one of which fails each request."""
     endpoints = Endpoints(client)
-    good, bad = endpoints.named("good"), endpoints.model(FAILING.format(name="bad"))
-    yield endpoints.create(endpoints.config(variant(good, "good", weight=3), variant(bad, "bad", weight=1)))
+    good_model, bad_model = endpoints.named("good"), endpoints.model(FAILING.format(name="bad"))
+    yield endpoints.create(endpoints.config(variant(good_model, "good", weight=3), variant(bad_model, "bad", weight=1)))
     endpoints.delete_all()
 
 
@@ -139,7 +139,7 @@ def test_a_version_is_approved_with_one_click(client: Client, tab: ConsoleTab) -
 
 
 @pytest.mark.parametrize(
-    ("key", "body", "shown"),
+    ("key", "body", "content"),
     [
         ("console/a b/größe<i>.txt", "first\nsecond\n", "first\nsecond"),
         ("console/100%/a+b?c#d.csv", b"depth,copper\n" * 50_000, "depth,copper\ndepth,copper"),
@@ -150,7 +150,7 @@ def test_a_version_is_approved_with_one_click(client: Client, tab: ConsoleTab) -
     ],
 )
 def test_folders_lead_to_the_first_lines_of_a_text(
-    client: Client, tab: ConsoleTab, key: str, body: bytes, shown: str
+    client: Client, tab: ConsoleTab, key: str, body: bytes, content: str
 ) -> None:
     client.put(key, body)
     tab.open("s3", BUCKET)
@@ -159,7 +159,7 @@ def test_folders_lead_to_the_first_lines_of_a_text(
     name = key.rpartition("/")[2]
     tab.page.get_by_role("rowheader", name=name, exact=True).get_by_role("link").click()
     tab.wait_for(f"s3://{BUCKET}/{key}", "dl")
-    assert tab.text("pre[aria-label='First lines']").startswith(shown)
+    assert tab.text("pre[aria-label='First lines']").startswith(content)
     with tab.page.expect_download() as download:
         tab.page.get_by_role("link", name="Download").click()
     assert Path(download.value.path()).read_bytes() == (body if isinstance(body, bytes) else body.encode())

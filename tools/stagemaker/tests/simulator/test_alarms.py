@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from stagemaker_support.simulator_client import Client, numbers, rejection
+from stagemaker_support.simulator_client import Client, counter, rejection
 
 from stagemaker.services.alarms import TREATMENTS, alarm_state
 from stagemaker.services.moto_inside import cloudwatch
@@ -24,13 +24,13 @@ def alarm(comparison: str, periods: int, datapoints_to_alarm: int = 1, treatment
     )
 
 
-def points(text: str) -> list[float | None]:
+def points(states: str) -> list[float | None]:
     """Convert the guide's notation to data points: X is breaching, 0 is not breaching, and - is missing."""
-    return [{"X": 10.0, "0": 0.0, "-": None}[point] for point in text.split()]
+    return [{"X": 10.0, "0": 0.0, "-": None}[point] for point in states.split()]
 
 
 @pytest.mark.parametrize(
-    ("datapoints_to_alarm", "text", "states"),
+    ("datapoints_to_alarm", "periods", "states"),
     [
         # Both tables of the guide. The states are in the order of TREATMENTS: missing, ignore, breaching, notBreaching.
         (3, "0 - X - X", "OK OK OK OK"),
@@ -79,7 +79,7 @@ def test_values_are_compared_with_the_threshold(comparison: str, breaching: list
 
 class WatchedMetric:
     def __init__(self, client: Client, **members: Any):
-        self.cloudwatch, self.name = client.simulator.client("cloudwatch"), f"alarm-{next(numbers)}"
+        self.cloudwatch, self.name = client.simulator.client("cloudwatch"), f"alarm-{next(counter)}"
         self.metric = {"Namespace": f"namespace-{self.name}", "MetricName": "metric"}
         self.put_alarm(**members)
 

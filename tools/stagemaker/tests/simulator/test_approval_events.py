@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from stagemaker_support.job_traces import until, wait_until
 from stagemaker_support.model_packages import SPECIFICATION, Packages
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, counter
 
 from stagemaker.protocol.account import ACCOUNT, REGION
 from stagemaker.resources.model_package import StateChanges
@@ -22,19 +22,19 @@ class History:
     def __init__(self, client: Client, group: str):
         self.group, self.logs, self.client = group, client.logs, client.simulator.client("events")
         pattern = {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Model Package State Change"]}
-        text = json.dumps(pattern | {"detail": {"ModelPackageGroupName": [group]}})
+        content = json.dumps(pattern | {"detail": {"ModelPackageGroupName": [group]}})
         self.logs.create_log_group(logGroupName=group)
-        self.client.put_rule(Name=group, EventPattern=text)
+        self.client.put_rule(Name=group, EventPattern=content)
         arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"
         self.client.put_targets(Rule=group, Targets=[{"Id": "1", "Arn": arn}])
         bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
-        self.client.create_archive(ArchiveName=group, EventSourceArn=bus, EventPattern=text)
+        self.client.create_archive(ArchiveName=group, EventSourceArn=bus, EventPattern=content)
 
     def events(self, count: int) -> list[dict[str, Any]]:
         """Wait until `count` events have been delivered, and return all delivered events in order."""
         read = partial(self.logs.filter_log_events, logGroupName=self.group)
-        delivered = until(lambda: read()["events"], lambda events: len(events) >= count)
-        return [json.loads(event["message"]) for event in delivered]
+        received = until(lambda: read()["events"], lambda events: len(events) >= count)
+        return [json.loads(event["message"]) for event in received]
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_every_approval_status_change_emits_an_event_that_describes_the_version(
     packages.approve(package, "PendingManualApproval")
     packages.approve(package, ApprovalDescription='"quoted" <b>')
     events = history.events(5)
-    pending = "PendingManualApproval"
-    assert statuses(events) == [pending, "Approved", "Rejected", pending, "Approved"]
+    pending_status = "PendingManualApproval"
+    assert statuses(events) == [pending_status, "Approved", "Rejected", pending_status, "Approved"]
     archive = {"ArchiveName": history.group}
     wait_until(lambda: history.client.describe_archive(**archive)["EventCount"] == 5)
     assert [event["detail"]["ApprovalDescription"] for event in events[1:3]] == [
@@ -114,7 +114,7 @@ def test_events_of_concurrent_changes_are_delivered_in_order(
 
 def test_other_changes_emit_no_event(packages: Packages, history: History) -> None:
     package = packages.version(history.group)
-    token = {"ClientToken": f"token-{next(numbers)}"}
+    token = {"ClientToken": f"token-{next(counter)}"}
     for _ in range(2):
         packages.approve(package, **token)
     packages.approve(package)

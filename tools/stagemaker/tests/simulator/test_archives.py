@@ -43,10 +43,10 @@ def header(
     return sign(result)
 
 
-def sign(changed: bytearray) -> bytes:
-    changed[148:156] = b" " * 8
-    changed[148:156] = b"%06o\0 " % sum(changed)
-    return bytes(changed)
+def sign(header: bytearray) -> bytes:
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
 
 
 def unpack_error(archive: bytes, folder: Path, volume: int = MIB) -> str:
@@ -64,9 +64,9 @@ def unpack_error(archive: bytes, folder: Path, volume: int = MIB) -> str:
     ("archive", "volume", "count"),
     [
         (bomb(header("zeros", size=12 << 30), 12 << 30), 1 << 30, 0),  # it is rejected before it is written
-        (archive_of(**{f"f{number}": bytes(300_000) for number in range(4)}), MIB, 3),
-        (packed(*(member(f"f{number}") for number in range(70))), 64 * BYTES_PER_FILE, 64),
-        (packed(*(member(f"{number}/{'d/' * 40}f") for number in range(10))), 20 * BYTES_PER_FILE, 0),
+        (archive_of(**{f"f{index}": bytes(300_000) for index in range(4)}), MIB, 3),
+        (packed(*(member(f"f{index}") for index in range(70))), 64 * BYTES_PER_FILE, 64),
+        (packed(*(member(f"{index}/{'d/' * 40}f") for index in range(10))), 20 * BYTES_PER_FILE, 0),
     ],
     ids=["bomb", "total size", "files", "folders implied by names"],
 )
@@ -80,7 +80,7 @@ def test_archives_that_need_more_space_than_the_volume_has_are_rejected(
 
 def test_several_archives_share_the_space_of_a_volume(tmp_path: Path) -> None:
     path, volume = tmp_path / "model.tar.gz", Volume(3 * MIB)
-    path.write_bytes(archive_of(**{f"f{number}": bytes(300_000) for number in range(4)}))
+    path.write_bytes(archive_of(**{f"f{index}": bytes(300_000) for index in range(4)}))
     for name in ("once", "twice"):
         unpack(path, tmp_path / name, volume)
         assert len(list((tmp_path / name).iterdir())) == 4
@@ -213,7 +213,7 @@ def test_damaged_archives_are_unpacked_or_rejected(tmp_path: Path) -> None:
             info = member(name, kind, "d", 700 if kind == tarfile.REGTYPE else 0)
             info.mtime = 1.5
             tar.addfile(info, io.BytesIO(bytes(info.size)))
-    for number in range(400):
+    for index in range(400):
         damaged_archive = bytearray(intact_archive.getvalue())
         for _ in range(rng.randint(1, 3)):
             damaged_archive[rng.randrange(5000)] = rng.choice((0, 0x20, 0x30, 0x37, 0x4C, 0x67, 0x78, 0x80, 0xFF))
@@ -221,9 +221,9 @@ def test_damaged_archives_are_unpacked_or_rejected(tmp_path: Path) -> None:
             if rng.random() < 0.5:
                 damaged_archive[block : block + 512] = sign(damaged_archive[block : block + 512])
         path = tmp_path / "a.tar.gz"
-        path.write_bytes(damaged_archive if number % 2 else zlib.compress(damaged_archive, 1, wbits=31))
+        path.write_bytes(damaged_archive if index % 2 else zlib.compress(damaged_archive, 1, wbits=31))
         with contextlib.suppress(JobFailed):
-            unpack(path, tmp_path / f"{number}", Volume(MIB))
+            unpack(path, tmp_path / f"{index}", Volume(MIB))
 
 
 LARGE_VOLUME = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 20}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import IMAGE, Client, numbers, rejection
+from stagemaker_support.simulator_client import IMAGE, Client, counter, rejection
 from stagemaker_support.transform_jobs import completed, container, create_model, transform
 
 from stagemaker.compute import transform_run as compute_transform
@@ -75,12 +75,12 @@ def test_each_output_is_the_next_input_and_each_container_has_its_own_model_and_
         ),
         container(any_client, reporting_script("three"), ContainerHostname="primary"),
     ]
-    without_effect = {
+    unused_members = {
         "InferenceExecutionConfig": {"Mode": "Serial"},
         "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]},
     }
-    model = create_model(any_client, *containers, **without_effect)
-    assert any_client.sagemaker.describe_model(ModelName=model).items() >= without_effect.items()
+    model = create_model(any_client, *containers, **unused_members)
+    assert any_client.sagemaker.describe_model(ModelName=model).items() >= unused_members.items()
     job, uri = transform(any_client, model, {"a": "start\n"}, **CSV)
     assert job["TransformJobStatus"] == "Completed", job
     first, *reports = any_client.get(f"{uri}/a.out").decode().splitlines()
@@ -162,7 +162,7 @@ socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
 
 @pytest.fixture
 def chain(client: Client, platform: Platform, tmp_path: Path) -> Callable[..., Chain]:
-    log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(numbers)}")
+    log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(counter)}")
 
     def make_chain(*scripts: str, job: Job | None = None, name: str = "instance-1") -> Chain:
         model = {"Containers": [container(client, script) for script in scripts]}
@@ -265,9 +265,9 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
             "import time\ndef transform_fn(model, data, content_type, accept): return time.sleep(1) or data, accept\n"
         )
 
-    fitting, large = (create_model(client, holding_script(size), holding_script(600)) for size in (10, 400))
-    assert completed(client, fitting, {"a": "1"}, Input={"ContentType": "text/csv"}) == [b"1"]
-    job, _ = transform(client, large, {"a": "1"}, Input={"ContentType": "text/csv"})
+    small_model, large_model = (create_model(client, holding_script(size), holding_script(600)) for size in (10, 400))
+    assert completed(client, small_model, {"a": "1"}, Input={"ContentType": "text/csv"}) == [b"1"]
+    job, _ = transform(client, large_model, {"a": "1"}, Input={"ContentType": "text/csv"})
     assert job["FailureReason"] == (
         "AlgorithmError: The server of container 'container-2' needed more memory than its instance type has"
     )

@@ -67,9 +67,9 @@ def with_peak(work: Callable[[], T]) -> tuple[T, int]:
 
 
 def as_csv(table: list[list[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(table)
-    return text.getvalue().encode()
+    file = io.StringIO(newline="")
+    csv.writer(file, quoting=csv.QUOTE_ALL).writerows(table)
+    return file.getvalue().encode()
 
 
 def from_csv(body: bytes) -> list[list[str]]:

@@ -49,8 +49,8 @@ def test_a_pipeline_and_its_model_package_have_default_members(client: Client) -
 
 def test_lists_of_unsimulated_kinds_are_empty(client: Client) -> None:
     assert client.sagemaker.list_monitoring_schedules(EndpointName="any")["MonitoringScheduleSummaries"] == []
-    simulated = {name for kind in KINDS for name in kind.operations()}
-    names = [xform_name(name) for name in EmptyLists.operations() if name not in simulated]
+    operations = {name for kind in KINDS for name in kind.operations()}
+    names = [xform_name(name) for name in EmptyLists.operations() if name not in operations]
     assert len(names) > 50
     for name in names:
         assert [value for value in getattr(client.sagemaker, name)().values() if isinstance(value, list)] == [[]], name

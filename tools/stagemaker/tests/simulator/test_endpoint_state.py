@@ -91,26 +91,26 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
             endpoints.model(NAMED.format(name="lost"), ModelDataUrl=archive),
         )
         first, slow, failing, lost = (endpoints.config(variant(model)) for model in models)
-        updated, without_old_fleet, deleted, serving = map(endpoints.create, (first, lost, first, slow))
+        updated_name, without_old_fleet, deleted, serving = map(endpoints.create, (first, lost, first, slow))
         rescaled = endpoints.create(slow, **deployment)
         endpoints.update(rescaled, failing, **deployment)
         assert "ZeroDivisionError" in endpoints.settle(rescaled)["FailureReason"]
         endpoints.client.s3.delete_object(Bucket=BUCKET, Key=archive.removeprefix(f"s3://{BUCKET}/"))
         created = endpoints.create(slow, wait=False)
-        for name in (updated, without_old_fleet):
+        for name in (updated_name, without_old_fleet):
             endpoints.update(name, slow)
         endpoints.rescale(rescaled, {"VariantName": "one", "DesiredInstanceCount": 2})
         endpoints.sagemaker.delete_endpoint(EndpointName=deleted)
         assert endpoints.describe(created)["EndpointStatus"] == "Creating"
-        for name in (updated, without_old_fleet, rescaled):
+        for name in (updated_name, without_old_fleet, rescaled):
             assert endpoints.describe(name)["EndpointStatus"] == "Updating"
         simulator.kill()
     with endpoints_of(tmp_path) as (_, endpoints):
         assert endpoints.describe(serving)["EndpointStatus"] == "SystemUpdating"
         with pytest.raises(Exception, match="in status SystemUpdating"):
             endpoints.update(serving, first)
-        assert serving_model(endpoints, updated) in ("first", "slow")
-        for name in (created, updated, without_old_fleet, rescaled, serving):
+        assert serving_model(endpoints, updated_name) in ("first", "slow")
+        for name in (created, updated_name, without_old_fleet, rescaled, serving):
             description = assert_in_service(endpoints, name, slow)
             assert "FailureReason" not in description
             assert description["ProductionVariants"][0]["CurrentInstanceCount"] == (2 if name == rescaled else 1)

@@ -167,9 +167,9 @@ def test_an_update_retains_properties_on_request(endpoints: Endpoints) -> None:
     assert properties(endpoints.settle(name)) == [(3, 2), (1, 1)]
     new_config = two_variant_config(endpoints, "new", (0.5, 0.5))
     endpoints.update(name, new_config, RetainAllVariantProperties=True)
-    pending = endpoints.describe(name)["PendingDeploymentSummary"]
-    assert pending["EndpointConfigName"] == new_config
-    assert [item["DesiredInstanceCount"] for item in pending["ProductionVariants"]] == [2, 1]
+    summary = endpoints.describe(name)["PendingDeploymentSummary"]
+    assert summary["EndpointConfigName"] == new_config
+    assert [item["DesiredInstanceCount"] for item in summary["ProductionVariants"]] == [2, 1]
     assert properties(endpoints.settle(name)) == [(3, 2), (1, 1)]
     excluded = {"ExcludeRetainedVariantProperties": [{"VariantPropertyType": "DesiredInstanceCount"}]}
     endpoints.update(name, new_config, RetainAllVariantProperties=True, **excluded)

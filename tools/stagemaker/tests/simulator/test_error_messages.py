@@ -105,10 +105,10 @@ def test_the_error_is_the_documented_one(client: Client, row: str, operation: st
     with pytest.raises(ClientError) as excinfo:
         getattr(service, xform_name(operation))(**faulty_request(row, operation))
     error = excinfo.value.response["Error"]
-    [(code, text)] = [(code, text) for other_row, code, text in ROWS if other_row == row]
-    name = "taken" if "already" in text or "no policy" in row else "nobody"
+    [(code, message)] = [(code, message) for other_row, code, message in ROWS if other_row == row]
+    name = "taken" if "already" in message or "no policy" in row else "nobody"
     parts = {"NAME": name, "ARN": ARN + name, "URI": ABSENT, "BUCKET": BUCKET, "ROLE": ROLE_ARN, "STATUS": "Failed"}
-    pattern = re.sub("|".join(parts), lambda match: parts[match[0]], re.escape(text))
+    pattern = re.sub("|".join(parts), lambda match: parts[match[0]], re.escape(message))
     assert error["Code"] == code
     assert re.fullmatch(pattern, error["Message"]), error["Message"]
 
@@ -158,12 +158,12 @@ def test_requests_for_missing_resources_return_modelled_errors(
 
 def test_requests_for_resources_in_use_return_modelled_errors(client: Client) -> None:
     pipelines, packages = Pipelines(client), Packages(client)
-    name, text = pipelines.create(pipelines.processing("P", "import time\ntime.sleep(300)")), definition(fail("F"))
+    name, document = pipelines.create(pipelines.processing("P", "import time\ntime.sleep(300)")), definition(fail("F"))
     pipeline_name = {"PipelineName": name}
     first_execution = {"PipelineExecutionArn": pipelines.start(name)}
     group = {"ModelPackageGroupName": packages.group()}
     packages.version(group["ModelPackageGroupName"])
-    duplicate = pipeline_name | {"PipelineDefinition": text, "RoleArn": ROLE_ARN}
+    duplicate = pipeline_name | {"PipelineDefinition": document, "RoleArn": ROLE_ARN}
     error(client, "CreatePipeline", INVALID, duplicate)
     error(client, "CreateModelPackageGroup", INVALID, group)
     error(client, "DeletePipeline", "ConflictException", pipeline_name)

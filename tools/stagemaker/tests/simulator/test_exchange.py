@@ -71,9 +71,9 @@ def test_a_job_does_not_share_the_session_keyring_of_its_caller(tmp_path):
     folder = Path(exchange.__file__).parent
     script = f"import sys; sys.path.append({str(folder)!r}); import exchange; exchange.call(*{search!r})"
     process = SupervisedProcess(Launch([sys.executable, "-c", script], dict(os.environ), str(tmp_path)), tmp_path)
-    printed = process.output.read()
+    output = process.output.read()
     assert process.wait().code == 1
-    assert b"Required key not available" in printed
+    assert b"Required key not available" in output
 
 
 DENIED = {name for name, (_, _, decision) in system_calls.CALLS.items() if len(decision) == 1}
@@ -125,10 +125,10 @@ def test_the_numbers_of_calls_are_the_kernels(machine, path):
     headers = list(Path("/usr/include", path).glob("unistd*.h"))
     if not headers:
         pytest.skip("the kernel's headers are not installed")
-    text = "".join(
+    content = "".join(
         header.read_text("utf-8") for header in headers if header.name not in ("unistd_32.h", "unistd_x32.h")
     )
-    numbers = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", text))
+    numbers = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", content))
     for name in system_calls.CALLS:
         if (number := system_calls.number(name, machine)) is not None:
             assert numbers[name] == str(number), name

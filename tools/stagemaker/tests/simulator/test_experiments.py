@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.pipelines import Pipelines, get, model
-from stagemaker_support.simulator_client import Client, numbers, output_to, rejection
+from stagemaker_support.simulator_client import Client, counter, output_to, rejection
 
 from stagemaker.server import BUCKET
 
@@ -15,7 +15,7 @@ TIME = 1_700_000_000
 @pytest.fixture
 def names(client: Client) -> tuple[str, str, str]:
     """Return the names of an experiment, its trial, and a trial component that is associated with the trial."""
-    experiment, trial, component = (f"{kind}-{next(numbers)}" for kind in ("experiment", "trial", "Component"))
+    experiment, trial, component = (f"{kind}-{next(counter)}" for kind in ("experiment", "trial", "Component"))
     sagemaker = client.sagemaker
     sagemaker.create_experiment(ExperimentName=experiment, Description="d", Tags=[{"Key": "k", "Value": "v"}])
     sagemaker.create_trial(TrialName=trial, ExperimentName=experiment)
@@ -112,7 +112,7 @@ def test_resources_that_others_need_cannot_be_deleted(client: Client, names: tup
 
 def test_jobs_of_pipelines_have_components(pipelines: Pipelines) -> None:
     sagemaker = pipelines.sagemaker
-    name = f"Of-Pipelines-{next(numbers)}"
+    name = f"Of-Pipelines-{next(counter)}"
     names = {"ExperimentName": name, "TrialName": get("Execution.PipelineExecutionId")}
     steps = pipelines.processing("P", "pass"), pipelines.training("T", "pass", "P"), model("M")
     pipeline = pipelines.create(*steps, PipelineExperimentConfig=names)
@@ -160,17 +160,17 @@ def test_a_job_has_a_component(client: Client, names: tuple[str, str, str]) -> N
     assert [loss[name] for name in ("MetricName", "Last", "Min", "Max", "Count")] == ["loss", 0.25, 0.125, 0.5, 3]
     client.sagemaker.update_trial_component(TrialComponentName=name, ParametersToRemove=["depth"])
     client.sagemaker.delete_training_job(TrainingJobName=job["TrainingJobName"])
-    kept = client.sagemaker.describe_trial_component(TrialComponentName=name)
+    new_response = client.sagemaker.describe_trial_component(TrialComponentName=name)
     del response["Parameters"]["depth"]
-    unchanged = response.keys() - {"ResponseMetadata", "LastModifiedTime"}
-    assert {name: kept[name] for name in unchanged} == {name: response[name] for name in unchanged}
+    members = response.keys() - {"ResponseMetadata", "LastModifiedTime"}
+    assert {name: new_response[name] for name in members} == {name: response[name] for name in members}
     missing = {"ExperimentName": experiment, "TrialName": "nowhere"}
     with pytest.raises(client.sagemaker.exceptions.ResourceNotFound, match="Trial 'nowhere' does not exist"):
         client.process("pass", ExperimentConfig=missing)
 
 
 def test_each_job_component_has_a_separate_trial_and_name(client: Client, names: tuple[str, str, str]) -> None:
-    experiment, other = names[0], f"experiment-{next(numbers)}"
+    experiment, other = names[0], f"experiment-{next(counter)}"
     client.sagemaker.create_experiment(ExperimentName=other)
     members = {"ExperimentConfig": {"ExperimentName": experiment}, **output_to(f"s3://{BUCKET}/of-component")}
     job = client.process("pass", **members)

@@ -50,13 +50,13 @@ def feeding(tmp_path: Path) -> Feeding:
 
 @pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize(
-    "text", [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"x" * 2_000_000 + b"\n" + b"y" * 10]
+    "content", [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"x" * 2_000_000 + b"\n" + b"y" * 10]
 )
-def test_lines_are_returned_unchanged(text: bytes, concurrency: int, tmp_path: Path) -> None:
+def test_lines_are_returned_unchanged(content: bytes, concurrency: int, tmp_path: Path) -> None:
     settings = {"split": "Line", "max_megabytes": 2, "concurrency": concurrency, "assemble": "Line"}
     for strategy in ("MultiRecord", "SingleRecord"):
         feeding = Feeding(tmp_path)
-        assert feeding.feed(text, strategy=strategy, **settings).rstrip(b"\n") == text.rstrip(b"\n")
+        assert feeding.feed(content, strategy=strategy, **settings).rstrip(b"\n") == content.rstrip(b"\n")
         assert all(len(body) <= 2 << 20 for body in feeding.bodies)
         if strategy == "SingleRecord":
             assert all(body.count(b"\n") <= 1 for body in feeding.bodies)

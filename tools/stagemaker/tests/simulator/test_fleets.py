@@ -63,8 +63,8 @@ HANGING_INSTALLATION = {
 def test_a_start_that_exceeds_a_time_limit_fails(
     client: Client, platform: Platform, files: dict[str, str], limit: dict[str, int], reason: str
 ) -> None:
-    served = container(client, "", Variables={"SAGEMAKER_SUBMIT_DIRECTORY": client.source(**files)})
-    members = {"VariantName": "one", "InstanceType": "ml.m5.large", "Model": {"Containers": [served]}}
+    item = container(client, "", Variables={"SAGEMAKER_SUBMIT_DIRECTORY": client.source(**files)})
+    members = {"VariantName": "one", "InstanceType": "ml.m5.large", "Model": {"Containers": [item]}}
     fleet = Fleet(platform, "endpoint", members | limit)
     fleet.scale(1)
     with pytest.raises(JobFailed) as excinfo:

@@ -12,7 +12,7 @@ from scipy.stats import binom
 from stagemaker_support.crowd import MODEL_ERROR, Crowd
 from stagemaker_support.endpoints import NAMED, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import numbers
+from stagemaker_support.simulator_client import counter
 
 from stagemaker.orchestration.endpoints.deployment_config import BlueGreenPolicy
 from stagemaker.orchestration.endpoints.endpoint_work import GradualUpdate
@@ -69,7 +69,7 @@ class Target:
         self.name = endpoints.create(self.old)
 
     def put_alarm(self, **members: Any) -> str:
-        name = f"rollback-{next(numbers)}"
+        name = f"rollback-{next(counter)}"
         alarm = {"Namespace": "mine", "MetricName": name, "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
         alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
         self.cloudwatch.put_metric_alarm(AlarmName=name, **alarm | members)

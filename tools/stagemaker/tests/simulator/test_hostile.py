@@ -74,7 +74,7 @@ def test_a_command_that_does_not_exist_fails_the_job(any_client):
 
 
 def test_long_arguments_and_environment_variables_are_accepted(any_client):
-    variables = {f"V{number}": "\u00e9" * 256 for number in range(90)}
+    variables = {f"V{index}": "\u00e9" * 256 for index in range(90)}
     image = {
         "ImageUri": IMAGE,
         "ContainerEntrypoint": ["python3", "-c", "import os, sys; assert len(os.environ['V89']) == 256, len(sys.argv)"],
@@ -116,10 +116,10 @@ def test_only_the_start_of_a_regular_file_is_read(tmp_path, monkeypatch, kind):
     for folder in (host, path.parent):
         folder.mkdir()
     (host / "failure").write_text("written on the host")
-    write, text = FAILURE_FILES[kind]
+    write, message = FAILURE_FILES[kind]
     write(path, host)
-    assert read_text(path).startswith(text)
-    assert len(read_text(path)) == len(text) or kind == "binary"
+    assert read_text(path).startswith(message)
+    assert len(read_text(path)) == len(message) or kind == "binary"
 
 
 @pytest.mark.parametrize("name", ["huge", "link"])

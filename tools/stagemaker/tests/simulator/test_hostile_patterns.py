@@ -31,7 +31,7 @@ def client(simulator: SimulatorProcess) -> Callable[[str], Any]:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "matching", "others"),
+    ("pattern", "match", "strings"),
     [
         (STARS, "a" * 30 + "b", [TEXT]),
         ("*/img/*.png", "x/img/.png", ["x/img.png", "/img/a.jpg"]),
@@ -41,7 +41,7 @@ def client(simulator: SimulatorProcess) -> Callable[[str], Any]:
         ("ab*ba", "abba", ["aba"]),
     ],
 )
-def test_the_wildcard_of_a_rule(client: Callable[[str], Any], pattern: str, matching: str, others: list[str]) -> None:
+def test_the_wildcard_of_a_rule(client: Callable[[str], Any], pattern: str, match: str, strings: list[str]) -> None:
     events, logs = client("events"), client("logs")
     group = f"rule-{abs(hash(pattern))}"
     logs.create_log_group(logGroupName=group)
@@ -49,11 +49,11 @@ def test_the_wildcard_of_a_rule(client: Callable[[str], Any], pattern: str, matc
         events.put_rule(Name=name, EventPattern=json.dumps({"detail": {"name": [rule]}}))
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"
     events.put_targets(Rule="wildcard", Targets=[{"Id": "1", "Arn": arn}])
-    for text in (*others, matching):
-        entry = {"Source": "own", "DetailType": "t", "Detail": json.dumps({"name": text})}
+    for string in (*strings, match):
+        entry = {"Source": "own", "DetailType": "t", "Detail": json.dumps({"name": string})}
         assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
     messages = [json.loads(event["message"]) for event in logs.filter_log_events(logGroupName=group)["events"]]
-    assert [message["detail"]["name"] for message in messages] == [matching]
+    assert [message["detail"]["name"] for message in messages] == [match]
     events.remove_targets(Rule="wildcard", Ids=["1"])
 
 

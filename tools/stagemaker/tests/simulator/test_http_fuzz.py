@@ -144,8 +144,8 @@ def test_valid_requests_get_a_response_within_a_second(count: int, behaviours: t
         ended, rounds = threading.Event(), []
         seeds = generator("clients")
         crowd = []
-        for number in range(count):
-            rng, chosen = Random(seeds.getrandbits(64)), behaviours if number % 5 else (send_half,)
+        for index in range(count):
+            rng, chosen = Random(seeds.getrandbits(64)), behaviours if index % 5 else (send_half,)
             crowd.append(threading.Thread(target=misbehave, args=(simulator.port, rng, ended, chosen)))
         for member in crowd:
             member.start()

@@ -177,8 +177,8 @@ def test_files_and_streams_are_uploaded(client: Client) -> None:
 def test_slow_and_silent_clients_do_not_occupy_a_worker() -> None:
     with serve(echo, workers=5) as port, contextlib.ExitStack() as stack:
         connections = [stack.enter_context(connect(port)) for _ in range(30)]
-        for number, connection in enumerate(connections):
-            connection.sendall([b"", b"P", b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx"][number % 3])
+        for index, connection in enumerate(connections):
+            connection.sendall([b"", b"P", b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx"][index % 3])
         # if no worker were free, this request would time out before the server disconnects the silent clients
         assert exchange(port, b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nok")[2] == b"ok"
         for connection in connections[2::3]:

@@ -62,20 +62,20 @@ def test_the_first_job_reports_that_its_environment_is_created_and_the_time_does
 
 
 def test_an_environment_is_created_once_and_recreated_after_a_kill(tmp_path: Path) -> None:
-    killed = setup(tmp_path, start_new_session=True)
+    first_process = setup(tmp_path, start_new_session=True)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("stagemaker/*/lib/python3*/site-packages/*")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.communicate()
-    both = [setup(tmp_path), setup(tmp_path)]
-    outputs = [process.communicate(timeout=600) for process in both]
-    assert [process.returncode for process in both] == [0, 0], outputs
+    os.killpg(first_process.pid, signal.SIGKILL)
+    first_process.communicate()
+    processes = [setup(tmp_path), setup(tmp_path)]
+    outputs = [process.communicate(timeout=600) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
     [folder] = (tmp_path / "stagemaker").glob("[!.]*")
     assert all(output == f"{OLD}: {folder}\n" for output, _ in outputs)
-    again = setup(tmp_path)
-    assert again.communicate(timeout=60) == (f"{OLD}: {folder}\n", "")
+    last_process = setup(tmp_path)
+    assert last_process.communicate(timeout=60) == (f"{OLD}: {folder}\n", "")
 
 
 KINDS = """
@@ -143,9 +143,9 @@ def test_models_of_a_version_predict_the_same_to_the_last_digit(
     original = tmp_path / "original/bin/python"
     subprocess.run([uv, "pip", "install", "--quiet", "--python", original, *pins], check=True)
     (tmp_path / "models").mkdir()
-    made = subprocess.run([original, "-c", KINDS, tmp_path / "models"], capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr
-    expected = json.loads(made.stdout)
+    result = subprocess.run([original, "-c", KINDS, tmp_path / "models"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    expected = json.loads(result.stdout)
     files = {path.name: path.read_bytes() for path in (tmp_path / "models").iterdir()}
     assert len(files) == 5
     client = endpoints.client

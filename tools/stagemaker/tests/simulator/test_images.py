@@ -218,12 +218,12 @@ def test_settings_without_effect_are_logged(client: Client) -> None:
 
 def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
     """Checkpoints are not kept, but a program that writes them must not fail. Each job has its own folder."""
-    outside = f"{tmp_path}/outside"
+    outside_folder = f"{tmp_path}/outside"
     script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/checkpoints/1', 'w').close()"
     jobs = [client.train(script, CheckpointConfig={"S3Uri": "s3://bucket/c"})]
     for path, command in (
         ("/opt/ml/mine/of/all", "echo 1 > /opt/ml/mine/of/all/1"),
-        (f"/opt/ml/{outside}", f"echo 1 > /opt/ml/{outside}/1"),  # /opt/ml is followed by two slashes
+        (f"/opt/ml/{outside_folder}", f"echo 1 > /opt/ml/{outside_folder}/1"),  # /opt/ml is followed by two slashes
         ("/tmp/own", "true"),
         ("/opt/ml/input/config/hyperparameters.json", "true"),
         (f"/opt/ml/{'x' * 300}", "true"),
@@ -233,7 +233,7 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
         checkpoints = {"S3Uri": "s3://bucket/c", "LocalPath": path}
         jobs.append(train(client, AlgorithmSpecification=algorithm, CheckpointConfig=checkpoints))
     assert [job["TrainingJobStatus"] for job in jobs] == ["Completed"] * 7, jobs
-    assert not Path(outside).exists()
+    assert not Path(outside_folder).exists()
 
 
 @pytest.mark.slow

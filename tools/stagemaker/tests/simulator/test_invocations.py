@@ -261,7 +261,7 @@ def invoked(endpoints: Endpoints) -> str:
     Before the last invocations, one invocation ended its server, was repeated, and ended a second server.
     """
     name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT), count=3)))
-    for body in (*(f"number {number}" for number in range(6)), "sleep 0.2", "status 400", "status 400", "status 503"):
+    for body in (*(f"number {index}" for index in range(6)), "sleep 0.2", "status 400", "status 400", "status 503"):
         with contextlib.suppress(ClientError):
             endpoints.invoke(name, body)
     response = error_response(endpoints.invoke, name, "exit")
@@ -310,7 +310,7 @@ def test_logs_have_one_stream_per_instance_and_show_that_a_request_is_repeated_o
         return [event["message"] for event in events if event["message"].startswith(f"asked for {word}")]
 
     wait_until(lambda: all(len(lines(stream, "number")) == 2 for stream in streams))
-    numbers = sorted(line for stream in streams for line in lines(stream, "number"))
-    assert numbers == [f"asked for number {number}" for number in range(6)]
+    messages = sorted(line for stream in streams for line in lines(stream, "number"))
+    assert messages == [f"asked for number {index}" for index in range(6)]
     wait_until(lambda: sorted(len(lines(stream, "exit")) for stream in streams) == [0, 1, 1])
     wait_until(lambda: sum(len(lines(stream, "x")) for stream in streams) == 3)

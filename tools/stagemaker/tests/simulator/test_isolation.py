@@ -120,14 +120,14 @@ for path in (*(folder + '/{name}' for folder in system), *files):
 open('/dev/null', 'w').write('x')
 assert len(open('/dev/urandom', 'rb').read(1)) == 1
 """
-    written = [path for path, is_written in run_script(client, script).items() if is_written]
-    assert not [path for path in written if path.endswith(name) and Path(path).exists()]
+    written_paths = [path for path, is_written in run_script(client, script).items() if is_written]
+    assert not [path for path in written_paths if path.endswith(name) and Path(path).exists()]
     # Writes to these paths go to a layer that only this job sees.
     layered_paths = {f"{folder}/{name}" for folder in ("/", "/etc", "/tmp", "/var", "/opt/ml/processing")}
-    assert f"/tmp/{name}" in written
-    assert set(written) <= layered_paths | {"/etc/passwd"}
-    visible = run_script(client, f"result = [path for path in {written!r} if os.path.exists(path)]")
-    assert set(visible) <= {"/etc/passwd"}
+    assert f"/tmp/{name}" in written_paths
+    assert set(written_paths) <= layered_paths | {"/etc/passwd"}
+    visible_paths = run_script(client, f"result = [path for path in {written_paths!r} if os.path.exists(path)]")
+    assert set(visible_paths) <= {"/etc/passwd"}
 
 
 @needs_sandbox
@@ -158,8 +158,8 @@ def test_a_sandbox_reveals_few_host_paths(client):
     assert sorted(job_mounts.values()) == ["/", "/opt/ml"]
     assert len({source.removeprefix(f"{folder}/").split("/")[0] for source in job_mounts}) == 1
     programs = (sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"], str(CONTAINER))
-    read_only = ("/usr", "/bin", "/sbin", "/lib", "/etc", "/proc", "/dev", "/libx32", *programs)
-    assert [target for source, target in mounts if not target.startswith(read_only)] == ["/", "/opt/ml"]
+    folders = ("/usr", "/bin", "/sbin", "/lib", "/etc", "/proc", "/dev", "/libx32", *programs)
+    assert [target for source, target in mounts if not target.startswith(folders)] == ["/", "/opt/ml"]
 
 
 def test_no_environment_variable_of_this_process_reaches_a_job(any_client, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import archive_of
 from stagemaker_support.endpoints import NAMED, Endpoints, variant
-from stagemaker_support.simulator_client import HOOKS, Client, input_from, numbers, output_to, rejection
+from stagemaker_support.simulator_client import HOOKS, Client, counter, input_from, output_to, rejection
 from stagemaker_support.training_jobs import channel
 from stagemaker_support.transform_jobs import create_model, transform
 
@@ -28,7 +28,7 @@ def test_objects_have_addresses_on_the_web(host: str) -> None:
 
 
 def test_jobs_write_to_addresses_on_the_web(client: Client) -> None:
-    folder = f"s3-us-east-1.amazonaws.com/{BUCKET}/web-{next(numbers)}"
+    folder = f"s3-us-east-1.amazonaws.com/{BUCKET}/web-{next(counter)}"
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"
     job = client.train(script, OutputDataConfig={"S3OutputPath": f"https://{folder}/"})
     assert job["TrainingJobStatus"] == "Completed", job
@@ -38,10 +38,10 @@ def test_jobs_write_to_addresses_on_the_web(client: Client) -> None:
     job, _ = transform(client, model, {"a": "1\n"}, Output={"S3OutputPath": f"https://{folder}/out"})
     assert job["TransformJobStatus"] == "Completed", job
     assert client.get(f"s3://{folder.partition('/')[2]}/out/a.out") == b"model 1\n"
-    elsewhere = {"S3OutputPath": "https://example.com/bucket/out"}
-    assert "must be an address on S3" in rejection(client.train, "", OutputDataConfig=elsewhere)
-    assert "must be an address on S3" in rejection(transform, client, model, {"a": "1\n"}, Output=elsewhere)
-    assert "must be an address on S3" in rejection(client.process, "", **output_to(elsewhere["S3OutputPath"]))
+    config = {"S3OutputPath": "https://example.com/bucket/out"}
+    assert "must be an address on S3" in rejection(client.train, "", OutputDataConfig=config)
+    assert "must be an address on S3" in rejection(transform, client, model, {"a": "1\n"}, Output=config)
+    assert "must be an address on S3" in rejection(client.process, "", **output_to(config["S3OutputPath"]))
 
 
 def test_the_archive_among_objects_with_a_common_prefix_is_found(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def s3_object(uri: str) -> dict[str, object]:
     ids=["folder above", "folders above", "long", "null", "file and folder", "empty", "folder alone"],
 )
 def test_keys_that_cannot_be_files_are_rejected(client: Client, tmp_path: Path, keys: list[str], reason: str) -> None:
-    root = f"keys-{next(numbers)}"
+    root = f"keys-{next(counter)}"
     for key in keys:
         client.put(f"{root}/{key}", "x")
     with pytest.raises(JobFailed, match=f"^ClientError: .*{reason}"):
@@ -86,7 +86,7 @@ def test_keys_that_cannot_be_files_are_rejected(client: Client, tmp_path: Path, 
 
 def test_a_key_that_cannot_be_a_file_is_named_in_the_reason(endpoints: Endpoints) -> None:
     client = endpoints.client
-    uri = client.put(f"{next(numbers)}/a/..", archive_of(a="1"))
+    uri = client.put(f"{next(counter)}/a/..", archive_of(a="1"))
     message = f"The key {uri.removeprefix(f's3://{BUCKET}/')!r} points outside its folder"
     variables = {"SAGEMAKER_SUBMIT_DIRECTORY": uri}
     models = [endpoints.model("", **s3_object(uri)), endpoints.model("", ModelDataUrl=uri)]
@@ -104,7 +104,7 @@ def test_a_key_that_cannot_be_a_file_is_named_in_the_reason(endpoints: Endpoints
 
 
 def test_a_uri_can_name_a_single_object(endpoints: Endpoints) -> None:
-    client, folder = endpoints.client, next(numbers)
+    client, folder = endpoints.client, next(counter)
     for name in ("m", "m.old", "mm"):
         client.put(f"{folder}/{name}", "1")
     script = NAMED.format(name="").replace("return ''", "import os; return sorted(os.listdir(model_dir))")
@@ -135,7 +135,7 @@ def test_local_paths_that_cannot_be_folders_are_rejected(unsandboxed_client: Cli
 
 
 def test_files_that_the_sdk_adds_may_have_any_name(unsandboxed_client: Client) -> None:
-    folder = f"drivers/{next(numbers)}"
+    folder = f"drivers/{next(counter)}"
     unsandboxed_client.put(f"{folder}/folder.py/a.sh", "x" * (2 << 20))
     job = unsandboxed_client.train("", InputDataConfig=[channel("sm_drivers", f"s3://{BUCKET}/{folder}")])
     assert job["TrainingJobStatus"] == "Completed", job

@@ -51,11 +51,11 @@ def open_resources() -> Counter[str]:
     )
 
 
-def added_since(before: Counter[str]) -> Counter[str]:
+def added_since(resources: Counter[str]) -> Counter[str]:
     deadline = time.monotonic() + 60
-    while (added := open_resources() - before) and time.monotonic() < deadline:
+    while (new_resources := open_resources() - resources) and time.monotonic() < deadline:
         time.sleep(0.01)
-    return added
+    return new_resources
 
 
 def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:

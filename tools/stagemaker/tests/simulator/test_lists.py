@@ -148,35 +148,35 @@ def all_names(listed_pages: list[list[str]]) -> list[str]:
 
 
 def pages(resource: Jobs, request: Record) -> list[list[str]]:
-    listed = [resource.page("ListTrainingJobs", request)]
-    while "NextToken" in listed[-1]:
-        listed.append(resource.page("ListTrainingJobs", request | {"NextToken": listed[-1]["NextToken"]}))
-    return [names(page["TrainingJobSummaries"]) for page in listed]
+    responses = [resource.page("ListTrainingJobs", request)]
+    while "NextToken" in responses[-1]:
+        responses.append(resource.page("ListTrainingJobs", request | {"NextToken": responses[-1]["NextToken"]}))
+    return [names(page["TrainingJobSummaries"]) for page in responses]
 
 
 @given(jobs=JOBS, request=REQUESTS)
 def test_pages_hold_the_selected_records_in_order(jobs: list[Record], request: Record) -> None:
     expected, size = names(expected_jobs(jobs, request)), request["MaxResults"]
-    split = [expected[start : start + size] for start in range(0, len(expected), size)]
-    assert pages(resource_of(jobs), request) == (split or [[]])
+    parts = [expected[start : start + size] for start in range(0, len(expected), size)]
+    assert pages(resource_of(jobs), request) == (parts or [[]])
 
 
-@given(before=JOBS, after=JOBS, request=REQUESTS)
+@given(old_jobs=JOBS, jobs=JOBS, request=REQUESTS)
 def test_changes_between_pages_skip_and_repeat_no_record(
-    before: list[Record], after: list[Record], request: Record
+    old_jobs: list[Record], jobs: list[Record], request: Record
 ) -> None:
-    response = resource_of(before).page("ListTrainingJobs", request)
+    response = resource_of(old_jobs).page("ListTrainingJobs", request)
     if "NextToken" in response:
-        last = rank(response["TrainingJobSummaries"][-1], request)
+        limit = rank(response["TrainingJobSummaries"][-1], request)
         is_after = operator.lt if request.get("SortOrder") == "Descending" else operator.gt
-        remaining_names = names([job for job in expected_jobs(after, request) if is_after(rank(job, request), last)])
-        listed_pages = pages(resource_of(after), request | {"NextToken": response["NextToken"]})
+        remaining_names = names([job for job in expected_jobs(jobs, request) if is_after(rank(job, request), limit)])
+        listed_pages = pages(resource_of(jobs), request | {"NextToken": response["NextToken"]})
         assert all_names(listed_pages) == remaining_names
 
 
 def test_boto3_lists_models_newest_first_in_pages_of_ten(client: Client) -> None:
     word, hour, now = uuid.uuid4().hex[:8], datetime.timedelta(hours=1), datetime.datetime.now(datetime.UTC)
-    models = [f"{word}-{chr(97 + number * 7 % 25)}" for number in range(25)]
+    models = [f"{word}-{chr(97 + index * 7 % 25)}" for index in range(25)]
     for name in models:
         client.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": "image"})
 
@@ -198,7 +198,7 @@ def test_boto3_lists_models_newest_first_in_pages_of_ten(client: Client) -> None
 
 @pytest.mark.timing
 def test_ten_thousand_records_are_listed_in_seconds() -> None:
-    jobs = [{"TrainingJobName": f"job-{number}", "CreationTime": EARLY} for number in range(10_000)]
+    jobs = [{"TrainingJobName": f"job-{index}", "CreationTime": EARLY} for index in range(10_000)]
     resource, start = resource_of(jobs), time.monotonic()
     assert len(all_names(pages(resource, {"MaxResults": 100}))) == 10_000
     assert time.monotonic() - start < 30
@@ -212,14 +212,14 @@ def test_an_invalid_token_is_rejected(token: str) -> None:
 
 def test_a_token_from_another_request_returns_a_page() -> None:
     resource = resource_of([])
-    for number in range(11):
-        resource.add({"TrainingJobName": f"job-{number}"}, TrainingJobStatus="Completed")
+    for index in range(11):
+        resource.add({"TrainingJobName": f"job-{index}"}, TrainingJobStatus="Completed")
     token = resource.page("ListTrainingJobs", {})["NextToken"]
     for sort_key in ("Name", "Status", "CreationTime"):
         page = resource.page("ListTrainingJobs", {"NextToken": token, "SortBy": sort_key})
         assert page["TrainingJobSummaries"] is not None
-    past_the_end = base64.b64encode(json.dumps(["9999", "arn"]).encode()).decode()
-    assert resource.page("ListTrainingJobs", {"NextToken": past_the_end}) == {"TrainingJobSummaries": []}
+    last_token = base64.b64encode(json.dumps(["9999", "arn"]).encode()).decode()
+    assert resource.page("ListTrainingJobs", {"NextToken": last_token}) == {"TrainingJobSummaries": []}
 
 
 def test_max_results_outside_its_range_is_rejected(client: Client) -> None:

@@ -88,11 +88,11 @@ def test_only_the_aws_services_in_the_table_respond(client: Client) -> None:
     session = botocore.session.get_session()
     names = {session.get_service_model(name).signing_name for name in ("batch", "lambda", "sns", "sqs", "events")}
     names |= {path.name for path in Path(botocore.__file__).with_name("data").iterdir() if path.is_dir()}
-    rejected = names - SERVICES.keys() - {"sagemaker", "sagemaker-runtime", "sagemaker-metrics"}
-    rejected -= {name for name in rejected if name.startswith("sagemaker")}
-    assert len(rejected) > 300
+    rejected_names = names - SERVICES.keys() - {"sagemaker", "sagemaker-runtime", "sagemaker-metrics"}
+    rejected_names -= {name for name in rejected_names if name.startswith("sagemaker")}
+    assert len(rejected_names) > 300
     port = client.simulator.port
-    assert {name for name in rejected if send(port, "/", name) != 501} == set()
+    assert {name for name in rejected_names if send(port, "/", name) != 501} == set()
     for service in ("lambda", "batch", "sns"):
         credential = f"x%2F20260101%2Fus-east-1%2F{service}%2Faws4_request"
         assert send(port, f"/?X-Amz-Credential={credential}", method="GET") == 501
@@ -168,14 +168,14 @@ def test_no_request_makes_the_simulator_connect_to_another_server(tmp_path: Path
 
 
 def test_a_page_cannot_make_the_simulator_record_requests(client: Client) -> None:
-    before = os.listdir()
+    files = os.listdir()
     for site in ("cross-site", "same-site"):
         for path in ("/moto-api/recorder/start-recording", "/moto-api/", "/", f"/{BUCKET}/key"):
             assert send(client.simulator.port, path, method="GET", Sec_Fetch_Site=site) == 403
     for path in ("/moto-api", "/moto-api/", "/moto-api/data.json", "/moto-api/recorder/start-recording"):
         assert send(client.simulator.port, path, method="GET") == 501
     client.put("recorded", b"x")
-    assert os.listdir() == before
+    assert os.listdir() == files
 
 
 def test_a_presigned_url_reaches_its_service(client: Client) -> None:

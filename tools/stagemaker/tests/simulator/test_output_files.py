@@ -41,10 +41,10 @@ def folder(tmp_path: Path) -> Iterator[OutputFolder]:
     """Return a folder of output data, which is this process's current folder during the test."""
     folder = OutputFolder((tmp_path / "ml").resolve(), DATA)
     folder.path.mkdir(parents=True)
-    before = os.getcwd()
+    cwd = os.getcwd()
     os.chdir(folder.path)
     yield folder
-    os.chdir(before)
+    os.chdir(cwd)
     remove(folder.ml)
     assert not folder.ml.exists()
 
@@ -133,10 +133,10 @@ def test_files_that_cannot_be_uploaded_fail_the_job_after_the_other_files_of_all
     model = run_job(
         client, uri, MODEL, write, OutputDataConfig={"S3OutputPath": f"{uri}models", "CompressionType": "NONE"}
     )
-    for failed, folder in ((job, OUTPUT), (model, MODEL)):
+    for failed_job, folder in ((job, OUTPUT), (model, MODEL)):
         reason = rf"{folder}: the file 'a\x01b' cannot be stored as an object: {CONTROL}"
-        assert failed["FailureReason"] == f"ClientError: Artifact upload failed: {reason}"
-        assert failed["FailureReason"] in client.log(failed)
+        assert failed_job["FailureReason"] == f"ClientError: Artifact upload failed: {reason}"
+        assert failed_job["FailureReason"] in client.log(failed_job)
     path = f"models/{model['TrainingJobName']}/output/model/"
     assert client.keys(uri) == ["good/x", f"{path}z", "o/z"]
     assert model["ModelArtifacts"]["S3ModelArtifacts"] == f"{uri}{path}"
@@ -290,14 +290,14 @@ def test_links_pipes_sockets_and_devices_reveal_no_host_data(any_client: Client,
     script += "".join(f"    {line}\n" for line in LINKS_SCRIPT.splitlines())
     job = run_job(any_client, uri, DATA, script, OutputDataConfig={"S3OutputPath": uri, "CompressionType": "NONE"})
     assert status_of(job) == "Completed", job
-    uploaded = any_client.keys(model_uri := job["ModelArtifacts"]["S3ModelArtifacts"])
+    output_keys = any_client.keys(model_uri := job["ModelArtifacts"]["S3ModelArtifacts"])
     body = any_client.get(model_uri.replace("/model/", "/output.tar.gz"))
     with tarfile.open(fileobj=io.BytesIO(body)) as tar:
         links = {member.name: member.linkname for member in tar}
-    for keys in (uploaded, links):
+    for keys in (output_keys, links):
         if not any_client.simulator.isolation_enforced and "hard" in keys:
-            keys.remove("hard") if keys is uploaded else links.pop("hard")  # such a job could also copy the file
-    assert uploaded == ["alias", "real", "second", "shut/file"]
+            keys.remove("hard") if keys is output_keys else links.pop("hard")  # such a job could also copy the file
+    assert output_keys == ["alias", "real", "second", "shut/file"]
     assert sorted(links) == ["alias", "dangling", "empty", "here", "real", "second", "shut", "shut/file"]
     assert links["alias"] == links["second"] == "real"
     assert set(content(body).values()) >= {b"real", b"x"}

@@ -43,18 +43,18 @@ def fail_at_call(count: int) -> Callable[[], None]:
 
 
 def test_a_transfer_checks_between_chunks_whether_to_continue(client: Client, tmp_path: Path) -> None:
-    size, large, part = 5 * CHUNK_SIZE, tmp_path / "large", tmp_path / "part"
-    large.write_bytes(bytes(size))
+    size, large_file, part_file = 5 * CHUNK_SIZE, tmp_path / "large", tmp_path / "part"
+    large_file.write_bytes(bytes(size))
     uri = f"s3://{BUCKET}/chunks/whole"
     with pytest.raises(JobStopped):
-        upload_file(client.s3, large, f"s3://{BUCKET}/chunks/cut", fail_at_call(4))
-    upload_file(client.s3, large, uri)
+        upload_file(client.s3, large_file, f"s3://{BUCKET}/chunks/cut", fail_at_call(4))
+    upload_file(client.s3, large_file, uri)
     assert client.keys(f"s3://{BUCKET}/chunks/") == ["whole"]
     with pytest.raises(JobStopped):
-        download_file(client.s3, *parse(uri), part, fail_at_call(4))
-    assert part.stat().st_size == 3 * CHUNK_SIZE
-    download_file(client.s3, *parse(uri), part, fail_at_call(6))
-    assert part.read_bytes() == bytes(size)
+        download_file(client.s3, *parse(uri), part_file, fail_at_call(4))
+    assert part_file.stat().st_size == 3 * CHUNK_SIZE
+    download_file(client.s3, *parse(uri), part_file, fail_at_call(6))
+    assert part_file.read_bytes() == bytes(size)
 
 
 def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> None:
@@ -179,8 +179,8 @@ def test_an_output_that_is_too_large_for_one_request_is_rejected(client: Client,
 
 
 def test_too_many_output_files_are_rejected(client: Client, tmp_path: Path) -> None:
-    for number in range(10_001):
-        (tmp_path / str(number)).touch()
+    for index in range(10_001):
+        (tmp_path / str(index)).touch()
     uri = f"s3://{BUCKET}/many-outputs"
     with pytest.raises(JobFailed, match="contains more than 10,000 files, the maximum for an upload"):
         upload_folder(client.s3, OutputFolder(tmp_path.resolve(), "/opt/ml"), uri, Volume(30 << 30))

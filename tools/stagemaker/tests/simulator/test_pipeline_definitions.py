@@ -68,7 +68,7 @@ def fail_after(name: str, trigger: str, message: Any = "") -> dict[str, Any]:
 
 def step_with_outputs(count: int) -> dict[str, Any]:
     s3_output = S3_OUTPUT | {"S3Uri": get("Parameters.S")}
-    items = [{"OutputName": f"o{number}", "S3Output": s3_output} for number in range(count)]
+    items = [{"OutputName": f"o{index}", "S3Output": s3_output} for index in range(count)]
     return process() | with_arguments(ProcessingOutputConfig={"Outputs": items})
 
 

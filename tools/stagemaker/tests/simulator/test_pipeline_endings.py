@@ -210,16 +210,16 @@ def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     assert "FailureReason" not in pipelines.stop(execution)  # it may be stopping already
     assert pipelines.statuses(execution) == {"First": "Succeeded", "Again": "Failed", "Sleeps": "Stopped"}
     assert "is in status Stopped" in rejection(sagemaker.stop_pipeline_execution, PipelineExecutionArn=execution)
-    before = pipelines.steps(execution)
+    old_steps = pipelines.steps(execution)
     set_gate("yes")
     token = uuid.uuid4().hex
     for _ in range(2):  # a repeated request is carried out only once
         sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution, ClientRequestToken=token)
     pipelines.wait_for(execution, "After", "Succeeded")
-    after = pipelines.steps(execution)
-    assert after["First"] == before["First"]
-    assert (before["Again"]["AttemptCount"], after["Again"]["AttemptCount"]) == (1, 2)
-    assert after["Again"]["Metadata"] != before["Again"]["Metadata"]
+    new_steps = pipelines.steps(execution)
+    assert new_steps["First"] == old_steps["First"]
+    assert (old_steps["Again"]["AttemptCount"], new_steps["Again"]["AttemptCount"]) == (1, 2)
+    assert new_steps["Again"]["Metadata"] != old_steps["Again"]["Metadata"]
     message = rejection(sagemaker.retry_pipeline_execution, PipelineExecutionArn=execution)
     assert "in status Executing; only a failed or stopped execution" in message
     pipelines.stop(execution)
@@ -230,15 +230,15 @@ def test_retry_runs_the_failed_step_again_and_discards_later_steps(pipelines: Pi
     triggered_steps = [triggered_step(trigger, trigger, "Again") for trigger in ("Failed", "Any")]
     other_steps = [model("AfterFailed", "Failed"), model("After", "Again"), model("Alone")]
     execution = pipelines.run(retried_step, *triggered_steps, *other_steps, status="CompletedWithFailures")
-    before = pipelines.steps(execution)
-    assert set(before) == {"Again", "Failed", "AfterFailed", "Any", "Alone"}
+    old_steps = pipelines.steps(execution)
+    assert set(old_steps) == {"Again", "Failed", "AfterFailed", "Any", "Alone"}
     set_gate("yes")
     pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
     pipelines.wait(execution)
-    after = pipelines.steps(execution)
-    assert set(after) == {"Again", "After", "Any", "Alone"}
-    assert after["Alone"] == before["Alone"]
-    assert after["Any"]["Metadata"] != before["Any"]["Metadata"]
+    new_steps = pipelines.steps(execution)
+    assert set(new_steps) == {"Again", "After", "Any", "Alone"}
+    assert new_steps["Alone"] == old_steps["Alone"]
+    assert new_steps["Any"]["Metadata"] != old_steps["Any"]["Metadata"]
 
 
 def test_only_errors_in_a_retry_policy_are_retried(pipelines: Pipelines) -> None:

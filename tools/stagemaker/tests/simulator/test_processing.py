@@ -78,12 +78,12 @@ def installed_libraries(client):
 
 
 def test_requirements_that_are_already_installed_are_not_installed_again(any_client):
-    before = installed_libraries(any_client)
-    text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
-    text += "nope; sys_platform == 'none'\n"
-    job = train(any_client, text)
+    libraries = installed_libraries(any_client)
+    content = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
+    content += "nope; sys_platform == 'none'\n"
+    job = train(any_client, content)
     assert job["TrainingJobStatus"] == "Completed", job
-    assert installed_libraries(any_client) == before
+    assert installed_libraries(any_client) == libraries
 
 
 def framework_inputs(client, archive, script=None):
@@ -131,24 +131,24 @@ def test_an_invalid_framework_processor_archive_fails_the_job(client):
 @pytest.mark.slow
 @pytest.mark.parametrize("line", ["file:///opt/ml/code/pkg", "tiny-example @ file:///opt/ml/code/pkg"])
 def test_a_package_in_the_source_is_installed(client, line):
-    before = installed_libraries(client)
+    libraries = installed_libraries(client)
     job = train(client, f"numpy\n{line}\n", USE_PACKAGE, **PACKAGE)
     assert job["TrainingJobStatus"] == "Completed", job
     assert "hello from the package" in client.log(job)
-    assert len(installed_libraries(client) - before) == 1
+    assert len(installed_libraries(client) - libraries) == 1
     assert not list(Path(sys.prefix).rglob("tiny_example*"))
 
 
 @pytest.mark.slow
 def test_an_installation_is_reused_only_for_the_same_content(client):
     other_content = {"pkg/tiny_example.py": "text = 'another text'"}
-    before = installed_libraries(client)
+    libraries = installed_libraries(client)
     logs = []
     for files in (PACKAGE, PACKAGE | other_content, PACKAGE):
         job = train(client, "./pkg  # kept", USE_PACKAGE, **files)
         logs.append(client.log(job))
-    assert len(installed_libraries(client) - before) == 2
-    assert ["another text" in text for text in logs] == [False, True, False]
+    assert len(installed_libraries(client) - libraries) == 2
+    assert ["another text" in log for log in logs] == [False, True, False]
 
 
 @pytest.mark.parametrize(

@@ -142,8 +142,8 @@ def test_any_bytes_get_a_response(client: Client, body: bytes, target: str) -> N
 
 
 def test_a_simulator_does_not_affect_pythons_random_numbers(client: Client) -> None:
-    before = random.getstate()
+    state = random.getstate()
     client.process("pass")
     client.sagemaker.list_models()
     client.put("random", b"x")
-    assert random.getstate() == before
+    assert random.getstate() == state

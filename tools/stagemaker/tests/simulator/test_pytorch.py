@@ -11,7 +11,7 @@ from stagemaker_support.archives import archive_of
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.pytorch_images import NEEDS_PYTORCH
 from stagemaker_support.repacking import repack
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, counter
 from stagemaker_support.training_jobs import ALGORITHM, train
 from stagemaker_support.transform_jobs import create_model
 
@@ -132,7 +132,7 @@ def output_fn(prediction, accept):
 
 
 def test_hooks_take_a_context_and_responses_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
-    uri = client.put(f"pytorch/{next(numbers)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
+    uri = client.put(f"pytorch/{next(counter)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
     name = create_endpoint(client, endpoints, uri)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
     for accept in ("application/json", "text/csv"):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.model_packages import Packages
 from stagemaker_support.pipelines import Pipelines, model
-from stagemaker_support.simulator_client import Client, numbers, rejection
+from stagemaker_support.simulator_client import Client, counter, rejection
 
 from stagemaker.resources.paging import sort_key
 from stagemaker.resources.resource import Resource
@@ -101,8 +101,8 @@ def holds(job: Record, name: str, comparison: str, operand: Any = None) -> bool:
 def requested(expression: Record) -> Record:
     members = expression | {"Filters": [condition(*item) for item in expression["Filters"]]}
     if "NestedFilters" in expression:
-        nested = [condition(*item) for item in expression["NestedFilters"]]
-        members["NestedFilters"] = [{"NestedPropertyName": "InputDataConfig", "Filters": nested}]
+        conditions = [condition(*item) for item in expression["NestedFilters"]]
+        members["NestedFilters"] = [{"NestedPropertyName": "InputDataConfig", "Filters": conditions}]
     if "SubExpressions" in expression:
         members["SubExpressions"] = [requested(item) for item in expression["SubExpressions"]]
     return members
@@ -125,8 +125,8 @@ class Recorded(Resource):
     def __init__(self, kind: str, *records: Record):
         self.kind = kind  # type: ignore[misc]
         super().__init__(SimpleNamespace(store=Store()))
-        for number, record in enumerate(records):
-            arn = f"{number:02}"
+        for index, record in enumerate(records):
+            arn = f"{index:02}"
             self.store.add(kind, arn, {f"{kind}Arn": arn} | record)
             self.store.add("Tags", arn, {"Tags": record.get("Tags", [])})
 
@@ -269,7 +269,7 @@ def test_a_result_contains_the_resource_and_its_tags(client: Client) -> None:
 
 
 def test_groups_are_found_by_their_tags(packages: Packages) -> None:
-    word = f"team-{next(numbers)}"
+    word = f"team-{next(counter)}"
     groups = [packages.group(Tags=[{"Key": "team", "Value": word}]) for _ in range(2)]
     arns = [f"arn:aws:sagemaker:us-east-1:123456789012:model-package-group/{name}" for name in groups]
     team = ("Tags.team", "Equals", word)

@@ -127,9 +127,9 @@ PYTORCH = Recording(
 
 
 def make_table() -> str:
-    numbers, lines = random.Random(0), ["a,b,c,target"]
+    rng, lines = random.Random(0), ["a,b,c,target"]
     for _ in range(90):
-        a, b, c = (round(numbers.uniform(-5, 5), 3) for _ in range(3))
+        a, b, c = (round(rng.uniform(-5, 5), 3) for _ in range(3))
         lines.append(f"{a},{b},{c},{2 * a - 3 * b + c / 2 + 7:.4f}")
     return "\n".join(lines) + "\n"
 

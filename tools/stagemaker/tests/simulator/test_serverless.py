@@ -35,7 +35,7 @@ def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, 
     assert description["CurrentInstanceCount"] == 0
     assert "DesiredInstanceCount" not in description
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(endpoints.invoke, endpoint, "wait", ContentType="text/csv")
+        future = pool.submit(endpoints.invoke, endpoint, "wait", ContentType="text/csv")
         try:
             group = f"/aws/sagemaker/Endpoints/{endpoint}"
             logs = endpoints.client.logs
@@ -46,7 +46,7 @@ def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, 
             assert excinfo.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
         finally:
             may_end.touch()
-        assert waiting.result()["Body"].read() == b'["waiting"]'
+        assert future.result()["Body"].read() == b'["waiting"]'
     assert endpoints.invoke(endpoint, "now", ContentType="text/csv")["Body"].read() == b'["waiting"]'
     capacity = {"VariantName": "one", "DesiredInstanceCount": 4}
     assert "has no instances" in rejection(lambda: endpoints.rescale(endpoint, capacity))
@@ -80,13 +80,13 @@ def test_invalid_variants_are_rejected(endpoints: Endpoints, members: dict[str, 
 
 
 def test_some_models_are_not_for_serverless_variants(endpoints: Endpoints) -> None:
-    isolated, subnet = "not-serverless", {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
+    name, subnet = "not-serverless", {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
     container = endpoints.client.container("")
     for members, reason in (
         ({"PrimaryContainer": container, "EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
         ({"PrimaryContainer": container, "VpcConfig": subnet}, "a VpcConfig"),
         ({"Containers": [container, container]}, "several containers"),
     ):
-        endpoints.sagemaker.create_model(ModelName=isolated, ExecutionRoleArn=ROLE_ARN, **members)
-        assert reason in rejection(endpoints.config, serverless_variant(isolated))
-        endpoints.sagemaker.delete_model(ModelName=isolated)
+        endpoints.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, **members)
+        assert reason in rejection(endpoints.config, serverless_variant(name))
+        endpoints.sagemaker.delete_model(ModelName=name)

@@ -30,7 +30,7 @@ def test_every_pattern_of_the_service_model_compiles() -> None:
     shapes = [sagemaker_model().shape_for(name) for name in sagemaker_model().shape_names]
     patterns = {shape.metadata["pattern"] for shape in shapes if "pattern" in shape.metadata}
     compiled = [service_model._compile_pattern(pattern) for pattern in patterns]
-    matches = [any(pattern.fullmatch(text, timeout=5) for text in KNOWN_STRINGS) for pattern in compiled]
+    matches = [any(pattern.fullmatch(string, timeout=5) for string in KNOWN_STRINGS) for pattern in compiled]
     assert sum(matches) > len(patterns) / 2 > 100
 
 

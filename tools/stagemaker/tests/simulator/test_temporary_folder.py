@@ -82,10 +82,10 @@ def test_the_next_simulator_removes_a_killed_simulators_folders(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
     (folder / "stagemaker-mine").mkdir()
     with killed_simulator():
-        [leftover] = short_folder.iterdir()
-        assert stat.S_IMODE(leftover.stat().st_mode) == 0o700
+        [last_folder] = short_folder.iterdir()
+        assert stat.S_IMODE(last_folder.stat().st_mode) == 0o700
         run_simulator()
-        assert leftover.exists()  # the folder's simulator is still running
+        assert last_folder.exists()  # the folder's simulator is still running
     names = sorted(path.name.rpartition("-")[0] for path in folder.iterdir())
     assert names == ["stagemaker", "stagemaker-jobs", "stagemaker-objects"]
     run_simulator()

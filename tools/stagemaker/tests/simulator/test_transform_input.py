@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stagemaker_support.simulator_client import Client, numbers, rejection
+from stagemaker_support.simulator_client import Client, counter, rejection
 from stagemaker_support.transform_jobs import completed, create_model, failure_reason, transform
 
 from stagemaker.compute.batch_transform.manifest import source_objects
@@ -34,7 +34,7 @@ def model(client: Client) -> str:
 
 def test_an_id_is_not_sent_to_the_model_and_is_joined_to_its_result(client: Client, model: str) -> None:
     processing = {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"}
-    body = "".join(f"id {number},{number},1\n" for number in range(300))
+    body = "".join(f"id {index},{index},1\n" for index in range(300))
     for strategy in ("MultiRecord", "SingleRecord"):
         rows = body if strategy == "MultiRecord" else body[: body.index("id 5")]
         [result] = completed(client, model, {"a": rows}, DataProcessing=processing, BatchStrategy=strategy, **CSV_LINES)
@@ -71,11 +71,11 @@ def test_compressed_objects_are_read(client: Client, model: str) -> None:
 
 def manifest(client: Client, content: Any) -> dict[str, str]:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return {"S3DataType": "ManifestFile", "S3Uri": client.put(f"manifests/{next(numbers)}.json", body)}
+    return {"S3DataType": "ManifestFile", "S3Uri": client.put(f"manifests/{next(counter)}.json", body)}
 
 
 def test_a_manifest_lists_the_objects(client: Client, model: str) -> None:
-    folder = f"listed-{next(numbers)}"
+    folder = f"listed-{next(counter)}"
     for key in ("x/a.csv", "b.csv", "c.csv"):
         client.put(f"{folder}/{key}", "1,2\n")
     source = manifest(client, [{"prefix": f"s3://{BUCKET}/{folder}/"}, "x/a.csv", "c.csv"])
@@ -127,7 +127,7 @@ def transform_fn(model, data, content_type, accept):
         time.sleep(0.01)
     return data
 """
-    client, objects = unsandboxed_client, {f"{number}.csv": str(number) for number in range(4)}
+    client, objects = unsandboxed_client, {f"{index}.csv": str(index) for index in range(4)}
     model = create_model(client, script)
     job, out = transform(client, model, objects, Resources={"InstanceCount": 2}, Input={"ContentType": "text/csv"})
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")

@@ -146,7 +146,7 @@ def test_a_script_of_an_algorithms_image_has_no_pipe_mode(client: Client) -> Non
 
 
 def test_there_are_limits_on_the_number_of_training_jobs(client: Client) -> None:
-    ranges = [categorical(f"x{number}", *map(str, range(30))) for number in range(30)]
+    ranges = [categorical(f"x{index}", *map(str, range(30))) for index in range(30)]
     huge_grid = GRID | {"ParameterRanges": {"CategoricalParameterRanges": ranges}}
     for request in (
         tuning_request(SOURCE, 751, 1),

@@ -67,7 +67,7 @@ def restartable(tmp_path: Path) -> Iterator[RestartableSimulator]:
 
 @pytest.mark.slow
 def test_after_a_kill_only_interrupted_values_are_tried_again(restartable: RestartableSimulator) -> None:
-    values = [str(number) for number in range(5)]
+    values = [str(index) for index in range(5)]
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
     name = restartable.tuning.create(
         tuning_request(restartable.client.source(job=SCRIPT), 5, 2, Strategy="Grid", ParameterRanges=ranges)
@@ -122,8 +122,8 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
 def move_start_back(folder: Path, name: str, hours: int) -> None:
     key = ("HyperParameterTuningJob", name)
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection, connection:
-        [(text,)] = connection.execute("SELECT record FROM records WHERE kind = ? AND key = ?", key)
-        record: dict[str, Any] = json.loads(text)
+        [(content,)] = connection.execute("SELECT record FROM records WHERE kind = ? AND key = ?", key)
+        record: dict[str, Any] = json.loads(content)
         start = datetime.datetime.fromisoformat(record["CreationTime"]["$time"]) - datetime.timedelta(hours=hours)
         record["CreationTime"]["$time"] = start.isoformat()
         parameters = (json.dumps(record), *key)

@@ -18,12 +18,12 @@ from stagemaker.compute.servers.response import Disconnected, NoResponse, TimedO
 pytestmark = pytest.mark.everywhere
 
 OK = b"HTTP/1.1 200 OK\r\n"
-numbers = itertools.count()
+counter = itertools.count()
 
 
 @pytest.fixture
 def socket_path(socket_folder: Path) -> Path:
-    return socket_folder / f"http-{next(numbers)}"
+    return socket_folder / f"http-{next(counter)}"
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from typing import Any
 
 from stagemaker.server import ROLE_ARN
 from stagemaker_support.job_traces import until
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, counter
 
 # Responds with its name, the request, the request's content type and the type that the request accepts.
 NAMED = """
@@ -39,21 +39,21 @@ class Endpoints:
         self.runtime = client.simulator.client("sagemaker-runtime")
 
     def model(self, script: str, variables: dict[str, str] | None = None, **container: Any) -> str:
-        name = f"model-{next(numbers)}"
-        primary = self.client.container(script, Variables=variables or {}) | container
-        self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=primary)
+        name = f"model-{next(counter)}"
+        members = self.client.container(script, Variables=variables or {}) | container
+        self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=members)
         return name
 
     def named(self, name: str) -> str:
         return self.model(NAMED.format(name=name))
 
     def config(self, *variants: dict[str, Any], **members: Any) -> str:
-        name = f"config-{next(numbers)}"
+        name = f"config-{next(counter)}"
         self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=list(variants), **members)
         return name
 
     def create(self, config: str, wait: bool = True, **members: Any) -> str:
-        name = f"endpoint-{next(numbers)}"
+        name = f"endpoint-{next(counter)}"
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config, **members)
         if wait:
             assert (description := self.settle(name))["EndpointStatus"] == "InService", description

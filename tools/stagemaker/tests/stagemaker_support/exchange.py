@@ -94,8 +94,8 @@ def is_locked() -> bool:
 
 
 def record_lock(command: int, kind: int) -> int:
-    wanted = struct.pack("hhqqi4x", kind, os.SEEK_SET, KEY, 1, 0)
-    return int(struct.unpack("hhqqi4x", fcntl.fcntl(hold("record lock"), command, wanted))[0])
+    lock = struct.pack("hhqqi4x", kind, os.SEEK_SET, KEY, 1, 0)
+    return int(struct.unpack("hhqqi4x", fcntl.fcntl(hold("record lock"), command, lock))[0])
 
 
 @functools.cache

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from stagemaker_support.endpoints import NAMED
-from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.simulator_client import IMAGE, Client, counter
 
 
 def packaged(image: str, **members: Any) -> dict[str, Any]:
@@ -28,7 +28,7 @@ class Packages:
         self.client, self.sagemaker = client, client.sagemaker
 
     def group(self, **members: Any) -> str:
-        name = f"group-{next(numbers)}"
+        name = f"group-{next(counter)}"
         self.sagemaker.create_model_package_group(ModelPackageGroupName=name, **members)
         return name
 

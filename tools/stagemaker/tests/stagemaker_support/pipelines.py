@@ -10,7 +10,7 @@ from stagemaker_support.job_traces import until
 from stagemaker_support.simulator_client import CLUSTER as RESOURCES
 from stagemaker_support.simulator_client import IMAGE, Client, input_from, output_to, training_members
 
-numbers = itertools.count()
+counter = itertools.count()
 RUNNING = ("Executing", "Stopping")
 CODE = "/opt/ml/processing/input/code"
 FORMATS = {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
@@ -77,7 +77,7 @@ class Pipelines:
         self.client, self.sagemaker = client, client.sagemaker
 
     def create(self, *steps: Document, **members: Any) -> str:
-        name = f"pipeline-{next(numbers)}"
+        name = f"pipeline-{next(counter)}"
         self.sagemaker.create_pipeline(
             PipelineName=name, PipelineDefinition=definition(*steps, **members), RoleArn=ROLE_ARN
         )
@@ -123,7 +123,7 @@ class Pipelines:
 
     def processing(self, name: str, script: str, *depends_on: str, outputs: Any = (), **members: Any) -> Document:
         """Return a step that runs a script. outputs: names of output folders in /opt/ml/processing."""
-        prefix = f"s3://{BUCKET}/pipelines/{next(numbers)}"
+        prefix = f"s3://{BUCKET}/pipelines/{next(counter)}"
         arguments = {
             "RoleArn": ROLE_ARN,
             "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["python3", f"{CODE}/job.py"]},
@@ -162,7 +162,7 @@ class Pipelines:
         return step(name, "Training", arguments, *depends_on, **members)
 
     def _code(self, script: str) -> Document:
-        uri = self.client.put(f"pipelines/{next(numbers)}/job.py", script)
+        uri = self.client.put(f"pipelines/{next(counter)}/job.py", script)
         return input_from(uri, CODE)["ProcessingInputs"][0] | {"InputName": "code"}
 
 

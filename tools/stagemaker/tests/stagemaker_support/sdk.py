@@ -64,16 +64,16 @@ def simulate(*options: object) -> tuple[subprocess.Popen[str], dict[str, str]]:
 @pytest.fixture(scope="session", autouse=True)
 def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Export a simulator's environment variables. No other AWS variables are set, and the home folder is empty."""
-    process, exported = simulate()
+    process, values = simulate()
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("AWS_", "SAGEMAKER_", "SM_")):
                 patch.delenv(name)
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        for name, value in exported.items():
+        for name, value in values.items():
             patch.setenv(name, value)
         try:
-            yield exported
+            yield values
             assert process.poll() is None, f"the simulator ended unexpectedly, with exit status {process.returncode}"
         finally:
             process.terminate()

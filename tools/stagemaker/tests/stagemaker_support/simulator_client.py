@@ -18,7 +18,7 @@ INPUT, OUTPUT = "/opt/ml/processing/input/i", "/opt/ml/processing/output/o"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 OPERATIONS = {"TrainingJob": "training_job", "ProcessingJob": "processing_job", "TransformJob": "transform_job"}
 CLUSTER = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
-numbers = itertools.count()
+counter = itertools.count()
 
 
 def kind_of(job: dict[str, Any]) -> str:
@@ -94,7 +94,7 @@ class Client:
                 member = tarfile.TarInfo(name if "." in name else f"{name}.py")
                 member.size = len(content.encode())
                 tar.addfile(member, io.BytesIO(content.encode()))
-        return self.put(f"source/{next(numbers)}/source.tar.gz", archive.getvalue())
+        return self.put(f"source/{next(counter)}/source.tar.gz", archive.getvalue())
 
     def container(self, script: str, name: str = "inference", **members: Any) -> dict[str, Any]:
         """Return a container that serves a script with one process. Variables: additional environment variables."""
@@ -104,7 +104,7 @@ class Client:
 
     def train(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
         """Run a script as a training job; return its description, by default once it has ended."""
-        name = f"train-{next(numbers)}"
+        name = f"train-{next(counter)}"
         settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": self.source(job=script)}
         request = {"TrainingJobName": name, "HyperParameters": settings | members.pop("HyperParameters", {})}
         self.sagemaker.create_training_job(**training_members(seconds, self.image) | request | members)
@@ -112,7 +112,7 @@ class Client:
 
     def process(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
         """Run a script as a processing job, with the script at /opt/ml/processing/input/script/job.py."""
-        name = f"process-{next(numbers)}"
+        name = f"process-{next(counter)}"
         folder, uri = "/opt/ml/processing/input/script", self.put(f"code/{name}/job.py", script)
         code_input = [input_from(uri, folder)["ProcessingInputs"][0] | {"InputName": "script"}]
         request = {
@@ -130,8 +130,8 @@ class Client:
         return getattr(self.sagemaker, f"describe_{OPERATIONS[kind]}")(**{f"{kind}Name": name})
 
     def wait(self, kind: str, name: str, seconds: float = 90) -> dict[str, Any]:
-        running = ("InProgress", "Stopping")
-        return until(lambda: self.describe(kind, name), lambda job: job[f"{kind}Status"] not in running, seconds)
+        statuses = ("InProgress", "Stopping")
+        return until(lambda: self.describe(kind, name), lambda job: job[f"{kind}Status"] not in statuses, seconds)
 
 
 def rejection(call: Callable[..., Any], *arguments: Any, code: str = "ValidationException", **request: Any) -> str:

@@ -23,11 +23,11 @@ def objects_of(s3: Any) -> Snapshot:
 
 def stored_objects(folder: Path) -> Snapshot:
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection:
-        stored: Snapshot = {name: {} for (name,) in connection.execute("SELECT name FROM buckets")}
+        snapshot: Snapshot = {name: {} for (name,) in connection.execute("SELECT name FROM buckets")}
         rows = connection.execute("SELECT bucket, key, content, file FROM objects").fetchall()
     for bucket, key, content, file in rows:
-        stored[bucket][key] = (folder / "s3" / file).read_bytes() if file else content
-    return without_empty_default_bucket(stored)
+        snapshot[bucket][key] = (folder / "s3" / file).read_bytes() if file else content
+    return without_empty_default_bucket(snapshot)
 
 
 def without_empty_default_bucket(objects: Snapshot) -> Snapshot:

@@ -7,7 +7,7 @@ from stagemaker.server import BUCKET
 from stagemaker_support.job_traces import until
 from stagemaker_support.simulator_client import training_members
 
-numbers = itertools.count()
+counter = itertools.count()
 
 # Computes the objective from the hyperparameter, prints it, and saves it as the model.
 SCRIPT = """
@@ -33,11 +33,11 @@ X = {"ContinuousParameterRanges": [continuous("x", "0", "10")]}
 
 
 def definition(source: str, **members: Any) -> dict[str, Any]:
-    static = {"sagemaker_program": "job.py", "sagemaker_submit_directory": source}
+    settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": source}
     common = training_members(120)
     common["AlgorithmSpecification"]["MetricDefinitions"] = METRICS
     common["OutputDataConfig"] = {"S3OutputPath": f"s3://{BUCKET}/tuned"}
-    return {"StaticHyperParameters": static | members.pop("StaticHyperParameters", {})} | common | members
+    return {"StaticHyperParameters": settings | members.pop("StaticHyperParameters", {})} | common | members
 
 
 def tuning_request(source: str, jobs: int = 3, parallel: int = 2, **config: Any) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def tuning_request(source: str, jobs: int = 3, parallel: int = 2, **config: Any)
         "RandomSeed": 7,
     }
     return {
-        "HyperParameterTuningJobName": f"tune-{next(numbers)}",
+        "HyperParameterTuningJobName": f"tune-{next(counter)}",
         "HyperParameterTuningJobConfig": defaults | config,
         "TrainingJobDefinition": definition(source),
     }

@@ -88,7 +88,7 @@ def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, pat
 def _items(shape: Any, document: Any) -> list[tuple[Shape, str, Any]]:
     if isinstance(document, dict):
         return [(shape.value, key[:80], item) for key, item in document.items()]
-    return [(shape.member, str(number), item) for number, item in enumerate(document)]
+    return [(shape.member, str(index), item) for index, item in enumerate(document)]
 
 
 def _accepts(required: str, actual: str) -> bool:

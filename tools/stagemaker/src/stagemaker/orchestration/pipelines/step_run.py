@@ -107,11 +107,11 @@ class StepRunner:
             self._records.put(step.name, StepStatus="Stopped", EndTime=time)
             return
         first_failure, retry_counts = record.internal.get("FirstFailed") or time, record.internal.get("Retries") or {}
-        for number, policy in enumerate(step.retries):
-            count = retry_counts.get(str(number), 0)
+        for index, policy in enumerate(step.retries):
+            count = retry_counts.get(str(index), 0)
             delay = policy.delay(count, time - first_failure) if failure.kind in policy.exceptions else None
             if delay is not None:
-                retry_at, retries = time + datetime.timedelta(seconds=delay), retry_counts | {str(number): count + 1}
+                retry_at, retries = time + datetime.timedelta(seconds=delay), retry_counts | {str(index): count + 1}
                 members = {"RetryAt": retry_at, "Retries": retries, "FirstFailed": first_failure}
                 self._records.put(step.name, StepStatus="Starting", FailureReason=reason, **members)
                 return

@@ -55,7 +55,7 @@ def read_old_models() -> None:
         if content.startswith(OLD_JSON) or (content and not CURRENT_FORMATS.match(content)):
             booster = xgb.Booster()
             load_model(booster, bytearray(to_json(content, state)))
-            if names and names != [f"f{number}" for number in range(len(names))]:  # old names of unnamed features
+            if names and names != [f"f{index}" for index in range(len(names))]:  # old names of unnamed features
                 booster.feature_names = names
             state = booster.__getstate__()
         set_state(self, state)
