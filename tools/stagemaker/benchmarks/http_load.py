@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 HEADERS = {"Content-Type": "text/csv", "Accept": "text/csv"}
-WARM_UP = 0.5  # seconds at the beginning that are not counted
+WARM_UP_SECONDS = 0.5  # seconds at the beginning that are not counted
 
 
 def time_requests(url: str, body: bytes, start: float, end: float) -> list[float]:
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=1)
     parser.add_argument("--duration", type=float, default=5.0, help="seconds")
     arguments = parser.parse_args()
-    start, body = time.perf_counter() + WARM_UP, arguments.body.read_bytes()
+    start, body = time.perf_counter() + WARM_UP_SECONDS, arguments.body.read_bytes()
     with ThreadPoolExecutor(arguments.clients) as pool:
         work = (arguments.url, body, start, start + arguments.duration)
         futures = [pool.submit(time_requests, *work) for _ in range(arguments.clients)]

@@ -20,7 +20,7 @@ from stagemaker import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 SCRIPT = "import sklearn\nprint(sklearn.__version__)\n"
-WRITE = """
+WRITE_SCRIPT = """
 import pathlib, sys
 
 folder, count, size = pathlib.Path(sys.argv[1]), *map(int, sys.argv[2:])
@@ -42,7 +42,7 @@ def time_command(folder: Path) -> float:
 def time_copy(count: int, size: int, folder: Path) -> float:
     """Write the files directly and copy them; return the duration in seconds."""
     start = time.perf_counter()
-    (folder / "job.py").write_text(WRITE)
+    (folder / "job.py").write_text(WRITE_SCRIPT)
     subprocess.run([sys.executable, folder / "job.py", folder / "files", str(count), str(size)], check=True)
     subprocess.run(["cp", "-r", folder / "files", folder / "copied"], check=True)
     return time.perf_counter() - start
@@ -53,7 +53,7 @@ def time_outputs(count: int, size: int, simulator: Simulator, name: str) -> floa
     inside = "/opt/ml/processing/output"
     upload = {"S3Uri": f"s3://{BUCKET}/{name}/out", "LocalPath": inside, "S3UploadMode": "EndOfJob"}
     outputs = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "files", "S3Output": upload}]}}
-    return time_processing(simulator, name, WRITE, [inside, str(count), str(size)], **outputs)
+    return time_processing(simulator, name, WRITE_SCRIPT, [inside, str(count), str(size)], **outputs)
 
 
 def time_processing(

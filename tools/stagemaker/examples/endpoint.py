@@ -56,8 +56,8 @@ def main() -> None:
             EndpointName=name, ContentType="text/csv", Accept="text/csv", Body="".join(lines).encode()
         )
         answers = answer["Body"].read().decode().splitlines()
-    for index, text in enumerate(answers):
-        print(f"row {index}: {text.count(',') + 1} predictions, the first {float(text.partition(',')[0]):.3f}")
+    for index, row in enumerate(answers):
+        print(f"row {index}: {row.count(',') + 1} predictions, the first {float(row.partition(',')[0]):.3f}")
 
 
 if __name__ == "__main__":

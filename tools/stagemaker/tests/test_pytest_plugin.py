@@ -36,7 +36,7 @@ def test_the_environment_is_as_before():
     assert "AWS_DEFAULT_REGION" not in os.environ
     assert ".amazonaws.com" in boto3.client("sagemaker", region_name="eu-west-1").meta.endpoint_url
 """
-LIGHT = """
+LIGHT_TEST = """
 import sys
 
 def test_nothing_is_imported():
@@ -60,4 +60,4 @@ def test_the_fixtures_work_also_in_parallel(options: tuple[str, ...], tmp_path: 
 
 
 def test_tests_that_do_not_use_them_do_not_wait_for_them(tmp_path: Path) -> None:
-    run(tmp_path, LIGHT)
+    run(tmp_path, LIGHT_TEST)

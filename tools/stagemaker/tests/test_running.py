@@ -68,7 +68,7 @@ def test_variables_that_lead_elsewhere_do_not_reach_the_command() -> None:
     assert f"{s3}, isolation: " in result.stderr
 
 
-COUNTING = """
+COUNT_SCRIPT = """
 import os, signal, time
 counts = {signal.SIGINT: 0, signal.SIGTERM: 0}
 for number in counts:
@@ -83,7 +83,7 @@ print(*counts.values(), flush=True)
 
 @pytest.mark.parametrize(("number", "counts"), [(signal.SIGTERM, "0 1"), (signal.SIGINT, "1 0")])
 def test_a_signal_reaches_the_command_once(tmp_path: Path, number: int, counts: str) -> None:
-    command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNTING]
+    command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNT_SCRIPT]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment() | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
     )
@@ -102,7 +102,7 @@ def test_ctrl_c_at_a_terminal_reaches_the_command_once(tmp_path: Path, stdin: st
     if pid == 0:
         os.chdir(ROOT)
         os.dup2(os.open(stdin, os.O_RDONLY), 0)
-        command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNTING]
+        command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNT_SCRIPT]
         os.execve(sys.executable, command, environment() | {"TMPDIR": str(tmp_path)})
     output = b""
     while b"ready" not in output:

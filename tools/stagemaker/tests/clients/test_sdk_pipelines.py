@@ -16,7 +16,7 @@ OUTPUT = "/opt/ml/processing"
 LOSS = ("loss", "loss=([0-9.]+)")
 FORMATS = {"content_types": ["text/csv"], "response_types": ["text/csv"]}
 INSTANCES = {"inference_instances": [INSTANCE], "transform_instances": [INSTANCE]}
-PREPARE = """
+PREPARE_SCRIPT = """
 import json, pathlib
 pathlib.Path("/opt/ml/processing/rows/rows.csv").write_text("1,2\\n3,4\\n")
 metrics = {"rows": 2, "parts": [{"name": "first", "share": 0.25}]}
@@ -24,7 +24,7 @@ pathlib.Path("/opt/ml/processing/metrics/metrics.json").write_text(json.dumps(me
 """
 WORD = f"s3://{BUCKET}/endings/word"
 # The script of the step Middle, which runs after First and passes its output to After.
-MIDDLE = f"""
+MIDDLE_SCRIPT = f"""
 import pathlib, sys, time
 word = pathlib.Path("{OUTPUT}/in/word").read_text()
 while word == "wait":
@@ -34,9 +34,9 @@ if word == "fail":
 pathlib.Path("{OUTPUT}/out/result").write_text("done")
 """
 SCRIPTS = {
-    "prepare": PREPARE,
+    "prepare": PREPARE_SCRIPT,
     "model": MODEL,
-    "middle": MIDDLE,
+    "middle": MIDDLE_SCRIPT,
     "other": "print('done')",
     "fail": "raise SystemExit('no luck')",
 }

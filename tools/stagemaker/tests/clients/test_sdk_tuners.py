@@ -10,7 +10,7 @@ from stagemaker_support.sdk import BUCKET, INSTANCE, installed_client
 
 v2_only = pytest.mark.skipif(installed_client() != "v2", reason="version 3 of the SDK has no such methods")
 # Jobs are quick, because the result depends only on the hyperparameters. The model is the value of the objective.
-TUNED = """
+TUNED_SCRIPT = """
 import argparse, os, pathlib
 from helper import compute_score
 
@@ -40,7 +40,7 @@ class Tuners:
     """Creates tuners for a script. The SDK appends the time to the names of their jobs."""
 
     def __init__(self, sdk: ModuleType, folder: Path):
-        (folder / "fit.py").write_text(TUNED)
+        (folder / "fit.py").write_text(TUNED_SCRIPT)
         (folder / "helper.py").write_text(HELPER)
         boto3.client("s3").put_object(Bucket=BUCKET, Key="tuning/best.txt", Body="4")
         self.sdk, self._script = sdk, folder / "fit.py"

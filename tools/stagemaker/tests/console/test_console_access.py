@@ -173,7 +173,7 @@ def test_focus_and_scroll_position_stay_when_a_job_ends(client: Client, tab: Con
     assert log.evaluate("log => [log.scrollTop, log === document.activeElement]") == [30, True]
 
 
-def lose_one(operation: str) -> Callable[[Any], None]:
+def drop_response(operation: str) -> Callable[[Any], None]:
     """Return a handler that aborts the first request for an operation and passes on all other requests."""
     lost_names: list[str] = []
 
@@ -191,7 +191,7 @@ def test_a_page_recovers_when_a_response_is_lost(client: Client, tab: ConsoleTab
     name = client.train("print('loss=1;')", AlgorithmSpecification=ALGORITHM | {"MetricDefinitions": METRICS})
     for operation in ("GetLogEvents", "GetMetricData", "DescribeTrainingJob"):
         tab.open("s3")
-        tab.page.route("**/*", lose_one(operation))
+        tab.page.route("**/*", drop_response(operation))
         tab.page.goto(f"{tab.address}#/training/{name['TrainingJobName']}")
         tab.wait_for("The simulator does not respond", "#problem")
         tab.wait_for("loss=1", "pre[aria-label=Log]")

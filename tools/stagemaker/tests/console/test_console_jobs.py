@@ -2,7 +2,7 @@
 
 import pytest
 from stagemaker_support.console_tab import ConsoleTab
-from stagemaker_support.simulator_client import OUTPUT, Client, output_to
+from stagemaker_support.simulator_client import OUTPUT, Client, make_output
 from stagemaker_support.training_jobs import ALGORITHM, channel
 from stagemaker_support.transform_jobs import create_model, transform
 from stagemaker_support.tuning_jobs import METRICS, SCRIPT, Tuning, tuning_request
@@ -12,8 +12,8 @@ from stagemaker.server import BUCKET
 
 pytestmark = pytest.mark.machine
 COUNT = "import time\nfor number in range(600):\n    print('line', number, flush=True)\n    time.sleep(0.2)"
-SLEEP = "import time\ntime.sleep(600)"
-LEARN = """
+SLEEPING_SCRIPT = "import time\ntime.sleep(600)"
+LEARNING_SCRIPT = """
 import os, time
 for epoch in range(4):
     print(f"loss={1 / (1 + epoch)};", flush=True)
@@ -46,7 +46,7 @@ def test_a_user_finds_the_reason_why_a_job_failed(client: Client, tab: ConsoleTa
 
 
 def test_a_job_runs_others_wait_and_its_log_is_followed_until_it_is_stopped(client: Client, tab: ConsoleTab) -> None:
-    jobs = [client.train(script, wait=False, seconds=600) for script in (COUNT, *[SLEEP] * count_cores())]
+    jobs = [client.train(script, wait=False, seconds=600) for script in (COUNT, *[SLEEPING_SCRIPT] * count_cores())]
     last_name = jobs[-1]["TrainingJobName"]
     tab.open("training")
     tab.wait_for("Waiting for a free CPU: position", "tbody")
@@ -77,7 +77,7 @@ def test_metrics_are_curves_and_objects_and_request_are_shown(client: Client, ta
     uri = client.put("console/input/assays.csv", "depth,copper\n1,20\n")
     algorithm = ALGORITHM | {"MetricDefinitions": METRICS}
     inputs = [channel("training", uri.rpartition("/")[0])]
-    job = client.train(LEARN, AlgorithmSpecification=algorithm, InputDataConfig=inputs)
+    job = client.train(LEARNING_SCRIPT, AlgorithmSpecification=algorithm, InputDataConfig=inputs)
     tab.open("training", job["TrainingJobName"])
     assert "loss 4 values, last 0.25" in tab.text("figure")
     assert tab.page.locator("figure canvas").bounding_box()["width"] > 300
@@ -95,7 +95,7 @@ def test_metrics_are_curves_and_objects_and_request_are_shown(client: Client, ta
 
 
 def test_processing_jobs_have_logs_and_reasons(client: Client, tab: ConsoleTab) -> None:
-    completed_job = client.process("print('cleaned 12 rows')", **output_to(f"s3://{BUCKET}/console/clean"))
+    completed_job = client.process("print('cleaned 12 rows')", **make_output(f"s3://{BUCKET}/console/clean"))
     failed_job = client.process(f"open({OUTPUT + '/x'!r})\nraise SystemExit('no rows')")
     tab.open("processing", completed_job["ProcessingJobName"])
     tab.wait_for("cleaned 12 rows", "pre[aria-label=Log]")

@@ -26,9 +26,9 @@ from stagemaker.state.records import Store
 pytestmark = [pytest.mark.timing, pytest.mark.machine]
 MANY_JOBS = 10_000
 USERS = 35
-USERS_JOBS = 10 * USERS
+CROWD_JOBS = 10 * USERS
 SECONDS = 15
-LEARN = "import time\nfor loss in range(3600):\n    print(f'loss={loss};', flush=True)\n    time.sleep(1)"
+LEARNING_SCRIPT = "import time\nfor loss in range(3600):\n    print(f'loss={loss};', flush=True)\n    time.sleep(1)"
 Request = tuple[str, dict[str, str]]  # body and headers
 
 
@@ -50,14 +50,14 @@ def simulator_with(jobs: int, state: Path) -> Iterator[SimulatorProcess]:
     with running("--state", state) as simulator:
         for _ in range(8):
             algorithm = ALGORITHM | {"MetricDefinitions": METRICS}
-            Client(simulator).train(LEARN, wait=False, seconds=3600, AlgorithmSpecification=algorithm)
+            Client(simulator).train(LEARNING_SCRIPT, wait=False, seconds=3600, AlgorithmSpecification=algorithm)
         yield simulator
 
 
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
     """Return a simulator with its users' jobs."""
-    with simulator_with(USERS_JOBS, tmp_path_factory.mktemp("state")) as simulator:
+    with simulator_with(CROWD_JOBS, tmp_path_factory.mktemp("state")) as simulator:
         yield simulator
 
 

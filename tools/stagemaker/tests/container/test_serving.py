@@ -54,7 +54,7 @@ def test_a_request_that_ends_early_is_rejected(server) -> None:
     assert server.post("1").status == 200
 
 
-UNLOADABLE = {
+UNLOADABLE_MODELS = {
     "both": (
         MODEL + "def transform_fn(*_): ...\ndef predict_fn(*_): ...",
         "Cannot use transform_fn implementation in conjunction with",
@@ -83,9 +83,9 @@ UNLOADABLE = {
 }
 
 
-@pytest.mark.parametrize("name", UNLOADABLE)
+@pytest.mark.parametrize("name", UNLOADABLE_MODELS)
 def test_a_model_that_does_not_load_is_reported(serve, tmp_path: Path, name: str) -> None:
-    module, reason, *code = UNLOADABLE[name]
+    module, reason, *code = UNLOADABLE_MODELS[name]
     settings = {"code": code[0]} if code else {}
     if code == ["code"]:  # a module outside the model
         (tmp_path / "my").mkdir()
@@ -296,7 +296,7 @@ class Model:
 def model_fn(model_dir):
     return Model()
 """
-FRAGILE = """
+FRAGILE_HOOKS = """
 import os, sys
 
 def model_fn(model_dir):
@@ -324,7 +324,7 @@ def defaults(serve):
 
 @pytest.fixture(scope="module")
 def fragile(serve):
-    return serve(FRAGILE)
+    return serve(FRAGILE_HOOKS)
 
 
 @pytest.mark.parametrize(

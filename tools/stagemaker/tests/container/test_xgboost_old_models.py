@@ -151,7 +151,7 @@ def json_of_a_pickle(version: str) -> dict[str, Any]:
     return handle
 
 
-DELETED = struct.pack("<I", 2**32 - 1)
+DELETED_SPLIT = struct.pack("<I", 2**32 - 1)
 
 
 @pytest.mark.parametrize("deleted_count", [0, 1])
@@ -159,7 +159,7 @@ DELETED = struct.pack("<I", 2**32 - 1)
 def test_a_tree_that_leads_to_a_deleted_node_is_rejected(deleted_count: int, child: int) -> None:
     content = bytearray(read("0.90")[1]["logistic"]["file"])
     leaf = content.index(struct.pack("<3i", -1, 1, 2)) + 20
-    content[leaf + 4 : leaf + 16] = struct.pack("<2i", child, child) + DELETED
+    content[leaf + 4 : leaf + 16] = struct.pack("<2i", child, child) + DELETED_SPLIT
     tree = leaf - 20 - 37 * 4
     content[tree + 8 : tree + 12] = struct.pack("<i", deleted_count)
     with pytest.raises(ValueError, match="refers to deleted nodes"):
@@ -180,7 +180,7 @@ def test_a_link_in_json_that_leads_elsewhere_is_rejected(key: str, value: int) -
         to_json(json.dumps(model, separators=(",", ":")).encode())
 
 
-PREDICT = """
+PREDICT_SCRIPT = """
 import pickle, sys
 import numpy as np, xgboost as xgb
 for content in pickle.load(sys.stdin.buffer):
@@ -207,5 +207,5 @@ def test_mutated_trees_are_rejected_or_predict(version: str) -> None:
         with contextlib.suppress(ValueError):
             accepted.append(to_json(json.dumps({"Model": mutated}).encode()))
     assert accepted
-    result = subprocess.run([sys.executable, "-c", PREDICT], input=pickle.dumps(accepted), capture_output=True)
+    result = subprocess.run([sys.executable, "-c", PREDICT_SCRIPT], input=pickle.dumps(accepted), capture_output=True)
     assert result.returncode == 0, result.stderr.decode()

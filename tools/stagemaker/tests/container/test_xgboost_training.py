@@ -229,7 +229,7 @@ def relevance_grades(values: np.ndarray) -> np.ndarray:
     return np.digitize(values[:, 0], [-1, 1])
 
 
-def with_queries(values: np.ndarray, rows: int) -> str:
+def add_queries(values: np.ndarray, rows: int) -> str:
     labelled = np.column_stack([relevance_grades(values), values[:, 1:]])
     lines = [line.split(" ", 1) for line in libsvm_of(labelled).splitlines()]
     return "".join(f"{label} qid:{number // rows} {cells}\n" for number, (label, cells) in enumerate(lines))
@@ -237,7 +237,7 @@ def with_queries(values: np.ndarray, rows: int) -> str:
 
 def test_ranking_uses_the_queries_in_libsvm_data(fit: Train) -> None:
     settings = hyperparameters(num_round=5, objective="rank:ndcg")
-    job = fit(settings, {"train": with_queries(TRAIN, 10)}, "libsvm", "1.7-1")
+    job = fit(settings, {"train": add_queries(TRAIN, 10)}, "libsvm", "1.7-1")
     assert "no groups" not in job.output
     data = xgb.DMatrix(TRAIN[:, 1:], label=relevance_grades(TRAIN), group=[10] * 30)
     expected = xgb.train(SETTINGS | {"objective": "rank:ndcg"}, data, 5).predict(matrix(VALIDATION))
@@ -256,7 +256,7 @@ def test_early_stopping_before_1_3_uses_the_last_metric(fit: Train) -> None:
 @pytest.mark.parametrize(("metric", "direction"), [("ndcg", "maximises"), ("ndcg@5", "minimises")])
 def test_early_stopping_has_the_same_direction_as_on_aws(fit: Train, metric: str, direction: str) -> None:
     settings = hyperparameters(num_round=9, early_stopping_rounds=2, objective="rank:ndcg", eval_metric=metric)
-    data = {"train": with_queries(TRAIN, 10), "validation": with_queries(VALIDATION, 10)}
+    data = {"train": add_queries(TRAIN, 10), "validation": add_queries(VALIDATION, 10)}
     assert f"Early stopping {direction} {metric}, as on AWS" in fit(settings, data, "libsvm").output
 
 

@@ -24,7 +24,7 @@ def alarm(comparison: str, periods: int, datapoints_to_alarm: int = 1, treatment
     )
 
 
-def points(states: str) -> list[float | None]:
+def parse_points(states: str) -> list[float | None]:
     """Convert the guide's notation to data points: X is breaching, 0 is not breaching, and - is missing."""
     return [{"X": 10.0, "0": 0.0, "-": None}[point] for point in states.split()]
 
@@ -57,9 +57,9 @@ def points(states: str) -> list[float | None]:
         (1, "X - 0 - 0", "ALARM ALARM ALARM ALARM"),
     ],
 )
-def test_missing_data_is_treated_as_the_guide_describes(datapoints_to_alarm: int, text: str, states: str) -> None:
+def test_missing_data_is_treated_as_the_guide_describes(datapoints_to_alarm: int, periods: str, states: str) -> None:
     for treatment, state in zip(TREATMENTS, states.split(), strict=True):
-        result = alarm_state(alarm("GreaterThanThreshold", 3, datapoints_to_alarm, treatment), points(text))
+        result = alarm_state(alarm("GreaterThanThreshold", 3, datapoints_to_alarm, treatment), parse_points(periods))
         assert result == (None if state == "SAME" else state), treatment
 
 

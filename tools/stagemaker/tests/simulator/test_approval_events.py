@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from stagemaker_support.job_traces import until, wait_until
+from stagemaker_support.job_traces import poll, wait_until
 from stagemaker_support.model_packages import SPECIFICATION, Packages
 from stagemaker_support.simulator_client import Client, counter
 
@@ -33,7 +33,7 @@ class History:
     def events(self, count: int) -> list[dict[str, Any]]:
         """Wait until `count` events have been delivered, and return all delivered events in order."""
         read = partial(self.logs.filter_log_events, logGroupName=self.group)
-        received = until(lambda: read()["events"], lambda events: len(events) >= count)
+        received = poll(lambda: read()["events"], lambda events: len(events) >= count)
         return [json.loads(event["message"]) for event in received]
 
 

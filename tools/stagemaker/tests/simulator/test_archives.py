@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from stagemaker_support.archives import archive_of, member, packed
+from stagemaker_support.archives import archive_of, member, tarball
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
@@ -65,8 +65,8 @@ def unpack_error(archive: bytes, folder: Path, volume: int = MIB) -> str:
     [
         (bomb(header("zeros", size=12 << 30), 12 << 30), 1 << 30, 0),  # it is rejected before it is written
         (archive_of(**{f"f{index}": bytes(300_000) for index in range(4)}), MIB, 3),
-        (packed(*(member(f"f{index}") for index in range(70))), 64 * BYTES_PER_FILE, 64),
-        (packed(*(member(f"{index}/{'d/' * 40}f") for index in range(10))), 20 * BYTES_PER_FILE, 0),
+        (tarball(*(member(f"f{index}") for index in range(70))), 64 * BYTES_PER_FILE, 64),
+        (tarball(*(member(f"{index}/{'d/' * 40}f") for index in range(10))), 20 * BYTES_PER_FILE, 0),
     ],
     ids=["bomb", "total size", "files", "folders implied by names"],
 )
@@ -149,53 +149,53 @@ def pax(**values: str) -> bytes:
     return tarfile.TarInfo.create_pax_global_header(values)
 
 
-MALFORMED = {
+MALFORMED_ARCHIVES = {
     "empty": b"",
     "not an archive": b"PK\3\4 hello",
     "truncated": archive_of(a=random.Random(1).randbytes(50_000))[:30_000],
     "truncated and not compressed": gzip.decompress(archive_of(a=bytes(50_000)))[:30_000],
     "damaged": archive_of(a=random.Random(1).randbytes(50_000))[:20_000] + bytes(9_000),
-    "headers within headers": packed(*(member("x", tarfile.GNUTYPE_LONGNAME) for _ in range(1500))),
+    "headers within headers": tarball(*(member("x", tarfile.GNUTYPE_LONGNAME) for _ in range(1500))),
     "global headers": gzip.compress(
         b"".join(pax(**{f"k{n}": "v"}) + header(f"f{n}") for n in range(200)) + bytes(1024)
     ),
-    "a hard link to a file that is not in the archive": packed(member("a", tarfile.LNKTYPE, "b")),
-    "a file used as a folder": packed(member("a"), member("a/b")),
-    "a name that is too long": packed(member("x" * 300)),
-    "a name with many folders": packed(member("d/" * 200_000 + "f")),
-    "a name outside the folder": packed(member("../../out")),
-    "a symbolic link to a file outside the folder": packed(member("a", tarfile.SYMTYPE, "../../out")),
-    "a name below a symbolic link": packed(member("a", tarfile.SYMTYPE, "b"), member("a/c")),
-    "a name below a symbolic link to a folder": packed(member("b/d"), member("a", tarfile.SYMTYPE, "b"), member("a/c")),
-    "a hard link to a file on this machine": packed(member("a", tarfile.LNKTYPE, sys.executable)),
-    "a hard link to a file that does not exist": packed(member("a", tarfile.LNKTYPE, "/no/such/file")),
-    "a name below a symbolic link to the folder above": packed(member("a", tarfile.SYMTYPE, ".."), member("a/out")),
-    "symbolic links that lead out step by step": packed(
+    "a hard link to a file that is not in the archive": tarball(member("a", tarfile.LNKTYPE, "b")),
+    "a file used as a folder": tarball(member("a"), member("a/b")),
+    "a name that is too long": tarball(member("x" * 300)),
+    "a name with many folders": tarball(member("d/" * 200_000 + "f")),
+    "a name outside the folder": tarball(member("../../out")),
+    "a symbolic link to a file outside the folder": tarball(member("a", tarfile.SYMTYPE, "../../out")),
+    "a name below a symbolic link": tarball(member("a", tarfile.SYMTYPE, "b"), member("a/c")),
+    "a name below a link to a folder": tarball(member("b/d"), member("a", tarfile.SYMTYPE, "b"), member("a/c")),
+    "a hard link to a file on this machine": tarball(member("a", tarfile.LNKTYPE, sys.executable)),
+    "a hard link to a file that does not exist": tarball(member("a", tarfile.LNKTYPE, "/no/such/file")),
+    "a name below a symbolic link to the folder above": tarball(member("a", tarfile.SYMTYPE, ".."), member("a/out")),
+    "symbolic links that lead out step by step": tarball(
         member("d/a", tarfile.SYMTYPE, "."), member("d/a/b", tarfile.SYMTYPE, ".."), member("d/a/b/../../out")
     ),
-    "symbolic links in a cycle": packed(
+    "symbolic links in a cycle": tarball(
         member("a", tarfile.SYMTYPE, "b"), member("b", tarfile.SYMTYPE, "a"), member("a/out")
     ),
-    "a hard link to a symbolic link out": packed(
+    "a hard link to a symbolic link out": tarball(
         member("l", tarfile.SYMTYPE, "/etc/passwd"), member("h", tarfile.LNKTYPE, "l")
     ),
-    "a hard link to a file beside the folder": packed(member("h", tarfile.LNKTYPE, "../secret")),
-    "a device": packed(member("n", tarfile.CHRTYPE)),
-    "a pipe": packed(member("n", tarfile.FIFOTYPE)),
+    "a hard link to a file beside the folder": tarball(member("h", tarfile.LNKTYPE, "../secret")),
+    "a device": tarball(member("n", tarfile.CHRTYPE)),
+    "a pipe": tarball(member("n", tarfile.FIFOTYPE)),
     "a negative size": gzip.compress(header("a", changes={124: b"\xff" * 10 + b"\x80\x00"}) + bytes(1024)),
 }
 
 
-@pytest.mark.parametrize("kind", MALFORMED)
+@pytest.mark.parametrize("kind", MALFORMED_ARCHIVES)
 def test_malformed_and_unsafe_archives_are_rejected(kind: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("mine")
-    assert str(tmp_path.parent) not in unpack_error(MALFORMED[kind], tmp_path)
+    assert str(tmp_path.parent) not in unpack_error(MALFORMED_ARCHIVES[kind], tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"a.tar.gz", "secret", "unpacked"}
 
 
 def test_links_inside_an_archive_are_kept_and_absolute_names_are_below_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
-    path.write_bytes(packed(member("link", tarfile.SYMTYPE, "real.py"), member("/bin/f"), real=b"x"))
+    path.write_bytes(tarball(member("link", tarfile.SYMTYPE, "real.py"), member("/bin/f"), real=b"x"))
     unpack(path, tmp_path / "inside", Volume(MIB))
     assert (tmp_path / "inside/link").read_text() == "x"
     assert (tmp_path / "inside/bin/f").is_file()  # although /bin is a symbolic link on many machines
@@ -203,7 +203,7 @@ def test_links_inside_an_archive_are_kept_and_absolute_names_are_below_the_folde
 
 def test_archives_do_not_reveal_whether_a_local_file_exists(tmp_path: Path) -> None:
     kinds = "a hard link to a file on this machine", "a hard link to a file that does not exist"
-    assert len({unpack_error(MALFORMED[kind], tmp_path) for kind in kinds}) == 1
+    assert len({unpack_error(MALFORMED_ARCHIVES[kind], tmp_path) for kind in kinds}) == 1
 
 
 def test_damaged_archives_are_unpacked_or_rejected(tmp_path: Path) -> None:

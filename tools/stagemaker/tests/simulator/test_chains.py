@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import IMAGE, Client, counter, rejection
-from stagemaker_support.transform_jobs import completed, container, create_model, transform
+from stagemaker_support.transform_jobs import container, create_model, run_batch, transform
 
 from stagemaker.compute import transform_run as compute_transform
 from stagemaker.compute.deadline import Deadline
@@ -266,7 +266,7 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
         )
 
     small_model, large_model = (create_model(client, holding_script(size), holding_script(600)) for size in (10, 400))
-    assert completed(client, small_model, {"a": "1"}, Input={"ContentType": "text/csv"}) == [b"1"]
+    assert run_batch(client, small_model, {"a": "1"}, Input={"ContentType": "text/csv"}) == [b"1"]
     job, _ = transform(client, large_model, {"a": "1"}, Input={"ContentType": "text/csv"})
     assert job["FailureReason"] == (
         "AlgorithmError: The server of container 'container-2' needed more memory than its instance type has"

@@ -73,7 +73,7 @@ def wait_for_lines(endpoints: Endpoints, folder: str, count: int) -> dict[str, l
     return captured_lines(endpoints, folder)
 
 
-def captured(content_type: str, mode: str, encoding: str) -> dict[str, str]:
+def captured_body(content_type: str, mode: str, encoding: str) -> dict[str, str]:
     return {"observedContentType": content_type, "mode": mode, "data": "1,2\n", "encoding": encoding}
 
 
@@ -103,8 +103,8 @@ def test_captured_lines_have_sagemakers_format(endpoints: Endpoints, model: str)
     assert event == {"inferenceId": "first"}
     assert first == {
         "captureData": {
-            "endpointInput": captured("text/csv; charset=utf-8", "INPUT", "CSV"),
-            "endpointOutput": captured("application/json", "OUTPUT", "JSON"),
+            "endpointInput": captured_body("text/csv; charset=utf-8", "INPUT", "CSV"),
+            "endpointOutput": captured_body("application/json", "OUTPUT", "JSON"),
         },
         "eventVersion": "0",
     }

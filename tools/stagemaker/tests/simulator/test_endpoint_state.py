@@ -11,13 +11,13 @@ from typing import Any
 
 import psutil
 import pytest
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.state import SimulatorProcess, running
 
 from stagemaker.server import BUCKET
 
-SLEEP = "import time\ntime.sleep(2)\n"
+SLEEP_CODE = "import time\ntime.sleep(2)\n"
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
         endpoints.rescale(serving_endpoint, *entries)
         archive = endpoints.client.source(weights="x = 1")
         lost_endpoint = endpoints.create(
-            endpoints.config(variant(endpoints.model(NAMED.format(name="lost"), ModelDataUrl=archive)))
+            endpoints.config(variant(endpoints.model(NAMER.format(name="lost"), ModelDataUrl=archive)))
         )
         failed_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"))), wait=False)
         reason = endpoints.settle(failed_endpoint)["FailureReason"]
@@ -86,9 +86,9 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
         archive = endpoints.client.source(weights="x = 1")
         models = (
             endpoints.named("first"),
-            endpoints.model(SLEEP + NAMED.format(name="slow")),
+            endpoints.model(SLEEP_CODE + NAMER.format(name="slow")),
             endpoints.model("1 / 0"),
-            endpoints.model(NAMED.format(name="lost"), ModelDataUrl=archive),
+            endpoints.model(NAMER.format(name="lost"), ModelDataUrl=archive),
         )
         first, slow, failing, lost = (endpoints.config(variant(model)) for model in models)
         updated_name, without_old_fleet, deleted, serving = map(endpoints.create, (first, lost, first, slow))

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 from stagemaker_support.crowd import CLIENTS, Crowd
-from stagemaker_support.endpoints import NAMED, WAITING, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, WAITER, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 
@@ -36,7 +36,7 @@ def servers_of(marker: str) -> list[psutil.Process]:
 def test_no_request_is_lost(endpoints: Endpoints) -> None:
     """Clients invoke an endpoint during updates, rescaling, kills of its servers and another endpoint's deletion."""
     old_config = endpoints.config(variant(endpoints.named("old 1")), variant(endpoints.named("old 2"), "two"))
-    marked_model = endpoints.model(NAMED.format(name="new 1"), {"MARKER": "killed"})
+    marked_model = endpoints.model(NAMER.format(name="new 1"), {"MARKER": "killed"})
     new_config = endpoints.config(variant(marked_model), variant(endpoints.named("new 2"), "two"))
     name, other_endpoint = endpoints.create(old_config), endpoints.create(old_config)
     with Crowd(endpoints, name).invoking() as crowd:
@@ -83,15 +83,15 @@ def model_fn(model_dir):
 def transform_fn(model, data, content_type, accept):
     return "ending", accept
 """
-FAILING_SCRIPT = NAMED.format(name="bad") + "\ndef model_fn(model_dir):\n    raise LookupError('bad model')\n"
+FAILING_SCRIPT = NAMER.format(name="bad") + "\ndef model_fn(model_dir):\n    raise LookupError('bad model')\n"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "other_script", "reason"),
     [
-        (FAILING_SCRIPT, NAMED.format(name="new"), "one did not pass the ping health check.*LookupError: bad model"),
-        (ENDING_SCRIPT, "import time\ntime.sleep(4)\n" + NAMED.format(name="slow"), "one did not pass the ping health"),
+        (FAILING_SCRIPT, NAMER.format(name="new"), "one did not pass the ping health check.*LookupError: bad model"),
+        (ENDING_SCRIPT, "import time\ntime.sleep(4)\n" + NAMER.format(name="slow"), "one did not pass the ping health"),
     ],
     ids=["does not start", "ends before the shift"],
 )
@@ -121,7 +121,7 @@ def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints, script: str, o
 def test_a_request_in_progress_completes_on_the_old_fleet(unsandboxed_client: Client, tmp_path: Path) -> None:
     endpoints, go_file = Endpoints(unsandboxed_client), tmp_path / "go"
     two_workers = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}  # one waits; the other responds until traffic shifts
-    name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go_file)), two_workers))))
+    name = endpoints.create(endpoints.config(variant(endpoints.model(WAITER.format(path=str(go_file)), two_workers))))
     new_config = endpoints.config(variant(endpoints.named("new")))
     responses: list[str] = []
 
@@ -182,7 +182,7 @@ def test_an_update_retains_properties_on_request(endpoints: Endpoints) -> None:
 def test_a_rescale_that_fails_is_rolled_back(endpoints: Endpoints) -> None:
     """The model's archive was deleted after the endpoint was created, so no additional instance can start."""
     archive = endpoints.client.source(weights="x = 1")
-    name = endpoints.create(endpoints.config(variant(endpoints.model(NAMED.format(name="m"), ModelDataUrl=archive))))
+    name = endpoints.create(endpoints.config(variant(endpoints.model(NAMER.format(name="m"), ModelDataUrl=archive))))
     bucket, _, key = archive.removeprefix("s3://").partition("/")
     endpoints.client.s3.delete_object(Bucket=bucket, Key=key)
     entries = [{"VariantName": "one", "DesiredWeight": 5, "DesiredInstanceCount": 2}]
@@ -194,7 +194,7 @@ def test_a_rescale_that_fails_is_rolled_back(endpoints: Endpoints) -> None:
     endpoints.delete(name)
 
 
-SLOW_SCRIPT = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
+SLOW_SCRIPT = "import time\ntime.sleep(1)\n" + NAMER.format(name="slow")
 
 
 def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +214,7 @@ def test_an_update_follows_its_deployment_config(endpoints: Endpoints) -> None:
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 1}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 2}}
     old_config, new_config = (
-        endpoints.config(variant(endpoints.model(NAMED.format(name=n), {"MARKER": n}))) for n in ("o", "n")
+        endpoints.config(variant(endpoints.model(NAMER.format(name=n), {"MARKER": n}))) for n in ("o", "n")
     )
     name = endpoints.create(old_config, DeploymentConfig=policy)
     assert endpoints.describe(name)["LastDeploymentConfig"] == policy

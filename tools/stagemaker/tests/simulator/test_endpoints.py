@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 import pytest
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
 from stagemaker_support.simulator_client import IMAGE, rejection
 
 from stagemaker.resources import endpoint
 from stagemaker.server import BUCKET
 
-EXCEEDED = "ResourceLimitExceeded"
+LIMIT_ERROR = "ResourceLimitExceeded"
 pytestmark = pytest.mark.everywhere
 
 
@@ -62,7 +62,7 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
 
 
 def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> None:
-    script = NAMED.format(name="m") + "\ndef model_fn(model_dir):\n    raise LookupError('no weights here')\n"
+    script = NAMER.format(name="m") + "\ndef model_fn(model_dir):\n    raise LookupError('no weights here')\n"
     name = endpoints.create(endpoints.config(variant(endpoints.model(script))), wait=False)
     description = endpoints.settle(name)
     assert description["EndpointStatus"] == "Failed"
@@ -82,7 +82,7 @@ def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> No
 @pytest.mark.parametrize("is_broken", [True, False], ids=["broken", "missing"])
 def test_a_model_whose_archive_is_unusable_fails_the_endpoint(endpoints: Endpoints, is_broken: bool) -> None:
     url = endpoints.client.put("models/broken/model.tar.gz", b"no archive")
-    model = endpoints.model(NAMED.format(name="m"), ModelDataUrl=url)
+    model = endpoints.model(NAMER.format(name="m"), ModelDataUrl=url)
     if not is_broken:
         endpoints.client.s3.delete_object(Bucket=BUCKET, Key="models/broken/model.tar.gz")
     reason = endpoints.failure_reason(model)
@@ -92,7 +92,7 @@ def test_a_model_whose_archive_is_unusable_fails_the_endpoint(endpoints: Endpoin
 
 def test_operations_are_rejected_while_another_is_in_progress(endpoints: Endpoints, config: str) -> None:
     sagemaker = endpoints.sagemaker
-    slow_model = endpoints.model("import time\ntime.sleep(3)\n" + NAMED.format(name="slow"))
+    slow_model = endpoints.model("import time\ntime.sleep(3)\n" + NAMER.format(name="slow"))
     name = endpoints.create(endpoints.config(variant(slow_model)), wait=False)
     weights = [{"VariantName": "one", "DesiredWeight": 2}]
     calls: list[tuple[Any, dict[str, Any]]] = [
@@ -135,7 +135,7 @@ def test_invalid_requests_are_rejected(endpoints: Endpoints, config: str, endpoi
     assert f'Cannot create already existing endpoint "{arn}".' in message
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7"
     message = rejection(
-        endpoints.create, endpoints.config(variant(endpoints.model(NAMED.format(name="m"), Image=image)))
+        endpoints.create, endpoints.config(variant(endpoints.model(NAMER.format(name="m"), Image=image)))
     )
     assert "Only images of the scikit-learn, XGBoost, linear-learner and PyTorch families" in message
     model = endpoints.named("gone")
@@ -154,11 +154,11 @@ def test_invalid_requests_are_rejected(endpoints: Endpoints, config: str, endpoi
 def test_the_total_number_of_instances_is_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
     limit = endpoint.MAX_INSTANCES
     config = endpoints.config(variant(endpoints.named("m"), count=limit))
-    message = rejection(endpoints.create, config, code=EXCEEDED)
+    message = rejection(endpoints.create, config, code=LIMIT_ERROR)
     assert f"All endpoints together can have at most {limit}" in message
     entries = [{"VariantName": "one", "DesiredInstanceCount": limit + 1}]
     update_weights = endpoints.sagemaker.update_endpoint_weights_and_capacities
-    rejection(update_weights, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries, code=EXCEEDED)
+    rejection(update_weights, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries, code=LIMIT_ERROR)
     description = endpoints.describe(endpoint_in_service)
     assert description["ProductionVariants"][0]["DesiredInstanceCount"] == 1
 
@@ -180,14 +180,14 @@ def test_running_instances_count_towards_the_limit(endpoints: Endpoints, monkeyp
     one_instance, two_instances = (endpoints.config(variant(model, count=count)) for count in (1, 2))
     name = endpoints.create(two_instances)
     update = endpoints.sagemaker.update_endpoint
-    rejection(update, EndpointName=name, EndpointConfigName=two_instances, code=EXCEEDED)
+    rejection(update, EndpointName=name, EndpointConfigName=two_instances, code=LIMIT_ERROR)
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 2}
     endpoints.update(name, one_instance, DeploymentConfig={"BlueGreenUpdatePolicy": policy})
     while endpoints.describe(name).get("PendingDeploymentSummary"):
-        rejection(endpoints.create, one_instance, code=EXCEEDED)
+        rejection(endpoints.create, one_instance, code=LIMIT_ERROR)
     assert endpoints.describe(name)["EndpointStatus"] == "Updating"
-    rejection(endpoints.create, one_instance, code=EXCEEDED)
+    rejection(endpoints.create, one_instance, code=LIMIT_ERROR)
     endpoints.settle(name)
     endpoints.delete(endpoints.create(two_instances), name, failed_endpoint)
 

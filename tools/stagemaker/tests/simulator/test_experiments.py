@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.pipelines import Pipelines, get, model
-from stagemaker_support.simulator_client import Client, counter, output_to, rejection
+from stagemaker_support.simulator_client import Client, counter, make_output, rejection
 
 from stagemaker.server import BUCKET
 
@@ -172,7 +172,7 @@ def test_a_job_has_a_component(client: Client, names: tuple[str, str, str]) -> N
 def test_each_job_component_has_a_separate_trial_and_name(client: Client, names: tuple[str, str, str]) -> None:
     experiment, other = names[0], f"experiment-{next(counter)}"
     client.sagemaker.create_experiment(ExperimentName=other)
-    members = {"ExperimentConfig": {"ExperimentName": experiment}, **output_to(f"s3://{BUCKET}/of-component")}
+    members = {"ExperimentConfig": {"ExperimentName": experiment}, **make_output(f"s3://{BUCKET}/of-component")}
     job = client.process("pass", **members)
     [first] = components(client, SourceArn=job["ProcessingJobArn"])
     assert components(client, TrialName=first) == [first]

@@ -101,17 +101,17 @@ def test_short_lines_take_little_memory(feeding: Feeding) -> None:
         tracemalloc.stop()
 
 
-BROKEN = "An object is not a gzip file, or is corrupted: "
+GZIP_ERROR = "An object is not a gzip file, or is corrupted: "
 TOO_LARGE = "larger than the MaxPayloadInMB of 6"
 
 
 @pytest.mark.parametrize(
     ("content", "split", "error"),
     [
-        (b"1,2\n", "Line", f"{BROKEN}Not a gzipped file"),
-        (gzip.compress(b"1,2\n" * 10_000)[:-20], "Line", f"{BROKEN}Compressed file ended before"),
-        (gzip.compress(b"1,2\n")[:-8] + b"\0" * 8, "Line", f"{BROKEN}CRC check failed"),
-        (gzip.compress(b"1,2\n" * 999)[:20] + b"\xff" * 20, "Line", f"{BROKEN}Error -3"),
+        (b"1,2\n", "Line", f"{GZIP_ERROR}Not a gzipped file"),
+        (gzip.compress(b"1,2\n" * 10_000)[:-20], "Line", f"{GZIP_ERROR}Compressed file ended before"),
+        (gzip.compress(b"1,2\n")[:-8] + b"\0" * 8, "Line", f"{GZIP_ERROR}CRC check failed"),
+        (gzip.compress(b"1,2\n" * 999)[:20] + b"\xff" * 20, "Line", f"{GZIP_ERROR}Error -3"),
         (gzip.compress(b"0" * (1 << 26)), "Line", TOO_LARGE),
         (gzip.compress(b"0" * (1 << 26)), "None", TOO_LARGE),
     ],

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import container
@@ -30,9 +30,9 @@ def test_an_invocation_does_not_wait_for_instances_that_cannot_start(platform: P
     fleet.end()
 
 
-SLOW_SCRIPT = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
+SLOW_SCRIPT = "import time\ntime.sleep(1)\n" + NAMER.format(name="slow")
 HANGING_INSTALLATION = {
-    "serve_me.py": NAMED.format(name="m"),
+    "serve_me.py": NAMER.format(name="m"),
     "requirements.txt": "./package\n",
     "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "hanging"\nbackend-path = ["."]\n',
     "package/hanging.py": "import time\ntime.sleep(600)\n",

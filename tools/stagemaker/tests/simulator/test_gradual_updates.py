@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scipy.stats import binom
 from stagemaker_support.crowd import MODEL_ERROR, Crowd
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import counter
 
@@ -21,7 +21,7 @@ CLIENTS = 16
 REQUESTS_PER_STEP = 300
 FALSE_FAILURE_PROBABILITY = 1e-6  # per assertion about a share
 HOUR = 3600  # seconds
-FAILING_SCRIPT = NAMED.format(name="failing").replace(
+FAILING_SCRIPT = NAMER.format(name="failing").replace(
     "    return json", "    raise ValueError('bad model')\n    return json"
 )
 pytestmark = pytest.mark.slow

@@ -150,7 +150,7 @@ def test_a_job_inherits_no_open_files_from_its_supervisor(any_client):
     assert any_client.log(job) == "[0, 1, 2]"
 
 
-FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint('frozen', flush=True)\ntime.sleep(600)"
+FREEZER = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint('frozen', flush=True)\ntime.sleep(600)"
 
 
 @pytest.mark.parametrize("end", ["stop", "time limit", "simulator"])
@@ -161,7 +161,7 @@ def test_a_job_that_freezes_its_supervisor_ends(monkeypatch, end):
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
         seconds = 4 if end == "time limit" else 600
-        job = client.process(FREEZE, wait=False, seconds=seconds, Environment=mark.environment)
+        job = client.process(FREEZER, wait=False, seconds=seconds, Environment=mark.environment)
         if end != "time limit":
             wait_until(lambda: "frozen" in client.log(job))
         if end == "stop":

@@ -19,11 +19,11 @@ from stagemaker_support.simulator_process import simulator_process
 from stagemaker.api.http_server import HttpServer
 from stagemaker.server import BUCKET
 
-SIGNED = (
+HEADERS = (
     b"Host: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, "
     b"SignedHeaders=host, Signature=0\r\n"
 )
-PUT = f"PUT /{BUCKET}/cut-off HTTP/1.1\r\n".encode() + SIGNED
+PUT_HEAD = f"PUT /{BUCKET}/cut-off HTTP/1.1\r\n".encode() + HEADERS
 
 
 @contextlib.contextmanager
@@ -65,10 +65,10 @@ def read_response(connection: socket.socket) -> tuple[int, dict[str, str], bytes
 @pytest.mark.parametrize(
     "request_bytes",
     [
-        PUT + b"Transfer-Encoding: chunked\r\n\r\n400000\r\nxx",
-        PUT + b"Transfer-Encoding: chunked\r\n\r\n4",
-        PUT + b"Content-Length: 10\r\n\r\nxx",
-        PUT,
+        PUT_HEAD + b"Transfer-Encoding: chunked\r\n\r\n400000\r\nxx",
+        PUT_HEAD + b"Transfer-Encoding: chunked\r\n\r\n4",
+        PUT_HEAD + b"Content-Length: 10\r\n\r\nxx",
+        PUT_HEAD,
         b"PUT /buck",
     ],
 )
@@ -155,7 +155,9 @@ def test_all_forms_of_a_request_target_are_accepted(client: Client, prefix: str)
     client.s3.put_object(Bucket=BUCKET, Key="forms/a//b/", Body=b"content")
     for path in ("forms/a//b/", "forms/a%2F/b%2f?x-id=GetObject"):
         host = f"Host: localhost:{client.simulator.port}".encode()
-        head = f"GET {prefix}{BUCKET}/{path} HTTP/1.1\r\n".encode() + SIGNED.replace(b"Host: localhost", host) + b"\r\n"
+        head = (
+            f"GET {prefix}{BUCKET}/{path} HTTP/1.1\r\n".encode() + HEADERS.replace(b"Host: localhost", host) + b"\r\n"
+        )
         assert exchange(client.simulator.port, head)[::2] == (200, b"content")
 
 
@@ -226,7 +228,7 @@ def test_an_invocation_gets_a_thread_however_its_url_is_written() -> None:
         stack.callback(may_end.set)
         connections = [stack.enter_context(connect(port)) for _ in urls]
         for connection, url in zip(connections, urls, strict=True):
-            connection.sendall(b"POST " + url + b" HTTP/1.1\r\n" + SIGNED + b"Content-Length: 2\r\n\r\nok")
+            connection.sendall(b"POST " + url + b" HTTP/1.1\r\n" + HEADERS + b"Content-Length: 2\r\n\r\nok")
         for _ in urls:
             assert has_started.acquire(timeout=30)
         assert exchange(port, b"GET /other HTTP/1.1\r\nHost: localhost\r\n\r\n")[2] == b"ok"
@@ -281,7 +283,7 @@ def test_large_bodies_are_stored_on_disk_and_removed(tmp_path: Path) -> None:
     def kill_while_uploading() -> None:
         with simulator_process(TMPDIR=str(tmp_path)) as simulator:
             files_before = files_below(tmp_path)
-            head = b"PUT /b/large HTTP/1.1\r\n" + SIGNED + b"Content-Length: 300000000\r\n\r\n"
+            head = b"PUT /b/large HTTP/1.1\r\n" + HEADERS + b"Content-Length: 300000000\r\n\r\n"
             with connect(simulator.port) as connection:
                 connection.sendall(head + bytes(50_000_000))
                 descriptors, deadline = Path(f"/proc/{simulator.process.pid}/fd"), time.monotonic() + 60

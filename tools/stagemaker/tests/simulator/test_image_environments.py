@@ -24,8 +24,8 @@ from stagemaker.server import Simulator
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("environments")]
 REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
-OLD = "scikit-learn-1.4-2"
-SETUP = [sys.executable, "-m", "stagemaker", "setup", OLD]
+OLD_NAME = "scikit-learn-1.4-2"
+SETUP = [sys.executable, "-m", "stagemaker", "setup", OLD_NAME]
 TRAIN = "import os, sklearn\nprint(sklearn.__version__)\nopen(os.environ['SM_MODEL_DIR'] + '/v', 'w')\n"
 
 
@@ -52,13 +52,13 @@ def test_the_first_job_reports_that_its_environment_is_created_and_the_time_does
             messages |= {each["StatusMessage"] for each in job["SecondaryStatusTransitions"]}
             time.sleep(0.1)
         assert job["TrainingJobStatus"] == "Completed", job
-        assert f"creating the environment of {OLD}, once for all simulators" in messages
+        assert f"creating the environment of {OLD_NAME}, once for all simulators" in messages
         assert client.train(TRAIN, seconds=10)["TrainingJobStatus"] == "Completed"
     finally:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert errors.count("once for all simulators") == 1
-    assert [path.name for path in (cache / "stagemaker").glob(f"{OLD}-*/{READY}")] == [READY]
+    assert [path.name for path in (cache / "stagemaker").glob(f"{OLD_NAME}-*/{READY}")] == [READY]
 
 
 def test_an_environment_is_created_once_and_recreated_after_a_kill(tmp_path: Path) -> None:
@@ -73,9 +73,9 @@ def test_an_environment_is_created_once_and_recreated_after_a_kill(tmp_path: Pat
     outputs = [process.communicate(timeout=600) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     [folder] = (tmp_path / "stagemaker").glob("[!.]*")
-    assert all(output == f"{OLD}: {folder}\n" for output, _ in outputs)
+    assert all(output == f"{OLD_NAME}: {folder}\n" for output, _ in outputs)
     last_process = setup(tmp_path)
-    assert last_process.communicate(timeout=60) == (f"{OLD}: {folder}\n", "")
+    assert last_process.communicate(timeout=60) == (f"{OLD_NAME}: {folder}\n", "")
 
 
 KINDS = """

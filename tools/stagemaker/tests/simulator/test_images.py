@@ -58,7 +58,7 @@ def error_of(client: Client, image: str, **members: Any) -> str:
 
 AWS = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
 BUILT_IN = "{} is one of SageMaker's built-in algorithms, of which only XGBoost and Linear Learner are simulated. Only "
-UNSIMULATED = "{} is a SageMaker image that is not simulated. Only images of the "
+SIMULATION_ERROR = "{} is a SageMaker image that is not simulated. Only images of the "
 UNKNOWN_FAMILY = "families can run as processes, not 'somebody/else:1.0'"
 
 
@@ -66,8 +66,8 @@ UNKNOWN_FAMILY = "families can run as processes, not 'somebody/else:1.0'"
     ("image", "message"),
     [
         *((f"{AWS}/{name}:1", BUILT_IN.format(name)) for name in ("kmeans", "forecasting-deepar", "blazingtext")),
-        (f"{AWS}/tensorflow-training:2.19.0-cpu-py312", UNSIMULATED.format("tensorflow-training")),
-        (f"{AWS}/autogluon-training:1.4.0-cpu-py311", UNSIMULATED.format("autogluon-training")),
+        (f"{AWS}/tensorflow-training:2.19.0-cpu-py312", SIMULATION_ERROR.format("tensorflow-training")),
+        (f"{AWS}/autogluon-training:1.4.0-cpu-py311", SIMULATION_ERROR.format("autogluon-training")),
         ("somebody/else:1.0", UNKNOWN_FAMILY),
         (f"{REGISTRY}/sagemaker-xgboost:9.9", "tags such as 1.7-1 and 3.0-5, not '9.9'"),
     ],

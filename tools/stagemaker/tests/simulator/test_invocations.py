@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from stagemaker_support.endpoints import NAMED, WAITING, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, WAITER, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import create_model
@@ -179,11 +179,11 @@ def test_a_hooks_error_is_a_model_error(endpoints: Endpoints, command_endpoint: 
 
 
 def test_an_error_names_its_container(endpoints: Endpoints) -> None:
-    failing_script = NAMED.format(name="second").replace(
+    failing_script = NAMER.format(name="second").replace(
         "    return json", "    raise LookupError('in the second')\n    return json"
     )
     name = endpoints.create(
-        endpoints.config(variant(create_model(endpoints.client, NAMED.format(name="first"), failing_script)))
+        endpoints.config(variant(create_model(endpoints.client, NAMER.format(name="first"), failing_script)))
     )
     assert len(endpoints.describe(name)["ProductionVariants"][0]["DeployedImages"]) == 2
     response = error_response(endpoints.invoke, name, "x")
@@ -234,7 +234,7 @@ def test_an_endpoint_survives_clients_that_disconnect(endpoints: Endpoints, comm
 
 def test_invocations_that_wait_do_not_hold_up_other_requests(unsandboxed_client: Client, tmp_path: Path) -> None:
     endpoints, go_file = Endpoints(unsandboxed_client), tmp_path / "go"
-    models = [endpoints.named("other"), endpoints.model(WAITING.format(path=str(go_file)))]
+    models = [endpoints.named("other"), endpoints.model(WAITER.format(path=str(go_file)))]
     other_endpoint, name = (endpoints.create(endpoints.config(variant(model))) for model in models)
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(connect(endpoints, name, 4, b"wait")) for _ in range(WORKERS + 20)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from stagemaker_support.job_traces import Mark, assert_no_trace
 from stagemaker_support.sandbox import needs_sandbox
-from stagemaker_support.simulator_client import IMAGE, OUTPUT, output_to
+from stagemaker_support.simulator_client import IMAGE, OUTPUT, make_output
 from stagemaker_support.transform_jobs import create_model, transform
 
 from stagemaker.images.family import CONTAINER
@@ -51,7 +51,7 @@ def test_paths_in_arguments_and_environment_variables_lead_to_the_jobs_files(any
         "open(sys.argv[2] + '/found', 'w').write('here')\nopen('relative', 'w').write('x')",
         AppSpecification=app_specification,
         Environment={"TO": OUTPUT, "URI": "s3://bucket/opt/ml/model"},
-        **output_to(f"s3://{BUCKET}/paths"),
+        **make_output(f"s3://{BUCKET}/paths"),
     )
     assert job["ProcessingJobStatus"] == "Completed", job
     assert any_client.get(f"s3://{BUCKET}/paths/found") == b"here"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import archive_of
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
-from stagemaker_support.simulator_client import HOOKS, Client, counter, input_from, output_to, rejection
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
+from stagemaker_support.simulator_client import HOOKS, Client, counter, make_input, make_output, rejection
 from stagemaker_support.training_jobs import channel
 from stagemaker_support.transform_jobs import create_model, transform
 
@@ -41,7 +41,7 @@ def test_jobs_write_to_addresses_on_the_web(client: Client) -> None:
     config = {"S3OutputPath": "https://example.com/bucket/out"}
     assert "must be an address on S3" in rejection(client.train, "", OutputDataConfig=config)
     assert "must be an address on S3" in rejection(transform, client, model, {"a": "1\n"}, Output=config)
-    assert "must be an address on S3" in rejection(client.process, "", **output_to(config["S3OutputPath"]))
+    assert "must be an address on S3" in rejection(client.process, "", **make_output(config["S3OutputPath"]))
 
 
 def test_the_archive_among_objects_with_a_common_prefix_is_found(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_key_that_cannot_be_a_file_is_named_in_the_reason(endpoints: Endpoints
     settings = {"sagemaker_submit_directory": uri, "sagemaker_program": "a"}
     jobs = [
         transform(client, models[0], {"a": "1"})[0],
-        client.process("", **input_from(uri)),
+        client.process("", **make_input(uri)),
         client.train("", HyperParameters=settings),
         client.train("", InputDataConfig=[channel("a", uri)]),
     ]
@@ -107,7 +107,7 @@ def test_a_uri_can_name_a_single_object(endpoints: Endpoints) -> None:
     client, folder = endpoints.client, next(counter)
     for name in ("m", "m.old", "mm"):
         client.put(f"{folder}/{name}", "1")
-    script = NAMED.format(name="").replace("return ''", "import os; return sorted(os.listdir(model_dir))")
+    script = NAMER.format(name="").replace("return ''", "import os; return sorted(os.listdir(model_dir))")
     name = endpoints.create(
         endpoints.config(variant(endpoints.model(script, **s3_object(f"s3://{BUCKET}/{folder}/m"))))
     )
@@ -131,7 +131,7 @@ def test_submit_directories_that_cannot_be_folders_are_rejected(endpoints: Endpo
 def test_local_paths_that_cannot_be_folders_are_rejected(unsandboxed_client: Client, name: str) -> None:
     uri = unsandboxed_client.put("input/a", "1")
     with pytest.raises(ClientError, match="must be below /opt/ml/processing/"):
-        unsandboxed_client.process("", **input_from(uri, f"/opt/ml/processing/{name}"))
+        unsandboxed_client.process("", **make_input(uri, f"/opt/ml/processing/{name}"))
 
 
 def test_files_that_the_sdk_adds_may_have_any_name(unsandboxed_client: Client) -> None:

@@ -11,7 +11,7 @@ import pytest
 from stagemaker_support.archives import content
 from stagemaker_support.job_traces import Mark, assert_no_trace, wait_until
 from stagemaker_support.sandbox import needs_sandbox
-from stagemaker_support.simulator_client import input_from, status_of
+from stagemaker_support.simulator_client import make_input, status_of
 from stagemaker_support.training_jobs import SUCCESS
 
 from stagemaker.compute import job_run
@@ -159,7 +159,7 @@ def test_a_job_can_be_stopped_while_it_waits(any_client):
 def test_a_job_can_be_stopped_while_it_downloads(client):
     for index in range(200):
         client.put(f"many/{index}", "x")
-    job = client.process("print('never')", wait=False, **input_from(f"s3://{BUCKET}/many/"))
+    job = client.process("print('never')", wait=False, **make_input(f"s3://{BUCKET}/many/"))
     wait_until(lambda: "ProcessingStartTime" in client.describe("ProcessingJob", job["ProcessingJobName"]))
     client.stop(job)
     assert status_of(client.end(job)) == "Stopped"

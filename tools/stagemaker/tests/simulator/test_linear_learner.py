@@ -11,7 +11,7 @@ from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.linear_data import IMAGE, csv_of, hyperparameters, table
 from stagemaker_support.simulator_client import Client, counter
 from stagemaker_support.training_jobs import channel, submit, train
-from stagemaker_support.transform_jobs import completed, create_model
+from stagemaker_support.transform_jobs import create_model, run_batch
 from stagemaker_support.tuning_jobs import tuning_request
 
 ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
@@ -93,7 +93,7 @@ def test_a_failed_job_names_the_unknown_hyperparameter(client: Client, channels:
 def test_a_transform_job_writes_json(client: Client, job: dict[str, Any]) -> None:
     model = model_of(client, job["ModelArtifacts"]["S3ModelArtifacts"])
     for accept, output in (({}, {}), ({"Accept": "application/jsonlines"}, {"AssembleWith": "Line"})):
-        [result] = completed(
+        [result] = run_batch(
             client,
             model,
             {"test.csv": csv_of(TEST[:, 1:])},

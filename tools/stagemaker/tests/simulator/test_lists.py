@@ -37,7 +37,7 @@ INVALID_TOKENS = [
     "x" * 9000,
 ]
 
-EARLY, LATE = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2000, 3000))
+EARLY_TIME, LATE_TIME = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2000, 3000))
 FILTERS = {  # for each filter, a value that matches a record in `one_of_each_kind`, and a value that does not
     "NameContains": ("ONE", "other"),
     "StatusEquals": ("Completed", "Failed"),
@@ -49,8 +49,8 @@ FILTERS = {  # for each filter, a value that matches a record in `one_of_each_ki
     "ManagedBy": ("CUSTOMER", "AWS"),
     "SourceArn": ("arn:one", "arn:other"),
     **{f"{name}Name": ("one", "other") for name in ("Experiment", "Trial", "TrialComponent")},
-    **{f"{time}After": (EARLY, LATE) for time in ("CreationTime", "LastModifiedTime", "Created")},
-    **{f"{time}Before": (LATE, EARLY) for time in ("CreationTime", "LastModifiedTime", "Created")},
+    **{f"{time}After": (EARLY_TIME, LATE_TIME) for time in ("CreationTime", "LastModifiedTime", "Created")},
+    **{f"{time}Before": (LATE_TIME, EARLY_TIME) for time in ("CreationTime", "LastModifiedTime", "Created")},
 }
 EXECUTION = {"PipelineExecutionArn": arn("pipeline/one")}
 EMPTY_LIST = "ListPipelineVersions"  # always empty, because versions are not simulated
@@ -61,7 +61,7 @@ REQUIRED_MEMBERS = {  # members that requests require, such as the resource whos
     "ListPipelineParametersForExecution": EXECUTION,
     "ListModelPackages": {"ModelPackageType": "Versioned"},
 }
-REFUSALS = {  # the error messages for other values of these members
+REJECTIONS = {  # the error messages for other values of these members
     "HyperParameterTuningJobName": "can't find a tuning job called",
     "PipelineName": "Could not find pipeline",
     "PipelineExecutionArn": "Could not find pipeline execution",
@@ -121,8 +121,8 @@ REQUESTS = st.fixed_dictionaries(
 
 def expected_jobs(jobs: list[Record], request: Record) -> list[Record]:
     for member in ("CreationTime", "LastModifiedTime"):
-        jobs = [job for job in jobs if job[member] > request.get(f"{member}After", EARLY)]
-        jobs = [job for job in jobs if job[member] < request.get(f"{member}Before", LATE)]
+        jobs = [job for job in jobs if job[member] > request.get(f"{member}After", EARLY_TIME)]
+        jobs = [job for job in jobs if job[member] < request.get(f"{member}Before", LATE_TIME)]
     jobs = [job for job in jobs if request.get("NameContains", "").lower() in job["TrainingJobName"].lower()]
     jobs = [job for job in jobs if job["TrainingJobStatus"] == request.get("StatusEquals", job["TrainingJobStatus"])]
     return sorted(jobs, key=lambda job: rank(job, request), reverse=request.get("SortOrder") == "Descending")
@@ -198,7 +198,7 @@ def test_boto3_lists_models_newest_first_in_pages_of_ten(client: Client) -> None
 
 @pytest.mark.timing
 def test_ten_thousand_records_are_listed_in_seconds() -> None:
-    jobs = [{"TrainingJobName": f"job-{index}", "CreationTime": EARLY} for index in range(10_000)]
+    jobs = [{"TrainingJobName": f"job-{index}", "CreationTime": EARLY_TIME} for index in range(10_000)]
     resource, start = resource_of(jobs), time.monotonic()
     assert len(all_names(pages(resource, {"MaxResults": 100}))) == 10_000
     assert time.monotonic() - start < 30
@@ -225,12 +225,12 @@ def test_a_token_from_another_request_returns_a_page() -> None:
 def test_max_results_outside_its_range_is_rejected(client: Client) -> None:
     for number in (0, -1, 101, 10**12):
         for kind in ("models", "training_jobs", "processing_jobs", "transform_jobs"):
-            rejection(getattr(client.unchecked(), f"list_{kind}"), MaxResults=number)
+            rejection(getattr(client.raw_client(), f"list_{kind}"), MaxResults=number)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=operator.attrgetter("kind"))
 def test_every_member_of_a_list_request_works_or_is_rejected_by_name(kind: type[Resource]) -> None:
-    resource = kind(SimpleNamespace(store=one_of_each_kind()))
+    resource = kind(SimpleNamespace(store=make_store()))
     for operation in [name for name in kind.operations() if name.startswith("List") and name != EMPTY_LIST]:
 
         def count(operation: str = operation, **request: Any) -> int:
@@ -240,7 +240,7 @@ def test_every_member_of_a_list_request_works_or_is_rejected_by_name(kind: type[
             if name in FILTERS:
                 assert [count(**{name: value}) for value in FILTERS[name]] == [1, 0], f"{operation}: {name}"
             elif name in REQUIRED_MEMBERS.get(operation, {}):
-                with pytest.raises(ServiceError, match=f"{REFUSALS[name]}.*other"):
+                with pytest.raises(ServiceError, match=f"{REJECTIONS[name]}.*other"):
                     count(**{name: "other"})
             elif name == "NextToken":
                 with pytest.raises(ValidationException, match="Invalid NextToken"):
@@ -253,7 +253,7 @@ def test_every_member_of_a_list_request_works_or_is_rejected_by_name(kind: type[
                     count(**{name: "x"})
 
 
-def one_of_each_kind() -> Store:
+def make_store() -> Store:
     store = Store()
     for kind in KINDS:
         members = {f"{kind.kind}Name": "one", f"{kind.kind}Status": "Completed", **RECORD_MEMBERS.get(kind.kind, {})}

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import archive_of
 from stagemaker_support.endpoints import Endpoints, variant
-from stagemaker_support.job_traces import until
+from stagemaker_support.job_traces import poll
 from stagemaker_support.simulator_client import IMAGE, Client, counter, rejection
 
 from stagemaker.compute.deadline import Deadline
@@ -199,7 +199,7 @@ def test_the_least_recently_used_models_are_evicted(server: MultiModelServer) ->
         return response.text.split()[2]
 
     def wait_until_measured(count: int) -> None:
-        until(server.memory_in_use, lambda shares: len([share for share in shares if share > 200 << 20]) == count)
+        poll(server.memory_in_use, lambda shares: len([share for share in shares if share > 200 << 20]) == count)
 
     first = invoke("a")
     wait_until_measured(1)

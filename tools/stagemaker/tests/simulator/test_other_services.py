@@ -119,7 +119,7 @@ BATCH = call("batch", "create_compute_environment", computeEnvironmentName="x", 
 DESTINATION = {"ConnectionArn": ARN % ("events", "connection/x/1"), "InvocationEndpoint": "https://page.example"}
 KEY = {"ApiKeyAuthParameters": {"ApiKeyName": "x", "ApiKeyValue": "x"}}
 SUBSCRIPTION = {"logGroupName": "x", "filterName": "x", "filterPattern": ""}
-LEADING_OUT = [
+OUTBOUND_REQUESTS = [
     BATCH,
     call("events", "create_api_destination", Name="x", HttpMethod="GET", **DESTINATION),
     call("events", "create_connection", Name="x", AuthorizationType="API_KEY", AuthParameters=KEY),
@@ -139,7 +139,7 @@ def test_connections_to_other_hosts_are_rejected(client: Client) -> None:
     events = client.simulator.client("events")
     events.put_rule(Name="other", EventPattern='{"source": ["x"]}')
     events.create_archive(ArchiveName="kept", EventSourceArn=BUS)
-    for ask in LEADING_OUT:
+    for ask in OUTBOUND_REQUESTS:
         assert "The simulator does not support" in rejection(ask, client.simulator.client, code="NotImplemented")
     assert client.put("afterwards", b"x")  # a notification would be sent now
 

@@ -16,7 +16,7 @@ import pytest
 from stagemaker_support.archives import content
 from stagemaker_support.checkout import ROOT, environment
 from stagemaker_support.job_traces import Mark, assert_no_trace
-from stagemaker_support.simulator_client import OUTPUT, Client, output_to, status_of
+from stagemaker_support.simulator_client import OUTPUT, Client, make_output, status_of
 
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files.archives import pack
@@ -63,7 +63,7 @@ def run_job(client: Client, uri: str, folder: str, script: str, **members: Any) 
     script = f"import os, socket\nfolder = os.environ[{VARIABLES.get(folder, 'FOLDER')!r}]\n{script}"
     if folder == OUTPUT:
         variables = mark.environment | {"FOLDER": OUTPUT}
-        job = client.process(script, Environment=variables, **output_to(uri) | members)
+        job = client.process(script, Environment=variables, **make_output(uri) | members)
     else:
         members = {"OutputDataConfig": {"S3OutputPath": uri}} | members
         job = client.train(script, Environment=mark.environment, **members)
@@ -125,7 +125,7 @@ def test_files_that_cannot_be_uploaded_fail_the_job_after_the_other_files_of_all
 ) -> None:
     outputs = []
     for name in ("o", "good"):
-        [output] = output_to(uri + name, f"{OUTPUT[:-1]}{name}")["ProcessingOutputConfig"]["Outputs"]
+        [output] = make_output(uri + name, f"{OUTPUT[:-1]}{name}")["ProcessingOutputConfig"]["Outputs"]
         outputs.append(output | {"OutputName": name})
     write = "for name in 'a\x01b', 'z':\n    open(folder + '/' + name, 'w').close()\n"
     script = f"{write}open(folder[:-1] + 'good/x', 'w').close()"

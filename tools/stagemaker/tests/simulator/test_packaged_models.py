@@ -6,7 +6,7 @@ import pytest
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
 from stagemaker_support.simulator_client import IMAGE, counter, rejection
-from stagemaker_support.transform_jobs import completed, container
+from stagemaker_support.transform_jobs import container, run_batch
 from stagemaker_support.transform_jobs import create_model as create_model_of
 
 from stagemaker.server import ROLE_ARN
@@ -40,7 +40,7 @@ def test_a_transform_job_runs_an_inference_pipeline_from_a_package(packages: Pac
     client = packages.client
     model = create_model_of(client, {"ModelPackageName": package}, multiplier_container(packages, 7))
     packages.sagemaker.delete_model_package(ModelPackageName=package)
-    assert completed(client, model, {"a": "3"}, Input={"ContentType": "text/csv"}) == [b"210.0"]
+    assert run_batch(client, model, {"a": "3"}, Input={"ContentType": "text/csv"}) == [b"210.0"]
 
 
 def test_a_models_environment_variables_override_its_packages_variables(packages: Packages) -> None:

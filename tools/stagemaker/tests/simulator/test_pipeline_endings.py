@@ -29,7 +29,7 @@ from stagemaker.orchestration.pipelines.step_cache import StepCache
 from stagemaker.orchestration.pipelines.step_resource import StepResource
 from stagemaker.server import BUCKET, ROLE_ARN
 
-SOME_FAILED = "Step failure: One or multiple steps failed."
+STEP_FAILURE = "Step failure: One or multiple steps failed."
 
 
 def transform(name: str, model_name: Any = "no-such-model", instances: int = 1, **members: Any) -> dict[str, Any]:
@@ -67,8 +67,8 @@ def test_steps_that_depend_on_a_failed_step_do_not_run(pipelines: Pipelines) -> 
         Parameters=[{"Name": "P", "Type": "String", "DefaultValue": "not a name"}],
         status="Failed",
     )
-    assert pipelines.describe(execution)["FailureReason"] == SOME_FAILED
-    assert summary(pipelines, execution)["PipelineExecutionFailureReason"] == SOME_FAILED
+    assert pipelines.describe(execution)["FailureReason"] == STEP_FAILURE
+    assert summary(pipelines, execution)["PipelineExecutionFailureReason"] == STEP_FAILURE
     steps = pipelines.steps(execution)
     assert set(steps) == {"Fails", "Alone", "AfterAlone", "Rejected", "Invalid"}
     assert "EndTime" in steps["Fails"]
@@ -201,7 +201,7 @@ def test_an_error_in_the_execution_itself_stops_its_jobs(pipelines: Pipelines, m
 
 def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     sagemaker = pipelines.sagemaker
-    retried_step, set_gate = pipelines.gated("Again")
+    retried_step, set_gate = pipelines.gated_step("Again")
     sleeping_step = pipelines.processing("Sleeps", SLEEPING_SCRIPT)
     execution = pipelines.start(pipelines.create(model("First"), retried_step, sleeping_step, model("After", "Again")))
     pipelines.wait_for(execution, "Again", "Failed")
@@ -226,7 +226,7 @@ def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
 
 
 def test_retry_runs_the_failed_step_again_and_discards_later_steps(pipelines: Pipelines) -> None:
-    retried_step, set_gate = pipelines.gated("Again")
+    retried_step, set_gate = pipelines.gated_step("Again")
     triggered_steps = [triggered_step(trigger, trigger, "Again") for trigger in ("Failed", "Any")]
     other_steps = [model("AfterFailed", "Failed"), model("After", "Again"), model("Alone")]
     execution = pipelines.run(retried_step, *triggered_steps, *other_steps, status="CompletedWithFailures")
@@ -294,7 +294,7 @@ def test_only_steps_with_a_matching_trigger_run_after_a_failed_or_successful_ste
     steps = [triggered_step(f"{trigger}{name}", trigger, name) for name in "FM" for trigger in TRIGGERS]
     steps += [model("AfterFailed", "FailedF"), model("After", "F"), model("M"), transform("F")]
     execution = pipelines.run(*steps, status="CompletedWithFailures")
-    assert pipelines.describe(execution)["FailureReason"] == SOME_FAILED
+    assert pipelines.describe(execution)["FailureReason"] == STEP_FAILURE
     successful_steps = ("M", "FailedF", "AnyF", "AfterFailed", "CompletedM", "AnyM")
     assert pipelines.statuses(execution) == {"F": "Failed"} | dict.fromkeys(successful_steps, "Succeeded")
     assert summary(pipelines, execution)["PipelineExecutionStatus"] == "CompletedWithFailures"

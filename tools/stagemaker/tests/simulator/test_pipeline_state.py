@@ -20,7 +20,7 @@ while Path(__file__).with_name("go").read_text() != "yes":
 def test_an_execution_resumes_after_sigkill(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))
-        waiting_step, set_gate = pipelines.gated("Waits", WAITING_SCRIPT)
+        waiting_step, set_gate = pipelines.gated_step("Waits", WAITING_SCRIPT)
         arguments = {"ModelPackageGroupName": "group", "InferenceSpecification": SPECIFICATION}
         references = {"A": get("Steps.Quick.ProcessingJobArn"), "B": get("Steps.Waits.ProcessingJobName")}
         steps = [pipelines.processing("Quick", "pass"), model("First"), step("Registered", "RegisterModel", arguments)]

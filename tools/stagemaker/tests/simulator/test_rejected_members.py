@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.model import Shape
 from stagemaker_support.documented_tables import assert_documented
-from stagemaker_support.simulator_client import CLUSTER, IMAGE, input_from, training_members
+from stagemaker_support.simulator_client import CLUSTER, IMAGE, make_input, training_members
 from stagemaker_support.training_jobs import channel
 
 from stagemaker.protocol.service_model import value_problems
@@ -53,7 +53,7 @@ BASES: dict[str, dict[str, Any]] = {
     "CreateTrainingJob": TRAINING | {"InputDataConfig": [*CHANNELS, channel("..", "s3://b/k")]},
     "CreateProcessingJob": {
         "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["x"]},
-        **input_from("s3://b/k"),
+        **make_input("s3://b/k"),
         "ProcessingResources": {"ClusterConfig": CLUSTER | {"InstanceCount": 2}},
     },
     "CreatePipeline": {"PipelineDefinition": json.dumps({"Version": "2020-12-01", "Steps": [STEP]})},
@@ -81,11 +81,11 @@ BASE_ERRORS = {
 
 def test_the_docs_list_every_rejected_member() -> None:
     with Simulator(isolation="off") as simulator:
-        table = rejected_table(simulator)
+        table = rejection_table(simulator)
     assert_documented(table)
 
 
-def rejected_table(simulator: Simulator) -> str:
+def rejection_table(simulator: Simulator) -> str:
     rows = ["| operation | rejected members and values |", "|---|---|"]
     sagemaker, runtime = simulator.client("sagemaker"), simulator.client("sagemaker-runtime")
     sagemaker.create_model(ModelName=MODEL, ExecutionRoleArn=ROLE, **BASES["CreateModel"])

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from stagemaker_support.archives import member, packed
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.archives import member, tarball
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import Client, counter, input_from
+from stagemaker_support.simulator_client import Client, counter, make_input
 
 from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.files.output_files import OutputFolder
@@ -36,7 +36,7 @@ def source_being_built(unsandboxed_client: Client, tmp_path: Path):
     """Return the URI of an endpoint's source; the endpoint is building a package from this source during the test."""
     start_file, go_file = tmp_path / "started", tmp_path / "go"
     files = {
-        "inference.py": NAMED.format(name="m"),
+        "inference.py": NAMER.format(name="m"),
         "requirements.txt": "./package\n",
         "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "waiting"\nbackend-path = ["."]\n',
         "package/waiting.py": WAITING_BACKEND.format(started=str(start_file), go=str(go_file)),
@@ -76,7 +76,7 @@ def test_a_requirements_file_that_is_too_large_fails_the_job(any_endpoints: Endp
     job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert job["FailureReason"] == TOO_LARGE
     uri = client.put(f"source/{next(counter)}/sourcedir.tar.gz", client.get(source))
-    job = client.process("", **input_from(uri, "/opt/ml/processing/input/code/"))
+    job = client.process("", **make_input(uri, "/opt/ml/processing/input/code/"))
     assert job["FailureReason"] == TOO_LARGE
     model = any_endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
     assert any_endpoints.failure_reason(model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))
@@ -114,7 +114,7 @@ def test_symbolic_links_must_not_leave_the_source(tmp_path: Path) -> None:
 def test_a_model_whose_requirements_are_outside_its_source_is_not_started(any_endpoints: Endpoints) -> None:
     link = member("code/requirements.txt", b"2", "../../model/needs.txt")
     link.linkname = "../needs.txt"
-    body = packed(member("needs.txt"), member("code", b"5"), link)
+    body = tarball(member("needs.txt"), member("code", b"5"), link)
     model = any_endpoints.model(
         "", {"SAGEMAKER_SUBMIT_DIRECTORY": ""}, ModelDataUrl=any_endpoints.client.put("m.tar.gz", body)
     )
@@ -126,7 +126,7 @@ def test_paths_in_requirements_are_relative_to_the_source_and_reasons_contain_no
     unsandboxed_client: Client,
 ) -> None:
     files = {"job": b"", "below/needs": b"./package\n", "package/setup": b"raise SystemExit('was run')\n"}
-    archive = packed(member("requirements.txt", b"2", "below/needs.py"), **files)
+    archive = tarball(member("requirements.txt", b"2", "below/needs.py"), **files)
     linked_source = unsandboxed_client.put("linked.tar.gz", archive)
     absolute_source = unsandboxed_client.source(job="", **{"requirements.txt": "/opt/ml/code/none"})
     for source, output in ((linked_source, "was run"), (absolute_source, "/opt/ml/code/none")):

@@ -17,7 +17,7 @@ ATTRIBUTES = {"storage": "STANDARD", "etag": "0" * 32, "metadata": {}, "checksum
 KEYS = st.sets(st.text("ab/é\U0010ffff", min_size=1, max_size=6), max_size=30)
 
 
-def entries_one_by_one(keys: set[str], prefix: str, delimiter: str) -> list[str]:
+def list_entries(keys: set[str], prefix: str, delimiter: str) -> list[str]:
     """Return a listing's entries by looking at every key, as moto does."""
     results = set()
     for key in keys:
@@ -29,7 +29,7 @@ def entries_one_by_one(keys: set[str], prefix: str, delimiter: str) -> list[str]
 
 @given(KEYS, st.text("ab/", max_size=2), st.sampled_from(["", "/", "b", "//"]), st.integers(1, 5))
 def test_pages_have_all_entries_in_order(keys: set[str], prefix: str, delimiter: str, size: int) -> None:
-    expected, results, marker = entries_one_by_one(keys, prefix, delimiter), [], ""
+    expected, results, marker = list_entries(keys, prefix, delimiter), [], ""
     sorted_keys = SortedKeys(lambda: keys).get()
     while page := list(itertools.islice(entries(sorted_keys, prefix, delimiter, marker), size)):
         results += [entry for entry, _, _ in page]

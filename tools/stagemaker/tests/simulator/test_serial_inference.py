@@ -19,7 +19,7 @@ import pytest
 from stagemaker_support.archives import archive_of
 from stagemaker_support.pipelines import Pipelines
 from stagemaker_support.pytorch_images import NEEDS_PYTORCH
-from stagemaker_support.repacking import LAUNCHER, REPACK
+from stagemaker_support.repacking import LAUNCHER, REPACK_CODE
 from stagemaker_support.simulator_client import Client, rejection
 
 from stagemaker.server import ROLE_ARN, Simulator
@@ -142,7 +142,7 @@ def create_pipeline(client: Client, recording: Recording) -> None:
     definition = recording.definition()
     client.s3.create_bucket(Bucket=recording.bucket)
     objects = {f"{recording.prefix}/housing_data/raw/raw_data_all.csv": make_table()}
-    scripts = {"_repack_script_launcher.sh": LAUNCHER, "_repack_model.py": REPACK}
+    scripts = {"_repack_script_launcher.sh": LAUNCHER, "_repack_model.py": REPACK_CODE}
     sources = archive_of(**scripts, **{"features.py": FEATURES, "model.py": MODEL})
     for key in re.findall(rf's3://{recording.bucket}/([^"\\]+/(?:sourcedir\.tar\.gz|runproc\.sh))', definition):
         objects[key] = RUNPROC_SCRIPT if key.endswith(".sh") else sources

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from stagemaker_support.endpoints import WAITING, Endpoints, variant
+from stagemaker_support.endpoints import WAITER, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client, rejection
 
 from stagemaker.server import ROLE_ARN
 
-LARGE = """
+LARGE_SCRIPT = """
 import time
 def model_fn(model_dir):
     memory = b"x" * (1100 << 20)
@@ -28,7 +28,7 @@ def serverless_variant(model: str, **members: Any) -> dict[str, Any]:
 
 def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, tmp_path: Path) -> None:
     endpoints, may_end = Endpoints(unsandboxed_client), tmp_path / "may end"
-    model = endpoints.model(WAITING.format(path=str(may_end)))
+    model = endpoints.model(WAITER.format(path=str(may_end)))
     endpoint = endpoints.create(endpoints.config(serverless_variant(model)))
     (description,) = endpoints.describe(endpoint)["ProductionVariants"]
     assert description["CurrentServerlessConfig"] == SERVERLESS
@@ -59,7 +59,7 @@ def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, 
 
 
 def test_a_model_has_the_requested_memory(endpoints: Endpoints) -> None:
-    model = endpoints.model(LARGE)
+    model = endpoints.model(LARGE_SCRIPT)
     name = endpoints.create(endpoints.config(serverless_variant(model)), wait=False)
     assert "memory" in endpoints.settle(name)["FailureReason"]
 

@@ -181,19 +181,19 @@ def as_json(value: Any) -> Any:
     return pytest.approx(value.timestamp(), abs=1e-3) if isinstance(value, datetime.datetime) else value
 
 
-def without_nulls(shape: Shape | None, value: Any) -> Any:
+def remove_nulls(shape: Shape | None, value: Any) -> Any:
     if shape is not None and shape.type_name == "structure":
         members = {name: item for name, item in value.items() if item is not None}
-        return {name: without_nulls(shape.members[name], item) for name, item in members.items()}
+        return {name: remove_nulls(shape.members[name], item) for name, item in members.items()}
     if shape is not None and shape.type_name == "list":
-        return [without_nulls(shape.member, item) for item in value]
+        return [remove_nulls(shape.member, item) for item in value]
     if shape is not None and shape.type_name == "map":
-        return {key: without_nulls(shape.value, item) for key, item in value.items()}
+        return {key: remove_nulls(shape.value, item) for key, item in value.items()}
     return value
 
 
 def assert_read_as_sent(operation: OperationModel, document: Any) -> None:
-    expected = without_nulls(operation.input_shape, document) if operation.input_shape else {}
+    expected = remove_nulls(operation.input_shape, document) if operation.input_shape else {}
     assert expected == as_json(read_request(operation, document))
 
 

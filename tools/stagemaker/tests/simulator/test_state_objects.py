@@ -40,7 +40,7 @@ PROPERTIES = {
 }
 
 
-def heads(s3: Any) -> list[dict[str, Any]]:
+def head_objects(s3: Any) -> list[dict[str, Any]]:
     keys = ("described", "plain", "parts")
     responses = [s3.head_object(Bucket="metadata", Key=key, ChecksumMode="ENABLED") for key in keys]
     return [{name: value for name, value in head.items() if name != "ResponseMetadata"} for head in responses]
@@ -63,12 +63,12 @@ def test_unusual_keys_and_bucket_names_and_the_metadata_of_objects_are_kept(tmp_
         upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
         etag = s3.upload_part(**upload, PartNumber=1, Body=b"1")["ETag"]
         s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"ETag": etag, "PartNumber": 1}]})
-        old_heads = heads(s3)
+        old_heads = head_objects(s3)
     expected["metadata"] = dict.fromkeys(("described", "plain", "parts"), b"1")
     time.sleep(1.1)  # LastModified is in whole seconds
     with running("--state", tmp_path) as simulator:
         s3 = simulator.client("s3")
-        assert heads(s3) == old_heads
+        assert head_objects(s3) == old_heads
         assert objects_of(s3) == expected
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from stagemaker_support.simulator_client import Client, counter, rejection
-from stagemaker_support.transform_jobs import completed, create_model, failure_reason, transform
+from stagemaker_support.transform_jobs import create_model, failure_reason, run_batch, transform
 
 from stagemaker.compute.batch_transform.manifest import source_objects
 from stagemaker.compute.failure import JobFailed
@@ -37,7 +37,7 @@ def test_an_id_is_not_sent_to_the_model_and_is_joined_to_its_result(client: Clie
     body = "".join(f"id {index},{index},1\n" for index in range(300))
     for strategy in ("MultiRecord", "SingleRecord"):
         rows = body if strategy == "MultiRecord" else body[: body.index("id 5")]
-        [result] = completed(client, model, {"a": rows}, DataProcessing=processing, BatchStrategy=strategy, **CSV_LINES)
+        [result] = run_batch(client, model, {"a": rows}, DataProcessing=processing, BatchStrategy=strategy, **CSV_LINES)
         expected = [f"{row.split(',')[0]},{int(row.split(',')[1]) + 1}" for row in rows.splitlines()]
         assert result.decode().splitlines() == expected
 
@@ -66,7 +66,7 @@ def test_compressed_objects_are_read(client: Client, model: str) -> None:
     gzip_input = {"CompressionType": "Gzip"}
     two_members = gzip.compress(b"1,2\n") + gzip.compress(b"3,4\n")
     objects = {"a.csv.gz": gzip.compress(b"1,1\n2,2\n"), "b.gz": two_members}
-    assert completed(client, model, objects, **CSV_LINES | {"Input": LINE_INPUT | gzip_input}) == [b"2\n4\n", b"3\n7\n"]
+    assert run_batch(client, model, objects, **CSV_LINES | {"Input": LINE_INPUT | gzip_input}) == [b"2\n4\n", b"3\n7\n"]
 
 
 def manifest(client: Client, content: Any) -> dict[str, str]:

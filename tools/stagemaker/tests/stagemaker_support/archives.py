@@ -13,7 +13,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0
     return info
 
 
-def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
+def tarball(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
     """Return a tar.gz of members and of Python files (name=content).
 
     The members have no content, whatever size their headers claim.
@@ -24,7 +24,7 @@ def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
     return gzip.compress(archive + b"\0" * 1024, 1, mtime=0)
 
 
-def with_header(archive: bytes, offset: int, replacement: bytes) -> bytes:
+def replace_header(archive: bytes, offset: int, replacement: bytes) -> bytes:
     """Return the archive uncompressed, with changed bytes and a valid checksum in its first member's header."""
     content = bytearray(gzip.decompress(archive))
     content[offset : offset + len(replacement)] = replacement

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from stagemaker_support.endpoints import NAMED
+from stagemaker_support.endpoints import NAMER
 from stagemaker_support.simulator_client import IMAGE, Client, counter
 
 
@@ -41,7 +41,7 @@ class Packages:
         return self.version(group, InferenceSpecification=specification, **members)
 
     def container(self, name: str) -> dict[str, Any]:
-        return self.client.container(NAMED.format(name=name))
+        return self.client.container(NAMER.format(name=name))
 
     def approve(self, package: str, status: str = "Approved", **members: Any) -> None:
         self.sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus=status, **members)

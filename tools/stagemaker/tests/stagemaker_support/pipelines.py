@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from stagemaker.server import BUCKET, ROLE_ARN
-from stagemaker_support.job_traces import until
+from stagemaker_support.job_traces import poll
 from stagemaker_support.simulator_client import CLUSTER as RESOURCES
-from stagemaker_support.simulator_client import IMAGE, Client, input_from, output_to, training_members
+from stagemaker_support.simulator_client import IMAGE, Client, make_input, make_output, training_members
 
 counter = itertools.count()
 RUNNING = ("Executing", "Stopping")
@@ -99,14 +99,14 @@ class Pipelines:
 
     def wait(self, execution: str, status: str = "Succeeded") -> Document:
         """Wait until an execution has ended with this status, and return its description."""
-        description = until(
+        description = poll(
             lambda: self.describe(execution), lambda it: it["PipelineExecutionStatus"] not in RUNNING, 120
         )
         assert description["PipelineExecutionStatus"] == status, (description, self.steps(execution))
         return description
 
     def wait_for(self, execution: str, name: str, status: str = "Executing") -> Document:
-        return until(lambda: self.steps(execution).get(name, {}), lambda step: step.get("StepStatus") == status)
+        return poll(lambda: self.steps(execution).get(name, {}), lambda step: step.get("StepStatus") == status)
 
     def steps(self, execution: str) -> dict[str, Document]:
         pages = self.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
@@ -134,7 +134,7 @@ class Pipelines:
             arguments["ProcessingOutputConfig"] = {"Outputs": [_output(prefix, output) for output in outputs]}
         return step(name, "Processing", arguments, *depends_on, **members)
 
-    def gated(self, name: str, script: str = GATED_SCRIPT) -> tuple[Document, Callable[[str], object]]:
+    def gated_step(self, name: str, script: str = GATED_SCRIPT) -> tuple[Document, Callable[[str], object]]:
         """Return a step with a gate, the file "go" next to its script, and a function that sets the gate's content.
 
         script: by default, one that fails unless the gate contains "yes" when the job starts.
@@ -163,9 +163,9 @@ class Pipelines:
 
     def _code(self, script: str) -> Document:
         uri = self.client.put(f"pipelines/{next(counter)}/job.py", script)
-        return input_from(uri, CODE)["ProcessingInputs"][0] | {"InputName": "code"}
+        return make_input(uri, CODE)["ProcessingInputs"][0] | {"InputName": "code"}
 
 
 def _output(prefix: str, name: str) -> Document:
-    members = output_to(f"{prefix}/{name}", f"/opt/ml/processing/{name}")
+    members = make_output(f"{prefix}/{name}", f"/opt/ml/processing/{name}")
     return members["ProcessingOutputConfig"]["Outputs"][0] | {"OutputName": name}

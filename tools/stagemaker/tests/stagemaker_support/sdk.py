@@ -17,9 +17,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[4]
 PYTHON = ROOT / ".venv/bin/python"
-SIMULATE = [PYTHON, "-m", "stagemaker", "start", "--json"]
+START_COMMAND = [PYTHON, "-m", "stagemaker", "start", "--json"]
 SANDBOX = "from stagemaker import sandbox_works; raise SystemExit(not sandbox_works())"
-LOCAL = ("127.0.0.1", "localhost", "::1")
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET = "sagemaker-us-east-1-123456789012"
@@ -57,7 +57,7 @@ def installed_client() -> str:
 
 
 def simulate(*options: object) -> tuple[subprocess.Popen[str], dict[str, str]]:
-    process = subprocess.Popen([*SIMULATE, *map(str, options)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*START_COMMAND, *map(str, options)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     return process, json.loads(process.stdout.readline())
 
 
@@ -93,7 +93,7 @@ def no_outside_lookups(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     look_up, hosts = socket.getaddrinfo, []
 
     def look_up_local(host: Any, *arguments: Any, **options: Any) -> Any:
-        if host not in LOCAL:
+        if host not in LOCAL_HOSTS:
             hosts.append(host)
             raise socket.gaierror(f"{host} is not this machine")
         return look_up(host, *arguments, **options)

@@ -43,7 +43,7 @@ def transform(
     return (client.wait if wait else client.describe)("TransformJob", name), out
 
 
-def completed(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> list[bytes]:
+def run_batch(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> list[bytes]:
     job, out = transform(client, model, objects, **members)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     return [client.get(f"{out}/{key}.out") for key in objects]

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 from stagemaker.server import BUCKET
-from stagemaker_support.job_traces import until
+from stagemaker_support.job_traces import poll
 from stagemaker_support.simulator_client import training_members
 
 counter = itertools.count()
@@ -73,7 +73,7 @@ class Tuning:
 
     def wait(self, name: str, seconds: float = 240) -> dict[str, Any]:
         final_statuses = ("Completed", "Failed", "Stopped")
-        return until(
+        return poll(
             lambda: self.describe(name), lambda job: job["HyperParameterTuningJobStatus"] in final_statuses, seconds
         )
 
@@ -82,7 +82,7 @@ class Tuning:
         pages = paginator.paginate(HyperParameterTuningJobName=name, **settings)
         return [job for page in pages for job in page["TrainingJobSummaries"]]
 
-    until = staticmethod(until)
+    poll = staticmethod(poll)
 
 
 def objective(job: dict[str, Any]) -> float:

@@ -13,8 +13,8 @@ from stagemaker.protocol.service_model import value_problems
 
 INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
 # the expression types that a shape accepts, by shape type, if it accepts others than its own
-ACCEPTED = {"string": (*SCALARS, "any"), "boolean": ("boolean", "any")}
-ACCEPTED |= dict.fromkeys(INTEGERS, ("integer", "any")) | dict.fromkeys(FLOATS, ("integer", "float", "any"))
+ACCEPTED_TYPES = {"string": (*SCALARS, "any"), "boolean": ("boolean", "any")}
+ACCEPTED_TYPES |= dict.fromkeys(INTEGERS, ("integer", "any")) | dict.fromkeys(FLOATS, ("integer", "float", "any"))
 
 
 def check_sizes(shape: Shape, document: Any, path: str) -> None:
@@ -92,7 +92,7 @@ def _items(shape: Any, document: Any) -> list[tuple[Shape, str, Any]]:
 
 
 def _accepts(required: str, actual: str) -> bool:
-    return actual in ACCEPTED.get(required, (required,))
+    return actual in ACCEPTED_TYPES.get(required, (required,))
 
 
 def _fits(required: Shape, actual: Shape) -> bool:
