@@ -59,5 +59,5 @@ def test_the_fixtures_work_also_in_parallel(options: tuple[str, ...], tmp_path: 
     assert "5 passed" in run(tmp_path, TESTS, *options)
 
 
-def test_tests_that_do_not_use_them_do_not_wait_for_them(tmp_path: Path) -> None:
+def test_tests_without_the_fixtures_do_not_wait_for_a_simulator(tmp_path: Path) -> None:
     run(tmp_path, LIGHT_TEST)

@@ -104,7 +104,7 @@ def test_a_model_is_trained_built_and_deployed(
     model.delete()
 
 
-def test_the_failure_reason_is_the_scripts_exception(source: Path) -> None:
+def test_the_failure_reason_is_the_exception_of_the_script(source: Path) -> None:
     (source / "fit.py").write_text("print('fitting')\nraise ValueError('the spectra have no columns')\n")
     with pytest.raises(FailedStatusError, match="ValueError: the spectra have no columns"):
         make_trainer(source).train()

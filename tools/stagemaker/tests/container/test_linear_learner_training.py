@@ -90,7 +90,7 @@ def test_the_log_contains_the_metrics_that_sagemaker_documents(
         assert accuracy > 0.85
 
 
-def test_a_classifiers_threshold_follows_the_selection_criteria(train: Train) -> None:
+def test_the_threshold_of_a_classifier_follows_the_selection_criteria(train: Train) -> None:
     criteria = "recall_at_target_precision"
     model = train("binary_classifier", binary_classifier_model_selection_criteria=criteria, target_precision=0.99)
     rows = table("binary_classifier", *SIZES["validation"])

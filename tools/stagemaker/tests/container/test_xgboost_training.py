@@ -291,7 +291,7 @@ def test_invalid_training_inputs_are_rejected(fit: Train, settings: dict, channe
         fit(settings, channels)
 
 
-def test_an_error_becomes_the_jobs_failure_reason(train: Train) -> None:
+def test_an_error_becomes_the_failure_reason_of_the_job(train: Train) -> None:
     job = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
     assert job.status == 1
     assert (job.base / "output/failure").read_text().startswith("unknown hyperparameter max_dept: valid hyperparam")

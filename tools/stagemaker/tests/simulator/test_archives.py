@@ -245,7 +245,7 @@ def test_a_training_job_ends_while_its_source_is_unpacked(ending: str, client: C
     assert "Training" not in [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
 
 
-def test_a_jobs_archives_larger_than_its_volume_are_rejected(client: Client, endpoints: Endpoints) -> None:
+def test_archives_larger_than_the_volume_of_a_job_are_rejected(client: Client, endpoints: Endpoints) -> None:
     uri = client.put("bomb/model.tar.gz", gzip.compress(header("zeros", size=31 << 30)))
     jobs = [(client.train("", HyperParameters={"sagemaker_submit_directory": uri}), 1)]
     for data in ({"ModelDataUrl": uri}, {"Variables": {"SAGEMAKER_SUBMIT_DIRECTORY": uri}}):

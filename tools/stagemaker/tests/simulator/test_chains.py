@@ -171,7 +171,7 @@ def chain(client: Client, platform: Platform, tmp_path: Path) -> Callable[..., C
     return make_chain
 
 
-def test_containers_receive_the_callers_headers(chain: Callable[..., Chain]) -> None:
+def test_containers_receive_the_headers_of_the_caller(chain: Callable[..., Chain]) -> None:
     caller_headers = {"Content-Type": "text/csv", "accept": "text/plain", "X-Amzn-SageMaker-Inference-Id": "id-1"}
     with chain(HEADERS_SCRIPT, HEADERS_SCRIPT) as running_chain:
         running_chain.wait_until_ready()

@@ -77,7 +77,7 @@ def captured_body(content_type: str, mode: str, encoding: str) -> dict[str, str]
     return {"observedContentType": content_type, "mode": mode, "data": "1,2\n", "encoding": encoding}
 
 
-def test_captured_lines_have_sagemakers_format(endpoints: Endpoints, model: str) -> None:
+def test_captured_lines_have_the_format_of_sagemaker(endpoints: Endpoints, model: str) -> None:
     capture = capture_config("format")
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     assert endpoints.describe(name)["DataCaptureConfig"] == {

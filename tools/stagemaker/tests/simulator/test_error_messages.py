@@ -95,7 +95,7 @@ def faulty_request(row: str, operation: str) -> Request:
     return {f"{kind.removesuffix('Policy')}Name": "nobody"}
 
 
-def test_there_are_rows() -> None:
+def test_the_table_has_rows() -> None:
     assert len(ROWS) == PAGE.read_text("utf-8").count("\n| `") > 20
 
 

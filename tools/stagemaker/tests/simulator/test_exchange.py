@@ -121,7 +121,7 @@ def test_the_filter_denies_calls_on_each_architecture(machine):
 
 
 @pytest.mark.parametrize(("machine", "path"), [("x86_64", "x86_64-linux-gnu/asm"), ("aarch64", "asm-generic")])
-def test_the_numbers_of_calls_are_the_kernels(machine, path):
+def test_system_call_numbers_match_the_kernel(machine, path):
     headers = list(Path("/usr/include", path).glob("unistd*.h"))
     if not headers:
         pytest.skip("the kernel's headers are not installed")

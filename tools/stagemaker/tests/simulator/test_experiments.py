@@ -69,7 +69,7 @@ def test_recorded_runs_are_described_listed_and_found(client: Client, names: tup
     assert result["Experiment"]["Tags"] == [{"Key": "k", "Value": "v"}]
 
 
-def test_the_statistics_of_metrics(client: Client, names: tuple[str, str, str]) -> None:
+def test_metrics_have_statistics(client: Client, names: tuple[str, str, str]) -> None:
     metrics = client.simulator.client("sagemaker-metrics")
     for time, values in ((TIME - 9, [3.0]), (TIME, [1.0, 2.0]), (TIME - 1, [6.0])):
         data = [{"MetricName": "loss", "Timestamp": time, "Step": 1, "Value": value} for value in values]

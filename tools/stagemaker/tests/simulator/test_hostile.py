@@ -191,7 +191,7 @@ for fd in pipes:
     [(b"not JSON\n", True), (b"{}\n", False), (b"[1]\n", True), (b"\xff\x00", False), (b"x" * 60_000, True)],
     ids=lambda value: value[:8] if isinstance(value, bytes) else value,
 )
-def test_a_job_that_writes_to_its_supervisors_pipe_fails(unsandboxed_client, content, holds_pipe):
+def test_a_job_that_writes_to_the_pipe_of_its_supervisor_fails(unsandboxed_client, content, holds_pipe):
     """Without a sandbox, a job can write to the pipe, but then only the job itself fails."""
     script = MEDDLING_SCRIPT.replace("CONTENT", repr(content)).replace("HOLDS_PIPE", str(holds_pipe))
     assert_ends(unsandboxed_client.process, script, "")

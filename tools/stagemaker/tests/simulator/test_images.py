@@ -237,7 +237,7 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_sdks_repacking_step_installs_no_requirements(any_client: Client) -> None:
+def test_the_repacking_step_of_the_sdk_installs_no_requirements(any_client: Client) -> None:
     job = any_client.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
     job = repack(
         any_client,

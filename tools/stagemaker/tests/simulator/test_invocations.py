@@ -167,7 +167,7 @@ def test_a_model_error_is_reported(endpoints: Endpoints, command_endpoint: str, 
     assert response["LogStreamArn"].startswith(arn)
 
 
-def test_a_hooks_error_is_a_model_error(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_an_error_in_a_hook_is_a_model_error(endpoints: Endpoints, command_endpoint: str) -> None:
     for body, kind, message in (
         ("raise", "text/csv", "LookupError: the request asked for an error"),
         ("x", "text/unknown", "ValueError: no text/unknown here"),

@@ -39,7 +39,7 @@ def test_a_reason_says_that_a_path_in_a_script_needs_a_sandbox(unsandboxed_clien
     assert explanation not in job["FailureReason"]  # a sandbox would not help
 
 
-def test_paths_in_arguments_and_environment_variables_lead_to_the_jobs_files(any_client):
+def test_paths_in_arguments_and_environment_variables_lead_to_job_files(any_client):
     app_specification = {
         "ImageUri": IMAGE,
         "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/script/job.py"],

@@ -154,7 +154,7 @@ def model_fn(model_dir):
 }
 
 
-def test_a_jobs_failure_reason_contains_no_local_folder(unsandboxed_client: Client) -> None:
+def test_the_failure_reason_of_a_job_contains_no_local_folder(unsandboxed_client: Client) -> None:
     script = "import os; raise ValueError(os.environ['SM_MODEL_DIR'], os.environ['TMPDIR'])"
     for job in (unsandboxed_client.train(script), unsandboxed_client.process(script)):
         assert "ValueError: ('/opt/ml/model', '/tmp')" in job["FailureReason"]
@@ -165,7 +165,7 @@ def test_a_jobs_failure_reason_contains_no_local_folder(unsandboxed_client: Clie
 
 
 @pytest.mark.parametrize("script", FAILING_MODELS.values(), ids=FAILING_MODELS.keys())
-def test_an_endpoints_failure_reason_contains_no_local_folder(endpoints: Endpoints, script: str) -> None:
+def test_the_failure_reason_of_an_endpoint_contains_no_local_folder(endpoints: Endpoints, script: str) -> None:
     reason = endpoints.failure_reason(endpoints.model(script))
     assert "/opt/ml/code/inference.py" in reason
     assert str(endpoints.client.simulator.folder) not in reason

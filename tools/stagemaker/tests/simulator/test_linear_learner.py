@@ -64,7 +64,7 @@ def test_an_endpoint_responds_with_json(client: Client, endpoints: Endpoints, jo
         endpoints.invoke(endpoint, b"\n#\xd7\xce", ContentType="application/x-recordio-protobuf")
 
 
-def test_a_models_script_is_rejected(client: Client, endpoints: Endpoints) -> None:
+def test_the_script_of_a_model_is_rejected(client: Client, endpoints: Endpoints) -> None:
     archive = client.put(f"linear/{next(counter)}.tar.gz", archive_of(**{"code/inference.py": b"1 / 0"}))
     model = model_of(client, archive, SAGEMAKER_PROGRAM="inference.py")
     assert "SAGEMAKER_PROGRAM is set, but this image runs no script" in endpoints.failure_reason(model)

@@ -78,7 +78,7 @@ def proxy() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
-def test_a_client_with_the_simulators_environment_variables_uses_no_proxy(
+def test_a_client_with_the_environment_variables_uses_no_proxy(
     client: Client, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -179,7 +179,7 @@ def test_a_failing_sitecustomize_is_reported_as_python_does(tmp_path: Path) -> N
     assert "LookupError: theirs" in results[0][1]
 
 
-def test_the_callers_python_path_is_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_path_of_the_caller_is_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/a:/b")
     assert client.simulator.variables()["PYTHONPATH"] == f"{CLIENTS}:/a:/b"
     monkeypatch.setenv("PYTHONPATH", client.simulator.variables()["PYTHONPATH"])

@@ -43,7 +43,7 @@ def test_a_transform_job_runs_an_inference_pipeline_from_a_package(packages: Pac
     assert run_batch(client, model, {"a": "3"}, Input={"ContentType": "text/csv"}) == [b"210.0"]
 
 
-def test_a_models_environment_variables_override_its_packages_variables(packages: Packages) -> None:
+def test_environment_variables_of_a_model_override_those_of_its_package(packages: Packages) -> None:
     group = packages.group()
     additional_specification = {"Name": "other", "Containers": [multiplier_container(packages, 10)]}
     package = packages.version(

@@ -86,7 +86,7 @@ def test_wrong_targets_methods_and_headers_are_rejected(client: Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "bucket.s3.localhost", "127.0.0.1"])
-def test_local_host_names_with_the_simulators_port_are_accepted(client: Client, name: str) -> None:
+def test_local_host_names_with_the_port_are_accepted(client: Client, name: str) -> None:
     assert send_request(client, **{"Host": f"{name}:{client.simulator.port}", "Sec-Fetch-Site": "none"})[0] == 200
 
 
@@ -141,7 +141,7 @@ def test_any_bytes_get_a_response(client: Client, body: bytes, target: str) -> N
     assert send_request(client, target)[0] == 400
 
 
-def test_a_simulator_does_not_affect_pythons_random_numbers(client: Client) -> None:
+def test_a_simulator_does_not_affect_random_numbers(client: Client) -> None:
     state = random.getstate()
     client.process("pass")
     client.sagemaker.list_models()

@@ -164,7 +164,7 @@ def client() -> Iterator[Client]:
 @pytest.mark.parametrize(
     "recording", [SKLEARN, pytest.param(PYTORCH, marks=NEEDS_PYTORCH)], ids=["scikit-learn", "PyTorch"]
 )
-def test_a_notebooks_requests_succeed(client: Client, recording: Recording) -> None:
+def test_the_requests_of_a_notebook_succeed(client: Client, recording: Recording) -> None:
     create_pipeline(client, recording)
     pipelines = Pipelines(client)
     execution = pipelines.start(recording.pipeline)

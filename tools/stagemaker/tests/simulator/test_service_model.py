@@ -162,7 +162,7 @@ def test_only_cpu_time_counts_towards_the_time_limit_of_patterns() -> None:
     assert read_request(operation, {"X": Stalled("stalled")}, 0.1) == {"X": "stalled"}
 
 
-def test_responses_contain_only_the_shapes_members_and_json_values() -> None:
+def test_responses_contain_only_members_of_the_shape_and_json_values() -> None:
     shape = operation_model("DescribeTrainingJob").output_shape
     record = {
         "TrainingJobName": "x",

@@ -87,7 +87,7 @@ def test_an_entrypoint_can_install_requirements(any_client, is_packed: bool) -> 
     report_of(any_client, run_drivers(any_client, code, Environment={"WITH_REQUIREMENTS": "yes"}))
 
 
-def test_an_entrypoints_failure_reason_names_the_scripts_exception(any_client) -> None:
+def test_the_failure_reason_of_an_entrypoint_names_the_exception(any_client) -> None:
     job = run_drivers(any_client, {"job.py": "print('fitting')\nraise ValueError('the spectra have no columns')\n"})
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: ")

@@ -73,7 +73,7 @@ def test_without_a_content_type_the_default_of_the_container_applies(client: Cli
     assert json.loads(result)[2:] == ["application/json", "application/json"]
 
 
-def test_the_jobs_variables_replace_the_models_variables(client: Client) -> None:
+def test_variables_of_the_job_replace_those_of_the_model(client: Client) -> None:
     script = COUNTING_SCRIPT.replace("json.dumps([", "os.environ['A'] + os.environ['B'] + str([")
     definition = container(client, f"import os\n{script}", Variables={"A": "model", "B": "model"})
     model = create_model(client, definition)

@@ -141,7 +141,7 @@ def transform_fn(model, data, content_type, accept):
     assert all(counts)
 
 
-def test_one_instances_failure_stops_the_other_instances(client: Client, model: str) -> None:
+def test_the_failure_of_an_instance_stops_the_others(client: Client, model: str) -> None:
     objects = {"a.csv": "1\n", "b.csv": "word\n", "c.csv": "1\n" * 2000, "d.csv": "2\n"}
     members = CSV_LINES | {"Resources": {"InstanceCount": 3}, "BatchStrategy": "SingleRecord"}
     reason = failure_reason(client, model, objects, **members)

@@ -127,7 +127,9 @@ range_ends = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
     is_integer=st.booleans(),
     seed=st.integers(0, 2**31 - 1),
 )
-def test_values_have_their_ranges_type_and_bounds(ends: list[float], scaling: str, is_integer: bool, seed: int) -> None:
+def test_values_match_the_type_and_bounds_of_a_range(
+    ends: list[float], scaling: str, is_integer: bool, seed: int
+) -> None:
     if scaling == "Logarithmic":
         ends = sorted(abs(end) + 1 for end in ends)
     if scaling == "ReverseLogarithmic":
